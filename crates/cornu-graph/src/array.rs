@@ -1,0 +1,271 @@
+//! Arrays: a shape and its elements in row-major order. The only thing here that holds numbers.
+
+use std::fmt;
+
+use crate::{DType, Error, Result, Shape, Type};
+
+/// A Rust type that can be an element.
+pub trait Element: Copy + PartialEq + PartialOrd + fmt::Debug + Send + Sync + 'static + sealed::Sealed {
+    /// Its element type.
+    const DTYPE: DType;
+    /// Wraps a vector of elements.
+    fn wrap(data: Vec<Self>) -> Buffer;
+    /// The elements of a buffer, if they are of this type.
+    fn slice(buffer: &Buffer) -> Option<&[Self]>;
+    /// The elements of a buffer, if they are of this type.
+    fn slice_mut(buffer: &mut Buffer) -> Option<&mut [Self]>;
+    /// The nearest double.
+    fn to_f64(self) -> f64;
+    /// The element nearest to a double: integers are cut towards zero and held within their range; for booleans,
+    /// anything but zero is true.
+    fn from_f64(value: f64) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! elements {
+    ($($dtype:ident $rust:ty, $to:expr, $from:expr;)*) => {
+        /// The elements of an array.
+        #[derive(Clone, PartialEq, Debug)]
+        #[non_exhaustive]
+        pub enum Buffer {
+            $(#[doc = concat!("Elements of type `", stringify!($rust), "`.")] $dtype(Vec<$rust>),)*
+        }
+
+        impl Buffer {
+            /// `len` zeros.
+            pub fn zeros(dtype: DType, len: usize) -> Buffer {
+                match dtype { $(DType::$dtype => Buffer::$dtype(vec![<$rust>::default(); len]),)* }
+            }
+
+            /// The type of the elements.
+            pub fn dtype(&self) -> DType {
+                match self { $(Buffer::$dtype(_) => DType::$dtype,)* }
+            }
+
+            /// The number of elements.
+            pub fn len(&self) -> usize {
+                match self { $(Buffer::$dtype(data) => data.len(),)* }
+            }
+
+            /// Whether there are no elements.
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// Element `index` as a double.
+            pub fn get(&self, index: usize) -> f64 {
+                match self { $(Buffer::$dtype(data) => data[index].to_f64(),)* }
+            }
+
+            /// Sets element `index` to the nearest element.
+            pub fn set(&mut self, index: usize, value: f64) {
+                match self { $(Buffer::$dtype(data) => data[index] = Element::from_f64(value),)* }
+            }
+        }
+
+        $(
+            impl sealed::Sealed for $rust {}
+            impl Element for $rust {
+                const DTYPE: DType = DType::$dtype;
+                fn wrap(data: Vec<Self>) -> Buffer { Buffer::$dtype(data) }
+                fn slice(buffer: &Buffer) -> Option<&[Self]> {
+                    match buffer { Buffer::$dtype(data) => Some(data), _ => None }
+                }
+                fn slice_mut(buffer: &mut Buffer) -> Option<&mut [Self]> {
+                    match buffer { Buffer::$dtype(data) => Some(data), _ => None }
+                }
+                fn to_f64(self) -> f64 { $to(self) }
+                fn from_f64(value: f64) -> Self { $from(value) }
+            }
+        )*
+    };
+}
+
+elements! {
+    Bool bool, |x: bool| f64::from(u8::from(x)), |v: f64| v != 0.0;
+    U8 u8, f64::from, |v: f64| v as u8;
+    U32 u32, f64::from, |v: f64| v as u32;
+    I32 i32, f64::from, |v: f64| v as i32;
+    I64 i64, |x: i64| x as f64, |v: f64| v as i64;
+    F32 f32, f64::from, |v: f64| v as f32;
+    F64 f64, |x: f64| x, |v: f64| v;
+}
+
+/// A shape and its elements in row-major order.
+#[derive(Clone, PartialEq)]
+pub struct Array {
+    shape: Shape,
+    data: Buffer,
+}
+
+impl Array {
+    /// An array of that shape.
+    ///
+    /// # Errors
+    /// The shape must have as many elements as `data`.
+    pub fn new<T: Element>(shape: impl Into<Shape>, data: Vec<T>) -> Result<Array> {
+        Array::from_buffer(shape, T::wrap(data))
+    }
+
+    /// An array of that shape.
+    ///
+    /// # Errors
+    /// The shape must have as many elements as `data`.
+    pub fn from_buffer(shape: impl Into<Shape>, data: Buffer) -> Result<Array> {
+        let shape = shape.into();
+        if shape.checked_size() != Some(data.len()) {
+            return Err(Error::data(format!(
+                "an array of shape {shape} needs {} elements, got {}",
+                shape.checked_size().map_or("too many".into(), |n| n.to_string()),
+                data.len()
+            )));
+        }
+        Ok(Array { shape, data })
+    }
+
+    /// One number.
+    pub fn scalar<T: Element>(value: T) -> Array {
+        Array { shape: Shape::scalar(), data: T::wrap(vec![value]) }
+    }
+
+    /// A row of numbers.
+    pub fn vector<T: Element>(data: Vec<T>) -> Array {
+        Array { shape: Shape::from([data.len()]), data: T::wrap(data) }
+    }
+
+    /// An array of zeros.
+    pub fn zeros(ty: &Type) -> Array {
+        Array { shape: ty.shape.clone(), data: Buffer::zeros(ty.dtype, ty.size()) }
+    }
+
+    /// An array whose element at flat index `i` is `f(i)`, rounded to the element type.
+    pub fn from_fn(ty: &Type, f: impl FnMut(usize) -> f64) -> Array {
+        let mut array = Array::zeros(ty);
+        (0..ty.size()).map(f).enumerate().for_each(|(i, value)| array.data.set(i, value));
+        array
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.data.dtype()
+    }
+
+    /// Element type and shape.
+    pub fn ty(&self) -> Type {
+        Type { dtype: self.dtype(), shape: self.shape.clone() }
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// The elements.
+    pub fn buffer(&self) -> &Buffer {
+        &self.data
+    }
+
+    /// The elements.
+    pub fn buffer_mut(&mut self) -> &mut Buffer {
+        &mut self.data
+    }
+
+    /// The elements, without the shape.
+    pub fn into_buffer(self) -> Buffer {
+        self.data
+    }
+
+    /// The elements, if they are of type `T`.
+    pub fn as_slice<T: Element>(&self) -> Option<&[T]> {
+        T::slice(&self.data)
+    }
+
+    /// The elements, if they are of type `T`.
+    pub fn as_mut_slice<T: Element>(&mut self) -> Option<&mut [T]> {
+        T::slice_mut(&mut self.data)
+    }
+
+    /// The elements, each as the nearest `T`.
+    pub fn to_vec<T: Element>(&self) -> Vec<T> {
+        match self.as_slice::<T>() {
+            Some(data) => data.to_vec(),
+            None => (0..self.len()).map(|i| T::from_f64(self.get(i))).collect(),
+        }
+    }
+
+    /// Element `index`, in row-major order, as a double.
+    pub fn get(&self, index: usize) -> f64 {
+        self.data.get(index)
+    }
+
+    /// Sets element `index`, in row-major order, to the nearest element.
+    pub fn set(&mut self, index: usize, value: f64) {
+        self.data.set(index, value);
+    }
+
+    /// The same numbers as another element type. Integers wider than 53 bits lose their lowest bits on the way to
+    /// another type.
+    #[must_use]
+    pub fn cast(self, dtype: DType) -> Array {
+        if dtype == self.dtype() {
+            return self;
+        }
+        let ty = Type { dtype, shape: self.shape.clone() };
+        Array::from_fn(&ty, |i| self.get(i))
+    }
+
+    /// The same elements in another shape.
+    ///
+    /// # Errors
+    /// Both shapes must have the same number of elements.
+    pub fn reshape(self, shape: impl Into<Shape>) -> Result<Array> {
+        Array::from_buffer(shape, self.data)
+    }
+
+    /// The rows (along the first axis) that `order` names, in that order.
+    ///
+    /// # Panics
+    /// If the array is a scalar or an index is out of range.
+    #[must_use]
+    pub fn rows(&self, order: &[usize]) -> Array {
+        let width: usize = self.shape[1..].iter().product();
+        fn pick<T: Copy>(data: &[T], width: usize, order: &[usize]) -> Vec<T> {
+            order.iter().flat_map(|&row| &data[row * width..(row + 1) * width]).copied().collect()
+        }
+        let data = match &self.data {
+            Buffer::Bool(data) => Buffer::Bool(pick(data, width, order)),
+            Buffer::U8(data) => Buffer::U8(pick(data, width, order)),
+            Buffer::U32(data) => Buffer::U32(pick(data, width, order)),
+            Buffer::I32(data) => Buffer::I32(pick(data, width, order)),
+            Buffer::I64(data) => Buffer::I64(pick(data, width, order)),
+            Buffer::F32(data) => Buffer::F32(pick(data, width, order)),
+            Buffer::F64(data) => Buffer::F64(pick(data, width, order)),
+        };
+        Array { shape: self.shape.with(0, order.len()), data }
+    }
+}
+
+/// The type, then the first few elements.
+impl fmt::Debug for Array {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        write!(f, "{}(", self.ty())?;
+        for i in 0..self.len().min(SHOWN) {
+            write!(f, "{}{}", if i > 0 { ", " } else { "" }, self.get(i))?;
+        }
+        f.write_str(if self.len() > SHOWN { ", …)" } else { ")" })
+    }
+}

@@ -1,0 +1,176 @@
+//! The one error type of the workspace: where, what was needed, what was got, how to mend it.
+
+use std::fmt;
+use std::panic::Location;
+
+/// What kind of mistake an [`Error`] reports, for programs that choose what to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A call or a setting that cannot be right: an unknown name, `fit` before `compile`.
+    Usage,
+    /// Data that does not fit: shapes, labels, not-a-number, a malformed table.
+    Data,
+    /// A file that is missing, cut short, malformed or cannot be written.
+    File,
+    /// Something well-formed that this version does not know.
+    Unsupported,
+    /// A graph that breaks a rule of its ops.
+    Graph,
+    /// The work was stopped from outside.
+    Interrupted,
+}
+
+/// A mistake in the caller's input.
+///
+/// Prints as `where: what was needed, what was got`, then the source line if the mistake was made while tracing,
+/// then a `help:` line where there is advice to give.
+#[derive(Debug)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    at: Option<&'static Location<'static>>,
+    help: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What every fallible function of cornu returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of `kind`; the message is lower case, names things in backticks, and has no final stop.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner { kind, message: message.into(), at: None, help: None, source: None }))
+    }
+
+    /// A call or setting that cannot be right.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message)
+    }
+
+    /// Data that does not fit.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Data, message)
+    }
+
+    /// A file that is missing, malformed or cannot be written.
+    pub fn file(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::File, message)
+    }
+
+    /// Something this version does not know.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unsupported, message)
+    }
+
+    /// A graph that breaks a rule of its ops.
+    pub fn graph(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Graph, message)
+    }
+
+    /// Adds the likely fix.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// Adds the line of source that was being traced.
+    #[must_use]
+    pub fn at(mut self, location: &'static Location<'static>) -> Self {
+        self.0.at.get_or_insert(location);
+        self
+    }
+
+    /// Puts `place: ` before the message: one clause per level, outermost first.
+    #[must_use]
+    pub fn context(mut self, place: impl fmt::Display) -> Self {
+        self.0.message = format!("{place}: {}", self.0.message);
+        self
+    }
+
+    /// Records the error underneath.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What kind of mistake this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The message alone, without the source line and the advice.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        if let Some(at) = self.0.at {
+            write!(f, "\n  at {}:{}", at.file(), at.line())?;
+        }
+        if let Some(help) = &self.0.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+/// Adds a place to the error of a result, as [`Error::context`] does.
+pub trait Context<T> {
+    /// Puts `place: ` before the message of an error.
+    fn context(self, place: impl fmt::Display) -> Result<T>;
+}
+
+impl<T> Context<T> for Result<T> {
+    fn context(self, place: impl fmt::Display) -> Result<T> {
+        self.map_err(|error| error.context(place))
+    }
+}
+
+/// The candidate nearest to `word`, if one is near enough to be what was meant.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |s: &str| s.to_lowercase().replace(['_', '-', ' '], "");
+    let word = plain(word);
+    let (best, distance) =
+        candidates.into_iter().map(|name| (name, edits(&word, &plain(name)))).min_by_key(|&(_, distance)| distance)?;
+    (distance <= 1 + word.len() / 4).then_some(best)
+}
+
+/// The least number of letters to insert, delete or replace to turn `a` into `b` (Levenshtein's distance).
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &y) in b.iter().enumerate() {
+            let replace = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replace.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[test]
+fn the_nearest_name_is_found_only_when_near() {
+    let names = ["binary_crossentropy", "mean_squared_error", "adam", "sgd"];
+    assert_eq!(nearest("binary_crosentropy", names), Some("binary_crossentropy"));
+    assert_eq!(nearest("Adam", names), Some("adam"));
+    assert_eq!(nearest("BinaryCrossentropy", names), Some("binary_crossentropy"));
+    assert_eq!(nearest("quartic", names), None);
+}

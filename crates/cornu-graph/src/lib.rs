@@ -1,0 +1,10 @@
+//! What a neural network computes.
+#![forbid(unsafe_code)]
+
+mod array;
+mod error;
+mod types;
+
+pub use array::{Array, Buffer, Element};
+pub use error::{Context, Error, ErrorKind, Result, nearest};
+pub use types::{DType, Shape, Type};

@@ -1,0 +1,2 @@
+//! Keras for Rust.
+#![forbid(unsafe_code)]
