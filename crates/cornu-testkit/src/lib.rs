@@ -1,1 +1,4 @@
+//! Suites that walk every op, layer and golden file of cornu. For tests only.
 #![forbid(unsafe_code)]
+
+pub mod golden;
