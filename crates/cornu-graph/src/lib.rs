@@ -1,10 +1,48 @@
-//! What a neural network computes.
+//! What a neural network computes, apart from how and on what machine.
+//!
+//! A [`Trace`] hands out [`Tensor`]s; arithmetic on them writes a [`Graph`]; [`gradients`] writes its reverse; passes
+//! ([`passes`]) make it smaller; an [`Executor`] opens a [`Session`] that runs it. Numbers are held by [`Array`]s alone.
+//!
+//! ```
+//! use cornu_graph::{Array, Reference, Executor, Feed, Trace, Type, VarId, gradients};
+//!
+//! let trace = Trace::new();
+//! let x = trace.input(Type::f32([2]));
+//! let w = trace.var(VarId::new(0), Type::f32([2]));
+//! let loss = (&x * &w - 1.0).square().sum_all();
+//! let slope = gradients(&loss, &[w.clone()]).remove(0);
+//! let graph = trace.finish(&[loss], &[(VarId::new(0), w - slope * 0.1)])?;
+//!
+//! let mut session = Reference.open();
+//! session.declare(Type::f32([2]));
+//! let step = session.compile(&graph)?;
+//! session.run(step, &[Feed::Whole(&Array::vector(vec![1.0f32, 2.0]))])?;
+//! assert_eq!(session.read(VarId::new(0)).to_vec::<f32>(), [0.2, 0.4]);
+//! # Ok::<(), cornu_graph::Error>(())
+//! ```
 #![forbid(unsafe_code)]
 
 mod array;
 mod error;
+mod eval;
+mod grad;
+mod graph;
+pub mod ops;
+pub mod passes;
+mod print;
+mod rewrite;
+mod session;
+mod tensor;
 mod types;
+mod verify;
 
 pub use array::{Array, Buffer, Element};
 pub use error::{Context, Error, ErrorKind, Result, nearest};
+pub use eval::{Reference, evaluate};
+pub use grad::gradients;
+pub use graph::{Builder, Graph, Node, Value, VarId};
+pub use rewrite::rewrite;
+pub use session::{Executor, Feed, Memory, ProgramId, Session};
+pub use tensor::{IntoTensor, Tensor, Trace};
 pub use types::{DType, Shape, Type};
+pub use verify::verify;

@@ -1,0 +1,103 @@
+//! The reference evaluator: every op by its own plain definition. Slow, and the judge of all executors.
+
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::ops::{Leaf, Op};
+use crate::session::{Executor, Feed, Memory, ProgramId, Session};
+use crate::{Array, Error, Result, Type, VarId};
+
+/// What a graph computes: its outputs, and the new values of its variables in the order of its updates.
+///
+/// # Panics
+/// If an input or a variable is missing or of another type than the graph says; [`Session`]s check that.
+pub fn evaluate(graph: &Graph, vars: &[Array], inputs: &[Array]) -> (Vec<Array>, Vec<Array>) {
+    let live = graph.live();
+    let mut values: Vec<Option<Array>> = vec![None; graph.len()];
+    for (value, node) in graph.nodes().filter(|(value, _)| live[value.index()]) {
+        let args: Vec<&Array> =
+            node.args.iter().map(|arg| values[arg.index()].as_ref().expect("arguments come first")).collect();
+        let result = match &node.op {
+            Op::Leaf(Leaf::Input { index, .. }) => inputs[*index].clone(),
+            Op::Leaf(Leaf::Var { id, .. }) => vars[id.index()].clone(),
+            op => op.eval(&args, &node.ty),
+        };
+        assert_eq!(result.ty(), node.ty, "`{}` gave another type than its rule", node.op);
+        values[value.index()] = Some(result);
+    }
+    let get = |value: &crate::Value| values[value.index()].clone().expect("results are live");
+    (graph.outputs.iter().map(get).collect(), graph.updates.iter().map(|(_, value)| get(value)).collect())
+}
+
+/// The reference evaluator as an executor.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reference;
+
+impl Executor for Reference {
+    fn name(&self) -> &str {
+        "reference"
+    }
+
+    fn open(&self) -> Box<dyn Session> {
+        Box::new(ReferenceSession::default())
+    }
+}
+
+#[derive(Default)]
+struct ReferenceSession {
+    vars: Vec<Array>,
+    programs: Vec<(Arc<Graph>, Vec<Array>)>,
+}
+
+impl Session for ReferenceSession {
+    fn declare(&mut self, var: Type) -> VarId {
+        self.vars.push(Array::zeros(&var));
+        VarId::new(self.vars.len() - 1)
+    }
+
+    fn compile(&mut self, graph: &Graph) -> Result<ProgramId> {
+        crate::verify(graph)?;
+        self.programs.push((Arc::new(graph.clone()), Vec::new()));
+        Ok(ProgramId::new(self.programs.len() - 1))
+    }
+
+    fn run(&mut self, program: ProgramId, feeds: &[Feed]) -> Result<()> {
+        let graph = Arc::clone(&self.programs[program.index()].0);
+        let inputs: Vec<Array> = feeds.iter().map(Feed::to_array).collect();
+        for (index, &value) in graph.inputs.iter().enumerate() {
+            if inputs.get(index).map(Array::ty).as_ref() != Some(graph.ty(value)) {
+                let got = inputs.get(index).map_or("nothing".into(), |array| array.ty().to_string());
+                return Err(Error::graph(format!("input {index} needs {}, got {got}", graph.ty(value))));
+            }
+        }
+        let (outputs, updates) = evaluate(&graph, &self.vars, &inputs);
+        for ((var, _), new) in graph.updates.iter().zip(updates) {
+            self.vars[var.index()] = new;
+        }
+        self.programs[program.index()].1 = outputs;
+        Ok(())
+    }
+
+    fn output(&self, program: ProgramId, index: usize) -> Result<Array> {
+        let outputs = &self.programs[program.index()].1;
+        outputs.get(index).cloned().ok_or_else(|| Error::graph(format!("no output {index}: the program has not run")))
+    }
+
+    fn read(&self, var: VarId) -> Array {
+        self.vars[var.index()].clone()
+    }
+
+    fn write(&mut self, var: VarId, value: &Array) -> Result<()> {
+        let slot = &mut self.vars[var.index()];
+        if slot.ty() != value.ty() {
+            return Err(Error::graph(format!("variable {var} needs {}, got {}", slot.ty(), value.ty())));
+        }
+        *slot = value.clone();
+        Ok(())
+    }
+
+    fn memory(&self) -> Memory {
+        let bytes = |array: &Array| array.len() * array.dtype().size();
+        Memory { variables: self.vars.iter().map(bytes).sum(), scratch: 0 }
+    }
+}

@@ -1,0 +1,198 @@
+//! Graphs as data: nodes in topological order, equal nodes shared, nothing ever edited.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use crate::ops::{Constant, Leaf, Op};
+use crate::{Array, Type};
+
+/// One tensor of a graph. Prints as `%7`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(u32);
+
+impl Value {
+    /// The position of its node.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "%{}", self.0)
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One variable: state that outlives a step. Prints as `v3`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VarId(u32);
+
+impl VarId {
+    /// The variable at that place of a session's table.
+    pub fn new(index: usize) -> Self {
+        VarId(index as u32)
+    }
+
+    /// Its place in the session's table.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for VarId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
+impl fmt::Debug for VarId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An op, what it is applied to, and the type of the result.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What is done.
+    pub op: Op,
+    /// To what: values of earlier nodes.
+    pub args: Box<[Value]>,
+    /// What comes out.
+    pub ty: Type,
+}
+
+/// A pure function from (variables, inputs) to (new variables, outputs).
+///
+/// A read of a variable always sees the value from before the step, whatever the updates say.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    /// The tensors given at each step, in the order they are given.
+    pub inputs: Vec<Value>,
+    /// The variables that are read, as they were before the step.
+    pub vars: Vec<(VarId, Value)>,
+    /// What the variables will be after the step.
+    pub updates: Vec<(VarId, Value)>,
+    /// The tensors handed back.
+    pub outputs: Vec<Value>,
+}
+
+impl Graph {
+    /// The nodes, each after those it uses.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (Value, &Node)> {
+        self.nodes.iter().enumerate().map(|(i, node)| (Value(i as u32), node))
+    }
+
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are no nodes.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The node of a value.
+    pub fn node(&self, value: Value) -> &Node {
+        &self.nodes[value.index()]
+    }
+
+    /// The op of a value.
+    pub fn op(&self, value: Value) -> &Op {
+        &self.node(value).op
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, value: Value) -> &Type {
+        &self.node(value).ty
+    }
+
+    /// The number that every element of `value` is known to be.
+    pub fn splat(&self, value: Value) -> Option<f64> {
+        match self.op(value) {
+            Op::Leaf(Leaf::Constant(constant)) if constant.array().len() == 1 => Some(constant.array().get(0)),
+            Op::Broadcast(_) | Op::Reshape(_) => self.splat(self.node(value).args[0]),
+            _ => None,
+        }
+    }
+
+    /// The values that leave the graph: outputs, then new variables.
+    pub fn results(&self) -> impl Iterator<Item = Value> {
+        self.outputs.iter().copied().chain(self.updates.iter().map(|&(_, value)| value))
+    }
+
+    /// For each node, whether a result depends on it.
+    pub fn live(&self) -> Vec<bool> {
+        let mut live = vec![false; self.len()];
+        self.results().for_each(|value| live[value.index()] = true);
+        for (i, node) in self.nodes.iter().enumerate().rev() {
+            if live[i] {
+                node.args.iter().for_each(|arg| live[arg.index()] = true);
+            }
+        }
+        live
+    }
+}
+
+/// A graph that is still growing. Adding a node that is there already gives the one that is there.
+#[derive(Default)]
+pub struct Builder {
+    graph: Graph,
+    known: HashMap<(Op, Box<[Value]>), Value>,
+}
+
+impl Builder {
+    /// Adds `op` applied to `args`.
+    ///
+    /// # Errors
+    /// Says what the operands should have been.
+    pub fn push(&mut self, op: Op, args: &[Value]) -> Result<Value, String> {
+        let key = (op, Box::from(args));
+        if let Some(&value) = self.known.get(&key) {
+            return Ok(value);
+        }
+        let types: Vec<&Type> = args.iter().map(|&arg| self.graph.ty(arg)).collect();
+        let ty = key.0.infer(&types)?;
+        let value = Value(self.graph.nodes.len() as u32);
+        match &key.0 {
+            Op::Leaf(Leaf::Input { .. }) => self.graph.inputs.push(value),
+            Op::Leaf(Leaf::Var { id, .. }) => self.graph.vars.push((*id, value)),
+            _ => {}
+        }
+        self.graph.nodes.push(Node { op: key.0.clone(), args: key.1.clone(), ty });
+        self.known.insert(key, value);
+        Ok(value)
+    }
+
+    /// Adds `op` where its operands are known to fit, as in a rewrite rule.
+    ///
+    /// # Panics
+    /// If they do not fit.
+    pub fn add(&mut self, op: impl Into<Op>, args: &[Value]) -> Value {
+        let op = op.into();
+        let name = op.to_string();
+        self.push(op, args).unwrap_or_else(|problem| panic!("a rewrite broke a type rule: `{name}` {problem}"))
+    }
+
+    /// Adds a constant.
+    pub fn constant(&mut self, array: Array) -> Value {
+        self.add(Leaf::Constant(Constant::new(array)), &[])
+    }
+
+    /// The graph so far.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(crate) fn finish(self, outputs: Vec<Value>, updates: Vec<(VarId, Value)>) -> Graph {
+        Graph { outputs, updates, ..self.graph }
+    }
+}

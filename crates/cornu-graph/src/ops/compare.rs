@@ -1,0 +1,80 @@
+//! Comparisons of two numbers, element by element, to booleans.
+
+use std::fmt;
+
+use super::{OpDef, Sample, mismatch, sample, spread};
+use crate::{Array, DType, IntoTensor, Tensor, Type};
+
+macro_rules! compare {
+    ($($(#[$doc:meta])* $name:ident = $text:literal $method:ident, $f64:expr;)*) => {
+        /// A comparison of two numbers. Any comparison with not-a-number is false, but `ne` is true.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Compare { $($(#[$doc])* $name,)* }
+
+        impl Compare {
+            /// Every comparison.
+            pub const ALL: &[Compare] = &[$(Compare::$name,)*];
+
+            /// The name in printed graphs.
+            pub fn name(self) -> &'static str {
+                match self { $(Compare::$name => $text,)* }
+            }
+
+            /// The comparison itself, on doubles.
+            pub fn f64(self, a: f64, b: f64) -> bool {
+                let f: fn(f64, f64) -> bool = match self { $(Compare::$name => $f64,)* };
+                f(a, b)
+            }
+        }
+
+        impl Tensor {
+            $($(#[$doc])* #[track_caller] pub fn $method(&self, other: impl IntoTensor) -> Tensor {
+                self.with(Compare::$name, other)
+            })*
+        }
+    };
+}
+
+compare! {
+    /// Whether they are equal.
+    Eq = "eq" eq, |a, b| a == b;
+    /// Whether they differ.
+    Ne = "ne" ne, |a, b| a != b;
+    /// Whether the first is smaller.
+    Lt = "lt" lt, |a, b| a < b;
+    /// Whether the first is not larger.
+    Le = "le" le, |a, b| a <= b;
+    /// Whether the first is larger.
+    Gt = "gt" gt, |a, b| a > b;
+    /// Whether the first is not smaller.
+    Ge = "ge" ge, |a, b| a >= b;
+}
+
+impl OpDef for Compare {
+    fn infer(&self, args: &[&Type]) -> Result<Type, String> {
+        match args {
+            [a, b] if a == b => Ok(a.with_dtype(DType::Bool)),
+            _ => Err(mismatch("two operands of one type", args)),
+        }
+    }
+
+    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Option<Tensor>> {
+        vec![None, None]
+    }
+
+    fn eval(&self, args: &[&Array], ty: &Type) -> Array {
+        Array::from_fn(ty, |i| f64::from(u8::from(self.f64(args[0].get(i), args[1].get(i)))))
+    }
+
+    fn samples() -> Vec<Sample> {
+        let of = |op: Compare, dtype| sample(op, [spread(dtype, [3, 7], 0.0, 4.0), spread(dtype, [3, 7], 3.0, 1.0)]);
+        let dtypes = [DType::Bool, DType::U8, DType::I32, DType::I64, DType::F32, DType::F64];
+        Compare::ALL.iter().flat_map(|&op| dtypes.map(|dtype| of(op, dtype))).collect()
+    }
+}
+
+impl fmt::Display for Compare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,109 @@
+//! Matrix products over the last two axes.
+
+use std::fmt;
+
+use super::{OpDef, Sample, f32s, mismatch, sample, spread};
+use crate::{Array, DType, Shape, Tensor, Type};
+
+/// `a · b` over the last two axes; the axes before them are the same for both and go along.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Dot {
+    /// Whether `a` is given as `[.., k, m]` instead of `[.., m, k]`.
+    pub transpose_a: bool,
+    /// Whether `b` is given as `[.., n, k]` instead of `[.., k, n]`.
+    pub transpose_b: bool,
+}
+
+impl Dot {
+    /// `(batch, m, k, n)`: that many products of `[m, k]` with `[k, n]`; `None` where the operands do not fit.
+    pub fn sizes(&self, a: &Shape, b: &Shape) -> Option<(usize, usize, usize, usize)> {
+        let rank = a.rank();
+        if rank < 2 || b.rank() != rank || a[..rank - 2] != b[..rank - 2] {
+            return None;
+        }
+        let last_two = |shape: &Shape, swapped| {
+            let (x, y) = (shape[rank - 2], shape[rank - 1]);
+            if swapped { (y, x) } else { (x, y) }
+        };
+        let ((m, k), (k2, n)) = (last_two(a, self.transpose_a), last_two(b, self.transpose_b));
+        (k == k2).then(|| (a[..rank - 2].iter().product(), m, k, n))
+    }
+}
+
+impl OpDef for Dot {
+    fn infer(&self, args: &[&Type]) -> Result<Type, String> {
+        let needed = match (self.transpose_a, self.transpose_b) {
+            (false, false) => "[.., m, k] and [.., k, n]",
+            (true, false) => "[.., k, m] and [.., k, n]",
+            (false, true) => "[.., m, k] and [.., n, k]",
+            (true, true) => "[.., k, m] and [.., n, k]",
+        };
+        let [a, b] = args else { return Err(mismatch(needed, args)) };
+        match self.sizes(&a.shape, &b.shape) {
+            Some((_, m, _, n)) if a.dtype == b.dtype && a.dtype != DType::Bool => {
+                let rank = a.rank();
+                Ok(Type::new(a.dtype, a.shape.with(rank - 2, m).with(rank - 1, n)))
+            }
+            _ => Err(mismatch(needed, args)),
+        }
+    }
+
+    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+        let (a, b) = (&x[0], &x[1]);
+        let Dot { transpose_a, transpose_b } = *self;
+        let da = if transpose_a { b.dot_as(ct, transpose_b, true) } else { ct.dot_as(b, false, !transpose_b) };
+        let db = if transpose_b { ct.dot_as(a, true, transpose_a) } else { a.dot_as(ct, !transpose_a, false) };
+        vec![Some(da), Some(db)]
+    }
+
+    fn eval(&self, args: &[&Array], ty: &Type) -> Array {
+        let (_, m, k, n) = self.sizes(args[0].shape(), args[1].shape()).expect("the type rule was asked first");
+        Array::from_fn(ty, |at| {
+            let (batch, row, column) = (at / (m * n), at / n % m, at % n);
+            let a = |i| if self.transpose_a { i * m + row } else { row * k + i };
+            let b = |i| if self.transpose_b { column * k + i } else { i * n + column };
+            (0..k).map(|i| args[0].get(batch * m * k + a(i)) * args[1].get(batch * k * n + b(i))).sum()
+        })
+    }
+
+    fn samples() -> Vec<Sample> {
+        let both = [false, true];
+        let flags = both.into_iter().flat_map(|transpose_a| both.map(|transpose_b| Dot { transpose_a, transpose_b }));
+        let sizes = [(1, 1, 1), (3, 4, 5), (10, 8, 12), (1, 9, 33), (17, 3, 1)];
+        let swap = |(x, y), swapped| if swapped { [y, x] } else { [x, y] };
+        let mut samples: Vec<Sample> = flags
+            .flat_map(|op| sizes.map(|(m, k, n)| (op, swap((m, k), op.transpose_a), swap((k, n), op.transpose_b))))
+            .map(|(op, a, b)| sample(op, [f32s(a, -1.0, 1.0), f32s(b, 1.0, -1.0)]))
+            .collect();
+        samples.push(sample(Dot::default(), [f32s([2, 3, 4, 5], -1.0, 1.0), f32s([2, 3, 5, 2], 1.0, -1.0)]));
+        for dtype in [DType::F64, DType::I32, DType::I64] {
+            samples.push(sample(Dot::default(), [spread(dtype, [3, 4], 0.0, 9.0), spread(dtype, [4, 2], 9.0, 0.0)]));
+        }
+        samples
+    }
+}
+
+impl fmt::Display for Dot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.transpose_a, self.transpose_b) {
+            (false, false) => "dot",
+            (true, false) => "dot_ta",
+            (false, true) => "dot_tb",
+            (true, true) => "dot_ta_tb",
+        })
+    }
+}
+
+impl Tensor {
+    /// Matrix product over the last two axes: `[.., m, k] · [.., k, n]` is `[.., m, n]`.
+    #[track_caller]
+    pub fn dot(&self, other: &Tensor) -> Tensor {
+        self.dot_as(other, false, false)
+    }
+
+    /// Matrix product of operands of which either may be given with its last two axes swapped.
+    #[track_caller]
+    pub fn dot_as(&self, other: &Tensor, transpose_a: bool, transpose_b: bool) -> Tensor {
+        self.apply_to(Dot { transpose_a, transpose_b }, &[other])
+    }
+}

@@ -1,0 +1,46 @@
+//! Counting along an axis.
+
+use std::fmt;
+
+use super::{OpDef, Sample, mismatch, sample};
+use crate::{Array, DType, Tensor, Type};
+
+/// 0, 1, 2, … along `axis`, the same along all others.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Iota {
+    /// The type of the result.
+    pub ty: Type,
+    /// The axis to count along.
+    pub axis: usize,
+}
+
+impl OpDef for Iota {
+    fn infer(&self, args: &[&Type]) -> Result<Type, String> {
+        match args {
+            [] if self.axis < self.ty.rank() && self.ty.dtype != DType::Bool => Ok(self.ty.clone()),
+            _ => Err(mismatch(&format!("an axis {} of {} and no operands", self.axis, self.ty), args)),
+        }
+    }
+
+    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Option<Tensor>> {
+        Vec::new()
+    }
+
+    fn eval(&self, _: &[&Array], ty: &Type) -> Array {
+        let (stride, dim) = (ty.shape.strides()[self.axis], ty.shape[self.axis]);
+        Array::from_fn(ty, |at| (at / stride % dim) as f64)
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            sample(Iota { ty: Type::new(DType::I64, [3, 4]), axis: 1 }, []),
+            sample(Iota { ty: Type::f32([3, 4]), axis: 0 }, []),
+        ]
+    }
+}
+
+impl fmt::Display for Iota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "iota {}", self.axis)
+    }
+}

@@ -1,0 +1,53 @@
+//! The same elements under another shape.
+
+use std::fmt;
+
+use super::{OpDef, Sample, f32s, mismatch, sample, spread};
+use crate::{Array, DType, Shape, Tensor, Type};
+
+/// The same elements, in the same row-major order, under another shape.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Reshape(
+    /// The new shape.
+    pub Shape,
+);
+
+impl OpDef for Reshape {
+    fn infer(&self, args: &[&Type]) -> Result<Type, String> {
+        match args {
+            [x] if x.size() == self.0.size() => Ok(Type::new(x.dtype, self.0.clone())),
+            _ => Err(mismatch(&format!("{} elements", self.0.size()), args)),
+        }
+    }
+
+    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+        vec![Some(ct.reshape(x[0].shape()))]
+    }
+
+    fn eval(&self, args: &[&Array], _: &Type) -> Array {
+        args[0].clone().reshape(self.0.clone()).expect("the type rule was asked first")
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            sample(Reshape([6].into()), [f32s([2, 3], -1.0, 1.0)]),
+            sample(Reshape([3, 1, 2].into()), [spread(DType::I64, [2, 3], -9.0, 9.0)]),
+            sample(Reshape(Shape::scalar()), [f32s([1, 1], -1.0, 1.0)]),
+        ]
+    }
+}
+
+impl fmt::Display for Reshape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("reshape")
+    }
+}
+
+impl Tensor {
+    /// The same elements under another shape.
+    #[track_caller]
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Tensor {
+        let shape = shape.into();
+        if shape == self.shape() { self.clone() } else { self.apply(Reshape(shape)) }
+    }
+}

@@ -1,0 +1,54 @@
+//! One of two tensors, element by element.
+
+use std::fmt;
+
+use super::{OpDef, Sample, f32s, mismatch, sample, spread};
+use crate::{Array, DType, IntoTensor, Tensor, Type};
+
+/// `select(condition, a, b)`: elements of `a` where the condition is true, of `b` elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Select;
+
+impl OpDef for Select {
+    fn infer(&self, args: &[&Type]) -> Result<Type, String> {
+        match args {
+            [c, a, b] if c.dtype == DType::Bool && c.shape == a.shape && a == b => Ok((*a).clone()),
+            _ => Err(mismatch("booleans and two operands of one type, all of one shape", args)),
+        }
+    }
+
+    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+        vec![None, Some(x[0].select(ct, 0.0)), Some(x[0].select(0.0, ct))]
+    }
+
+    fn eval(&self, args: &[&Array], ty: &Type) -> Array {
+        Array::from_fn(ty, |i| args[if args[0].get(i) != 0.0 { 1 } else { 2 }].get(i))
+    }
+
+    fn samples() -> Vec<Sample> {
+        let condition = || Array::new([2, 3], vec![true, false, true, true, false, false]).expect("six elements");
+        vec![
+            sample(Select, [condition(), f32s([2, 3], -2.0, 2.0), f32s([2, 3], 2.0, -2.0)]),
+            sample(Select, [condition(), spread(DType::I64, [2, 3], 0., 9.), spread(DType::I64, [2, 3], 9., 0.)]),
+        ]
+    }
+}
+
+impl fmt::Display for Select {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("select")
+    }
+}
+
+impl Tensor {
+    /// `a` where this is true, `b` elsewhere. A number takes the type of the other operand; tensors broadcast.
+    #[track_caller]
+    pub fn select(&self, a: impl IntoTensor, b: impl IntoTensor) -> Tensor {
+        let like = a.tensor().or(b.tensor()).unwrap_or_else(|| self.cast(DType::F32));
+        let (a, b) = (a.into_tensor(&like), b.into_tensor(&like));
+        let (a, b) = a.aligned(&b);
+        let (condition, a) = self.aligned(&a);
+        let (condition, b) = condition.aligned(&b);
+        condition.apply_to(Select, &[&a, &b])
+    }
+}

@@ -1,0 +1,73 @@
+//! Axes in another order.
+
+use std::fmt;
+
+use super::{OpDef, Sample, f32s, mismatch, sample, spread};
+use crate::{Array, DType, Tensor, Type};
+
+/// Axis `i` of the result is axis `order[i]` of the operand.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Transpose(
+    /// Each axis of the operand, once.
+    pub Box<[usize]>,
+);
+
+impl Transpose {
+    /// The order that undoes this one.
+    pub fn inverse(&self) -> Transpose {
+        let mut inverse = vec![0; self.0.len()];
+        self.0.iter().enumerate().for_each(|(to, &from)| inverse[from] = to);
+        Transpose(inverse.into())
+    }
+
+    /// This order, then that one.
+    #[must_use]
+    pub fn then(&self, next: &Transpose) -> Transpose {
+        Transpose(next.0.iter().map(|&axis| self.0[axis]).collect())
+    }
+}
+
+impl OpDef for Transpose {
+    fn infer(&self, args: &[&Type]) -> Result<Type, String> {
+        let mut sorted = self.0.to_vec();
+        sorted.sort_unstable();
+        match args {
+            [x] if sorted.iter().copied().eq(0..x.rank()) => {
+                Ok(Type::new(x.dtype, self.0.iter().map(|&axis| x.shape[axis]).collect::<crate::Shape>()))
+            }
+            _ => Err(mismatch(&format!("the axes {:?}", self.0), args)),
+        }
+    }
+
+    fn vjp(&self, _: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+        vec![Some(ct.transpose(&self.inverse().0))]
+    }
+
+    fn eval(&self, args: &[&Array], ty: &Type) -> Array {
+        let (from, to) = (args[0].shape().strides(), ty.shape.strides());
+        let place = |at: usize, axis: usize| at / to[axis] % ty.shape[axis] * from[self.0[axis]];
+        Array::from_fn(ty, |at| args[0].get((0..ty.rank()).map(|axis| place(at, axis)).sum()))
+    }
+
+    fn samples() -> Vec<Sample> {
+        vec![
+            sample(Transpose([1, 0].into()), [f32s([3, 5], -1.0, 1.0)]),
+            sample(Transpose([2, 0, 1].into()), [f32s([2, 3, 4], -1.0, 1.0)]),
+            sample(Transpose([0, 2, 1].into()), [spread(DType::I64, [2, 3, 4], -9.0, 9.0)]),
+        ]
+    }
+}
+
+impl fmt::Display for Transpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "transpose {:?}", self.0)
+    }
+}
+
+impl Tensor {
+    /// The axes in another order: axis `i` of the result is axis `order[i]` of this.
+    #[track_caller]
+    pub fn transpose(&self, order: &[usize]) -> Tensor {
+        self.apply(Transpose(order.into()))
+    }
+}

@@ -1,0 +1,90 @@
+//! The seam between what is computed and where: an executor is a machine, a session one model's memory on it.
+
+use crate::graph::{Graph, VarId};
+use crate::{Array, Result, Shape, Type};
+
+/// A compiled graph of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProgramId(usize);
+
+impl ProgramId {
+    /// The program at that place of a session's list.
+    pub fn new(index: usize) -> Self {
+        ProgramId(index)
+    }
+
+    /// Its place in the session's list.
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// What a step is given for one input.
+#[derive(Clone, Copy, Debug)]
+pub enum Feed<'a> {
+    /// The array as it is.
+    Whole(&'a Array),
+    /// Rows of a larger array, picked on the way.
+    Rows(&'a Array, &'a [usize]),
+}
+
+impl Feed<'_> {
+    /// The shape of what is given.
+    pub fn shape(&self) -> Shape {
+        match self {
+            Feed::Whole(array) => array.shape().clone(),
+            Feed::Rows(array, rows) => array.shape().with(0, rows.len()),
+        }
+    }
+
+    /// The numbers given.
+    pub fn to_array(&self) -> Array {
+        match self {
+            Feed::Whole(array) => (*array).clone(),
+            Feed::Rows(array, rows) => array.rows(rows),
+        }
+    }
+}
+
+/// How many bytes a session holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// For variables.
+    pub variables: usize,
+    /// For everything between the inputs and the results of its programs.
+    pub scratch: usize,
+}
+
+/// One model's memory on one machine: variables that start as zeros, and programs that change them.
+pub trait Session: Send {
+    /// Adds a variable. Those that are treated alike (all weights, all their momenta) are best declared in a row.
+    fn declare(&mut self, var: Type) -> VarId;
+
+    /// Makes a graph ready to run; all its variables must have been declared.
+    fn compile(&mut self, graph: &Graph) -> Result<ProgramId>;
+
+    /// Runs one step: afterwards the variables are the new ones, and the outputs can be read until the next run of any
+    /// program.
+    fn run(&mut self, program: ProgramId, feeds: &[Feed]) -> Result<()>;
+
+    /// An output of the last run, which must have been of this program.
+    fn output(&self, program: ProgramId, index: usize) -> Result<Array>;
+
+    /// A variable.
+    fn read(&self, var: VarId) -> Array;
+
+    /// Sets a variable.
+    fn write(&mut self, var: VarId, value: &Array) -> Result<()>;
+
+    /// How many bytes are held.
+    fn memory(&self) -> Memory;
+}
+
+/// A machine.
+pub trait Executor {
+    /// Its name, for messages.
+    fn name(&self) -> &str;
+
+    /// Memory for a model, without variables yet.
+    fn open(&self) -> Box<dyn Session>;
+}

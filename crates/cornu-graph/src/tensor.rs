@@ -1,0 +1,423 @@
+//! Tracing: arithmetic that writes a graph.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::panic::Location;
+use std::rc::Rc;
+
+use crate::graph::{Builder, Graph, Node, Value, VarId};
+use crate::ops::{Binary, Constant, Iota, Leaf, Op, Reduction, Unary};
+use crate::{Array, DType, Error, Result, Shape, Type};
+
+/// A graph being written, and the first mistake made while writing it.
+#[derive(Clone, Default)]
+pub struct Trace(Rc<RefCell<Tracing>>);
+
+#[derive(Default)]
+struct Tracing {
+    builder: Builder,
+    inputs: usize,
+    scope: Vec<String>,
+    problem: Option<Error>,
+}
+
+/// A tensor that does not exist yet: a node of the graph being traced.
+///
+/// No operation on it fails. The first mistake is kept with its place in the source and the path of the layer, and
+/// [`Trace::check`] hands it out; what comes of a mistake is a scalar.
+#[derive(Clone)]
+pub struct Tensor {
+    trace: Trace,
+    value: Value,
+}
+
+impl Trace {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A tensor given at each step; inputs are given in the order of these calls.
+    #[track_caller]
+    pub fn input(&self, ty: Type) -> Tensor {
+        let index = self.0.borrow().inputs;
+        self.0.borrow_mut().inputs += 1;
+        self.push(Leaf::Input { index, ty }, &[])
+    }
+
+    /// A variable as it was before the step.
+    #[track_caller]
+    pub fn var(&self, id: VarId, ty: Type) -> Tensor {
+        self.push(Leaf::Var { id, ty }, &[])
+    }
+
+    /// Numbers known now.
+    #[track_caller]
+    pub fn constant(&self, array: Array) -> Tensor {
+        self.push(Leaf::Constant(Constant::new(array)), &[])
+    }
+
+    /// 0, 1, 2, … along an axis.
+    #[track_caller]
+    pub fn iota(&self, ty: Type, axis: usize) -> Tensor {
+        self.push(Iota { ty, axis }, &[])
+    }
+
+    /// Adds an op, or notes why it cannot be added.
+    #[track_caller]
+    pub fn push(&self, op: impl Into<Op>, args: &[&Tensor]) -> Tensor {
+        let op = op.into();
+        let name = op.to_string();
+        let args: Vec<Value> = args.iter().map(|arg| arg.value).collect();
+        let pushed = self.0.borrow_mut().builder.push(op, &args);
+        let at = Location::caller();
+        let value = pushed.unwrap_or_else(|problem| {
+            self.fail(Error::graph(format!("`{name}` {problem}")).at(at));
+            self.0.borrow_mut().builder.constant(Array::scalar(0.0f32))
+        });
+        Tensor { trace: self.clone(), value }
+    }
+
+    /// Notes a mistake, unless there was one before.
+    pub fn fail(&self, error: Error) {
+        let mut tracing = self.0.borrow_mut();
+        if tracing.problem.is_none() {
+            let path = tracing.scope.join("/");
+            tracing.problem = Some(if path.is_empty() { error } else { error.context(path) });
+        }
+    }
+
+    /// Runs `body` under a name that goes before the message of its mistakes.
+    pub fn scope<T>(&self, name: &str, body: impl FnOnce() -> T) -> T {
+        self.0.borrow_mut().scope.push(name.into());
+        let result = body();
+        self.0.borrow_mut().scope.pop();
+        result
+    }
+
+    /// The first mistake so far, if there was one.
+    pub fn check(&self) -> Result<()> {
+        self.0.borrow_mut().problem.take().map_or(Ok(()), Err)
+    }
+
+    /// Ends the trace.
+    ///
+    /// # Errors
+    /// The first mistake made, if there was one.
+    pub fn finish(self, outputs: &[Tensor], updates: &[(VarId, Tensor)]) -> Result<Graph> {
+        self.check()?;
+        let builder = std::mem::take(&mut self.0.borrow_mut().builder);
+        let graph = builder.finish(
+            outputs.iter().map(|output| output.value).collect(),
+            updates.iter().map(|(var, tensor)| (*var, tensor.value)).collect(),
+        );
+        crate::verify(&graph)?;
+        Ok(graph)
+    }
+
+    pub(crate) fn node(&self, value: Value) -> Node {
+        self.0.borrow().builder.graph().node(value).clone()
+    }
+
+    pub(crate) fn tensor(&self, value: Value) -> Tensor {
+        Tensor { trace: self.clone(), value }
+    }
+}
+
+impl Tensor {
+    /// Where this tensor is being traced.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Its name in the graph.
+    pub fn value(&self) -> Value {
+        self.value
+    }
+
+    /// What it is.
+    pub fn ty(&self) -> Type {
+        self.trace.0.borrow().builder.graph().ty(self.value).clone()
+    }
+
+    /// Its element type.
+    pub fn dtype(&self) -> DType {
+        self.ty().dtype
+    }
+
+    /// The sizes of its axes.
+    pub fn shape(&self) -> Shape {
+        self.ty().shape
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.ty().rank()
+    }
+
+    /// The size of an axis (negative: from the end); 1 where there is no such axis.
+    pub fn dim(&self, axis: isize) -> usize {
+        let shape = self.shape();
+        let axis = if axis < 0 { axis + shape.rank() as isize } else { axis };
+        usize::try_from(axis).ok().and_then(|axis| shape.get(axis).copied()).unwrap_or(1)
+    }
+
+    /// The op that makes it.
+    pub fn op(&self) -> Op {
+        self.trace.node(self.value).op
+    }
+
+    /// What the op that makes it is applied to.
+    pub fn operands(&self) -> Vec<Tensor> {
+        self.trace.node(self.value).args.iter().map(|&arg| self.trace.tensor(arg)).collect()
+    }
+
+    /// An axis counted from zero, of one that may count from the end.
+    #[track_caller]
+    pub fn axis(&self, axis: isize) -> usize {
+        let rank = self.rank() as isize;
+        if (-rank..rank).contains(&axis) {
+            return axis.rem_euclid(rank) as usize;
+        }
+        let message = format!("needs an axis of {}, got {axis}", self.ty());
+        self.trace.fail(Error::graph(message).at(Location::caller()));
+        0
+    }
+
+    /// An op applied to this tensor.
+    #[track_caller]
+    pub fn apply(&self, op: impl Into<Op>) -> Tensor {
+        self.apply_to(op, &[])
+    }
+
+    /// An op applied to this tensor and others.
+    #[track_caller]
+    pub fn apply_to(&self, op: impl Into<Op>, others: &[&Tensor]) -> Tensor {
+        let args: Vec<&Tensor> = std::iter::once(self).chain(others.iter().copied()).collect();
+        self.trace.push(op, &args)
+    }
+
+    /// An op of two operands, stretched to one shape by NumPy's rule.
+    #[track_caller]
+    pub fn with(&self, op: impl Into<Op>, other: impl IntoTensor) -> Tensor {
+        let (a, b) = self.aligned(&other.into_tensor(self));
+        a.apply_to(op, &[&b])
+    }
+
+    /// Both tensors stretched to one shape by NumPy's rule, where that is possible.
+    #[track_caller]
+    pub fn aligned(&self, other: &Tensor) -> (Tensor, Tensor) {
+        let (a, b) = (self.shape(), other.shape());
+        if a == b {
+            return (self.clone(), other.clone());
+        }
+        let rank = a.rank().max(b.rank());
+        let dim = |shape: &Shape, axis: usize| (axis + shape.rank()).checked_sub(rank).map_or(1, |axis| shape[axis]);
+        let fit = (0..rank).all(|axis| {
+            let (a, b) = (dim(&a, axis), dim(&b, axis));
+            a == b || a == 1 || b == 1
+        });
+        if !fit {
+            let message = format!("needs shapes that broadcast, got {} and {}", self.ty(), other.ty());
+            self.trace.fail(Error::graph(message).at(Location::caller()));
+            return (self.clone(), self.clone());
+        }
+        let pick = |axis| if dim(&a, axis) == 1 { dim(&b, axis) } else { dim(&a, axis) };
+        let shape: Shape = (0..rank).map(pick).collect();
+        (self.broadcast_to(shape.clone()), other.broadcast_to(shape))
+    }
+
+    /// This number, of this element type, as a scalar of the same trace.
+    #[track_caller]
+    pub fn number(&self, value: f64) -> Tensor {
+        self.trace.constant(Array::scalar(value).cast(self.dtype()))
+    }
+}
+
+/// The compositions: everything that needs no op of its own.
+impl Tensor {
+    fn axes<const N: usize>(&self, axes: [isize; N]) -> Vec<usize> {
+        let mut axes: Vec<usize> = axes.into_iter().map(|axis| self.axis(axis)).collect();
+        axes.sort_unstable();
+        axes.dedup();
+        axes
+    }
+
+    /// The sum along axes, which disappear.
+    #[track_caller]
+    pub fn sum<const N: usize>(&self, axes: [isize; N]) -> Tensor {
+        self.reduce(Reduction::Sum, &self.axes(axes))
+    }
+
+    /// The sum of all elements.
+    #[track_caller]
+    pub fn sum_all(&self) -> Tensor {
+        self.reduce(Reduction::Sum, &Vec::from_iter(0..self.rank()))
+    }
+
+    /// The mean along axes, which disappear; zero of none.
+    #[track_caller]
+    pub fn mean<const N: usize>(&self, axes: [isize; N]) -> Tensor {
+        let axes = self.axes(axes);
+        let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
+        self.reduce(Reduction::Sum, &axes) / count.max(1) as f64
+    }
+
+    /// The largest element along an axis, which stays with size one.
+    #[track_caller]
+    fn max_kept(&self, axis: usize) -> Tensor {
+        self.reduce(Reduction::Max, &[axis]).reshape(self.shape().with(axis, 1))
+    }
+
+    /// `exp(x) / sum(exp(x))` along an axis, computed without overflow.
+    #[track_caller]
+    pub fn softmax(&self, axis: isize) -> Tensor {
+        let axis = self.axis(axis);
+        if self.rank() == 0 {
+            return self.clone();
+        }
+        let e = (self - self.max_kept(axis).stop_gradient()).exp();
+        let total = e.reduce(Reduction::Sum, &[axis]).reshape(self.shape().with(axis, 1));
+        &e / total
+    }
+
+    /// The tensor this is a softmax of, along its last axis, if it is one.
+    pub fn softmax_input(&self) -> Option<Tensor> {
+        let last = self.rank().checked_sub(1)?;
+        let logits = match (self.op(), &self.operands()[..]) {
+            (Op::Binary(Binary::Div), [e, _]) if e.op() == Unary::Exp.into() => {
+                let difference = e.operands().remove(0);
+                (difference.op() == Binary::Sub.into()).then(|| difference.operands().remove(0))?
+            }
+            _ => return None,
+        };
+        // Equal nodes are one node, so building the softmax again gives this very tensor, or it was not one.
+        (logits.softmax(last as isize).value == self.value).then_some(logits)
+    }
+
+    /// The tensor this is the sigmoid of, if it is one.
+    pub fn sigmoid_input(&self) -> Option<Tensor> {
+        (self.op() == Unary::Logistic.into()).then(|| self.operands().remove(0))
+    }
+
+    /// Each element times itself.
+    #[track_caller]
+    pub fn square(&self) -> Tensor {
+        self * self
+    }
+
+    /// Elements held between two numbers.
+    #[track_caller]
+    pub fn clip(&self, low: f64, high: f64) -> Tensor {
+        self.maximum(low).minimum(high)
+    }
+
+    /// This divided by a divisor; zero where the divisor is zero.
+    #[track_caller]
+    pub fn div_no_nan(&self, divisor: &Tensor) -> Tensor {
+        let zero = divisor.eq(0.0);
+        zero.select(0.0, self / zero.select(1.0, divisor))
+    }
+
+    /// A row of `classes` for each whole number: true at its place.
+    #[track_caller]
+    pub fn one_hot(&self, classes: usize) -> Tensor {
+        let shape: Shape = self.shape().iter().copied().chain([classes]).collect();
+        let places = self.trace.iota(Type::new(self.dtype(), shape.clone()), self.rank());
+        places.eq(self.broadcast(shape, &Vec::from_iter(0..self.rank())))
+    }
+}
+
+/// What may stand on the other side of an operator: a tensor, or a number that takes the tensor's element type.
+pub trait IntoTensor {
+    /// The tensor, if it is one already.
+    fn tensor(&self) -> Option<Tensor>;
+    /// The tensor, in the trace and with the element type of `like` if it is a number.
+    fn into_tensor(self, like: &Tensor) -> Tensor;
+}
+
+impl IntoTensor for Tensor {
+    fn tensor(&self) -> Option<Tensor> {
+        Some(self.clone())
+    }
+    fn into_tensor(self, _: &Tensor) -> Tensor {
+        self
+    }
+}
+
+impl IntoTensor for &Tensor {
+    fn tensor(&self) -> Option<Tensor> {
+        Some((*self).clone())
+    }
+    fn into_tensor(self, _: &Tensor) -> Tensor {
+        self.clone()
+    }
+}
+
+impl IntoTensor for f64 {
+    fn tensor(&self) -> Option<Tensor> {
+        None
+    }
+    #[track_caller]
+    fn into_tensor(self, like: &Tensor) -> Tensor {
+        like.number(self)
+    }
+}
+
+macro_rules! operators {
+    ($($trait:ident $method:ident;)*) => { $(
+        impl<T: IntoTensor> $trait<T> for &Tensor {
+            type Output = Tensor;
+            #[track_caller]
+            fn $method(self, other: T) -> Tensor { self.with(Binary::$trait, other) }
+        }
+        impl<T: IntoTensor> $trait<T> for Tensor {
+            type Output = Tensor;
+            #[track_caller]
+            fn $method(self, other: T) -> Tensor { self.with(Binary::$trait, other) }
+        }
+        impl $trait<Tensor> for f64 {
+            type Output = Tensor;
+            #[track_caller]
+            fn $method(self, other: Tensor) -> Tensor { other.number(self).with(Binary::$trait, other) }
+        }
+        impl $trait<&Tensor> for f64 {
+            type Output = Tensor;
+            #[track_caller]
+            fn $method(self, other: &Tensor) -> Tensor { other.number(self).with(Binary::$trait, other) }
+        }
+    )* };
+}
+
+operators! { Add add; Sub sub; Mul mul; Div div; }
+
+impl Neg for &Tensor {
+    type Output = Tensor;
+    #[track_caller]
+    fn neg(self) -> Tensor {
+        self.negative()
+    }
+}
+
+impl Neg for Tensor {
+    type Output = Tensor;
+    #[track_caller]
+    fn neg(self) -> Tensor {
+        self.negative()
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} : {}", self.value, self.ty())
+    }
+}
+
+impl Trace {
+    /// Calls `visit` with each node up to `last`.
+    pub(crate) fn each_node_to(&self, last: Value, mut visit: impl FnMut(Value, &Node)) {
+        let tracing = self.0.borrow();
+        tracing.builder.graph().nodes().take(last.index() + 1).for_each(|(value, node)| visit(value, node));
+    }
+}

@@ -1,0 +1,65 @@
+//! Every rule a graph obeys:
+//! * a node uses only nodes before it;
+//! * its type is what its op's rule says;
+//! * no two nodes are equal;
+//! * inputs are numbered as they are listed, and each variable is read through one node;
+//! * each variable is updated at most once, by a value of its type if it is read.
+
+use std::collections::HashSet;
+
+use crate::graph::{Graph, Value};
+use crate::ops::{Leaf, Op};
+use crate::{Error, Result, Type};
+
+/// Checks every rule a graph obeys.
+///
+/// # Errors
+/// Names the first rule broken and shows the nodes around it.
+pub fn verify(graph: &Graph) -> Result<()> {
+    let mut seen = HashSet::new();
+    for (value, node) in graph.nodes() {
+        if let Some(arg) = node.args.iter().find(|arg| **arg >= value) {
+            return Err(broken(graph, value, &format!("uses {arg}, which is not before it")));
+        }
+        let types: Vec<&Type> = node.args.iter().map(|&arg| graph.ty(arg)).collect();
+        match node.op.infer(&types) {
+            Err(problem) => return Err(broken(graph, value, &problem)),
+            Ok(ty) if ty != node.ty => {
+                return Err(broken(graph, value, &format!("needs type {ty}, got {}", node.ty)));
+            }
+            Ok(_) => {}
+        }
+        if !seen.insert((&node.op, &node.args)) {
+            return Err(broken(graph, value, "is equal to a node before it"));
+        }
+    }
+    verify_ends(graph)
+}
+
+fn verify_ends(graph: &Graph) -> Result<()> {
+    for (place, &value) in graph.inputs.iter().enumerate() {
+        if !matches!(graph.op(value), Op::Leaf(Leaf::Input { index, .. }) if *index == place) {
+            return Err(broken(graph, value, &format!("is listed as input {place}")));
+        }
+    }
+    let mut updated = HashSet::new();
+    for (var, value) in &graph.updates {
+        if !updated.insert(var) {
+            return Err(broken(graph, *value, &format!("is the second update of {var}")));
+        }
+        let read = graph.vars.iter().find(|(id, _)| id == var);
+        if let Some((_, old)) = read.filter(|(_, old)| graph.ty(*old) != graph.ty(*value)) {
+            let (needed, got) = (graph.ty(*old), graph.ty(*value));
+            return Err(broken(graph, *value, &format!("updates {var}, which needs {needed}, got {got}")));
+        }
+    }
+    Ok(())
+}
+
+fn broken(graph: &Graph, value: Value, problem: &str) -> Error {
+    const AROUND: usize = 5;
+    let near = |other: Value| other.index().abs_diff(value.index()) <= AROUND;
+    let lines: Vec<String> =
+        graph.nodes().filter(|(v, _)| near(*v)).map(|(v, node)| crate::print::line(v, node)).collect();
+    Error::graph(format!("{value} {problem}\n{}", lines.join("\n")))
+}
