@@ -1,1 +1,35 @@
+//! Runs graphs on this processor.
+//!
+//! [`Cpu`] opens sessions. A graph goes through the passes of `cornu-graph`; `schedule` orders its work and gathers
+//! element-wise nodes into groups; `fuse` makes each group a program, `plan` joins programs that do the same and decides
+//! which new variables are written over the old ones, `memory` gives every value its offset, `lower` makes steps of it
+//! all, and `step` runs them: one `match` for each, over one arena, without allocating. The kernels are in [`kernels`].
+//!
+//! ```
+//! use cornu_cpu::Cpu;
+//! use cornu_graph::{Array, Executor, Feed, Trace, Type};
+//!
+//! let trace = Trace::new();
+//! let x = trace.input(Type::f32([2, 2]));
+//! let graph = trace.finish(&[x.dot(&x).relu()], &[])?;
+//! let mut session = Cpu::new().open();
+//! let program = session.compile(&graph)?;
+//! session.run(program, &[Feed::Whole(&Array::new([2, 2], vec![1.0f32, 2.0, -3.0, 0.5])?)])?;
+//! assert_eq!(session.output(program, 0)?.to_vec::<f32>(), [0.0, 3.0, 0.0, 0.0]);
+//! # Ok::<(), cornu_graph::Error>(())
+//! ```
 #![deny(unsafe_code)]
+
+mod arena;
+mod fuse;
+pub mod kernels;
+mod lower;
+mod memory;
+mod plain;
+mod plan;
+mod schedule;
+mod session;
+mod step;
+
+pub use kernels::simd::Level;
+pub use session::Cpu;

@@ -100,4 +100,8 @@ impl Session for ReferenceSession {
         let bytes = |array: &Array| array.len() * array.dtype().size();
         Memory { variables: self.vars.iter().map(bytes).sum(), scratch: 0 }
     }
+
+    fn describe(&self, program: ProgramId) -> String {
+        self.programs[program.index()].0.to_string()
+    }
 }

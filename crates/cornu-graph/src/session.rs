@@ -28,7 +28,27 @@ pub enum Feed<'a> {
     Rows(&'a Array, &'a [usize]),
 }
 
-impl Feed<'_> {
+impl<'a> Feed<'a> {
+    /// The array that is given, or from which rows are picked.
+    pub fn array(&self) -> &'a Array {
+        match self {
+            Feed::Whole(array) | Feed::Rows(array, _) => array,
+        }
+    }
+
+    /// Whether what is given is of that type. Allocates nothing.
+    pub fn is(&self, ty: &Type) -> bool {
+        let array = self.array();
+        let shape = array.shape();
+        array.dtype() == ty.dtype
+            && match self {
+                Feed::Whole(_) => *shape == ty.shape,
+                Feed::Rows(_, rows) => {
+                    shape.rank() > 0 && ty.shape.first() == Some(&rows.len()) && shape[1..] == ty.shape[1..]
+                }
+            }
+    }
+
     /// The shape of what is given.
     pub fn shape(&self) -> Shape {
         match self {
@@ -78,6 +98,9 @@ pub trait Session: Send {
 
     /// How many bytes are held.
     fn memory(&self) -> Memory;
+
+    /// What a program consists of on this machine, one line a step.
+    fn describe(&self, program: ProgramId) -> String;
 }
 
 /// A machine.

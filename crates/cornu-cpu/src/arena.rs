@@ -1,0 +1,150 @@
+//! The memory of a session: one row of numbers for each element type, cut into spans that start on 64-byte lines.
+//!
+//! Booleans live among the singles, as 0 and 1: comparisons and selections then run in the same vector registers as
+//! everything else. Only what crosses the session's border is translated.
+
+use cornu_graph::{Array, Buffer, DType, Element, Error, Feed, Result, Type};
+
+/// Bytes between two places where a span may start.
+const LINE: usize = 64;
+
+/// The element type a value is kept as.
+pub(crate) fn storage(dtype: DType) -> DType {
+    if dtype == DType::Bool { DType::F32 } else { dtype }
+}
+
+/// The number of elements a span takes, its padding to whole lines included.
+pub(crate) fn padded(dtype: DType, len: usize) -> usize {
+    len.next_multiple_of(LINE / storage(dtype).size())
+}
+
+/// Where a value is: a span of the row of its storage type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub dtype: DType,
+    pub at: usize,
+    pub len: usize,
+}
+
+impl Place {
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        self.at..self.at + self.len
+    }
+}
+
+/// One row of numbers whose element 0 starts a line.
+#[derive(Default)]
+pub(crate) struct Row<T> {
+    data: Vec<T>,
+    start: usize,
+}
+
+impl<T: Copy + Default> Row<T> {
+    /// Makes the row at least `len` elements long; the first `kept` stay.
+    fn grow(&mut self, len: usize, kept: usize) {
+        if self.data.len() >= self.start + len {
+            return;
+        }
+        let slack = LINE / size_of::<T>();
+        let mut data = vec![T::default(); len + slack];
+        let start = data.as_ptr().align_offset(LINE).min(slack);
+        let kept = kept.min(self.all().len());
+        data[start..start + kept].copy_from_slice(&self.all()[..kept]);
+        *self = Row { data, start };
+    }
+
+    pub(crate) fn all(&self) -> &[T] {
+        &self.data[self.start..]
+    }
+
+    pub(crate) fn all_mut(&mut self) -> &mut [T] {
+        &mut self.data[self.start..]
+    }
+}
+
+macro_rules! arena {
+    ($($dtype:ident $field:ident: $rust:ty,)*) => {
+        /// All rows of a session.
+        #[derive(Default)]
+        pub(crate) struct Arena { $(pub(crate) $field: Row<$rust>,)* }
+
+        impl Arena {
+            /// Makes the row of that storage type at least `len` elements long; the first `kept` stay.
+            pub(crate) fn grow(&mut self, storage: DType, len: usize, kept: usize) {
+                match storage {
+                    $(DType::$dtype => self.$field.grow(len, kept),)*
+                    other => unreachable!("{other} is not a storage type"),
+                }
+            }
+
+            /// Element `i` of a span, as a double.
+            pub(crate) fn get(&self, place: Place, i: usize) -> f64 {
+                match storage(place.dtype) {
+                    $(DType::$dtype => self.$field.all()[place.at + i].to_f64(),)*
+                    other => unreachable!("{other} is not a storage type"),
+                }
+            }
+
+            /// Sets element `i` of a span to the nearest element.
+            pub(crate) fn set(&mut self, place: Place, i: usize, value: f64) {
+                match storage(place.dtype) {
+                    $(DType::$dtype => self.$field.all_mut()[place.at + i] = Element::from_f64(value),)*
+                    other => unreachable!("{other} is not a storage type"),
+                }
+            }
+
+            /// Copies one span over another of the same storage type and length.
+            pub(crate) fn copy(&mut self, from: Place, to: Place) {
+                match storage(from.dtype) {
+                    $(DType::$dtype => self.$field.all_mut().copy_within(from.range(), to.at),)*
+                    other => unreachable!("{other} is not a storage type"),
+                }
+            }
+
+            /// Writes an array, or rows of one, into a span of its type.
+            pub(crate) fn feed(&mut self, place: Place, feed: &Feed) -> Result<()> {
+                let (array, rows) = match feed {
+                    Feed::Whole(array) => (array, None),
+                    Feed::Rows(array, rows) => (array, Some(*rows)),
+                };
+                match array.buffer() {
+                    Buffer::Bool(from) => spread(from, rows, &mut self.f32.all_mut()[place.range()], |x| f32::from(u8::from(x))),
+                    $(Buffer::$dtype(from) => spread(from, rows, &mut self.$field.all_mut()[place.range()], |x| x),)*
+                    other => return Err(Error::unsupported(format!("arrays of {}", other.dtype()))),
+                }
+                Ok(())
+            }
+
+            /// A span as an array of that type.
+            pub(crate) fn array(&self, place: Place, ty: &Type) -> Array {
+                let buffer = match ty.dtype {
+                    DType::Bool => Buffer::Bool(self.f32.all()[place.range()].iter().map(|&x| x != 0.0).collect()),
+                    $(DType::$dtype => Buffer::$dtype(self.$field.all()[place.range()].to_vec()),)*
+                    other => unreachable!("{other} is not a storage type"),
+                };
+                Array::from_buffer(ty.shape.clone(), buffer).expect("a span has the size of its type")
+            }
+
+            /// Bytes held.
+            pub(crate) fn bytes(&self) -> usize {
+                [$(self.$field.data.len() * size_of::<$rust>(),)*].iter().sum()
+            }
+        }
+    };
+}
+
+arena! { F32 f32: f32, F64 f64: f64, I64 i64: i64, I32 i32: i32, U32 u32: u32, U8 u8: u8, }
+
+/// Copies `from`, or those of its rows, to `to`, which has exactly their size.
+fn spread<A: Copy, B>(from: &[A], rows: Option<&[usize]>, to: &mut [B], convert: impl Fn(A) -> B) {
+    let mut put = |to: &mut [B], from: &[A]| to.iter_mut().zip(from).for_each(|(to, &from)| *to = convert(from));
+    match rows {
+        None => put(to, from),
+        Some(rows) => {
+            let width = to.len() / rows.len().max(1);
+            for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(rows) {
+                put(to, &from[row * width..(row + 1) * width]);
+            }
+        }
+    }
+}

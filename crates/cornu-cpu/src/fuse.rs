@@ -1,0 +1,142 @@
+//! Groups of element-wise nodes as programs for the interpreter, and several alike as one.
+
+use std::collections::HashMap;
+
+use cornu_graph::ops::{Binary, Compare, Op, Unary};
+use cornu_graph::{DType, Graph, Value};
+
+use crate::kernels::fused::{Instruction, Opcode, Operand};
+use crate::schedule::{Access, View, splat};
+
+/// A program whose inputs and outputs are still values.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) size: usize,
+    pub(crate) inputs: Vec<(Value, Access)>,
+    pub(crate) code: Vec<Instruction>,
+    pub(crate) outputs: Vec<(Operand, Value)>,
+}
+
+impl Draft {
+    /// The program of a group; `is_output` says which members are needed elsewhere.
+    pub(crate) fn new(view: &View, members: &[Value], is_output: impl Fn(Value) -> bool) -> Draft {
+        let mut draft = Draft {
+            size: view.graph.ty(members[0]).size(),
+            inputs: Vec::new(),
+            code: Vec::with_capacity(members.len()),
+            outputs: Vec::new(),
+        };
+        let mut made: HashMap<Value, Operand> = HashMap::new();
+        for &member in members {
+            let node = view.graph.node(member);
+            let args: Vec<Operand> = node.args.iter().map(|&arg| draft.operand(view, &made, arg)).collect();
+            let register = Operand::Register(draft.code.len() as u16);
+            draft.code.push(instruction(view.graph, member, &args));
+            made.insert(member, register);
+            if is_output(member) {
+                draft.outputs.push((register, member));
+            }
+        }
+        draft
+    }
+
+    fn operand(&mut self, view: &View, made: &HashMap<Value, Operand>, arg: Value) -> Operand {
+        let (root, access) = view.read(arg);
+        if let Some(&register) = made.get(&root) {
+            return register;
+        }
+        if let Some(number) = splat(view.graph, root) {
+            return Operand::Constant(number as f32);
+        }
+        let place = self.inputs.iter().position(|&input| input == (root, access)).unwrap_or_else(|| {
+            self.inputs.push((root, access));
+            self.inputs.len() - 1
+        });
+        Operand::Input(place as u16)
+    }
+
+    /// Whether both do the same to other values: then they can run as one over spans that lie in a row.
+    pub(crate) fn is_like(&self, other: &Draft) -> bool {
+        let alike = |(a, b): (&(Value, Access), &(Value, Access))| match (a.1, b.1) {
+            (Access::Full, Access::Full) => true,
+            (Access::Scalar, Access::Scalar) => a.0 == b.0,
+            _ => false,
+        };
+        let places = |draft: &Draft| draft.outputs.iter().map(|&(operand, _)| operand).collect::<Vec<_>>();
+        self.code == other.code
+            && self.inputs.len() == other.inputs.len()
+            && self.inputs.iter().zip(&other.inputs).all(alike)
+            && places(self) == places(other)
+    }
+
+    /// The values that it reads or writes element by element, in the order of the program.
+    pub(crate) fn full(&self) -> impl Iterator<Item = Value> {
+        let inputs = self.inputs.iter().filter(|(_, access)| *access == Access::Full).map(|&(value, _)| value);
+        inputs.chain(self.outputs.iter().map(|&(_, value)| value))
+    }
+
+    /// Rows and columns of the space it runs over.
+    pub(crate) fn space(&self) -> (usize, usize) {
+        let columns = self.inputs.iter().find_map(|(_, access)| match access {
+            Access::Row(columns) | Access::Column(columns) => Some(*columns),
+            Access::Full | Access::Scalar => None,
+        });
+        let columns = columns.unwrap_or(self.size).max(1);
+        (self.size / columns, columns)
+    }
+}
+
+fn instruction(graph: &Graph, member: Value, args: &[Operand]) -> Instruction {
+    let zero = Operand::Constant(0.0);
+    match &graph.node(member).op {
+        Op::Unary(Unary::Relu) => Instruction::binary(Opcode::Max, args[0], zero),
+        Op::Unary(op) => Instruction::unary(unary(*op), args[0]),
+        Op::Binary(op) => Instruction::binary(binary(*op), args[0], args[1]),
+        Op::Compare(op) => Instruction::binary(compare(*op), args[0], args[1]),
+        Op::Select(_) => Instruction::select(args[0], args[1], args[2]),
+        Op::Cast(to) if to.0 == DType::Bool => Instruction::binary(Opcode::Ne, args[0], zero),
+        other => unreachable!("`{other}` is not element-wise"),
+    }
+}
+
+fn unary(op: Unary) -> Opcode {
+    match op {
+        Unary::Neg => Opcode::Neg,
+        Unary::Abs => Opcode::Abs,
+        Unary::Sign => Opcode::Sign,
+        Unary::Exp => Opcode::Exp,
+        Unary::Log => Opcode::Log,
+        Unary::Log1p => Opcode::Log1p,
+        Unary::Sqrt => Opcode::Sqrt,
+        Unary::Tanh => Opcode::Tanh,
+        Unary::Logistic => Opcode::Logistic,
+        Unary::Relu => Opcode::Max,
+        Unary::Not => Opcode::Not,
+        Unary::StopGradient => Opcode::Copy,
+    }
+}
+
+fn binary(op: Binary) -> Opcode {
+    match op {
+        Binary::Add => Opcode::Add,
+        Binary::Sub => Opcode::Sub,
+        Binary::Mul => Opcode::Mul,
+        Binary::Div => Opcode::Div,
+        Binary::Max => Opcode::Max,
+        Binary::Min => Opcode::Min,
+        Binary::Pow => Opcode::Pow,
+        Binary::And => Opcode::And,
+        Binary::Or => Opcode::Or,
+    }
+}
+
+fn compare(op: Compare) -> Opcode {
+    match op {
+        Compare::Eq => Opcode::Eq,
+        Compare::Ne => Opcode::Ne,
+        Compare::Lt => Opcode::Lt,
+        Compare::Le => Opcode::Le,
+        Compare::Gt => Opcode::Gt,
+        Compare::Ge => Opcode::Ge,
+    }
+}

@@ -1,0 +1,190 @@
+//! From jobs to steps: each op finds its kernel, each value its offset.
+
+use std::collections::HashMap;
+
+use cornu_graph::ops::{self, Leaf, Op};
+use cornu_graph::{DType, Error, Graph, Result, Type, Value};
+
+use crate::arena::{Place, padded, storage};
+use crate::fuse::Draft;
+use crate::kernels::dot::Dot;
+use crate::kernels::fused::{Fused, Input, Output, Program};
+use crate::kernels::reduce::Reduce;
+use crate::kernels::simd::Level;
+use crate::plain::{Plain, reduced_places};
+use crate::plan::{Job, Plan};
+use crate::schedule::Access;
+use crate::step::Step;
+
+/// A graph as steps over an arena.
+pub(crate) struct Lowered {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) inputs: Vec<(Place, Type)>,
+    pub(crate) outputs: Vec<(Place, Type)>,
+    /// How long the row of each storage type must be.
+    pub(crate) needs: HashMap<DType, usize>,
+}
+
+/// Turns a plan into steps, given where variables and constants lie and where scratch memory starts.
+pub(crate) fn lower(
+    plan: &Plan,
+    level: Level,
+    vars: &[Place],
+    constants: &HashMap<Value, Place>,
+    base: impl Fn(DType) -> usize,
+) -> Result<Lowered> {
+    let (places, needs) = plan.places(vars, constants, base);
+    let mut lowering = Lowering { plan, level, places, needs, steps: Vec::new() };
+    let graph = plan.view.graph;
+    plan.jobs.iter().try_for_each(|job| lowering.job(job))?;
+    let outputs = lowering.results(vars);
+    let typed = |value: Value, place: Place| (place, graph.ty(value).clone());
+    Ok(Lowered {
+        inputs: graph.inputs.iter().map(|&value| typed(value, lowering.place(value))).collect(),
+        outputs: graph.outputs.iter().zip(outputs).map(|(&value, place)| typed(value, place)).collect(),
+        steps: lowering.steps,
+        needs: lowering.needs,
+    })
+}
+
+struct Lowering<'p, 'g> {
+    plan: &'p Plan<'g>,
+    level: Level,
+    places: HashMap<Value, Place>,
+    needs: HashMap<DType, usize>,
+    steps: Vec<Step>,
+}
+
+impl Lowering<'_, '_> {
+    fn graph(&self) -> &Graph {
+        self.plan.view.graph
+    }
+
+    fn place(&self, value: Value) -> Place {
+        let dtype = self.graph().ty(value).dtype;
+        Place { dtype, ..self.places[&self.plan.view.root(value)] }
+    }
+
+    fn job(&mut self, job: &Job) -> Result<()> {
+        let step = match job {
+            Job::Fused(drafts) => Step::Fused(self.fused(drafts)?),
+            Job::Single(value) => self.single(*value)?,
+        };
+        self.steps.push(step);
+        Ok(())
+    }
+
+    /// The drafts do the same over spans that lie in a row, so the first one's places serve for all.
+    fn fused(&self, drafts: &[Draft]) -> Result<Fused> {
+        let first = &drafts[0];
+        let (rows, cols) = match drafts {
+            [only] => only.space(),
+            _ => (1, drafts.iter().map(|draft| padded(DType::F32, draft.size)).sum()),
+        };
+        let input = |&(value, access): &(Value, Access)| {
+            let at = self.place(value).at;
+            match access {
+                Access::Full => Input::Full(at),
+                Access::Scalar => Input::Scalar(at),
+                Access::Row(_) => Input::Row(at),
+                Access::Column(_) => Input::Column(at),
+            }
+        };
+        let program = Program {
+            rows,
+            cols,
+            inputs: first.inputs.iter().map(input).collect(),
+            code: first.code.clone(),
+            outputs: first.outputs.iter().map(|&(from, value)| Output { from, at: self.place(value).at }).collect(),
+        };
+        Fused::new(&program, self.needs.get(&DType::F32).copied().unwrap_or(0))
+    }
+
+    fn single(&self, value: Value) -> Result<Step> {
+        let node = self.graph().node(value);
+        let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
+        let types: Vec<&Type> = node.args.iter().map(|&arg| self.graph().ty(arg)).collect();
+        let out = self.place(value);
+        Ok(match &node.op {
+            Op::Dot(dot) => self.dot(*dot, &types, &args, out),
+            Op::Reduce(reduce) => reduction(reduce, types[0], args[0], out),
+            Op::Arg(arg) => {
+                let shape = &types[0].shape;
+                let inner = shape[arg.axis + 1..].iter().product();
+                let sizes = [shape[..arg.axis].iter().product(), shape[arg.axis], inner];
+                Step::Plain(Plain::Arg(*arg, sizes, args[0], out))
+            }
+            Op::Broadcast(broadcast) => {
+                let axes = broadcast.axes.iter().copied().enumerate();
+                Step::Plain(strided(types[0], &node.ty, args[0], out, axes))
+            }
+            Op::Transpose(order) => {
+                let axes = order.0.iter().copied().enumerate().map(|(to, from)| (from, to));
+                Step::Plain(strided(types[0], &node.ty, args[0], out, axes))
+            }
+            op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
+                Step::Plain(Plain::each(op, &args, out))
+            }
+            Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
+                return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));
+            }
+        })
+    }
+
+    fn dot(&self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place) -> Step {
+        let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
+        let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
+        if out.dtype != DType::F32 {
+            return Step::Plain(Plain::Dot(dot, sizes, [a, b], out));
+        }
+        Step::Dot { dot: Dot::new(self.level, m, k, n, dot.transpose_a, dot.transpose_b), batch, a, b, out }
+    }
+
+    /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
+    fn results(&mut self, vars: &[Place]) -> Vec<Place> {
+        let graph = self.plan.view.graph;
+        let updated: Vec<_> = graph.updates.iter().map(|&(id, _)| id).collect();
+        let mut kept = |lowering: &mut Self, value: Value| {
+            let place = lowering.place(value);
+            let root = lowering.plan.view.root(value);
+            match graph.op(root) {
+                Op::Leaf(Leaf::Var { id, .. }) if updated.contains(id) => lowering.save(place),
+                _ => place,
+            }
+        };
+        let outputs: Vec<Place> = graph.outputs.iter().map(|&value| kept(self, value)).collect();
+        let moves: Vec<(Place, Place)> =
+            graph.updates.iter().map(|&(id, value)| (kept(self, value), vars[id.index()])).collect();
+        let moves = moves.into_iter().filter(|(from, to)| from.at != to.at || storage(from.dtype) != storage(to.dtype));
+        self.steps.extend(moves.map(|(from, to)| Step::Copy(from, to)));
+        outputs
+    }
+
+    /// Copies a span to new memory at the end of its row.
+    fn save(&mut self, from: Place) -> Place {
+        let end = self.needs.entry(storage(from.dtype)).or_insert(0);
+        let to = Place { at: (*end).next_multiple_of(64), ..from };
+        *end = to.at + padded(from.dtype, from.len);
+        self.steps.push(Step::Copy(from, to));
+        to
+    }
+}
+
+fn reduction(reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Step {
+    let neighbours = reduce.axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+    if from.dtype == DType::F32 && neighbours {
+        let (first, last) = (reduce.axes[0], reduce.axes[reduce.axes.len() - 1]);
+        let size = |dims: &[usize]| dims.iter().product();
+        let (outer, reduced, inner) =
+            (size(&ty.shape[..first]), size(&ty.shape[first..=last]), size(&ty.shape[last + 1..]));
+        return Step::Reduce(Reduce { kind: reduce.kind, outer, reduced, inner }, from, to);
+    }
+    Step::Plain(Plain::Reduce(reduce.kind, from, to, reduced_places(ty, &reduce.axes)))
+}
+
+/// A copy in which axis `i` of the operand is axis `j` of the result, for each pair `(i, j)`.
+fn strided(from: &Type, to: &Type, x: Place, out: Place, axes: impl Iterator<Item = (usize, usize)>) -> Plain {
+    let (inner, outer) = (from.shape.strides(), to.shape.strides());
+    let axes: Vec<(usize, usize, usize)> = axes.map(|(i, j)| (outer[j], to.shape[j], inner[i])).collect();
+    Plain::gather(x, out, |at| axes.iter().map(|&(stride, dim, step)| at / stride % dim * step).sum())
+}

@@ -1,0 +1,251 @@
+//! Jobs and places: which groups run as one, which new variables are written over the old ones, and where every value
+//! lies in the arena.
+
+use std::collections::{HashMap, HashSet};
+
+use cornu_graph::ops::{Leaf, Op};
+use cornu_graph::{DType, Graph, Value, VarId};
+
+use crate::arena::{Place, padded, storage};
+use crate::fuse::Draft;
+use crate::memory::{self, Span};
+use crate::schedule::{Access, Unit, View, schedule, splat};
+
+/// A unit of work with what belongs together already joined.
+#[derive(Clone, Debug)]
+pub(crate) enum Job {
+    /// A node by itself.
+    Single(Value),
+    /// Programs that do the same, over values that will lie in a row.
+    Fused(Vec<Draft>),
+}
+
+impl Job {
+    /// The values it reads, with aliases and virtual broadcasts looked through.
+    fn reads(&self, view: &View) -> Vec<(Value, Access)> {
+        match self {
+            Job::Single(value) => {
+                view.graph.node(*value).args.iter().map(|&arg| (view.root(arg), Access::Full)).collect()
+            }
+            Job::Fused(drafts) => drafts.iter().flat_map(|draft| draft.inputs.iter().copied()).collect(),
+        }
+    }
+
+    /// The values it leaves in memory.
+    fn writes(&self) -> Vec<Value> {
+        match self {
+            Job::Single(value) => vec![*value],
+            Job::Fused(drafts) => drafts.iter().flat_map(|d| d.outputs.iter().map(|&(_, value)| value)).collect(),
+        }
+    }
+}
+
+/// Everything decided about a graph before memory is given out.
+pub(crate) struct Plan<'g> {
+    pub(crate) view: View<'g>,
+    pub(crate) jobs: Vec<Job>,
+    /// New values that are written over the variable they replace.
+    in_place: HashMap<Value, VarId>,
+    /// Values that must lie in a row, in this order.
+    rows: Vec<Vec<Value>>,
+}
+
+impl<'g> Plan<'g> {
+    /// `vars` says where each variable of the session lies.
+    pub(crate) fn new(graph: &'g Graph, vars: &[Place]) -> Plan<'g> {
+        let view = View::new(graph);
+        let units = schedule(&view);
+        let jobs = draft(&view, &units);
+        let in_place = in_place(&view, &jobs);
+        let mut plan = Plan { view, jobs: Vec::new(), in_place, rows: Vec::new() };
+        for job in jobs {
+            plan.append(job, vars);
+        }
+        plan
+    }
+
+    /// Adds a job, as part of the one before it where the two do the same.
+    fn append(&mut self, job: Job, vars: &[Place]) {
+        if let (Some(Job::Fused(before)), Job::Fused(new)) = (self.jobs.last(), &job)
+            && let Some(rows) = self.joined(before, &new[0], vars)
+            && let Some(Job::Fused(before)) = self.jobs.last_mut()
+        {
+            before.push(new[0].clone());
+            self.rows.retain(|old| !rows.iter().any(|new| new.starts_with(old)));
+            self.rows.extend(rows);
+            return;
+        }
+        self.jobs.push(job);
+    }
+
+    /// The rows of scratch values that would let `new` run together with `before`, if that is possible.
+    fn joined(&self, before: &[Draft], new: &Draft, vars: &[Place]) -> Option<Vec<Vec<Value>>> {
+        let independent = !new.inputs.iter().any(|(read, _)| {
+            before.iter().any(|draft| draft.outputs.iter().any(|(_, written)| written == read))
+        });
+        if !independent || !before.iter().all(|draft| draft.is_like(new)) {
+            return None;
+        }
+        let mut rows = Vec::new();
+        let lists: Vec<Vec<Value>> = before.iter().chain([new]).map(|draft| draft.full().collect()).collect();
+        for position in 0..lists[0].len() {
+            let row: Vec<Value> = lists.iter().map(|list| list[position]).collect();
+            let fixed: Vec<Option<Place>> = row.iter().map(|&value| self.fixed(value, vars)).collect();
+            if fixed.iter().all(Option::is_none) {
+                rows.push(row);
+            } else {
+                let places: Vec<Place> = fixed.into_iter().collect::<Option<_>>()?;
+                let touch = |pair: &[Place]| pair[0].at + padded(DType::F32, pair[0].len) == pair[1].at;
+                places.windows(2).all(touch).then_some(())?;
+            }
+        }
+        // A value can lie in one row only.
+        let members: Vec<&Value> = rows.iter().flatten().collect();
+        let distinct: HashSet<&Value> = members.iter().copied().collect();
+        let elsewhere = self.rows.iter().filter(|old| !rows.iter().any(|new| new.starts_with(old)));
+        let free = elsewhere.flatten().all(|value| !distinct.contains(value));
+        (distinct.len() == members.len() && free).then_some(rows)
+    }
+
+    /// Where a value lies before any memory is given out: a variable, or what replaces one in place.
+    fn fixed(&self, value: Value, vars: &[Place]) -> Option<Place> {
+        match self.view.graph.op(value) {
+            Op::Leaf(Leaf::Var { id, .. }) => Some(vars[id.index()]),
+            _ => self.in_place.get(&value).map(|id| vars[id.index()]),
+        }
+    }
+
+    /// The constants that must lie in memory: those that are more than a number inside a program.
+    pub(crate) fn constants(&self) -> Vec<Value> {
+        let reads = self.jobs.iter().flat_map(|job| {
+            let in_program = matches!(job, Job::Fused(_));
+            job.reads(&self.view).into_iter().map(move |(value, _)| (value, in_program))
+        });
+        let results = self.view.graph.results().map(|value| (self.view.root(value), false));
+        let constant = |value| matches!(self.view.graph.op(value), Op::Leaf(Leaf::Constant(_)) | Op::Iota(_));
+        let needed = reads.chain(results).filter(|&(value, in_program)| {
+            constant(value) && !(in_program && splat(self.view.graph, value).is_some())
+        });
+        let mut values: Vec<Value> = needed.map(|(value, _)| value).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    }
+
+    /// A place for every value, given those of variables and constants; scratch memory starts at `base` of each storage
+    /// type. Also what each storage type needs in all.
+    pub(crate) fn places(
+        &self,
+        vars: &[Place],
+        constants: &HashMap<Value, Place>,
+        base: impl Fn(DType) -> usize,
+    ) -> (HashMap<Value, Place>, HashMap<DType, usize>) {
+        let lives = self.lifetimes();
+        let mut places: HashMap<Value, Place> = constants.clone();
+        let mut needs: HashMap<DType, usize> = HashMap::new();
+        let rows = self.rows.iter().cloned();
+        let in_rows: HashSet<Value> = self.rows.iter().flatten().copied().collect();
+        let mut free: Vec<Value> = lives.keys().copied().collect();
+        free.sort_unstable();
+        let mut blocks: HashMap<DType, Vec<Vec<Value>>> = HashMap::new();
+        for row in rows.chain(free.into_iter().filter(|value| !in_rows.contains(value)).map(|value| vec![value])) {
+            if let Some(place) = self.fixed(row[0], vars) {
+                places.insert(row[0], Place { dtype: self.view.graph.ty(row[0]).dtype, ..place });
+            } else if !places.contains_key(&row[0]) {
+                blocks.entry(storage(self.view.graph.ty(row[0]).dtype)).or_default().push(row);
+            }
+        }
+        for (dtype, blocks) in blocks {
+            let room = |value: &Value| padded(dtype, self.view.graph.ty(*value).size());
+            let span = |row: &Vec<Value>| Span {
+                size: row.iter().map(room).sum(),
+                born: row.iter().map(|value| lives[value].0).min().unwrap_or(0),
+                dies: row.iter().map(|value| lives[value].1).max().unwrap_or(0),
+            };
+            let (offsets, total) = memory::place(&blocks.iter().map(span).collect::<Vec<_>>());
+            for (row, offset) in blocks.iter().zip(offsets) {
+                let mut at = base(dtype) + offset;
+                for value in row {
+                    let ty = self.view.graph.ty(*value);
+                    places.insert(*value, Place { dtype: ty.dtype, at, len: ty.size() });
+                    at += room(value);
+                }
+            }
+            needs.insert(dtype, base(dtype) + total);
+        }
+        (places, needs)
+    }
+
+    /// For each value in memory, the first and the last job that need it. Inputs are there before the first job (0),
+    /// and results after the last.
+    fn lifetimes(&self) -> HashMap<Value, (usize, usize)> {
+        let end = self.jobs.len() + 1;
+        let mut lives: HashMap<Value, (usize, usize)> = HashMap::new();
+        let mut seen = |value: Value, when: usize| {
+            let life = lives.entry(value).or_insert((when, when));
+            *life = (life.0.min(when), life.1.max(when));
+        };
+        self.view.graph.inputs.iter().for_each(|&value| seen(value, 0));
+        for (number, job) in self.jobs.iter().enumerate() {
+            job.reads(&self.view).into_iter().for_each(|(value, _)| seen(value, number + 1));
+            job.writes().into_iter().for_each(|value| seen(value, number + 1));
+        }
+        self.view.graph.results().for_each(|value| seen(self.view.root(value), end));
+        lives
+    }
+}
+
+/// The jobs of the units, each group with its program.
+fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
+    let mut home: HashMap<Value, usize> = HashMap::new();
+    for (number, unit) in units.iter().enumerate() {
+        unit.members().iter().for_each(|&value| drop(home.insert(value, number)));
+    }
+    let mut needed: HashSet<Value> = view.graph.results().map(|value| view.root(value)).collect();
+    for (number, unit) in units.iter().enumerate() {
+        for &arg in unit.members().iter().flat_map(|&value| &view.graph.node(value).args) {
+            let root = if matches!(unit, Unit::Group(_)) { view.read(arg).0 } else { view.root(arg) };
+            if home.get(&root).is_some_and(|&other| other != number) {
+                needed.insert(root);
+            }
+        }
+    }
+    let job = |unit: &Unit| match unit {
+        Unit::Single(value) => Job::Single(*value),
+        Unit::Group(members) => Job::Fused(vec![Draft::new(view, members, |value| needed.contains(&value))]),
+    };
+    units.iter().map(job).collect()
+}
+
+/// The updates that can be written over the variable they replace: nothing reads the old value later, and the job that
+/// writes the new one reads the old one element by element if at all.
+fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
+    let mut written: HashMap<Value, usize> = HashMap::new();
+    let mut last_read: HashMap<Value, usize> = HashMap::new();
+    for (number, job) in jobs.iter().enumerate() {
+        job.writes().into_iter().for_each(|value| drop(written.insert(value, number)));
+        job.reads(view).into_iter().for_each(|(value, _)| drop(last_read.insert(value, number)));
+    }
+    view.graph.results().for_each(|value| drop(last_read.insert(view.root(value), jobs.len())));
+    let mut taken = HashMap::new();
+    for &(var, new) in &view.graph.updates {
+        let new = view.root(new);
+        let Some(&writer) = written.get(&new) else { continue };
+        let old = view.graph.vars.iter().find(|(id, _)| *id == var).map(|&(_, value)| value);
+        let reads_elements = |old: Value| match &jobs[writer] {
+            Job::Fused(_) => jobs[writer].reads(view).iter().all(|&(v, access)| v != old || access == Access::Full),
+            Job::Single(value) => {
+                let op = view.graph.op(*value);
+                matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_)) || last_read.get(&old) < Some(&writer)
+            }
+        };
+        let done = |old: Value| match last_read.get(&old) {
+            Some(&last) => last < writer || last == writer && reads_elements(old),
+            None => true,
+        };
+        if old.is_none_or(done) && !taken.contains_key(&new) {
+            taken.insert(new, var);
+        }
+    }
+    taken
+}

@@ -1,0 +1,243 @@
+//! The order of work: element-wise nodes gathered into groups that run as one loop, everything else as it comes.
+//!
+//! Groups are put off until nothing else can go on, so that they find as many members as possible; among those that
+//! could run, the one traced first goes first. That leaves the updates of all variables together at the end.
+
+use std::collections::{BTreeSet, HashSet};
+
+use cornu_graph::ops::{Leaf, Op};
+use cornu_graph::{DType, Graph, Value};
+
+use crate::arena::storage;
+
+/// A piece of work.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Unit {
+    /// A node by itself.
+    Single(Value),
+    /// Element-wise nodes of one size, each after those it uses.
+    Group(Vec<Value>),
+}
+
+impl Unit {
+    /// The nodes it computes.
+    pub(crate) fn members(&self) -> &[Value] {
+        match self {
+            Unit::Single(value) => std::slice::from_ref(value),
+            Unit::Group(values) => values,
+        }
+    }
+}
+
+/// How a group reads a value of its own size or smaller; `usize` is the length of a row of the group's space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Access {
+    /// Element by element.
+    Full,
+    /// One number for all.
+    Scalar,
+    /// A row, repeated: one number for each column.
+    Row(usize),
+    /// One number for each row.
+    Column(usize),
+}
+
+/// What a graph looks like to the scheduler.
+pub(crate) struct View<'g> {
+    pub(crate) graph: &'g Graph,
+    pub(crate) live: Vec<bool>,
+    users: Vec<Vec<Value>>,
+    results: HashSet<Value>,
+}
+
+impl<'g> View<'g> {
+    pub(crate) fn new(graph: &'g Graph) -> Self {
+        let live = graph.live();
+        let mut users = vec![Vec::new(); graph.len()];
+        for (value, node) in graph.nodes().filter(|(value, _)| live[value.index()]) {
+            for &arg in &node.args {
+                if users[arg.index()].last() != Some(&value) {
+                    users[arg.index()].push(value);
+                }
+            }
+        }
+        View { graph, live, users, results: graph.results().collect() }
+    }
+
+    /// Whether the node only gives another name to its operand's memory.
+    pub(crate) fn is_alias(&self, value: Value) -> bool {
+        let node = self.graph.node(value);
+        match &node.op {
+            Op::Reshape(_) => true,
+            Op::Cast(to) => storage(self.graph.ty(node.args[0]).dtype) == storage(to.0) && to.0 != DType::Bool,
+            _ => false,
+        }
+    }
+
+    /// The value whose memory this one has.
+    pub(crate) fn root(&self, value: Value) -> Value {
+        if self.is_alias(value) { self.root(self.graph.node(value).args[0]) } else { value }
+    }
+
+    /// Whether the node's numbers are there before any work is done.
+    pub(crate) fn is_given(&self, value: Value) -> bool {
+        matches!(self.graph.op(value), Op::Leaf(_) | Op::Iota(_))
+    }
+
+    /// Whether the node can be a member of a group.
+    pub(crate) fn is_elementwise(&self, value: Value) -> bool {
+        let node = self.graph.node(value);
+        let singles = storage(node.ty.dtype) == DType::F32
+            && node.args.iter().all(|&arg| storage(self.graph.ty(arg).dtype) == DType::F32);
+        singles
+            && match node.op {
+                Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) => true,
+                Op::Cast(_) => !self.is_alias(value),
+                _ => false,
+            }
+    }
+
+    /// Whether the broadcast needs no memory, since only groups read it.
+    pub(crate) fn is_virtual(&self, value: Value) -> bool {
+        matches!(self.graph.op(value), Op::Broadcast(_))
+            && storage(self.graph.ty(value).dtype) == DType::F32
+            && !self.results.contains(&value)
+            && self.broadcast_access(value).is_some()
+            && self.users[value.index()].iter().all(|&user| self.is_elementwise(user))
+    }
+
+    /// How a group would read the operand of a broadcast.
+    fn broadcast_access(&self, value: Value) -> Option<Access> {
+        let Op::Broadcast(broadcast) = self.graph.op(value) else { return None };
+        let size = self.graph.ty(self.graph.node(value).args[0]).size();
+        let (rank, count) = (broadcast.shape.rank(), broadcast.axes.len());
+        match () {
+            () if size == 1 => Some(Access::Scalar),
+            () if broadcast.axes.iter().copied().eq(rank - count..rank) => Some(Access::Row(size)),
+            () if broadcast.axes.iter().copied().eq(0..count) => Some(Access::Column(broadcast.shape.size() / size)),
+            () => None,
+        }
+    }
+
+    /// What a member of a group reads for an operand, and how.
+    pub(crate) fn read(&self, arg: Value) -> (Value, Access) {
+        if self.is_virtual(arg) {
+            let access = self.broadcast_access(arg).expect("a virtual broadcast has one");
+            return (self.root(self.graph.node(arg).args[0]), access);
+        }
+        (self.root(arg), Access::Full)
+    }
+
+    /// The length of a row that an access asks for.
+    fn columns(access: Access) -> Option<usize> {
+        match access {
+            Access::Row(columns) | Access::Column(columns) => Some(columns),
+            Access::Full | Access::Scalar => None,
+        }
+    }
+
+    /// The length of a row that the operands of a node ask for, or `Err` if they disagree.
+    fn columns_of(&self, value: Value, so_far: Option<usize>) -> Result<Option<usize>, ()> {
+        let asked = self.graph.node(value).args.iter().filter_map(|&arg| Self::columns(self.read(arg).1));
+        asked.into_iter().try_fold(so_far, |known, columns| match known {
+            Some(known) if known != columns => Err(()),
+            _ => Ok(Some(columns)),
+        })
+    }
+}
+
+/// All work of a graph, in an order in which everything is there when it is needed.
+pub(crate) fn schedule(view: &View) -> Vec<Unit> {
+    let mut queue = Queue::new(view);
+    let mut units = Vec::new();
+    loop {
+        while let Some(value) = queue.plain.pop_first() {
+            if !(view.is_given(value) || view.is_alias(value) || view.is_virtual(value)) {
+                units.push(Unit::Single(value));
+            }
+            queue.complete(value);
+        }
+        let Some(&seed) = queue.elementwise.first() else { break };
+        units.push(Unit::Group(group(view, &mut queue, seed)));
+    }
+    debug_assert!(queue.waiting.iter().zip(&view.live).all(|(&n, &live)| !live || n == 0), "work was left over");
+    units
+}
+
+/// Nodes whose operands are all there.
+struct Queue<'v, 'g> {
+    view: &'v View<'g>,
+    plain: BTreeSet<Value>,
+    elementwise: BTreeSet<Value>,
+    /// For each node, how many operands are still missing.
+    waiting: Vec<usize>,
+}
+
+impl<'v, 'g> Queue<'v, 'g> {
+    fn new(view: &'v View<'g>) -> Self {
+        let waiting = view.graph.nodes().map(|(_, node)| {
+            let distinct: HashSet<&Value> = node.args.iter().collect();
+            distinct.len()
+        });
+        let mut queue =
+            Queue { view, plain: BTreeSet::new(), elementwise: BTreeSet::new(), waiting: waiting.collect() };
+        let ready = view.graph.nodes().filter(|(value, node)| node.args.is_empty() && view.live[value.index()]);
+        ready.for_each(|(value, _)| queue.enter(value));
+        queue
+    }
+
+    fn enter(&mut self, value: Value) {
+        let set = if self.view.is_elementwise(value) { &mut self.elementwise } else { &mut self.plain };
+        set.insert(value);
+    }
+
+    /// Takes a node out and lets in those that waited for it.
+    fn complete(&mut self, value: Value) {
+        self.elementwise.remove(&value);
+        for &user in &self.view.users[value.index()] {
+            self.waiting[user.index()] -= 1;
+            if self.waiting[user.index()] == 0 {
+                self.enter(user);
+            }
+        }
+        // What needs no work must not keep a group's next member waiting.
+        let free = |v: &&Value| self.view.is_alias(**v) || self.view.is_virtual(**v);
+        while let Some(&value) = self.plain.iter().find(free) {
+            self.plain.remove(&value);
+            self.complete(value);
+        }
+    }
+}
+
+/// The group that grows from `seed`: nodes of its size that read what a member makes or reads. Single numbers need no
+/// such kinship.
+fn group(view: &View, queue: &mut Queue, seed: Value) -> Vec<Value> {
+    let size = view.graph.ty(seed).size();
+    let mut members = Vec::new();
+    let mut kin: HashSet<Value> = HashSet::new();
+    let mut columns = None;
+    let mut next = Some(seed);
+    while let Some(value) = next {
+        columns = view.columns_of(value, columns).unwrap_or(columns);
+        let full = view.graph.node(value).args.iter().map(|&arg| view.read(arg));
+        kin.extend(full.filter(|(_, access)| *access == Access::Full).map(|(root, _)| root));
+        kin.insert(value);
+        members.push(value);
+        queue.complete(value);
+        next = queue.elementwise.iter().copied().find(|&value| {
+            let related = || view.graph.node(value).args.iter().any(|&arg| kin.contains(&view.read(arg).0));
+            view.graph.ty(value).size() == size
+                && (size == 1 || related())
+                && view.columns_of(value, columns).is_ok()
+        });
+    }
+    members
+}
+
+/// The constant a value is a copy of, if that is a single number.
+pub(crate) fn splat(graph: &Graph, value: Value) -> Option<f64> {
+    match graph.op(value) {
+        Op::Leaf(Leaf::Constant(constant)) if constant.array().len() == 1 => Some(constant.array().get(0)),
+        _ => None,
+    }
+}

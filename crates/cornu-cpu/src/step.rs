@@ -1,0 +1,111 @@
+//! The steps of a program, and the loop that runs them.
+
+use std::fmt;
+
+use crate::arena::{Arena, Place};
+use crate::kernels::dot::Dot;
+use crate::kernels::fused::Fused;
+use crate::kernels::reduce::Reduce;
+use crate::kernels::simd::Level;
+use crate::kernels::threads::Threads;
+use crate::plain::Plain;
+
+/// One step of a program, with everything about it decided.
+pub(crate) enum Step {
+    /// Element-wise operations.
+    Fused(Fused),
+    /// That many matrix products, one after the other.
+    Dot { dot: Dot, batch: usize, a: Place, b: Place, out: Place },
+    /// A reduction of singles along neighbouring axes.
+    Reduce(Reduce, Place, Place),
+    /// Work without a kernel of its own.
+    Plain(Plain),
+    /// A copy.
+    Copy(Place, Place),
+}
+
+/// What steps run on.
+pub(crate) struct Machine {
+    pub(crate) level: Level,
+    pub(crate) threads: Threads,
+    pub(crate) arena: Arena,
+    /// Memory for a single step: packed matrices, blocks of registers.
+    pub(crate) scratch: Vec<f32>,
+}
+
+/// Runs steps in order. Allocates nothing.
+pub(crate) fn run(steps: &[Step], machine: &mut Machine) {
+    let Machine { level, threads, arena, scratch } = machine;
+    for step in steps {
+        match step {
+            Step::Fused(fused) => fused.run(*level, threads, arena.f32.all_mut(), scratch),
+            Step::Dot { dot, batch, a, b, out } => {
+                let (sizes, row) = ([a.len, b.len, out.len].map(|len| len / batch), arena.f32.all_mut());
+                for i in 0..*batch {
+                    let at = |place: &Place, size: usize| place.at + i * size..place.at + (i + 1) * size;
+                    let (out, rest) = split(row, at(out, sizes[2]));
+                    dot.run(Some(threads), rest.get(at(a, sizes[0])), rest.get(at(b, sizes[1])), out, scratch);
+                }
+            }
+            Step::Reduce(reduce, x, out) => {
+                let (out, rest) = split(arena.f32.all_mut(), out.range());
+                reduce.run(rest.get(x.range()), out);
+            }
+            Step::Plain(plain) => plain.run(arena),
+            Step::Copy(from, to) => arena.copy(*from, *to),
+        }
+    }
+}
+
+/// What is left of a row when a span is lent out to be written.
+struct Rest<'a> {
+    before: &'a [f32],
+    after: &'a [f32],
+    start: usize,
+}
+
+impl<'a> Rest<'a> {
+    /// A span that does not overlap the one lent out.
+    fn get(&self, span: std::ops::Range<usize>) -> &'a [f32] {
+        if span.end <= self.before.len() {
+            &self.before[span]
+        } else {
+            &self.after[span.start - self.start..span.end - self.start]
+        }
+    }
+}
+
+fn split(row: &mut [f32], out: std::ops::Range<usize>) -> (&mut [f32], Rest<'_>) {
+    let start = out.end;
+    let (before, rest) = row.split_at_mut(out.start);
+    let (out, after) = rest.split_at_mut(out.end - out.start);
+    (out, Rest { before, after, start })
+}
+
+impl Step {
+    /// How many floats of scratch memory it needs.
+    pub(crate) fn scratch(&self, threads: &Threads) -> usize {
+        match self {
+            Step::Fused(fused) => fused.scratch() * threads.count(),
+            Step::Dot { dot, .. } => dot.scratch(),
+            Step::Reduce(..) | Step::Plain(_) | Step::Copy(..) => 0,
+        }
+    }
+}
+
+/// What the step does, for snapshots of plans.
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Fused(fused) => write!(f, "fused {}", fused.len()),
+            Step::Dot { batch, a, b, out, .. } => write!(f, "dot {batch} x {} {} -> {}", a.len, b.len, out.len),
+            Step::Reduce(reduce, x, out) => write!(f, "reduce {:?} {} -> {}", reduce.kind, x.len, out.len),
+            Step::Plain(Plain::Each(op, _, out)) => write!(f, "{op} {} {}", out.dtype, out.len),
+            Step::Plain(Plain::Gather(from, to, _)) => write!(f, "gather {} -> {}", from.len, to.len),
+            Step::Plain(Plain::Reduce(kind, from, to, _)) => write!(f, "reduce {kind:?} {} -> {}", from.len, to.len),
+            Step::Plain(Plain::Arg(arg, _, from, to)) => write!(f, "{arg} {} -> {}", from.len, to.len),
+            Step::Plain(Plain::Dot(_, _, [a, b], out)) => write!(f, "dot {} {} -> {}", a.len, b.len, out.len),
+            Step::Copy(from, _) => write!(f, "copy {}", from.len),
+        }
+    }
+}
