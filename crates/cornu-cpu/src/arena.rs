@@ -137,7 +137,7 @@ arena! { F32 f32: f32, F64 f64: f64, I64 i64: i64, I32 i32: i32, U32 u32: u32, U
 
 /// Copies `from`, or those of its rows, to `to`, which has exactly their size.
 fn spread<A: Copy, B>(from: &[A], rows: Option<&[usize]>, to: &mut [B], convert: impl Fn(A) -> B) {
-    let mut put = |to: &mut [B], from: &[A]| to.iter_mut().zip(from).for_each(|(to, &from)| *to = convert(from));
+    let put = |to: &mut [B], from: &[A]| to.iter_mut().zip(from).for_each(|(to, &from)| *to = convert(from));
     match rows {
         None => put(to, from),
         Some(rows) => {

@@ -144,7 +144,7 @@ impl Lowering<'_, '_> {
     fn results(&mut self, vars: &[Place]) -> Vec<Place> {
         let graph = self.plan.view.graph;
         let updated: Vec<_> = graph.updates.iter().map(|&(id, _)| id).collect();
-        let mut kept = |lowering: &mut Self, value: Value| {
+        let kept = |lowering: &mut Self, value: Value| {
             let place = lowering.place(value);
             let root = lowering.plan.view.root(value);
             match graph.op(root) {
@@ -173,10 +173,11 @@ impl Lowering<'_, '_> {
 fn reduction(reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Step {
     let neighbours = reduce.axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
     if from.dtype == DType::F32 && neighbours {
-        let (first, last) = (reduce.axes[0], reduce.axes[reduce.axes.len() - 1]);
+        let first = reduce.axes.first().copied().unwrap_or(0);
         let size = |dims: &[usize]| dims.iter().product();
-        let (outer, reduced, inner) =
-            (size(&ty.shape[..first]), size(&ty.shape[first..=last]), size(&ty.shape[last + 1..]));
+        let (before, rest) = ty.shape.split_at(first);
+        let (along, after) = rest.split_at(reduce.axes.len());
+        let (outer, reduced, inner) = (size(before), size(along), size(after));
         return Step::Reduce(Reduce { kind: reduce.kind, outer, reduced, inner }, from, to);
     }
     Step::Plain(Plain::Reduce(reduce.kind, from, to, reduced_places(ty, &reduce.axes)))

@@ -89,7 +89,13 @@ fn winner(largest: bool, [_, count, inner]: [usize; 3], i: usize, x: impl Fn(usi
     at as f64
 }
 
-fn product(arena: &mut Arena, dot: Dot, (batch, m, k, n): (usize, usize, usize, usize), [a, b]: [Place; 2], out: Place) {
+fn product(
+    arena: &mut Arena,
+    dot: Dot,
+    (batch, m, k, n): (usize, usize, usize, usize),
+    [a, b]: [Place; 2],
+    out: Place,
+) {
     for at in 0..batch * m * n {
         let (matrix, row, column) = (at / (m * n), at / n % m, at % n);
         let x = |i| arena.get(a, matrix * m * k + if dot.transpose_a { i * m + row } else { row * k + i });

@@ -80,9 +80,10 @@ impl<'g> Plan<'g> {
 
     /// The rows of scratch values that would let `new` run together with `before`, if that is possible.
     fn joined(&self, before: &[Draft], new: &Draft, vars: &[Place]) -> Option<Vec<Vec<Value>>> {
-        let independent = !new.inputs.iter().any(|(read, _)| {
-            before.iter().any(|draft| draft.outputs.iter().any(|(_, written)| written == read))
-        });
+        let independent = !new
+            .inputs
+            .iter()
+            .any(|(read, _)| before.iter().any(|draft| draft.outputs.iter().any(|(_, written)| written == read)));
         if !independent || !before.iter().all(|draft| draft.is_like(new)) {
             return None;
         }
@@ -123,9 +124,9 @@ impl<'g> Plan<'g> {
         });
         let results = self.view.graph.results().map(|value| (self.view.root(value), false));
         let constant = |value| matches!(self.view.graph.op(value), Op::Leaf(Leaf::Constant(_)) | Op::Iota(_));
-        let needed = reads.chain(results).filter(|&(value, in_program)| {
-            constant(value) && !(in_program && splat(self.view.graph, value).is_some())
-        });
+        let needed = reads
+            .chain(results)
+            .filter(|&(value, in_program)| constant(value) && !(in_program && splat(self.view.graph, value).is_some()));
         let mut values: Vec<Value> = needed.map(|(value, _)| value).collect();
         values.sort_unstable();
         values.dedup();
@@ -199,7 +200,7 @@ impl<'g> Plan<'g> {
 fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
     let mut home: HashMap<Value, usize> = HashMap::new();
     for (number, unit) in units.iter().enumerate() {
-        unit.members().iter().for_each(|&value| drop(home.insert(value, number)));
+        home.extend(unit.members().iter().map(|&value| (value, number)));
     }
     let mut needed: HashSet<Value> = view.graph.results().map(|value| view.root(value)).collect();
     for (number, unit) in units.iter().enumerate() {
@@ -223,10 +224,10 @@ fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
     let mut written: HashMap<Value, usize> = HashMap::new();
     let mut last_read: HashMap<Value, usize> = HashMap::new();
     for (number, job) in jobs.iter().enumerate() {
-        job.writes().into_iter().for_each(|value| drop(written.insert(value, number)));
-        job.reads(view).into_iter().for_each(|(value, _)| drop(last_read.insert(value, number)));
+        written.extend(job.writes().into_iter().map(|value| (value, number)));
+        last_read.extend(job.reads(view).into_iter().map(|(value, _)| (value, number)));
     }
-    view.graph.results().for_each(|value| drop(last_read.insert(view.root(value), jobs.len())));
+    last_read.extend(view.graph.results().map(|value| (view.root(value), jobs.len())));
     let mut taken = HashMap::new();
     for &(var, new) in &view.graph.updates {
         let new = view.root(new);
@@ -236,7 +237,8 @@ fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
             Job::Fused(_) => jobs[writer].reads(view).iter().all(|&(v, access)| v != old || access == Access::Full),
             Job::Single(value) => {
                 let op = view.graph.op(*value);
-                matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_)) || last_read.get(&old) < Some(&writer)
+                matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
+                    || last_read.get(&old) < Some(&writer)
             }
         };
         let done = |old: Value| match last_read.get(&old) {

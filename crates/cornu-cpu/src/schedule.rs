@@ -226,9 +226,7 @@ fn group(view: &View, queue: &mut Queue, seed: Value) -> Vec<Value> {
         queue.complete(value);
         next = queue.elementwise.iter().copied().find(|&value| {
             let related = || view.graph.node(value).args.iter().any(|&arg| kin.contains(&view.read(arg).0));
-            view.graph.ty(value).size() == size
-                && (size == 1 || related())
-                && view.columns_of(value, columns).is_ok()
+            view.graph.ty(value).size() == size && (size == 1 || related()) && view.columns_of(value, columns).is_ok()
         });
     }
     members

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use cornu_graph::ops::{Constant, Leaf, Op};
-use cornu_graph::{Array, DType, Error, Executor, Feed, Graph, Memory, ProgramId, Result, Session, Type, Value, VarId, passes};
+use cornu_graph::{
+    Array, DType, Error, Executor, Feed, Graph, Memory, ProgramId, Result, Session, Type, Value, VarId, passes,
+};
 
 use crate::arena::{Arena, Place, padded, storage};
 use crate::kernels::simd::Level;
@@ -56,7 +58,9 @@ impl Executor for Cpu {
 
     fn open(&self) -> Box<dyn Session> {
         let threads = self.threads.map_or_else(Threads::default, Threads::new);
-        let level = self.level.map_or_else(Level::detect, |level| level.min(Level::detect()));
+        let level = self
+            .level
+            .map_or_else(Level::detect, |level| if Level::all().contains(&level) { level } else { Level::detect() });
         let passes: &[passes::Pass] = if self.raw { &[] } else { &[passes::simplify, passes::fold, passes::simplify] };
         Box::new(CpuSession {
             machine: Machine { level, threads, arena: Arena::default(), scratch: Vec::new() },

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::arena::{Arena, Place};
 use crate::kernels::dot::Dot;
 use crate::kernels::fused::Fused;
+use crate::kernels::parallel;
 use crate::kernels::reduce::Reduce;
 use crate::kernels::simd::Level;
 use crate::kernels::threads::Threads;
@@ -38,7 +39,7 @@ pub(crate) fn run(steps: &[Step], machine: &mut Machine) {
     let Machine { level, threads, arena, scratch } = machine;
     for step in steps {
         match step {
-            Step::Fused(fused) => fused.run(*level, threads, arena.f32.all_mut(), scratch),
+            Step::Fused(fused) => parallel::fused(fused, *level, threads, arena.f32.all_mut(), scratch),
             Step::Dot { dot, batch, a, b, out } => {
                 let (sizes, row) = ([a.len, b.len, out.len].map(|len| len / batch), arena.f32.all_mut());
                 for i in 0..*batch {

@@ -203,13 +203,27 @@ impl Fused {
         self.block
     }
 
+    /// Elements times operations: how much there is to do.
+    pub fn work(&self) -> usize {
+        self.len * self.steps.len()
+    }
+
+    /// Checks that an arena is as large as [`Fused::new`] was told.
+    ///
+    /// # Panics
+    /// If it is not.
+    #[inline]
+    pub fn check(&self, arena: &[f32]) {
+        assert!(arena.len() >= self.arena, "a program for {} floats got an arena of {}", self.arena, arena.len());
+    }
+
     /// Computes every element. Pads of outputs are overwritten with anything.
     ///
     /// # Panics
     /// When the arena is smaller than [`Fused::new`] was told, or the scratch memory than [`Fused::scratch`].
     #[inline]
     pub fn run(&self, level: Level, arena: &mut [f32], scratch: &mut [f32]) {
-        assert!(arena.len() >= self.arena, "a program for {} floats got an arena of {}", self.arena, arena.len());
+        self.check(arena);
         // SAFETY: the arena is as large as `new` was told and lent to this call alone.
         unsafe { self.run_part(level, arena.as_mut_ptr(), scratch, 0..self.len) };
     }

@@ -3,6 +3,10 @@
 //! Each loop is written once over [`simd::Simd`] and compiled for every [`simd::Level`]; the level is chosen at run time.
 #![allow(unsafe_code)]
 
+pub mod dot;
 pub mod fused;
 pub mod math;
+pub mod parallel;
+pub mod reduce;
 pub mod simd;
+pub mod threads;

@@ -1,27 +1,52 @@
 //! Constants: what is known now is computed now, by the reference evaluator.
 
-use crate::graph::{Graph, Value};
-use crate::ops::{Leaf, Op};
+use crate::graph::{Builder, Graph, Value};
+use crate::ops::{Broadcast, Constant, Leaf, Op};
 use crate::rewrite::rewrite;
+use crate::{Array, Type};
 
 /// The largest constant worth keeping instead of the ops that make it.
 const LARGEST: usize = 1024;
 
-/// Replaces ops on constants by their results. A broadcast stays, so that a splat is seen as one.
+/// Replaces ops on constants by their results. One number that fills a shape stays one number, broadcast.
 pub fn fold(graph: &Graph) -> Graph {
     rewrite(graph, |b, op, args| {
         if args.is_empty() || matches!(op, Op::Broadcast(_)) {
             return None;
         }
-        let known = |&arg: &Value| match b.graph().op(arg) {
-            Op::Leaf(Leaf::Constant(constant)) => Some(constant.clone()),
-            _ => None,
-        };
-        let known: Vec<_> = args.iter().map(known).collect::<Option<_>>()?;
-        let types: Vec<_> = args.iter().map(|&arg| b.graph().ty(arg)).collect();
-        let ty = op.infer(&types).ok().filter(|ty| ty.size() <= LARGEST)?;
-        let arrays: Vec<_> = known.iter().map(|constant| constant.array()).collect();
-        let result = op.eval(&arrays, &ty);
-        Some(b.constant(result))
+        let types: Vec<&Type> = args.iter().map(|&arg| b.graph().ty(arg)).collect();
+        let ty = op.infer(&types).ok()?;
+        splats(b, op, args, &ty).or_else(|| constants(b, op, args, &ty))
     })
+}
+
+/// An element-wise op on numbers that fill a shape.
+fn splats(b: &mut Builder, op: &Op, args: &[Value], ty: &Type) -> Option<Value> {
+    let elementwise = matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_));
+    if !elementwise || ty.rank() == 0 {
+        return None;
+    }
+    let number = |&arg: &Value| {
+        let number = b.graph().splat(arg)?;
+        Some(Array::scalar(number).cast(b.graph().ty(arg).dtype))
+    };
+    let numbers: Vec<Array> = args.iter().map(number).collect::<Option<_>>()?;
+    let result = op.eval(&numbers.iter().collect::<Vec<_>>(), &Type::scalar(ty.dtype));
+    let result = b.constant(result);
+    Some(b.add(Broadcast { shape: ty.shape.clone(), axes: Box::default() }, &[result]))
+}
+
+/// Any op on constants, if the result is small.
+fn constants(b: &mut Builder, op: &Op, args: &[Value], ty: &Type) -> Option<Value> {
+    let known = |&arg: &Value| match b.graph().op(arg) {
+        Op::Leaf(Leaf::Constant(constant)) => Some(constant.clone()),
+        _ => None,
+    };
+    let known: Vec<Constant> = args.iter().map(known).collect::<Option<_>>()?;
+    if ty.size() > LARGEST {
+        return None;
+    }
+    let arrays: Vec<&Array> = known.iter().map(Constant::array).collect();
+    let result = op.eval(&arrays, ty);
+    Some(b.constant(result))
 }
