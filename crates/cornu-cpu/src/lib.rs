@@ -1,1 +1,4 @@
+//! Runs graphs on this processor.
 #![deny(unsafe_code)]
+
+pub mod kernels;

@@ -1,0 +1,6 @@
+//! Machine code for the heavy loops: the only place of this crate where `unsafe` is allowed.
+//!
+//! Each loop is written once over [`simd::Simd`] and compiled for every [`simd::Level`]; the level is chosen at run time.
+#![allow(unsafe_code)]
+
+pub mod simd;

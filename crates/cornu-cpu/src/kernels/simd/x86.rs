@@ -1,0 +1,187 @@
+//! The two x86-64 instruction sets. A value of [`Avx2`] or [`Avx512`] is the proof that the machine has it.
+
+use std::arch::x86_64::*;
+
+use super::Simd;
+
+/// AVX2 with FMA: eight lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx2(());
+
+/// AVX-512 F, DQ, BW and VL: sixteen lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avx512(());
+
+impl Avx2 {
+    /// The instruction set, if this machine has it.
+    pub fn detect() -> Option<Avx2> {
+        (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Avx2(()))
+    }
+}
+
+impl Avx512 {
+    /// The instruction set, if this machine has it.
+    pub fn detect() -> Option<Avx512> {
+        let found = Avx2::detect().is_some()
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl");
+        found.then_some(Avx512(()))
+    }
+}
+
+/// Methods of one or a few instructions. Sound because `self` proves that the machine has them.
+macro_rules! instructions {
+    ($($name:ident($($arg:ident: $ty:ty),*) -> $ret:ident = $body:expr;)*) => {
+        $(#[inline(always)]
+        fn $name(self, $($arg: $ty),*) -> Self::$ret {
+            // SAFETY: see above.
+            unsafe { $body }
+        })*
+    };
+}
+
+/// The mask for the first `n` of eight lanes.
+#[inline(always)]
+fn first(n: usize) -> __m256i {
+    debug_assert!(n <= 8);
+    // SAFETY: called by methods of `Avx2` only.
+    unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
+}
+
+impl Simd for Avx2 {
+    const LANES: usize = 8;
+    type F = __m256;
+    type I = __m256i;
+    type M = __m256;
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m256 {
+        // SAFETY: the caller promises the memory, `self` the instruction; so in the next three.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, x: __m256) {
+        // SAFETY: see `load`.
+        unsafe { _mm256_storeu_ps(to, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(self, n: usize, from: *const f32) -> __m256 {
+        // SAFETY: see `load`; masked lanes are not touched.
+        unsafe { _mm256_maskload_ps(from, first(n)) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, n: usize, to: *mut f32, x: __m256) {
+        // SAFETY: see `load`; masked lanes are not touched.
+        unsafe { _mm256_maskstore_ps(to, first(n), x) }
+    }
+
+    instructions! {
+        splat(x: f32) -> F = _mm256_set1_ps(x);
+        add(a: __m256, b: __m256) -> F = _mm256_add_ps(a, b);
+        sub(a: __m256, b: __m256) -> F = _mm256_sub_ps(a, b);
+        mul(a: __m256, b: __m256) -> F = _mm256_mul_ps(a, b);
+        div(a: __m256, b: __m256) -> F = _mm256_div_ps(a, b);
+        mul_add(a: __m256, b: __m256, c: __m256) -> F = _mm256_fmadd_ps(a, b, c);
+        max(a: __m256, b: __m256) -> F = _mm256_max_ps(a, b);
+        min(a: __m256, b: __m256) -> F = _mm256_min_ps(a, b);
+        abs(a: __m256) -> F = _mm256_andnot_ps(_mm256_set1_ps(-0.0), a);
+        neg(a: __m256) -> F = _mm256_xor_ps(_mm256_set1_ps(-0.0), a);
+        sqrt(a: __m256) -> F = _mm256_sqrt_ps(a);
+        eq(a: __m256, b: __m256) -> M = _mm256_cmp_ps::<_CMP_EQ_OQ>(a, b);
+        ne(a: __m256, b: __m256) -> M = _mm256_cmp_ps::<_CMP_NEQ_UQ>(a, b);
+        lt(a: __m256, b: __m256) -> M = _mm256_cmp_ps::<_CMP_LT_OQ>(a, b);
+        le(a: __m256, b: __m256) -> M = _mm256_cmp_ps::<_CMP_LE_OQ>(a, b);
+        both(a: __m256, b: __m256) -> M = _mm256_and_ps(a, b);
+        either(a: __m256, b: __m256) -> M = _mm256_or_ps(a, b);
+        select(m: __m256, a: __m256, b: __m256) -> F = _mm256_blendv_ps(b, a, m);
+        splat_int(x: i32) -> I = _mm256_set1_epi32(x);
+        bits_of(a: __m256) -> I = _mm256_castps_si256(a);
+        float_of(a: __m256i) -> F = _mm256_castsi256_ps(a);
+        round_int(a: __m256) -> I = _mm256_cvtps_epi32(a);
+        to_float(a: __m256i) -> F = _mm256_cvtepi32_ps(a);
+        add_int(a: __m256i, b: __m256i) -> I = _mm256_add_epi32(a, b);
+        sub_int(a: __m256i, b: __m256i) -> I = _mm256_sub_epi32(a, b);
+        and_int(a: __m256i, b: __m256i) -> I = _mm256_and_si256(a, b);
+        or_int(a: __m256i, b: __m256i) -> I = _mm256_or_si256(a, b);
+        shift_left(a: __m256i, n: u32) -> I = _mm256_sll_epi32(a, _mm_cvtsi32_si128(n as i32));
+        shift_right(a: __m256i, n: u32) -> I = _mm256_sra_epi32(a, _mm_cvtsi32_si128(n as i32));
+    }
+}
+
+impl Simd for Avx512 {
+    const LANES: usize = 16;
+    type F = __m512;
+    type I = __m512i;
+    type M = __mmask16;
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const f32) -> __m512 {
+        // SAFETY: the caller promises the memory, `self` the instruction; so in the next three.
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32, x: __m512) {
+        // SAFETY: see `load`.
+        unsafe { _mm512_storeu_ps(to, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(self, n: usize, from: *const f32) -> __m512 {
+        debug_assert!(n <= 16);
+        // SAFETY: see `load`; masked lanes are not touched.
+        unsafe { _mm512_maskz_loadu_ps(((1u32 << n) - 1) as __mmask16, from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(self, n: usize, to: *mut f32, x: __m512) {
+        debug_assert!(n <= 16);
+        // SAFETY: see `load`; masked lanes are not touched.
+        unsafe { _mm512_mask_storeu_ps(to, ((1u32 << n) - 1) as __mmask16, x) }
+    }
+
+    #[inline(always)]
+    fn both(self, a: __mmask16, b: __mmask16) -> __mmask16 {
+        a & b
+    }
+
+    #[inline(always)]
+    fn either(self, a: __mmask16, b: __mmask16) -> __mmask16 {
+        a | b
+    }
+
+    instructions! {
+        splat(x: f32) -> F = _mm512_set1_ps(x);
+        add(a: __m512, b: __m512) -> F = _mm512_add_ps(a, b);
+        sub(a: __m512, b: __m512) -> F = _mm512_sub_ps(a, b);
+        mul(a: __m512, b: __m512) -> F = _mm512_mul_ps(a, b);
+        div(a: __m512, b: __m512) -> F = _mm512_div_ps(a, b);
+        mul_add(a: __m512, b: __m512, c: __m512) -> F = _mm512_fmadd_ps(a, b, c);
+        max(a: __m512, b: __m512) -> F = _mm512_max_ps(a, b);
+        min(a: __m512, b: __m512) -> F = _mm512_min_ps(a, b);
+        abs(a: __m512) -> F = _mm512_andnot_ps(_mm512_set1_ps(-0.0), a);
+        neg(a: __m512) -> F = _mm512_xor_ps(_mm512_set1_ps(-0.0), a);
+        sqrt(a: __m512) -> F = _mm512_sqrt_ps(a);
+        eq(a: __m512, b: __m512) -> M = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b);
+        ne(a: __m512, b: __m512) -> M = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a, b);
+        lt(a: __m512, b: __m512) -> M = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
+        le(a: __m512, b: __m512) -> M = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b);
+        select(m: __mmask16, a: __m512, b: __m512) -> F = _mm512_mask_blend_ps(m, b, a);
+        splat_int(x: i32) -> I = _mm512_set1_epi32(x);
+        bits_of(a: __m512) -> I = _mm512_castps_si512(a);
+        float_of(a: __m512i) -> F = _mm512_castsi512_ps(a);
+        round_int(a: __m512) -> I = _mm512_cvtps_epi32(a);
+        to_float(a: __m512i) -> F = _mm512_cvtepi32_ps(a);
+        add_int(a: __m512i, b: __m512i) -> I = _mm512_add_epi32(a, b);
+        sub_int(a: __m512i, b: __m512i) -> I = _mm512_sub_epi32(a, b);
+        and_int(a: __m512i, b: __m512i) -> I = _mm512_and_si512(a, b);
+        or_int(a: __m512i, b: __m512i) -> I = _mm512_or_si512(a, b);
+        shift_left(a: __m512i, n: u32) -> I = _mm512_sll_epi32(a, _mm_cvtsi32_si128(n as i32));
+        shift_right(a: __m512i, n: u32) -> I = _mm512_sra_epi32(a, _mm_cvtsi32_si128(n as i32));
+    }
+}
