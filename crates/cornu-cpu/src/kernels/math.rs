@@ -97,7 +97,7 @@ pub fn log<S: Simd>(s: S, x: S::F) -> S::F {
     log_ends(s, x, 0.0, log_of_split(s, n, f))
 }
 
-/// `ln(1 + x)`, within 0.9 ulp, near 0 too; minus infinity at -1, NaN below.
+/// `ln(1 + x)`, within 1.4 ulp, near 0 too; minus infinity at -1, NaN below.
 #[inline(always)]
 pub fn log1p<S: Simd>(s: S, x: S::F) -> S::F {
     let one = s.splat(1.0);
