@@ -7,6 +7,7 @@
 
 mod fill;
 mod interpret;
+mod join;
 mod prepare;
 
 use std::ops::Range;
