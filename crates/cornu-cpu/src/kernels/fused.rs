@@ -266,7 +266,12 @@ unsafe fn run_blocks_with<S: Simd>(
             for fill in &fused.each {
                 fill.run(s, arena, scratch, fused.cols, start, len);
             }
-            interpret::run(s, &fused.steps, [arena.add(start), scratch, constants], len.next_multiple_of(LINE));
+            let bases = [arena.add(start), scratch, constants];
+            // Known to the compiler, the loops over one line are no loops.
+            match len.next_multiple_of(LINE) {
+                LINE => interpret::run(s, &fused.steps, bases, LINE),
+                len => interpret::run(s, &fused.steps, bases, len),
+            }
             start += len;
         }
     }

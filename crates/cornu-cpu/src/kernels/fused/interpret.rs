@@ -37,15 +37,18 @@ pub(super) struct Step {
 macro_rules! each {
     ($s:ident, $len:ident, $out:ident, ($($x:ident),*) => $value:expr) => {{
         let mut i = 0;
-        while i < $len {
+        loop {
             $(let $x = $s.load($x.add(i));)*
             $s.store($out.add(i), $value);
             i += S::LANES;
+            if i >= $len {
+                break;
+            }
         }
     }};
 }
 
-/// Runs the steps over `len` elements, a multiple of a line.
+/// Runs the steps over `len` elements: at least a line, and a multiple of it.
 ///
 /// # Safety
 /// Every place holds `len` floats in its base, writable for the outputs. A step's output is one of its operands' places
