@@ -7,6 +7,7 @@
 
 mod fill;
 mod interpret;
+mod join;
 mod prepare;
 
 use std::ops::Range;
@@ -224,8 +225,9 @@ impl Fused {
     #[inline]
     pub fn run(&self, level: Level, arena: &mut [f32], scratch: &mut [f32]) {
         self.check(arena);
-        // SAFETY: the arena is as large as `new` was told and lent to this call alone.
-        unsafe { self.run_part(level, arena.as_mut_ptr(), scratch, 0..self.len) };
+        self.check_scratch(scratch);
+        // SAFETY: the arena is as large as `new` was told and lent to this call alone; the scratch memory was checked.
+        unsafe { run_blocks(level, self, arena.as_mut_ptr(), scratch.as_mut_ptr(), 0, self.len) };
     }
 
     /// Computes the elements of `part`, which begins at a multiple of [`Fused::block`] and ends at one or at the end.
@@ -238,38 +240,52 @@ impl Fused {
     /// `arena` points to as many floats as [`Fused::new`] was told; while this runs nobody else writes the spans that the
     /// program reads, nor reads or writes the part of its outputs.
     pub unsafe fn run_part(&self, level: Level, arena: *mut f32, scratch: &mut [f32], part: Range<usize>) {
-        assert!(scratch.len() >= self.scratch, "needed {} floats of scratch, got {}", self.scratch, scratch.len());
         let is_edge = |at: usize| at == self.len || at < self.len && at.is_multiple_of(self.block);
         let whole_blocks = part.start <= part.end && is_edge(part.start) && is_edge(part.end);
         assert!(whole_blocks, "part {part:?} of {} elements is not made of blocks of {}", self.len, self.block);
+        self.check_scratch(scratch);
         // SAFETY: the arena is promised by the caller; scratch and part were checked.
-        unsafe { run_blocks(level, self, arena, scratch.as_mut_ptr(), part) };
+        unsafe { run_blocks(level, self, arena, scratch.as_mut_ptr(), part.start, part.end) };
+    }
+
+    fn check_scratch(&self, scratch: &[f32]) {
+        assert!(scratch.len() >= self.scratch, "needed {} floats of scratch, got {}", self.scratch, scratch.len());
     }
 }
 
 dispatch! {
-    unsafe fn run_blocks = run_blocks_with(fused: &Fused, arena: *mut f32, scratch: *mut f32, part: Range<usize>);
+    unsafe fn run_blocks = run_blocks_with(fused: &Fused, arena: *mut f32, scratch: *mut f32, start: usize, end: usize);
 }
 
 /// # Safety
-/// As [`Fused::run_part`], with its checks passed.
+/// As [`Fused::run_part`] for the part `start..end`, with its checks passed.
 #[inline(always)]
-unsafe fn run_blocks_with<S: Simd>(s: S, fused: &Fused, arena: *mut f32, scratch: *mut f32, part: Range<usize>) {
+unsafe fn run_blocks_with<S: Simd>(
+    s: S,
+    fused: &Fused,
+    arena: *mut f32,
+    scratch: *mut f32,
+    mut start: usize,
+    end: usize,
+) {
     let constants = fused.constants.as_ptr().cast::<f32>().cast_mut();
-    let mut start = part.start;
     // SAFETY: `prepare` made places of spans that it checked against the arena and of blocks it counted in the scratch
     // memory and the constants; a part's last block may be short, and its pads belong to the span.
     unsafe {
-        let len = fused.block.min(part.end - start);
         for fill in &fused.once {
-            fill.run(s, arena, scratch, fused.cols, start, len);
+            fill.run(s, arena, scratch, fused.cols, start, fused.block.min(end - start));
         }
-        while start < part.end {
-            let len = fused.block.min(part.end - start);
+        while start < end {
+            let len = fused.block.min(end - start);
             for fill in &fused.each {
                 fill.run(s, arena, scratch, fused.cols, start, len);
             }
-            interpret::run(s, &fused.steps, [arena.add(start), scratch, constants], len.next_multiple_of(LINE));
+            let bases = [arena.add(start), scratch, constants];
+            // Known to the compiler, the loops over one line are no loops.
+            match len.next_multiple_of(LINE) {
+                LINE => interpret::run(s, &fused.steps, bases, LINE),
+                len => interpret::run(s, &fused.steps, bases, len),
+            }
             start += len;
         }
     }

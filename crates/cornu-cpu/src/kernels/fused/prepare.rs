@@ -1,8 +1,11 @@
 //! From a program to steps: checks, the size of a block, and a place for every register.
 
+use std::collections::HashMap;
+
 use cornu_graph::{Error, Result};
 
 use super::interpret::{Base, Place, Step};
+use super::join::{Joined, Then, join};
 use super::{Fill, Fused, Input, Instruction, LINE, Line, Opcode, Operand, Program};
 
 /// Elements of a block, unless the shape suggests a better number.
@@ -145,46 +148,44 @@ impl Plan {
                 }
             })
             .collect();
+        let code = join(&code, &outputs);
         let (direct, late) = self.divide(&code, &outputs);
         let last_use = last_uses(&code, &late);
-        let mut places: Vec<Place> = Vec::with_capacity(code.len());
+        // The place of every register written so far.
+        let mut places: Vec<(usize, Place)> = Vec::with_capacity(code.len());
         let mut steps = Vec::with_capacity(code.len() + late.len());
-        for (k, instruction) in code.iter().enumerate() {
-            let mut operands = [instruction.a; 3];
-            operands.iter_mut().zip(instruction.operands()).for_each(|(to, from)| *to = from);
-            let operands = operands.map(|operand| self.place(operand, &places));
-            for (r, place) in places.iter().enumerate().filter(|(r, _)| last_use[*r] == k) {
-                if direct[r].is_none() {
-                    self.free.push(place.offset);
-                }
-            }
-            let out = match direct[k] {
-                Some(at) => Place { base: Base::Arena, offset: at as u32 },
+        for (k, joined) in code.iter().enumerate() {
+            let operands = joined.operands.map(|operand| self.place(operand, &places));
+            let dead = places.iter().filter(|(r, place)| last_use.get(r) == Some(&k) && place.base == Base::Scratch);
+            self.free.extend(dead.map(|(_, place)| place.offset));
+            let out = match direct.get(&joined.register) {
+                Some(&at) => Place { base: Base::Arena, offset: at as u32 },
                 None => self.register(),
             };
-            places.push(out);
-            steps.push(Step { op: instruction.op, operands, out });
+            places.push((joined.register, out));
+            steps.push(Step { op: joined.op, then: joined.then, operands, out });
         }
-        steps.extend(late.iter().map(|&(r, at)| Step {
-            op: Opcode::Copy,
-            operands: [places[r]; 3],
-            out: Place { base: Base::Arena, offset: at as u32 },
-        }));
+        for (r, at) in late {
+            let operands = [find(&places, r); 3];
+            let out = Place { base: Base::Arena, offset: at as u32 };
+            steps.push(Step { op: Opcode::Copy, then: Then::Nothing, operands, out });
+        }
         steps
     }
 
-    /// Which registers live in the arena, because they are an output whose span no later instruction reads as an input;
-    /// and the outputs that must be copied there in the end.
-    fn divide(&self, code: &[Instruction], outputs: &[(usize, usize)]) -> (Vec<Option<usize>>, Vec<(usize, usize)>) {
-        let mut direct = vec![None; code.len()];
+    /// Which registers live in the arena, because they are an output whose span is not read as an input after they are
+    /// written; and the outputs that must be copied there in the end.
+    fn divide(&self, code: &[Joined], outputs: &[(usize, usize)]) -> (HashMap<usize, usize>, Vec<(usize, usize)>) {
+        let mut direct = HashMap::new();
         let mut late = Vec::new();
         for &(r, at) in outputs {
-            let is_span = |operand: Operand| matches!(operand, Operand::Input(i) if self.inputs[usize::from(i)] == Input::Full(at));
-            let read_later = code[r + 1..].iter().any(|instruction| instruction.operands().any(is_span));
-            if direct[r].is_none() && !read_later {
-                direct[r] = Some(at);
-            } else {
+            let is_span = |operand: &Operand| matches!(operand, Operand::Input(i) if self.inputs[usize::from(*i)] == Input::Full(at));
+            let after = code.iter().skip_while(|joined| joined.register != r).skip(1);
+            let read_later = after.flat_map(|joined| &joined.operands).any(is_span);
+            if read_later || direct.contains_key(&r) {
                 late.push((r, at));
+            } else {
+                direct.insert(r, at);
             }
         }
         (direct, late)
@@ -199,9 +200,9 @@ impl Plan {
         Place { base: Base::Scratch, offset }
     }
 
-    fn place(&mut self, operand: Operand, registers: &[Place]) -> Place {
+    fn place(&mut self, operand: Operand, registers: &[(usize, Place)]) -> Place {
         match operand {
-            Operand::Register(r) => registers[usize::from(r)],
+            Operand::Register(r) => find(registers, usize::from(r)),
             Operand::Constant(x) => {
                 let known = self.constants.iter().position(|c| c.to_bits() == x.to_bits());
                 let i = known.unwrap_or_else(|| {
@@ -237,16 +238,22 @@ impl Plan {
     }
 }
 
-/// The last instruction that reads each register; those copied in the end are never free.
-fn last_uses(code: &[Instruction], late: &[(usize, usize)]) -> Vec<usize> {
-    let mut last: Vec<usize> = (0..code.len()).collect();
-    for (k, instruction) in code.iter().enumerate() {
-        for operand in instruction.operands() {
+/// Where a register is.
+fn find(places: &[(usize, Place)], register: usize) -> Place {
+    let found = places.iter().rev().find(|(r, _)| *r == register);
+    found.expect("registers are written before they are read").1
+}
+
+/// The last place in the code that reads each register; none for those that are copied in the end.
+fn last_uses(code: &[Joined], late: &[(usize, usize)]) -> HashMap<usize, usize> {
+    let mut last = HashMap::new();
+    for (k, joined) in code.iter().enumerate() {
+        for operand in joined.operands {
             if let Operand::Register(r) = operand {
-                last[usize::from(r)] = k;
+                last.insert(usize::from(r), k);
             }
         }
     }
-    late.iter().for_each(|&(r, _)| last[r] = usize::MAX);
+    late.iter().for_each(|(r, _)| _ = last.remove(r));
     last
 }
