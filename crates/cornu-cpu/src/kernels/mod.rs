@@ -3,5 +3,6 @@
 //! Each loop is written once over [`simd::Simd`] and compiled for every [`simd::Level`]; the level is chosen at run time.
 #![allow(unsafe_code)]
 
+pub mod dot;
 pub mod simd;
 pub mod threads;
