@@ -23,6 +23,11 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// A truth value per lane.
     type M: Copy;
 
+    /// The instruction set, without looking whether the machine has it.
+    /// # Safety
+    /// It must have it: a value of `Self` was made before.
+    unsafe fn assume() -> Self;
+
     /// Reads a vector from any address.
     /// # Safety
     /// `LANES` floats must be readable at `from`.
@@ -39,6 +44,11 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `n` floats must be writable at `to`.
     unsafe fn store_first(self, n: usize, to: *mut f32, x: Self::F);
+    /// Reads a block of `rows <= LANES` rows, `stride` floats apart, and `columns <= 4` columns, and turns it: vector `q`
+    /// holds column `q`, one row in each lane. Lanes and vectors beyond are unspecified.
+    /// # Safety
+    /// There must be a row and a column, and `columns` floats readable at each `from + row * stride`.
+    unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [Self::F; 4];
 
     /// The same number in every lane.
     fn splat(self, x: f32) -> Self::F;
@@ -160,6 +170,11 @@ impl Simd for Portable {
     type M = [u32; 8];
 
     #[inline(always)]
+    unsafe fn assume() -> Self {
+        Portable
+    }
+
+    #[inline(always)]
     unsafe fn load(self, from: *const f32) -> Self::F {
         // SAFETY: the caller promises eight floats; the address may be unaligned for an array but not for `f32`.
         unsafe { from.cast::<Self::F>().read_unaligned() }
@@ -183,6 +198,18 @@ impl Simd for Portable {
             // SAFETY: only the `n` floats that the caller promises are written.
             unsafe { *to.add(i) = x };
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [Self::F; 4] {
+        let mut turned = [[0.0; 8]; 4];
+        for row in 0..rows {
+            for (column, turned) in turned.iter_mut().enumerate().take(columns) {
+                // SAFETY: an element of the block that the caller promises.
+                turned[row] = unsafe { *from.add(row * stride + column) };
+            }
+        }
+        turned
     }
 
     lanes! {

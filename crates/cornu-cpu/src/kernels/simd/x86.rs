@@ -50,11 +50,38 @@ fn first(n: usize) -> __m256i {
     unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
 }
 
+/// The first `columns` floats of row `row`, or of the last row if there are fewer.
+macro_rules! quad {
+    ($from:ident, $stride:ident, $rows:ident, $columns:ident, $row:expr) => {{
+        let from = $from.add(usize::min($row, $rows - 1) * $stride);
+        if $columns == 4 { _mm_loadu_ps(from) } else { _mm_maskload_ps(from, _mm256_castsi256_si128(first($columns))) }
+    }};
+}
+
+/// Turns four vectors, whose quarters hold rows 0, 4, …, rows 1, 5, …, and so on, into the four columns.
+macro_rules! turn {
+    ($rows:expr, $low:ident, $high:ident, $shuffle:ident) => {{
+        let [a, b, c, d] = $rows;
+        let (low_ab, low_cd, high_ab, high_cd) = ($low(a, b), $low(c, d), $high(a, b), $high(c, d));
+        [
+            $shuffle::<0x44>(low_ab, low_cd),
+            $shuffle::<0xee>(low_ab, low_cd),
+            $shuffle::<0x44>(high_ab, high_cd),
+            $shuffle::<0xee>(high_ab, high_cd),
+        ]
+    }};
+}
+
 impl Simd for Avx2 {
     const LANES: usize = 8;
     type F = __m256;
     type I = __m256i;
     type M = __m256;
+
+    #[inline(always)]
+    unsafe fn assume() -> Self {
+        Avx2(())
+    }
 
     #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m256 {
@@ -78,6 +105,23 @@ impl Simd for Avx2 {
     unsafe fn store_first(self, n: usize, to: *mut f32, x: __m256) {
         // SAFETY: see `load`; masked lanes are not touched.
         unsafe { _mm256_maskstore_ps(to, first(n), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [__m256; 4] {
+        // SAFETY: see `load`; lanes without a row repeat the last one.
+        unsafe {
+            macro_rules! quads {
+                ($q:literal) => {
+                    _mm256_insertf128_ps::<1>(
+                        _mm256_castps128_ps256(quad!(from, stride, rows, columns, $q)),
+                        quad!(from, stride, rows, columns, 4 + $q),
+                    )
+                };
+            }
+            let rows = [quads!(0), quads!(1), quads!(2), quads!(3)];
+            turn!(rows, _mm256_unpacklo_ps, _mm256_unpackhi_ps, _mm256_shuffle_ps)
+        }
     }
 
     instructions! {
@@ -120,6 +164,11 @@ impl Simd for Avx512 {
     type M = __mmask16;
 
     #[inline(always)]
+    unsafe fn assume() -> Self {
+        Avx512(())
+    }
+
+    #[inline(always)]
     unsafe fn load(self, from: *const f32) -> __m512 {
         // SAFETY: the caller promises the memory, `self` the instruction; so in the next three.
         unsafe { _mm512_loadu_ps(from) }
@@ -153,6 +202,23 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn either(self, a: __mmask16, b: __mmask16) -> __mmask16 {
         a | b
+    }
+
+    #[inline(always)]
+    unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [__m512; 4] {
+        // SAFETY: see `load`; lanes without a row repeat the last one.
+        unsafe {
+            macro_rules! quads {
+                ($q:literal) => {{
+                    let x = _mm512_castps128_ps512(quad!(from, stride, rows, columns, $q));
+                    let x = _mm512_insertf32x4::<1>(x, quad!(from, stride, rows, columns, 4 + $q));
+                    let x = _mm512_insertf32x4::<2>(x, quad!(from, stride, rows, columns, 8 + $q));
+                    _mm512_insertf32x4::<3>(x, quad!(from, stride, rows, columns, 12 + $q))
+                }};
+            }
+            let rows = [quads!(0), quads!(1), quads!(2), quads!(3)];
+            turn!(rows, _mm512_unpacklo_ps, _mm512_unpackhi_ps, _mm512_shuffle_ps)
+        }
     }
 
     instructions! {

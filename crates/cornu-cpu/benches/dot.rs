@@ -1,0 +1,108 @@
+//! Times of matrix products: `cargo bench -p cornu-cpu --bench dot`. The best of many runs, in a row with warm caches.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use cornu_cpu::kernels::dot::Dot;
+use cornu_cpu::kernels::simd::Level;
+use cornu_cpu::kernels::threads::Threads;
+
+/// `m`, `k`, `n`, transposed `a`, transposed `b`.
+type Case = (usize, usize, usize, bool, bool);
+
+const CASES: [Case; 31] = [
+    (2, 128, 784, false, true),
+    (32, 128, 784, false, false),
+    (2, 64, 64, false, true),
+    (1, 128, 784, false, true),
+    (10, 8, 12, false, false),
+    (10, 12, 8, false, false),
+    (10, 8, 1, false, false),
+    (8, 10, 12, true, false),
+    (12, 10, 8, true, false),
+    (8, 10, 1, true, false),
+    (10, 1, 8, false, true),
+    (10, 1, 8, false, false),
+    (10, 8, 12, false, true),
+    (4, 2, 8, false, false),
+    (32, 784, 128, false, false),
+    (784, 32, 128, true, false),
+    (32, 128, 784, false, true),
+    (32, 128, 10, false, false),
+    (128, 32, 10, true, false),
+    (32, 10, 128, false, true),
+    (1, 784, 128, false, false),
+    (1, 128, 10, false, false),
+    (32, 128, 1, false, false),
+    (128, 512, 512, false, false),
+    (512, 512, 512, false, false),
+    (512, 512, 512, true, false),
+    (512, 512, 512, false, true),
+    (1024, 1024, 1024, false, false),
+    (1024, 1024, 1024, true, false),
+    (1024, 1024, 1024, false, true),
+    (1024, 1024, 1024, true, true),
+];
+
+fn main() {
+    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    let threads = Threads::default();
+    print!("{:<22}", "m,k,n");
+    for level in Level::all() {
+        print!("{:>20}", level.name());
+    }
+    println!("{:>20}", format!("{} threads", threads.count()));
+    for case in CASES {
+        let name = describe(case);
+        if !name.contains(&wanted) {
+            continue;
+        }
+        print!("{name:<22}");
+        for level in Level::all() {
+            print!("{:>20}", time(case, level, None));
+        }
+        println!("{:>20}", time(case, Level::detect(), Some(&threads)));
+    }
+    println!(
+        "an empty region of two parts: {:.0} ns",
+        best(&mut || threads.run(2, &|part| {
+            black_box(part);
+        }))
+    );
+}
+
+fn describe((m, k, n, transpose_a, transpose_b): Case) -> String {
+    let mark = |transposed: bool, mark: &str| if transposed { mark.to_string() } else { String::new() };
+    format!("{m},{k},{n}{}{}", mark(transpose_a, " A^T"), mark(transpose_b, " B^T"))
+}
+
+fn time((m, k, n, transpose_a, transpose_b): Case, level: Level, threads: Option<&Threads>) -> String {
+    let dot = Dot::new(level, m, k, n, transpose_a, transpose_b);
+    let numbers = |count: usize| (0..count).map(|i| (i % 17) as f32 * 0.125 - 1.0).collect::<Vec<f32>>();
+    let (a, b) = (numbers(m * k), numbers(k * n));
+    let (mut out, mut scratch) = (vec![0.0; m * n], vec![0.0; dot.scratch()]);
+    let ns = best(&mut || dot.run(threads, black_box(&a), black_box(&b), black_box(&mut out), &mut scratch));
+    let gigaflops = 2.0 * (m * k * n) as f64 / ns;
+    if ns < 10_000.0 {
+        format!("{ns:.1} ns {gigaflops:5.1} GF/s")
+    } else {
+        format!("{:.0} us {gigaflops:5.1} GF/s", ns / 1000.0)
+    }
+}
+
+/// Nanoseconds per call, the best of many batches of calls.
+fn best(call: &mut dyn FnMut()) -> f64 {
+    let mut calls = 1;
+    let begun = Instant::now();
+    let mut best = f64::INFINITY;
+    while begun.elapsed().as_millis() < 150 {
+        let batch = Instant::now();
+        (0..calls).for_each(|_| call());
+        let ns = batch.elapsed().as_nanos() as f64;
+        best = best.min(ns / f64::from(calls));
+        if ns < 20_000.0 {
+            calls *= 2;
+        }
+    }
+    best
+}

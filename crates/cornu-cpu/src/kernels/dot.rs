@@ -1,0 +1,132 @@
+//! Matrix products. A [`Dot`] is one product with its sizes known: made once, run many times.
+//!
+//! Every element of the output is one sum over ascending `p`, with a fused multiply-add for each product where the
+//! instruction set has it. So no result depends on the sizes of blocks, on the number of threads or on how many lanes a
+//! vector has. It is also the order in which TensorFlow mostly adds.
+
+mod any;
+mod team;
+mod tile;
+mod tiles;
+
+pub use any::{Number, dot_any};
+
+use std::ops::Range;
+
+use crate::kernels::simd::Level;
+use crate::kernels::threads::Threads;
+use team::Team;
+use tile::{Along, Kernels};
+use tiles::Tiles;
+
+/// Multiply-adds that are worth a thread: below about half a microsecond, handing over costs more than it saves.
+const GRAIN: usize = 64 * 1024;
+
+/// The product of two matrices of `f32`: `out[m, n] = a[m, k] · b[k, n]`, all row-major without gaps.
+#[derive(Clone)]
+pub struct Dot {
+    m: usize,
+    k: usize,
+    n: usize,
+    /// Whether this computes `outᵀ = bᵀ · aᵀ`, which has the same elements in the same order where `n` is one.
+    swapped: bool,
+    /// Into how many parts the work may be divided.
+    most_parts: usize,
+    plan: Plan,
+}
+
+#[derive(Clone)]
+enum Plan {
+    /// A vector times a transposed matrix.
+    Along { along: Along, lanes: usize },
+    /// Anything else.
+    Tiles(Tiles),
+}
+
+impl Dot {
+    /// The product of an `m` by `k` and a `k` by `n` matrix. A transposed one is given as `[k, m]` or `[n, k]`.
+    ///
+    /// # Panics
+    /// If one of the three has more elements than `usize` can count.
+    pub fn new(level: Level, m: usize, k: usize, n: usize, transpose_a: bool, transpose_b: bool) -> Self {
+        let counts = [(m, k), (k, n), (m, n)].map(|(rows, columns)| rows.checked_mul(columns));
+        assert!(counts.iter().all(Option::is_some), "a matrix of [{m}, {k}] · [{k}, {n}] is too large");
+        let swapped = n == 1 && m > 1;
+        let (m, n, transpose_a, transpose_b) =
+            if swapped { (1, m, !transpose_b, !transpose_a) } else { (m, n, transpose_a, transpose_b) };
+        // Reading `b`, which bounds products of few rows, counts as two more.
+        let most_parts = ((m + 2).saturating_mul(k * n) / GRAIN).max(1);
+        let kernels = kernels(level, n);
+        let plan = if m == 1 && transpose_b && k > 1 {
+            Plan::Along { along: kernels.along, lanes: kernels.lanes }
+        } else {
+            // A matrix of one row or column reads the same either way.
+            Plan::Tiles(Tiles::new(kernels, [m, k, n], [transpose_a && m > 1, transpose_b && k > 1], most_parts > 1))
+        };
+        Dot { m, k, n, swapped, most_parts, plan }
+    }
+
+    /// How many floats of scratch memory `run` needs.
+    pub fn scratch(&self) -> usize {
+        match &self.plan {
+            Plan::Along { .. } => 0,
+            Plan::Tiles(tiles) => tiles.scratch(),
+        }
+    }
+
+    /// Writes `a · b` to the first `m * n` floats of `out`, with the help of `threads` if the work is worth it.
+    ///
+    /// # Panics
+    /// If a slice is shorter than its matrix, or `scratch` than [`Dot::scratch`].
+    pub fn run(&self, threads: Option<&Threads>, a: &[f32], b: &[f32], out: &mut [f32], scratch: &mut [f32]) {
+        let Dot { m, k, n, .. } = *self;
+        let (a, b) = if self.swapped { (b, a) } else { (a, b) };
+        let fits = a.len() >= m * k && b.len() >= k * n && out.len() >= m * n && scratch.len() >= self.scratch();
+        assert!(fits, "memory too small for [{m}, {k}] · [{k}, {n}]");
+        let team = Team::new(threads, self.most_parts);
+        let at = Memory { a: a.as_ptr(), b: b.as_ptr(), out: out.as_mut_ptr(), scratch: scratch.as_mut_ptr() };
+        match &self.plan {
+            Plan::Along { along, lanes } => team.split(n.div_ceil(*lanes), |blocks| {
+                self.run_along(*along, &at, blocks.start * lanes..n.min(blocks.end * lanes));
+            }),
+            Plan::Tiles(tiles) => tiles.run(&team, &at),
+        }
+    }
+
+    fn run_along(&self, along: Along, at: &Memory, columns: Range<usize>) {
+        // SAFETY: the columns are inside, and no other part writes them. `new` had the level that `along` needs.
+        unsafe {
+            let (b, out) = (at.b.add(columns.start * self.k), at.out.add(columns.start));
+            along(self.k, columns.len(), at.a, b, self.k, out);
+        }
+    }
+}
+
+/// The kernels of a level, for outputs of `n` columns.
+fn kernels(level: Level, n: usize) -> &'static Kernels {
+    match level {
+        Level::Portable => &tile::portable::KERNELS,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2(_) => &tile::avx2::KERNELS,
+        // Half of each vector would be idle. AVX-512 includes AVX2.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512(_) if n <= tile::avx2::KERNELS.lanes => &tile::avx2::KERNELS,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512(_) => &tile::avx512::KERNELS,
+    }
+}
+
+/// Where the matrices of one call are.
+struct Memory {
+    a: *const f32,
+    b: *const f32,
+    out: *mut f32,
+    scratch: *mut f32,
+}
+
+// SAFETY: the pointers come from slices that `Dot::run` borrows until it returns, and the parts of a region write
+// disjoint elements.
+unsafe impl Sync for Memory {}
+
+#[cfg(test)]
+mod tests;

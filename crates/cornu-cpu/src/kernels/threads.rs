@@ -1,0 +1,415 @@
+//! The threads of one session. `Threads::run` divides a piece of work into numbered parts and returns when all are done.
+//!
+//! A training step is many regions of a few microseconds, so handing over a part must cost a fraction of one: idle
+//! workers watch one word for a while before they sleep, and a caller never waits for a part that nobody has begun.
+
+use std::any::Any;
+use std::cell::UnsafeCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long a waiting thread watches before it offers its core to others at every look.
+const SPIN: Duration = Duration::from_micros(60);
+/// How long a waiting thread watches before it sleeps.
+const AWAKE: Duration = Duration::from_millis(1);
+/// In place of a number of parts: the workers shall end.
+const CLOSING: usize = usize::MAX;
+/// Environment variables that cap the default number of threads; the last two are those TensorFlow's users know.
+const CAPS: [&str; 3] = ["CORNU_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"];
+
+/// A pool of threads, counting the one that calls. The others start at the first region and end on drop.
+pub struct Threads {
+    count: usize,
+    crew: OnceLock<Crew>,
+    busy: AtomicBool,
+}
+
+impl Threads {
+    /// A pool of `count` threads (at least one) including the caller's.
+    pub fn new(count: usize) -> Self {
+        Threads { count: count.max(1), crew: OnceLock::new(), busy: AtomicBool::new(false) }
+    }
+
+    /// The number of threads, counting the caller's.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Calls `body(0)`, …, `body(parts - 1)`, each exactly once and in any order, and returns when all have returned.
+    ///
+    /// The caller does part 0 and whatever no worker has begun. A region opened inside another, or while another
+    /// thread has one open in the same pool, runs on its caller alone. If a part panics the others still run, and then
+    /// the first panic goes on in the caller.
+    pub fn run(&self, parts: usize, body: &(dyn Fn(usize) + Sync)) {
+        if parts <= 1 || self.count == 1 || self.busy.swap(true, Ordering::Acquire) {
+            (0..parts).for_each(body);
+            return;
+        }
+        let region = &self.crew.get_or_init(|| Crew::new(self.count - 1)).region;
+        region.open(parts, body);
+        region.attempt(0, body);
+        while let Some(part) = region.claim() {
+            region.attempt(part, body);
+            region.finish();
+        }
+        region.wait();
+        let panic = region.take_panic();
+        self.busy.store(false, Ordering::Release);
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl Default for Threads {
+    /// One thread for each core this process may use, capped by `CORNU_THREADS`, `OMP_NUM_THREADS` and
+    /// `TF_NUM_INTRAOP_THREADS` where they are set to a positive number.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Threads::new(capped(cores, |name| std::env::var(name).ok()))
+    }
+}
+
+fn capped(cores: usize, variable: impl Fn(&str) -> Option<String>) -> usize {
+    let caps = CAPS.iter().filter_map(|name| variable(name)?.trim().parse().ok());
+    caps.filter(|&cap: &usize| cap > 0).fold(cores, usize::min)
+}
+
+/// The started workers.
+struct Crew {
+    region: Arc<Region>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Crew {
+    /// Starts `count` workers, or as many as the system grants: a caller does by itself what no worker takes.
+    fn new(count: usize) -> Self {
+        let region = Arc::new(Region::default());
+        let start = |number: usize| {
+            let region = Arc::clone(&region);
+            std::thread::Builder::new().name(format!("cornu-{number}")).spawn(move || region.work()).ok()
+        };
+        let workers = (1..=count).map_while(start).collect();
+        Crew { region, workers }
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.region.publish(CLOSING);
+        for worker in self.workers.drain(..) {
+            // A worker catches every panic of a part, so it ends well.
+            let _ = worker.join();
+        }
+    }
+}
+
+type Body = *const (dyn Fn(usize) + Sync);
+
+/// Keeps what the caller writes and what workers write on different cache lines (two: processors fetch pairs).
+#[repr(align(128))]
+#[derive(Default)]
+struct Apart<T>(T);
+
+/// What the caller writes and idle workers watch.
+#[derive(Default)]
+struct Offer {
+    /// Parts `1..=unstarted` wait to be taken; or `CLOSING`.
+    unstarted: AtomicUsize,
+    body: UnsafeCell<Option<Body>>,
+    /// How many workers sleep.
+    asleep: AtomicUsize,
+}
+
+/// What those who finish parts write and the caller watches.
+#[derive(Default)]
+struct Outcome {
+    /// Parts other than 0 that have not returned.
+    unfinished: AtomicUsize,
+    panicked: AtomicBool,
+    /// Whether the caller sleeps until the last part is finished.
+    caller_asleep: AtomicBool,
+}
+
+/// The region being run, shared by the caller and the workers.
+#[derive(Default)]
+struct Region {
+    offer: Apart<Offer>,
+    outcome: Apart<Outcome>,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+    bed: Mutex<()>,
+    offered: Condvar,
+    finished: Condvar,
+}
+
+// SAFETY: only `body` is not `Sync` by itself. The caller writes it (in `open`) when every earlier part is finished and
+// before `unstarted` is released; a worker reads it only after it took a part, which acquires `unstarted`, and the
+// region cannot end before that part is finished. `body` points to a `Sync` closure.
+unsafe impl Sync for Region {}
+// SAFETY: as above; the pointer belongs to no thread.
+unsafe impl Send for Region {}
+
+impl Region {
+    /// Offers parts `1..parts` of `body` to the workers. `wait` must be called before `body` goes out of scope.
+    fn open(&self, parts: usize, body: &(dyn Fn(usize) + Sync)) {
+        // SAFETY: this only forgets the lifetime. The pointer is followed for taken parts only, and `run` does not
+        // return or unwind before all of them are finished.
+        let body: Body = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Body>(body) };
+        // SAFETY: no part is unstarted or unfinished, so no worker reads (see `Sync`), and `busy` keeps other callers out.
+        unsafe { *self.offer.0.body.get() = Some(body) };
+        self.outcome.0.unfinished.store(parts - 1, Ordering::Relaxed);
+        self.publish(parts - 1);
+    }
+
+    /// Stores `unstarted` and wakes as many sleepers as can be of use.
+    ///
+    /// Either this load sees a worker that is about to sleep, or that worker's last look sees `unstarted`: both are
+    /// sequentially consistent.
+    fn publish(&self, unstarted: usize) {
+        let offer = &self.offer.0;
+        offer.unstarted.store(unstarted, Ordering::SeqCst);
+        let asleep = offer.asleep.load(Ordering::SeqCst);
+        if asleep > 0 {
+            drop(self.lock_bed());
+            (0..asleep.min(unstarted)).for_each(|_| self.offered.notify_one());
+        }
+    }
+
+    /// Takes one part that nobody has begun.
+    fn claim(&self) -> Option<usize> {
+        let unstarted = &self.offer.0.unstarted;
+        let mut part = unstarted.load(Ordering::Relaxed);
+        while part != 0 && part != CLOSING {
+            match unstarted.compare_exchange_weak(part, part - 1, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(part),
+                Err(now) => part = now,
+            }
+        }
+        None
+    }
+
+    /// Runs one part and keeps the first panic.
+    fn attempt(&self, part: usize, body: &(dyn Fn(usize) + Sync)) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(part))) {
+            self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic);
+            self.outcome.0.panicked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts a part as finished; the last one wakes a caller that sleeps.
+    fn finish(&self) {
+        let outcome = &self.outcome.0;
+        if outcome.unfinished.fetch_sub(1, Ordering::SeqCst) == 1 && outcome.caller_asleep.load(Ordering::SeqCst) {
+            drop(self.lock_bed());
+            self.finished.notify_one();
+        }
+    }
+
+    /// Waits until every part is finished.
+    fn wait(&self) {
+        let outcome = &self.outcome.0;
+        let mut patience = Patience::default();
+        while outcome.unfinished.load(Ordering::Acquire) != 0 {
+            if patience.pause() {
+                continue;
+            }
+            let mut bed = self.lock_bed();
+            outcome.caller_asleep.store(true, Ordering::SeqCst);
+            while outcome.unfinished.load(Ordering::SeqCst) != 0 {
+                bed = self.finished.wait(bed).unwrap_or_else(PoisonError::into_inner);
+            }
+            outcome.caller_asleep.store(false, Ordering::SeqCst);
+        }
+    }
+
+    fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
+        // Seen because the last `finish` was: both are on the way from a part to `wait`.
+        if !self.outcome.0.panicked.swap(false, Ordering::Relaxed) {
+            return None;
+        }
+        self.panic.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// The life of a worker.
+    fn work(&self) {
+        let mut patience = Patience::default();
+        while self.offer.0.unstarted.load(Ordering::Relaxed) != CLOSING {
+            if let Some(part) = self.claim() {
+                // SAFETY: the part is taken and not finished, so `body` is the open region's (see `Sync`) and is alive.
+                let body = unsafe { (*self.offer.0.body.get()).map(|body| &*body) };
+                self.attempt(part, body.expect("a region is opened with its body"));
+                self.finish();
+                patience = Patience::default();
+            } else if !patience.pause() {
+                self.sleep();
+                patience = Patience::default();
+            }
+        }
+    }
+
+    /// Sleeps until something is offered.
+    fn sleep(&self) {
+        let offer = &self.offer.0;
+        let mut bed = self.lock_bed();
+        offer.asleep.fetch_add(1, Ordering::SeqCst);
+        while offer.unstarted.load(Ordering::SeqCst) == 0 {
+            bed = self.offered.wait(bed).unwrap_or_else(PoisonError::into_inner);
+        }
+        offer.asleep.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn lock_bed(&self) -> MutexGuard<'_, ()> {
+        self.bed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How a thread waits: it spins, then yields its core, then should sleep.
+#[derive(Default)]
+struct Patience {
+    looks: u32,
+    since: Option<Instant>,
+    yielding: bool,
+}
+
+impl Patience {
+    /// Lets a moment pass; false when it is time to sleep.
+    fn pause(&mut self) -> bool {
+        if self.yielding {
+            std::thread::yield_now();
+        } else {
+            std::hint::spin_loop();
+            self.looks += 1;
+            // The clock is read now and then only, and not at all in the shortest waits.
+            if self.looks % 32 != 0 {
+                return true;
+            }
+        }
+        let waited = self.since.get_or_insert_with(Instant::now).elapsed();
+        self.yielding = waited > SPIN;
+        waited < AWAKE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs `regions` regions of `parts` parts and checks that each part ran exactly once in each.
+    fn check(threads: &Threads, regions: usize, parts: usize) {
+        let runs: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
+        for region in 1..=regions {
+            threads.run(parts, &|part| {
+                runs[part].fetch_add(1, Ordering::Relaxed);
+            });
+            assert!(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == region), "{parts} parts, region {region}");
+        }
+    }
+
+    #[test]
+    fn every_part_runs_once() {
+        for count in [1, 2, 3, 8] {
+            let threads = Threads::new(count);
+            assert_eq!(threads.count(), count);
+            for parts in [0, 1, 2, 3, 7, 100] {
+                check(&threads, 50, parts);
+            }
+        }
+    }
+
+    #[test]
+    fn many_tiny_regions() {
+        check(&Threads::new(2), if cfg!(miri) { 50 } else { 100_000 }, 2);
+    }
+
+    #[test]
+    fn workers_come_back_from_sleep() {
+        let threads = Threads::new(3);
+        for pause in [0, 1, 3, 10] {
+            std::thread::sleep(Duration::from_millis(pause));
+            check(&threads, 3, 3);
+        }
+    }
+
+    #[test]
+    fn a_caller_sleeps_through_a_long_part() {
+        let threads = Threads::new(2);
+        let slow = AtomicBool::new(false);
+        threads.run(2, &|part| {
+            if part == 0 {
+                // Long enough for the worker to wake and take part 1.
+                std::thread::sleep(Duration::from_millis(5));
+            } else {
+                std::thread::sleep(Duration::from_millis(20));
+                slow.store(true, Ordering::Relaxed);
+            }
+        });
+        assert!(slow.into_inner());
+    }
+
+    #[test]
+    fn panics_reach_the_caller_and_leave_the_pool_whole() {
+        let threads = Threads::new(2);
+        for bad in 0..4 {
+            let runs = AtomicUsize::new(0);
+            let region = || {
+                threads.run(4, &|part| {
+                    runs.fetch_add(1, Ordering::Relaxed);
+                    assert!(part != bad, "part {part}");
+                });
+            };
+            let panic = catch_unwind(AssertUnwindSafe(region)).expect_err("the region has a part that panics");
+            assert_eq!(panic.downcast_ref::<String>(), Some(&format!("part {bad}")));
+            assert_eq!(runs.into_inner(), 4);
+            check(&threads, 10, 4);
+        }
+    }
+
+    #[test]
+    fn regions_inside_regions_and_from_two_callers() {
+        let threads = Threads::new(2);
+        let runs = AtomicUsize::new(0);
+        let outer = || {
+            for _ in 0..100 {
+                threads.run(3, &|_| {
+                    threads.run(5, &|_| {
+                        runs.fetch_add(1, Ordering::Relaxed);
+                    });
+                });
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(outer);
+            outer();
+        });
+        assert_eq!(runs.into_inner(), 2 * 100 * 3 * 5);
+    }
+
+    /// Four pools of eight threads want every core at once. Were a caller to wait for threads that do not run, each
+    /// region would take some slices of the scheduler, milliseconds: minutes in all.
+    #[test]
+    fn many_more_threads_than_cores() {
+        let regions = if cfg!(miri) { 3 } else { 5_000 };
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| check(&Threads::new(8), regions, 8));
+            }
+        });
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn the_environment_caps_the_default() {
+        let with = |set: &'static [(&str, &str)]| {
+            capped(8, move |name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string()))
+        };
+        assert_eq!(with(&[]), 8);
+        assert_eq!(with(&[("CORNU_THREADS", "3")]), 3);
+        assert_eq!(with(&[("CORNU_THREADS", "16")]), 8);
+        assert_eq!(with(&[("OMP_NUM_THREADS", " 2 "), ("TF_NUM_INTRAOP_THREADS", "4")]), 2);
+        assert_eq!(with(&[("CORNU_THREADS", "0"), ("OMP_NUM_THREADS", "4,2")]), 8);
+    }
+}
