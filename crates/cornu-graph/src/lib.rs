@@ -3,6 +3,7 @@
 
 mod array;
 mod error;
+pub mod random;
 mod types;
 
 pub use array::{Array, Buffer, Element};
