@@ -1,2 +1,4 @@
 //! Keras for Rust.
 #![forbid(unsafe_code)]
+
+pub mod display;
