@@ -139,6 +139,43 @@ fn runs_end_their_lines_as_keras_does() {
     report.finish();
 }
 
+/// The time per step a line tells, in seconds.
+fn told(line: &str) -> Option<f64> {
+    let time = line.split(' ').find_map(|word| word.strip_suffix("/step"))?;
+    let units = [("ms", 1e-3), ("us", 1e-6), ("s", 1.0)];
+    units.iter().find_map(|(unit, seconds)| Some(time.strip_suffix(unit)?.parse::<f64>().ok()? * seconds))
+}
+
+#[test]
+fn a_terminal_gets_the_bytes_of_keras() {
+    let mut report = Report::default();
+    for case in cases("progress output").iter().filter(|case| !case["progbar"].is_object() && case["terminal"] == true)
+    {
+        let id = case["id"].as_str().expect("id");
+        let text = std::fs::read_to_string(folder(GROUP).join(case["file"].as_str().expect("file"))).expect("file");
+        let got = printed(WIDE, style(id), Verbose::Auto, |progress| {
+            progress.begin(0.0);
+            for line in text.lines() {
+                // Keras drew twice, after the first step and at the end.
+                let [_, begun, ended] = line.split('\r').collect::<Vec<_>>()[..] else {
+                    let epoch: usize = line["Epoch ".len()..][..1].parse().expect("an epoch");
+                    progress.epoch_begin(0.0, epoch - 1, 2);
+                    continue;
+                };
+                let begun = begun.trim_end_matches('\x08');
+                let first = told(begun).unwrap_or(0.01);
+                let (steps, logs) = parsed(ended);
+                progress.step(first, 1, Some(steps), &borrowed(&parsed(begun).1));
+                progress.step(first, steps, Some(steps), &borrowed(&logs));
+                let rest = told(ended).expect("a time per step") * (steps - 1) as f64;
+                progress.epoch_end(first + rest, &borrowed(&logs));
+            }
+        });
+        report.case(id, same(&got, &text));
+    }
+    report.finish();
+}
+
 /// Runs what would have printed these lines, telling the metrics in the wrong order where Keras 3 sorts them.
 fn replay(progress: &mut Progress, lines: &[&str]) {
     let epochs = lines.iter().rev().find_map(|line| line.strip_prefix("Epoch ")?.split_once('/'));
