@@ -5,3 +5,4 @@ pub mod initializers;
 
 pub mod model_selection;
 pub mod random;
+pub mod display;
