@@ -1,2 +1,5 @@
 //! Keras for Rust.
 #![forbid(unsafe_code)]
+
+pub mod data;
+pub mod datasets;
