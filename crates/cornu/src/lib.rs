@@ -6,3 +6,5 @@ pub mod initializers;
 pub mod model_selection;
 pub mod random;
 pub mod display;
+pub mod data;
+pub mod datasets;
