@@ -3,8 +3,8 @@
 
 pub mod initializers;
 
-pub mod model_selection;
-pub mod random;
-pub mod display;
 pub mod data;
 pub mod datasets;
+pub mod display;
+pub mod model_selection;
+pub mod random;
