@@ -170,7 +170,7 @@ fn every_kind_of_input() {
 
 #[test]
 fn outputs_in_place() {
-    for len in [12, 530, 1, 100, 700].into_iter().take(FEW) {
+    for len in [12, 1, 100, 700].into_iter().take(FEW) {
         let (arena, at) = arena(4, len);
         let [a, b] = [Input::Full(at[0]), Input::Full(at[1])];
         let shape = (1, len);
