@@ -283,7 +283,7 @@ impl Patience {
             std::hint::spin_loop();
             self.looks += 1;
             // The clock is read now and then only, and not at all in the shortest waits.
-            if self.looks % 32 != 0 {
+            if !self.looks.is_multiple_of(32) {
                 return true;
             }
         }
