@@ -1,7 +1,7 @@
 //! Times of matrix products: `cargo bench -p cornu-cpu --bench dot`. The best of many runs, in a row with warm caches.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cornu_cpu::kernels::dot::Dot;
 use cornu_cpu::kernels::simd::Level;
@@ -64,12 +64,16 @@ fn main() {
         }
         println!("{:>20}{:>10}", time(case, Level::detect(), Some(&threads)), share_of_peak(case));
     }
-    println!(
-        "an empty region of two parts: {:.0} ns",
-        best(&mut || threads.run(2, &|part| {
-            black_box(part);
-        }))
-    );
+    for work in [0, 1, 5, 20] {
+        let work = Duration::from_micros(work);
+        let ns = best(&mut || threads.run(2, &|_| spin(work))) - work.as_nanos() as f64;
+        println!("a region of two parts of {work:?} takes {ns:.0} ns more");
+    }
+}
+
+fn spin(time: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < time {}
 }
 
 fn describe((m, k, n, transpose_a, transpose_b): Case) -> String {

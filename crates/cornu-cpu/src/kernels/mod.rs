@@ -4,5 +4,7 @@
 #![allow(unsafe_code)]
 
 pub mod dot;
+pub mod fused;
+pub mod math;
 pub mod simd;
 pub mod threads;

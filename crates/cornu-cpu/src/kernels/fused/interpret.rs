@@ -1,0 +1,153 @@
+//! The loop that runs the steps of one block.
+
+use super::super::math;
+use super::super::simd::Simd;
+use super::Opcode;
+use super::join::Then;
+
+/// The memory a place is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Base {
+    /// The arena, from the block's first element on.
+    Arena,
+    /// The scratch memory.
+    Scratch,
+    /// The constants.
+    Constants,
+}
+
+/// Where a block of floats lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) base: Base,
+    pub(super) offset: u32,
+}
+
+/// One or two instructions with their places. Operands that they do not have repeat another one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) op: Opcode,
+    pub(super) then: Then,
+    pub(super) operands: [Place; 3],
+    pub(super) out: Place,
+}
+
+/// Loops over the vectors of a block: the named pointers are loaded, the value is stored.
+macro_rules! each {
+    ($s:ident, $len:ident, $out:ident, ($($x:ident),*) => $value:expr) => {{
+        let mut i = 0;
+        loop {
+            $(let $x = $s.load($x.add(i));)*
+            $s.store($out.add(i), $value);
+            i += S::LANES;
+            if i >= $len {
+                break;
+            }
+        }
+    }};
+}
+
+/// Runs the steps over `len` elements: at least a line, and a multiple of it.
+///
+/// # Safety
+/// Every place holds `len` floats in its base, writable for the outputs. A step's output is one of its operands' places
+/// or overlaps none of them.
+#[inline(always)]
+pub(super) unsafe fn run<S: Simd>(s: S, steps: &[Step], bases: [*mut f32; 3], len: usize) {
+    for step in steps {
+        // SAFETY: the caller promises the places; each vector is read before it is written.
+        unsafe {
+            let pointer = |place: Place| bases[place.base as usize].add(place.offset as usize);
+            let (operands, out) = (step.operands.map(pointer), pointer(step.out));
+            /// The first operation of a pair, then `value` of its result `x` and of `c`.
+            macro_rules! pair {
+                ($x:ident, $c:ident => $value:expr) => {{
+                    let [a, b, $c] = operands;
+                    match step.op {
+                        Opcode::Add => each!(s, len, out, (a, b, $c) => { let $x = s.add(a, b); $value }),
+                        Opcode::Sub => each!(s, len, out, (a, b, $c) => { let $x = s.sub(a, b); $value }),
+                        Opcode::Mul => each!(s, len, out, (a, b, $c) => { let $x = s.mul(a, b); $value }),
+                        Opcode::Div => each!(s, len, out, (a, b, $c) => { let $x = s.div(a, b); $value }),
+                        Opcode::Sqrt => each!(s, len, out, (a, $c) => { let $x = s.sqrt(a); $value }),
+                        other => unreachable!("no pair begins with {other:?}"),
+                    }
+                }};
+            }
+            match step.then {
+                Then::Nothing => single(s, step.op, operands, out, len),
+                Then::Add => pair!(x, c => s.add(x, c)),
+                Then::Sub => pair!(x, c => s.sub(x, c)),
+                Then::From => pair!(x, c => s.sub(c, x)),
+                Then::Mul => pair!(x, c => s.mul(x, c)),
+                Then::Max => pair!(x, c => s.maximum(x, c)),
+            }
+        }
+    }
+}
+
+/// Runs one instruction.
+///
+/// # Safety
+/// As [`run`].
+#[inline(always)]
+unsafe fn single<S: Simd>(s: S, op: Opcode, [a, b, c]: [*mut f32; 3], out: *mut f32, len: usize) {
+    let (one, zero) = (s.splat(1.0), s.splat(0.0));
+    macro_rules! map {
+        ($($x:ident),* => $value:expr) => { each!(s, len, out, ($($x),*) => $value) };
+    }
+    macro_rules! truth {
+        ($($x:ident),* => $value:expr) => { each!(s, len, out, ($($x),*) => s.select($value, one, zero)) };
+    }
+    // SAFETY: see `run`.
+    unsafe {
+        match op {
+            Opcode::Copy => map!(a => a),
+            Opcode::Neg => map!(a => s.neg(a)),
+            Opcode::Abs => map!(a => s.abs(a)),
+            Opcode::Sign => map!(a => sign(s, a)),
+            Opcode::Exp => map!(a => math::exp(s, a)),
+            Opcode::Log => map!(a => math::log(s, a)),
+            Opcode::Log1p => map!(a => math::log1p(s, a)),
+            Opcode::Sqrt => map!(a => s.sqrt(a)),
+            Opcode::Tanh => map!(a => math::tanh(s, a)),
+            Opcode::Logistic => map!(a => math::logistic(s, a)),
+            Opcode::Not => truth!(a => s.eq(a, zero)),
+            Opcode::Add => map!(a, b => s.add(a, b)),
+            Opcode::Sub => map!(a, b => s.sub(a, b)),
+            Opcode::Mul => map!(a, b => s.mul(a, b)),
+            Opcode::Div => map!(a, b => s.div(a, b)),
+            Opcode::Max => map!(a, b => s.maximum(a, b)),
+            Opcode::Min => map!(a, b => s.minimum(a, b)),
+            Opcode::Pow => pow(a, b, out, len),
+            Opcode::Eq => truth!(a, b => s.eq(a, b)),
+            Opcode::Ne => truth!(a, b => s.ne(a, b)),
+            Opcode::Lt => truth!(a, b => s.lt(a, b)),
+            Opcode::Le => truth!(a, b => s.le(a, b)),
+            Opcode::Gt => truth!(a, b => s.gt(a, b)),
+            Opcode::Ge => truth!(a, b => s.ge(a, b)),
+            Opcode::And => truth!(a, b => s.both(s.ne(a, zero), s.ne(b, zero))),
+            Opcode::Or => truth!(a, b => s.either(s.ne(a, zero), s.ne(b, zero))),
+            Opcode::Select => map!(a, b, c => s.select(s.ne(a, zero), b, c)),
+        }
+    }
+}
+
+/// -1, 0 or 1, and NaN of NaN.
+#[inline(always)]
+fn sign<S: Simd>(s: S, a: S::F) -> S::F {
+    let zero = s.splat(0.0);
+    let positive = s.select(s.gt(a, zero), s.splat(1.0), zero);
+    let signed = s.select(s.lt(a, zero), s.splat(-1.0), positive);
+    s.select(s.ne(a, a), a, signed)
+}
+
+/// # Safety
+/// As [`run`].
+#[inline(never)]
+unsafe fn pow(a: *const f32, b: *const f32, out: *mut f32, len: usize) {
+    for i in 0..len {
+        // SAFETY: see `run`; an element is read before it is written.
+        unsafe { *out.add(i) = f64::from(*a.add(i)).powf(f64::from(*b.add(i))) as f32 };
+    }
+}

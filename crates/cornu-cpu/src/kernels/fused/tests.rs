@@ -1,0 +1,319 @@
+//! Programs on every level against plain loops over single elements.
+
+use super::Opcode::*;
+use super::*;
+
+const UNARY: [Opcode; 11] = [Copy, Neg, Abs, Sign, Exp, Log, Log1p, Sqrt, Tanh, Logistic, Not];
+const BINARY: [Opcode; 15] = [Add, Sub, Mul, Div, Max, Min, Pow, Eq, Ne, Lt, Le, Gt, Ge, And, Or];
+
+/// What an operation gives for one element; `exp` and its like in `f64`.
+fn plain(op: Opcode, a: f32, b: f32, c: f32) -> f32 {
+    let wide = |f: fn(f64) -> f64| f(f64::from(a)) as f32;
+    match op {
+        Copy => a,
+        Neg => -a,
+        Abs => a.abs(),
+        Sign if a.is_nan() => a,
+        Sign => f32::from(a > 0.0) - f32::from(a < 0.0),
+        Exp => wide(f64::exp),
+        Log => wide(f64::ln),
+        Log1p => wide(f64::ln_1p),
+        Sqrt => a.sqrt(),
+        Tanh => wide(f64::tanh),
+        Logistic => wide(|a| 1.0 / (1.0 + (-a).exp())),
+        Not => f32::from(a == 0.0),
+        Add => a + b,
+        Sub => a - b,
+        Mul => a * b,
+        Div => a / b,
+        Max => {
+            if a.is_nan() || a > b {
+                a
+            } else {
+                b
+            }
+        }
+        Min => {
+            if a.is_nan() || a < b {
+                a
+            } else {
+                b
+            }
+        }
+        Pow => f64::from(a).powf(f64::from(b)) as f32,
+        Eq => f32::from(a == b),
+        Ne => f32::from(a != b),
+        Lt => f32::from(a < b),
+        Le => f32::from(a <= b),
+        Gt => f32::from(a > b),
+        Ge => f32::from(a >= b),
+        And => f32::from(a != 0.0 && b != 0.0),
+        Or => f32::from(a != 0.0 || b != 0.0),
+        Select => {
+            if a != 0.0 {
+                b
+            } else {
+                c
+            }
+        }
+    }
+}
+
+/// The arena after the program, computed element by element, each on what the arena held before.
+fn expected(program: &Program, arena: &[f32]) -> Vec<f32> {
+    let mut after = arena.to_vec();
+    for i in 0..program.rows * program.cols {
+        let mut registers: Vec<f32> = Vec::new();
+        let value = |registers: &[f32], operand| match operand {
+            Reg(r) => registers[usize::from(r)],
+            Constant(x) => x,
+            In(k) => match program.inputs[usize::from(k)] {
+                Input::Full(at) => arena[at + i],
+                Input::Scalar(at) => arena[at],
+                Input::Row(at) => arena[at + i % program.cols],
+                Input::Column(at) => arena[at + i / program.cols],
+            },
+        };
+        for Instruction { op, a, b, c } in &program.code {
+            let [a, b, c] = [*a, *b, *c].map(|operand| value(&registers, operand));
+            registers.push(plain(*op, a, b, c));
+        }
+        for output in &program.outputs {
+            after[output.at + i] = value(&registers, output.from);
+        }
+    }
+    after
+}
+
+/// The same bits, or nearly so for a `rounded` function; all NaNs are one.
+fn agree(a: f32, b: f32, rounded: bool) -> bool {
+    let near = rounded && (a - b).abs() <= 4e-7 * b.abs();
+    a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan() || near
+}
+
+/// Runs a program on every level and compares all that it writes; pads may hold anything, the rest must be untouched.
+fn check(name: &str, program: &Program, arena: &[f32]) {
+    let fused = Fused::new(program, arena.len()).unwrap();
+    let want = expected(program, arena);
+    let len = program.rows * program.cols;
+    let rounded = program.code.iter().any(|i| matches!(i.op, Exp | Log | Log1p | Tanh | Logistic));
+    let is_pad =
+        |i: usize| program.outputs.iter().any(|o| (o.at + len..o.at + len.next_multiple_of(LINE)).contains(&i));
+    for level in Level::all() {
+        let mut got = arena.to_vec();
+        fused.run(level, &mut got, &mut vec![f32::NAN; fused.scratch()]);
+        for i in (0..arena.len()).filter(|&i| !is_pad(i)) {
+            let place = format!("{name}, {} x {}, {}", program.rows, program.cols, level.name());
+            assert!(agree(got[i], want[i], rounded), "{place}: arena[{i}] needed {}, got {}", want[i], got[i]);
+        }
+    }
+}
+
+/// Numbers of all kinds, another order for another `seed`.
+fn numbers(len: usize, seed: usize) -> Vec<f32> {
+    const KINDS: [f32; 13] =
+        [0.5, -1.25, 0.0, 3.0, f32::NAN, -0.0, f32::INFINITY, 1e-3, -2.0, f32::NEG_INFINITY, 17.0, -0.7, 1.0];
+    (0..len).map(|i| KINDS[(i * (seed + 1) + seed * 5) % 13] * if i % 3 == 0 { 1.0 } else { 0.75 }).collect()
+}
+
+/// An arena of `spans` values of `len` elements, and where each begins.
+fn arena(spans: usize, len: usize) -> (Vec<f32>, Vec<usize>) {
+    let stride = len.next_multiple_of(LINE);
+    ((0..spans).flat_map(|k| numbers(stride, k)).collect(), (0..spans).map(|k| k * stride).collect())
+}
+
+fn program(shape: (usize, usize), inputs: &[Input], code: &[Instruction], outputs: &[(Operand, usize)]) -> Program {
+    let outputs = outputs.iter().map(|&(from, at)| Output { from, at }).collect();
+    Program { rows: shape.0, cols: shape.1, inputs: inputs.to_vec(), code: code.to_vec(), outputs }
+}
+
+use Operand::{Constant, Input as In, Register as Reg};
+
+fn one(op: Opcode) -> Instruction {
+    Instruction { op, a: In(0), b: In(1), c: In(2) }
+}
+
+#[test]
+fn every_operation_and_length() {
+    for len in [1, 5, 16, 17, 40, 300, 513, 800] {
+        let (arena, at) = arena(4, len);
+        let inputs = [Input::Full(at[0]), Input::Full(at[1]), Input::Full(at[2])];
+        for op in UNARY.into_iter().chain(BINARY).chain([Select]) {
+            check(&format!("{op:?}"), &program((1, len), &inputs, &[one(op)], &[(Reg(0), at[3])]), &arena);
+            check(&format!("{op:?} in place"), &program((1, len), &inputs, &[one(op)], &[(Reg(0), at[0])]), &arena);
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_input() {
+    let kinds = [Input::Full as fn(usize) -> Input, Input::Scalar, Input::Row, Input::Column];
+    for shape in [(1, 1), (1, 7), (7, 1), (3, 5), (10, 12), (32, 10), (5, 128), (3, 300), (2, 784), (70, 33), (600, 3)]
+    {
+        let (arena, at) = arena(4, shape.0 * shape.1);
+        for a in kinds {
+            for b in kinds {
+                let inputs = [a(at[0]), b(at[1]), Input::Full(at[2])];
+                let code = [
+                    one(Sub),
+                    Instruction::select(In(2), Reg(0), In(1)),
+                    Instruction::binary(Mul, Reg(1), Constant(3.0)),
+                ];
+                let name = format!("{:?} - {:?}", inputs[0], inputs[1]);
+                check(&name, &program(shape, &inputs, &code, &[(Reg(2), at[3]), (Reg(0), at[2])]), &arena);
+            }
+        }
+    }
+}
+
+#[test]
+fn outputs_in_place() {
+    for len in [1, 12, 100, 700] {
+        let (arena, at) = arena(4, len);
+        let [a, b] = [Input::Full(at[0]), Input::Full(at[1])];
+        let shape = (1, len);
+        check("swapped", &program(shape, &[a, b], &[], &[(In(0), at[1]), (In(1), at[0])]), &arena);
+        check("constant", &program(shape, &[], &[], &[(Constant(2.5), at[1]), (Constant(-1.0), at[2])]), &arena);
+        let (double, old) = (Instruction::binary(Add, In(0), In(0)), Instruction::binary(Sub, Reg(0), In(0)));
+        check(
+            "old value read late",
+            &program(shape, &[a], &[double, old], &[(Reg(0), at[0]), (Reg(1), at[1])]),
+            &arena,
+        );
+        check("written twice", &program(shape, &[a], &[double], &[(Reg(0), at[0]), (Reg(0), at[3])]), &arena);
+        let uses = [double, Instruction::unary(Neg, Reg(0)), Instruction::binary(Max, Reg(1), Reg(0))];
+        check("output used later", &program(shape, &[a], &uses, &[(Reg(0), at[2]), (Reg(2), at[0])]), &arena);
+    }
+}
+
+#[test]
+fn pairs() {
+    let (arena, at) = arena(4, 150);
+    let inputs = [Input::Full(at[0]), Input::Full(at[1]), Input::Full(at[2])];
+    for first in [Add, Sub, Mul, Div, Sqrt, Exp] {
+        for (then, joins) in
+            [(Add, [true; 2]), (Sub, [true; 2]), (Mul, [true; 2]), (Max, [true, false]), (Min, [false; 2])]
+        {
+            for (operands, joined) in [(Reg(0), In(2)), (In(2), Reg(0))].into_iter().zip(joins) {
+                let code = [one(first), Instruction::binary(then, operands.0, operands.1)];
+                let program = program((1, 150), &inputs, &code, &[(Reg(1), at[3])]);
+                let name = format!("{first:?} {then:?} {operands:?}");
+                check(&name, &program, &arena);
+                let steps = Fused::new(&program, arena.len()).unwrap().steps.len();
+                assert_eq!(steps, if joined && first != Exp { 1 } else { 2 }, "{name}");
+            }
+        }
+    }
+    let square = [one(Sub), Instruction::binary(Mul, Reg(0), Reg(0))];
+    check("square", &program((1, 150), &inputs, &square, &[(Reg(1), at[3])]), &arena);
+    // The first instruction moves behind the second, which writes over what it reads.
+    let moved = [one(Mul), Instruction::binary(Add, In(1), In(2)), Instruction::binary(Sub, Reg(0), Reg(1))];
+    check("moved", &program((1, 150), &inputs, &moved, &[(Reg(1), at[0]), (Reg(2), at[3])]), &arena);
+    let chain = [one(Mul), Instruction::binary(Add, Reg(0), In(2)), Instruction::binary(Sub, In(0), Reg(1))];
+    check("chain", &program((1, 150), &inputs, &chain, &[(Reg(2), at[2])]), &arena);
+    check("read in between", &program((1, 150), &inputs, &chain, &[(Reg(2), at[2]), (Reg(0), at[1])]), &arena);
+}
+
+#[test]
+fn registers_are_used_again() {
+    // A chain of forty sums, each of the two before: three registers suffice.
+    let code: Vec<Instruction> = (0..40u16)
+        .map(|k| {
+            Instruction::binary(
+                Add,
+                if k > 1 { Reg(k - 2) } else { In(0) },
+                if k > 0 { Reg(k - 1) } else { Constant(1.0) },
+            )
+        })
+        .collect();
+    let (mut arena, at) = arena(2, 700);
+    arena.iter_mut().enumerate().for_each(|(i, x)| *x = i as f32 * 0.01);
+    let program = program((1, 700), &[Input::Full(at[0])], &code, &[(Reg(39), at[1])]);
+    check("sums", &program, &arena);
+    assert!(Fused::new(&program, arena.len()).unwrap().scratch() <= 3 * 256);
+}
+
+/// Adam as `specs` has it: m, v, w, g full, alpha a scalar.
+fn adam(len: usize) -> Program {
+    let stride = len.next_multiple_of(LINE);
+    let inputs: Vec<Input> = (0..4).map(|k| Input::Full(k * stride)).chain([Input::Scalar(4 * stride)]).collect();
+    let binary = Instruction::binary;
+    let code = [
+        binary(Sub, In(3), In(0)),
+        binary(Mul, Reg(0), Constant(1.0 - 0.9)),
+        binary(Add, In(0), Reg(1)),
+        binary(Mul, In(3), In(3)),
+        binary(Sub, Reg(3), In(1)),
+        binary(Mul, Reg(4), Constant(1.0 - 0.999)),
+        binary(Add, In(1), Reg(5)),
+        binary(Mul, Reg(2), In(4)),
+        Instruction::unary(Sqrt, Reg(6)),
+        binary(Add, Reg(8), Constant(1e-7)),
+        binary(Div, Reg(7), Reg(9)),
+        binary(Sub, In(2), Reg(10)),
+    ];
+    program((1, len), &inputs, &code, &[(Reg(2), 0), (Reg(6), stride), (Reg(11), 2 * stride)])
+}
+
+#[test]
+fn parts_give_the_same_bits() {
+    let program = adam(1000);
+    let fused = Fused::new(&program, 5 * 1008).unwrap();
+    let before: Vec<f32> = (0..5 * 1008).map(|i| (i % 97) as f32 * 0.01 + 0.001).collect();
+    let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let want = bits(&expected(&program, &before));
+    for level in Level::all() {
+        let mut scratch = vec![0.0; fused.scratch()];
+        let mut whole = before.clone();
+        fused.run(level, &mut whole, &mut scratch);
+        let mut parts = before.clone();
+        for part in [512..1000, 0..256, 256..512] {
+            // SAFETY: the arena has the length that `new` was told and is not used elsewhere.
+            unsafe { fused.run_part(level, parts.as_mut_ptr(), &mut scratch, part) };
+        }
+        for k in 0..3 {
+            let span = k * 1008..k * 1008 + 1000;
+            assert_eq!(bits(&whole[span.clone()]), want[span.clone()], "{} value {k}", level.name());
+            assert_eq!(bits(&parts[span.clone()]), want[span], "{} value {k} in parts", level.name());
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_named() {
+    let full = Input::Full;
+    let neg = Instruction::unary(Neg, In(0));
+    let cases = [
+        (
+            program((1, 20), &[full(0)], &[neg], &[(Reg(0), 96)]),
+            "output 0 needs 32 floats at a multiple of 16 inside an arena of 96, got 96",
+        ),
+        (
+            program((1, 20), &[full(8)], &[neg], &[(Reg(0), 0)]),
+            "input 0 needs 32 floats at a multiple of 16 inside an arena of 96, got 8",
+        ),
+        (program((1, 20), &[Input::Scalar(96)], &[neg], &[]), "input 0 needs 1 floats inside an arena of 96, got 96"),
+        (
+            program((1, 20), &[full(0)], &[Instruction::unary(Neg, Reg(0))], &[]),
+            "instruction 0 needs a register below 0, got 0",
+        ),
+        (program((1, 20), &[], &[neg], &[]), "instruction 0 needs an input below 0, got 0"),
+        (program((1, 20), &[full(0)], &[neg], &[(Reg(1), 32)]), "output 0 needs a register below 1, got 1"),
+        (
+            program((1, 20), &[full(0)], &[neg], &[(Reg(0), 32), (Reg(0), 48)]),
+            "output 1 needs a span of its own, got one that overlaps output 0",
+        ),
+        (
+            program((1, 20), &[full(0)], &[neg], &[(Reg(0), 16)]),
+            "output 0 needs the very span of a full input or one apart, got one that overlaps input 0",
+        ),
+        (
+            program((2, 10), &[Input::Row(0)], &[neg], &[(Reg(0), 0)]),
+            "output 0 needs the very span of a full input or one apart, got one that overlaps input 0",
+        ),
+        (program((9, 20), &[], &[], &[]), "an arena of 96 floats has no room for 9 x 20"),
+    ];
+    for (program, message) in cases {
+        assert_eq!(Fused::new(&program, 96).unwrap_err().message(), message);
+    }
+}
