@@ -40,8 +40,8 @@ pub(crate) fn pima() -> Table {
     Table::new(values.enumerate().map(|(i, values)| (i.to_string(), values))).expect("columns of equal length")
 }
 
-/// As many images to train on and to test with as asked for, shaped as those of MNIST: digits as on a pocket calculator,
-/// shifted and with noise.
+/// As many images to train on and to test with as asked for, shaped as those of MNIST: digits as on a pocket
+/// calculator, shifted and with noise.
 pub(crate) fn mnist(train: usize, test: usize) -> (Digits, Digits) {
     let mut numbers = Numbers(2);
     (digits(&mut numbers, train), digits(&mut numbers, test))

@@ -37,21 +37,15 @@ fn summary(column: &Column) -> [f64; 8] {
     [count, mean, std, end(least), at(0.25), at(0.5), at(0.75), end(greatest)]
 }
 
-/// The value below which a share `quantile` of the sorted `values` lies, between neighbours by the straight line that
-/// is exact at the nearer one.
+/// The value below which a share `quantile` of the sorted `values` lies, between neighbours by a straight line.
 fn quantile_of(values: &[f64], quantile: f64) -> f64 {
     let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
     let place = quantile * last as f64;
     let below = place.floor();
     let (a, b) = (values[below as usize], values[(below as usize + 1).min(last)]);
     let t = place - below;
-    if a == b {
-        a
-    } else if t < 0.5 {
-        a + (b - a) * t
-    } else {
-        b - (b - a) * (1.0 - t)
-    }
+    // NumPy's form, which is exact at the nearer neighbour (and NaN between two equal infinities).
+    if t < 0.5 { a + (b - a) * t } else { b - (b - a) * (1.0 - t) }
 }
 
 /// The sum in NumPy's order (pairwise, in blocks of eight running sums), so that the last digits agree with pandas:
