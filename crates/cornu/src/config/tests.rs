@@ -25,7 +25,7 @@ crate::one_of! {
     }
 }
 
-fn read_plain(json: Value) -> Result<Plain> {
+fn read_plain(json: &Value) -> Result<Plain> {
     Plain::from_json(json.as_object().expect("an object"))
 }
 
@@ -34,13 +34,13 @@ fn a_struct_goes_to_json_and_back() {
     let plain = Plain::new(3).rate(1).seed(7);
     let json = Value::Object(Config::to_json(&plain));
     assert_eq!(json.to_string(), r#"{"units":3,"rate":1.0,"seed":7}"#);
-    assert_eq!(read_plain(json).expect("its own json"), plain);
-    assert_eq!(read_plain(json!({ "units": 3 })).expect("defaults"), Plain::new(3));
+    assert_eq!(read_plain(&json).expect("its own json"), plain);
+    assert_eq!(read_plain(&json!({ "units": 3 })).expect("defaults"), Plain::new(3));
 }
 
 #[test]
 fn mistakes_are_named() {
-    let message = |json: Value| read_plain(json).expect_err("a mistake").to_string();
+    let message = |json: Value| read_plain(&json).expect_err("a mistake").to_string();
     assert_eq!(message(json!({ "units": "many" })), r#"Plain.units: expected a whole number, got "many""#);
     assert_eq!(message(json!({})), "Plain: the key `units` is missing");
     assert_eq!(message(json!({ "units": 3, "rat": 1 })), "Plain: unknown key `rat`\n  help: did you mean `rate`?");
