@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod initializers;
 pub mod layers;
+pub mod model_selection;
+pub mod random;
 pub mod regularizers;
 
 pub use cornu_graph::{Context, Error, ErrorKind, Result};
