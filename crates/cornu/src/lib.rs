@@ -51,3 +51,4 @@ pub mod prelude {
     pub use crate::regularizers::Regularizer;
     pub use crate::{Model, Sequential, clear_session, sequential};
 }
+pub mod display;
