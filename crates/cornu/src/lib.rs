@@ -52,3 +52,5 @@ pub mod prelude {
     pub use crate::{Model, Sequential, clear_session, sequential};
 }
 pub mod display;
+pub mod data;
+pub mod datasets;
