@@ -24,6 +24,9 @@
 pub mod activations;
 pub mod config;
 pub mod constraints;
+pub mod data;
+pub mod datasets;
+pub mod display;
 pub mod initializers;
 pub mod layers;
 mod model;
@@ -51,6 +54,3 @@ pub mod prelude {
     pub use crate::regularizers::Regularizer;
     pub use crate::{Model, Sequential, clear_session, sequential};
 }
-pub mod display;
-pub mod data;
-pub mod datasets;
