@@ -44,14 +44,18 @@ impl Layer for Dense {
         let kernel = cx.weight("kernel", [x.dim(-1), self.units], &self.kernel_initializer);
         cx.regularize(&kernel, &self.kernel_regularizer);
         cx.constrain("kernel", &self.kernel_constraint);
-        let mut y = x.dot(&kernel);
+        let outputs = x.shape().with(x.rank() - 1, self.units);
+        let features = x.dim(-1);
+        // All axes but the last are one batch to the product.
+        let rows = x.reshape([x.shape().size() / features.max(1), features]);
+        let mut y = rows.dot(&kernel);
         if self.use_bias {
             let bias = cx.weight("bias", [self.units], &self.bias_initializer);
             cx.regularize(&bias, &self.bias_regularizer);
             cx.constrain("bias", &self.bias_constraint);
             y = y + bias;
         }
-        self.activation.apply(y)
+        self.activation.apply(y.reshape(outputs))
     }
 
     fn check_settings(&self) -> Result<()> {

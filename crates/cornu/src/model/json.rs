@@ -56,7 +56,8 @@ impl Sequential {
     /// # Errors
     /// A mistake that was made while layers were added.
     pub fn to_json(&self) -> Result<String> {
-        Ok(self.to_json_value()?.to_string())
+        // The writer escapes everything beyond ASCII.
+        Ok(cornu_files::json::to_bytes(&self.to_json_value()?)?.into_iter().map(char::from).collect())
     }
 
     /// A model with new weights, from the text of [`Sequential::to_json`] or of Keras.

@@ -21,7 +21,7 @@ pub struct Entry {
     /// The shapes of a batch of its input and of its output, once they are known.
     pub shapes: Option<(BatchShape, BatchShape)>,
     /// The seeds Keras 3 draws when the layer is made.
-    pub(crate) seeds: Vec<i64>,
+    pub seeds: Vec<i64>,
 }
 
 /// One use of a layer.
@@ -59,7 +59,7 @@ pub struct Net {
     /// What the model gives.
     pub outputs: Vec<Wire>,
     /// Whether the layers were added before the shape of the input was known.
-    pub(crate) deferred: bool,
+    pub deferred: bool,
 }
 
 impl Net {
@@ -114,7 +114,10 @@ impl Entry {
         };
         let ys = cx.layer(&self.name, scope, |cx| {
             let ys = self.layer.call_all(cx, xs);
-            ys.iter().for_each(|y| cx.regularize(y, &base.activity_regularizer));
+            if let Some(penalty) = &base.activity_regularizer {
+                // The mean over the samples of the batch.
+                ys.iter().for_each(|y| cx.add_loss(penalty.penalty(y) / y.dim(0).max(1) as f64));
+            }
             ys
         });
         cx.trace().check()?;
