@@ -106,14 +106,13 @@ impl Entry {
     /// Traces the layer, with the penalty on its outputs.
     fn trace(&self, cx: &mut Cx, xs: &[Tensor], deferred: bool) -> Result<Vec<Tensor>> {
         let base = self.layer.base();
-        let scope = Scope {
-            trainable: base.trainable,
-            dtype: base.element().context(&self.name)?,
-            seeds: self.seeds.iter().copied().collect(),
-            deferred,
-        };
+        let dtype = base.element().context(&self.name)?;
+        // Floats take the element type of the layer; whole numbers, such as the indices of an embedding, stay.
+        let own = |x: &Tensor| if x.dtype().is_float() && x.dtype() != dtype { x.cast(dtype) } else { x.clone() };
+        let xs: Vec<Tensor> = xs.iter().map(own).collect();
+        let scope = Scope { trainable: base.trainable, dtype, seeds: self.seeds.iter().copied().collect(), deferred };
         let ys = cx.layer(&self.name, scope, |cx| {
-            let ys = self.layer.call_all(cx, xs);
+            let ys = self.layer.call_all(cx, &xs);
             if let Some(penalty) = &base.activity_regularizer {
                 // The mean over the samples of the batch.
                 ys.iter().for_each(|y| cx.add_loss(penalty.penalty(y) / y.dim(0).max(1) as f64));
