@@ -30,6 +30,7 @@ mod graph;
 pub mod ops;
 pub mod passes;
 mod print;
+pub mod random;
 mod rewrite;
 mod session;
 mod tensor;

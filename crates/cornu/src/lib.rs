@@ -1,2 +1,13 @@
 //! Keras for Rust.
 #![forbid(unsafe_code)]
+
+pub mod config;
+pub mod initializers;
+pub mod layers;
+pub mod model_selection;
+pub mod random;
+pub mod regularizers;
+
+pub use cornu_graph::{Context, Error, ErrorKind, Result};
+#[doc(hidden)]
+pub use serde_json as json;

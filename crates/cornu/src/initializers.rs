@@ -1,0 +1,304 @@
+//! How weights start: `keras.initializers`.
+
+use cornu_graph::random::{Stream, normal, truncated_normal, uniform};
+use cornu_graph::{Array, Error, Result, Shape};
+
+use crate::random::Flavor;
+
+/// The standard deviation of a standard normal distribution cut off at two deviations.
+const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
+
+/// Which number of units the spread of a [`Initializer::VarianceScaling`] shrinks with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FanMode {
+    /// `"fan_in"`: the inputs of a unit.
+    #[default]
+    FanIn,
+    /// `"fan_out"`: the units an input feeds.
+    FanOut,
+    /// `"fan_avg"`: the mean of the two.
+    FanAvg,
+}
+
+/// What a [`Initializer::VarianceScaling`] draws from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Distribution {
+    /// `"truncated_normal"`, widened so that its deviation is right after truncation.
+    #[default]
+    TruncatedNormal,
+    /// `"untruncated_normal"`.
+    UntruncatedNormal,
+    /// `"uniform"`, around zero.
+    Uniform,
+}
+
+/// Axes to count as inputs or outputs, if not those that the shape suggests.
+pub type Axes = Option<Vec<i64>>;
+
+/// How a weight starts. The fields are those of Keras's configurations.
+///
+/// A random initializer without `seed` takes one [`keras_seed`](crate::random::keras_seed) for good:
+/// [`Initializer::draws`] says whether it needs one. Where the number of inputs and outputs matters, it is counted from
+/// the shape (the last axis is outputs, the one before it inputs, all earlier ones a receptive field), unless both
+/// `input_axes` and `output_axes` say which axes to multiply; negative axes count from the end.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields are Keras's, and the variant says what they do")]
+pub enum Initializer {
+    /// Zeros.
+    Zeros,
+    /// Ones.
+    Ones,
+    /// One value everywhere.
+    Constant { value: f64 },
+    /// Uniform in `[minval, maxval)`.
+    RandomUniform { minval: f64, maxval: f64, seed: Option<i64> },
+    /// Normal.
+    RandomNormal { mean: f64, stddev: f64, seed: Option<i64> },
+    /// Normal, drawn again where further than two deviations from the mean.
+    TruncatedNormal { mean: f64, stddev: f64, seed: Option<i64> },
+    /// Around zero, with a variance of `scale` over the number of units.
+    VarianceScaling {
+        scale: f64,
+        mode: FanMode,
+        distribution: Distribution,
+        seed: Option<i64>,
+        input_axes: Axes,
+        output_axes: Axes,
+    },
+    /// Uniform, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
+    GlorotUniform { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
+    /// Truncated normal, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
+    GlorotNormal { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
+    /// Uniform, variance 2 over the inputs (He and others, 2015).
+    HeUniform { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
+    /// Truncated normal, variance 2 over the inputs (He and others, 2015).
+    HeNormal { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
+    /// Uniform, variance 1 over the inputs (LeCun and others, 1998).
+    LecunUniform { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
+    /// Truncated normal, variance 1 over the inputs (LeCun and others, 1998).
+    LecunNormal { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
+    /// `gain` on the diagonal of a matrix, which need not be square.
+    Identity { gain: f64 },
+    /// Orthonormal rows or columns, times `gain` (Saxe and others, 2014).
+    Orthogonal { gain: f64, seed: Option<i64> },
+}
+
+impl Initializer {
+    /// The seed in the configuration, if there is one.
+    pub fn seed(&self) -> Option<i64> {
+        self.seed_field().flatten()
+    }
+
+    /// Whether values are random and the configuration has no seed, so that one must be drawn.
+    pub fn draws(&self) -> bool {
+        self.seed_field() == Some(None)
+    }
+
+    /// The `f32` values of a weight of that shape, as Keras 2.13 makes them: from the seed in the configuration, or
+    /// else from `seed`.
+    ///
+    /// # Errors
+    /// `Identity` needs two axes and `Orthogonal` two or more; `scale` must be positive; axes must exist.
+    pub fn array(&self, shape: &Shape, seed: i64) -> Result<Array> {
+        self.array_in(Flavor::Keras2, shape, seed)
+    }
+
+    /// As [`Initializer::array`], in a given flavour: Keras 3 reduces seeds that are negative or above 2³¹ - 3.
+    ///
+    /// # Errors
+    /// Those of [`Initializer::array`].
+    pub fn array_in(&self, flavor: Flavor, shape: &Shape, seed: i64) -> Result<Array> {
+        let size =
+            shape.checked_size().ok_or_else(|| Error::usage(format!("a weight of shape {shape} is too large")))?;
+        let mut data = vec![0.0; size];
+        self.fill(flavor.stateless([self.seed().unwrap_or(seed), 0]), shape, &mut data)?;
+        Array::new(shape.clone(), data)
+    }
+
+    fn fill(&self, stream: Stream, shape: &Shape, data: &mut [f32]) -> Result<()> {
+        use Distribution::{TruncatedNormal as Truncated, Uniform};
+        use FanMode::{FanAvg, FanIn};
+        let scaled = |scale, mode, distribution: Distribution, inputs: &Axes, outputs: &Axes, data: &mut [f32]| {
+            distribution.fill(variance(scale, mode, fans(shape, inputs, outputs)?)?, stream, data);
+            Result::Ok(())
+        };
+        match self {
+            Self::Zeros => data.fill(0.0),
+            Self::Ones => data.fill(1.0),
+            Self::Constant { value } => data.fill(*value as f32),
+            Self::RandomUniform { minval, maxval, .. } => uniform(stream, 0, *minval as f32, *maxval as f32, data),
+            Self::RandomNormal { mean, stddev, .. } => normal(stream, 0, *mean as f32, *stddev as f32, data),
+            Self::TruncatedNormal { mean, stddev, .. } => {
+                truncated_normal(stream, 0, *mean as f32, *stddev as f32, data);
+            }
+            Self::VarianceScaling { scale, mode, distribution, input_axes, output_axes, .. } => {
+                scaled(*scale, *mode, *distribution, input_axes, output_axes, data)?
+            }
+            Self::GlorotUniform { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Uniform, i, o, data)?,
+            Self::GlorotNormal { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Truncated, i, o, data)?,
+            Self::HeUniform { input_axes: i, output_axes: o, .. } => scaled(2.0, FanIn, Uniform, i, o, data)?,
+            Self::HeNormal { input_axes: i, output_axes: o, .. } => scaled(2.0, FanIn, Truncated, i, o, data)?,
+            Self::LecunUniform { input_axes: i, output_axes: o, .. } => scaled(1.0, FanIn, Uniform, i, o, data)?,
+            Self::LecunNormal { input_axes: i, output_axes: o, .. } => scaled(1.0, FanIn, Truncated, i, o, data)?,
+            Self::Identity { gain } => identity(*gain as f32, shape, data)?,
+            Self::Orthogonal { gain, .. } => orthogonal(*gain as f32, stream, shape, data)?,
+        }
+        Ok(())
+    }
+
+    /// The field `seed`, if this kind of initializer has one.
+    fn seed_field(&self) -> Option<Option<i64>> {
+        match self {
+            Self::Zeros | Self::Ones | Self::Constant { .. } | Self::Identity { .. } => None,
+            Self::RandomUniform { seed, .. }
+            | Self::RandomNormal { seed, .. }
+            | Self::TruncatedNormal { seed, .. }
+            | Self::VarianceScaling { seed, .. }
+            | Self::GlorotUniform { seed, .. }
+            | Self::GlorotNormal { seed, .. }
+            | Self::HeUniform { seed, .. }
+            | Self::HeNormal { seed, .. }
+            | Self::LecunUniform { seed, .. }
+            | Self::LecunNormal { seed, .. }
+            | Self::Orthogonal { seed, .. } => Some(*seed),
+        }
+    }
+}
+
+impl Distribution {
+    /// Fills `data` with values around zero.
+    fn fill(self, variance: f64, stream: Stream, data: &mut [f32]) {
+        match self {
+            Distribution::Uniform => {
+                let limit = (3.0 * variance).sqrt() as f32;
+                uniform(stream, 0, -limit, limit, data);
+            }
+            Distribution::TruncatedNormal => {
+                truncated_normal(stream, 0, 0.0, (variance.sqrt() / TRUNCATED_DEVIATION) as f32, data);
+            }
+            Distribution::UntruncatedNormal => normal(stream, 0, 0.0, variance.sqrt() as f32, data),
+        }
+    }
+}
+
+fn variance(scale: f64, mode: FanMode, (inputs, outputs): (f64, f64)) -> Result<f64> {
+    if scale.is_nan() || scale <= 0.0 {
+        return Err(Error::usage(format!("`scale` of an initializer must be positive, got {scale}")));
+    }
+    let units = match mode {
+        FanMode::FanIn => inputs,
+        FanMode::FanOut => outputs,
+        FanMode::FanAvg => (inputs + outputs) / 2.0,
+    };
+    Ok(scale / units.max(1.0))
+}
+
+/// The numbers of inputs and outputs of a weight.
+fn fans(shape: &Shape, input_axes: &Axes, output_axes: &Axes) -> Result<(f64, f64)> {
+    if let (Some(inputs), Some(outputs)) = (input_axes, output_axes) {
+        return Ok((product(shape, inputs)?, product(shape, outputs)?));
+    }
+    let (inputs, outputs) = match **shape {
+        [] => (1, 1),
+        [units] => (units, units),
+        [ref receptive @ .., inputs, outputs] => {
+            let receptive: usize = receptive.iter().product();
+            (inputs * receptive, outputs * receptive)
+        }
+    };
+    Ok((inputs as f64, outputs as f64))
+}
+
+/// The product of the sizes of `axes`, of which negative ones count from the end.
+fn product(shape: &Shape, axes: &[i64]) -> Result<f64> {
+    axes.iter().try_fold(1.0, |units, &axis| {
+        let index = if axis < 0 { axis + shape.rank() as i64 } else { axis };
+        let size = usize::try_from(index).ok().and_then(|index| shape.get(index));
+        let size = size.ok_or_else(|| Error::usage(format!("an initializer needs axis {axis} of shape {shape}")))?;
+        Ok(units * *size as f64)
+    })
+}
+
+fn identity(gain: f32, shape: &Shape, data: &mut [f32]) -> Result<()> {
+    let [_, columns] = **shape else {
+        return Err(Error::usage(format!("`Identity` needs a weight with 2 axes, got shape {shape}")));
+    };
+    data.iter_mut().step_by(columns + 1).take(columns).for_each(|value| *value = gain);
+    Ok(())
+}
+
+/// The factor Q of a matrix of normal values, with the signs that make the diagonal of R positive.
+fn orthogonal(gain: f32, stream: Stream, shape: &Shape, data: &mut [f32]) -> Result<()> {
+    let [ref rows @ .., columns] = **shape else {
+        return Err(too_flat(shape));
+    };
+    if rows.is_empty() {
+        return Err(too_flat(shape));
+    }
+    if data.is_empty() {
+        return Ok(());
+    }
+    let rows = data.len() / columns;
+    let (long, short) = (rows.max(columns), rows.min(columns));
+    normal(stream, 0, 0.0, 1.0, data);
+    let mut matrix = vec![0.0; data.len()];
+    for (i, &value) in data.iter().enumerate() {
+        matrix[i % short * long + i / short] = f64::from(value);
+    }
+    let q = orthonormal(matrix, long);
+    for (i, value) in data.iter_mut().enumerate() {
+        let (row, column) = (i / columns, i % columns);
+        let index = if rows < columns { row * long + column } else { column * long + row };
+        *value = gain * q[index] as f32;
+    }
+    Ok(())
+}
+
+fn too_flat(shape: &Shape) -> Error {
+    Error::usage(format!("`Orthogonal` needs a weight with 2 axes or more, got shape {shape}"))
+}
+
+/// Householder's factorisation `A = Q R`, in double precision: the columns of `Q`, each times the sign of its diagonal
+/// element of `R`. Columns, of `long` elements, lie one after the other.
+fn orthonormal(mut a: Vec<f64>, long: usize) -> Vec<f64> {
+    let short = a.len() / long;
+    let mut signs = vec![0.0; short];
+    for j in 0..short {
+        let (left, right) = a.split_at_mut((j + 1) * long);
+        let reflector = &mut left[j * long + j..];
+        signs[j] = make_reflector(reflector);
+        right.chunks_exact_mut(long).for_each(|column| reflect(reflector, &mut column[j..]));
+    }
+    let mut q = vec![0.0; a.len()];
+    for j in (0..short).rev() {
+        q[j * long + j] = signs[j];
+        // Columns before this one are zero where the reflector is not.
+        q[j * long..]
+            .chunks_exact_mut(long)
+            .for_each(|column| reflect(&a[j * long + j..(j + 1) * long], &mut column[j..]));
+    }
+    q
+}
+
+/// Turns a column into the unit normal of the mirror that maps it onto its first axis, and returns the sign of the
+/// image: the opposite of the first element's, so that nothing cancels.
+fn make_reflector(column: &mut [f64]) -> f64 {
+    let length = column.iter().map(|x| x * x).sum::<f64>().sqrt();
+    if length == 0.0 {
+        return 0.0;
+    }
+    let sign = if column[0] > 0.0 { -1.0 } else { 1.0 };
+    column[0] -= sign * length;
+    let norm = column.iter().map(|x| x * x).sum::<f64>().sqrt();
+    column.iter_mut().for_each(|x| *x /= norm);
+    sign
+}
+
+/// Mirrors `column`: `x - 2 (v · x) v`.
+fn reflect(normal: &[f64], column: &mut [f64]) {
+    let twice = 2.0 * normal.iter().zip(&*column).map(|(v, x)| v * x).sum::<f64>();
+    column.iter_mut().zip(normal).for_each(|(x, v)| *x -= twice * v);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! Values against those of both Keras versions.
+
+use cornu_testkit::golden::{Report, json};
+use serde_json::Value;
+
+use super::*;
+use crate::random::Seeds;
+use crate::random::tests::{expect, f32s, indices, items, sha256};
+
+/// The initializer of a golden case: Keras's defaults, then the case's arguments and seed.
+fn named(name: &str, seed: Option<i64>, args: &Value) -> Initializer {
+    let number = |key: &str, default: f64| args[key].as_f64().unwrap_or(default);
+    let (input_axes, output_axes) = (None, None);
+    let mode = match args["mode"].as_str() {
+        None | Some("fan_in") => FanMode::FanIn,
+        Some("fan_out") => FanMode::FanOut,
+        Some(_) => FanMode::FanAvg,
+    };
+    let distribution = match args["distribution"].as_str() {
+        None | Some("truncated_normal") => Distribution::TruncatedNormal,
+        Some("untruncated_normal") => Distribution::UntruncatedNormal,
+        Some(_) => Distribution::Uniform,
+    };
+    match name {
+        "zeros" => Initializer::Zeros,
+        "ones" => Initializer::Ones,
+        "random_uniform" => {
+            Initializer::RandomUniform { minval: number("minval", -0.05), maxval: number("maxval", 0.05), seed }
+        }
+        "random_normal" => {
+            Initializer::RandomNormal { mean: number("mean", 0.0), stddev: number("stddev", 0.05), seed }
+        }
+        "truncated_normal" => {
+            Initializer::TruncatedNormal { mean: number("mean", 0.0), stddev: number("stddev", 0.05), seed }
+        }
+        "variance_scaling" => {
+            let scale = number("scale", 1.0);
+            Initializer::VarianceScaling { scale, mode, distribution, seed, input_axes, output_axes }
+        }
+        "glorot_uniform" => Initializer::GlorotUniform { seed, input_axes, output_axes },
+        "glorot_normal" => Initializer::GlorotNormal { seed, input_axes, output_axes },
+        "he_uniform" => Initializer::HeUniform { seed, input_axes, output_axes },
+        "he_normal" => Initializer::HeNormal { seed, input_axes, output_axes },
+        "lecun_uniform" => Initializer::LecunUniform { seed, input_axes, output_axes },
+        "lecun_normal" => Initializer::LecunNormal { seed, input_axes, output_axes },
+        "orthogonal" => Initializer::Orthogonal { gain: number("gain", 1.0), seed },
+        _ => panic!("no initializer `{name}`"),
+    }
+}
+
+/// Compares values with a golden entry: exactly, or within `tolerance` if that is not zero.
+fn check(report: &mut Report, id: &str, got: &[f32], wanted: &Value, tolerance: f32) {
+    let (all, first, last) = (f32s(&wanted["values"]), f32s(&wanted["first"]), f32s(&wanted["last"]));
+    let parts = [(&got[..all.len()], &all), (&got[..first.len()], &first), (&got[got.len() - last.len()..], &last)];
+    for (got, wanted) in parts {
+        let far = got.iter().zip(wanted).position(|(a, b)| (a - b).abs() > tolerance);
+        report.case(id, far.map_or(Ok(()), |i| Err(format!("value {i}: needed {}, got {}", wanted[i], got[i]))));
+    }
+    if tolerance == 0.0 {
+        let hash = sha256(got.iter().flat_map(|value| value.to_le_bytes()));
+        report.case(id, expect(hash.as_str(), wanted["sha256_f32le"].as_str().expect("a hash")));
+    }
+}
+
+fn values(initializer: &Initializer, flavor: Flavor, shape: &Shape, seed: i64) -> Vec<f32> {
+    initializer.array_in(flavor, shape, seed).expect("values").to_vec()
+}
+
+const FLAVORS: [(Flavor, &str); 2] = [(Flavor::Keras2, "keras213"), (Flavor::Keras3, "keras3")];
+
+#[test]
+fn values_are_kerass() {
+    let mut report = Report::default();
+    for (flavor, file) in FLAVORS {
+        for case in items(&json("random", &format!("{file}_initializers.json"))["cases"]) {
+            let name = case["initializer"].as_str().expect("a name");
+            let seed = case["seed"].as_i64();
+            let shape = Shape::from(indices(&case["shape"]));
+            let id = format!("{file}, {name} {}, seed {seed:?}, shape {shape}", case["args"]);
+            let tolerance = if name == "orthogonal" { 2e-6 } else { 0.0 };
+            // A seed in the configuration comes before the one handed in.
+            let got = values(&named(name, seed, &case["args"]), flavor, &shape, 99);
+            check(&mut report, &id, &got, case, tolerance);
+        }
+    }
+    report.finish();
+}
+
+/// The models of the golden files: the initializer of each weight, or how many seeds other things draw before it.
+enum Draw {
+    Weight(&'static str),
+    Skip(usize),
+}
+use Draw::{Skip, Weight};
+
+const KERNEL: Draw = Weight("glorot_uniform");
+const ZEROS: Draw = Weight("zeros");
+const ONES: Draw = Weight("ones");
+const TABLE: Draw = Weight("random_uniform");
+const RECURRENT: Draw = Weight("orthogonal");
+/// The bias of an LSTM is ones for the forget gate, so it is no plain initializer; it draws nothing.
+const OTHER: Draw = Weight("");
+
+fn draws(model: &str, flavor: Flavor) -> Vec<Draw> {
+    let only_keras_3 = |count| Skip(if flavor == Flavor::Keras3 { count } else { 0 });
+    match model {
+        "pima 8-12-8-1" => vec![KERNEL, ZEROS, KERNEL, ZEROS, KERNEL, ZEROS],
+        "mnist 784-128-10" => vec![KERNEL, ZEROS, KERNEL, ZEROS],
+        "two models without re-seeding" => vec![KERNEL, ZEROS, KERNEL, ZEROS, KERNEL, ZEROS, KERNEL, ZEROS],
+        "dense-dropout-dense" => vec![KERNEL, ZEROS, only_keras_3(1), KERNEL, ZEROS],
+        "conv" => vec![KERNEL, ZEROS, ONES, ZEROS, ZEROS, ONES, KERNEL, ZEROS],
+        "embedding-lstm" => vec![TABLE, KERNEL, RECURRENT, OTHER, only_keras_3(1), KERNEL, ZEROS],
+        "bidirectional" => {
+            let before = [only_keras_3(3), KERNEL, RECURRENT, ZEROS, only_keras_3(1)];
+            let after = [KERNEL, RECURRENT, ZEROS, only_keras_3(1), KERNEL, ZEROS];
+            before.into_iter().chain(after).collect()
+        }
+        _ => panic!("no model `{model}`"),
+    }
+}
+
+#[test]
+fn models_start_as_in_keras() {
+    let mut report = Report::default();
+    for (flavor, file) in FLAVORS {
+        let golden = json("random", &format!("{file}_models_seed42.json"));
+        for (model, weights) in golden.as_object().expect("models").iter().filter(|(_, value)| value.is_array()) {
+            let mut seeds = Seeds::new(42);
+            seeds.set_flavor(flavor);
+            let mut weights = items(weights).iter().flat_map(items);
+            for draw in draws(model, flavor) {
+                let name = match draw {
+                    Weight(name) => name,
+                    Skip(count) => {
+                        (0..count).for_each(|_| _ = seeds.keras_seed());
+                        continue;
+                    }
+                };
+                let wanted = weights.next().expect("a weight");
+                if name.is_empty() {
+                    continue;
+                }
+                let initializer = named(name, None, &Value::Null);
+                let seed = if initializer.draws() { seeds.keras_seed() } else { 0 };
+                let shape = Shape::from(indices(&wanted["shape"]));
+                let tolerance = if name == "orthogonal" { 2e-6 } else { 0.0 };
+                let id = format!("{file}, {model}, {name} {shape}");
+                check(&mut report, &id, &values(&initializer, flavor, &shape, seed), wanted, tolerance);
+            }
+            report.case(model, expect(weights.count(), 0));
+        }
+    }
+    report.finish();
+}
+
+#[test]
+fn plain_values() {
+    let array = |initializer: Initializer, shape: Shape| initializer.array(&shape, 1).expect("values").to_vec::<f32>();
+    assert_eq!(array(Initializer::Constant { value: 0.1 }, Shape::from([2])), [0.1, 0.1]);
+    assert_eq!(array(Initializer::Identity { gain: 2.0 }, Shape::from([2, 3])), [2.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
+    assert_eq!(array(Initializer::Identity { gain: 2.0 }, Shape::from([3, 2])), [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]);
+    assert_eq!(array(Initializer::Orthogonal { gain: 1.0, seed: None }, Shape::from([0, 2])), [0.0; 0]);
+    let random = Initializer::HeNormal { seed: Some(3), input_axes: None, output_axes: None };
+    assert_eq!((random.draws(), random.seed(), Initializer::Zeros.draws()), (false, Some(3), false));
+}
+
+#[test]
+fn orthogonal_columns_are_orthonormal() {
+    for (rows, columns) in [(7, 4), (4, 7), (5, 1)] {
+        let initializer = Initializer::Orthogonal { gain: 2.0, seed: Some(5) };
+        let q: Vec<f64> = initializer.array(&Shape::from([rows, columns]), 0).expect("values").to_vec();
+        let (short, long) = (rows.min(columns), rows.max(columns));
+        let at = |i: usize, k: usize| if rows < columns { q[i * columns + k] } else { q[k * columns + i] };
+        for (i, j) in (0..short).flat_map(|i| (0..short).map(move |j| (i, j))) {
+            let dot: f64 = (0..long).map(|k| at(i, k) * at(j, k)).sum();
+            let wanted = if i == j { 4.0 } else { 0.0 };
+            assert!((dot - wanted).abs() < 1e-6, "{rows} by {columns}: {i} and {j} have product {dot}");
+        }
+    }
+}
+
+/// Keras 3 counts the axes of an attention kernel `[features, heads, size]` for what they are.
+#[test]
+fn axes_can_be_named() {
+    let shape = Shape::from([8, 2, 4]);
+    assert_eq!(fans(&shape, &None, &None).expect("fans"), (16.0, 32.0));
+    assert_eq!(fans(&shape, &Some(vec![0]), &Some(vec![1, -1])).expect("fans"), (8.0, 8.0));
+    assert_eq!(fans(&Shape::scalar(), &None, &None).expect("fans"), (1.0, 1.0));
+    let error = fans(&shape, &Some(vec![3]), &Some(vec![-1])).expect_err("no such axis");
+    assert_eq!(error.message(), "an initializer needs axis 3 of shape [8,2,4]");
+}
+
+#[test]
+fn unfit_shapes_and_scales_are_refused() {
+    let message =
+        |initializer: Initializer, shape: Shape| initializer.array(&shape, 0).unwrap_err().message().to_owned();
+    let identity = message(Initializer::Identity { gain: 1.0 }, Shape::from([2]));
+    assert_eq!(identity, "`Identity` needs a weight with 2 axes, got shape [2]");
+    let orthogonal = message(Initializer::Orthogonal { gain: 1.0, seed: None }, Shape::from([2]));
+    assert_eq!(orthogonal, "`Orthogonal` needs a weight with 2 axes or more, got shape [2]");
+    let scaling = named("variance_scaling", None, &serde_json::json!({ "scale": -1.0 }));
+    assert_eq!(message(scaling, Shape::from([2])), "`scale` of an initializer must be positive, got -1");
+    let huge = message(Initializer::Zeros, Shape::from([usize::MAX, 2]));
+    assert!(huge.contains("is too large"), "{huge}");
+}

@@ -1,0 +1,69 @@
+//! What can be split: things with rows.
+
+use cornu_graph::Array;
+use ndarray::{ArrayBase, Axis, Data, RemoveAxis};
+
+/// Something with rows, of which some can be taken in any order.
+pub trait Rows {
+    /// What the rows that were taken are kept in.
+    type Taken;
+
+    /// The number of rows.
+    fn row_count(&self) -> usize;
+
+    /// The rows that `order` names, in that order.
+    ///
+    /// # Panics
+    /// If an index is not below [`Rows::row_count`].
+    fn take_rows(&self, order: &[usize]) -> Self::Taken;
+}
+
+impl<T: Clone> Rows for [T] {
+    type Taken = Vec<T>;
+
+    fn row_count(&self) -> usize {
+        self.len()
+    }
+
+    fn take_rows(&self, order: &[usize]) -> Vec<T> {
+        order.iter().map(|&row| self[row].clone()).collect()
+    }
+}
+
+impl<T: Clone> Rows for Vec<T> {
+    type Taken = Vec<T>;
+
+    fn row_count(&self) -> usize {
+        self.len()
+    }
+
+    fn take_rows(&self, order: &[usize]) -> Vec<T> {
+        self.as_slice().take_rows(order)
+    }
+}
+
+/// Rows along the first axis; one number has none.
+impl Rows for Array {
+    type Taken = Array;
+
+    fn row_count(&self) -> usize {
+        self.shape().first().copied().unwrap_or(0)
+    }
+
+    fn take_rows(&self, order: &[usize]) -> Array {
+        self.rows(order)
+    }
+}
+
+/// Rows along the first axis, of arrays and of views.
+impl<S: Data<Elem: Clone>, D: RemoveAxis> Rows for ArrayBase<S, D> {
+    type Taken = ndarray::Array<S::Elem, D>;
+
+    fn row_count(&self) -> usize {
+        self.shape().first().copied().unwrap_or(0)
+    }
+
+    fn take_rows(&self, order: &[usize]) -> Self::Taken {
+        self.select(Axis(0), order)
+    }
+}

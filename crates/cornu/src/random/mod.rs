@@ -1,0 +1,19 @@
+//! Seeds and generators: the same seed gives the same initial weights, sample orders and dropout masks as in Keras on
+//! TensorFlow, and the same splits as in scikit-learn.
+//!
+//! [`set_random_seed`] is Keras's: it sets every generator of the process. All of that state is one [`Seeds`] value; a
+//! program that wants several independent ones makes its own and hands it where it is needed.
+
+mod mersenne;
+mod seeds;
+mod shuffle;
+
+pub use mersenne::{LegacyRandomState, Mersenne, PyRandom};
+pub use seeds::{
+    Flavor, SeedGenerator, Seeds, flavor, generation, global_seed, keras_seed, op_seed, set_flavor, set_random_seed,
+    with_seeds,
+};
+pub use shuffle::Shuffle;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,227 @@
+//! What `set_random_seed` sets: the generators that seeds come from.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use cornu_graph::random::Stream;
+
+use super::{LegacyRandomState, PyRandom};
+
+/// TensorFlow reduces the seeds of its stateful operations modulo this number.
+const STATEFUL_MODULUS: u64 = (1 << 31) - 1;
+/// Keras 3 reduces the seeds of stateless operations modulo this number.
+const STATELESS_MODULUS: i64 = (1 << 31) - 2;
+/// Keras draws seeds from 1 up to this number.
+const LARGEST_SEED: u64 = 1_000_000_000;
+
+/// Whose random numbers to reproduce. The distributions are the same; what differs is who draws a seed, and when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Flavor {
+    /// Keras 2.13: initializers draw when a weight is created, dropout draws no seed, and each epoch has a new order.
+    #[default]
+    Keras2,
+    /// Keras 3.15: initializers draw when they are made, dropout draws a seed, and each epoch repeats the first order.
+    Keras3,
+}
+
+impl Flavor {
+    /// The stream of a pair of seeds, which Keras 3 first reduces.
+    pub fn stateless(self, seed: [i64; 2]) -> Stream {
+        Stream::stateless(match self {
+            Flavor::Keras2 => seed,
+            Flavor::Keras3 => seed.map(|part| part.rem_euclid(STATELESS_MODULUS)),
+        })
+    }
+}
+
+/// Keras 3's `SeedGenerator`: a seed and a count, of which each draw takes the present pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeedGenerator {
+    state: [i64; 2],
+}
+
+impl SeedGenerator {
+    /// The generator that starts with `[seed, 0]`.
+    pub fn new(seed: i64) -> SeedGenerator {
+        SeedGenerator { state: [seed, 0] }
+    }
+
+    /// The pair to draw from; the count rises by one.
+    pub fn next_pair(&mut self) -> [i64; 2] {
+        let pair = self.state;
+        self.state[1] = pair[1].wrapping_add(1);
+        pair
+    }
+
+    /// The pair to draw from, as the generator shared by all unseeded calls of `keras.random` gives it.
+    fn next_shared_pair(&mut self) -> [i64; 2] {
+        let pair = self.state;
+        self.state = pair.map(|part| part.wrapping_add(1).wrapping_mul(5387).rem_euclid(933_199));
+        pair
+    }
+}
+
+/// Every generator that a program using Keras has: Python's, NumPy's, TensorFlow's and Keras's own.
+///
+/// They start equal for equal seeds and are independent of each other. Neither `compile` nor `fit`, `evaluate` or
+/// `predict` draws from them.
+#[derive(Clone, Debug)]
+pub struct Seeds {
+    flavor: Flavor,
+    global: Option<u32>,
+    generation: u64,
+    python: PyRandom,
+    numpy: LegacyRandomState,
+    operations: PyRandom,
+    private: PyRandom,
+    shared: Option<SeedGenerator>,
+}
+
+impl Seeds {
+    /// The state after `set_random_seed(seed)`.
+    pub fn new(seed: u32) -> Seeds {
+        let python = PyRandom::new(seed.into());
+        Seeds {
+            flavor: Flavor::default(),
+            global: Some(seed),
+            generation: 0,
+            numpy: LegacyRandomState::new(seed),
+            operations: python.clone(),
+            private: python.clone(),
+            python,
+            shared: None,
+        }
+    }
+
+    /// The state before any seed was set, which nobody can predict. The standard library's hash keys are where the
+    /// operating system's randomness comes from: they are not fit for secrets, but this is not one.
+    pub fn unseeded() -> Seeds {
+        Seeds {
+            global: None,
+            python: PyRandom::new(entropy().cast_signed()),
+            numpy: LegacyRandomState::new(entropy() as u32),
+            operations: PyRandom::new(entropy().cast_signed()),
+            private: PyRandom::new(entropy().cast_signed()),
+            ..Seeds::new(0)
+        }
+    }
+
+    /// `keras.utils.set_random_seed(seed)`: every generator starts anew; the flavour stays.
+    pub fn set_random_seed(&mut self, seed: u32) {
+        *self = Seeds { flavor: self.flavor, generation: self.generation + 1, ..Seeds::new(seed) };
+    }
+
+    /// Chooses whose random numbers to reproduce. Nothing is drawn or reset.
+    pub fn set_flavor(&mut self, flavor: Flavor) {
+        self.flavor = flavor;
+    }
+
+    /// Whose random numbers are reproduced.
+    pub fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+
+    /// The seed that was last set, if any.
+    pub fn global_seed(&self) -> Option<u32> {
+        self.global
+    }
+
+    /// How often a seed was set. The streams of stateful operations, as Keras 2's dropout, start anew when it rises.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The seed of the next unseeded initializer (or of Keras 3's next seed generator), from 1 to 1,000,000,000.
+    pub fn keras_seed(&mut self) -> i64 {
+        let generator = match self.flavor {
+            Flavor::Keras2 => &mut self.private,
+            Flavor::Keras3 => &mut self.python,
+        };
+        1 + generator.below(LARGEST_SEED) as i64
+    }
+
+    /// The seed of the next stateful operation that is run directly, below 2³¹.
+    pub fn op_seed(&mut self) -> u64 {
+        self.operations.below(1 << 31)
+    }
+
+    /// The stream of the stateful operation with that seed, at its start: of the next [`Seeds::op_seed`] for one that
+    /// is run directly, of the count of unseeded random operations before it for one in a graph. Without a global seed
+    /// the stream is a new one each time.
+    pub fn stateful(&self, op_seed: u64) -> Stream {
+        let Some(global) = self.global else { return Stream::stateful(entropy(), entropy()) };
+        match (u64::from(global) % STATEFUL_MODULUS, op_seed % STATEFUL_MODULUS) {
+            (0, 0) => Stream::stateful(0, STATEFUL_MODULUS),
+            (seed, seed2) => Stream::stateful(seed, seed2),
+        }
+    }
+
+    /// The pair of seeds of Keras 3's next unseeded `keras.random` call.
+    pub fn shared_pair(&mut self) -> [i64; 2] {
+        let seed = |python: &mut PyRandom| SeedGenerator::new(1 + python.below(LARGEST_SEED) as i64);
+        self.shared.get_or_insert_with(|| seed(&mut self.python)).next_shared_pair()
+    }
+
+    /// Python's generator, the one of the module `random`.
+    pub fn python(&mut self) -> &mut PyRandom {
+        &mut self.python
+    }
+
+    /// NumPy's generator, the one of `numpy.random`.
+    pub fn numpy(&mut self) -> &mut LegacyRandomState {
+        &mut self.numpy
+    }
+}
+
+/// 64 bits from the keys of a new hasher, which the standard library seeds from the operating system and changes each
+/// time.
+fn entropy() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
+static PROCESS: LazyLock<Mutex<Seeds>> = LazyLock::new(|| Mutex::new(Seeds::unseeded()));
+
+/// Calls `work` with the state of this process.
+///
+/// The state is one for all threads, behind a lock, because a seed set on one thread must hold for models that are
+/// built on another, as in Keras. `work` must not call the functions of this module that use that state: the lock is
+/// taken.
+pub fn with_seeds<T>(work: impl FnOnce(&mut Seeds) -> T) -> T {
+    // After a panic in `work` the state is still one that its own methods made.
+    work(&mut PROCESS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// `keras.utils.set_random_seed(seed)`: sets every generator of this process.
+pub fn set_random_seed(seed: u32) {
+    with_seeds(|seeds| seeds.set_random_seed(seed));
+}
+
+/// Chooses whose random numbers this process reproduces.
+pub fn set_flavor(flavor: Flavor) {
+    with_seeds(|seeds| seeds.set_flavor(flavor));
+}
+
+/// Whose random numbers this process reproduces.
+pub fn flavor() -> Flavor {
+    with_seeds(|seeds| seeds.flavor())
+}
+
+/// The seed that was last set in this process, if any.
+pub fn global_seed() -> Option<u32> {
+    with_seeds(|seeds| seeds.global_seed())
+}
+
+/// How often a seed was set in this process.
+pub fn generation() -> u64 {
+    with_seeds(|seeds| seeds.generation())
+}
+
+/// The seed of the next unseeded initializer of this process. See [`Seeds::keras_seed`].
+pub fn keras_seed() -> i64 {
+    with_seeds(Seeds::keras_seed)
+}
+
+/// The seed of the next stateful operation of this process. See [`Seeds::op_seed`].
+pub fn op_seed() -> u64 {
+    with_seeds(Seeds::op_seed)
+}

@@ -1,0 +1,67 @@
+//! The order in which `fit(shuffle=True)` shows the rows.
+
+use cornu_graph::random::{Philox, Stream};
+
+use super::{Flavor, Seeds};
+
+/// The orders of the epochs of one call of `fit`.
+///
+/// Each call starts a new stream, whatever was drawn before, and its first epoch uses the first permutation of that
+/// stream whatever `initial_epoch` says. Keras 2 goes on along the stream; Keras 3 repeats the first permutation as
+/// long as a seed is set. With a validation split the rows are those of training only.
+#[derive(Clone, Debug)]
+pub struct Shuffle {
+    start: Stream,
+    stream: Stream,
+    repeats: bool,
+    order: Vec<usize>,
+    /// How many rows of the present order have been given out as batches.
+    used: usize,
+}
+
+impl Shuffle {
+    /// The orders of the next `fit` over `rows` rows.
+    pub fn new(seeds: &Seeds, rows: usize) -> Shuffle {
+        let start = seeds.stateful(0);
+        let repeats = seeds.flavor() == Flavor::Keras3 && seeds.global_seed().is_some();
+        Shuffle { start, stream: start, repeats, order: (0..rows).collect(), used: rows }
+    }
+
+    /// The order of the next epoch: row numbers. Nothing is allocated.
+    pub fn next_order(&mut self) -> &[usize] {
+        let n = self.order.len();
+        if self.repeats {
+            self.stream = self.start;
+        }
+        let mut generator = Philox::new(self.stream);
+        self.order.iter_mut().enumerate().for_each(|(i, row)| *row = i);
+        // Position i is exchanged with itself or a later one; the last position has no choice, so it draws nothing,
+        // and words left over in the last block are dropped.
+        for first in (0..n.saturating_sub(1)).step_by(4) {
+            let words = generator.block();
+            for (i, word) in (first..n - 1).zip(words) {
+                self.order.swap(i, i + (u64::from(word) % (n - i) as u64) as usize);
+            }
+        }
+        self.stream = generator.stream();
+        self.used = 0;
+        &self.order
+    }
+
+    /// The next batch: up to `size` rows of the present order, or of the next one if that has been used up.
+    ///
+    /// This carries the rest of an order over into the next epoch, as `fit(steps_per_epoch=…)` does.
+    pub fn next_batch(&mut self, size: usize) -> &[usize] {
+        if self.is_used_up() {
+            self.next_order();
+        }
+        let first = self.used;
+        self.used = first.saturating_add(size).min(self.order.len());
+        &self.order[first..self.used]
+    }
+
+    /// Whether every row of the present order has been in a batch. In Keras 3 this ends an epoch early.
+    pub fn is_used_up(&self) -> bool {
+        self.used == self.order.len()
+    }
+}

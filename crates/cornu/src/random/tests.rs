@@ -1,0 +1,302 @@
+//! Generators, seeds, orders and masks against those of Python, NumPy and Keras.
+
+use cornu_graph::random::uniform01;
+use cornu_testkit::golden::{Report, json};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::*;
+
+pub(crate) fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+pub(crate) fn integers(value: &Value) -> Vec<i64> {
+    items(value).iter().map(|item| item.as_i64().expect("a whole number")).collect()
+}
+
+pub(crate) fn indices(value: &Value) -> Vec<usize> {
+    items(value).iter().map(|item| item.as_u64().expect("an index") as usize).collect()
+}
+
+/// Floats have nine digits, enough to give back the same `f32`.
+pub(crate) fn f32s(value: &Value) -> Vec<f32> {
+    items(value).iter().map(|item| item.to_string().parse().expect("a number")).collect()
+}
+
+fn f64s(value: &Value) -> Vec<f64> {
+    items(value).iter().map(|item| item.as_f64().expect("a number")).collect()
+}
+
+pub(crate) fn sha256(bytes: impl IntoIterator<Item = u8>) -> String {
+    let bytes: Vec<u8> = bytes.into_iter().collect();
+    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "calls read better with plain values")]
+pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(got: T, wanted: T) -> Result<(), String> {
+    if got == wanted { Ok(()) } else { Err(format!("needed {wanted:?}, got {got:?}")) }
+}
+
+/// Compares an order with a golden entry: all of its rows or the first and the last, and the hash of all.
+pub(crate) fn check_order(report: &mut Report, id: &str, got: &[usize], wanted: &Value) {
+    let (all, first, last) = (indices(&wanted["values"]), indices(&wanted["first100"]), indices(&wanted["last100"]));
+    let whole = if all.is_empty() { 0 } else { got.len() };
+    report.case(id, expect(&got[..whole], &all));
+    report.case(id, expect(got.get(..first.len()), Some(&first)));
+    report.case(id, expect(got.get(got.len() - last.len()..), Some(&last)));
+    let hash = sha256(got.iter().flat_map(|&row| (row as i64).to_le_bytes()));
+    report.case(id, expect(hash.as_str(), wanted["sha256_i64le"].as_str().expect("a hash")));
+}
+
+/// The entries of a golden file by key, without its note.
+fn entries(golden: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    golden.as_object().expect("entries").iter().filter(|(key, _)| *key != "note")
+}
+
+#[test]
+fn python_draws_alike() {
+    let mut report = Report::default();
+    for (seed, case) in entries(&json("random", "python_random.json")) {
+        let random = || PyRandom::new(seed.parse().expect("a seed"));
+        let times = |n: usize, mut draw: Box<dyn FnMut() -> i64>| -> Vec<i64> { (0..n).map(|_| draw()).collect() };
+        let (mut words, mut seeds, mut ops, mut floats) = (random(), random(), random(), random());
+        report.case(seed, expect(times(8, Box::new(move || words.bits(32) as i64)), integers(&case["words"])));
+        let drawn = times(16, Box::new(move || 1 + seeds.below(1_000_000_000) as i64));
+        report.case(seed, expect(drawn, integers(&case["keras_seeds"])));
+        report.case(seed, expect(times(8, Box::new(move || ops.below(1 << 31) as i64)), integers(&case["op_seeds"])));
+        let drawn: Vec<f64> = (0..4).map(|_| floats.random()).collect();
+        report.case(seed, expect(drawn, f64s(&case["floats"])));
+    }
+    report.finish();
+}
+
+/// `random.seed(42)`, five `randint(1, 10**9)`, three `random()`, then a shuffle, as CPython prints them.
+#[test]
+fn python_shuffles_alike() {
+    let mut random = PyRandom::new(42);
+    let seeds = [0; 5].map(|_| 1 + random.below(1_000_000_000));
+    assert_eq!(seeds, [686579304, 119540832, 26855093, 796233791, 295310486]);
+    assert_eq!([0; 3].map(|_| random.random()), [0.24489185380347622, 0.1395379285251439, 0.1024951761715075]);
+    let mut order: Vec<usize> = (0..10).collect();
+    random.shuffle(&mut order);
+    assert_eq!(order, [3, 2, 4, 9, 5, 7, 0, 6, 1, 8]);
+    assert_eq!((random.below(0), random.bits(0)), (0, 0));
+}
+
+#[test]
+fn numpy_draws_alike() {
+    let mut report = Report::default();
+    for (seed, case) in entries(&json("random", "numpy_legacy.json")) {
+        let random = || LegacyRandomState::new(seed.parse().expect("a seed"));
+        let (mut words, mut samples, mut normals, mut whole) = (random(), random(), random(), random());
+        let drawn: Vec<i64> = (0..8).map(|_| words.randint(0, 1 << 32).expect("a range")).collect();
+        report.case(seed, expect(drawn, integers(&case["randint_2_32"])));
+        let drawn: Vec<f64> = (0..6).map(|_| samples.random_sample()).collect();
+        report.case(seed, expect(drawn, f64s(&case["random_sample"])));
+        // The logarithm is the platform's.
+        for (value, wanted) in f64s(&case["randn"]).into_iter().map(|wanted| (normals.randn(), wanted)) {
+            report.case(seed, expect((value - wanted).abs() <= 1e-15 * wanted.abs().max(1.0), true));
+        }
+        let drawn: Vec<i64> = (0..12).map(|_| whole.randint(0, 100).expect("a range")).collect();
+        report.case(seed, expect(drawn, integers(&case["randint_0_100"])));
+        for (n, wanted) in entries(&case["permutation"]) {
+            let n = n.parse().expect("a size");
+            check_order(&mut report, &format!("seed {seed}, permutation of {n}"), &random().permutation(n), wanted);
+            let chosen = random().choice(n, n.min(3)).expect("few enough");
+            report.case(seed, expect(&chosen[..], &random().permutation(n)[..n.min(3)]));
+        }
+    }
+    report.finish();
+}
+
+#[test]
+fn impossible_draws_are_refused() {
+    let mut random = LegacyRandomState::new(1);
+    let before = random.clone();
+    let error = random.randint(5, 5).expect_err("an empty range");
+    assert_eq!(error.message(), "`randint` needs `low` below `high`, got 5 and 5");
+    let error = random.choice(2, 3).expect_err("too many");
+    assert_eq!(error.message(), "`choice` without replacement needs at most 2 items, got 3");
+    assert_eq!(random.randint(7, 8).expect("one number"), 7);
+    assert_eq!(random, before, "nothing of this draws a word");
+    assert!(random.randint(i64::MIN, i64::MAX).is_ok());
+}
+
+fn flavors() -> [(Flavor, &'static str); 2] {
+    [(Flavor::Keras2, "keras213"), (Flavor::Keras3, "keras3")]
+}
+
+fn seeded(flavor: Flavor, seed: u32) -> Seeds {
+    let mut seeds = Seeds::new(seed);
+    seeds.set_flavor(flavor);
+    seeds
+}
+
+#[test]
+fn epochs_are_in_keras_order() {
+    let mut report = Report::default();
+    for (flavor, file) in flavors() {
+        for (id, case) in entries(&json("random", &format!("{file}_shuffle.json"))).filter(|(_, case)| case.is_object())
+        {
+            let seed = case["seed"].as_u64().expect("a seed") as u32;
+            let mut shuffle = Shuffle::new(&seeded(flavor, seed), case["n"].as_u64().expect("a size") as usize);
+            for (epoch, wanted) in items(&case["epochs"]).iter().enumerate() {
+                check_order(&mut report, &format!("{file}, {id}, epoch {epoch}"), shuffle.next_order(), wanted);
+            }
+        }
+    }
+    report.finish();
+}
+
+/// (what was called, rows, epochs, batches per epoch), in batches of five.
+const FITS: [(&str, usize, usize, usize); 7] = [
+    ("fit(batch_size=5, epochs=2)", 13, 2, 3),
+    ("second fit on the same model", 13, 2, 3),
+    ("fit after a predict", 13, 1, 3),
+    ("fit(validation_split=0.3)", 9, 2, 2),
+    ("fit(steps_per_epoch=2)", 13, 3, 2),
+    ("fit(initial_epoch=2, epochs=4)", 13, 2, 3),
+    ("first fit of a second model, not re-seeded", 13, 2, 3),
+];
+
+#[test]
+fn every_fit_starts_anew_and_batches_carry_over() {
+    let mut report = Report::default();
+    for (flavor, file) in flavors() {
+        let golden = json("random", &format!("{file}_shuffle.json"));
+        let wanted = items(&golden["sequence of fits after one set_random_seed(42), 13 rows"]);
+        report.case(file, expect(wanted.len(), FITS.len()));
+        let seeds = seeded(flavor, 42);
+        for ((call, rows, epochs, steps), wanted) in FITS.into_iter().zip(wanted) {
+            let mut shuffle = Shuffle::new(&seeds, rows);
+            let mut batches = Vec::new();
+            for _ in 0..epochs {
+                for step in 0..steps {
+                    batches.push(shuffle.next_batch(5).to_vec());
+                    if flavor == Flavor::Keras3 && step + 1 < steps && shuffle.is_used_up() {
+                        break;
+                    }
+                }
+            }
+            let id = format!("{file}, {call}");
+            report.case(&id, expect(call, wanted["call"].as_str().expect("a call")));
+            report.case(&id, expect(batches, items(&wanted["batches"]).iter().map(indices).collect()));
+        }
+    }
+    report.finish();
+}
+
+#[test]
+fn unseeded_orders_differ() {
+    for (flavor, _) in flavors() {
+        let mut seeds = Seeds::unseeded();
+        seeds.set_flavor(flavor);
+        let mut shuffle = Shuffle::new(&seeds, 100);
+        let first = shuffle.next_order().to_vec();
+        assert_ne!(first, shuffle.next_order());
+        assert_ne!(first, Shuffle::new(&seeds, 100).next_order());
+        assert_eq!(Shuffle::new(&seeds, 0).next_batch(4), [] as [usize; 0]);
+    }
+}
+
+fn mask(stream: cornu_graph::random::Stream, size: usize, rate: f32) -> String {
+    let mut values = vec![0.0; size];
+    uniform01(stream, 0, &mut values);
+    values.iter().map(|&value| if value >= rate { '1' } else { '0' }).collect()
+}
+
+#[test]
+fn dropout_masks_come_from_the_streams() {
+    let mut report = Report::default();
+    for (flavor, file) in flavors() {
+        for (id, case) in entries(&json("random", &format!("{file}_dropout.json"))).filter(|(_, case)| case.is_object())
+        {
+            let mut seeds = seeded(flavor, 42);
+            let mut streams = [0, 1].map(|q| seeds.stateful(q));
+            let mut generators = [0; 2].map(|_| SeedGenerator::new(seeds.keras_seed()));
+            let rates: Vec<f32> = id.split(' ').map(|rate| rate[3..].parse().expect("a rate")).collect();
+            for layer in 0..2 {
+                for wanted in items(&case[format!("dropout{}", layer + 1)]) {
+                    let wanted = wanted.as_str().expect("a mask");
+                    let stream = match flavor {
+                        Flavor::Keras2 => streams[layer],
+                        Flavor::Keras3 => flavor.stateless(generators[layer].next_pair()),
+                    };
+                    streams[layer].advance(256 * wanted.len() as u128);
+                    report.case(
+                        &format!("{file}, {id}, layer {layer}"),
+                        expect(&*mask(stream, wanted.len(), rates[layer]), wanted),
+                    );
+                }
+            }
+        }
+    }
+    report.finish();
+}
+
+#[test]
+fn dropout_called_directly_draws_a_seed_each_time() {
+    let mut report = Report::default();
+    for (flavor, file) in flavors() {
+        let golden = json("random", &format!("{file}_dropout.json"));
+        let mut seeds = seeded(flavor, 42);
+        let mut unseeded = SeedGenerator::new(seeds.keras_seed());
+        let mut fixed = SeedGenerator::new(9);
+        let calls =
+            (&golden["direct calls layer(ones(3,4), training=True)"], &golden["direct calls, Dropout(0.5, seed=9)"]);
+        for (call, (any, nine)) in items(calls.0).iter().zip(items(calls.1)).enumerate() {
+            let streams = match flavor {
+                Flavor::Keras2 => [seeds.op_seed(), 9 + call as u64].map(|op_seed| seeds.stateful(op_seed)),
+                Flavor::Keras3 => [&mut unseeded, &mut fixed].map(|generator| flavor.stateless(generator.next_pair())),
+            };
+            for (stream, wanted) in streams.into_iter().zip([any, nine]) {
+                report.case(
+                    &format!("{file}, call {call}"),
+                    expect(&*mask(stream, 12, 0.5), wanted.as_str().expect("a mask")),
+                );
+            }
+        }
+    }
+    report.finish();
+}
+
+#[test]
+fn setting_a_seed_rewinds_everything() {
+    let mut seeds = Seeds::unseeded();
+    assert_eq!((seeds.global_seed(), seeds.generation()), (None, 0));
+    assert_ne!(seeds.stateful(0), seeds.stateful(0));
+    let draw = |seeds: &mut Seeds| {
+        (seeds.keras_seed(), seeds.op_seed(), seeds.python().random(), seeds.numpy().randn(), seeds.shared_pair())
+    };
+    seeds.set_random_seed(42);
+    let first = draw(&mut seeds);
+    assert_eq!((first.0, first.1, first.2), (686579304, 478163327, 0.6394267984578837));
+    assert_ne!(draw(&mut seeds), first);
+    seeds.set_random_seed(42);
+    assert_eq!(draw(&mut seeds), first);
+    assert_eq!((seeds.global_seed(), seeds.generation()), (Some(42), 2));
+}
+
+/// In Keras 2 the seeds of layers come from a private generator; in Keras 3 user code can disturb them.
+#[test]
+fn only_keras_3_shares_pythons_generator() {
+    for (flavor, second) in [(Flavor::Keras2, 686579304), (Flavor::Keras3, 119540832)] {
+        let mut seeds = seeded(flavor, 42);
+        seeds.python().bits(30);
+        assert_eq!(seeds.keras_seed(), second);
+    }
+}
+
+/// The only test that may touch the state of the process: tests run side by side.
+#[test]
+fn the_process_has_one_state() {
+    set_flavor(Flavor::Keras3);
+    set_random_seed(7);
+    assert_eq!((flavor(), global_seed()), (Flavor::Keras3, Some(7)));
+    assert_eq!(std::thread::spawn(keras_seed).join().expect("a seed"), 347712783);
+    assert_eq!((keras_seed(), op_seed(), generation()), (161973070, 1390851128, 1));
+    let broken = std::thread::spawn(|| with_seeds(|_| panic!("on purpose"))).join();
+    assert!(broken.is_err());
+    assert_eq!(keras_seed(), 423938500);
+}
