@@ -42,9 +42,7 @@ impl<T: ?Sized + Family> Choice<T> {
     pub fn resolve(&self) -> Result<Arc<T>> {
         let chosen = match self {
             Choice::Object(object) => Arc::clone(object),
-            Choice::Name(name) => {
-                T::named(name).ok_or_else(|| unknown(T::WHAT, name, T::NAMES.iter().copied()))?
-            }
+            Choice::Name(name) => T::named(name).ok_or_else(|| unknown(T::WHAT, name, T::NAMES.iter().copied()))?,
         };
         chosen.check()?;
         Ok(chosen)

@@ -1,10 +1,14 @@
 //! Keras for Rust.
 #![forbid(unsafe_code)]
 
+pub mod choice;
 pub mod config;
 pub mod initializers;
 pub mod layers;
+pub mod losses;
+pub mod metrics;
 pub mod model_selection;
+pub mod optimizers;
 pub mod random;
 pub mod regularizers;
 

@@ -15,10 +15,15 @@ const EPSILON: f64 = 1e-7;
 config! {
     /// Cross-entropy of labels 0 and 1 with predicted probabilities, `[n, …]` each; the mean along `axis`.
     "keras.losses" pub struct BinaryCrossentropy {
+        /// The name in logs and files.
         name: String = "binary_crossentropy".into(),
+        /// How the numbers of the samples become one.
         reduction: Reduction = Reduction::SumOverBatchSize,
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
         from_logits: bool = false,
+        /// The part of each label that is spread evenly over all classes.
         label_smoothing: f64 = 0.0,
+        /// The axis of the classes.
         axis: i64 = -1,
     }
 }
@@ -68,10 +73,15 @@ fn binary_crossentropy(y: &Tensor, p: &Tensor, flavor: Flavor) -> Tensor {
 config! {
     /// Cross-entropy of one-hot labels with predicted probabilities, `[n, …, classes]` each.
     "keras.losses" pub struct CategoricalCrossentropy {
+        /// The name in logs and files.
         name: String = "categorical_crossentropy".into(),
+        /// How the numbers of the samples become one.
         reduction: Reduction = Reduction::SumOverBatchSize,
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
         from_logits: bool = false,
+        /// The part of each label that is spread evenly over all classes.
         label_smoothing: f64 = 0.0,
+        /// The axis of the classes.
         axis: i64 = -1,
     }
 }
@@ -104,9 +114,13 @@ config! {
     ///
     /// Samples of the class `ignore_class` count neither in the sum nor among the samples it is divided by.
     "keras.losses" pub struct SparseCategoricalCrossentropy {
+        /// The name in logs and files.
         name: String = "sparse_categorical_crossentropy".into(),
+        /// How the numbers of the samples become one.
         reduction: Reduction = Reduction::SumOverBatchSize,
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
         from_logits: bool = false,
+        /// The class whose samples do not count.
         ignore_class: Option<i64> = None,
     }
 }
@@ -116,7 +130,11 @@ impl SparseCategoricalCrossentropy {
     fn labels(y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = y_true.cast(DType::I64);
         let shape = y.shape();
-        if shape.rank() == y_pred.rank() && shape.last() == Some(&1) { y.reshape(shape.without(shape.rank() - 1)) } else { y }
+        if shape.rank() == y_pred.rank() && shape.last() == Some(&1) {
+            y.reshape(shape.without(shape.rank() - 1))
+        } else {
+            y
+        }
     }
 }
 
@@ -128,8 +146,8 @@ impl Loss for SparseCategoricalCrossentropy {
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = Self::labels(y_true, y_pred);
         // Clipped probabilities are normalised once more by taking them for the exponentials of logits.
-        let z = softmax_logits(y_pred, true, self.from_logits)
-            .unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
+        let z =
+            softmax_logits(y_pred, true, self.from_logits).unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
         let own = y.one_hot(z.dim(-1));
         let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
         match self.valid(y_true, y_pred) {

@@ -17,7 +17,7 @@ pub use custom::{Custom, loss};
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
 
 use crate::choice::family;
-use crate::config::{Config, Field, IntoField, expected, unknown};
+use crate::config::{Config, Field, expected, unknown};
 
 /// A way to measure how far predictions are from the truth: its settings, and how it extends a graph.
 pub trait Loss: Config {
@@ -77,7 +77,9 @@ impl Reduction {
                 let weights = weights.map(|weights| weights.broadcast_to(values.shape()).sum_all());
                 weights.map_or_else(|| total.clone(), |weights| total.div_no_nan(&weights))
             }
-            Reduction::SumOverBatchSize | Reduction::MeanWithSampleWeight => total / values.shape().size().max(1) as f64,
+            Reduction::SumOverBatchSize | Reduction::MeanWithSampleWeight => {
+                total / values.shape().size().max(1) as f64
+            }
         }
     }
 }
@@ -93,7 +95,9 @@ impl Field for Reduction {
             json => json.as_str().ok_or_else(|| expected("the name of a reduction", json))?,
         };
         let found = Reduction::NAMES.iter().find(|(known, _)| *known == name);
-        found.map(|(_, reduction)| *reduction).ok_or_else(|| unknown("reduction", name, Reduction::NAMES.map(|(name, _)| name)))
+        found
+            .map(|(_, reduction)| *reduction)
+            .ok_or_else(|| unknown("reduction", name, Reduction::NAMES.map(|(name, _)| name)))
     }
 }
 
@@ -118,7 +122,9 @@ fn masked(valid: &Tensor, weights: Option<Tensor>, reduction: Reduction) -> Tens
     /// Keras's `backend.epsilon()`, which keeps a batch without a sample that counts from dividing by zero.
     const EPSILON: f64 = 1e-7;
     let scaled = match reduction {
-        Reduction::SumOverBatchSize => valid * (valid.number(valid.shape().size() as f64) / (valid.sum_all() + EPSILON)),
+        Reduction::SumOverBatchSize => {
+            valid * (valid.number(valid.shape().size() as f64) / (valid.sum_all() + EPSILON))
+        }
         _ => valid.clone(),
     };
     match weights {

@@ -10,7 +10,9 @@ macro_rules! regression {
         config! {
             $(#[$doc])*
             "keras.losses" pub struct $class {
+                /// The name in logs and files.
                 name: String = $name.into(),
+                /// How the numbers of the samples become one.
                 reduction: Reduction = Reduction::SumOverBatchSize,
             }
         }

@@ -11,7 +11,9 @@ macro_rules! accuracy {
         config! {
             $(#[$doc])*
             "keras.metrics" pub struct $class {
+                /// The name in logs and files.
                 name: String = $name.into(),
+                /// The type of the figures; only `float32` is known.
                 dtype: String = "float32".into(),
                 $($fields)*
             }

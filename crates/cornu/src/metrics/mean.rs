@@ -9,7 +9,9 @@ use crate::losses::{self, Loss, same_rank};
 config! {
     /// The mean of the predictions, whatever the truth.
     "keras.metrics" pub struct Mean {
+        /// The name in logs and files.
         name: String = "mean".into(),
+        /// The type of the figures; only `float32` is known.
         dtype: String = "float32".into(),
     }
 }
@@ -25,13 +27,15 @@ impl Metric for Mean {
 }
 
 macro_rules! mean_loss {
-    ($($class:ident = $name:literal { $($field:ident: $ty:ty = $default:expr),* };)*) => { $(
+    ($($class:ident = $name:literal { $($(#[$doc:meta])* $field:ident: $ty:ty = $default:expr,)* };)*) => { $(
         config! {
             #[doc = concat!("The mean of [`", stringify!($class), "`](crate::losses::", stringify!($class), ").")]
             "keras.metrics" pub struct $class {
+                /// The name in logs and files.
                 name: String = $name.into(),
+                /// The type of the figures; only `float32` is known.
                 dtype: String = "float32".into(),
-                $($field: $ty = $default,)*
+                $($(#[$doc])* $field: $ty = $default,)*
             }
         }
 
@@ -51,12 +55,25 @@ macro_rules! mean_loss {
 mean_loss! {
     MeanSquaredError = "mean_squared_error" {};
     MeanAbsoluteError = "mean_absolute_error" {};
-    BinaryCrossentropy = "binary_crossentropy" { from_logits: bool = false, label_smoothing: f64 = 0.0 };
+    BinaryCrossentropy = "binary_crossentropy" {
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
+        from_logits: bool = false,
+        /// The part of each label that is spread evenly over all classes.
+        label_smoothing: f64 = 0.0,
+    };
     CategoricalCrossentropy = "categorical_crossentropy" {
-        from_logits: bool = false, label_smoothing: f64 = 0.0, axis: i64 = -1
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
+        from_logits: bool = false,
+        /// The part of each label that is spread evenly over all classes.
+        label_smoothing: f64 = 0.0,
+        /// The axis of the classes.
+        axis: i64 = -1,
     };
     SparseCategoricalCrossentropy = "sparse_categorical_crossentropy" {
-        from_logits: bool = false, ignore_class: Option<i64> = None
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
+        from_logits: bool = false,
+        /// The class whose samples do not count.
+        ignore_class: Option<i64> = None,
     };
 }
 

@@ -4,6 +4,7 @@
 //! it remembers between steps are *slots*: variables as large as the weight, zeros at first.
 
 mod adam;
+mod rmsprop;
 mod sgd;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use cornu_graph::{DType, Error, Result, Tensor};
 
 pub use adam::Adam;
+pub use rmsprop::RMSprop;
 pub use sgd::SGD;
 
 use crate::choice::family;
@@ -31,6 +33,7 @@ pub trait Optimizer: Config {
 family! {
     "optimizer" dyn Optimizer {
         SGD = "sgd";
+        RMSprop = "rmsprop";
         Adam = "adam";
     }
 }
@@ -82,11 +85,15 @@ impl Base {
     /// The learning rate must not be negative, limits must be above zero, and only one kind of clipping may be chosen.
     pub(crate) fn check(&self, class: &str) -> Result<()> {
         if let Some(name) = self.unsupported.first() {
-            return Err(Error::unsupported(format!("`{class}.{name}` is not supported yet")).help("leave it at its default"));
+            return Err(
+                Error::unsupported(format!("`{class}.{name}` is not supported yet")).help("leave it at its default")
+            );
         }
         let (norm, global, value) = (self.clipnorm, self.global_clipnorm, self.clipvalue);
         let positive = [("clipnorm", norm), ("global_clipnorm", global), ("clipvalue", value)];
-        if let Some((name, limit)) = positive.iter().find_map(|&(name, limit)| Some((name, limit.filter(|x| !(*x > 0.0))?))) {
+        if let Some((name, limit)) =
+            positive.iter().find_map(|&(name, limit)| Some((name, limit.filter(|x| !(*x > 0.0))?)))
+        {
             return Err(Error::usage(format!("`{class}.{name}` needs a number above 0, got {limit}")));
         }
         if positive.iter().filter(|(_, limit)| limit.is_some()).count() > 1 {
@@ -174,7 +181,8 @@ pub(crate) fn apply(
     let mut applied = Applied { weights: Vec::new(), slots: vec![Vec::new(); roles.len()], iterations };
     for (i, (w, g)) in weights.iter().zip(base.clip(gradients)).enumerate() {
         let decayed = base.weight_decay.map_or_else(|| w.clone(), |decay| w - w * decay * lr);
-        let mut own = Slots { values: roles.iter().zip(slots).map(|(&role, slots)| (role, slots[i].clone())).collect() };
+        let mut own =
+            Slots { values: roles.iter().zip(slots).map(|(&role, slots)| (role, slots[i].clone())).collect() };
         applied.weights.push(optimizer.update(&mut own, &decayed, &g, lr, &t));
         roles.iter().zip(&mut applied.slots).for_each(|(role, slots)| slots.push(own.get(role)));
     }
