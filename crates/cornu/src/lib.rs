@@ -3,6 +3,8 @@
 
 pub mod choice;
 pub mod config;
+pub mod data;
+pub mod datasets;
 pub mod initializers;
 pub mod layers;
 pub mod losses;

@@ -1,0 +1,251 @@
+//! What is numbers: one trait for tables, columns, `ndarray` arrays, slices and nested vectors.
+
+use cornu_graph::{Array, Element, Error, Result, Shape};
+use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
+
+use super::{Column, Table};
+
+/// Anything that holds numbers in rows: what `fit`, `predict`, the scalers and the scores take.
+///
+/// ```
+/// use cornu::data::ToArray;
+///
+/// assert_eq!(vec![[0.0, 1.0], [2.0, 3.0]].to_array()?.shape().to_string(), "[2,2]");
+/// assert_eq!(ndarray::array![1, 2, 3].to_array()?.shape().to_string(), "[3]");
+/// # Ok::<(), cornu_graph::Error>(())
+/// ```
+pub trait ToArray {
+    /// The numbers as an array, outermost axis first.
+    ///
+    /// # Errors
+    /// Every part must be a number and every row equally long.
+    fn to_array(&self) -> Result<Array>;
+}
+
+/// A Rust number, and the element it becomes. Those that are no [`Element`] become the narrowest one that holds
+/// them; of 64 bits without a sign, values above [`i64::MAX`] become that.
+pub trait Number: Copy {
+    /// The element this number becomes.
+    type Element: Element;
+    /// The number as an element.
+    fn element(self) -> Self::Element;
+}
+
+/// A number, or equally long rows of numbers, or rows of rows: what nested vectors, slices and arrays are made of.
+pub trait Nested {
+    /// The numbers inside.
+    type Number: Number;
+    /// Appends the sizes of the axes, outermost first, going by the first row of each.
+    fn push_shape(&self, shape: &mut Vec<usize>);
+    /// Appends the numbers.
+    ///
+    /// # Errors
+    /// The sizes must be those of `shape`; the error names the row.
+    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<Self::Number as Number>::Element>) -> Result<()>;
+}
+
+macro_rules! numbers {
+    ($($rust:ty => $element:ty, $convert:expr;)*) => {$(
+        impl Number for $rust {
+            type Element = $element;
+            fn element(self) -> $element {
+                $convert(self)
+            }
+        }
+
+        impl Nested for $rust {
+            type Number = $rust;
+            fn push_shape(&self, _shape: &mut Vec<usize>) {}
+            fn push_numbers(&self, _shape: &[usize], numbers: &mut Vec<$element>) -> Result<()> {
+                numbers.push(self.element());
+                Ok(())
+            }
+        }
+    )*};
+}
+
+numbers! {
+    bool => bool, std::convert::identity;
+    u8 => u8, std::convert::identity;
+    u32 => u32, std::convert::identity;
+    i32 => i32, std::convert::identity;
+    i64 => i64, std::convert::identity;
+    f32 => f32, std::convert::identity;
+    f64 => f64, std::convert::identity;
+    i8 => i32, i32::from;
+    i16 => i32, i32::from;
+    u16 => i32, i32::from;
+    isize => i64, |value| value as i64;
+    usize => i64, |value| i64::try_from(value).unwrap_or(i64::MAX);
+    u64 => i64, |value| i64::try_from(value).unwrap_or(i64::MAX);
+}
+
+impl<T: Nested> Nested for [T] {
+    type Number = T::Number;
+
+    fn push_shape(&self, shape: &mut Vec<usize>) {
+        shape.push(self.len());
+        if let Some(first) = self.first() {
+            first.push_shape(shape);
+        }
+    }
+
+    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<T::Number as Number>::Element>) -> Result<()> {
+        let Some((&len, rest)) = shape.split_first() else { return Err(Error::data("needs a number, got rows")) };
+        if self.len() != len {
+            return Err(Error::data(format!("needs {len} elements as the first row, got {}", self.len())));
+        }
+        for (i, row) in self.iter().enumerate() {
+            row.push_numbers(rest, numbers).map_err(|error| error.context(format!("row {i}")))?;
+        }
+        Ok(())
+    }
+}
+
+/// Passes on to a slice or to what is referred to.
+macro_rules! nested_as {
+    ($([$($generics:tt)*] $type:ty, $inner:ty;)*) => {$(
+        impl<$($generics)*> Nested for $type {
+            type Number = <$inner as Nested>::Number;
+
+            fn push_shape(&self, shape: &mut Vec<usize>) {
+                <$inner>::push_shape(self, shape);
+            }
+
+            fn push_numbers(
+                &self,
+                shape: &[usize],
+                numbers: &mut Vec<<Self::Number as Number>::Element>,
+            ) -> Result<()> {
+                <$inner>::push_numbers(self, shape, numbers)
+            }
+        }
+    )*};
+}
+
+nested_as! {
+    [T: Nested] Vec<T>, [T];
+    [T: Nested, const N: usize] [T; N], [T];
+    [T: Nested + ?Sized] &T, T;
+}
+
+fn nested<T: Nested + ?Sized>(rows: &T) -> Result<Array> {
+    let mut shape = Vec::new();
+    rows.push_shape(&mut shape);
+    let mut numbers = Vec::with_capacity(Shape::from(&shape[..]).checked_size().unwrap_or(0));
+    rows.push_numbers(&shape, &mut numbers)?;
+    Array::new(shape, numbers)
+}
+
+impl<T: Nested> ToArray for [T] {
+    fn to_array(&self) -> Result<Array> {
+        nested(self)
+    }
+}
+
+impl<T: Nested> ToArray for Vec<T> {
+    fn to_array(&self) -> Result<Array> {
+        nested(self)
+    }
+}
+
+impl<T: Nested, const N: usize> ToArray for [T; N] {
+    fn to_array(&self) -> Result<Array> {
+        nested(self)
+    }
+}
+
+impl<T: ToArray + ?Sized> ToArray for &T {
+    fn to_array(&self) -> Result<Array> {
+        T::to_array(self)
+    }
+}
+
+impl ToArray for Array {
+    fn to_array(&self) -> Result<Array> {
+        Ok(self.clone())
+    }
+}
+
+impl ToArray for Table {
+    fn to_array(&self) -> Result<Array> {
+        Table::to_array(self)
+    }
+}
+
+impl ToArray for Column {
+    fn to_array(&self) -> Result<Array> {
+        Column::to_array(self)
+    }
+}
+
+/// Owned, shared or a view, of any rank, in any order of memory.
+impl<S: Data<Elem: Number>, D: Dimension> ToArray for ArrayBase<S, D> {
+    fn to_array(&self) -> Result<Array> {
+        let numbers = match self.as_slice() {
+            Some(numbers) => numbers.iter().map(|&number| number.element()).collect(),
+            None => self.iter().map(|&number| number.element()).collect(),
+        };
+        Array::new(self.shape(), numbers)
+    }
+}
+
+/// The array as an `ndarray` whose elements are the nearest `T`.
+pub fn from_array<T: Element>(array: &Array) -> ArrayD<T> {
+    ArrayD::from_shape_vec(IxDyn(array.shape()), array.to_vec()).expect("an array has as many elements as its shape")
+}
+
+#[cfg(test)]
+mod tests {
+    use cornu_graph::{DType, Type};
+    use ndarray::{Array1, Array2, Axis, array};
+
+    use super::*;
+
+    fn ty(numbers: &(impl ToArray + ?Sized)) -> Type {
+        numbers.to_array().unwrap().ty()
+    }
+
+    #[test]
+    fn every_kind_of_rows_becomes_an_array() {
+        assert_eq!(ty(&vec![1.0f32, 2.0]), Type::f32([2]));
+        assert_eq!(ty(&[true, false][..]), Type::new(DType::Bool, [2]));
+        assert_eq!(ty(&vec![vec![1u8; 3]; 2]), Type::new(DType::U8, [2, 3]));
+        assert_eq!(ty(&[[[0.5; 4]; 3]; 2]), Type::new(DType::F64, [2, 3, 4]));
+        assert_eq!(ty(&vec![&[1usize, 2][..]]), Type::new(DType::I64, [1, 2]));
+        assert_eq!(ty(&&array![[1i16]]), Type::new(DType::I32, [1, 1]));
+        assert_eq!(ty(&Vec::<f32>::new()), Type::f32([0]));
+        assert_eq!(ty(&Column::new("y", vec![1])), Type::new(DType::I64, [1]));
+    }
+
+    #[test]
+    fn ragged_rows_are_named() {
+        let message = |rows: Vec<Vec<f64>>| rows.to_array().unwrap_err().message().to_owned();
+        assert_eq!(
+            message(vec![vec![0.0; 4], vec![0.0; 4], vec![0.0; 2]]),
+            "row 2: needs 4 elements as the first row, got 2"
+        );
+        let deep = vec![vec![vec![1.0], vec![1.0]], vec![vec![1.0], vec![]]];
+        assert_eq!(deep.to_array().unwrap_err().message(), "row 1: row 1: needs 1 elements as the first row, got 0");
+        let no_columns = vec![Vec::<f64>::new(), vec![]];
+        assert_eq!(ty(&no_columns), Type::new(DType::F64, [2, 0]));
+    }
+
+    #[test]
+    fn views_in_any_order_keep_their_elements() {
+        let mut x = Array2::from_shape_fn((2, 3), |(i, j)| 10 * i + j);
+        let elements = |x: Result<Array>| x.unwrap().to_vec::<i64>();
+        assert_eq!(elements(x.t().to_array()), [0, 10, 1, 11, 2, 12]);
+        assert_eq!(elements(x.column(1).to_array()), [1, 11]);
+        x.invert_axis(Axis(0));
+        assert_eq!(elements(x.to_array()), [10, 11, 12, 0, 1, 2]);
+    }
+
+    #[test]
+    fn arrays_come_back_as_ndarray() {
+        let x = array![[1.5f32, 2.0], [3.0, 4.0]];
+        assert_eq!(from_array::<f32>(&x.to_array().unwrap()), x.into_dyn());
+        let y: Array1<i64> = array![1, 2];
+        assert_eq!(from_array::<f64>(&y.to_array().unwrap()), array![1.0, 2.0].into_dyn());
+    }
+}

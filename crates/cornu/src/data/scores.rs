@@ -1,0 +1,206 @@
+//! How well classes were predicted: scikit-learn's scores over pairs of labels.
+
+use std::collections::BTreeSet;
+
+use cornu_graph::{DType, Error, Result};
+use ndarray::Array2;
+
+use super::ToArray;
+use super::describe::sum;
+
+/// The share of labels that were predicted right.
+///
+/// Labels are integers, booleans, or floats with whole values; `[n]` or `[n, 1]`.
+///
+/// ```
+/// use cornu::data::accuracy_score;
+///
+/// assert_eq!(accuracy_score(&[0, 1, 1, 0], &[0.0, 1.0, 0.0, 0.0])?, 0.75);
+/// # Ok::<(), cornu_graph::Error>(())
+/// ```
+///
+/// # Errors
+/// Both must hold labels, and as many; probabilities are to be rounded first.
+pub fn accuracy_score(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<f64> {
+    Ok(Counts::of(y_true, y_pred)?.accuracy())
+}
+
+/// How often class `i` was predicted to be class `j`, at `[i, j]`; the classes are those that occur, sorted.
+///
+/// # Errors
+/// As [`accuracy_score`].
+pub fn confusion_matrix(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<Array2<usize>> {
+    Ok(Counts::of(y_true, y_pred)?.matrix)
+}
+
+/// How the scores of the classes become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Average {
+    /// The score of class 1; there must be no classes but 0 and 1.
+    Binary,
+    /// The score over all labels at once, which is their accuracy.
+    Micro,
+    /// The mean over the classes.
+    Macro,
+    /// The mean over the classes, each weighted by how often it is true.
+    Weighted,
+}
+
+/// Of the labels predicted to be of a class, the share that are. Zero where a class was never predicted.
+///
+/// # Errors
+/// As [`accuracy_score`]; for [`Average::Binary`] the only classes must be 0 and 1.
+pub fn precision_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Average) -> Result<f64> {
+    Counts::of(y_true, y_pred)?.averaged(average, Counts::precision)
+}
+
+/// Of the labels of a class, the share predicted to be. Zero where a class never occurs.
+///
+/// # Errors
+/// As [`precision_score`].
+pub fn recall_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Average) -> Result<f64> {
+    Counts::of(y_true, y_pred)?.averaged(average, Counts::recall)
+}
+
+/// The harmonic mean of precision and recall. Zero where both are.
+///
+/// # Errors
+/// As [`precision_score`].
+pub fn f1_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Average) -> Result<f64> {
+    Counts::of(y_true, y_pred)?.averaged(average, Counts::f1)
+}
+
+/// Labels side by side, counted. All scores follow from these counts.
+#[derive(Clone, Debug)]
+pub(super) struct Counts {
+    /// The classes that occur, sorted.
+    pub(super) labels: Vec<i64>,
+    /// How the labels are written.
+    pub(super) kind: Kind,
+    matrix: Array2<usize>,
+}
+
+/// What labels were given as, and are printed as: as the true ones, unless others were predicted; then the later of the
+/// two kinds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Bool,
+    Int,
+    Float,
+}
+
+impl Counts {
+    pub(super) fn of(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<Counts> {
+        let (truth, kind) = labels("y_true", y_true)?;
+        let (predicted, predicted_kind) = labels("y_pred", y_pred)?;
+        if truth.len() != predicted.len() {
+            let (needed, got) = (truth.len(), predicted.len());
+            return Err(Error::data(format!("`y_pred` needs {needed} labels as `y_true` has, got {got}")));
+        }
+        if truth.is_empty() {
+            return Err(Error::data("`y_true` needs at least one label, got none"));
+        }
+        let known: BTreeSet<i64> = truth.iter().copied().collect();
+        let kind = if predicted.iter().all(|label| known.contains(label)) { kind } else { kind.max(predicted_kind) };
+        let labels: Vec<i64> =
+            known.into_iter().chain(predicted.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
+        let place = |label: i64| labels.partition_point(|&other| other < label);
+        let mut matrix = Array2::zeros((labels.len(), labels.len()));
+        truth.iter().zip(&predicted).for_each(|(&t, &p)| matrix[[place(t), place(p)]] += 1);
+        Ok(Counts { labels, kind, matrix })
+    }
+
+    pub(super) fn total(&self) -> usize {
+        self.matrix.sum()
+    }
+
+    pub(super) fn accuracy(&self) -> f64 {
+        self.matrix.diag().sum() as f64 / self.total() as f64
+    }
+
+    fn right(&self, class: usize) -> usize {
+        self.matrix[[class, class]]
+    }
+
+    /// How often the class is true.
+    pub(super) fn support(&self, class: usize) -> usize {
+        self.matrix.row(class).sum()
+    }
+
+    /// How often the class was predicted.
+    pub(super) fn predicted(&self, class: usize) -> usize {
+        self.matrix.column(class).sum()
+    }
+
+    pub(super) fn precision(&self, class: usize, undefined: f64) -> f64 {
+        ratio(self.right(class), self.predicted(class), undefined)
+    }
+
+    pub(super) fn recall(&self, class: usize, undefined: f64) -> f64 {
+        ratio(self.right(class), self.support(class), undefined)
+    }
+
+    pub(super) fn f1(&self, class: usize, undefined: f64) -> f64 {
+        ratio(2 * self.right(class), self.support(class) + self.predicted(class), undefined)
+    }
+
+    /// The mean over the classes, weighted by `weight`; undefined scores that are NaN are left out.
+    pub(super) fn mean(&self, score: impl Fn(usize) -> f64, weight: impl Fn(usize) -> f64) -> f64 {
+        let scores = (0..self.labels.len()).map(|class| (score(class), weight(class)));
+        let (scores, weights): (Vec<f64>, Vec<f64>) = scores.filter(|(score, _)| !score.is_nan()).unzip();
+        let products: Vec<f64> = scores.iter().zip(&weights).map(|(score, weight)| score * weight).collect();
+        sum(&products) / sum(&weights)
+    }
+
+    fn averaged(&self, average: Average, score: fn(&Counts, usize, f64) -> f64) -> Result<f64> {
+        let score = |class| score(self, class, 0.0);
+        match average {
+            Average::Micro => Ok(self.accuracy()),
+            Average::Macro => Ok(self.mean(score, |_| 1.0)),
+            Average::Weighted => Ok(self.mean(score, |class| self.support(class) as f64)),
+            Average::Binary => match self.labels.iter().find(|&&label| label != 0 && label != 1) {
+                Some(label) => Err(Error::data(format!("`Average::Binary` needs the classes 0 and 1, got {label}"))
+                    .help("choose `Average::Macro`, `Average::Weighted` or `Average::Micro`")),
+                None => Ok(self.labels.iter().position(|&label| label == 1).map_or(0.0, score)),
+            },
+        }
+    }
+
+    /// A label as it was given.
+    pub(super) fn name(&self, class: usize) -> String {
+        let label = self.labels[class];
+        match self.kind {
+            Kind::Bool => (if label == 0 { "False" } else { "True" }).into(),
+            Kind::Int => label.to_string(),
+            Kind::Float => format!("{label}.0"),
+        }
+    }
+}
+
+fn ratio(part: usize, whole: usize, undefined: f64) -> f64 {
+    if whole == 0 { undefined } else { part as f64 / whole as f64 }
+}
+
+/// The labels of `y`, `[n]` or `[n, 1]`.
+fn labels(name: &str, y: &impl ToArray) -> Result<(Vec<i64>, Kind)> {
+    let y = y.to_array()?;
+    match y.shape()[..] {
+        [_] | [_, 1] => {}
+        _ => {
+            return Err(Error::data(format!("`{name}` needs one label in a row, got {}", y.ty()))
+                .help("of one score for each class, take the index of the greatest first"));
+        }
+    }
+    let kind = match y.dtype() {
+        DType::Bool => Kind::Bool,
+        dtype if dtype.is_float() => Kind::Float,
+        _ => Kind::Int,
+    };
+    let fraction = |&row: &usize| y.get(row).fract() != 0.0;
+    if let Some(row) = (0..y.len()).find(|row| kind == Kind::Float && fraction(row)) {
+        let value = y.get(row);
+        let error = Error::data(format!("`{name}` needs class labels, got the continuous value {value} in row {row}"));
+        return Err(error.help("round probabilities first: `y_pred.mapv(f32::round)`"));
+    }
+    Ok((y.to_vec(), kind))
+}

@@ -1,0 +1,247 @@
+//! A table: named columns of equal length with labelled rows. What pandas calls a DataFrame.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cornu_graph::{Array, Element, Error, Result, nearest};
+use ndarray::{Array2, Axis};
+
+use super::column::check_positions;
+use super::{Column, Index, Value, Values, print};
+
+/// Named columns of equal length, in order, with labelled rows.
+///
+/// ```
+/// use cornu::data::Table;
+///
+/// let table = Table::from_csv_str("height,weight,label\n1.7,60,0\n1.9,,1\n")?;
+/// let x = table.drop(["label"])?;
+/// let y = table.column("label")?;
+/// assert_eq!(x.shape(), (2, 2));
+/// assert_eq!(x.to_string(), "   height  weight\n0     1.7    60.0\n1     1.9     NaN");
+/// assert_eq!(y.to_string(), "0    0\n1    1\nName: label, dtype: int64");
+/// # Ok::<(), cornu_graph::Error>(())
+/// ```
+///
+/// Prints as pandas 3 does, never wider than 80 columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    columns: Vec<Column>,
+    index: Arc<Index>,
+}
+
+impl Table {
+    /// A table of these columns, its rows labelled 0, 1, 2, ….
+    ///
+    /// ```
+    /// # use cornu::data::{Table, Values};
+    /// let table = Table::new([("age", Values::from(vec![31, 58])), ("name", vec!["ann", "bob"].into())])?;
+    /// assert_eq!(table.shape(), (2, 2));
+    /// # Ok::<(), cornu_graph::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Columns must be equally long and have different names.
+    pub fn new<N: Into<String>, V: Into<Values>>(columns: impl IntoIterator<Item = (N, V)>) -> Result<Table> {
+        Table::from_columns(columns.into_iter().map(|(name, values)| Column::new(name, values)).collect())
+    }
+
+    /// A table of these columns; the first one's row labels are those of the table.
+    pub(super) fn from_columns(mut columns: Vec<Column>) -> Result<Table> {
+        let index = columns.first().map_or_else(|| Arc::new(Index::Numbers(Vec::new())), |c| Arc::clone(&c.index));
+        for (i, column) in columns.iter().enumerate() {
+            if columns[..i].iter().any(|earlier| earlier.name == column.name) {
+                return Err(Error::data(format!("a table needs different column names, got `{}` twice", column.name)));
+            }
+            if column.len() != index.len() {
+                let (name, rows) = (&column.name, column.len());
+                let needed = index.len();
+                return Err(Error::data(format!("column `{name}` needs {needed} values as the others, got {rows}")));
+            }
+        }
+        columns.iter_mut().for_each(|column| column.index = Arc::clone(&index));
+        Ok(Table { columns, index })
+    }
+
+    /// The same values with these row labels, as many as there are rows.
+    pub(super) fn with_index(mut self, index: Index) -> Table {
+        self.index = Arc::new(index);
+        self.columns.iter_mut().for_each(|column| column.index = Arc::clone(&self.index));
+        self
+    }
+
+    /// The same table with other column names.
+    ///
+    /// # Errors
+    /// There must be as many names as columns, all different.
+    pub fn with_names<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Result<Table> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        if names.len() != self.columns.len() {
+            let (needed, got) = (self.columns.len(), names.len());
+            return Err(Error::usage(format!("`with_names` needs {needed} names, one for each column, got {got}")));
+        }
+        let renamed = self.columns.into_iter().zip(names).map(|(column, name)| Column { name, ..column });
+        Table::from_columns(renamed.collect())
+    }
+
+    /// The columns in order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The names of the columns in order.
+    pub fn names(&self) -> Vec<&str> {
+        self.columns.iter().map(Column::name).collect()
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The number of rows and of columns.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows(), self.columns.len())
+    }
+
+    /// The labels of the rows.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// The column of that name.
+    ///
+    /// # Errors
+    /// There must be one; the message lists those there are.
+    pub fn column(&self, name: &str) -> Result<&Column> {
+        self.columns.iter().find(|column| column.name == name).ok_or_else(|| self.unknown(name))
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        const SHOWN: usize = 20;
+        let names = self.names();
+        let mut list: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+        if names.len() > SHOWN {
+            list.push(format!("and {} more", names.len() - SHOWN));
+        }
+        let list = if list.is_empty() { "no columns".into() } else { list.join(", ") };
+        let error = Error::usage(format!("no column `{name}`; the table has {list}"));
+        match nearest(name, names) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error,
+        }
+    }
+
+    /// The table without these columns.
+    ///
+    /// # Errors
+    /// The table must have each of them.
+    pub fn drop<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Result<Table> {
+        let names: Vec<N> = names.into_iter().collect();
+        names.iter().try_for_each(|name| self.column(name.as_ref()).map(drop))?;
+        let kept = self.columns.iter().filter(|column| !names.iter().any(|name| name.as_ref() == column.name));
+        Ok(Table { columns: kept.cloned().collect(), index: Arc::clone(&self.index) })
+    }
+
+    /// These columns, in this order.
+    ///
+    /// # Errors
+    /// The table must have each of them, and none may be asked for twice.
+    pub fn select<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Result<Table> {
+        let columns: Result<Vec<Column>> = names.into_iter().map(|name| self.column(name.as_ref()).cloned()).collect();
+        let table = Table::from_columns(columns?)?;
+        Ok(Table { index: Arc::clone(&self.index), ..table })
+    }
+
+    /// The rows at `positions`, in that order, with their labels.
+    ///
+    /// # Errors
+    /// A position must be less than the number of rows.
+    pub fn take(&self, positions: &[usize]) -> Result<Table> {
+        check_positions(positions, self.rows())?;
+        Ok(self.take_unchecked(positions))
+    }
+
+    fn take_unchecked(&self, positions: &[usize]) -> Table {
+        let index = Arc::new(self.index.take(positions));
+        let columns = self.columns.iter().map(|column| column.take_unchecked(positions, &index));
+        Table { columns: columns.collect(), index }
+    }
+
+    /// The first `n` rows; all of them if there are fewer.
+    #[must_use]
+    pub fn head(&self, n: usize) -> Table {
+        self.take_unchecked(&(0..n.min(self.rows())).collect::<Vec<_>>())
+    }
+
+    /// The last `n` rows; all of them if there are fewer.
+    #[must_use]
+    pub fn tail(&self, n: usize) -> Table {
+        self.take_unchecked(&(self.rows().saturating_sub(n)..self.rows()).collect::<Vec<_>>())
+    }
+
+    /// The values as an array `[rows, columns]`: `i64` if every value is a whole number, `bool` if all are true or
+    /// false, else `f64`.
+    ///
+    /// # Errors
+    /// No column may hold text; the message says where in the file the first text was.
+    pub fn to_array(&self) -> Result<Array> {
+        if let Some(text) = self.columns.iter().find(|column| matches!(column.values, Values::Text(_))) {
+            return Err(text.text_error());
+        }
+        let any = |test: fn(&Values) -> bool| self.columns.iter().any(|column| test(&column.values));
+        if self.columns.is_empty() || any(|values| matches!(values, Values::Float(_))) {
+            self.gather(|value| value.to_f64().unwrap_or(f64::NAN))
+        } else if any(|values| matches!(values, Values::Int(_))) {
+            self.gather(
+                |value| if let Value::Int(value) = value { value } else { i64::from(value == Value::Bool(true)) },
+            )
+        } else {
+            self.gather(|value| value == Value::Bool(true))
+        }
+    }
+
+    /// The values row by row.
+    fn gather<T: Element + Default>(&self, element: impl Fn(Value<'_>) -> T) -> Result<Array> {
+        let (rows, width) = self.shape();
+        let mut data = vec![T::default(); rows * width];
+        for (start, column) in self.columns.iter().enumerate() {
+            let cells = data.iter_mut().skip(start).step_by(width);
+            cells.zip(column.iter()).for_each(|(cell, value)| *cell = element(value));
+        }
+        Array::new([rows, width], data)
+    }
+
+    /// The values as an `ndarray` of any element type.
+    ///
+    /// # Errors
+    /// No column may hold text.
+    pub fn to_ndarray<T: Element>(&self) -> Result<Array2<T>> {
+        let array = self.to_array()?;
+        Array2::from_shape_vec(self.shape(), array.to_vec())
+            .map_err(|error| Error::data("the table does not fit an array").caused_by(error))
+    }
+}
+
+/// The columns are named `0`, `1`, `2`, ….
+impl<T: Clone> From<Array2<T>> for Table
+where
+    Values: From<Vec<T>>,
+{
+    fn from(array: Array2<T>) -> Table {
+        let index = Arc::new(Index::Numbers((0..array.nrows()).collect()));
+        let columns = array.axis_iter(Axis(1)).enumerate().map(|(i, column)| Column {
+            name: i.to_string(),
+            values: column.to_vec().into(),
+            index: Arc::clone(&index),
+            first_text: None,
+        });
+        Table { columns: columns.collect(), index }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&print::table(self))
+    }
+}
