@@ -5,6 +5,7 @@ pub mod choice;
 pub mod config;
 pub mod data;
 pub mod datasets;
+pub mod display;
 pub mod initializers;
 pub mod layers;
 pub mod losses;
@@ -14,6 +15,6 @@ pub mod optimizers;
 pub mod random;
 pub mod regularizers;
 
-pub use cornu_graph::{Context, Error, ErrorKind, Result};
 #[doc(hidden)]
+pub use cornu_graph::{Context, Error, ErrorKind, Result};
 pub use serde_json as json;

@@ -1,0 +1,283 @@
+//! Arrays as NumPy prints them, with its default options: 8 digits, lines of 75, the corners of anything above 1,000.
+
+use cornu_graph::{DType, Element};
+use ndarray::{ArrayView, ArrayViewD, Axis, Dimension};
+
+use super::numbers::{repr, repr32};
+
+/// The most digits after the point.
+const PRECISION: usize = 8;
+/// The longest line.
+const LINE: usize = 75;
+/// An array of more elements is shown by its corners.
+const THRESHOLD: usize = 1000;
+/// How far the corners reach along each axis.
+const EDGE: usize = 3;
+
+/// The text `print` gives of a NumPy array, as [NumPy 2] prints it.
+///
+/// ```
+/// use cornu::display::numpy;
+/// let predictions = ndarray::array![[0.87694836_f32], [7.3388085e-04]];
+/// assert_eq!(numpy(predictions.view()), "[[8.7694836e-01]\n [7.3388085e-04]]");
+/// ```
+///
+/// [NumPy 2]: https://numpy.org/doc/stable/reference/generated/numpy.set_printoptions.html
+pub fn numpy<T: Element, D: Dimension>(array: ArrayView<'_, T, D>) -> String {
+    let array = array.into_dyn();
+    if let (0, Some(&value)) = (array.ndim(), array.first()) {
+        return scalar(value);
+    }
+    if array.is_empty() {
+        return "[]".to_owned();
+    }
+    let cut = array.len() > THRESHOLD;
+    let mut shown = Vec::new();
+    collect(&array, cut, &mut shown);
+    let words = words(&shown);
+    rows(&array, cut, &mut words.iter(), 0, LINE)
+}
+
+/// A single number, as it prints outside an array.
+fn scalar<T: Element>(value: T) -> String {
+    match T::DTYPE {
+        DType::F32 => repr32(value.to_f64() as f32),
+        DType::F64 => repr(value.to_f64()),
+        DType::Bool => if value.to_f64() == 0.0 { "False" } else { "True" }.to_owned(),
+        _ => format!("{value:?}"),
+    }
+}
+
+/// Which places along an axis are shown; `None` stands for the dots.
+fn places(len: usize, cut: bool) -> impl Iterator<Item = Option<usize>> {
+    let edge = if cut && len > 2 * EDGE { EDGE } else { len };
+    let tail = if edge < len { len - EDGE..len } else { len..len };
+    let dots = (edge < len).then_some(None);
+    (0..edge).map(Some).chain(dots).chain(tail.map(Some))
+}
+
+/// The elements that are shown, in order.
+fn collect<T: Element>(array: &ArrayViewD<'_, T>, cut: bool, shown: &mut Vec<T>) {
+    if array.ndim() == 0 {
+        shown.extend(array.iter());
+        return;
+    }
+    for place in places(array.len_of(Axis(0)), cut).flatten() {
+        collect(&array.index_axis(Axis(0), place), cut, shown);
+    }
+}
+
+/// The shown elements as text, all of one width.
+fn words<T: Element>(shown: &[T]) -> Vec<String> {
+    if matches!(T::DTYPE, DType::F32 | DType::F64) {
+        return floats(shown);
+    }
+    let words: Vec<String> = shown.iter().map(|&value| scalar(value)).collect();
+    let least = if T::DTYPE == DType::Bool { "False".len() } else { 0 };
+    let width = words.iter().map(String::len).fold(least, usize::max);
+    words.iter().map(|word| format!("{word:>width$}")).collect()
+}
+
+/// Floats with their points below one another.
+fn floats<T: Element>(shown: &[T]) -> Vec<String> {
+    let exponents = need_exponents(shown);
+    let parts: Vec<Result<Parts, String>> = shown.iter().map(|&value| Parts::of(value, exponents)).collect();
+    let widest = |length: fn(&Parts) -> usize| parts.iter().flatten().map(length).max().unwrap_or(0);
+    let (whole, fraction) = (widest(|part| part.whole.len()), widest(|part| part.fraction.len()));
+    // A letter, a sign and at least two digits.
+    let exponent = widest(|part| part.exponent.map_or(0, |e| 2 + e.unsigned_abs().to_string().len().max(2)));
+    // What is not finite ends where the others end.
+    let named = parts.iter().filter_map(|part| part.as_ref().err()).map(String::len).max().unwrap_or(0);
+    let width = (whole + 1 + fraction + exponent).max(named);
+    let whole = width - (1 + fraction + exponent);
+    let text = |part: &Result<Parts, String>| match part {
+        Err(name) => format!("{name:>width$}"),
+        Ok(Parts { whole: w, fraction: f, exponent: None }) => format!("{w:>whole$}.{f:<fraction$}"),
+        Ok(Parts { whole: w, fraction: f, exponent: Some(e) }) => {
+            let digits = exponent - 1;
+            format!("{w:>whole$}.{f:0<fraction$}e{e:+0digits$}")
+        }
+    };
+    parts.iter().map(text).collect()
+}
+
+/// Whether floats are shown with exponents: if one is at least 1e8 (1e6 in single precision) or below 1e-4, or if two
+/// lie more than a factor of 1,000 apart.
+fn need_exponents<T: Element>(shown: &[T]) -> bool {
+    let single = T::DTYPE == DType::F32;
+    let nearest = |value: f64| if single { f64::from(value as f32) } else { value };
+    let sizes = shown.iter().map(|value| value.to_f64().abs()).filter(|&size| size != 0.0 && size.is_finite());
+    let (least, most) = sizes.fold((f64::INFINITY, 0.0), |(least, most): (f64, f64), x| (least.min(x), most.max(x)));
+    let large = if single { 1e6 } else { 1e8 };
+    most > 0.0 && (most >= large || least < nearest(1e-4) || nearest(most / least) > 1000.0)
+}
+
+/// A finite number cut at its point and its exponent.
+struct Parts {
+    whole: String,
+    fraction: String,
+    exponent: Option<i32>,
+}
+
+impl Parts {
+    /// The shortest digits that tell the number from its neighbours, rounded if there are more than `PRECISION` of
+    /// them behind the point; the name of what is not finite.
+    fn of<T: Element>(value: T, exponents: bool) -> Result<Parts, String> {
+        let value = value.to_f64();
+        if !value.is_finite() {
+            return Err(repr(value));
+        }
+        let shortest = match (T::DTYPE == DType::F32, exponents) {
+            (true, true) => format!("{:e}", value as f32),
+            (true, false) => format!("{}", value as f32),
+            (false, true) => format!("{value:e}"),
+            (false, false) => format!("{value}"),
+        };
+        let mut parts = Parts::cut(&shortest);
+        if parts.fraction.len() > PRECISION {
+            let rounded = if exponents { format!("{value:.PRECISION$e}") } else { format!("{value:.PRECISION$}") };
+            parts = Parts::cut(&rounded);
+            parts.fraction.truncate(parts.fraction.trim_end_matches('0').len());
+        }
+        Ok(parts)
+    }
+
+    fn cut(text: &str) -> Parts {
+        let (digits, exponent) = text.split_once('e').map_or((text, None), |(digits, e)| (digits, Some(e)));
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let exponent = exponent.and_then(|exponent| exponent.parse().ok());
+        Parts { whole: whole.to_owned(), fraction: fraction.to_owned(), exponent }
+    }
+}
+
+/// The rows of an array in their brackets; `indent` spaces stand before every line but the first, and `room` is the
+/// place left of the brackets still to be closed.
+fn rows<'w>(
+    array: &ArrayViewD<'_, impl Element>,
+    cut: bool,
+    words: &mut impl Iterator<Item = &'w String>,
+    indent: usize,
+    room: usize,
+) -> String {
+    let places = places(array.len_of(Axis(0)), cut);
+    let indent = indent + 1;
+    let inner = if array.ndim() == 1 {
+        let items = places.map(|place| place.and_then(|_| words.next()).map_or("...", String::as_str));
+        wrap(items, indent, room - 1)
+    } else {
+        let row = |place: Option<usize>| match place {
+            Some(place) => rows(&array.index_axis(Axis(0), place), cut, words, indent, room - 1),
+            None => "...".to_owned(),
+        };
+        let blank = "\n".repeat(array.ndim() - 1);
+        places.map(row).collect::<Vec<_>>().join(&format!("{blank}{}", " ".repeat(indent)))
+    };
+    format!("[{inner}]")
+}
+
+/// Words with spaces between them, in lines of at most `room` columns that start with `indent` spaces.
+fn wrap<'w>(words: impl Iterator<Item = &'w str>, indent: usize, room: usize) -> String {
+    let mut text = String::new();
+    let mut column = indent;
+    for word in words {
+        if column > indent {
+            if column + 1 + word.len() > room {
+                text.truncate(text.trim_end().len());
+                text.push('\n');
+                text.push_str(&" ".repeat(indent));
+                column = indent;
+            } else {
+                text.push(' ');
+                column += 1;
+            }
+        }
+        text.push_str(word);
+        column += word.len();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use cornu_testkit::golden::{Report, json};
+    use ndarray::{Array, Array1, Array2, ArrayD};
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Prints the numbers of a text again. They are those of the text, which holds every digit that matters.
+    fn again<T: Element>(shape: &[usize], text: &str) -> String {
+        let word = |word: &str| match word {
+            "True" => 1.0,
+            "False" => 0.0,
+            _ => word.parse().unwrap_or_else(|_| panic!("`{word}` is no number")),
+        };
+        let words = text.split(['[', ']', ' ', '\n']).filter(|word| !word.is_empty());
+        let values: Vec<T> = words.map(|text| T::from_f64(word(text))).collect();
+        numpy(ArrayD::from_shape_vec(shape, values).expect("a shape").view())
+    }
+
+    #[test]
+    fn arrays_print_as_in_numpy() {
+        let manifest = json("datasets-and-tools", "manifest.json");
+        let mut report = Report::default();
+        let cases = manifest["cases"].as_array().expect("cases").iter().filter(|case| case["kind"] == "numpy print");
+        for case in cases {
+            let (id, want) = (case["id"].as_str().expect("id"), case["str"].as_str().expect("str"));
+            let shape = case["array"]["shape"].as_array().expect("shape").iter();
+            let shape: Vec<usize> = shape.filter_map(Value::as_u64).map(|dim| dim as usize).collect();
+            let got = match case["array"]["dtype"].as_str() {
+                _ if want.contains("...") => numpy(Array1::range(0.0_f32, shape[0] as f32, 1.0).view()),
+                Some("float32") => again::<f32>(&shape, want),
+                Some("float64") => again::<f64>(&shape, want),
+                Some("int64") => again::<i64>(&shape, want),
+                Some("uint8") => again::<u8>(&shape, want),
+                Some("bool") => again::<bool>(&shape, want),
+                dtype => panic!("{id}: {dtype:?}"),
+            };
+            report.case(id, if got == want { Ok(()) } else { Err(format!("\n{got}\nwant\n{want}")) });
+        }
+        report.finish();
+    }
+
+    #[test]
+    fn edges_of_the_rules() {
+        let print = |values: &[f64]| numpy(Array1::from_vec(values.to_vec()).view());
+        let print32 = |values: &[f32]| numpy(Array1::from_vec(values.to_vec()).view());
+        assert_eq!(print(&[1.0 / 3.0, 2.0 / 3.0, -1e-3]), "[ 0.33333333  0.66666667 -0.001     ]");
+        assert_eq!(print(&[1e-5, 1.0 / 3.0, 1e5]), "[1.00000000e-05 3.33333333e-01 1.00000000e+05]");
+        assert_eq!(print(&[1e-100, 1e5]), "[1.e-100 1.e+005]");
+        assert_eq!(print32(&[1e6, 1e5]), "[1.e+06 1.e+05]");
+        assert_eq!(print(&[1e6, 1e5]), "[1000000.  100000.]");
+        assert_eq!([print32(&[1e-4, 0.05]), print32(&[1e-4, 0.1])], ["[0.0001 0.05  ]", "[1.e-04 1.e-01]"]);
+        assert_eq!(print(&[f64::NAN, -1e-7, f64::INFINITY]), "[    nan -1.e-07     inf]");
+        assert_eq!(print(&[f64::NAN, f64::NEG_INFINITY]), "[ nan -inf]");
+        assert_eq!(print(&[]), "[]");
+        assert_eq!(numpy(Array1::from_vec(vec![true, true]).view()), "[ True  True]");
+        assert_eq!(numpy(ndarray::arr0(1.5_f32).view()), "1.5");
+        assert_eq!(numpy(Array2::<f32>::zeros((0, 3)).view()), "[]");
+        assert_eq!(numpy(Array1::from_vec(vec![i64::MAX, -1]).view()), "[9223372036854775807                  -1]");
+    }
+
+    #[test]
+    fn long_arrays_are_wrapped_and_large_ones_cut() {
+        let counted = |shape: [usize; 3]| {
+            let values = (0..shape.iter().product::<usize>() as i64).collect();
+            numpy(Array::from_shape_vec(shape, values).expect("a shape").view())
+        };
+        assert_eq!(counted([2, 1, 3]), "[[[0 1 2]]\n\n [[3 4 5]]]");
+        let text = counted([2, 40, 30]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 15);
+        assert_eq!(lines[..2], ["[[[   0    1    2 ...   27   28   29]", "  [  30   31   32 ...   57   58   59]"]);
+        assert_eq!(lines[3..5], ["  ...", "  [1110 1111 1112 ... 1137 1138 1139]"]);
+        assert_eq!(lines[7..9], ["", " [[1200 1201 1202 ... 1227 1228 1229]"]);
+        let sevenths = numpy(Array1::range(0.0_f32, 14.0, 1.0).mapv(|n| n / 7.0).view());
+        let rows = [
+            "[0.         0.14285715 0.2857143  0.42857143 0.5714286  0.71428573",
+            " 0.85714287 1.         1.1428572  1.2857143  1.4285715  1.5714285",
+            " 1.7142857  1.8571428 ]",
+        ];
+        assert_eq!(sevenths, rows.join("\n"));
+    }
+}
