@@ -1,1 +1,31 @@
+//! The containers Keras and NumPy keep arrays in. This crate knows nothing of models: a file is names, arrays and JSON.
+//!
+//! * [`keras::Archive`] is a `.keras` file: two JSON texts and the bytes of an HDF5 file.
+//! * [`h5::H5`] reads an HDF5 file (`.h5`, `.weights.h5`, the weights inside a `.keras` file) and [`h5::Builder`] writes one.
+//! * [`npy`] reads and writes `.npy` and `.npz`.
+//! * [`atomic::write`] puts bytes into a file in one step, so that a crash never leaves half a file.
+//!
+//! ```
+//! use cornu_files::h5::{Builder, H5};
+//! use cornu_graph::Array;
+//!
+//! let mut builder = Builder::new();
+//! builder.dataset("layers/dense/vars/0", &Array::vector(vec![1.0f32, 2.0]))?;
+//! let file = H5::read(builder.finish()?)?;
+//! assert_eq!(file.dataset("layers/dense/vars/0")?.as_slice(), Some(&[1.0f32, 2.0][..]));
+//! # Ok::<(), cornu_graph::Error>(())
+//! ```
+//!
+//! What is read may come from a stranger. Nothing in a file makes another file open, sizes are compared with the bytes
+//! that are there before memory is taken, and what does not add up is an error.
 #![forbid(unsafe_code)]
+
+pub mod atomic;
+pub mod h5;
+pub mod keras;
+pub mod npy;
+
+mod element;
+mod h5_builder;
+mod json;
+mod members;

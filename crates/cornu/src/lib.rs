@@ -14,7 +14,8 @@ pub mod model_selection;
 pub mod optimizers;
 pub mod random;
 pub mod regularizers;
+pub mod train;
 
-#[doc(hidden)]
 pub use cornu_graph::{Context, Error, ErrorKind, Result};
+#[doc(hidden)]
 pub use serde_json as json;

@@ -1,0 +1,151 @@
+//! Writing a file in one step: whoever looks sees the old file or the new one, never a part.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cornu_graph::{Error, Result};
+
+/// Writes `bytes` to `path`, replacing what was there. The bytes go to a temporary file in the same folder, which is synced
+/// to the disk and then renamed. If anything fails, the old file is as it was and the temporary one is gone.
+///
+/// A symbolic link is followed; the permissions of a replaced file are kept.
+///
+/// # Errors
+/// The folder must exist and be writable, with room for the bytes beside the old file.
+pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let path = path.as_ref();
+    replace(path, bytes).map_err(|error| explain(path, error))
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = if path.is_symlink() { fs::canonicalize(path)? } else { path.to_path_buf() };
+    let temporary = beside(&target)?;
+    let written = fill(&temporary, &target, bytes).and_then(|()| fs::rename(&temporary, &target));
+    if let Err(error) = written {
+        // The first error is the one to report; if the file cannot be removed either, nothing more can be done.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    sync_folder(&target)
+}
+
+/// A name next to `target` that no other write uses.
+fn beside(target: &Path) -> io::Result<PathBuf> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let Some(name) = target.file_name() else {
+        return Err(io::Error::new(ErrorKind::IsADirectory, "the path names no file"));
+    };
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    Ok(target.with_file_name(format!(".{}.{}-{count}.tmp", name.to_string_lossy(), std::process::id())))
+}
+
+fn fill(temporary: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(temporary)?;
+    file.write_all(bytes)?;
+    if let Ok(old) = fs::metadata(target) {
+        file.set_permissions(old.permissions())?;
+    }
+    file.sync_all()
+}
+
+/// Makes the new name itself durable. Only Unix lets a folder be opened for this.
+fn sync_folder(target: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn explain(path: &Path, error: io::Error) -> Error {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (problem, help) = match error.kind() {
+        ErrorKind::NotFound => {
+            ("its folder does not exist".into(), format!("make the folder `{}` first", folder.display()))
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => (
+            "writing there is not permitted".into(),
+            format!("choose another place, or make the folder `{}` writable", folder.display()),
+        ),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            ("there is no room left".into(), "free some space; the file that was there before is unchanged".into())
+        }
+        ErrorKind::IsADirectory | ErrorKind::NotADirectory => {
+            (format!("{error}"), "give the path of a file in a folder that exists".into())
+        }
+        _ => (format!("{error}"), "the file that was there before is unchanged".into()),
+    };
+    Error::file(format!("`{}` cannot be written: {problem}", path.display())).help(help).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder of this test's own, removed at the end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Folder {
+            let path = std::env::temp_dir().join(format!("cornu-atomic-{name}-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Folder(path)
+        }
+
+        fn names(&self) -> Vec<String> {
+            fs::read_dir(&self.0).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect()
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_file_is_made_and_then_replaced() {
+        let folder = Folder::new("replaced");
+        let path = folder.0.join("model.keras");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(folder.names(), ["model.keras"]);
+    }
+
+    #[test]
+    fn a_failing_write_leaves_nothing_behind() {
+        let folder = Folder::new("failing");
+        let path = folder.0.join("taken");
+        fs::create_dir_all(path.join("full")).unwrap();
+        let error = write(&path, b"bytes").unwrap_err();
+        assert!(error.message().contains("taken` cannot be written"), "{error}");
+        assert_eq!(folder.names(), ["taken"], "the temporary file is gone");
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let error = write("no/such/folder/model.keras", b"bytes").unwrap_err().to_string();
+        assert!(
+            error.contains("its folder does not exist") && error.contains("make the folder `no/such/folder`"),
+            "{error}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_and_permissions_are_kept() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = Folder::new("link");
+        let (path, link) = (folder.0.join("real"), folder.0.join("link"));
+        fs::write(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&path, &link).unwrap();
+        write(&link, b"new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+}

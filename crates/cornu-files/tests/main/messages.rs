@@ -1,0 +1,98 @@
+//! What a user is told about a file that is not what it should be.
+
+use std::io::{Cursor, Write};
+
+use cornu_files::h5::{Builder, H5};
+use cornu_files::keras::Archive;
+use cornu_files::npy::{self, Npz};
+use cornu_graph::Array;
+use zip::write::SimpleFileOptions;
+
+fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        writer.start_file(*name, stored).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn a_file_that_is_no_model_is_named_for_what_it_is() {
+    let array = Array::scalar(1.0f32);
+    let h5 = Builder::new().finish().unwrap();
+    let npz = npy::npz_to_bytes([("x", &array)], false).unwrap();
+    let whole = zipped(&[("config.json", b"{}"), ("model.weights.h5", &h5)]);
+    let cases: &[(&[u8], &str, &str)] = &[
+        (b"", "the file is empty", "did not finish"),
+        (b"just text", "it is no zip archive", "download it again"),
+        (b"\n<!DOCTYPE html><html>", "a web page, not a model", "what the server said"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS", "git lfs pull"),
+        (b"{\"class_name\": \"Sequential\"}", "a JSON text", "has no weights"),
+        (&h5, "an HDF5 file, not a zip archive", "`.h5` for a whole model"),
+        (&npz, "it has no `config.json`", "an `.npz` file of arrays"),
+        (&zipped(&[("saved_model.pb", b"")]), "it has no `config.json`", "SavedModel"),
+        (&zipped(&[("m/config.json", b"{}")]), "it has no `config.json`", "was a folder zipped"),
+        (&zipped(&[("config.json", b"{}")]), "it has no `model.weights.h5`", "zip archive of"),
+        (&zipped(&[("config.json", b"{'a': 1}")]), "`config.json` is not JSON", "edited by hand"),
+        (&whole[..whole.len() / 2], "cut short or damaged", "download it again"),
+        (&zipped(&[("../config.json", b"{}")]), "the odd name \"../config.json\"", "Keras and NumPy write no such"),
+        (&zipped(&[("/config.json", b"{}")]), "the odd name", "Keras and NumPy write no such"),
+        (&zipped(&[("C:\\config.json", b"{}")]), "the odd name", "Keras and NumPy write no such"),
+    ];
+    for (bytes, problem, help) in cases {
+        let error = Archive::read(bytes).unwrap_err().to_string();
+        let told = error.split_once("\n  help: ").is_some_and(|(e, h)| e.contains(problem) && h.contains(help));
+        assert!(told, "{error}\nshould say: {problem}; {help}");
+    }
+    assert!(Archive::read(&whole).is_ok());
+}
+
+#[test]
+fn a_member_that_claims_more_than_is_stored_is_refused() {
+    let mut bytes = zipped(&[("config.json", b"{}"), ("model.weights.h5", &[0; 100])]);
+    // The size of a member stands before its name, in its own header and in the directory at the end.
+    let claimed = 100u32.to_le_bytes();
+    for at in 0..bytes.len() - 4 {
+        if bytes[at..at + 4] == claimed && bytes[at - 4..at] == claimed {
+            bytes[at..at + 4].copy_from_slice(&0x7fff_ffffu32.to_le_bytes());
+        }
+    }
+    let error = Archive::read(&bytes).unwrap_err().to_string();
+    assert!(error.contains("claims 2147483647 bytes, but only 100 are stored"), "{error}");
+}
+
+#[test]
+fn two_members_of_one_name_are_refused() {
+    let mut bytes = zipped(&[("config.json", b"{}"), ("konfig.json", b"{}")]);
+    while let Some(at) = bytes.windows(11).position(|window| window == b"konfig.json") {
+        bytes[at] = b'c';
+    }
+    let error = Archive::read(&bytes).unwrap_err().to_string();
+    assert!(error.contains("two members of the archive have the same name"), "{error}");
+}
+
+#[test]
+fn a_missing_file_or_array_is_named() {
+    let error = Archive::open("no/such/model.keras").unwrap_err().to_string();
+    assert!(error.starts_with("`no/such/model.keras`: there is no such file\n  help: check the path"), "{error}");
+    let error = H5::open("nosuch.h5").unwrap_err().to_string();
+    assert!(error.starts_with("`nosuch.h5`: there is no such file"), "{error}");
+    let array = Array::scalar(1.0f32);
+    let npz = Npz::read(&npy::npz_to_bytes([("x_train", &array)], false).unwrap()).unwrap();
+    let error = npz.array("x_trian").unwrap_err().to_string();
+    assert!(error.contains("no array `x_trian`\n  help: the nearest name is `x_train`"), "{error}");
+}
+
+#[test]
+fn nothing_can_be_written_over_or_into_a_dataset() {
+    let array = Array::scalar(1.0f32);
+    let mut builder = Builder::new();
+    builder.dataset("a/b", &array).unwrap();
+    for path in ["a/b", "a/b/c", "a//c", "/a", "a/"] {
+        assert!(builder.dataset(path, &array).is_err(), "{path}");
+    }
+    assert!(builder.dataset("a", &array).is_err(), "a group is there");
+    assert!(builder.group("a").is_ok(), "a group may be asked for twice");
+}
