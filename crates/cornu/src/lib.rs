@@ -14,7 +14,6 @@ pub mod model_selection;
 pub mod optimizers;
 pub mod random;
 pub mod regularizers;
-pub mod train;
 
 pub use cornu_graph::{Context, Error, ErrorKind, Result};
 #[doc(hidden)]

@@ -61,7 +61,7 @@ fn sigmoid_crossentropy(y: &Tensor, z: &Tensor) -> Tensor {
 }
 
 /// `-(y log p + (1 - y) log(1 - p))` of clipped probabilities; Keras 2 adds the epsilon once more inside the logarithms.
-fn binary_crossentropy(y: &Tensor, p: &Tensor, flavor: Flavor) -> Tensor {
+pub(super) fn binary_crossentropy(y: &Tensor, p: &Tensor, flavor: Flavor) -> Tensor {
     let p = p.clip(EPSILON, 1.0 - EPSILON);
     let log = |p: Tensor| match flavor {
         Flavor::Keras2 => (p + EPSILON).log(),

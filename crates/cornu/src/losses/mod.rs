@@ -70,16 +70,12 @@ impl Reduction {
     /// Brings the numbers of the samples together: zero where the divisor is zero.
     fn reduce(self, values: &Tensor, weights: Option<&Tensor>) -> Tensor {
         let total = values.sum_all();
-        match self {
-            Reduction::None => values.clone(),
-            Reduction::Sum => total,
-            Reduction::MeanWithSampleWeight if weights.is_some() => {
-                let weights = weights.map(|weights| weights.broadcast_to(values.shape()).sum_all());
-                weights.map_or_else(|| total.clone(), |weights| total.div_no_nan(&weights))
-            }
-            Reduction::SumOverBatchSize | Reduction::MeanWithSampleWeight => {
-                total / values.shape().size().max(1) as f64
-            }
+        match (self, weights) {
+            (Reduction::None, _) => values.clone(),
+            (Reduction::Sum, _) => total,
+            // A weight that stands for several numbers counts once, as in Keras.
+            (Reduction::MeanWithSampleWeight, Some(weights)) => total.div_no_nan(&weights.sum_all()),
+            _ => total / values.shape().size().max(1) as f64,
         }
     }
 }

@@ -6,6 +6,8 @@
 mod adam;
 mod rmsprop;
 mod sgd;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

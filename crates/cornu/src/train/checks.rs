@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use cornu_graph::{Array, Buffer, Error, Result, Shape, Tensor, ops::Binary, ops::Op};
 
 use super::feed::Data;
-use super::{Code, Warning};
+use super::{Code, Compile, Warning};
 use crate::losses::Loss;
 
 /// What the last layer gives.
@@ -199,4 +199,13 @@ fn class_of_rows(y: &Array) -> Vec<i64> {
     }
     let largest = |row: usize| (1..width).fold(0, |best, i| if y.get(row * width + i) > y.get(row * width + best) { i } else { best });
     (0..y.shape()[0]).map(|row| largest(row) as i64).collect()
+}
+
+/// Metrics that hardly mean what was meant.
+pub(crate) fn metrics(settings: &Compile) -> Option<Warning> {
+    let mut all = settings.metrics.iter().chain(&settings.weighted_metrics);
+    let exact = all.any(|metric| metric.resolve().is_ok_and(|metric| metric.class_name() == "Accuracy"));
+    let message = "`Accuracy` counts predictions equal to the label, which probabilities hardly are; the name \
+                   \"accuracy\" chooses the right one";
+    exact.then(|| Warning::new(Code::AccuracyOfProbabilities, message))
 }
