@@ -177,6 +177,49 @@ impl<F: Field> Field for Vec<F> {
     }
 }
 
+/// One value, or a list of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OneOrMany<T> {
+    /// One value.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// The values.
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            OneOrMany::One(value) => std::slice::from_ref(value),
+            OneOrMany::Many(values) => values,
+        }
+    }
+}
+
+impl<F: Field> Field for OneOrMany<F> {
+    fn to_json(&self) -> Value {
+        match self {
+            OneOrMany::One(value) => value.to_json(),
+            OneOrMany::Many(values) => values.to_json(),
+        }
+    }
+    fn from_json(json: &Value) -> Result<Self> {
+        if json.is_array() { Vec::from_json(json).map(OneOrMany::Many) } else { F::from_json(json).map(OneOrMany::One) }
+    }
+}
+
+impl IntoField<OneOrMany<f64>> for f64 {
+    fn into_field(self) -> OneOrMany<f64> {
+        OneOrMany::One(self)
+    }
+}
+
+impl<const N: usize> IntoField<OneOrMany<f64>> for [f64; N] {
+    fn into_field(self) -> OneOrMany<f64> {
+        OneOrMany::Many(self.into())
+    }
+}
+
 /// The error for a name that is none of `known`.
 pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
     let error = Error::usage(format!("unknown {what} `{name}`"));

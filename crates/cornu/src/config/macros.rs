@@ -1,4 +1,4 @@
-//! The two macros that declare Keras classes.
+//! The macros that declare Keras classes.
 
 /// Declares a Keras class by the list of its settings.
 ///
@@ -255,6 +255,32 @@ macro_rules! one_of {
                         usize::from(unseeded.contains(&true))
                     })*
                     Self::Unknown(_) => 0,
+                }
+            }
+        }
+    };
+}
+
+/// Declares a choice among plain names.
+#[macro_export]
+macro_rules! names {
+    ($(#[$doc:meta])* $what:literal pub enum $name:ident {
+        $($(#[$v_doc:meta])* $variant:ident = $text:literal,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$v_doc])* $variant,)*
+        }
+
+        impl $crate::config::Field for $name {
+            fn to_json(&self) -> $crate::json::Value {
+                match self { $(Self::$variant => $text.into(),)* }
+            }
+            fn from_json(json: &$crate::json::Value) -> $crate::Result<Self> {
+                match json.as_str() {
+                    $(Some($text) => Ok(Self::$variant),)*
+                    _ => Err($crate::config::expected($what, json)),
                 }
             }
         }

@@ -31,7 +31,8 @@ fn check(case: &Value, run: &Value, metric: &dyn Metric, report: &mut Report) {
         let p = get(&batch["y_pred"]).or_else(|| get(&batch["y_true"])).expect("predictions");
         let y = get(&batch["y_true"]).unwrap_or_else(|| p.clone());
         state = step(metric, &state, &y, &p, get(&run["sample_weight"][i]).as_ref());
-        let id = format!("{} {} batch {i}", case["id"], if run["sample_weight"].is_null() { "plain" } else { "weighted" });
+        let id =
+            format!("{} {} batch {i}", case["id"], if run["sample_weight"].is_null() { "plain" } else { "weighted" });
         let want = get(&run["results"][i]).expect("a result").cast(DType::F64);
         report.case(&id, close(&Array::scalar(metric.result(&state)), &want, rtol, atol));
         for (v, stacked) in run["variables"].as_array().expect("variables").iter().enumerate() {

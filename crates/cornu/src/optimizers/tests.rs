@@ -85,7 +85,8 @@ fn ten_steps_are_those_of_keras() {
         if !<dyn Optimizer>::NAMES.contains(&class) || settings["learning_rate"].is_object() || !plain {
             continue;
         }
-        let optimizer = <dyn Optimizer>::of_class(class, settings.as_object().expect("settings")).expect("known settings");
+        let optimizer =
+            <dyn Optimizer>::of_class(class, settings.as_object().expect("settings")).expect("known settings");
         if supported(&*optimizer) {
             check(case, &*optimizer, &mut report);
         }

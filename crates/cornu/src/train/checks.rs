@@ -78,7 +78,8 @@ fn class_numbers(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
     let (classes, shape) = (output.units(), y.shape());
     let one_each = shape[1..] == output.shape[1..output.shape.rank() - 1];
     if !one_each && !(shape.rank() == output.shape.rank() && shape.last() == Some(&1)) {
-        let error = Error::data(format!("`sparse_categorical_crossentropy` needs one class number a sample, got {shape}"));
+        let error =
+            Error::data(format!("`sparse_categorical_crossentropy` needs one class number a sample, got {shape}"));
         return Err(error.help("for one-hot labels use `categorical_crossentropy`"));
     }
     let ignored = loss.to_json().get("ignore_class").and_then(serde_json::Value::as_f64);
@@ -107,8 +108,10 @@ fn same_shape(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
         return Ok(());
     }
     let (got, units) = (y.shape(), output.units());
-    let error = Error::data(format!("`{}` needs labels of the output's {units} values a row, got {got}", loss.class_name()));
-    Err(error.help(format!("give the last layer {} unit(s), or `y` {units} column(s)", got.last().copied().unwrap_or(1))))
+    let error =
+        Error::data(format!("`{}` needs labels of the output's {units} values a row, got {got}", loss.class_name()));
+    Err(error
+        .help(format!("give the last layer {} unit(s), or `y` {units} column(s)", got.last().copied().unwrap_or(1))))
 }
 
 fn probabilities(y: &Array) -> Result<()> {
@@ -128,10 +131,9 @@ pub(crate) fn output(loss: &dyn Loss, output: &Output) -> Vec<Warning> {
     };
     let one = output.units() == 1;
     let seen = match output.activation {
-        Activation::Softmax if one => (
-            Code::SoftmaxOverOne,
-            "a softmax over one output is always 1; use a sigmoid, or an output for each class",
-        ),
+        Activation::Softmax if one => {
+            (Code::SoftmaxOverOne, "a softmax over one output is always 1; use a sigmoid, or an output for each class")
+        }
         Activation::Linear if binary && !from_logits => (
             Code::BinaryOnLinear,
             "binary cross-entropy takes the last layer's outputs for probabilities; give it a sigmoid, or use \
@@ -160,7 +162,8 @@ pub(crate) fn split(y: &Array) -> Option<Warning> {
     if y.dtype().is_float() && !whole(y) || y.len() != y.shape()[0] {
         return None;
     }
-    let ordered = (1..y.len()).all(|row| y.get(row - 1) <= y.get(row)) || (1..y.len()).all(|row| y.get(row - 1) >= y.get(row));
+    let ordered =
+        (1..y.len()).all(|row| y.get(row - 1) <= y.get(row)) || (1..y.len()).all(|row| y.get(row - 1) >= y.get(row));
     let several = y.len() > 1 && y.get(0) != y.get(y.len() - 1);
     let message = "`validation_split` takes the last rows, and the labels are in order: those are of classes that \
                    training sees rarely or never; shuffle the rows first";
@@ -186,7 +189,10 @@ pub(crate) fn class_weights(y: &Array, weights: &BTreeMap<i64, f64>) -> Result<(
     let classes = class_of_rows(y);
     let missing = classes.iter().find(|class| !weights.contains_key(class));
     let warning = missing.map(|class| {
-        Warning::new(Code::ClassWithoutWeight, format!("`class_weight` has no weight for class {class}; its samples weigh 1"))
+        Warning::new(
+            Code::ClassWithoutWeight,
+            format!("`class_weight` has no weight for class {class}; its samples weigh 1"),
+        )
     });
     Ok((classes.iter().map(|class| weights.get(class).map_or(1.0, |&weight| weight as f32)).collect(), warning))
 }
@@ -197,7 +203,9 @@ fn class_of_rows(y: &Array) -> Vec<i64> {
     if width == 1 {
         return y.to_vec::<i64>();
     }
-    let largest = |row: usize| (1..width).fold(0, |best, i| if y.get(row * width + i) > y.get(row * width + best) { i } else { best });
+    let largest = |row: usize| {
+        (1..width).fold(0, |best, i| if y.get(row * width + i) > y.get(row * width + best) { i } else { best })
+    };
     (0..y.shape()[0]).map(|row| largest(row) as i64).collect()
 }
 

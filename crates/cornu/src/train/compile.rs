@@ -5,10 +5,10 @@ use std::sync::Arc;
 use cornu_graph::{Context, Error, Result};
 
 use super::step::Compiled;
+use crate::Model;
 use crate::choice::Choice;
 use crate::losses::{Loss, Reduction};
 use crate::metrics::{ACCURACY, Metric};
-use crate::model::Model;
 use crate::optimizers::Optimizer;
 
 /// The arguments of [`Model::compile`]: losses, optimizers and metrics by name or as objects.
@@ -68,7 +68,8 @@ impl Compile {
         let no_loss = || Error::usage("`compile` needs a loss").help("for example `.loss(\"binary_crossentropy\")`");
         let loss = self.loss.as_ref().ok_or_else(no_loss)?.resolve().context("compile")?;
         if loss.reduction() == Reduction::None {
-            let message = format!("compile: training needs one number, but `{}` has the reduction `none`", loss.class_name());
+            let message =
+                format!("compile: training needs one number, but `{}` has the reduction `none`", loss.class_name());
             return Err(Error::usage(message).help("use the reduction `sum_over_batch_size`"));
         }
         let optimizer = self.optimizer.resolve().context("compile")?;
@@ -94,7 +95,10 @@ fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
             let found: Arc<dyn Metric> = metric.resolve()?;
             match found.to_json().get("dtype").and_then(|dtype| dtype.as_str()) {
                 None | Some("float32") => Ok(()),
-                Some(other) => Err(Error::unsupported(format!("`{}` knows figures of `float32` only, got `{other}`", found.class_name()))),
+                Some(other) => Err(Error::unsupported(format!(
+                    "`{}` knows figures of `float32` only, got `{other}`",
+                    found.class_name()
+                ))),
             }
         }
     }
@@ -115,7 +119,7 @@ impl Model {
     pub fn compile(&mut self, compile: Compile) -> Result<()> {
         self.check()?;
         let compiled = compile.resolve()?;
-        let mut stage = self.stage();
+        let stage = self.stage();
         stage.variables.restart_streams()?;
         stage.training.compile(compiled);
         Ok(())

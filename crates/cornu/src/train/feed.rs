@@ -34,7 +34,10 @@ impl Data {
         let Some(weights) = weights else { return Ok(self) };
         if weights.len() != self.rows() || weights.shape().first() != Some(&self.rows()) {
             let got = weights.shape();
-            return Err(Error::data(format!("`sample_weight` needs one weight for each of {} rows, got {got}", self.rows())));
+            return Err(Error::data(format!(
+                "`sample_weight` needs one weight for each of {} rows, got {got}",
+                self.rows()
+            )));
         }
         self.weights = Some(floats(weights.clone(), true).reshape([self.rows()])?);
         Ok(self)

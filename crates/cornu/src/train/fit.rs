@@ -13,7 +13,7 @@ use crate::random::Seeds;
 /// Rows in a batch where nothing else is said, as in Keras.
 pub(crate) const BATCH_SIZE: usize = 32;
 
-/// The arguments of [`fit`](crate::model::Model::fit), by Keras's names.
+/// The arguments of [`fit`](crate::Model::fit), by Keras's names.
 ///
 /// ```
 /// use cornu::train::Fit;
@@ -173,7 +173,7 @@ pub(crate) fn positive(place: &str, name: &str, value: Option<usize>) -> Result<
     }
 }
 
-/// The arguments of [`evaluate_with`](crate::model::Model::evaluate_with), by Keras's names.
+/// The arguments of [`evaluate_with`](crate::Model::evaluate_with), by Keras's names.
 #[must_use]
 pub struct Evaluate {
     pub(crate) batch_size: usize,
@@ -212,7 +212,7 @@ impl Default for Evaluate {
     }
 }
 
-/// The arguments of [`predict_with`](crate::model::Model::predict_with), by Keras's names.
+/// The arguments of [`predict_with`](crate::Model::predict_with), by Keras's names.
 #[must_use]
 pub struct Predict {
     pub(crate) batch_size: usize,

@@ -5,7 +5,7 @@ use std::ops::Index;
 
 use super::Warning;
 
-/// Figures by name, as [`evaluate`](crate::model::Sequential::evaluate) gives them: first the loss, then the metrics in
+/// Figures by name, as [`evaluate`](crate::Model::evaluate) gives them: first the loss, then the metrics in
 /// the order they were asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores(Vec<(String, f64)>);
@@ -66,7 +66,7 @@ pub struct Params {
     pub steps: usize,
 }
 
-/// What [`fit`](crate::model::Sequential::fit) reports: each figure after each epoch.
+/// What [`fit`](crate::Model::fit) reports: each figure after each epoch.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     figures: Vec<(String, Vec<f64>)>,
@@ -79,6 +79,10 @@ pub struct History {
 }
 
 impl History {
+    pub(crate) fn new(params: Params, warnings: Vec<Warning>) -> History {
+        History { params, warnings, ..History::default() }
+    }
+
     pub(crate) fn push(&mut self, epoch: usize, logs: &[(String, f64)]) {
         self.epoch.push(epoch);
         for (name, value) in logs {

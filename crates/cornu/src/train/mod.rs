@@ -23,5 +23,5 @@ pub use callback::Callback;
 pub use compile::Compile;
 pub use fit::{Evaluate, Fit, Predict};
 pub use history::{History, Params, Scores};
-pub(crate) use step::Training;
+pub(crate) use step::{Stage, Training};
 pub use warning::{Code, Warning};

@@ -12,9 +12,9 @@ use super::history::{History, Params, Scores};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
 use super::{Callback, Code, Evaluate, Fit, Predict, Warning};
+use crate::Model;
 use crate::data::{ToArray, from_array};
 use crate::display::Verbose;
-use crate::model::Model;
 use crate::random::{Flavor, Seeds, Shuffle, flavor, with_seeds};
 
 type Logs = Vec<(String, f64)>;
@@ -126,7 +126,7 @@ impl Model {
         bar.iter_mut().for_each(Bar::begin);
         let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));
-        from_array(&predictions)
+        Ok(from_array(&predictions))
     }
 
     /// One step of training on these rows; gives their loss and metrics.
@@ -170,6 +170,19 @@ impl Model {
         stage.learning_rate()
     }
 
+    /// Sets the learning rate of the next steps of training.
+    ///
+    /// # Errors
+    /// A model that was not trained yet (give the rate to the optimizer), or a rate below 0.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        if !(rate >= 0.0 && rate.is_finite()) {
+            return Err(Error::usage(format!("the learning rate needs a number of 0 or more, got {rate}")));
+        }
+        let mut stage = self.stage();
+        stage.open()?;
+        stage.set_learning_rate(rate)
+    }
+
     /// Builds a model whose layers were not told the shape of their input.
     fn build_for(&mut self, data: &Data) -> Result<()> {
         if self.is_built() {
@@ -193,7 +206,10 @@ fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>) -> Result<(Data
     let kept = (rows as f64 * (1.0 - fit.validation_split)).floor() as usize;
     if kept == 0 || kept == rows {
         let what = if kept == 0 { "to train on" } else { "for validation" };
-        let error = Error::usage(format!("fit: a `validation_split` of {} of {rows} rows leaves none {what}", fit.validation_split));
+        let error = Error::usage(format!(
+            "fit: a `validation_split` of {} of {rows} rows leaves none {what}",
+            fit.validation_split
+        ));
         return Err(error.help("give `validation_data` instead"));
     }
     warnings.extend(data.y.as_ref().and_then(checks::split));
@@ -279,14 +295,15 @@ impl<'a> Run<'a> {
         let of_steps = fit.steps_per_epoch.map(|steps| rows.div_ceil(steps));
         let size = fit.batch_size.or(of_steps).unwrap_or(BATCH_SIZE);
         let steps = fit.steps_per_epoch.unwrap_or_else(|| rows.div_ceil(size));
-        let order = if fit.shuffle { Order::Shuffled(Shuffle::new(seeds, rows)) } else { Order::Plain(0, (0..rows).collect()) };
+        let order =
+            if fit.shuffle { Order::Shuffled(Shuffle::new(seeds, rows)) } else { Order::Plain(0, (0..rows).collect()) };
         let verbose = match fit.verbose {
             Verbose::Silent => 0,
             Verbose::Auto | Verbose::Bar => 1,
             Verbose::Line => 2,
         };
         let params = Params { verbose, epochs: fit.epochs, steps };
-        let history = History { params, warnings, ..History::default() };
+        let history = History::new(params, warnings);
         let (batches, flavor) = (Batches { order, size }, seeds.flavor());
         Run { stage, train, validation, fit, batches, flavor, steps, programs: Vec::new(), history }
     }
@@ -368,7 +385,9 @@ impl<'a> Run<'a> {
     /// The figures of an epoch, in the order of Keras's history: Keras 3 sorts them by name.
     fn logs(&mut self, epoch: usize) -> Result<Logs> {
         let mut logs = self.stage.logs()?;
-        if let Some(validation) = self.validation.as_ref().filter(|_| (epoch + 1).is_multiple_of(self.fit.validation_freq)) {
+        if let Some(validation) =
+            self.validation.as_ref().filter(|_| (epoch + 1).is_multiple_of(self.fit.validation_freq))
+        {
             let batch = self.fit.validation_batch_size.unwrap_or(self.batches.size);
             self.stage.evaluate(validation, batch, None)?;
             logs.extend(self.stage.logs()?.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
@@ -383,7 +402,8 @@ impl<'a> Run<'a> {
         let available = self.train.rows().div_ceil(self.batches.size);
         if self.flavor == Flavor::Keras3 && self.steps > available {
             let steps = self.steps;
-            let message = format!("`steps_per_epoch` asks for {steps} batches, but the rows make {available}: epochs end there");
+            let message =
+                format!("`steps_per_epoch` asks for {steps} batches, but the rows make {available}: epochs end there");
             self.history.warnings.push(Warning::new(Code::TooFewRows, message));
         }
     }

@@ -7,11 +7,11 @@ use cornu_graph::{Array, DType, Error, Graph, ProgramId, Result, Session, Shape,
 use super::Compile;
 use super::checks::Output;
 use super::feed::Data;
+use crate::Net;
 use crate::choice::Choice;
 use crate::constraints::Constraint;
 use crate::losses::{self, Loss};
 use crate::metrics::{self, ACCURACY, Metric};
-use crate::model::Net;
 use crate::optimizers::{self, Optimizer};
 use crate::trace::Cx;
 use crate::variables::Variables;
@@ -77,7 +77,8 @@ impl Training {
     /// # Errors
     /// There was none; `what` needs it.
     pub(crate) fn compiled(&self, what: &str) -> Result<&Compiled> {
-        let missing = || Error::usage(format!("`{what}` needs a compiled model")).help("call `compile` with a loss first");
+        let missing =
+            || Error::usage(format!("`{what}` needs a compiled model")).help("call `compile` with a loss first");
         self.compiled.as_ref().ok_or_else(missing)
     }
 }
@@ -116,7 +117,9 @@ impl Stage<'_> {
     /// Makes the variables of training, unless there are any, for labels and outputs of those shapes.
     pub(crate) fn prepare(&mut self, what: &str, y: &Shape, output: &Shape) -> Result<()> {
         self.training.compiled(what)?;
-        let Some(compiled) = self.training.compiled.as_ref().filter(|_| self.training.state.is_none()) else { return Ok(()) };
+        let Some(compiled) = self.training.compiled.as_ref().filter(|_| self.training.state.is_none()) else {
+            return Ok(());
+        };
         let weights: Vec<Type> = self.variables.trainable().map(|variable| variable.ty.clone()).collect();
         let chosen = tracked(&compiled.settings, y, output)?;
         let (base, roles) = (compiled.optimizer.base(), compiled.optimizer.slots());
@@ -166,7 +169,8 @@ impl Stage<'_> {
         let mut cx = Cx::new(self.variables, kind == Kind::Train)?;
         let inputs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
         let predictions = predictions(self.net, self.name, &mut cx, &inputs[0])?;
-        let (Some(y), Some(compiled), Some(state)) = (inputs.get(1), &self.training.compiled, &self.training.state) else {
+        let (Some(y), Some(compiled), Some(state)) = (inputs.get(1), &self.training.compiled, &self.training.state)
+        else {
             return cx.finish(&[predictions], &[]);
         };
         let loss = losses::total(&*compiled.loss, y, &predictions, inputs.get(2));
@@ -280,7 +284,9 @@ fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<(String,
     let mut chosen: Vec<(String, Arc<dyn Metric>, bool)> = Vec::new();
     for (metric, weighted) in all {
         let (mut key, metric) = match metric {
-            Choice::Name(name) if ACCURACY.contains(&name.as_str()) => (name.clone(), metrics::by_shapes(name, y, output)),
+            Choice::Name(name) if ACCURACY.contains(&name.as_str()) => {
+                (name.clone(), metrics::by_shapes(name, y, output))
+            }
             Choice::Name(name) => (name.clone(), metric.resolve()?),
             Choice::Object(object) => (object.key().to_owned(), Arc::clone(object)),
         };
