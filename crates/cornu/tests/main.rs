@@ -1,7 +1,9 @@
 //! Layers and models against Keras.
 
 mod dropout;
+mod interrupt;
 mod layers;
+mod mistakes;
 mod models;
 mod seeds;
 mod training;

@@ -64,7 +64,7 @@ impl Compile {
     }
 
     /// Looks the names up.
-    fn resolve(&self) -> Result<Compiled> {
+    fn resolve(self) -> Result<Compiled> {
         let no_loss = || Error::usage("`compile` needs a loss").help("for example `.loss(\"binary_crossentropy\")`");
         let loss = self.loss.as_ref().ok_or_else(no_loss)?.resolve().context("compile")?;
         if loss.reduction() == Reduction::None {
@@ -77,7 +77,7 @@ impl Compile {
         for metric in self.metrics.iter().chain(&self.weighted_metrics) {
             check_metric(metric).context("compile")?;
         }
-        Ok(Compiled { loss, optimizer, settings: self.clone() })
+        Ok(Compiled { loss, optimizer, settings: self })
     }
 }
 

@@ -15,8 +15,6 @@ mod interrupt;
 mod progress;
 mod run;
 mod step;
-#[cfg(test)]
-mod tests;
 mod warning;
 
 pub use callback::Callback;

@@ -363,8 +363,9 @@ impl<'a> Run<'a> {
         }
         let logs = self.logs(epoch)?;
         self.history.push(epoch, &logs);
-        let ends = callbacks.iter_mut().map(|callback| callback.on_epoch_end(epoch, &logs));
-        Ok(ends.fold(ControlFlow::Continue(()), |all, one| if all.is_break() { all } else { one }))
+        // Every callback is told, also after one has asked to stop.
+        let asked = callbacks.iter_mut().filter(|callback| callback.on_epoch_end(epoch, &logs).is_break()).count();
+        Ok(if asked > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
     /// Trains on the next batch.

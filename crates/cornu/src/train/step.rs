@@ -277,11 +277,14 @@ fn predictions(net: &Net, name: &str, cx: &mut Cx, x: &Tensor) -> Result<Tensor>
     outputs.into_iter().next().ok_or_else(|| Error::usage(format!("model `{name}` has no layers")).help("add a layer"))
 }
 
-/// The metrics asked for, with their keys and whether they are weighted.
-fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<(String, Arc<dyn Metric>, bool)>> {
+/// A metric's key, the metric, and whether it is weighted.
+type Chosen = (String, Arc<dyn Metric>, bool);
+
+/// The metrics asked for.
+fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<Chosen>> {
     let plain = settings.metrics.iter().map(|metric| (metric, false));
     let all = plain.chain(settings.weighted_metrics.iter().map(|metric| (metric, true)));
-    let mut chosen: Vec<(String, Arc<dyn Metric>, bool)> = Vec::new();
+    let mut chosen: Vec<Chosen> = Vec::new();
     for (metric, weighted) in all {
         let (mut key, metric) = match metric {
             Choice::Name(name) if ACCURACY.contains(&name.as_str()) => {
