@@ -17,7 +17,7 @@
 //! assert_eq!(model.layers()[1].name(), "dense_1");
 //! ```
 //!
-//! The house, from the bottom up: [`config`] declares settings, [`trace`](Cx) lets a layer ask for weights while it
+//! The house, from the bottom up: [`config`](mod@config) declares settings, [`trace`](Cx) lets a layer ask for weights while it
 //! extends a graph, [`Model`] connects layers, `Variables` are what it remembers, [`random`] are Keras's seeds.
 #![forbid(unsafe_code)]
 
