@@ -8,7 +8,8 @@ use crate::layers::{BatchShape, Layer};
 use crate::trace::{Cx, Scope};
 use crate::variables::Variables;
 
-/// What unknown sizes are taken to be, in turn: what differs between the two traces is unknown. The numbers are Keras's.
+/// What unknown sizes are taken to be, in turn: what differs between the two traces is unknown. The numbers are
+/// Keras's.
 const FILL_INS: [usize; 2] = [83, 89];
 
 /// A layer of a model.
