@@ -132,7 +132,7 @@ impl Initializer {
                 truncated_normal(stream, 0, *mean as f32, *stddev as f32, data);
             }
             Self::VarianceScaling { scale, mode, distribution, input_axes, output_axes, .. } => {
-                scaled(*scale, *mode, *distribution, input_axes, output_axes, data)?
+                scaled(*scale, *mode, *distribution, input_axes, output_axes, data)?;
             }
             Self::GlorotUniform { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Uniform, i, o, data)?,
             Self::GlorotNormal { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Truncated, i, o, data)?,
