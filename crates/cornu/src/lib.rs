@@ -2,6 +2,5 @@
 #![forbid(unsafe_code)]
 
 pub mod initializers;
-
 pub mod model_selection;
 pub mod random;
