@@ -68,7 +68,9 @@ crate::one_of! {
             output_axes: Axes = None,
         },
         /// Uniform, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
-        GlorotUniform = "glorot_uniform" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        GlorotUniform = "glorot_uniform" {
+            seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None,
+        },
         /// Truncated normal, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
         GlorotNormal = "glorot_normal" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
         /// Uniform, variance 2 over the inputs (He and others, 2015).
@@ -135,7 +137,7 @@ impl Initializer {
                 truncated_normal(stream, 0, *mean as f32, *stddev as f32, data);
             }
             Self::VarianceScaling { scale, mode, distribution, input_axes, output_axes, .. } => {
-                scaled(*scale, *mode, *distribution, input_axes, output_axes, data)?
+                scaled(*scale, *mode, *distribution, input_axes, output_axes, data)?;
             }
             Self::GlorotUniform { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Uniform, i, o, data)?,
             Self::GlorotNormal { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Truncated, i, o, data)?,

@@ -4,6 +4,7 @@ mod json;
 mod names;
 mod net;
 mod sequential;
+mod summary;
 
 use std::any::Any;
 use std::fmt;

@@ -8,7 +8,8 @@ use crate::layers::{BatchShape, Layer};
 use crate::trace::{Cx, Scope};
 use crate::variables::Variables;
 
-/// What unknown sizes are taken to be, in turn: what differs between the two traces is unknown. The numbers are Keras's.
+/// What unknown sizes are taken to be, in turn: what differs between the two traces is unknown. The numbers are
+/// Keras's.
 const FILL_INS: [usize; 2] = [83, 89];
 
 /// A layer of a model.
@@ -106,14 +107,13 @@ impl Entry {
     /// Traces the layer, with the penalty on its outputs.
     fn trace(&self, cx: &mut Cx, xs: &[Tensor], deferred: bool) -> Result<Vec<Tensor>> {
         let base = self.layer.base();
-        let scope = Scope {
-            trainable: base.trainable,
-            dtype: base.element().context(&self.name)?,
-            seeds: self.seeds.iter().copied().collect(),
-            deferred,
-        };
+        let dtype = base.element().context(&self.name)?;
+        // Floats take the element type of the layer; whole numbers, such as the indices of an embedding, stay.
+        let own = |x: &Tensor| if x.dtype().is_float() && x.dtype() != dtype { x.cast(dtype) } else { x.clone() };
+        let xs: Vec<Tensor> = xs.iter().map(own).collect();
+        let scope = Scope { trainable: base.trainable, dtype, seeds: self.seeds.iter().copied().collect(), deferred };
         let ys = cx.layer(&self.name, scope, |cx| {
-            let ys = self.layer.call_all(cx, xs);
+            let ys = self.layer.call_all(cx, &xs);
             if let Some(penalty) = &base.activity_regularizer {
                 // The mean over the samples of the batch.
                 ys.iter().for_each(|y| cx.add_loss(penalty.penalty(y) / y.dim(0).max(1) as f64));
@@ -144,14 +144,15 @@ impl Entry {
     }
 }
 
-/// Whether a tensor has the shape a layer was built for.
+/// Whether a tensor has the shape a layer was built for. As in Keras, batches may have any size, even where a file
+/// says the model was built with a certain one.
 fn check_shape(layer: &str, built: &BatchShape, got: &Shape) -> Result<()> {
     let fits = |(built, got): (&Option<usize>, &usize)| built.is_none_or(|size| size == *got);
-    if built.len() == got.rank() && built.iter().zip(got.iter()).all(fits) {
+    if built.len() == got.rank() && built.iter().zip(got.iter()).skip(1).all(fits) {
         return Ok(());
     }
     let message = match (&built[..], &got[..]) {
-        ([None, Some(needed)], [_, features]) => {
+        ([_, Some(needed)], [_, features]) => {
             format!("layer `{layer}` was built for inputs of {needed} features, got {features}")
         }
         _ => {

@@ -1,5 +1,6 @@
 //! Layers and models against Keras.
 
+mod choices;
 mod dropout;
 mod interrupt;
 mod layers;
