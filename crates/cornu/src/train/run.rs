@@ -363,9 +363,13 @@ impl<'a> Run<'a> {
         }
         let logs = self.logs(epoch)?;
         self.history.push(epoch, &logs);
-        // Every callback is told, also after one has asked to stop.
-        let asked = callbacks.iter_mut().filter(|callback| callback.on_epoch_end(epoch, &logs).is_break()).count();
-        Ok(if asked > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        let mut end = ControlFlow::Continue(());
+        for callback in callbacks {
+            if callback.on_epoch_end(epoch, &logs).is_break() {
+                end = ControlFlow::Break(());
+            }
+        }
+        Ok(end)
     }
 
     /// Trains on the next batch.

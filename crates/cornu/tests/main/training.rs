@@ -156,10 +156,12 @@ fn small_trainings_are_those_of_keras() {
 }
 
 /// Notes the running figures of the first epoch.
-struct Watch(Arc<Mutex<Vec<Vec<(String, f64)>>>>);
+struct Watch(Arc<Mutex<Vec<Logs>>>);
+
+type Logs = Vec<(String, f64)>;
 
 impl Callback for Watch {
-    fn on_train_batch_end(&mut self, _batch: usize, logs: &mut dyn FnMut() -> Vec<(String, f64)>) {
+    fn on_train_batch_end(&mut self, _batch: usize, logs: &mut dyn FnMut() -> Logs) {
         let mut seen = self.0.lock().expect("one thread");
         if seen.len() < 62 {
             seen.push(logs());
