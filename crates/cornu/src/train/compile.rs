@@ -22,10 +22,14 @@ use crate::optimizers::Optimizer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Compile {
-    pub(crate) optimizer: Choice<dyn Optimizer>,
-    pub(crate) loss: Option<Choice<dyn Loss>>,
-    pub(crate) metrics: Vec<Choice<dyn Metric>>,
-    pub(crate) weighted_metrics: Vec<Choice<dyn Metric>>,
+    /// How gradients become new weights.
+    pub optimizer: Choice<dyn Optimizer>,
+    /// What training makes smaller.
+    pub loss: Option<Choice<dyn Loss>>,
+    /// What else is reported.
+    pub metrics: Vec<Choice<dyn Metric>>,
+    /// What else is reported with weights taken into account.
+    pub weighted_metrics: Vec<Choice<dyn Metric>>,
 }
 
 impl Compile {

@@ -169,6 +169,36 @@ impl Callback for Watch {
     }
 }
 
+/// Another model that is given weights and optimizer state trains on as the first one does.
+#[test]
+fn training_goes_on_from_a_saved_state() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let (x, y) = ([[0.5, 1.0], [1.5, -0.5], [0.25, 2.0], [-1.0, 0.75]], [1.0, 2.0, 3.0, 4.0]);
+    let model = || -> cornu::Result<Sequential> {
+        let mut model = Sequential::named("model");
+        model.add(Dense::new(1).input_shape([2]).name("only"));
+        model.compile(Compile::new().loss("mse").optimizer(Adam::new().amsgrad(true)))?;
+        Ok(model)
+    };
+    let fit = || Fit::new().epochs(3).batch_size(2).shuffle(false).verbose(0);
+    let (mut first, mut second) = (model()?, model()?);
+    assert_eq!(first.optimizer_state()?, None);
+    first.fit(&x, &y, fit())?;
+    first.set_learning_rate(0.125)?;
+    let state = first.optimizer_state()?.expect("steps were taken");
+    assert_eq!((state.iterations, state.learning_rate, state.slots.len()), (6, 0.125, 6));
+    second.set_weights(&first.weights())?;
+    second.set_optimizer_state(state.clone())?;
+    first.fit(&x, &y, fit())?;
+    second.fit(&x, &y, fit())?;
+    assert_eq!(first.weights(), second.weights());
+    assert_eq!(first.optimizer_state()?, second.optimizer_state()?);
+    let fewer = cornu::train::OptimizerState { slots: state.slots[..4].to_vec(), ..state };
+    let error = second.set_optimizer_state(fewer).expect_err("two slots are missing");
+    assert_eq!(error.message(), "the optimizer's state needs 6 slots, got 4");
+    Ok(())
+}
+
 /// The rows of the lesson: features and labels to train on, features and labels to test with. They are not in this
 /// repository.
 fn pima() -> cornu::Result<Option<(Array, Array, Array, Array)>> {
