@@ -29,10 +29,10 @@ impl Reduce {
             }
             Reduction::Sum => self.fold(x, out, 0.0, |total, x| total + x),
             Reduction::Max => {
-                self.fold(x, out, f32::NEG_INFINITY, |most, x| if x > most || x.is_nan() { x } else { most })
+                self.fold(x, out, f32::NEG_INFINITY, |most, x| if x > most || x.is_nan() { x } else { most });
             }
             Reduction::Min => {
-                self.fold(x, out, f32::INFINITY, |least, x| if x < least || x.is_nan() { x } else { least })
+                self.fold(x, out, f32::INFINITY, |least, x| if x < least || x.is_nan() { x } else { least });
             }
         }
     }
@@ -45,6 +45,9 @@ impl Reduce {
             return;
         }
         out.fill(start);
+        if x.is_empty() {
+            return;
+        }
         for (block, out) in x.chunks_exact(self.reduced * self.inner).zip(out.chunks_exact_mut(self.inner)) {
             for row in block.chunks_exact(self.inner) {
                 out.iter_mut().zip(row).for_each(|(out, &x)| *out = step(*out, x));
