@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::Sequential;
 use super::net::Entry;
-use crate::config::{Field, object, open_object, read, refuse_unknown_keys};
-use crate::layers::BatchShape;
+use crate::config::{Config, Field, object, open_object, read, refuse_unknown_keys};
+use crate::layers::{BatchShape, InputLayer};
 use crate::registry::layer_from_json;
 
 /// The settings of a layer, with the name the model gave it.
@@ -29,21 +29,30 @@ fn layer_to_json(entry: &Entry) -> Value {
     json
 }
 
+/// The input in the form of Keras 2, which Keras 3 reads too; neither reads Keras 3's own there.
+fn input_to_json(name: Option<&str>, shape: &BatchShape) -> Value {
+    let config = json!({
+        "batch_input_shape": shape.to_json(),
+        "dtype": "float32",
+        "sparse": false,
+        "ragged": false,
+        "name": name.unwrap_or("input_layer"),
+    });
+    object("keras.layers", InputLayer::class(), config)
+}
+
 impl Sequential {
-    /// The model without its weights, as an object of Keras. The shape of the input stands in `build_config`s rather
-    /// than in an `InputLayer`, because the two versions of Keras cannot read each other's.
+    /// The model without its weights, as an object that Keras 2.13 and Keras 3 both read.
     ///
     /// # Errors
     /// A mistake that was made while layers were added.
     pub fn to_json_value(&self) -> Result<Value> {
         self.check()?;
-        let layers: Vec<Value> = self.net().layers.iter().map(layer_to_json).collect();
+        let input = self.input_shape().map(|shape| input_to_json(self.input_name(), &shape));
+        let layers: Vec<Value> = input.into_iter().chain(self.net().layers.iter().map(layer_to_json)).collect();
         let mut config = Map::new();
         config.insert("name".into(), self.name().into());
         config.insert("layers".into(), layers.into());
-        if let Some(input) = self.input_shape() {
-            config.insert("build_input_shape".into(), input.to_json());
-        }
         let mut model = object("keras", "Sequential", config);
         if let (Some(input), Some(model)) = (self.input_shape(), model.as_object_mut()) {
             model.insert("build_config".into(), build_config(&input));
@@ -75,6 +84,12 @@ impl Sequential {
     /// # Errors
     /// Something that is not a sequential model, or has layers or settings that are not known.
     pub fn from_json_value(json: &Value) -> Result<Sequential> {
+        Self::from_config(json, None)
+    }
+
+    /// [`Sequential::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers
+    /// are read.
+    pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Sequential> {
         let (class, config) = open_object(json)?;
         if class != "Sequential" {
             return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
@@ -83,15 +98,19 @@ impl Sequential {
         refuse_unknown_keys(&config, &known).context(class)?;
         let name: Option<String> = read(&config, class, "name", Some(None))?;
         let mut model = name.map_or_else(Sequential::new, Sequential::named);
+        model.parts().1.await_values(room);
         let layers = config.get("layers").and_then(Value::as_array);
         let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
         for (place, layer) in layers.iter().enumerate() {
-            model.push(layer_from_json(layer).context(format!("model `{}`: layer {place}", model.name()))?);
+            let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
+            let which = name.map_or_else(|| place.to_string(), |name| format!("`{name}`"));
+            model.push(layer_from_json(layer).context(format!("model `{}`: layer {which}", model.name()))?);
         }
         model.check()?;
         if let Some(shape) = input_shape(json, &config)?.filter(|_| model.input_shape().is_none()) {
             model.build_batch(&shape)?;
         }
+        model.parts().1.await_values(None);
         Ok(model)
     }
 }

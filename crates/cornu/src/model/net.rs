@@ -143,14 +143,15 @@ impl Entry {
     }
 }
 
-/// Whether a tensor has the shape a layer was built for.
+/// Whether a tensor has the shape a layer was built for. The batch may have any size, whatever it was built with: Keras 3
+/// notes the size of the first batch it happens to see.
 fn check_shape(layer: &str, built: &BatchShape, got: &Shape) -> Result<()> {
     let fits = |(built, got): (&Option<usize>, &usize)| built.is_none_or(|size| size == *got);
-    if built.len() == got.rank() && built.iter().zip(got.iter()).all(fits) {
+    if built.len() == got.rank() && built.iter().zip(got.iter()).skip(1).all(fits) {
         return Ok(());
     }
     let message = match (&built[..], &got[..]) {
-        ([None, Some(needed)], [_, features]) => {
+        ([_, Some(needed)], [_, features]) => {
             format!("layer `{layer}` was built for inputs of {needed} features, got {features}")
         }
         _ => {

@@ -14,6 +14,7 @@ mod history;
 mod interrupt;
 mod progress;
 mod run;
+mod state;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -23,5 +24,6 @@ pub use callback::Callback;
 pub use compile::Compile;
 pub use fit::{Evaluate, Fit, Predict};
 pub use history::{History, Params, Scores};
-pub(crate) use step::{Stage, Training};
+pub(crate) use state::OptimizerState;
+pub(crate) use step::{Compiled, Stage, Training};
 pub use warning::{Code, Warning};

@@ -7,6 +7,7 @@ use cornu_graph::{Array, DType, Error, Graph, ProgramId, Result, Session, Shape,
 use super::Compile;
 use super::checks::Output;
 use super::feed::Data;
+use super::state::OptimizerState;
 use crate::Net;
 use crate::choice::Choice;
 use crate::constraints::Constraint;
@@ -27,13 +28,15 @@ pub(crate) enum Kind {
 /// A model's training: how it is done, its variables in the session, its programs.
 #[derive(Default)]
 pub(crate) struct Training {
-    compiled: Option<Compiled>,
-    state: Option<State>,
+    pub(super) compiled: Option<Compiled>,
+    pub(super) state: Option<State>,
+    /// Where the optimizer goes on from, once there is a state.
+    pub(super) resumed: Option<OptimizerState>,
     programs: Vec<(Kind, Vec<Type>, ProgramId)>,
     /// Variables of a former compilation, to be used again: a session has no way to give them back.
     spare: Vec<(Type, VarId)>,
     /// Which session variables and programs belong to.
-    opening: u64,
+    pub(super) opening: u64,
 }
 
 /// A looked-up [`Compile`].
@@ -44,11 +47,11 @@ pub(crate) struct Compiled {
 }
 
 /// The variables of training: those of the optimizer, and the running totals.
-struct State {
+pub(super) struct State {
     /// `[role][weight]`
-    slots: Vec<Vec<VarId>>,
-    iterations: VarId,
-    learning_rate: VarId,
+    pub(super) slots: Vec<Vec<VarId>>,
+    pub(super) iterations: VarId,
+    pub(super) learning_rate: VarId,
     /// Sum of the losses of all rows, number of rows.
     loss: [VarId; 2],
     metrics: Vec<Tracked>,
@@ -68,6 +71,7 @@ impl Training {
     /// Begins anew, with other settings.
     pub(crate) fn compile(&mut self, compiled: Compiled) {
         self.compiled = Some(compiled);
+        self.resumed = None;
         self.programs.retain(|(kind, ..)| *kind == Kind::Predict);
         self.spare.extend(self.state.take().map(|state| state.all).unwrap_or_default());
     }
@@ -147,7 +151,11 @@ impl Stage<'_> {
             metrics.push(Tracked { key, metric, weighted, state });
         }
         session.write(learning_rate, &Array::scalar(base.learning_rate as f32))?;
-        self.training.state = Some(State { slots, iterations, learning_rate, loss, metrics, all });
+        let state = State { slots, iterations, learning_rate, loss, metrics, all };
+        if let Some(resumed) = self.training.resumed.take().filter(|resumed| resumed.weights == weights) {
+            state.resume(session, &resumed)?;
+        }
+        self.training.state = Some(state);
         Ok(())
     }
 
@@ -213,13 +221,19 @@ impl Stage<'_> {
     /// The learning rate of the next step.
     pub(crate) fn learning_rate(&mut self) -> Result<f64> {
         let Some(state) = &self.training.state else {
-            return Ok(self.training.compiled("learning_rate")?.optimizer.base().learning_rate);
+            let resumed = self.training.resumed.as_ref().map(|resumed| f64::from(resumed.learning_rate));
+            let compiled = self.training.compiled("learning_rate")?;
+            return Ok(resumed.unwrap_or(compiled.optimizer.base().learning_rate));
         };
         Ok(self.variables.session()?.read(state.learning_rate).get(0))
     }
 
     /// Sets the learning rate of the next step.
     pub(crate) fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        if let (None, Some(resumed)) = (&self.training.state, &mut self.training.resumed) {
+            resumed.learning_rate = rate as f32;
+            return Ok(());
+        }
         let id = self.state()?.learning_rate;
         self.variables.session()?.write(id, &Array::scalar(rate as f32))
     }
