@@ -153,7 +153,7 @@ impl Variables {
     }
 
     /// The session, if it is open.
-    pub(crate) fn live(&self) -> Option<&dyn Session> {
+    pub(crate) fn session_if_open(&self) -> Option<&dyn Session> {
         match &self.values {
             Values::Live(session) => Some(session.as_ref()),
             Values::Parked(_) => None,

@@ -29,26 +29,17 @@ fn layer_to_json(entry: &Entry) -> Value {
     json
 }
 
-/// The input in the form of Keras 2, which Keras 3 reads too; neither reads Keras 3's own there.
-fn input_to_json(name: Option<&str>, shape: &BatchShape) -> Value {
-    let config = json!({
-        "batch_input_shape": shape.to_json(),
-        "dtype": "float32",
-        "sparse": false,
-        "ragged": false,
-        "name": name.unwrap_or("input_layer"),
-    });
-    object("keras.layers", InputLayer::class(), config)
-}
-
 impl Sequential {
-    /// The model without its weights, as an object that Keras 2.13 and Keras 3 both read.
+    /// The model without its weights, as an object that both versions of Keras read.
     ///
     /// # Errors
     /// A mistake that was made while layers were added.
     pub fn to_json_value(&self) -> Result<Value> {
         self.check()?;
-        let input = self.input_shape().map(|shape| input_to_json(self.input_name(), &shape));
+        let input = self.input_shape().map(|shape| {
+            let input = InputLayer::batch_shape(shape).name(self.input_name().unwrap_or("input_layer"));
+            object(input.module(), input.class_name(), input.to_json())
+        });
         let layers: Vec<Value> = input.into_iter().chain(self.net().layers.iter().map(layer_to_json)).collect();
         let mut config = Map::new();
         config.insert("name".into(), self.name().into());

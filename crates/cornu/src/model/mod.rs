@@ -84,14 +84,14 @@ impl Model {
         (&self.net, &mut self.variables)
     }
 
-    /// How it is trained.
-    pub(crate) fn training(&self) -> &Training {
-        &self.training
-    }
-
     /// What a step of training is made of.
     pub(crate) fn stage(&mut self) -> Stage<'_> {
         Stage { name: &self.name, net: &self.net, variables: &mut self.variables, training: &mut self.training }
+    }
+
+    /// How it is trained.
+    pub(crate) fn training(&self) -> &Training {
+        &self.training
     }
 
     /// Whether the model can be used: no mistake was made, and the shape of its input is known.

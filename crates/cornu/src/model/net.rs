@@ -8,7 +8,8 @@ use crate::layers::{BatchShape, Layer};
 use crate::trace::{Cx, Scope};
 use crate::variables::Variables;
 
-/// What unknown sizes are taken to be, in turn: what differs between the two traces is unknown. The numbers are Keras's.
+/// What unknown sizes are taken to be, in turn: what differs between the two traces is unknown. The numbers are
+/// Keras's.
 const FILL_INS: [usize; 2] = [83, 89];
 
 /// A layer of a model.
@@ -143,8 +144,8 @@ impl Entry {
     }
 }
 
-/// Whether a tensor has the shape a layer was built for. The batch may have any size, whatever it was built with: Keras 3
-/// notes the size of the first batch it happens to see.
+/// Whether a tensor has the shape a layer was built for. As in Keras, batches may have any size, even where a file
+/// says the model was built with a certain one.
 fn check_shape(layer: &str, built: &BatchShape, got: &Shape) -> Result<()> {
     let fits = |(built, got): (&Option<usize>, &usize)| built.is_none_or(|size| size == *got);
     if built.len() == got.rank() && built.iter().zip(got.iter()).skip(1).all(fits) {

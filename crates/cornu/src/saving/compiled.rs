@@ -7,7 +7,7 @@ use super::optimizer::Dialect;
 use crate::choice::{Choice, Family};
 use crate::config::{Field, object, open_object};
 use crate::optimizers::Optimizer;
-use crate::train::{Compile, Compiled};
+use crate::train::Compile;
 
 /// The schedule whose learning rate stays the same if its `decay_rate` is 0.
 const SCHEDULE: &str = "InverseTimeDecay";
@@ -36,13 +36,10 @@ pub(super) fn storable(settings: &Compile, optimizer: &dyn Optimizer) -> Result<
 }
 
 /// The settings as an object for both versions of Keras.
-pub(super) fn to_json(compiled: &Compiled, dialect: Dialect, learning_rate: f32) -> Value {
-    let optimizer = &*compiled.optimizer;
+pub(super) fn to_json(settings: &Compile, optimizer: &dyn Optimizer, dialect: Dialect, rate: f64) -> Value {
     let mut config = optimizer.to_json();
     KERAS_3.iter().for_each(|key| drop(config.shift_remove(*key)));
-    let rate = f64::from(learning_rate);
     config.insert("learning_rate".into(), if dialect == Dialect::Both { constant(rate) } else { rate.into() });
-    let settings = &compiled.settings;
     let weighted = &settings.weighted_metrics;
     json!({
         "optimizer": object(optimizer.module(), optimizer.class_name(), config),

@@ -2,7 +2,7 @@
 
 use cornu_files::h5::{Builder, H5};
 use cornu_files::keras::Archive;
-use cornu_graph::{Context, Error, ErrorKind, Result, Type};
+use cornu_graph::{Context, Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
 use super::optimizer::{self, Dialect};
@@ -20,18 +20,19 @@ const LARGEST: u64 = 1 << 28;
 const HARMLESS: usize = 1 << 20;
 
 /// The file of a built model, and what could not be put into it.
-pub(super) fn archive(model: &Sequential, save: &Save) -> Result<(Archive, Vec<Warning>)> {
+pub(super) fn archive(model: &Sequential, save: Save) -> Result<(Archive, Vec<Warning>)> {
     let mut config = model.to_json_value()?;
     let mut builder = Builder::new();
     weights::write(model, &mut builder)?;
     let mut warnings = Vec::new();
-    let state = model.training().optimizer_state(model.variables());
-    if let Some((compiled, state)) = model.training().compiled("save").ok().zip(state) {
-        match compiled::storable(&compiled.settings, &*compiled.optimizer) {
+    if let Some(settings) = model.compiled() {
+        let (chosen, variables) = (settings.optimizer.resolve()?, model.variables());
+        match compiled::storable(settings, &*chosen) {
             Ok(()) => {
-                let dialect = Dialect::choose(save, &*compiled.optimizer, &state)?;
-                config["compile_config"] = compiled::to_json(compiled, dialect, state.learning_rate);
-                optimizer::write(&*compiled.optimizer, &state, dialect, &mut builder)?;
+                let dialect = Dialect::choose(save, &*chosen, variables)?;
+                let state = model.optimizer_state().unwrap_or_else(|| optimizer::start(&*chosen, variables));
+                config["compile_config"] = compiled::to_json(settings, &*chosen, dialect, state.learning_rate);
+                optimizer::write(&*chosen, &state, variables, dialect, &mut builder)?;
             }
             Err(what) => warnings.push(Warning::new(
                 Code::SavedUncompiled,
@@ -49,7 +50,7 @@ pub(super) fn archive(model: &Sequential, save: &Save) -> Result<(Archive, Vec<W
 pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
     let Archive { config, weights: bytes, .. } = archive;
     let file = H5::read(bytes).context("`model.weights.h5`")?;
-    plausible(&config)?;
+    ["config", "build_config"].iter().filter_map(|key| config.get(*key)).try_for_each(plausible)?;
     let mut model = Sequential::from_config(&config, Some(room(&file))).map_err(of_the_file)?;
     weights::read(&file, &mut model)?;
     let mut warnings = Vec::new();
@@ -68,17 +69,11 @@ pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
 
 /// Lets the optimizer go on from where the file says.
 fn resume(file: &H5, model: &mut Sequential) -> Result<Option<Warning>> {
-    let weights: Vec<Type> = model.variables().trainable().map(|variable| variable.ty.clone()).collect();
-    let name = model.name().to_owned();
-    let stage = model.stage();
-    let optimizer = &*stage.training.compiled("load_model")?.optimizer;
-    match optimizer::read(file, optimizer, weights)? {
-        Ok(state) => {
-            stage.training.resume(state);
-            Ok(None)
-        }
+    let Some(settings) = model.compiled() else { return Ok(None) };
+    match optimizer::read(file, &*settings.optimizer.resolve()?, model.variables())? {
+        Ok(state) => model.set_optimizer_state(state).map(|()| None),
         Err(why) => {
-            let message = format!("the optimizer of model `{name}` starts anew: {why}");
+            let message = format!("the optimizer of model `{}` starts anew: {why}", model.name());
             Ok(Some(Warning::new(Code::OptimizerNotRestored, message)))
         }
     }
@@ -90,7 +85,10 @@ fn room(file: &H5) -> usize {
     sizes.fold(HARMLESS, usize::saturating_add)
 }
 
-/// Refuses sizes whose products would overflow. Seeds may be any number.
+/// Keys of numbers that are no sizes.
+const NO_SIZES: [&str; 2] = ["seed", "shared_object_id"];
+
+/// Refuses sizes whose products would overflow.
 fn plausible(json: &Value) -> Result<()> {
     let too_large = |size: &dyn std::fmt::Display| {
         let error = Error::file(format!("`config.json`: the size {size} is larger than any layer's"));
@@ -106,7 +104,8 @@ fn plausible(json: &Value) -> Result<()> {
             items.iter().try_for_each(plausible)
         }
         Value::Object(fields) => {
-            fields.iter().filter(|(key, _)| *key != "seed").try_for_each(|(_, value)| plausible(value))
+            let sizes = fields.iter().filter(|(key, _)| !NO_SIZES.contains(&key.as_str()));
+            sizes.map(|(_, value)| value).try_for_each(plausible)
         }
         _ => Ok(()),
     }

@@ -114,7 +114,7 @@ impl Sequential {
         let place = format!("`{}`", path.display());
         let (archive, warnings) = check_name(path, ".keras", "a model")
             .and_then(|()| self.ready())
-            .and_then(|()| keras_file::archive(self, &save))
+            .and_then(|()| keras_file::archive(self, save))
             .context(format_args!("{place} cannot be saved"))?;
         archive.save(path)?;
         Ok(warnings)

@@ -6,6 +6,7 @@ use cornu_graph::{Array, DType, Error, Result, Type};
 
 use crate::optimizers::Optimizer;
 use crate::train::OptimizerState;
+use crate::variables::Variables;
 
 /// Where the variables stand.
 const FOLDER: &str = "optimizer/vars";
@@ -59,7 +60,7 @@ impl Dialect {
     ///
     /// # Errors
     /// A version of Keras that is not known.
-    pub(super) fn choose(save: &Save, optimizer: &dyn Optimizer, state: &OptimizerState) -> Result<Dialect> {
+    pub(super) fn choose(save: Save, optimizer: &dyn Optimizer, variables: &Variables) -> Result<Dialect> {
         match save.keras {
             Some(3) => Ok(Dialect::Keras3),
             Some(2) => Ok(Dialect::Keras2),
@@ -67,18 +68,30 @@ impl Dialect {
             None if !optimizer.slots().is_empty() => Ok(Dialect::Both),
             // Without slots Keras 2.13 counts idle momenta. For a single weight those are as many as what Keras 3 has,
             // and each version would put the other's variable in the wrong place.
-            None if state.weights.len() == 1 => Ok(Dialect::Stateless),
+            None if variables.trainable().count() == 1 => Ok(Dialect::Stateless),
             None => Ok(Dialect::Keras3),
         }
     }
 }
 
-/// The places of slots in files, as (role, weight).
-fn order(optimizer: &dyn Optimizer, weights: usize) -> Vec<(usize, usize)> {
+/// The state before the first step.
+pub(super) fn start(optimizer: &dyn Optimizer, variables: &Variables) -> OptimizerState {
+    let zeros = |role: &'static str| {
+        variables.trainable().map(move |weight| (role.to_owned(), weight.path.clone(), Array::zeros(&weight.ty)))
+    };
+    OptimizerState {
+        iterations: 0,
+        learning_rate: f64::from(optimizer.base().learning_rate as f32),
+        slots: optimizer.slots().into_iter().flat_map(zeros).collect(),
+    }
+}
+
+/// The order of slots in files: their places in [`OptimizerState::slots`].
+fn order(optimizer: &dyn Optimizer, weights: usize) -> Vec<usize> {
     let roles = optimizer.slots().len();
     let in_turn = optimizer.slots_in_turn().min(roles);
-    let first = (0..weights).flat_map(|weight| (0..in_turn).map(move |role| (role, weight)));
-    let rest = (in_turn..roles).flat_map(|role| (0..weights).map(move |weight| (role, weight)));
+    let first = (0..weights).flat_map(|weight| (0..in_turn).map(move |role| role * weights + weight));
+    let rest = (in_turn..roles).flat_map(|role| (0..weights).map(move |weight| role * weights + weight));
     first.chain(rest).collect()
 }
 
@@ -89,64 +102,69 @@ fn order(optimizer: &dyn Optimizer, weights: usize) -> Vec<(usize, usize)> {
 pub(super) fn write(
     optimizer: &dyn Optimizer,
     state: &OptimizerState,
+    variables: &Variables,
     dialect: Dialect,
     builder: &mut Builder,
 ) -> Result<()> {
     if dialect == Dialect::Stateless {
         return Ok(());
     }
-    let mut variables = vec![Array::scalar(state.iterations)];
+    let mut values = vec![Array::scalar(state.iterations)];
     if dialect == Dialect::Keras3 {
-        variables.push(Array::scalar(state.learning_rate));
+        values.push(Array::scalar(state.learning_rate as f32));
     }
-    let weights = state.weights.len();
-    variables.extend(order(optimizer, weights).into_iter().map(|(role, weight)| state.slots[role][weight].clone()));
+    let order = order(optimizer, variables.trainable().count());
+    values.extend(order.into_iter().map(|slot| state.slots[slot].2.clone()));
     if dialect == Dialect::Keras2 && optimizer.class_name() == "SGD" && state.slots.is_empty() {
         // Keras 2.13 keeps momenta even if they are not used.
-        variables.extend(state.weights.iter().map(Array::zeros));
+        values.extend(variables.trainable().map(|weight| Array::zeros(&weight.ty)));
     }
     builder.group(FOLDER)?;
     let name = optimizer.class_name().to_lowercase();
     builder.attribute(FOLDER, "name", Attribute::Text(name))?;
-    variables.iter().enumerate().try_for_each(|(i, variable)| builder.dataset(&format!("{FOLDER}/{i}"), variable))
+    values.iter().enumerate().try_for_each(|(i, value)| builder.dataset(&format!("{FOLDER}/{i}"), value))
 }
 
-/// The state in a file, for an optimizer of these weights; or why it cannot be used.
+/// The state in a file, for an optimizer of these variables; or why it cannot be used.
 ///
 /// # Errors
 /// A file that is damaged: variables in the right number, but of the wrong shapes.
-pub(super) fn read(file: &H5, optimizer: &dyn Optimizer, weights: Vec<Type>) -> Result<Result<OptimizerState, String>> {
-    let order = order(optimizer, weights.len());
-    let mut state = OptimizerState::start(optimizer, weights);
+pub(super) fn read(
+    file: &H5,
+    optimizer: &dyn Optimizer,
+    variables: &Variables,
+) -> Result<Result<OptimizerState, String>> {
+    let mut state = start(optimizer, variables);
+    let weights = variables.trainable().count();
+    let order = order(optimizer, weights);
     let count = file.datasets().iter().filter(|entry| entry.path.starts_with(&format!("{FOLDER}/"))).count();
     let is_scalar = |i: usize| {
         let path = format!("{FOLDER}/{i}");
         file.datasets().iter().any(|entry| entry.path == path && entry.shape.rank() == 0)
     };
-    let idle = optimizer.class_name() == "SGD" && order.is_empty() && count == 1 + state.weights.len() && !is_scalar(1);
-    // Keras 3 keeps the learning rate after the number of steps; before the first step it has nothing else.
+    let idle = optimizer.class_name() == "SGD" && order.is_empty() && count == 1 + weights && !is_scalar(1);
+    // Keras 3 keeps the learning rate after the number of steps. Before the first step there may be nothing else.
     let slots_from = match count {
         0 => return Ok(Ok(state)),
-        _ if idle => 1,
         1 | 2 if (0..count).all(is_scalar) => count,
-        _ if count == order.len() + 1 => 1,
+        _ if idle || count == order.len() + 1 => 1,
         _ if count == order.len() + 2 => 2,
         _ => {
             let (class, needed) = (optimizer.class_name(), order.len());
-            let of = state.weights.len();
             return Ok(Err(format!(
-                "`{class}` needs {needed} variables for {of} weights beside the number of steps and the learning rate, \
-                 the file has {count} in all"
+                "`{class}` needs {needed} variables for {weights} weights, beside the number of steps and the learning \
+                 rate; the file has {count} in all"
             )));
         }
     };
     state.iterations = variable(file, 0, &Type::scalar(DType::I64))?.to_vec().first().copied().unwrap_or(0);
     if slots_from == 2 {
-        state.learning_rate = variable(file, 1, &Type::scalar(DType::F32))?.get(0) as f32;
+        state.learning_rate = variable(file, 1, &Type::scalar(DType::F32))?.get(0);
     }
-    if count > slots_from && !idle {
-        for (i, (role, weight)) in order.into_iter().enumerate() {
-            state.slots[role][weight] = variable(file, slots_from + i, &state.weights[weight])?;
+    if count == slots_from + order.len() {
+        for (i, slot) in order.into_iter().enumerate() {
+            let value = &mut state.slots[slot].2;
+            *value = variable(file, slots_from + i, &value.ty())?;
         }
     }
     Ok(Ok(state))

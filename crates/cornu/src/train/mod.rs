@@ -16,14 +16,12 @@ mod progress;
 mod run;
 mod state;
 mod step;
-#[cfg(test)]
-mod tests;
 mod warning;
 
 pub use callback::Callback;
 pub use compile::Compile;
 pub use fit::{Evaluate, Fit, Predict};
 pub use history::{History, Params, Scores};
-pub(crate) use state::OptimizerState;
-pub(crate) use step::{Compiled, Stage, Training};
+pub use state::OptimizerState;
+pub(crate) use step::{Stage, Training};
 pub use warning::{Code, Warning};

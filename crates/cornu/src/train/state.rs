@@ -1,72 +1,93 @@
-//! Where an optimizer stands between two steps, as values: what a file keeps of it beside its settings.
+//! What an optimizer remembers, to be saved and brought back.
 
-use cornu_graph::{Array, Result, Session, Type};
+use cornu_graph::{Array, Error, Result, VarId};
 
-use super::step::{State, Training};
-use crate::optimizers::Optimizer;
+use super::Compile;
+use super::step::{Stage, Training};
+use crate::Model;
 use crate::variables::Variables;
 
-/// Where an optimizer stands.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct OptimizerState {
+/// What an optimizer remembers between two steps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OptimizerState {
     /// How many steps were taken.
-    pub(crate) iterations: i64,
+    pub iterations: i64,
     /// The learning rate of the next step.
-    pub(crate) learning_rate: f32,
-    /// The types of the weights it trains, in their order.
-    pub(crate) weights: Vec<Type>,
-    /// What it remembers: `[role][weight]`.
-    pub(crate) slots: Vec<Vec<Array>>,
+    pub learning_rate: f64,
+    /// The slots: role (`momentum`), path of the weight (`sequential/dense/kernel`), value; all of one role in the order
+    /// of the weights, then the next role.
+    pub slots: Vec<(String, String, Array)>,
 }
 
-impl OptimizerState {
-    /// Before the first step.
-    pub(crate) fn start(optimizer: &dyn Optimizer, weights: Vec<Type>) -> OptimizerState {
-        let zeros = |_: &&str| weights.iter().map(Array::zeros).collect();
-        OptimizerState {
-            iterations: 0,
-            learning_rate: optimizer.base().learning_rate as f32,
-            slots: optimizer.slots().iter().map(zeros).collect(),
-            weights,
-        }
+impl Model {
+    /// How the model was compiled, if it was.
+    pub fn compiled(&self) -> Option<&Compile> {
+        self.training().settings()
+    }
+
+    /// What the optimizer remembers; nothing before the first step.
+    pub fn optimizer_state(&self) -> Option<OptimizerState> {
+        let (training, variables) = (self.training(), self.variables());
+        let kept = training.optimizer_variables().filter(|_| training.opening == variables.openings());
+        let Some(((iterations, learning_rate, slots), session)) = kept.zip(variables.session_if_open()) else {
+            return training.restored().filter(|state| check(training, variables, state).is_ok()).cloned();
+        };
+        let names = slot_names(training, variables).ok()?;
+        let slots = names.into_iter().zip(slots).map(|((role, path), id)| (role, path, session.read(id))).collect();
+        let iterations = session.read(iterations).to_vec().first().copied().unwrap_or(0);
+        Some(OptimizerState { iterations, learning_rate: session.read(learning_rate).get(0), slots })
+    }
+
+    /// Sets what the optimizer remembers, so that training goes on where it ended.
+    ///
+    /// # Errors
+    /// A model that is not compiled and built, or slots that are not those of its optimizer and weights.
+    pub fn set_optimizer_state(&mut self, state: OptimizerState) -> Result<()> {
+        self.ready()?;
+        let mut stage = self.stage();
+        stage.open()?;
+        check(stage.training, stage.variables, &state)?;
+        stage.training.restore(state);
+        stage.restore()
     }
 }
 
-impl State {
-    /// Goes on from there.
-    pub(super) fn resume(&self, session: &mut dyn Session, from: &OptimizerState) -> Result<()> {
-        session.write(self.iterations, &Array::scalar(from.iterations))?;
-        session.write(self.learning_rate, &Array::scalar(from.learning_rate))?;
-        let slots = self.slots.iter().flatten().zip(from.slots.iter().flatten());
-        slots.into_iter().try_for_each(|(id, value)| session.write(*id, value))
-    }
-
-    fn read(&self, session: &dyn Session, weights: Vec<Type>) -> OptimizerState {
-        OptimizerState {
-            iterations: session.read(self.iterations).to_vec().first().copied().unwrap_or(0),
-            learning_rate: session.read(self.learning_rate).get(0) as f32,
-            slots: self.slots.iter().map(|slots| slots.iter().map(|&id| session.read(id)).collect()).collect(),
-            weights,
-        }
-    }
+/// Role and path of the weight of each slot.
+fn slot_names(training: &Training, variables: &Variables) -> Result<Vec<(String, String)>> {
+    let roles = training.compiled("the optimizer's state")?.optimizer.slots();
+    let paths: Vec<&str> = variables.trainable().map(|variable| variable.path.as_str()).collect();
+    let of_role = |role: &'static str| paths.iter().map(move |path| (role.to_owned(), (*path).to_owned()));
+    Ok(roles.into_iter().flat_map(of_role).collect())
 }
 
-impl Training {
-    /// Where the optimizer of a compiled model stands. It is at the start before the first step, and after layers were
-    /// added or taken away.
-    pub(crate) fn optimizer_state(&self, variables: &Variables) -> Option<OptimizerState> {
-        let optimizer = &*self.compiled.as_ref()?.optimizer;
-        let weights: Vec<Type> = variables.trainable().map(|variable| variable.ty.clone()).collect();
-        let state = self.state.as_ref().filter(|_| self.opening == variables.openings());
-        if let Some((state, session)) = state.zip(variables.live()) {
-            return Some(state.read(session, weights));
-        }
-        let resumed = self.resumed.as_ref().filter(|resumed| resumed.weights == weights);
-        Some(resumed.cloned().unwrap_or_else(|| OptimizerState::start(optimizer, weights)))
+/// Whether the slots of `state` are those of the optimizer and the weights.
+fn check(training: &Training, variables: &Variables, state: &OptimizerState) -> Result<()> {
+    let names = slot_names(training, variables)?;
+    if names.len() != state.slots.len() {
+        let (needed, got) = (names.len(), state.slots.len());
+        return Err(Error::data(format!("the optimizer's state needs {needed} slots, got {got}")));
     }
+    for ((role, path), (got_role, got_path, value)) in names.iter().zip(&state.slots) {
+        let needed = variables.get(path).map(|variable| &variable.ty);
+        if (role, path) != (got_role, got_path) || needed != Some(&value.ty()) {
+            let got = format!("`{got_role}` of `{got_path}`, {}", value.ty());
+            return Err(Error::data(format!("the optimizer's state needs `{role}` of `{path}`, got {got}")));
+        }
+    }
+    Ok(())
+}
 
-    /// Goes on from there at the next step.
-    pub(crate) fn resume(&mut self, from: OptimizerState) {
-        self.resumed = Some(from);
+impl Stage<'_> {
+    /// Brings back what was to be restored, if the variables are there; not if layers came or went in the meantime.
+    pub(super) fn restore(&mut self) -> Result<()> {
+        let Some((iterations, learning_rate, slots)) = self.training.optimizer_variables() else { return Ok(()) };
+        let Some(state) = self.training.take_restored() else { return Ok(()) };
+        if check(self.training, self.variables, &state).is_err() {
+            return Ok(());
+        }
+        let session = self.variables.session()?;
+        session.write(iterations, &Array::scalar(state.iterations))?;
+        session.write(learning_rate, &Array::scalar(state.learning_rate as f32))?;
+        slots.iter().zip(&state.slots).try_for_each(|(&id, (.., value)): (&VarId, _)| session.write(id, value))
     }
 }

@@ -1,7 +1,12 @@
 //! Layers and models against Keras.
 
+mod choices;
 mod dropout;
+mod interrupt;
 mod layers;
+mod mistakes;
 mod models;
+mod saving;
+mod saving_mistakes;
 mod seeds;
 mod training;
