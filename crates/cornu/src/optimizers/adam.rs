@@ -55,6 +55,10 @@ impl Optimizer for Adam {
         slots
     }
 
+    fn slots_in_turn(&self) -> usize {
+        2
+    }
+
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor {
         let (m, v) = (slots.get("momentum"), slots.get("velocity"));
         let power = |beta: f64| t.number(beta).pow(t);

@@ -28,6 +28,11 @@ pub trait Optimizer: Config {
     /// The roles of the slots it keeps for each weight, as `momentum`.
     fn slots(&self) -> Vec<&'static str>;
 
+    /// How many of the first roles Keras's files have weight by weight, as `m v m v`; the others follow role by role.
+    fn slots_in_turn(&self) -> usize {
+        1
+    }
+
     /// The new value of the weight `w` with the gradient `g`, at the learning rate `lr` in step `t` = 1, 2, … (scalars).
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor;
 }

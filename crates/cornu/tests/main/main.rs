@@ -6,5 +6,7 @@ mod interrupt;
 mod layers;
 mod mistakes;
 mod models;
+mod saving;
+mod saving_mistakes;
 mod seeds;
 mod training;
