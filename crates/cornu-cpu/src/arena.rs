@@ -5,6 +5,9 @@
 
 use cornu_graph::{Array, Buffer, DType, Element, Error, Feed, Result, Type};
 
+use crate::kernels::parallel;
+use crate::kernels::threads::Threads;
+
 /// Bytes between two places where a span may start.
 const LINE: usize = 64;
 
@@ -102,12 +105,16 @@ macro_rules! arena {
             }
 
             /// Writes an array, or rows of one, into a span of its type.
-            pub(crate) fn feed(&mut self, place: Place, feed: &Feed) -> Result<()> {
+            pub(crate) fn feed(&mut self, place: Place, feed: &Feed, threads: &Threads) -> Result<()> {
                 let (array, rows) = match feed {
                     Feed::Whole(array) => (array, None),
                     Feed::Rows(array, rows) => (array, Some(*rows)),
                 };
                 match array.buffer() {
+                    Buffer::F32(from) if rows.is_some_and(|rows| rows.len() < place.len) => {
+                        let (order, to) = (rows.unwrap_or_default(), &mut self.f32.all_mut()[place.range()]);
+                        parallel::rows(threads, from, order, place.len / order.len().max(1), to);
+                    }
                     Buffer::Bool(from) => spread(from, rows, &mut self.f32.all_mut()[place.range()], |x| f32::from(u8::from(x))),
                     $(Buffer::$dtype(from) => spread(from, rows, &mut self.$field.all_mut()[place.range()], |x| x),)*
                     other => return Err(Error::unsupported(format!("arrays of {}", other.dtype()))),

@@ -114,6 +114,10 @@ impl CpuSession {
         place
     }
 
+    fn feed(&mut self, place: Place, feed: &Feed) -> Result<()> {
+        self.machine.arena.feed(place, feed, &self.machine.threads)
+    }
+
     /// A place for each constant of a plan, filled.
     fn constants(&mut self, plan: &Plan) -> Result<HashMap<Value, Place>> {
         let mut places = HashMap::new();
@@ -126,7 +130,7 @@ impl CpuSession {
                 Some(&place) => place,
                 None => {
                     let place = self.reserve(&constant.array().ty());
-                    self.machine.arena.feed(place, &Feed::Whole(constant.array()))?;
+                    self.feed(place, &Feed::Whole(constant.array()))?;
                     self.constants.insert(constant, place);
                     place
                 }
@@ -194,12 +198,13 @@ impl Session for CpuSession {
         if feeds.len() != inputs.len() {
             return Err(Error::graph(format!("a step needs {} inputs, got {}", inputs.len(), feeds.len())));
         }
+        let Machine { arena, threads, .. } = &mut self.machine;
         for (number, (feed, (place, ty))) in feeds.iter().zip(inputs).enumerate() {
             if !feed.is(ty) {
                 let got = Type::new(feed.array().dtype(), feed.shape());
                 return Err(Error::graph(format!("input {number} needs {ty}, got {got}")));
             }
-            self.machine.arena.feed(*place, feed)?;
+            arena.feed(*place, feed, threads)?;
         }
         run(steps, &mut self.machine);
         self.last = Some(id);
@@ -220,11 +225,11 @@ impl Session for CpuSession {
     }
 
     fn write(&mut self, var: VarId, value: &Array) -> Result<()> {
-        let (place, ty) = &self.vars[var.index()];
-        if value.ty() != *ty {
+        let (place, ty) = self.vars[var.index()].clone();
+        if value.ty() != ty {
             return Err(Error::graph(format!("variable {var} needs {ty}, got {}", value.ty())));
         }
-        self.machine.arena.feed(*place, &Feed::Whole(value))
+        self.feed(place, &Feed::Whole(value))
     }
 
     fn memory(&self) -> Memory {

@@ -283,8 +283,8 @@ unsafe fn run_blocks_with<S: Simd>(
             let bases = [arena.add(start), scratch, constants];
             // Known to the compiler, the loops over one line are no loops.
             match len.next_multiple_of(LINE) {
-                LINE => interpret::run(s, &fused.steps, bases, LINE),
-                len => interpret::run(s, &fused.steps, bases, len),
+                LINE => interpret::run(s, &fused.steps, bases, LINE, len),
+                padded => interpret::run(s, &fused.steps, bases, padded, len),
             }
             start += len;
         }

@@ -1,8 +1,8 @@
 //! `exp`, `log`, `log1p`, `tanh` and `logistic` on vectors of `f32`.
 //!
-//! AVX2 and AVX-512 give the same bits, and a number's result does not depend on its lane. Largest errors over a sweep of
-//! all floats (every 1009th) are stated at each function, in units in the last place (ulp) of the exact result. Polynomials are minimax
-//! in relative error (Remez exchange, coefficients rounded to `f32`), so their own error is at most 0.07 ulp.
+//! AVX2 and AVX-512 give the same bits, and a number's result does not depend on its lane. The largest errors, over every
+//! 1009th float, are stated at each function in units in the last place (ulp) of the exact result. The polynomials are
+//! minimax in relative error (Remez exchange, coefficients rounded to `f32`); their own error is at most 0.07 ulp.
 
 use super::simd::Simd;
 

@@ -1,4 +1,4 @@
-//! Element-wise programs on several threads: each takes a run of whole blocks.
+//! What is divided among threads apart from matrix products: element-wise programs by whole blocks, rows by rows.
 
 use std::ops::Range;
 
@@ -9,10 +9,13 @@ use super::threads::Threads;
 /// Elements times operations that are worth a thread: a few microseconds.
 const GRAIN: usize = 32 * 1024;
 
+/// Floats to be copied that are worth a thread.
+const ROWS_GRAIN: usize = 8 * 1024;
+
 /// A pointer that threads may share, each for its own elements.
 struct Shared(*mut f32);
 
-// SAFETY: `fused` hands every thread other elements of it.
+// SAFETY: `split` and `rows` hand every thread other elements of it.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -54,4 +57,29 @@ fn blocks(fused: &Fused, part: usize, parts: usize) -> Range<usize> {
     let count = fused.len().div_ceil(fused.block());
     let edge = |part: usize| (count * part / parts * fused.block()).min(fused.len());
     edge(part)..edge(part + 1)
+}
+
+/// Copies those rows of `from`, each of `width` floats, to `to`, on several threads if the work is worth it.
+///
+/// # Panics
+/// If a row is not in `from`, or `to` has not room for exactly these rows.
+pub fn rows(threads: &Threads, from: &[f32], order: &[usize], width: usize, to: &mut [f32]) {
+    assert_eq!(to.len(), order.len() * width, "needed room for {} rows of {width}", order.len());
+    let copy = |to: &mut [f32], order: &[usize]| {
+        for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(order) {
+            to.copy_from_slice(&from[row * width..(row + 1) * width]);
+        }
+    };
+    let parts = threads.count().min(to.len() / ROWS_GRAIN);
+    if parts <= 1 {
+        return copy(to, order);
+    }
+    let target = Shared(to.as_mut_ptr());
+    threads.run(parts, &|part| {
+        let edge = |part: usize| order.len() * part / parts;
+        let (first, end) = (edge(part), edge(part + 1));
+        // SAFETY: `to` holds `order.len() * width` floats and is lent to this call; parts are other rows of it.
+        let to = unsafe { std::slice::from_raw_parts_mut(target.at(first * width), (end - first) * width) };
+        copy(to, &order[first..end]);
+    });
 }

@@ -48,13 +48,13 @@ macro_rules! each {
     }};
 }
 
-/// Runs the steps over `len` elements: at least a line, and a multiple of it.
+/// Runs the steps over `count` elements, and over the pads that round them up to `len`: a line, or a multiple of it.
 ///
 /// # Safety
 /// Every place holds `len` floats in its base, writable for the outputs. A step's output is one of its operands' places
 /// or overlaps none of them.
 #[inline(always)]
-pub(super) unsafe fn run<S: Simd>(s: S, steps: &[Step], bases: [*mut f32; 3], len: usize) {
+pub(super) unsafe fn run<S: Simd>(s: S, steps: &[Step], bases: [*mut f32; 3], len: usize, count: usize) {
     for step in steps {
         // SAFETY: the caller promises the places; each vector is read before it is written.
         unsafe {
@@ -75,6 +75,8 @@ pub(super) unsafe fn run<S: Simd>(s: S, steps: &[Step], bases: [*mut f32; 3], le
                 }};
             }
             match step.then {
+                // Not a vector operation: pads would cost as much as elements.
+                Then::Nothing if step.op == Opcode::Pow => pow(operands[0], operands[1], out, count),
                 Then::Nothing => single(s, step.op, operands, out, len),
                 Then::Add => pair!(x, c => s.add(x, c)),
                 Then::Sub => pair!(x, c => s.sub(x, c)),
@@ -119,7 +121,7 @@ unsafe fn single<S: Simd>(s: S, op: Opcode, [a, b, c]: [*mut f32; 3], out: *mut 
             Opcode::Div => map!(a, b => s.div(a, b)),
             Opcode::Max => map!(a, b => s.maximum(a, b)),
             Opcode::Min => map!(a, b => s.minimum(a, b)),
-            Opcode::Pow => pow(a, b, out, len),
+            Opcode::Pow => unreachable!("powers are taken one by one"),
             Opcode::Eq => truth!(a, b => s.eq(a, b)),
             Opcode::Ne => truth!(a, b => s.ne(a, b)),
             Opcode::Lt => truth!(a, b => s.lt(a, b)),
