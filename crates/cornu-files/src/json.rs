@@ -11,7 +11,7 @@ use serde_json::ser::{Formatter, Serializer};
 ///
 /// # Errors
 /// None in practice: a [`Value`] has only string keys and finite numbers.
-pub(crate) fn to_bytes(value: &Value) -> Result<Vec<u8>> {
+pub fn to_bytes(value: &Value) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut serializer = Serializer::with_formatter(&mut bytes, Python);
     value.serialize(&mut serializer).map_err(|error| Error::file(format!("JSON cannot be written: {error}")))?;

@@ -14,6 +14,9 @@ const METADATA: &str = "metadata.json";
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.weights.h5";
 
+/// Weights hardly shrink; Keras stores them as they are, and refuses archives that grow more than this.
+const MOST_INFLATION: u64 = 100;
+
 /// Folders inside folders that are looked into when a model was saved as a folder.
 const MOST_LEVELS: usize = 16;
 
@@ -55,7 +58,7 @@ impl Archive {
         if let Some(error) = something_else(bytes) {
             return Err(error);
         }
-        Archive::from_members(members::read(bytes)?)
+        Archive::from_members(members::read(bytes, MOST_INFLATION)?)
     }
 
     fn from_members(found: Vec<members::Member>) -> Result<Archive> {

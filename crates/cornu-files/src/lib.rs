@@ -22,10 +22,10 @@
 
 pub mod atomic;
 pub mod h5;
+pub mod json;
 pub mod keras;
 pub mod npy;
 
 mod element;
 mod h5_builder;
-mod json;
 mod members;

@@ -6,7 +6,10 @@ use cornu_graph::{Error, Result};
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
 /// Deflate cannot make data smaller than this; a member that claims more is made up.
-const MOST_INFLATION: u64 = 1032;
+pub(crate) const MOST_INFLATION: u64 = 1032;
+
+/// Up to this size, the members of an archive together may be as much larger than it as deflate can make them.
+const HARMLESS: u64 = 256 << 20;
 
 /// Members of one archive. Keras writes three and one more for each vocabulary.
 const MOST_MEMBERS: usize = 100_000;
@@ -20,9 +23,9 @@ pub(crate) type Member = (String, Vec<u8>);
 /// Reads every member, in the order of the archive's directory. Folders are left out.
 ///
 /// # Errors
-/// The archive must be whole, its names unique, relative and plain, its members stored or deflated, and each as long as
-/// it says.
-pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Member>> {
+/// The archive must be whole, its names unique, relative and plain, its members stored or deflated, each as long as it
+/// says, and together not more than `inflation` times as large as the archive, unless they are harmless.
+pub(crate) fn read(bytes: &[u8], inflation: u64) -> Result<Vec<Member>> {
     if !SIGNATURES.iter().any(|signature| bytes.starts_with(signature)) {
         return Err(Error::file("this is not a zip archive"));
     }
@@ -36,16 +39,18 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Member>> {
     if archive.has_overlapping_entries().map_err(broken)? {
         return Err(Error::file("members of the archive overlap").help(MADE_UP));
     }
+    let mut room = (bytes.len() as u64).saturating_mul(inflation).max(HARMLESS);
     let mut members = Vec::new();
     for index in 0..archive.len() {
-        members.extend(member(&mut archive, index)?);
+        members.extend(member(&mut archive, index, &mut room)?);
     }
     Ok(members)
 }
 
 const MADE_UP: &str = "Keras and NumPy write no such archives; the file was made by something else, or it is damaged";
 
-fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<Option<Member>> {
+/// Member `index`, unless it is a folder; its size is taken off the `room` that is left.
+fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize, room: &mut u64) -> Result<Option<Member>> {
     let file = archive.by_index(index).map_err(broken)?;
     let name = file.name().map_err(broken)?.into_owned();
     if file.is_dir() {
@@ -74,6 +79,9 @@ fn member(archive: &mut ZipArchive<Cursor<&[u8]>>, index: usize) -> Result<Optio
             Error::file(format!("member `{name}` claims {size} bytes, but only {stored} are stored")).help(MADE_UP)
         );
     }
+    *room = room.checked_sub(size).ok_or_else(|| {
+        Error::file(format!("the archive holds far more than is stored, {size} bytes in `{name}` alone")).help(MADE_UP)
+    })?;
     let mut bytes = Vec::new();
     let read = file.take(size.saturating_add(1)).read_to_end(&mut bytes);
     match read {
@@ -107,4 +115,21 @@ pub(crate) fn write<'a>(members: impl IntoIterator<Item = (&'a str, &'a [u8])>, 
     }
     let archive = writer.finish().map_err(|error| Error::file(format!("the archive cannot be written: {error}")))?;
     Ok(archive.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_may_not_be_far_larger_together_than_what_is_stored() {
+        let zeros = vec![0; 100_000];
+        let bytes = write([("a", &zeros[..]), ("b", &zeros[..])], true).unwrap();
+        let mut archive = ZipArchive::new(Cursor::new(&bytes[..])).unwrap();
+        let mut room = 150_000;
+        assert_eq!(member(&mut archive, 0, &mut room).unwrap(), Some(("a".into(), zeros)));
+        assert_eq!(room, 50_000);
+        let error = member(&mut archive, 1, &mut room).unwrap_err();
+        assert!(error.message().contains("far more than is stored, 100000 bytes in `b` alone"), "{error}");
+    }
 }

@@ -101,7 +101,7 @@ impl Npz {
     /// # Errors
     /// The bytes must be a zip archive, whole and not larger inside than what is stored allows.
     pub fn read(bytes: &[u8]) -> Result<Npz> {
-        let mut members = members::read(bytes)?;
+        let mut members = members::read(bytes, members::MOST_INFLATION)?;
         for (name, _) in &mut members {
             if let Some(stem) = name.strip_suffix(".npy") {
                 *name = stem.to_owned();

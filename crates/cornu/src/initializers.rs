@@ -3,84 +3,87 @@
 use cornu_graph::random::{Stream, normal, truncated_normal, uniform};
 use cornu_graph::{Array, Error, Result, Shape};
 
+use crate::config::Field;
 use crate::random::Flavor;
 
 /// The standard deviation of a standard normal distribution cut off at two deviations.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
 
-/// Which number of units the spread of a [`Initializer::VarianceScaling`] shrinks with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum FanMode {
-    /// `"fan_in"`: the inputs of a unit.
-    #[default]
-    FanIn,
-    /// `"fan_out"`: the units an input feeds.
-    FanOut,
-    /// `"fan_avg"`: the mean of the two.
-    FanAvg,
+crate::names! {
+    /// Which number of units the spread of a [`Initializer::VarianceScaling`] shrinks with.
+    "a fan mode" pub enum FanMode {
+        /// The inputs of a unit.
+        FanIn = "fan_in",
+        /// The units an input feeds.
+        FanOut = "fan_out",
+        /// The mean of the two.
+        FanAvg = "fan_avg",
+    }
 }
 
-/// What a [`Initializer::VarianceScaling`] draws from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Distribution {
-    /// `"truncated_normal"`, widened so that its deviation is right after truncation.
-    #[default]
-    TruncatedNormal,
-    /// `"untruncated_normal"`.
-    UntruncatedNormal,
-    /// `"uniform"`, around zero.
-    Uniform,
+crate::names! {
+    /// What a [`Initializer::VarianceScaling`] draws from.
+    "a distribution" pub enum Distribution {
+        /// Widened so that its deviation is right after truncation.
+        TruncatedNormal = "truncated_normal",
+        /// Without truncation.
+        UntruncatedNormal = "untruncated_normal",
+        /// Around zero.
+        Uniform = "uniform",
+    }
 }
 
-/// Axes to count as inputs or outputs, if not those that the shape suggests.
-pub type Axes = Option<Vec<i64>>;
+/// Axes of a weight; negative ones count from the end.
+type Axes = Option<Vec<i64>>;
 
-/// How a weight starts. The fields are those of Keras's configurations.
-///
-/// A random initializer without `seed` takes one [`keras_seed`](crate::random::keras_seed) for good:
-/// [`Initializer::draws`] says whether it needs one. Where the number of inputs and outputs matters, it is counted from
-/// the shape (the last axis is outputs, the one before it inputs, all earlier ones a receptive field), unless both
-/// `input_axes` and `output_axes` say which axes to multiply; negative axes count from the end.
-#[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "the fields are Keras's, and the variant says what they do")]
-pub enum Initializer {
-    /// Zeros.
-    Zeros,
-    /// Ones.
-    Ones,
-    /// One value everywhere.
-    Constant { value: f64 },
-    /// Uniform in `[minval, maxval)`.
-    RandomUniform { minval: f64, maxval: f64, seed: Option<i64> },
-    /// Normal.
-    RandomNormal { mean: f64, stddev: f64, seed: Option<i64> },
-    /// Normal, drawn again where further than two deviations from the mean.
-    TruncatedNormal { mean: f64, stddev: f64, seed: Option<i64> },
-    /// Around zero, with a variance of `scale` over the number of units.
-    VarianceScaling {
-        scale: f64,
-        mode: FanMode,
-        distribution: Distribution,
-        seed: Option<i64>,
-        input_axes: Axes,
-        output_axes: Axes,
-    },
-    /// Uniform, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
-    GlorotUniform { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
-    /// Truncated normal, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
-    GlorotNormal { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
-    /// Uniform, variance 2 over the inputs (He and others, 2015).
-    HeUniform { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
-    /// Truncated normal, variance 2 over the inputs (He and others, 2015).
-    HeNormal { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
-    /// Uniform, variance 1 over the inputs (LeCun and others, 1998).
-    LecunUniform { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
-    /// Truncated normal, variance 1 over the inputs (LeCun and others, 1998).
-    LecunNormal { seed: Option<i64>, input_axes: Axes, output_axes: Axes },
-    /// `gain` on the diagonal of a matrix, which need not be square.
-    Identity { gain: f64 },
-    /// Orthonormal rows or columns, times `gain` (Saxe and others, 2014).
-    Orthogonal { gain: f64, seed: Option<i64> },
+crate::one_of! {
+    /// How a weight starts. The fields are those of Keras's configurations.
+    ///
+    /// A random initializer without `seed` takes one [`keras_seed`](crate::random::keras_seed) for good:
+    /// [`Initializer::draws`] says whether it needs one. Where the number of inputs and outputs matters, it is counted
+    /// from the shape (the last axis is outputs, the one before it inputs, all earlier ones a receptive field), unless
+    /// both `input_axes` and `output_axes` say which axes to multiply; negative axes count from the end.
+    "keras.initializers" "initializer" pub enum Initializer {
+        /// Zeros.
+        Zeros = "zeros",
+        /// Ones.
+        Ones = "ones",
+        /// One value everywhere.
+        Constant = "constant" { value: f64 = 0.0 },
+        /// Uniform in `[minval, maxval)`.
+        RandomUniform = "random_uniform" | "uniform" {
+            minval: f64 = -0.05, maxval: f64 = 0.05, seed: Option<i64> = None,
+        },
+        /// Normal.
+        RandomNormal = "random_normal" | "normal" { mean: f64 = 0.0, stddev: f64 = 0.05, seed: Option<i64> = None },
+        /// Normal, drawn again where further than two deviations from the mean.
+        TruncatedNormal = "truncated_normal" { mean: f64 = 0.0, stddev: f64 = 0.05, seed: Option<i64> = None },
+        /// Around zero, with a variance of `scale` over the number of units.
+        VarianceScaling = "variance_scaling" {
+            scale: f64 = 1.0,
+            mode: FanMode = FanMode::FanIn,
+            distribution: Distribution = Distribution::TruncatedNormal,
+            seed: Option<i64> = None,
+            input_axes: Axes = None,
+            output_axes: Axes = None,
+        },
+        /// Uniform, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
+        GlorotUniform = "glorot_uniform" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        /// Truncated normal, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
+        GlorotNormal = "glorot_normal" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        /// Uniform, variance 2 over the inputs (He and others, 2015).
+        HeUniform = "he_uniform" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        /// Truncated normal, variance 2 over the inputs (He and others, 2015).
+        HeNormal = "he_normal" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        /// Uniform, variance 1 over the inputs (LeCun and others, 1998).
+        LecunUniform = "lecun_uniform" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        /// Truncated normal, variance 1 over the inputs (LeCun and others, 1998).
+        LecunNormal = "lecun_normal" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        /// `gain` on the diagonal of a matrix, which need not be square.
+        Identity = "identity" | "IdentityInitializer" { gain: f64 = 1.0 },
+        /// Orthonormal rows or columns, times `gain` (Saxe and others, 2014).
+        Orthogonal = "orthogonal" | "OrthogonalInitializer" { gain: f64 = 1.0, seed: Option<i64> = None },
+    }
 }
 
 impl Initializer {
@@ -132,7 +135,7 @@ impl Initializer {
                 truncated_normal(stream, 0, *mean as f32, *stddev as f32, data);
             }
             Self::VarianceScaling { scale, mode, distribution, input_axes, output_axes, .. } => {
-                scaled(*scale, *mode, *distribution, input_axes, output_axes, data)?
+                scaled(*scale, *mode, *distribution, input_axes, output_axes, data)?;
             }
             Self::GlorotUniform { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Uniform, i, o, data)?,
             Self::GlorotNormal { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Truncated, i, o, data)?,
@@ -142,6 +145,7 @@ impl Initializer {
             Self::LecunNormal { input_axes: i, output_axes: o, .. } => scaled(1.0, FanIn, Truncated, i, o, data)?,
             Self::Identity { gain } => identity(*gain as f32, shape, data)?,
             Self::Orthogonal { gain, .. } => orthogonal(*gain as f32, stream, shape, data)?,
+            Self::Unknown(_) => Field::check(self)?,
         }
         Ok(())
     }
@@ -149,7 +153,7 @@ impl Initializer {
     /// The field `seed`, if this kind of initializer has one.
     fn seed_field(&self) -> Option<Option<i64>> {
         match self {
-            Self::Zeros | Self::Ones | Self::Constant { .. } | Self::Identity { .. } => None,
+            Self::Zeros | Self::Ones | Self::Constant { .. } | Self::Identity { .. } | Self::Unknown(_) => None,
             Self::RandomUniform { seed, .. }
             | Self::RandomNormal { seed, .. }
             | Self::TruncatedNormal { seed, .. }

@@ -1,10 +1,56 @@
-//! Keras for Rust.
+//! Keras for Rust: the same models, names, numbers and files.
+//!
+//! A [`Sequential`] is a line of [`layers`]; each layer is plain settings, written as in Keras. A model is built when
+//! the shape of its input is known: then it has weights, the same as Keras's for the same seed.
+//!
+//! ```
+//! use cornu::prelude::*;
+//!
+//! set_random_seed(42);
+//! let model = sequential![
+//!     Dense::new(12).input_shape([8]).activation("relu"),
+//!     Dense::new(8).activation("relu"),
+//!     Dense::new(1).activation("sigmoid"),
+//! ];
+//! assert_eq!(model.output_shape(), Some(vec![None, Some(1)]));
+//! assert_eq!(model.weights()[0][[0, 0]], 0.392_376_54);
+//! assert_eq!(model.layers()[1].name(), "dense_1");
+//! ```
+//!
+//! The house, from the bottom up: [`config`] declares settings, [`trace`](Cx) lets a layer ask for weights while it
+//! extends a graph, [`Model`] connects layers, `Variables` are what it remembers, [`random`] are Keras's seeds.
 #![forbid(unsafe_code)]
 
-pub mod initializers;
-
+pub mod activations;
+pub mod config;
+pub mod constraints;
 pub mod data;
 pub mod datasets;
 pub mod display;
+pub mod initializers;
+pub mod layers;
+mod model;
 pub mod model_selection;
 pub mod random;
+mod registry;
+pub mod regularizers;
+mod trace;
+mod variables;
+
+pub use cornu_graph::{Context, Error, ErrorKind, Result, Tensor};
+pub use model::{Call, Entry, LayerView, Model, Net, Sequential, Wire, clear_session};
+pub use registry::register;
+#[doc(hidden)]
+pub use serde_json as json;
+pub use trace::{Cx, Random};
+pub use variables::{Role, Variable, Variables};
+
+/// What most programs need: `use cornu::prelude::*;`
+pub mod prelude {
+    pub use crate::constraints::Constraint;
+    pub use crate::initializers::Initializer;
+    pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, Layer, Rescaling};
+    pub use crate::random::set_random_seed;
+    pub use crate::regularizers::Regularizer;
+    pub use crate::{Model, Sequential, clear_session, sequential};
+}

@@ -1,4 +1,4 @@
-//! The threads of one session. `Threads::run` divides a piece of work into numbered parts and returns when all are done.
+//! The threads of one session. `Threads::run` divides work into numbered parts and returns when all are done.
 //!
 //! A training step is many regions of a few microseconds, so handing over a part must cost a fraction of one: idle
 //! workers watch one word for a while before they sleep, and a caller never waits for a part that nobody has begun.
@@ -158,7 +158,7 @@ impl Region {
         // SAFETY: this only forgets the lifetime. The pointer is followed for taken parts only, and `run` does not
         // return or unwind before all of them are finished.
         let body: Body = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Body>(body) };
-        // SAFETY: no part is unstarted or unfinished, so no worker reads (see `Sync`), and `busy` keeps other callers out.
+        // SAFETY: no part is unstarted or unfinished, so no worker reads (see `Sync`); `busy` keeps others out.
         unsafe { *self.offer.0.body.get() = Some(body) };
         self.outcome.0.unfinished.store(parts - 1, Ordering::Relaxed);
         self.publish(parts - 1);
@@ -283,7 +283,7 @@ impl Patience {
             std::hint::spin_loop();
             self.looks += 1;
             // The clock is read now and then only, and not at all in the shortest waits.
-            if self.looks % 32 != 0 {
+            if !self.looks.is_multiple_of(32) {
                 return true;
             }
         }

@@ -8,6 +8,7 @@ mod compare;
 mod dot;
 mod iota;
 mod leaf;
+mod random;
 mod reduce;
 mod reshape;
 mod select;
@@ -24,6 +25,7 @@ pub use compare::Compare;
 pub use dot::Dot;
 pub use iota::Iota;
 pub use leaf::{Constant, Leaf};
+pub use random::Random;
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
 pub use select::Select;
@@ -101,7 +103,7 @@ macro_rules! ops {
 ops! {
     Leaf, Unary, Binary, Compare, Select, Cast,
     Dot, Reduce, Arg,
-    Reshape, Transpose, Broadcast, Iota,
+    Reshape, Transpose, Broadcast, Iota, Random,
 }
 
 /// `needs {needed}, got f32[2] and f32[3]`

@@ -98,22 +98,24 @@ impl Values {
     }
 }
 
-impl From<Vec<f64>> for Values {
-    fn from(values: Vec<f64>) -> Self {
-        Values::Float(values)
-    }
+macro_rules! values_from {
+    ($($number:ty => $kind:ident;)*) => {$(
+        impl From<Vec<$number>> for Values {
+            fn from(values: Vec<$number>) -> Self {
+                Values::$kind(values.into_iter().map(Into::into).collect())
+            }
+        }
+    )*};
 }
 
-impl From<Vec<i64>> for Values {
-    fn from(values: Vec<i64>) -> Self {
-        Values::Int(values)
-    }
-}
-
-impl From<Vec<bool>> for Values {
-    fn from(values: Vec<bool>) -> Self {
-        Values::Bool(values)
-    }
+values_from! {
+    f64 => Float;
+    f32 => Float;
+    i64 => Int;
+    i32 => Int;
+    u32 => Int;
+    u8 => Int;
+    bool => Bool;
 }
 
 impl From<Vec<String>> for Values {

@@ -32,7 +32,7 @@ impl Table {
         let place = place.as_ref();
         match place.to_str() {
             Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-                get_file::read_url(url, |bytes| Table::from_csv_reader(bytes)).context(format!("`{url}`"))
+                get_file::read_url(url, |bytes| Table::from_csv_reader(bytes))
             }
             _ => {
                 let bytes = std::fs::read(place).map_err(|error| missing(place, error))?;
@@ -87,9 +87,8 @@ fn infer(cells: &StringRecord) -> (Values, Option<usize>) {
     if let Some(values) = cells.iter().map(whole).collect() {
         return (Values::Int(values), None);
     }
-    if let Some(values) =
-        cells.iter().map(|cell| if is_missing(cell) { Some(f64::NAN) } else { number(cell) }).collect()
-    {
+    let number_or_missing = |cell| number(cell).or_else(|| is_missing(cell).then_some(f64::NAN));
+    if let Some(values) = cells.iter().map(number_or_missing).collect() {
         return (Values::Float(values), None);
     }
     if let Some(values) = cells.iter().map(truth).collect() {

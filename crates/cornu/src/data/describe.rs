@@ -25,11 +25,16 @@ impl Table {
 }
 
 fn summary(column: &Column) -> [f64; 8] {
-    let mut values: Vec<f64> = column.iter().filter_map(Value::to_f64).filter(|value| !value.is_nan()).collect();
+    let cells: Vec<f64> = column.iter().filter_map(Value::to_f64).collect();
+    let mut values: Vec<f64> = cells.iter().copied().filter(|value| !value.is_nan()).collect();
     let count = values.len() as f64;
-    let mean = sum(&values) / count;
-    let squares: Vec<f64> = values.iter().map(|value| (mean - value).powi(2)).collect();
-    let std = if values.len() > 1 { (sum(&squares) / (count - 1.0)).sqrt() } else { f64::NAN };
+    // Missing values count as zeros, in their places: leaving them out would change the order of the sum.
+    let total = |of: &dyn Fn(f64) -> f64| {
+        sum(&cells.iter().map(|&value| if value.is_nan() { 0.0 } else { of(value) }).collect::<Vec<_>>())
+    };
+    let mean = total(&|value| value) / count;
+    let squares = total(&|value| (mean - value).powi(2));
+    let std = if values.len() > 1 { (squares / (count - 1.0)).sqrt() } else { f64::NAN };
     values.sort_by(f64::total_cmp);
     let (least, greatest) = (values.first(), values.last());
     let end = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
@@ -37,21 +42,15 @@ fn summary(column: &Column) -> [f64; 8] {
     [count, mean, std, end(least), at(0.25), at(0.5), at(0.75), end(greatest)]
 }
 
-/// The value below which a share `quantile` of the sorted `values` lies, between neighbours by the straight line that
-/// is exact at the nearer one.
+/// The value below which a share `quantile` of the sorted `values` lies, between neighbours by a straight line.
 fn quantile_of(values: &[f64], quantile: f64) -> f64 {
     let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
     let place = quantile * last as f64;
     let below = place.floor();
     let (a, b) = (values[below as usize], values[(below as usize + 1).min(last)]);
     let t = place - below;
-    if a == b {
-        a
-    } else if t < 0.5 {
-        a + (b - a) * t
-    } else {
-        b - (b - a) * (1.0 - t)
-    }
+    // NumPy's form, which is exact at the nearer neighbour (and NaN between two equal infinities).
+    if t < 0.5 { a + (b - a) * t } else { b - (b - a) * (1.0 - t) }
 }
 
 /// The sum in NumPy's order (pairwise, in blocks of eight running sums), so that the last digits agree with pandas:

@@ -4,9 +4,9 @@
 //! `KERAS_HOME` or else under `~/.keras`, and only then downloaded. What does not pass its check is never kept.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
+use cornu_files::atomic;
 use cornu_graph::{Context, Error, Result};
 use sha2::{Digest, Sha256};
 
@@ -102,8 +102,7 @@ impl Places {
         let Some(place) = places.last() else { return Err(Error::file("there is no folder for data sets")) };
         let bytes = download(remote.url).map_err(|why| nowhere(remote, place, refused.as_ref(), &why))?;
         let value = read(&bytes).context(format!("downloading `{}`", remote.url))?;
-        write_whole(place, &bytes)
-            .map_err(|error| Error::file(format!("cannot write `{}`: {error}", place.display())).caused_by(error))?;
+        atomic::write(place, &bytes)?;
         Ok((place.clone(), value))
     }
 }
@@ -129,21 +128,6 @@ fn nowhere(remote: &Remote<'_>, place: &Path, refused: Option<&Error>, why: &str
 fn is_writable(folder: &Path) -> bool {
     let probe = folder.join(format!(".{}.probe", std::process::id()));
     fs::create_dir_all(folder).is_ok() && fs::File::create(&probe).is_ok() && fs::remove_file(&probe).is_ok()
-}
-
-/// Writes a file that is there whole or not at all.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let part = path.with_added_extension(format!("{}.part", std::process::id()));
-    let written = fs::File::create(&part).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let moved = written.and_then(|()| fs::rename(&part, path));
-    if moved.is_err() {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&part);
-    }
-    moved
 }
 
 /// The SHA-256 of some bytes in lower-case hexadecimal digits.
@@ -254,6 +238,8 @@ mod tests {
     #[cfg(feature = "download")]
     #[test]
     fn a_download_is_kept_once_it_is_right() {
+        use std::io::{Read, Write};
+
         let folder = scratch("download");
         let places = Places { own: None, caches: vec![folder.clone()] };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -261,7 +247,7 @@ mod tests {
         let server = std::thread::spawn(move || {
             for body in ["wrong", "right"] {
                 let (mut stream, _) = listener.accept().unwrap();
-                let _ = io::Read::read(&mut stream, &mut [0; 4096]).unwrap();
+                let _ = stream.read(&mut [0; 4096]).unwrap();
                 let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
                 stream.write_all((head + body).as_bytes()).unwrap();
             }

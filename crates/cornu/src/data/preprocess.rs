@@ -255,8 +255,8 @@ fn map_columns<C>(
     Ok(x)
 }
 
-/// Classes as rows of zeros with a one: `[..]` or `[.., 1]` becomes `[.., num_classes]`. Without `num_classes` it is one
-/// more than the greatest class.
+/// Classes as rows of zeros with a one: `[..]` or `[.., 1]` becomes `[.., num_classes]`. Without `num_classes` it is
+/// one more than the greatest class.
 ///
 /// # Errors
 /// Classes must be whole numbers from 0 to below `num_classes`.

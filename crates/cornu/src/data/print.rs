@@ -128,7 +128,7 @@ fn cells(values: &Values, rows: &[usize]) -> Vec<String> {
     }
 }
 
-/// Six decimals, or as few as all the values need; powers of ten where that hides a small value or takes too much space.
+/// Six decimals, or as few as all the values need; powers of ten where that hides a small value or takes too much room.
 fn floats(values: &[f64]) -> Vec<String> {
     let plain = trimmed(values.iter().map(|&value| float(value, |value| format!("{value:.DIGITS$}"))).collect());
     let too_long = plain.iter().any(|cell| cell.len() > DIGITS + 6);

@@ -304,6 +304,7 @@ fn tables_become_arrays_and_back() {
     let back = Table::from(array).with_names(["a", "b"]).unwrap();
     assert_eq!(back.to_string(), "     a    b\n0  1.0  0.5\n1  2.0 -1.0");
     assert!(back.with_names(["a"]).is_err());
+    assert_eq!(Table::from(ndarray::array![[7u8], [250]]).to_string(), "     0\n0    7\n1  250");
 }
 
 #[test]

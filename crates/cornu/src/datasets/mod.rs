@@ -1,5 +1,6 @@
 //! Well-known data sets, by the names and in the shapes of `keras.datasets`. Nothing is ever put in their place.
 
+pub mod mnist;
 pub mod pima;
 
 /// A file whose address, names and contents are known.

@@ -8,7 +8,10 @@ use super::Known;
 use crate::data::Table;
 
 /// Where the table is published, cleaned and standardised.
-pub const URL: &str = "https://raw.githubusercontent.com/4GeeksAcademy/machine-learning-content/master/assets/clean-pima-indians-diabetes.csv";
+pub const URL: &str = concat!(
+    "https://raw.githubusercontent.com/4GeeksAcademy/machine-learning-content/master/assets/",
+    "clean-pima-indians-diabetes.csv"
+);
 
 pub(crate) const FILE: Known = Known {
     url: URL,

@@ -1,5 +1,7 @@
 //! The table `model.summary()` prints, as Keras 3 prints it.
 
+use std::fmt;
+
 use cornu_graph::{Error, Result};
 
 use super::Terminal;
@@ -68,6 +70,14 @@ pub struct SummaryOptions {
     pub expand_nested: bool,
     /// Whether to show which layers are trained.
     pub show_trainable: bool,
+}
+
+/// The table with default options, for 80 columns and without colour.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Eighty columns are enough for every column.
+        f.write_str(&self.text(&SummaryOptions::default(), Terminal::PLAIN).map_err(|_| fmt::Error)?)
+    }
 }
 
 impl Summary {

@@ -30,8 +30,8 @@ macro_rules! number {
 number! { f32 f64; u8 u32 i32 i64 }
 
 /// Writes `a · b` to `out[m, n]`, `sizes` being `[m, k, n]`. `a` is `[m, k]`, or `[k, m]` if `transposed[0]`; `b` is
-/// `[k, n]`, or `[n, k]` if `transposed[1]`. Elements are summed in the same order as by [`Dot`](super::Dot), multiplied
-/// and added apart.
+/// `[k, n]`, or `[n, k]` if `transposed[1]`. Elements are summed in the order of [`Dot`](super::Dot), multiplied and
+/// added apart.
 ///
 /// # Panics
 /// If a slice is shorter than its matrix.

@@ -31,8 +31,8 @@ impl<'a> Team<'a> {
         }
     }
 
-    /// Calls `body` for shares of `rows` and `columns` that together are all their pairs. Each column of a share costs as
-    /// much as `extra` rows more.
+    /// Calls `body` for shares of `rows` and `columns` that together are all their pairs. Each column of a share
+    /// costs as much as `extra` rows more.
     #[inline(always)]
     pub(super) fn split_grid(
         &self,

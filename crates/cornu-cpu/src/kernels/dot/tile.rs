@@ -266,9 +266,18 @@ macro_rules! compile {
                 unsafe { super::tile::<S, ROWS, VECTORS, TAIL, ACROSS>(S::assume(), walk, a, b, b_stride, out) }
             }
 
-            compile! { @plain pack, $(#[$feature])?, (depth: usize, columns: usize, b: *const f32, b_stride: usize, width: usize, to: *mut f32) }
-            compile! { @plain pack_transposed, $(#[$feature])?, (depth: usize, columns: usize, b: *const f32, b_stride: usize, width: usize, to: *mut f32) }
-            compile! { @plain along, $(#[$feature])?, (depth: usize, columns: usize, a: *const f32, b: *const f32, b_stride: usize, out: *mut f32) }
+            compile! {
+                @plain pack, $(#[$feature])?,
+                (depth: usize, columns: usize, b: *const f32, b_stride: usize, width: usize, to: *mut f32)
+            }
+            compile! {
+                @plain pack_transposed, $(#[$feature])?,
+                (depth: usize, columns: usize, b: *const f32, b_stride: usize, width: usize, to: *mut f32)
+            }
+            compile! {
+                @plain along, $(#[$feature])?,
+                (depth: usize, columns: usize, a: *const f32, b: *const f32, b_stride: usize, out: *mut f32)
+            }
 
             macro_rules! tiles {
                 ($tail:literal, $across:literal) => {

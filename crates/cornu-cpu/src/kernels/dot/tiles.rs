@@ -7,8 +7,12 @@ use super::Memory;
 use super::team::Team;
 use super::tile::{Kernels, Pack, Tile, Walk};
 
-/// Floats of a packed panel of `b`: 24 KiB, so that it stays in the first-level cache beside some rows of `a`.
-const PANEL: usize = 6 * 1024;
+/// Floats of a packed panel of `b`: 32 KiB, so that it stays in the first-level cache, or streams from the second.
+const PANEL: usize = 8 * 1024;
+
+/// Memory for a panel. Vectors that lie across cache lines take twice as long to load.
+#[repr(align(64))]
+struct Panel([MaybeUninit<f32>; PANEL]);
 
 /// `size` things in `blocks` blocks, as even as possible: the first `larger` have one more than `each`.
 #[derive(Clone, Copy)]
@@ -159,8 +163,8 @@ impl Tiles {
         rows: Range<usize>,
         columns: Range<usize>,
     ) {
-        let mut panel = [const { MaybeUninit::<f32>::uninit() }; PANEL];
-        let panel = panel.as_mut_ptr().cast::<f32>();
+        let mut panel = Panel([const { MaybeUninit::uninit() }; PANEL]);
+        let panel = panel.0.as_mut_ptr().cast::<f32>();
         for block in columns {
             let column = self.columns.start(block) * self.lanes;
             let (offset, stride) = self.columns_of(steps, column);

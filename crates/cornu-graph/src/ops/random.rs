@@ -1,0 +1,105 @@
+//! Random numbers as functions of a stream, which is data: six words that a variable can hold.
+
+use std::fmt;
+
+use super::{OpDef, Sample, mismatch, sample};
+use crate::random::{Stream, uniform01};
+use crate::{Array, DType, Shape, Tensor, Type};
+
+/// A function of a stream (`u32[6]`: the words of [`Stream::pack`]) or of a pair of seeds (`u32[2]`).
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Random {
+    /// Numbers in `[0, 1)`, the first of the stream's: `u32[6]` to `f32` of that shape.
+    Uniform(Shape),
+    /// The stream that is that many blocks of four words further on: `u32[6]` to `u32[6]`.
+    Advance(u64),
+    /// The stream of a pair of seeds, each taken modulo this number: `u32[2]` to `u32[6]`.
+    Stateless(u32),
+}
+
+impl OpDef for Random {
+    fn infer(&self, args: &[&Type]) -> Result<Type, String> {
+        let stream = Type::new(DType::U32, [6]);
+        let pair = Type::new(DType::U32, [2]);
+        match (self, args) {
+            (Random::Uniform(shape), [x]) if **x == stream => Ok(Type::f32(shape.clone())),
+            (Random::Advance(_), [x]) if **x == stream => Ok(stream),
+            (Random::Stateless(modulus), [x]) if **x == pair && *modulus > 0 => Ok(stream),
+            (Random::Uniform(_) | Random::Advance(_), _) => Err(mismatch("a stream", args)),
+            (Random::Stateless(_), _) => Err(mismatch("a pair of seeds and a modulus above zero", args)),
+        }
+    }
+
+    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Option<Tensor>> {
+        vec![None]
+    }
+
+    fn eval(&self, args: &[&Array], ty: &Type) -> Array {
+        let words = args[0].to_vec::<u32>();
+        let packed = |stream: Stream| Array::vector(stream.pack().to_vec());
+        match *self {
+            Random::Uniform(_) => {
+                let mut values = vec![0.0; ty.size()];
+                uniform01(unpack(&words), 0, &mut values);
+                Array::new(ty.shape.clone(), values).expect("as many values as the shape says")
+            }
+            Random::Advance(blocks) => {
+                let mut stream = unpack(&words);
+                stream.advance(blocks.into());
+                packed(stream)
+            }
+            Random::Stateless(modulus) => {
+                let part = |i: usize| i64::from(words[i] % modulus);
+                packed(Stream::stateless([part(0), part(1)]))
+            }
+        }
+    }
+
+    fn samples() -> Vec<Sample> {
+        let mut stream = Stream::stateful(42, 1);
+        stream.advance(u128::from(u32::MAX));
+        let packed = Array::vector(stream.pack().to_vec());
+        vec![
+            sample(Random::Uniform(Shape::from([3, 5])), [packed.clone()]),
+            sample(Random::Uniform(Shape::from([70])), [packed.clone()]),
+            sample(Random::Advance(256 * 15), [packed]),
+            sample(Random::Stateless(2_147_483_646), [Array::vector(vec![4_000_000_000u32, 7])]),
+        ]
+    }
+}
+
+/// The stream of six words.
+fn unpack(words: &[u32]) -> Stream {
+    Stream::unpack(std::array::from_fn(|i| words[i]))
+}
+
+impl fmt::Display for Random {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Random::Uniform(_) => f.write_str("random_uniform"),
+            Random::Advance(blocks) => write!(f, "random_advance {blocks}"),
+            Random::Stateless(modulus) => write!(f, "random_stateless {modulus}"),
+        }
+    }
+}
+
+/// Streams, of type `u32[6]`.
+impl Tensor {
+    /// The first numbers of this stream, in `[0, 1)`.
+    #[track_caller]
+    pub fn random_uniform(&self, shape: impl Into<Shape>) -> Tensor {
+        self.apply(Random::Uniform(shape.into()))
+    }
+
+    /// This stream, `blocks` blocks of four words further on.
+    #[track_caller]
+    pub fn random_advance(&self, blocks: u64) -> Tensor {
+        self.apply(Random::Advance(blocks))
+    }
+
+    /// The stream of this pair of seeds (`u32[2]`), each taken modulo `modulus`.
+    #[track_caller]
+    pub fn random_stateless(&self, modulus: u32) -> Tensor {
+        self.apply(Random::Stateless(modulus))
+    }
+}

@@ -1,0 +1,278 @@
+//! Keras configurations: plain data, declared once.
+//!
+//! [`config!`](crate::config!) turns one list of fields into a struct with constructor, setters, and Keras's JSON in
+//! both directions; [`one_of!`](crate::one_of!) does so for a choice that Keras gives by name or as an object. A
+//! [`Field`] is a type that can stand in such a list.
+
+mod macros;
+
+use std::any::Any;
+use std::fmt;
+
+use cornu_graph::{Context, Error, Result, nearest};
+use serde_json::{Map, Value, json};
+
+/// Settings of one Keras class: what `get_config` gives and `from_config` takes.
+pub trait Config: fmt::Debug + Any + Send + Sync {
+    /// Keras's name of the class: `Dense`.
+    fn class_name(&self) -> &'static str;
+
+    /// Keras's module of the class: `keras.layers`.
+    fn module(&self) -> &'static str;
+
+    /// The settings, in Keras's order.
+    fn to_json(&self) -> Map<String, Value>;
+
+    /// How many seeds Keras 3 draws when it makes such an object.
+    fn draws(&self) -> usize;
+
+    /// Looks for settings that cannot be right whatever the data, such as an unknown activation.
+    ///
+    /// # Errors
+    /// The first such setting.
+    fn check(&self) -> Result<()>;
+
+    /// [`Config::class_name`], without an object at hand.
+    fn class() -> &'static str
+    where
+        Self: Sized;
+
+    /// Reads settings; those that are missing take their defaults.
+    ///
+    /// # Errors
+    /// Names the first key that is unknown, missing or of the wrong kind.
+    fn from_json(config: &Map<String, Value>) -> Result<Self>
+    where
+        Self: Sized;
+}
+
+/// A type of settings.
+pub trait Field: Sized {
+    /// The setting as Keras writes it.
+    fn to_json(&self) -> Value;
+
+    /// The setting that Keras wrote.
+    ///
+    /// # Errors
+    /// Says what was expected.
+    fn from_json(json: &Value) -> Result<Self>;
+
+    /// What is wrong with this value, if it can be told without data.
+    ///
+    /// # Errors
+    /// A name that is not known.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// How many seeds Keras 3 draws for it.
+    fn draws(&self) -> usize {
+        0
+    }
+}
+
+/// What a setter takes for a field of type `F`: an `F`; for an optional field also what it is an option of; for a
+/// choice also its name.
+pub trait IntoField<F> {
+    /// The field.
+    fn into_field(self) -> F;
+}
+
+impl<F> IntoField<F> for F {
+    fn into_field(self) -> F {
+        self
+    }
+}
+
+impl<F: Field> IntoField<Option<F>> for F {
+    fn into_field(self) -> Option<F> {
+        Some(self)
+    }
+}
+
+impl IntoField<f64> for i32 {
+    fn into_field(self) -> f64 {
+        self.into()
+    }
+}
+
+impl IntoField<String> for &str {
+    fn into_field(self) -> String {
+        self.into()
+    }
+}
+
+impl IntoField<Option<String>> for &str {
+    fn into_field(self) -> Option<String> {
+        Some(self.into())
+    }
+}
+
+impl<F: Field, const N: usize> IntoField<Vec<F>> for [F; N] {
+    fn into_field(self) -> Vec<F> {
+        self.into()
+    }
+}
+
+impl<F: Field, const N: usize> IntoField<Option<Vec<F>>> for [F; N] {
+    fn into_field(self) -> Option<Vec<F>> {
+        Some(self.into())
+    }
+}
+
+/// `expected a whole number, got "many"`
+pub fn expected(what: &str, got: &Value) -> Error {
+    const SHOWN: usize = 60;
+    let text = got.to_string();
+    let short = text.char_indices().nth(SHOWN).map_or(text.clone(), |(end, _)| format!("{}…", &text[..end]));
+    Error::usage(format!("expected {what}, got {short}"))
+}
+
+macro_rules! plain_fields {
+    ($($ty:ty: $what:literal, $read:expr;)*) => { $(
+        impl Field for $ty {
+            fn to_json(&self) -> Value {
+                json!(self)
+            }
+            fn from_json(json: &Value) -> Result<Self> {
+                let read: fn(&Value) -> Option<$ty> = $read;
+                read(json).ok_or_else(|| expected($what, json))
+            }
+        }
+    )* };
+}
+
+plain_fields! {
+    bool: "true or false", Value::as_bool;
+    usize: "a whole number", |json| json.as_u64().and_then(|n| usize::try_from(n).ok());
+    i64: "a whole number", Value::as_i64;
+    f64: "a number", Value::as_f64;
+    String: "a text", |json| json.as_str().map(Into::into);
+}
+
+impl<F: Field> Field for Option<F> {
+    fn to_json(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Field::to_json)
+    }
+    fn from_json(json: &Value) -> Result<Self> {
+        if json.is_null() { Ok(None) } else { F::from_json(json).map(Some) }
+    }
+    fn check(&self) -> Result<()> {
+        self.as_ref().map_or(Ok(()), Field::check)
+    }
+    fn draws(&self) -> usize {
+        self.as_ref().map_or(0, Field::draws)
+    }
+}
+
+impl<F: Field> Field for Vec<F> {
+    fn to_json(&self) -> Value {
+        self.iter().map(Field::to_json).collect()
+    }
+    fn from_json(json: &Value) -> Result<Self> {
+        json.as_array().ok_or_else(|| expected("a list", json))?.iter().map(F::from_json).collect()
+    }
+    fn check(&self) -> Result<()> {
+        self.iter().try_for_each(Field::check)
+    }
+}
+
+/// One value, or a list of them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OneOrMany<T> {
+    /// One value.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    /// The values.
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            OneOrMany::One(value) => std::slice::from_ref(value),
+            OneOrMany::Many(values) => values,
+        }
+    }
+}
+
+impl<F: Field> Field for OneOrMany<F> {
+    fn to_json(&self) -> Value {
+        match self {
+            OneOrMany::One(value) => value.to_json(),
+            OneOrMany::Many(values) => values.to_json(),
+        }
+    }
+    fn from_json(json: &Value) -> Result<Self> {
+        if json.is_array() { Vec::from_json(json).map(OneOrMany::Many) } else { F::from_json(json).map(OneOrMany::One) }
+    }
+}
+
+impl IntoField<OneOrMany<f64>> for f64 {
+    fn into_field(self) -> OneOrMany<f64> {
+        OneOrMany::One(self)
+    }
+}
+
+impl<const N: usize> IntoField<OneOrMany<f64>> for [f64; N] {
+    fn into_field(self) -> OneOrMany<f64> {
+        OneOrMany::Many(self.into())
+    }
+}
+
+/// The error for a name that is none of `known`.
+pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+    let error = Error::usage(format!("unknown {what} `{name}`"));
+    match nearest(name, known) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}
+
+/// Refuses keys that are not in `known`.
+///
+/// # Errors
+/// The first such key, and the nearest known one.
+pub fn refuse_unknown_keys(config: &Map<String, Value>, known: &[&str]) -> Result<()> {
+    match config.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(key) => Err(unknown("key", key, known.iter().copied())),
+        None => Ok(()),
+    }
+}
+
+/// The value of a key; `default` where it is missing.
+///
+/// # Errors
+/// A value of the wrong kind, or none where there is no default.
+pub fn read<F: Field>(config: &Map<String, Value>, class: &str, key: &str, default: Option<F>) -> Result<F> {
+    match (config.get(key), default) {
+        (Some(json), _) => F::from_json(json).context(format!("{class}.{key}")),
+        (None, Some(default)) => Ok(default),
+        (None, None) => Err(Error::usage(format!("{class}: the key `{key}` is missing"))),
+    }
+}
+
+/// A Keras object: `{"module": …, "class_name": …, "config": …, "registered_name": null}`.
+pub fn object(module: &str, class_name: &str, config: impl Into<Value>) -> Value {
+    let config: Value = config.into();
+    json!({ "module": module, "class_name": class_name, "config": config, "registered_name": null })
+}
+
+/// Class name and settings of a Keras object. Keras 2 writes some without settings.
+///
+/// # Errors
+/// Something that is no such object.
+pub fn open_object(json: &Value) -> Result<(&str, Map<String, Value>)> {
+    let class = json.get("class_name").and_then(Value::as_str);
+    let class = class.ok_or_else(|| expected("a Keras object with `class_name` and `config`", json))?;
+    let config = match json.get("config") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(config)) => config.clone(),
+        Some(other) => return Err(expected("an object", other).context(format!("{class}: `config`"))),
+    };
+    // Classes of other packages are written `package>Class`.
+    Ok((class.rsplit('>').next().unwrap_or(class), config))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! Configurations to JSON and back.
+#![allow(unreachable_pub)]
+
+use super::*;
+
+crate::config! {
+    /// A struct under test.
+    "test" pub struct Plain {
+        /// Without a default.
+        units: usize,
+        /// With one.
+        rate: f64 = 0.5,
+        /// May be missing.
+        seed: Option<i64> = None,
+    }
+}
+
+crate::one_of! {
+    /// A choice under test.
+    "test" "choice" pub enum Choice {
+        /// Nothing to set.
+        Off = "off",
+        /// Something to set.
+        On = "on" | "ON" { seed: Option<i64> = None, level: f64 = 1.0 },
+    }
+}
+
+fn read_plain(json: &Value) -> Result<Plain> {
+    Plain::from_json(json.as_object().expect("an object"))
+}
+
+#[test]
+fn a_struct_goes_to_json_and_back() {
+    let plain = Plain::new(3).rate(1).seed(7);
+    let json = Value::Object(Config::to_json(&plain));
+    assert_eq!(json.to_string(), r#"{"units":3,"rate":1.0,"seed":7}"#);
+    assert_eq!(read_plain(&json).expect("its own json"), plain);
+    assert_eq!(read_plain(&json!({ "units": 3 })).expect("defaults"), Plain::new(3));
+}
+
+#[test]
+fn mistakes_are_named() {
+    let message = |json: Value| read_plain(&json).expect_err("a mistake").to_string();
+    assert_eq!(message(json!({ "units": "many" })), r#"Plain.units: expected a whole number, got "many""#);
+    assert_eq!(message(json!({})), "Plain: the key `units` is missing");
+    assert_eq!(message(json!({ "units": 3, "rat": 1 })), "Plain: unknown key `rat`\n  help: did you mean `rate`?");
+}
+
+#[test]
+fn a_choice_is_a_name_or_an_object() {
+    let on = Choice::On { seed: None, level: 2.0 };
+    assert_eq!(Choice::from_json(&json!("ON")).expect("an alias"), Choice::On { seed: None, level: 1.0 });
+    assert_eq!(Choice::from_json(&on.to_json()).expect("its own json"), on);
+    assert_eq!((on.draws(), Choice::Off.draws()), (1, 0));
+    let error = Choice::from("onn").check().expect_err("an unknown name");
+    assert_eq!(error.to_string(), "unknown choice `onn`\n  help: did you mean `on`?");
+    let error = Choice::from_json(&json!({ "class_name": "On", "config": { "levl": 1 } })).expect_err("a key");
+    assert_eq!(error.message(), "On: unknown key `levl`");
+}

@@ -1,0 +1,222 @@
+//! What every layer of Keras has beside its own settings.
+
+use cornu_graph::{Context, DType, Error, Result};
+use serde_json::{Map, Value};
+
+use crate::config::{Config, Field, expected, read, refuse_unknown_keys};
+use crate::regularizers::Regularizer;
+
+/// The sizes of the axes of a batch; the first, and others where they may vary, are `None`.
+pub type BatchShape = Vec<Option<usize>>;
+
+/// What every layer of Keras has beside its own settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Base {
+    /// The name; `None` until the model gives one.
+    pub name: Option<String>,
+    /// Whether its weights learn.
+    pub trainable: bool,
+    /// The type of its numbers, by Keras's name.
+    pub dtype: String,
+    /// The shape of a batch of its input, where it is told beforehand.
+    pub batch_shape: Option<BatchShape>,
+    /// A penalty on what it puts out.
+    pub activity_regularizer: Option<Regularizer>,
+}
+
+impl Default for Base {
+    fn default() -> Self {
+        Base { name: None, trainable: true, dtype: "float32".into(), batch_shape: None, activity_regularizer: None }
+    }
+}
+
+/// Keys that some version of Keras writes for every layer, beside those of the layer itself.
+const KEYS: [&str; 8] = [
+    "name",
+    "trainable",
+    "dtype",
+    "batch_input_shape",
+    "input_shape",
+    "input_dim",
+    "activity_regularizer",
+    "quantization_config",
+];
+
+impl Base {
+    /// The keys that come before the layer's own.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let mut config = Map::new();
+        config.insert("name".into(), self.name.to_json());
+        config.insert("trainable".into(), self.trainable.to_json());
+        config.insert("dtype".into(), self.dtype.to_json());
+        if self.activity_regularizer.is_some() {
+            config.insert("activity_regularizer".into(), self.activity_regularizer.to_json());
+        }
+        config
+    }
+
+    /// Reads the keys that are not among the layer's `own`.
+    ///
+    /// # Errors
+    /// An unknown key or a value of the wrong kind.
+    pub fn from_json(class: &str, config: &Map<String, Value>, own: &[&str]) -> Result<Base> {
+        refuse_unknown_keys(config, &[own, &KEYS].concat()).context(class)?;
+        if config.get("quantization_config").is_some_and(|json| !json.is_null()) {
+            return Err(Error::unsupported(format!("{class}.quantization_config: quantized layers are not supported")));
+        }
+        let fresh = Base::default();
+        let dtype = config.get("dtype").map_or(Ok(fresh.dtype), dtype_name).context(format!("{class}.dtype"))?;
+        let mut batch_shape: Option<BatchShape> = read(config, class, "batch_input_shape", Some(None))?;
+        if let Some(shape) = read::<Option<BatchShape>>(config, class, "input_shape", Some(None))? {
+            batch_shape = Some([vec![None], shape].concat());
+        }
+        if let Some(features) = read::<Option<usize>>(config, class, "input_dim", Some(None))? {
+            batch_shape = Some(vec![None, Some(features)]);
+        }
+        Ok(Base {
+            name: read(config, class, "name", Some(None))?,
+            trainable: read(config, class, "trainable", Some(true))?,
+            dtype,
+            batch_shape,
+            activity_regularizer: read(config, class, "activity_regularizer", Some(None))?,
+        })
+    }
+
+    /// The element type of the layer.
+    ///
+    /// # Errors
+    /// A policy this version does not know.
+    pub fn element(&self) -> Result<DType> {
+        match DType::from_keras_name(&self.dtype) {
+            Some(dtype) if dtype.is_float() => Ok(dtype),
+            _ => Err(Error::unsupported(format!("the element type `{}` is not supported in layers", self.dtype))
+                .help("use `float32`")),
+        }
+    }
+
+    /// Looks for settings that cannot be right.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check(&self) -> Result<()> {
+        self.activity_regularizer.check().context("activity_regularizer")?;
+        if let Some(name) = &self.name
+            && (name.is_empty() || name.contains('/'))
+        {
+            return Err(Error::usage(format!("a layer needs a name without `/`, got `{name}`")));
+        }
+        self.element().map(drop)
+    }
+}
+
+/// The element type of a layer: `"float32"`, or a policy object of that name.
+pub(crate) fn dtype_name(json: &Value) -> Result<String> {
+    let name = match json {
+        Value::Null => return Ok(Base::default().dtype),
+        Value::Object(policy) => policy.get("config").and_then(|config| config.get("name")).and_then(Value::as_str),
+        other => other.as_str(),
+    };
+    name.map(Into::into).ok_or_else(|| expected("an element type", json))
+}
+
+/// The settings of a layer.
+pub trait LayerConfig: Config {
+    /// What every layer has.
+    fn base(&self) -> &Base;
+}
+
+/// A shape of inputs without the batch: `[8]`, `(28, 28)`, `[None, Some(3)]`.
+pub trait IntoShape {
+    /// The sizes, `None` where they may vary.
+    fn into_shape(self) -> BatchShape;
+}
+
+impl<const N: usize> IntoShape for [usize; N] {
+    fn into_shape(self) -> BatchShape {
+        self.map(Some).into()
+    }
+}
+
+impl<const N: usize> IntoShape for [Option<usize>; N] {
+    fn into_shape(self) -> BatchShape {
+        self.into()
+    }
+}
+
+impl IntoShape for &[usize] {
+    fn into_shape(self) -> BatchShape {
+        self.iter().copied().map(Some).collect()
+    }
+}
+
+impl IntoShape for BatchShape {
+    fn into_shape(self) -> BatchShape {
+        self
+    }
+}
+
+/// The setters of what every layer has.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! layer_base {
+    ($name:ident) => {
+        impl $name {
+            /// The name of the layer; without one the model numbers its layers by class.
+            #[must_use]
+            pub fn name(mut self, name: impl Into<String>) -> Self {
+                self.base.name = Some(name.into());
+                self
+            }
+
+            /// Whether the weights of the layer learn.
+            #[must_use]
+            pub fn trainable(mut self, trainable: bool) -> Self {
+                self.base.trainable = trainable;
+                self
+            }
+
+            /// The type of the layer's numbers, by Keras's name: `"float32"`.
+            #[must_use]
+            pub fn dtype(mut self, dtype: impl Into<String>) -> Self {
+                self.base.dtype = dtype.into();
+                self
+            }
+
+            /// The shape of one sample, if this is the first layer.
+            #[must_use]
+            pub fn input_shape(mut self, shape: impl $crate::layers::IntoShape) -> Self {
+                self.base.batch_shape = Some([vec![None], shape.into_shape()].concat());
+                self
+            }
+
+            /// The number of features of one sample, if this is the first layer.
+            #[must_use]
+            pub fn input_dim(self, features: usize) -> Self {
+                self.input_shape([features])
+            }
+
+            /// The shape of a whole batch, if this is the first layer.
+            #[must_use]
+            pub fn batch_input_shape(mut self, shape: impl $crate::layers::IntoShape) -> Self {
+                self.base.batch_shape = Some(shape.into_shape());
+                self
+            }
+
+            /// A penalty on what the layer puts out.
+            #[must_use]
+            pub fn activity_regularizer(
+                mut self,
+                penalty: impl $crate::config::IntoField<Option<$crate::regularizers::Regularizer>>,
+            ) -> Self {
+                self.base.activity_regularizer = penalty.into_field();
+                self
+            }
+        }
+
+        impl $crate::layers::LayerConfig for $name {
+            fn base(&self) -> &$crate::layers::Base {
+                &self.base
+            }
+        }
+    };
+}

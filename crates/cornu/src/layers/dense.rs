@@ -1,0 +1,64 @@
+//! `activation(x · kernel + bias)` on the last axis.
+
+use cornu_graph::{Error, Result, Tensor};
+
+use super::Layer;
+use crate::activations::Activation;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
+use crate::regularizers::Regularizer;
+use crate::trace::Cx;
+
+crate::config! {
+    /// Densely connected layer: `activation(x · kernel + bias)` on the last axis.
+    ///
+    /// `[batch, …, features]` becomes `[batch, …, units]`.
+    "keras.layers" pub layer Dense {
+        /// The number of outputs.
+        units: usize,
+        /// What is put after the sum.
+        activation: Activation = Activation::Linear,
+        /// Whether a bias is added.
+        use_bias: bool = true,
+        /// How the weights start, `[features, units]`.
+        kernel_initializer: Initializer = "glorot_uniform".into(),
+        /// How the bias starts, `[units]`.
+        bias_initializer: Initializer = Initializer::Zeros,
+        /// A penalty on the weights.
+        kernel_regularizer: Option<Regularizer> = None,
+        /// A penalty on the bias.
+        bias_regularizer: Option<Regularizer> = None,
+        /// What the weights are held to.
+        kernel_constraint: Option<Constraint> = None,
+        /// What the bias is held to.
+        bias_constraint: Option<Constraint> = None,
+    }
+}
+
+impl Layer for Dense {
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+        if x.rank() < 2 {
+            cx.fail(Error::graph(format!("`Dense` needs a batch of features, got {}", x.ty())));
+            return x;
+        }
+        let kernel = cx.weight("kernel", [x.dim(-1), self.units], &self.kernel_initializer);
+        cx.regularize(&kernel, &self.kernel_regularizer);
+        cx.constrain("kernel", &self.kernel_constraint);
+        let outputs = x.shape().with(x.rank() - 1, self.units);
+        let features = x.dim(-1);
+        // All axes but the last are one batch to the product.
+        let rows = x.reshape([x.shape().size() / features.max(1), features]);
+        let mut y = rows.dot(&kernel);
+        if self.use_bias {
+            let bias = cx.weight("bias", [self.units], &self.bias_initializer);
+            cx.regularize(&bias, &self.bias_regularizer);
+            cx.constrain("bias", &self.bias_constraint);
+            y = y + bias;
+        }
+        self.activation.apply(y.reshape(outputs))
+    }
+
+    fn check_settings(&self) -> Result<()> {
+        if self.units == 0 { Err(Error::usage("`units` must be at least 1, got 0")) } else { Ok(()) }
+    }
+}

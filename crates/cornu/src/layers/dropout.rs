@@ -1,0 +1,50 @@
+//! Noise against overfitting: elements dropped at random while training.
+
+use cornu_graph::{Error, Result, Shape, Tensor};
+
+use super::{BatchShape, Layer};
+use crate::trace::Cx;
+
+crate::config! {
+    /// Drops elements at random while training, and scales those it keeps so that their sum is the same on average.
+    /// Outside training it does nothing.
+    "keras.layers" pub layer Dropout {
+        /// The share of elements dropped, from 0 to 1.
+        rate: f64,
+        /// For numbers independent of all other layers.
+        seed: Option<i64> = None,
+        /// The shape of the noise, with 1 along axes where all elements share one fate; `None` stands for the size of
+        /// the input.
+        noise_shape: Option<BatchShape> = None,
+    }
+}
+
+impl Layer for Dropout {
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+        if self.rate == 0.0 {
+            return x;
+        }
+        let random = cx.random(self.seed);
+        if !cx.training() {
+            return x;
+        }
+        let noise: Shape = match &self.noise_shape {
+            None => x.shape(),
+            Some(noise) => noise.iter().enumerate().map(|(axis, size)| size.unwrap_or(x.dim(axis as isize))).collect(),
+        };
+        // Rate 1 drops everything; its scale would be infinite.
+        let scale = if self.rate == 1.0 { 0.0 } else { 1.0 / (1.0 - self.rate) };
+        cx.uniform(&random, noise).ge(self.rate).select(x * scale, 0.0)
+    }
+
+    fn check_settings(&self) -> Result<()> {
+        if (0.0..=1.0).contains(&self.rate) {
+            return Ok(());
+        }
+        Err(Error::usage(format!("`rate` must be between 0 and 1, got {}", self.rate)))
+    }
+
+    fn seeds_drawn(&self) -> usize {
+        usize::from(self.rate > 0.0 && self.seed.is_none())
+    }
+}

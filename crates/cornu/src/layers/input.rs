@@ -1,0 +1,94 @@
+//! The shape of what a model is given.
+
+use cornu_graph::{Context, Error, Result, Tensor};
+use serde_json::{Map, Value, json};
+
+use super::base::dtype_name;
+use super::{Base, BatchShape, IntoShape, Layer, LayerConfig};
+use crate::config::{Config, Field, read, refuse_unknown_keys};
+use crate::trace::Cx;
+
+/// The first layer of a model: says what one sample is, and hands it on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputLayer {
+    base: Base,
+}
+
+/// What Keras users write for an [`InputLayer`]: `Input::new([8])`.
+pub type Input = InputLayer;
+
+impl InputLayer {
+    /// Samples of that shape.
+    pub fn new(shape: impl IntoShape) -> Self {
+        Self::batch_shape([vec![None], shape.into_shape()].concat())
+    }
+
+    /// Batches of that shape; `None` where it may vary.
+    pub fn batch_shape(shape: impl IntoShape) -> Self {
+        InputLayer { base: Base { batch_shape: Some(shape.into_shape()), ..Base::default() } }
+    }
+
+    /// The name of the layer.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.base.name = Some(name.into());
+        self
+    }
+}
+
+impl LayerConfig for InputLayer {
+    fn base(&self) -> &Base {
+        &self.base
+    }
+}
+
+impl Config for InputLayer {
+    fn class_name(&self) -> &'static str {
+        Self::class()
+    }
+    fn module(&self) -> &'static str {
+        "keras.layers"
+    }
+    fn class() -> &'static str {
+        "InputLayer"
+    }
+    fn draws(&self) -> usize {
+        0
+    }
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+    fn to_json(&self) -> Map<String, Value> {
+        let config = json!({
+            "batch_shape": self.base.batch_shape.to_json(),
+            "dtype": self.base.dtype,
+            "sparse": false,
+            "ragged": false,
+            "name": self.base.name,
+        });
+        config.as_object().cloned().unwrap_or_default()
+    }
+
+    /// Keras 2 writes `batch_input_shape`, Keras 3 `batch_shape`.
+    fn from_json(config: &Map<String, Value>) -> Result<Self> {
+        let class = Self::class();
+        let known = ["batch_shape", "batch_input_shape", "dtype", "sparse", "ragged", "name", "optional"];
+        refuse_unknown_keys(config, &known).context(class)?;
+        for key in ["sparse", "ragged"] {
+            if read(config, class, key, Some(false))? {
+                return Err(Error::unsupported(format!("{class}.{key}: only dense inputs are supported")));
+            }
+        }
+        let older: Option<BatchShape> = read(config, class, "batch_input_shape", Some(None))?;
+        let batch_shape = read(config, class, "batch_shape", Some(older))?;
+        let dtype = config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name)?;
+        let name = read(config, class, "name", Some(None))?;
+        Ok(InputLayer { base: Base { name, dtype, batch_shape, ..Base::default() } })
+    }
+}
+
+impl Layer for InputLayer {
+    fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
+        x
+    }
+}

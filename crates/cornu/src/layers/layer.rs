@@ -1,0 +1,55 @@
+//! What makes settings a layer.
+
+use cornu_graph::{Result, Tensor};
+
+use super::LayerConfig;
+use crate::trace::Cx;
+
+/// A layer: its settings, and how it extends a graph.
+///
+/// ```
+/// use cornu::prelude::*;
+/// use cornu::{Cx, Tensor};
+///
+/// cornu::config! {
+///     /// Multiplies each feature by a weight.
+///     "my.layers" pub layer Scale {
+///         /// How the weights start.
+///         initializer: Initializer = Initializer::Ones,
+///     }
+/// }
+///
+/// impl Layer for Scale {
+///     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+///         let scale = cx.weight("scale", [x.dim(-1)], &self.initializer);
+///         x * scale
+///     }
+/// }
+///
+/// let mut model = sequential![Scale::new().input_shape([3]), Dense::new(1)];
+/// assert_eq!(model.count_params(), 3 + 4);
+/// # model.build([3])?;
+/// # Ok::<(), cornu::Error>(())
+/// ```
+pub trait Layer: LayerConfig {
+    /// What the layer makes of its input. The first axis of `x` is the batch.
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor;
+
+    /// What the layer makes of its inputs, if it takes or makes several.
+    fn call_all(&self, cx: &mut Cx, xs: &[Tensor]) -> Vec<Tensor> {
+        xs.iter().take(1).map(|x| self.call(cx, x.clone())).collect()
+    }
+
+    /// Looks for settings that do not go together.
+    ///
+    /// # Errors
+    /// The first of them.
+    fn check_settings(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// How many seeds Keras 3 draws when it makes the layer.
+    fn seeds_drawn(&self) -> usize {
+        self.draws()
+    }
+}

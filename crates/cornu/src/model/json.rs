@@ -1,0 +1,104 @@
+//! Models as Keras's JSON: written so that both Keras 2.13 and Keras 3 read it, read from either.
+
+use cornu_graph::{Context, Error, Result};
+use serde_json::{Map, Value, json};
+
+use super::Sequential;
+use super::net::Entry;
+use crate::config::{Field, object, open_object, read, refuse_unknown_keys};
+use crate::layers::BatchShape;
+use crate::registry::layer_from_json;
+
+/// The settings of a layer, with the name the model gave it.
+pub(super) fn layer_config(entry: &Entry) -> Map<String, Value> {
+    let mut config = entry.layer.to_json();
+    config.insert("name".into(), entry.name.as_str().into());
+    config
+}
+
+/// What Keras keeps to build a layer or model again: the shape of its input.
+fn build_config(input: &BatchShape) -> Value {
+    json!({ "input_shape": input.to_json() })
+}
+
+fn layer_to_json(entry: &Entry) -> Value {
+    let mut json = object(entry.layer.module(), entry.layer.class_name(), layer_config(entry));
+    if let (Some((input, _)), Some(json)) = (&entry.shapes, json.as_object_mut()) {
+        json.insert("build_config".into(), build_config(input));
+    }
+    json
+}
+
+impl Sequential {
+    /// The model without its weights, as an object of Keras. The shape of the input stands in `build_config`s rather
+    /// than in an `InputLayer`, because the two versions of Keras cannot read each other's.
+    ///
+    /// # Errors
+    /// A mistake that was made while layers were added.
+    pub fn to_json_value(&self) -> Result<Value> {
+        self.check()?;
+        let layers: Vec<Value> = self.net().layers.iter().map(layer_to_json).collect();
+        let mut config = Map::new();
+        config.insert("name".into(), self.name().into());
+        config.insert("layers".into(), layers.into());
+        if let Some(input) = self.input_shape() {
+            config.insert("build_input_shape".into(), input.to_json());
+        }
+        let mut model = object("keras", "Sequential", config);
+        if let (Some(input), Some(model)) = (self.input_shape(), model.as_object_mut()) {
+            model.insert("build_config".into(), build_config(&input));
+        }
+        Ok(model)
+    }
+
+    /// The model without its weights, as Keras's text.
+    ///
+    /// # Errors
+    /// A mistake that was made while layers were added.
+    pub fn to_json(&self) -> Result<String> {
+        // The writer escapes everything beyond ASCII.
+        Ok(cornu_files::json::to_bytes(&self.to_json_value()?)?.into_iter().map(char::from).collect())
+    }
+
+    /// A model with new weights, from the text of [`Sequential::to_json`] or of Keras.
+    ///
+    /// # Errors
+    /// Text that is not JSON, not a sequential model, or has layers or settings that are not known.
+    pub fn from_json(text: &str) -> Result<Sequential> {
+        let json: Value = serde_json::from_str(text)
+            .map_err(|error| Error::data(format!("a model's JSON: {error}")).caused_by(error))?;
+        Self::from_json_value(&json)
+    }
+
+    /// A model with new weights, from an object of Keras.
+    ///
+    /// # Errors
+    /// Something that is not a sequential model, or has layers or settings that are not known.
+    pub fn from_json_value(json: &Value) -> Result<Sequential> {
+        let (class, config) = open_object(json)?;
+        if class != "Sequential" {
+            return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
+        }
+        let known = ["name", "trainable", "dtype", "layers", "build_input_shape"];
+        refuse_unknown_keys(&config, &known).context(class)?;
+        let name: Option<String> = read(&config, class, "name", Some(None))?;
+        let mut model = name.map_or_else(Sequential::new, Sequential::named);
+        let layers = config.get("layers").and_then(Value::as_array);
+        let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
+        for (place, layer) in layers.iter().enumerate() {
+            model.push(layer_from_json(layer).context(format!("model `{}`: layer {place}", model.name()))?);
+        }
+        model.check()?;
+        if let Some(shape) = input_shape(json, &config)?.filter(|_| model.input_shape().is_none()) {
+            model.build_batch(&shape)?;
+        }
+        Ok(model)
+    }
+}
+
+/// The shape a model was built for, wherever it is written.
+fn input_shape(json: &Value, config: &Map<String, Value>) -> Result<Option<BatchShape>> {
+    let outer = json.get("build_config").and_then(|build| build.get("input_shape"));
+    let shape = config.get("build_input_shape").filter(|shape| !shape.is_null()).or(outer);
+    shape.map_or(Ok(None), Option::<BatchShape>::from_json).context("the shape of the model's input")
+}

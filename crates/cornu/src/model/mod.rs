@@ -1,0 +1,341 @@
+//! Models: graphs of layers, and the values of their weights.
+
+mod json;
+mod names;
+mod net;
+mod sequential;
+mod summary;
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use cornu_graph::{Array, Error, Result};
+use ndarray::{ArrayD, IxDyn};
+use serde_json::Value;
+
+use names::automatic;
+use net::show;
+
+pub use names::clear_session;
+pub use net::{Call, Entry, Net, Wire};
+pub use sequential::Sequential;
+
+use crate::layers::{BatchShape, IntoShape, Layer};
+use crate::random::{Flavor, flavor, keras_seed};
+use crate::variables::{Variable, Variables};
+
+/// A graph of layers, and the values of its weights.
+pub struct Model {
+    name: String,
+    net: Net,
+    variables: Variables,
+    /// The first mistake made while layers were added; every use of the model reports it.
+    problem: Option<Error>,
+}
+
+/// A layer of a model, with its name, shapes and weights.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerView<'a> {
+    model: &'a Model,
+    entry: &'a Entry,
+}
+
+impl Model {
+    pub(crate) fn empty(name: String) -> Self {
+        Model { name, net: Net::default(), variables: Variables::default(), problem: None }
+    }
+
+    /// The name of the model.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The layers and how they are connected.
+    pub fn net(&self) -> &Net {
+        &self.net
+    }
+
+    /// The variables of the model.
+    pub fn variables(&self) -> &Variables {
+        &self.variables
+    }
+
+    /// The layers, to trace, and the variables, to trace them with.
+    pub fn parts(&mut self) -> (&Net, &mut Variables) {
+        (&self.net, &mut self.variables)
+    }
+
+    /// Whether the model can be used: no mistake was made, and the shape of its input is known.
+    ///
+    /// # Errors
+    /// The first mistake that was made while layers were added.
+    pub fn ready(&self) -> Result<()> {
+        self.check()?;
+        if self.is_built() {
+            return Ok(());
+        }
+        Err(Error::usage(format!("model `{}` is not built", self.name))
+            .help("give the first layer an `input_shape`, call `build([features])`, or fit the model to data"))
+    }
+
+    /// The first mistake that was made while layers were added, if there was one.
+    ///
+    /// # Errors
+    /// That mistake.
+    pub fn check(&self) -> Result<()> {
+        self.problem.clone().map_or(Ok(()), Err)
+    }
+
+    /// Whether the shape of the input is known and all weights are made.
+    pub fn is_built(&self) -> bool {
+        !self.net.inputs.is_empty() && self.net.layers.iter().all(|entry| entry.shapes.is_some())
+    }
+
+    /// Keeps the first mistake.
+    pub(crate) fn note(&mut self, error: Error) {
+        self.problem.get_or_insert(error);
+    }
+
+    /// Adds a layer after the last one.
+    pub(crate) fn append(&mut self, layer: Arc<dyn Layer>) {
+        let class = layer.class_name();
+        let name = layer.base().name.clone().unwrap_or_else(|| automatic(class));
+        let checked = layer.base().check().and_then(|()| layer.check()).and_then(|()| layer.check_settings());
+        if let Err(error) = checked {
+            self.note(error.context(format!("layer `{name}`")));
+            return;
+        }
+        if self.net.layers.is_empty()
+            && self.net.inputs.is_empty()
+            && let Some(shape) = &layer.base().batch_shape
+        {
+            self.net.inputs.push(shape.clone());
+        }
+        if class == "InputLayer" {
+            if !self.net.layers.is_empty() {
+                self.note(Error::usage(format!("`{name}`: an `Input` can only be the first layer")));
+            }
+            return;
+        }
+        if self.net.layers.iter().any(|entry| entry.name == name) {
+            let help = "give one of them another name, by `.name(…)`";
+            self.note(Error::usage(format!("model `{}` has two layers named `{name}`", self.name)).help(help));
+            return;
+        }
+        let seeds = match flavor() {
+            Flavor::Keras2 => Vec::new(),
+            Flavor::Keras3 => (0..layer.seeds_drawn()).map(|_| keras_seed()).collect(),
+        };
+        let place = self.net.layers.len();
+        let input = if place == 0 { Wire::Input(0) } else { Wire::Output { call: place - 1, output: 0 } };
+        self.net.layers.push(Entry { name, layer, shapes: None, seeds });
+        self.net.calls.push(Call { layer: place, inputs: vec![input] });
+        self.net.outputs = vec![Wire::Output { call: place, output: 0 }];
+        self.build_layers();
+    }
+
+    /// Takes the last layer away.
+    pub(crate) fn remove_last(&mut self) -> Option<Arc<dyn Layer>> {
+        let entry = self.net.layers.pop()?;
+        self.net.calls.pop();
+        let place = self.net.layers.len();
+        self.net.outputs = place.checked_sub(1).map(|call| Wire::Output { call, output: 0 }).into_iter().collect();
+        let prefix = format!("{}/{}/", self.name, entry.name);
+        let kept = self.variables.all().iter().take_while(|variable| !variable.path.starts_with(&prefix)).count();
+        self.variables.truncate(kept);
+        Some(entry.layer)
+    }
+
+    /// Builds the model for samples of that shape, unless it is built: makes the weights of all its layers.
+    ///
+    /// # Errors
+    /// A mistake in a layer, or a shape other than the one the model was built for.
+    pub fn build(&mut self, input_shape: impl IntoShape) -> Result<()> {
+        self.build_batch(&[vec![None], input_shape.into_shape()].concat())
+    }
+
+    /// [`Model::build`] for batches of that shape.
+    ///
+    /// # Errors
+    /// Those of [`Model::build`].
+    pub fn build_batch(&mut self, batch_shape: &BatchShape) -> Result<()> {
+        self.check()?;
+        match self.net.inputs.first() {
+            Some(built) if built == batch_shape => {}
+            Some(built) => {
+                let (built, got) = (show(built), show(batch_shape));
+                let message = format!("model `{}` was built for inputs of shape {built}, got {got}", self.name);
+                return Err(Error::usage(message));
+            }
+            None => {
+                self.net.deferred = !self.net.layers.is_empty();
+                self.net.inputs.push(batch_shape.clone());
+                self.build_layers();
+                if let Err(error) = self.check() {
+                    // The layers are as they were: another shape may fit them.
+                    (self.problem, self.net.deferred) = (None, false);
+                    self.net.inputs.clear();
+                    self.net.layers.iter_mut().for_each(|entry| entry.shapes = None);
+                    self.variables.truncate(0);
+                    return Err(error);
+                }
+            }
+        }
+        self.check()
+    }
+
+    /// Builds the layers that are not built, front to back, as far as the shape of the input is known.
+    fn build_layers(&mut self) {
+        let Some(mut shape) = self.net.inputs.first().cloned() else { return };
+        if self.problem.is_some() {
+            return;
+        }
+        for entry in &mut self.net.layers {
+            if entry.shapes.is_none() {
+                match entry.build(&mut self.variables, &self.name, &shape, self.net.deferred) {
+                    Ok(output) => entry.shapes = Some((shape.clone(), output)),
+                    Err(error) => {
+                        self.problem.get_or_insert(error);
+                        return;
+                    }
+                }
+            }
+            shape = entry.shapes.as_ref().map(|(_, output)| output.clone()).unwrap_or_default();
+        }
+    }
+
+    /// The layers, front to back.
+    pub fn layers(&self) -> Vec<LayerView<'_>> {
+        self.net.layers.iter().map(|entry| LayerView { model: self, entry }).collect()
+    }
+
+    /// The layer of that name.
+    ///
+    /// # Errors
+    /// There must be one.
+    pub fn get_layer(&self, name: &str) -> Result<LayerView<'_>> {
+        let names = || self.net.layers.iter().map(|entry| entry.name.as_str());
+        let found = self.net.layers.iter().find(|entry| entry.name == name);
+        let entry = found.ok_or_else(|| crate::config::unknown("layer", name, names()))?;
+        Ok(LayerView { model: self, entry })
+    }
+
+    /// The weights, in Keras's order: layer by layer, those of each layer in the order it makes them.
+    #[doc(alias = "get_weights")]
+    pub fn weights(&self) -> Vec<ArrayD<f32>> {
+        self.variables.weights().map(|variable| self.read(variable)).collect()
+    }
+
+    fn read(&self, variable: &Variable) -> ArrayD<f32> {
+        let array = self.variables.read(variable);
+        let shape = IxDyn(array.shape());
+        ArrayD::from_shape_vec(shape, array.to_vec()).expect("an array has as many elements as its shape says")
+    }
+
+    /// Sets all weights, in the order of [`Model::weights`]. Nothing changes if one does not fit.
+    ///
+    /// # Errors
+    /// The number of weights or the shape of one is wrong, or the model is not built.
+    pub fn set_weights(&mut self, weights: &[ArrayD<f32>]) -> Result<()> {
+        self.ready()?;
+        let own: Vec<Variable> = self.variables.weights().cloned().collect();
+        if own.len() != weights.len() {
+            let message = format!("model `{}` has {} weights, got a list of {}", self.name, own.len(), weights.len());
+            return Err(Error::data(message));
+        }
+        let fit = |(variable, new): (&Variable, &ArrayD<f32>)| -> Result<Array> {
+            if new.shape() != &variable.ty.shape[..] {
+                let (needed, got) = (&variable.ty.shape, new.shape());
+                return Err(Error::data(format!("weight `{}` needs shape {needed}, got {got:?}", variable.path)));
+            }
+            Ok(Array::new(new.shape(), new.iter().copied().collect::<Vec<f32>>())?.cast(variable.ty.dtype))
+        };
+        let arrays = own.iter().zip(weights).map(fit).collect::<Result<Vec<Array>>>()?;
+        own.iter().zip(&arrays).try_for_each(|(variable, array)| self.variables.write(&variable.path, array))
+    }
+
+    /// The number of numbers in all weights.
+    pub fn count_params(&self) -> usize {
+        self.variables.weights().map(|variable| variable.ty.size()).sum()
+    }
+
+    /// The shape of a batch of inputs, once it is known.
+    pub fn input_shape(&self) -> Option<BatchShape> {
+        self.net.inputs.first().cloned()
+    }
+
+    /// The shape of a batch of outputs, once it is known.
+    pub fn output_shape(&self) -> Option<BatchShape> {
+        match self.net.outputs.first()? {
+            Wire::Input(index) => self.net.inputs.get(*index).cloned(),
+            Wire::Output { call, .. } => {
+                let entry = &self.net.layers[self.net.calls.get(*call)?.layer];
+                entry.shapes.as_ref().map(|(_, output)| output.clone())
+            }
+        }
+    }
+}
+
+impl<'a> LayerView<'a> {
+    /// Its name, unique in the model.
+    pub fn name(&self) -> &'a str {
+        &self.entry.name
+    }
+
+    /// Keras's name of its class.
+    pub fn class_name(&self) -> &'static str {
+        self.entry.layer.class_name()
+    }
+
+    /// Its settings, if it is an `L`.
+    pub fn settings<L: Layer>(&self) -> Option<&'a L> {
+        let layer: &dyn Any = &*self.entry.layer;
+        layer.downcast_ref()
+    }
+
+    /// Its settings as Keras writes them.
+    pub fn config(&self) -> Value {
+        json::layer_config(self.entry).into()
+    }
+
+    /// Whether its weights learn.
+    pub fn trainable(&self) -> bool {
+        self.entry.layer.base().trainable
+    }
+
+    /// The shape of a batch of its input, once it is known.
+    pub fn input_shape(&self) -> Option<BatchShape> {
+        self.entry.shapes.as_ref().map(|(input, _)| input.clone())
+    }
+
+    /// The shape of a batch of its output, once it is known.
+    pub fn output_shape(&self) -> Option<BatchShape> {
+        self.entry.shapes.as_ref().map(|(_, output)| output.clone())
+    }
+
+    /// Its weights as variables.
+    pub fn variables(&self) -> impl Iterator<Item = &'a Variable> + use<'a> {
+        let prefix = format!("{}/{}/", self.model.name, self.entry.name);
+        self.model.variables.weights().filter(move |variable| variable.path.starts_with(&prefix))
+    }
+
+    /// Its weights.
+    #[doc(alias = "get_weights")]
+    pub fn weights(&self) -> Vec<ArrayD<f32>> {
+        self.variables().map(|variable| self.model.read(variable)).collect()
+    }
+
+    /// The number of numbers in its weights.
+    pub fn count_params(&self) -> usize {
+        self.variables().map(|variable| variable.ty.size()).sum()
+    }
+}
+
+/// `<Sequential name=sequential, built=True>`, as Keras prints a model.
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let built = if self.is_built() { "True" } else { "False" };
+        write!(f, "<Model name={}, built={built}>", self.name)
+    }
+}

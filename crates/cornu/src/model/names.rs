@@ -1,0 +1,50 @@
+//! The names that layers and models get by themselves: `dense`, `dense_1`, `dense_2`.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+thread_local! {
+    /// How many objects of each name there have been. One count for each thread, so that what one thread builds does
+    /// not change the names on another.
+    static COUNTS: RefCell<HashMap<String, usize>> = RefCell::default();
+}
+
+/// `keras.backend.clear_session()`: names count from the beginning again. Models and seeds stay as they are.
+pub fn clear_session() {
+    COUNTS.with_borrow_mut(HashMap::clear);
+}
+
+/// The next name for an object of that class.
+pub(crate) fn automatic(class: &str) -> String {
+    let name = snake_case(class);
+    COUNTS.with_borrow_mut(|counts| {
+        let count = counts.entry(name.clone()).or_insert(0);
+        *count += 1;
+        if *count == 1 { name } else { format!("{name}_{}", *count - 1) }
+    })
+}
+
+/// `BatchNormalization` to `batch_normalization`, `Conv2D` to `conv2d`, as Keras does it: a capital starts a word if a
+/// small letter follows it or comes before it.
+fn snake_case(class: &str) -> String {
+    let letters: Vec<char> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
+    let mut name = String::new();
+    for (i, &c) in letters.iter().enumerate() {
+        let follows = letters.get(i + 1).is_some_and(|next| next.is_ascii_lowercase());
+        let comes_after = i > 0 && letters[i - 1].is_ascii_lowercase();
+        if c.is_ascii_uppercase() && i > 0 && (follows || comes_after) {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}
+
+#[test]
+fn names_are_keras_names() {
+    let names = ["Dense", "BatchNormalization", "Conv2D", "LSTM", "Conv2DTranspose", "ReLU", "InputLayer"];
+    let snakes = ["dense", "batch_normalization", "conv2d", "lstm", "conv2d_transpose", "re_lu", "input_layer"];
+    assert_eq!(names.map(snake_case), snakes.map(String::from));
+    clear_session();
+    assert_eq!(["A", "A", "B"].map(automatic), ["a", "a_1", "b"]);
+}

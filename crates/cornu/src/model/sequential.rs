@@ -1,0 +1,98 @@
+//! A model whose layers stand in a line.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use super::Model;
+use super::names::automatic;
+use crate::layers::Layer;
+
+/// A model whose layers stand in a line: `keras.Sequential`. Everything a [`Model`] can do it can do.
+///
+/// ```
+/// use cornu::prelude::*;
+///
+/// let mut model = Sequential::new();
+/// model.add(Dense::new(12).input_shape([8]).activation("relu"));
+/// model.add(Dense::new(1).activation("sigmoid"));
+/// assert_eq!(model.count_params(), 8 * 12 + 12 + 12 + 1);
+///
+/// let same = sequential![Input::new([8]), Dense::new(12).activation("relu"), Dense::new(1).activation("sigmoid")];
+/// assert_eq!(same.output_shape(), model.output_shape());
+/// ```
+pub struct Sequential(Model);
+
+impl Sequential {
+    /// A model without layers.
+    pub fn new() -> Self {
+        Sequential(Model::empty(automatic("Sequential")))
+    }
+
+    /// A model without layers, of that name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Sequential(Model::empty(name.into()))
+    }
+
+    /// Adds a layer. A mistake in it is reported when the model is next used.
+    pub fn add(&mut self, layer: impl Layer) -> &mut Self {
+        self.push(Arc::new(layer))
+    }
+
+    /// Adds a layer of any class.
+    pub fn push(&mut self, layer: Arc<dyn Layer>) -> &mut Self {
+        self.0.append(layer);
+        self
+    }
+
+    /// Takes the last layer away and gives it back.
+    pub fn pop(&mut self) -> Option<Arc<dyn Layer>> {
+        self.0.remove_last()
+    }
+}
+
+impl Default for Sequential {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Layers of any class, in that order.
+impl FromIterator<Arc<dyn Layer>> for Sequential {
+    fn from_iter<I: IntoIterator<Item = Arc<dyn Layer>>>(layers: I) -> Self {
+        let mut model = Sequential::new();
+        layers.into_iter().for_each(|layer| model.0.append(layer));
+        model
+    }
+}
+
+impl Deref for Sequential {
+    type Target = Model;
+    fn deref(&self) -> &Model {
+        &self.0
+    }
+}
+
+impl DerefMut for Sequential {
+    fn deref_mut(&mut self) -> &mut Model {
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for Sequential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let built = if self.is_built() { "True" } else { "False" };
+        write!(f, "<Sequential name={}, built={built}>", self.name())
+    }
+}
+
+/// A [`Sequential`](crate::Sequential) of these layers: `sequential![Flatten::new(), Dense::new(10)]`.
+#[macro_export]
+macro_rules! sequential {
+    ($($layer:expr),* $(,)?) => {{
+        #[allow(unused_mut)]
+        let mut model = $crate::Sequential::new();
+        $(model.add($layer);)*
+        model
+    }};
+}

@@ -1,0 +1,51 @@
+//! What `model.summary()` says about a model.
+
+use cornu_graph::Result;
+
+use super::{LayerView, Model};
+use crate::display::{Count, Row, Summary, SummaryOptions, Terminal};
+use crate::variables::Variable;
+
+impl Model {
+    /// The layers with their shapes and numbers of parameters: `println!("{}", model.summary())` prints Keras's table.
+    pub fn summary(&self) -> Summary {
+        let weights = || self.variables().weights();
+        Summary {
+            model_name: self.name().into(),
+            rows: self.layers().iter().map(row).collect(),
+            sequential: true,
+            trainable: count(weights().filter(|variable| variable.trainable)),
+            non_trainable: count(weights().filter(|variable| !variable.trainable)),
+            optimizer: None,
+        }
+    }
+
+    /// Prints [`Model::summary`] to the standard output, as wide and as colourful as that is.
+    ///
+    /// # Errors
+    /// A mistake that was made while layers were added, or a terminal too narrow for the table.
+    pub fn print_summary(&self) -> Result<()> {
+        self.check()?;
+        print!("{}", self.summary().text(&SummaryOptions::default(), Terminal::of_stdout())?);
+        Ok(())
+    }
+}
+
+fn row(layer: &LayerView) -> Row {
+    let built = layer.output_shape().is_some();
+    Row {
+        name: layer.name().into(),
+        class: layer.class_name().into(),
+        output_shapes: layer.output_shape().into_iter().collect(),
+        params: built.then(|| layer.count_params() as u64),
+        trainable: (layer.count_params() > 0).then(|| layer.trainable()),
+        ..Row::default()
+    }
+}
+
+fn count<'a>(variables: impl Iterator<Item = &'a Variable>) -> Count {
+    variables.fold(Count::default(), |total, variable| {
+        let params = variable.ty.size() as u64;
+        Count { params: total.params + params, bytes: total.bytes + params * variable.ty.dtype.size() as u64 }
+    })
+}

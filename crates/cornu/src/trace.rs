@@ -1,0 +1,302 @@
+//! The only way a layer meets the world: a [`Cx`] hands out weights, states and random numbers while it is traced.
+
+use std::collections::VecDeque;
+
+use cornu_graph::ops::{Leaf, Op};
+use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type, VarId};
+
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
+use crate::random::{Flavor, flavor, keras_seed};
+use crate::regularizers::Regularizer;
+use crate::variables::{OpSeed, Role, Variables};
+
+/// Keras 3 takes each part of a seed modulo this.
+const STATELESS_MODULUS: u32 = (1 << 31) - 2;
+
+/// A graph being traced through a model, and the variables it meets.
+///
+/// Weights are made the first time a layer asks for them, while the model is built, and found again by their path at
+/// every later trace.
+pub struct Cx<'a> {
+    trace: Trace,
+    variables: &'a mut Variables,
+    building: bool,
+    training: bool,
+    path: Vec<String>,
+    scope: Scope,
+    updates: Vec<(VarId, Tensor)>,
+    losses: Vec<Tensor>,
+}
+
+/// What holds for all that one layer asks for.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    /// Whether its weights learn.
+    pub(crate) trainable: bool,
+    /// The type of its weights.
+    pub(crate) dtype: DType,
+    /// The seeds that Keras 3 drew when the layer was made, in the order in which its weights take them.
+    pub(crate) seeds: VecDeque<i64>,
+    /// Whether the shape of the model's input was known when its layers were added.
+    pub(crate) deferred: bool,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Scope { trainable: true, dtype: DType::F32, seeds: VecDeque::new(), deferred: false }
+    }
+}
+
+/// Where a layer's random numbers come from. See [`Cx::random`].
+#[derive(Clone, Copy, Debug)]
+enum Generator {
+    /// A stream of its own that goes on from step to step: `u32[6]`.
+    Stream,
+    /// A seed and a count of the steps so far: `u32[2]`.
+    Count,
+}
+
+/// A source of random numbers. See [`Cx::random`].
+#[derive(Clone, Debug)]
+pub struct Random {
+    generator: Generator,
+    state: Tensor,
+}
+
+impl<'a> Cx<'a> {
+    /// Starts to trace one step of a built model; `training` is what Keras calls the argument of that name.
+    ///
+    /// # Errors
+    /// Those of [`Variables::open`].
+    pub fn new(variables: &'a mut Variables, training: bool) -> Result<Self> {
+        variables.open()?;
+        Ok(Cx { training, ..Self::over(variables, false) })
+    }
+
+    /// Starts to trace layers that may make their weights. The graph is of use for its types only.
+    pub(crate) fn build(variables: &'a mut Variables) -> Self {
+        Self::over(variables, true)
+    }
+
+    fn over(variables: &'a mut Variables, building: bool) -> Self {
+        Cx {
+            trace: Trace::new(),
+            variables,
+            building,
+            training: false,
+            path: Vec::new(),
+            scope: Scope::default(),
+            updates: Vec::new(),
+            losses: Vec::new(),
+        }
+    }
+
+    /// The graph being written.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// The variables of the model.
+    pub fn variables(&self) -> &Variables {
+        self.variables
+    }
+
+    /// Whether the step is one of training.
+    pub fn training(&self) -> bool {
+        self.training
+    }
+
+    /// A tensor given at each step, in the order of these calls.
+    #[track_caller]
+    pub fn input(&self, ty: Type) -> Tensor {
+        self.trace.input(ty)
+    }
+
+    /// Notes a mistake, unless there was one before.
+    pub fn fail(&self, error: Error) {
+        self.trace.fail(error);
+    }
+
+    /// A weight that learns.
+    #[track_caller]
+    pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, initializer: &Initializer) -> Tensor {
+        let trainable = self.scope.trainable;
+        self.initialized(name, shape.into(), initializer, Role::Weight, trainable)
+    }
+
+    /// What a layer keeps from step to step, and changes by [`Cx::update`] only.
+    #[track_caller]
+    pub fn state(&mut self, name: &str, shape: impl Into<Shape>, initializer: &Initializer) -> Tensor {
+        self.initialized(name, shape.into(), initializer, Role::State, false)
+    }
+
+    #[track_caller]
+    fn initialized(
+        &mut self,
+        name: &str,
+        shape: Shape,
+        initializer: &Initializer,
+        role: Role,
+        trainable: bool,
+    ) -> Tensor {
+        let ty = Type::new(self.scope.dtype, shape);
+        let path = self.path_of(name);
+        if self.building && self.variables.get(&path).is_none() {
+            let seed = if initializer.draws() { self.draw() } else { 0 };
+            match initializer.array_in(flavor(), &ty.shape, seed) {
+                Ok(value) => self.variables.add(path.clone(), role, trainable, value.cast(ty.dtype)),
+                Err(error) => self.fail(error.context(name)),
+            }
+        }
+        self.variable(&path, &ty)
+    }
+
+    /// The next seed: of those drawn when the layer was made, or else of the process.
+    fn draw(&mut self) -> i64 {
+        self.scope.seeds.pop_front().unwrap_or_else(keras_seed)
+    }
+
+    /// The variable of that path, as it was before the step.
+    #[track_caller]
+    fn variable(&mut self, path: &str, ty: &Type) -> Tensor {
+        match self.variables.get(path) {
+            Some(variable) if variable.ty == *ty => self.trace.var(variable.id(), ty.clone()),
+            Some(variable) => {
+                let built = &variable.ty;
+                self.fail(Error::graph(format!("`{}` is {built}, but this input needs {ty}", variable.name())));
+                self.trace.var(variable.id(), built.clone())
+            }
+            None => {
+                self.fail(Error::graph(format!("there is no variable `{path}`")).help("build the model first"));
+                self.trace.constant(Array::zeros(ty))
+            }
+        }
+    }
+
+    /// Says what a variable will be after the step.
+    #[track_caller]
+    pub fn update(&mut self, variable: &Tensor, new: Tensor) {
+        match variable.op() {
+            Op::Leaf(Leaf::Var { id, .. }) => self.updates.push((id, new)),
+            other => self.fail(Error::graph(format!("only a variable can be updated, got `{other}`"))),
+        }
+    }
+
+    /// Runs a part of a layer under a name that goes into the paths of its variables.
+    pub fn child<T>(&mut self, name: &str, body: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(name.into());
+        let result = self.trace.clone().scope(name, || body(self));
+        self.path.pop();
+        result
+    }
+
+    /// Runs a model under its name, which goes into the paths of its variables but not into messages.
+    pub(crate) fn model<T>(&mut self, name: &str, body: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(name.into());
+        let result = body(self);
+        self.path.pop();
+        result
+    }
+
+    /// Runs a layer: its name before the paths of its variables, its settings over all it asks for.
+    pub(crate) fn layer<T>(&mut self, name: &str, scope: Scope, body: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.scope, scope);
+        let result = self.child(name, body);
+        self.scope = outer;
+        result
+    }
+
+    /// Adds the penalty of a weight to the loss.
+    pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Regularizer>) {
+        if let Some(penalty) = penalty {
+            self.add_loss(penalty.penalty(weight));
+        }
+    }
+
+    /// Holds a weight of this layer to a constraint after each step of training.
+    pub fn constrain(&mut self, name: &str, constraint: &Option<Constraint>) {
+        let path = self.path_of(name);
+        if let Some(variable) = self.variables.get_mut(&path) {
+            variable.constraint.clone_from(constraint);
+        }
+    }
+
+    /// Adds a scalar to the loss of the model.
+    pub fn add_loss(&mut self, loss: Tensor) {
+        self.losses.push(loss);
+    }
+
+    /// The penalties so far.
+    pub fn losses(&self) -> &[Tensor] {
+        &self.losses
+    }
+
+    /// A source of random numbers, which has to be asked for whether or not the step is one of training: the variable
+    /// behind it is made when the model is built. With a `seed` of the layer's own it is independent of all others.
+    ///
+    /// In the flavour of Keras 2 it is a stream that goes on from step to step, in that of Keras 3 a seed and a count.
+    #[track_caller]
+    pub fn random(&mut self, seed: Option<i64>) -> Random {
+        self.child("seed_generator", |cx| {
+            let (stream, count) = (cx.path_of("stream"), cx.path_of("seed_generator_state"));
+            let made = [&stream, &count].iter().any(|path| cx.variables.get(path).is_some());
+            if cx.building && !made {
+                cx.make_generator(seed, stream.clone(), count.clone());
+            }
+            // A model keeps the flavour it was built in.
+            let (generator, path, words) = match cx.variables.get(&count) {
+                Some(_) => (Generator::Count, count, 2),
+                None => (Generator::Stream, stream, 6),
+            };
+            Random { generator, state: cx.variable(&path, &Type::new(DType::U32, [words])) }
+        })
+    }
+
+    fn make_generator(&mut self, seed: Option<i64>, stream: String, count: String) {
+        match flavor() {
+            Flavor::Keras2 => {
+                // Measured: a seeded operation counts one more operation where the input shape was not known.
+                let before = if self.scope.deferred { 2 } else { 1 };
+                let given = |seed: i64| OpSeed::Given(seed.wrapping_add(before).cast_unsigned());
+                let seed = seed.map_or_else(|| self.variables.next_op_seed(), given);
+                self.variables.add_stream(stream, seed);
+            }
+            Flavor::Keras3 => {
+                let seed = seed.unwrap_or_else(|| self.draw());
+                self.variables.add(count, Role::Seed, false, Array::vector(vec![seed as u32, 0]));
+            }
+        }
+    }
+
+    /// Uniform numbers in `[0, 1)`. The source moves on by one call.
+    #[track_caller]
+    pub fn uniform(&mut self, random: &Random, shape: impl Into<Shape>) -> Tensor {
+        let shape = shape.into();
+        let state = &random.state;
+        match random.generator {
+            Generator::Stream => {
+                // TensorFlow reserves 256 blocks for each number.
+                self.update(state, state.random_advance(256 * shape.size() as u64));
+                state.random_uniform(shape)
+            }
+            Generator::Count => {
+                let one = self.trace.constant(Array::vector(vec![0u32, 1]));
+                self.update(state, state + one);
+                state.random_stateless(STATELESS_MODULUS).random_uniform(shape)
+            }
+        }
+    }
+
+    /// Ends the trace: the graph with these outputs and these updates, beside those that layers asked for.
+    ///
+    /// # Errors
+    /// The first mistake made, if there was one.
+    pub fn finish(self, outputs: &[Tensor], updates: &[(VarId, Tensor)]) -> Result<Graph> {
+        self.trace.finish(outputs, &[&self.updates, updates].concat())
+    }
+
+    fn path_of(&self, name: &str) -> String {
+        self.path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join("/")
+    }
+}

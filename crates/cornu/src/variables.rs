@@ -1,0 +1,253 @@
+//! The memory of a model: a table of named variables, and the session that holds their values.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use cornu_graph::random::Stream;
+use cornu_graph::{Array, Error, Executor, Reference, Result, Session, Type, VarId};
+
+use crate::constraints::Constraint;
+use crate::random::{generation, with_seeds};
+
+/// The machine that models run on.
+fn machine() -> impl Executor {
+    Reference
+}
+
+/// What a variable is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// A weight that learns, as long as its layer is trainable.
+    Weight,
+    /// What a layer keeps of its own accord, such as moving averages.
+    State,
+    /// Where random numbers come from; not among the weights of a model.
+    Seed,
+}
+
+/// One named piece of state.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// `sequential/dense/kernel`
+    pub path: String,
+    /// Its element type and shape.
+    pub ty: Type,
+    /// What it is for.
+    pub role: Role,
+    /// Whether training changes it.
+    pub trainable: bool,
+    /// What it is held to after each step.
+    pub constraint: Option<Constraint>,
+    /// If it is the stream of a stateful random operation of Keras 2: that operation's seed.
+    stream: Option<OpSeed>,
+    id: VarId,
+}
+
+impl Variable {
+    /// Its name in the session. Of no meaning before [`Variables::open`].
+    pub fn id(&self) -> VarId {
+        self.id
+    }
+
+    /// The last part of the path: `kernel`.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+}
+
+/// The seed of a stateful random operation of Keras 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpSeed {
+    /// The number of operations without a seed of their own before this one, in the order they run.
+    Numbered(u64),
+    /// From the seed of the layer.
+    Given(u64),
+}
+
+impl OpSeed {
+    /// The words of the operation's stream, at its start.
+    fn start(self) -> Array {
+        let (OpSeed::Numbered(seed) | OpSeed::Given(seed)) = self;
+        let stream: Stream = with_seeds(|seeds| seeds.stateful(seed));
+        Array::vector(stream.pack().to_vec())
+    }
+}
+
+/// The variables of a model, in the order in which its layers made them.
+///
+/// Values are kept here until the first step needs a session; then all weights are declared first, in order, after them
+/// all other states, so that what is treated alike lies in a row.
+#[derive(Default)]
+pub struct Variables {
+    table: Vec<Variable>,
+    places: HashMap<String, usize>,
+    values: Values,
+    openings: u64,
+    /// How often a seed had been set when the streams were last started.
+    generation: u64,
+}
+
+enum Values {
+    Parked(Vec<Array>),
+    Live(Box<dyn Session>),
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Values::Parked(Vec::new())
+    }
+}
+
+impl Variables {
+    /// All of them.
+    pub fn all(&self) -> &[Variable] {
+        &self.table
+    }
+
+    /// Those that training changes, in the order of the session.
+    pub fn trainable(&self) -> impl Iterator<Item = &Variable> {
+        self.table.iter().filter(|variable| variable.role == Role::Weight && variable.trainable)
+    }
+
+    /// Keras's `weights`: all but seeds.
+    pub fn weights(&self) -> impl Iterator<Item = &Variable> {
+        self.table.iter().filter(|variable| variable.role != Role::Seed)
+    }
+
+    /// The variable of that path.
+    pub fn get(&self, path: &str) -> Option<&Variable> {
+        self.places.get(path).map(|&place| &self.table[place])
+    }
+
+    /// Opens the session, if it is not open.
+    ///
+    /// # Errors
+    /// A value that does not fit its variable.
+    pub fn open(&mut self) -> Result<()> {
+        let Values::Parked(values) = &self.values else { return Ok(()) };
+        let mut session = machine().open();
+        let mut order: Vec<usize> = (0..self.table.len()).collect();
+        order.sort_by_key(|&place| (self.table[place].role, !self.table[place].trainable, place));
+        for &place in &order {
+            self.table[place].id = session.declare(self.table[place].ty.clone());
+            session.write(self.table[place].id, &values[place])?;
+        }
+        self.values = Values::Live(session);
+        self.openings += 1;
+        self.restart_streams()
+    }
+
+    /// The session; opens it first, if need be.
+    ///
+    /// # Errors
+    /// Those of [`Variables::open`].
+    pub fn session(&mut self) -> Result<&mut dyn Session> {
+        self.open()?;
+        match &mut self.values {
+            Values::Live(session) => Ok(session.as_mut()),
+            Values::Parked(_) => unreachable!("the session was just opened"),
+        }
+    }
+
+    /// How many sessions there have been. Programs and variables of others than the present one are gone: a new one is
+    /// opened after layers were added or taken away.
+    pub fn openings(&self) -> u64 {
+        self.openings
+    }
+
+    /// Takes all values out of the session and closes it.
+    pub(crate) fn park(&mut self) {
+        if let Values::Live(session) = &self.values {
+            self.values = Values::Parked(self.table.iter().map(|variable| session.read(variable.id)).collect());
+        }
+    }
+
+    /// Adds a variable; the session must be closed.
+    pub(crate) fn add(&mut self, path: String, role: Role, trainable: bool, value: Array) {
+        self.park();
+        let Values::Parked(values) = &mut self.values else { unreachable!("the session was just closed") };
+        let place = self.table.len();
+        let id = VarId::new(place);
+        self.places.insert(path.clone(), place);
+        self.table.push(Variable { path, ty: value.ty(), role, trainable, constraint: None, stream: None, id });
+        values.push(value);
+    }
+
+    /// Keeps the first `count` variables only.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.park();
+        if let Values::Parked(values) = &mut self.values {
+            values.truncate(count);
+        }
+        self.table.truncate(count);
+        self.places.retain(|_, place| *place < count);
+    }
+
+    pub(crate) fn get_mut(&mut self, path: &str) -> Option<&mut Variable> {
+        self.places.get(path).map(|&place| &mut self.table[place])
+    }
+
+    /// The seed of the next stateful random operation that has none of its own.
+    pub(crate) fn next_op_seed(&self) -> OpSeed {
+        let numbered = |variable: &&Variable| matches!(variable.stream, Some(OpSeed::Numbered(_)));
+        OpSeed::Numbered(self.table.iter().filter(numbered).count() as u64)
+    }
+
+    /// Adds the stream of a stateful random operation.
+    pub(crate) fn add_stream(&mut self, path: String, seed: OpSeed) {
+        self.add(path, Role::Seed, false, seed.start());
+        self.table.last_mut().expect("just added").stream = Some(seed);
+    }
+
+    /// The value of a variable.
+    pub fn read(&self, variable: &Variable) -> Array {
+        match &self.values {
+            Values::Live(session) => session.read(variable.id),
+            Values::Parked(values) => values[self.places[&variable.path]].clone(),
+        }
+    }
+
+    /// Sets the variable of that path.
+    ///
+    /// # Errors
+    /// There must be such a variable, of the type of `value`.
+    pub fn write(&mut self, path: &str, value: &Array) -> Result<()> {
+        let &place = self.places.get(path).ok_or_else(|| Error::usage(format!("there is no variable `{path}`")))?;
+        let variable = &self.table[place];
+        if variable.ty != value.ty() {
+            return Err(Error::data(format!("`{path}` needs {}, got {}", variable.ty, value.ty())));
+        }
+        match &mut self.values {
+            Values::Live(session) => session.write(variable.id, value),
+            Values::Parked(values) => {
+                values[place] = value.clone();
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts the streams of Keras 2's stateful random operations anew, as compiling does.
+    ///
+    /// # Errors
+    /// None in practice: the values fit.
+    pub fn restart_streams(&mut self) -> Result<()> {
+        self.generation = generation();
+        let starts: Vec<(String, Array)> =
+            self.table.iter().filter_map(|variable| Some((variable.path.clone(), variable.stream?.start()))).collect();
+        starts.iter().try_for_each(|(path, value)| self.write(path, value))
+    }
+
+    /// Starts the streams anew if a seed was set since they were started.
+    ///
+    /// # Errors
+    /// None in practice: the values fit.
+    pub fn follow_seed(&mut self) -> Result<()> {
+        if self.generation == generation() { Ok(()) } else { self.restart_streams() }
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.table.iter().map(|variable| (&variable.path, &variable.ty))).finish()
+    }
+}

@@ -1,0 +1,6 @@
+//! Layers and models against Keras.
+
+mod dropout;
+mod layers;
+mod models;
+mod seeds;

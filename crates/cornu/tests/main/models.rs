@@ -1,0 +1,193 @@
+//! Sequential models: files of Keras, mistakes and how they are reported.
+
+use cornu::prelude::*;
+use cornu::random::Flavor;
+use cornu::{Cx, Result};
+use cornu_files::h5::H5;
+use cornu_files::keras::Archive;
+use cornu_graph::{Array, Feed};
+use cornu_testkit::golden::{Report, arrays, cases, close, folder};
+use ndarray::ArrayD;
+use serde_json::{Value, json};
+
+use crate::seeds::seeded;
+
+/// The models of these golden files whose layers all exist.
+const MODELS: [&str; 6] = [
+    "k3__pima_mlp",
+    "k213__pima_mlp",
+    "k3__mnist_mlp",
+    "k213__mnist_mlp",
+    "tutorial__k3tensorflow_8-12-8-1_42",
+    "tutorial__keras_8-12-8-1_42",
+];
+
+fn message<T>(result: Result<T>) -> String {
+    result.err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+/// What the model makes of `x` outside training.
+fn outputs(model: &mut Sequential, x: &Array) -> Result<Array> {
+    let name = model.name().to_owned();
+    let (net, variables) = model.parts();
+    let mut cx = Cx::new(variables, false)?;
+    let input = cx.input(x.ty());
+    let output = net.call(&mut cx, &name, &[input])?;
+    let graph = cx.finish(&output, &[])?;
+    let session = variables.session()?;
+    let program = session.compile(&graph)?;
+    session.run(program, &[Feed::Whole(x)])?;
+    session.output(program, 0)
+}
+
+/// The weights of a file, in the order of the model's layers.
+fn weights(model: &Sequential, file: &H5) -> Result<Vec<ArrayD<f32>>> {
+    let mut weights = Vec::new();
+    let dense = model.layers().into_iter().filter(|layer| layer.class_name() == "Dense");
+    for (seen, layer) in dense.enumerate() {
+        // Layers are numbered by class, in the files of Keras 2.13 each twice.
+        let numbered = |step: usize| if seen == 0 { "dense".into() } else { format!("dense_{}", seen * step) };
+        let folders = [format!("layers/{}", numbered(1)), format!("_layer_checkpoint_dependencies/{}", numbered(2))];
+        for i in 0..layer.weights().len() {
+            let paths = folders.each_ref().map(|folder| format!("{folder}/vars/{i}"));
+            let array = file.dataset(&paths[0]).or_else(|_| file.dataset(&paths[1]))?;
+            weights.push(ArrayD::from_shape_vec(array.shape().to_vec(), array.to_vec()).expect("a sound array"));
+        }
+    }
+    Ok(weights)
+}
+
+fn opens(case: &Value) -> Result<(), String> {
+    let text = |error: cornu::Error| error.to_string();
+    let file = case["files"]["keras"]["path"].as_str().or(case["files"]["keras"].as_str());
+    let file = file.map_or_else(|| format!("files/{}.keras", case["id"].as_str().unwrap_or_default()), String::from);
+    let archive = Archive::open(folder("models").join(file)).map_err(text)?;
+    let mut model = Sequential::from_json_value(&archive.config).map_err(text)?;
+
+    let again = Sequential::from_json(&model.to_json().map_err(text)?).map_err(text)?;
+    if again.to_json().map_err(text)? != model.to_json().map_err(text)? {
+        return Err("its own JSON reads back as another model".into());
+    }
+    let paths: Vec<&str> = model.variables().weights().map(|variable| variable.path.as_str()).collect();
+    let want: Vec<&str> = case["weights"].as_array().into_iter().flatten().filter_map(|w| w["path"].as_str()).collect();
+    let keras3 = case["saved_by"].as_str().is_some_and(|version| version.starts_with("keras 3"));
+    // Keras leaves the model's name out where layers were built before they were added.
+    let same = |(got, want): (&&str, &&str)| got == want || got.split_once('/').is_some_and(|(_, rest)| rest == *want);
+    if keras3 && !(paths.len() == want.len() && paths.iter().zip(&want).all(same)) {
+        return Err(format!("weights: got {paths:?}, want {want:?}"));
+    }
+    if keras3 {
+        table_is_keras_table(&model, case["summary"].as_str().unwrap_or_default())?;
+    }
+
+    let file = H5::read(archive.weights).map_err(text)?;
+    let values = weights(&model, &file).map_err(text)?;
+    model.set_weights(&values).map_err(text)?;
+    let arrays = arrays("models", case["arrays"].as_str().ok_or("no arrays")?);
+    let find = |at: &Value| at["$array"].as_str().and_then(|key| arrays.get(key)).cloned();
+    let first = |group: &Value| {
+        find(group).or_else(|| find(&group[0])).or_else(|| group.as_object().and_then(|o| o.values().find_map(find)))
+    };
+    let (Some(x), Some(want)) = (first(&case["inputs"]), first(&case["predictions"])) else {
+        return Ok(()); // The tutorial's inputs are rows of a data file that is not here.
+    };
+    let got = outputs(&mut model, &x).map_err(text)?;
+    close(&got, &want, 1e-5, 2e-6)
+}
+
+/// The table above the totals, which count an optimizer that is not there.
+fn table_is_keras_table(model: &Sequential, want: &str) -> Result<(), String> {
+    let table = |text: &str| {
+        text.lines().take_while(|line| !line.contains("Total")).map(str::trim_end).collect::<Vec<_>>().join("\n")
+    };
+    let got = model.summary().to_string();
+    if table(&got) == table(want) { Ok(()) } else { Err(format!("summary: got\n{got}want\n{want}")) }
+}
+
+#[test]
+fn models_of_both_versions_open_and_predict() {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let mut report = Report::default();
+    for case in cases("models").iter().filter(|case| MODELS.iter().any(|id| case["id"] == *id)) {
+        report.case(case["id"].as_str().unwrap_or_default(), opens(case));
+    }
+    report.finish();
+}
+
+#[test]
+fn a_mistake_is_kept_until_the_model_is_used() {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let mut model = Sequential::named("m");
+    model.add(Dense::new(3).input_shape([2]).activation("rellu").name("first"));
+    let mistake = "layer `first`: Dense.activation: unknown activation `rellu`\n  help: did you mean `relu`?";
+    assert_eq!(message(model.build([2])), mistake);
+    assert_eq!(message(model.to_json()), mistake);
+
+    let message_of = |model: Sequential| message(model.check());
+    assert_eq!(
+        message_of(sequential![Dropout::new(1.5).name("d")]),
+        "layer `d`: `rate` must be between 0 and 1, got 1.5"
+    );
+    let mut twins = Sequential::named("m");
+    twins.add(Dense::new(1).name("a")).add(Dense::new(1).name("a"));
+    assert!(message_of(twins).starts_with("model `m` has two layers named `a`"));
+}
+
+#[test]
+fn inputs_of_another_shape_are_explained() {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let mut model = Sequential::new();
+    model.add(Dense::new(3).input_shape([8]).name("hidden"));
+    let x = Array::zeros(&cornu_graph::Type::f32([4, 7]));
+    assert_eq!(message(outputs(&mut model, &x)), "layer `hidden` was built for inputs of 8 features, got 7");
+    let mut images = Sequential::new();
+    images.add(Flatten::new().input_shape([28, 28]).name("flat"));
+    let x = Array::zeros(&cornu_graph::Type::f32([4, 784]));
+    let expected = "layer `flat` was built for inputs of shape (None, 28, 28), got (4, 784)";
+    assert_eq!(message(outputs(&mut images, &x)), expected);
+}
+
+#[test]
+fn a_model_grows_and_shrinks() {
+    let _turn = seeded(Flavor::Keras2, 42);
+    clear_session();
+    let mut model = Sequential::new();
+    model.add(Dense::new(4)).add(Dense::new(2));
+    assert_eq!((model.is_built(), model.count_params(), model.output_shape()), (false, 0, None));
+    assert!(message(model.ready()).contains("is not built"));
+    model.build([3]).expect("a sound model");
+    assert_eq!((model.name(), model.layers()[1].name()), ("sequential", "dense_1"));
+    assert_eq!(model.count_params(), 3 * 4 + 4 + 4 * 2 + 2);
+    assert!(message(model.build([5])).contains("was built for inputs of shape (None, 3), got (None, 5)"));
+
+    // What was learned survives when layers are added and taken away.
+    let before = model.weights();
+    let x = Array::zeros(&cornu_graph::Type::f32([1, 3]));
+    outputs(&mut model, &x).expect("a sound model");
+    model.add(Dense::new(1));
+    assert_eq!(model.output_shape(), Some(vec![None, Some(1)]));
+    assert_eq!(model.weights()[..4], before[..]);
+    assert!(model.pop().is_some());
+    assert_eq!(model.weights(), before);
+
+    let mut halves: Vec<ArrayD<f32>> = before.iter().map(|weight| weight * 0.5).collect();
+    model.set_weights(&halves).expect("weights of the right shapes");
+    assert_eq!(model.weights(), halves);
+    let short = halves.split_off(3);
+    assert_eq!(message(model.set_weights(&short)), "model `sequential` has 4 weights, got a list of 1");
+    assert!(model.get_layer("dense_1").is_ok());
+    assert_eq!(message(model.get_layer("dense_3")), "unknown layer `dense_3`\n  help: did you mean `dense`?");
+}
+
+#[test]
+fn what_is_no_model_is_refused() {
+    let refused = |json: Value| message(Sequential::from_json_value(&json));
+    assert!(refused(json!({ "class_name": "Functional", "config": {} })).contains("expected a `Sequential` model"));
+    let layer = json!({ "class_name": "Dens", "config": {} });
+    let unknown = refused(json!({ "class_name": "Sequential", "config": { "name": "m", "layers": [layer] } }));
+    assert!(
+        unknown.starts_with("model `m`: layer 0: unknown layer class `Dens`\n  help: did you mean `Dense`?"),
+        "{unknown}"
+    );
+    assert!(message(Sequential::from_json("{")).starts_with("a model's JSON: "));
+}
