@@ -122,6 +122,7 @@ impl Lowering<'_, '_> {
                 let axes = order.0.iter().copied().enumerate().map(|(to, from)| (from, to));
                 Step::Plain(strided(types[0], &node.ty, args[0], out, axes))
             }
+            Op::Random(random) => Step::Random(random.clone(), args[0], out),
             op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
                 Step::Plain(Plain::each(op, &args, out))
             }

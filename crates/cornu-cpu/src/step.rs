@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use cornu_graph::ops::Random;
+
 use crate::arena::{Arena, Place};
 use crate::kernels::dot::Dot;
 use crate::kernels::fused::Fused;
@@ -21,6 +23,8 @@ pub(crate) enum Step {
     Reduce(Reduce, Place, Place),
     /// Work without a kernel of its own.
     Plain(Plain),
+    /// Random numbers of a stream, or another stream.
+    Random(Random, Place, Place),
     /// A copy.
     Copy(Place, Place),
 }
@@ -53,6 +57,15 @@ pub(crate) fn run(steps: &[Step], machine: &mut Machine) {
                 reduce.run(rest.get(x.range()), out);
             }
             Step::Plain(plain) => plain.run(arena),
+            Step::Random(random, from, to) => {
+                let stream = random.stream(&arena.u32.all()[from.range()]);
+                match random {
+                    Random::Uniform(_) => parallel::uniform(threads, stream, &mut arena.f32.all_mut()[to.range()]),
+                    Random::Advance(_) | Random::Stateless(_) => {
+                        arena.u32.all_mut()[to.range()].copy_from_slice(&stream.pack());
+                    }
+                }
+            }
             Step::Copy(from, to) => arena.copy(*from, *to),
         }
     }
@@ -89,7 +102,7 @@ impl Step {
         match self {
             Step::Fused(fused) => fused.scratch() * threads.count(),
             Step::Dot { dot, .. } => dot.scratch(),
-            Step::Reduce(..) | Step::Plain(_) | Step::Copy(..) => 0,
+            Step::Reduce(..) | Step::Plain(_) | Step::Random(..) | Step::Copy(..) => 0,
         }
     }
 }
@@ -106,6 +119,7 @@ impl fmt::Display for Step {
             Step::Plain(Plain::Reduce(kind, from, to, _)) => write!(f, "reduce {kind:?} {} -> {}", from.len, to.len),
             Step::Plain(Plain::Arg(arg, _, from, to)) => write!(f, "{arg} {} -> {}", from.len, to.len),
             Step::Plain(Plain::Dot(_, _, [a, b], out)) => write!(f, "dot {} {} -> {}", a.len, b.len, out.len),
+            Step::Random(random, _, to) => write!(f, "{random} {}", to.len),
             Step::Copy(from, _) => write!(f, "copy {}", from.len),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cornu_files::npy::Npz;
-use cornu_graph::Array;
+use cornu_graph::{Array, DType};
 use serde_json::Value;
 
 /// The folder of a group of golden files: under `CORNU_GOLDEN` if that is set and has the group, else the copy in this
@@ -48,6 +48,30 @@ pub fn arrays(group: &str, file: &str) -> BTreeMap<String, Array> {
     let npz = Npz::open(folder(group).join(file)).unwrap_or_else(|error| panic!("{error}"));
     let array = |name: &str| npz.array(name).unwrap_or_else(|error| panic!("{file}: {error}"));
     npz.names().map(|name| (name.to_owned(), array(name))).collect()
+}
+
+/// The array that a case means by `{"$array": name}` or `{"$scalar": number, "dtype": name}`; `None` for anything else.
+///
+/// # Panics
+/// If `arrays` lacks the name.
+pub fn value(json: &Value, arrays: &BTreeMap<String, Array>) -> Option<Array> {
+    if let Some(name) = json["$array"].as_str() {
+        return Some(arrays.get(name).unwrap_or_else(|| panic!("no array `{name}`")).clone());
+    }
+    let number = match &json["$scalar"] {
+        Value::String(text) => text.replace("Infinity", "inf").parse().ok()?,
+        number => number.as_f64()?,
+    };
+    Some(Array::scalar(number).cast(DType::from_keras_name(json["dtype"].as_str()?)?))
+}
+
+/// The tolerances `(rtol, atol)` that a case states for a category.
+///
+/// # Panics
+/// If it states none.
+pub fn tolerance(case: &Value, category: &str) -> (f64, f64) {
+    let of = |kind: &str| case["tol"][category][kind].as_f64();
+    of("rtol").zip(of("atol")).unwrap_or_else(|| panic!("{}: no tolerance for {category}", case["id"]))
 }
 
 /// Whether every element of `got` is as near to `want` as Keras's own runs are to each other:

@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 
 pub mod activations;
+pub mod choice;
 pub mod config;
 pub mod constraints;
 pub mod data;
@@ -29,12 +30,16 @@ pub mod datasets;
 pub mod display;
 pub mod initializers;
 pub mod layers;
+pub mod losses;
+pub mod metrics;
 mod model;
 pub mod model_selection;
+pub mod optimizers;
 pub mod random;
 mod registry;
 pub mod regularizers;
 mod trace;
+pub mod train;
 mod variables;
 
 pub use cornu_graph::{Context, Error, ErrorKind, Result, Tensor};
@@ -50,7 +55,14 @@ pub mod prelude {
     pub use crate::constraints::Constraint;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, Layer, Rescaling};
+    pub use crate::losses::{
+        BinaryCrossentropy, CategoricalCrossentropy, MeanAbsoluteError, MeanSquaredError,
+        SparseCategoricalCrossentropy, loss,
+    };
+    pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
+    pub use crate::optimizers::{Adam, RMSprop, SGD};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;
+    pub use crate::train::{Compile, Evaluate, Fit, History, Predict, Scores};
     pub use crate::{Model, Sequential, clear_session, sequential};
 }

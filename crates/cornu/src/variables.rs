@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use cornu_cpu::Cpu;
 use cornu_graph::random::Stream;
-use cornu_graph::{Array, Error, Executor, Reference, Result, Session, Type, VarId};
+use cornu_graph::{Array, Error, Executor, Result, Session, Type, VarId};
 
 use crate::constraints::Constraint;
 use crate::random::{generation, with_seeds};
 
 /// The machine that models run on.
 fn machine() -> impl Executor {
-    Reference
+    Cpu::new()
 }
 
 /// What a variable is for.

@@ -1,6 +1,9 @@
-//! What is divided among threads apart from matrix products: element-wise programs by whole blocks, rows by rows.
+//! What is divided among threads apart from matrix products: element-wise programs by whole blocks, rows, and random
+//! numbers.
 
 use std::ops::Range;
+
+use cornu_graph::random::{Stream, uniform01};
 
 use super::fused::Fused;
 use super::simd::Level;
@@ -12,10 +15,13 @@ const GRAIN: usize = 32 * 1024;
 /// Floats to be copied that are worth a thread.
 const ROWS_GRAIN: usize = 8 * 1024;
 
+/// Random numbers that are worth a thread: a few microseconds.
+const RANDOM_GRAIN: usize = 8 * 1024;
+
 /// A pointer that threads may share, each for its own elements.
 struct Shared(*mut f32);
 
-// SAFETY: `split` and `rows` hand every thread other elements of it.
+// SAFETY: `split` and `pieces` hand every thread other elements of it.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -74,12 +80,24 @@ pub fn rows(threads: &Threads, from: &[f32], order: &[usize], width: usize, to: 
     if parts <= 1 {
         return copy(to, order);
     }
+    pieces(threads, parts, width, to, |first, to| copy(to, &order[first..first + to.len() / width]));
+}
+
+/// Fills `to` with the first numbers of a stream, uniform in `[0, 1)`, on several threads if the work is worth it.
+pub fn uniform(threads: &Threads, stream: Stream, to: &mut [f32]) {
+    let parts = threads.count().min(to.len() / RANDOM_GRAIN).max(1);
+    pieces(threads, parts, 1, to, |first, to| uniform01(stream, first, to));
+}
+
+/// Divides `to` into parts of whole rows of `width` floats; `body` is given the number of a part's first row.
+fn pieces(threads: &Threads, parts: usize, width: usize, to: &mut [f32], body: impl Fn(usize, &mut [f32]) + Sync) {
+    let rows = to.len() / width;
     let target = Shared(to.as_mut_ptr());
     threads.run(parts, &|part| {
-        let edge = |part: usize| order.len() * part / parts;
+        let edge = |part: usize| rows * part / parts;
         let (first, end) = (edge(part), edge(part + 1));
-        // SAFETY: `to` holds `order.len() * width` floats and is lent to this call; parts are other rows of it.
+        // SAFETY: `to` has `rows * width` floats and is lent to this call; parts are other rows of it.
         let to = unsafe { std::slice::from_raw_parts_mut(target.at(first * width), (end - first) * width) };
-        copy(to, &order[first..end]);
+        body(first, to);
     });
 }

@@ -36,22 +36,13 @@ impl OpDef for Random {
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let words = args[0].to_vec::<u32>();
-        let packed = |stream: Stream| Array::vector(stream.pack().to_vec());
-        match *self {
+        match self {
             Random::Uniform(_) => {
                 let mut values = vec![0.0; ty.size()];
-                uniform01(unpack(&words), 0, &mut values);
+                uniform01(self.stream(&words), 0, &mut values);
                 Array::new(ty.shape.clone(), values).expect("as many values as the shape says")
             }
-            Random::Advance(blocks) => {
-                let mut stream = unpack(&words);
-                stream.advance(blocks.into());
-                packed(stream)
-            }
-            Random::Stateless(modulus) => {
-                let part = |i: usize| i64::from(words[i] % modulus);
-                packed(Stream::stateless([part(0), part(1)]))
-            }
+            Random::Advance(_) | Random::Stateless(_) => Array::vector(self.stream(&words).pack().to_vec()),
         }
     }
 
@@ -65,6 +56,27 @@ impl OpDef for Random {
             sample(Random::Advance(256 * 15), [packed]),
             sample(Random::Stateless(2_147_483_646), [Array::vector(vec![4_000_000_000u32, 7])]),
         ]
+    }
+}
+
+impl Random {
+    /// The stream that this op reads or makes, from the words of its operand.
+    ///
+    /// # Panics
+    /// If there are fewer words than the type rule asks for.
+    pub fn stream(&self, words: &[u32]) -> Stream {
+        match *self {
+            Random::Uniform(_) => unpack(words),
+            Random::Advance(blocks) => {
+                let mut stream = unpack(words);
+                stream.advance(blocks.into());
+                stream
+            }
+            Random::Stateless(modulus) => {
+                let part = |i: usize| i64::from(words[i] % modulus);
+                Stream::stateless([part(0), part(1)])
+            }
+        }
     }
 }
 

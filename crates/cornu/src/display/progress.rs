@@ -91,12 +91,17 @@ impl<'a> Progress<'a> {
         self.due = if self.verbose == Verbose::Silent { f64::INFINITY } else { f64::NEG_INFINITY };
     }
 
+    /// Whether [`Progress::step`] would do anything at that time: figures for it need not be read before.
+    pub fn is_due(&self, now: f64) -> bool {
+        now >= self.due
+    }
+
     /// `done` steps are done, of `total` if that is known; `logs` are the metrics so far, in Keras 2's order.
     ///
     /// Costs one comparison and allocates nothing unless it is time to draw.
     pub fn step(&mut self, now: f64, done: usize, total: Option<usize>, logs: &[(&str, f64)]) {
         (self.done, self.total) = (done, total);
-        if now < self.due {
+        if !self.is_due(now) {
             return;
         }
         let live = self.terminal.is_tty && self.verbose != Verbose::Line;

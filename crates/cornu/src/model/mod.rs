@@ -23,6 +23,7 @@ pub use sequential::Sequential;
 
 use crate::layers::{BatchShape, IntoShape, Layer};
 use crate::random::{Flavor, flavor, keras_seed};
+use crate::train::{Stage, Training};
 use crate::variables::{Variable, Variables};
 
 /// A graph of layers, and the values of its weights.
@@ -30,6 +31,8 @@ pub struct Model {
     name: String,
     net: Net,
     variables: Variables,
+    /// How it is trained.
+    training: Training,
     /// The first mistake made while layers were added; every use of the model reports it.
     problem: Option<Error>,
 }
@@ -43,7 +46,13 @@ pub struct LayerView<'a> {
 
 impl Model {
     pub(crate) fn empty(name: String) -> Self {
-        Model { name, net: Net::default(), variables: Variables::default(), problem: None }
+        Model {
+            name,
+            net: Net::default(),
+            variables: Variables::default(),
+            training: Training::default(),
+            problem: None,
+        }
     }
 
     /// The name of the model.
@@ -64,6 +73,11 @@ impl Model {
     /// The layers, to trace, and the variables, to trace them with.
     pub fn parts(&mut self) -> (&Net, &mut Variables) {
         (&self.net, &mut self.variables)
+    }
+
+    /// What a step of training is made of.
+    pub(crate) fn stage(&mut self) -> Stage<'_> {
+        Stage { name: &self.name, net: &self.net, variables: &mut self.variables, training: &mut self.training }
     }
 
     /// Whether the model can be used: no mistake was made, and the shape of its input is known.

@@ -4,3 +4,4 @@ mod dropout;
 mod layers;
 mod models;
 mod seeds;
+mod training;

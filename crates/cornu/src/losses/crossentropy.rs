@@ -1,0 +1,182 @@
+//! Cross-entropies: what the predicted probabilities say about the true classes.
+//!
+//! After a sigmoid or a softmax the loss is computed from what went into it, so that no probability is ever rounded to
+//! zero or one on the way to a logarithm.
+
+use cornu_graph::{DType, Tensor, ops::Reduction as Reduce};
+
+use super::{Loss, Reduction};
+use crate::config;
+use crate::random::{Flavor, flavor};
+
+/// Keras's `backend.epsilon()`: probabilities are kept that far from zero and one.
+const EPSILON: f64 = 1e-7;
+
+config! {
+    /// Cross-entropy of labels 0 and 1 with predicted probabilities, `[n, …]` each; the mean along `axis`.
+    "keras.losses" pub struct BinaryCrossentropy {
+        /// The name in logs and files.
+        name: String = "binary_crossentropy".into(),
+        /// How the numbers of the samples become one.
+        reduction: Reduction = Reduction::SumOverBatchSize,
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
+        from_logits: bool = false,
+        /// The part of each label that is spread evenly over all classes.
+        label_smoothing: f64 = 0.0,
+        /// The axis of the classes.
+        axis: i64 = -1,
+    }
+}
+
+impl Loss for BinaryCrossentropy {
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
+        let mut y = y_true.cast(y_pred.dtype());
+        if self.label_smoothing != 0.0 {
+            y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing;
+        }
+        let logits = y_pred.sigmoid_input().or_else(|| self.from_logits.then(|| y_pred.clone()));
+        let each = match logits {
+            Some(z) => sigmoid_crossentropy(&y, &z),
+            None => binary_crossentropy(&y, y_pred, flavor()),
+        };
+        each.mean([self.axis as isize])
+    }
+}
+
+/// `max(z, 0) - z y + log(1 + exp(-|z|))`.
+///
+/// The terms are traced in the order that makes the gradient TensorFlow's, bit for bit: contributions to `z` are added
+/// last traced first, which is `(g - t) - g y` for `z >= 0` and `t - g y` below. Hence the product comes first here.
+fn sigmoid_crossentropy(y: &Tensor, z: &Tensor) -> Tensor {
+    let product = z * y;
+    let positive = z.ge(0.0);
+    let small = positive.select(-z, z);
+    let rest = small.exp().log1p();
+    let large = positive.select(z, 0.0);
+    (large - product) + rest
+}
+
+/// `-(y log p + (1 - y) log(1 - p))` of clipped probabilities; Keras 2 adds the epsilon once more inside the logarithms.
+pub(super) fn binary_crossentropy(y: &Tensor, p: &Tensor, flavor: Flavor) -> Tensor {
+    let p = p.clip(EPSILON, 1.0 - EPSILON);
+    let log = |p: Tensor| match flavor {
+        Flavor::Keras2 => (p + EPSILON).log(),
+        Flavor::Keras3 => p.log(),
+    };
+    -(y * log(p.clone()) + (1.0 - y) * log(1.0 - &p))
+}
+
+config! {
+    /// Cross-entropy of one-hot labels with predicted probabilities, `[n, …, classes]` each.
+    "keras.losses" pub struct CategoricalCrossentropy {
+        /// The name in logs and files.
+        name: String = "categorical_crossentropy".into(),
+        /// How the numbers of the samples become one.
+        reduction: Reduction = Reduction::SumOverBatchSize,
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
+        from_logits: bool = false,
+        /// The part of each label that is spread evenly over all classes.
+        label_smoothing: f64 = 0.0,
+        /// The axis of the classes.
+        axis: i64 = -1,
+    }
+}
+
+impl Loss for CategoricalCrossentropy {
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
+        let axis = self.axis as isize;
+        let mut y = y_true.cast(y_pred.dtype());
+        if self.label_smoothing != 0.0 {
+            y = y * (1.0 - self.label_smoothing) + self.label_smoothing / y_pred.dim(axis) as f64;
+        }
+        let last = y_pred.axis(axis) + 1 == y_pred.rank();
+        match softmax_logits(y_pred, last, self.from_logits) {
+            Some(z) => -(y * log_softmax(&z, axis)).sum([axis]),
+            None => {
+                let p = y_pred / along(y_pred, Reduce::Sum, axis);
+                -(y * p.clip(EPSILON, 1.0 - EPSILON).log()).sum([axis])
+            }
+        }
+    }
+}
+
+config! {
+    /// Cross-entropy of class numbers 0, 1, …, `[n, …]` or `[n, …, 1]`, with predicted probabilities
+    /// `[n, …, classes]`.
+    ///
+    /// Samples of the class `ignore_class` count neither in the sum nor among the samples it is divided by.
+    "keras.losses" pub struct SparseCategoricalCrossentropy {
+        /// The name in logs and files.
+        name: String = "sparse_categorical_crossentropy".into(),
+        /// How the numbers of the samples become one.
+        reduction: Reduction = Reduction::SumOverBatchSize,
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
+        from_logits: bool = false,
+        /// The class whose samples do not count.
+        ignore_class: Option<i64> = None,
+    }
+}
+
+impl SparseCategoricalCrossentropy {
+    /// The labels as whole numbers, without a last axis of size one that the predictions have not got.
+    fn labels(y_true: &Tensor, y_pred: &Tensor) -> Tensor {
+        let y = y_true.cast(DType::I64);
+        let shape = y.shape();
+        if shape.rank() == y_pred.rank() && shape.last() == Some(&1) {
+            y.reshape(shape.without(shape.rank() - 1))
+        } else {
+            y
+        }
+    }
+}
+
+impl Loss for SparseCategoricalCrossentropy {
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
+        let y = Self::labels(y_true, y_pred);
+        // Clipped probabilities are normalised once more by taking them for the exponentials of logits.
+        let z =
+            softmax_logits(y_pred, true, self.from_logits).unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
+        let own = y.one_hot(z.dim(-1));
+        let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
+        match self.valid(y_true, y_pred) {
+            Some(valid) => valid.select(each, 0.0),
+            None => each,
+        }
+    }
+
+    fn valid(&self, y_true: &Tensor, y_pred: &Tensor) -> Option<Tensor> {
+        let ignored = self.ignore_class?;
+        Some(Self::labels(y_true, y_pred).ne(ignored as f64))
+    }
+}
+
+/// What the predictions are a softmax of; the predictions themselves, if they are said to be logits.
+fn softmax_logits(y_pred: &Tensor, last_axis: bool, from_logits: bool) -> Option<Tensor> {
+    let before = if last_axis { y_pred.softmax_input() } else { None };
+    before.or_else(|| from_logits.then(|| y_pred.clone()))
+}
+
+/// `(z - m) - log(sum(exp(z - m)))` along an axis, with `m` the largest `z`.
+fn log_softmax(z: &Tensor, axis: isize) -> Tensor {
+    let shifted = z - along(z, Reduce::Max, axis).stop_gradient();
+    let total = along(&shifted.exp(), Reduce::Sum, axis);
+    shifted - total.log()
+}
+
+/// Elements brought together along an axis, which stays with size one.
+fn along(x: &Tensor, kind: Reduce, axis: isize) -> Tensor {
+    let axis = x.axis(axis);
+    x.reduce(kind, &[axis]).reshape(x.shape().with(axis, 1))
+}

@@ -1,0 +1,86 @@
+//! Losses of one's own.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cornu_graph::{Error, Result, Tensor};
+use serde_json::{Map, Value};
+
+use super::{Loss, Reduction};
+use crate::config::Config;
+
+/// A loss made of a closure; see [`loss`].
+#[derive(Clone)]
+pub struct Custom {
+    name: &'static str,
+    reduction: Reduction,
+    each: Arc<dyn Fn(&Tensor, &Tensor) -> Tensor + Send + Sync>,
+}
+
+/// A loss of one's own: `each` is given the truth and the predictions of a batch and traces one number for each sample.
+///
+/// Truth that is given as whole numbers stays so; cast it. The gradient follows from what is traced.
+///
+/// ```
+/// use cornu::losses::loss;
+/// let quartic = loss("quartic", |y, p| (y - p).square().square().mean([-1]));
+/// ```
+pub fn loss(name: &'static str, each: impl Fn(&Tensor, &Tensor) -> Tensor + Send + Sync + 'static) -> Custom {
+    Custom { name, reduction: Reduction::SumOverBatchSize, each: Arc::new(each) }
+}
+
+impl Custom {
+    /// The same loss, with the numbers of the samples brought together in another way.
+    #[must_use]
+    pub fn with_reduction(mut self, reduction: Reduction) -> Custom {
+        self.reduction = reduction;
+        self
+    }
+}
+
+impl Loss for Custom {
+    fn reduction(&self) -> Reduction {
+        self.reduction
+    }
+
+    fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
+        (self.each)(y_true, y_pred)
+    }
+}
+
+/// In files a custom loss is its name alone, as in Keras: whoever loads the model must know it.
+impl Config for Custom {
+    fn class_name(&self) -> &'static str {
+        self.name
+    }
+
+    fn module(&self) -> &'static str {
+        "builtins"
+    }
+
+    fn to_json(&self) -> Map<String, Value> {
+        Map::new()
+    }
+
+    fn draws(&self) -> usize {
+        0
+    }
+
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn class() -> &'static str {
+        "function"
+    }
+
+    fn from_json(_: &Map<String, Value>) -> Result<Self> {
+        Err(Error::unsupported("a custom loss cannot be read from a file").help("compile the model with it again"))
+    }
+}
+
+impl fmt::Debug for Custom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "loss({:?}, …)", self.name)
+    }
+}

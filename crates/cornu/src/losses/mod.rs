@@ -1,0 +1,150 @@
+//! Losses: how far predictions are from the truth.
+//!
+//! A loss is its settings and one function, [`Loss::call`], that traces one number for each sample; [`Reduction`] says
+//! how those become the one number that training makes smaller. [`loss`] makes one of a closure.
+
+mod crossentropy;
+mod custom;
+mod regression;
+#[cfg(test)]
+mod tests;
+
+use cornu_graph::{Result, Tensor};
+use serde_json::Value;
+
+pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
+pub use custom::{Custom, loss};
+pub use regression::{MeanAbsoluteError, MeanSquaredError};
+
+use crate::choice::family;
+use crate::config::{Config, Field, expected, unknown};
+
+/// A way to measure how far predictions are from the truth: its settings, and how it extends a graph.
+pub trait Loss: Config {
+    /// How the numbers of the samples become one.
+    fn reduction(&self) -> Reduction;
+
+    /// One number for each sample: `[n, …]` for predictions `[n, …, k]`. The truth has Keras's type, as whole numbers
+    /// for class labels; cast it to what is needed.
+    fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor;
+
+    /// Which samples count, if not all do: booleans of the shape of [`Loss::call`]'s result.
+    fn valid(&self, _y_true: &Tensor, _y_pred: &Tensor) -> Option<Tensor> {
+        None
+    }
+}
+
+family! {
+    "loss" dyn Loss {
+        BinaryCrossentropy = "binary_crossentropy" | "bce" | "BCE";
+        CategoricalCrossentropy = "categorical_crossentropy";
+        SparseCategoricalCrossentropy = "sparse_categorical_crossentropy";
+        MeanSquaredError = "mean_squared_error" | "mse" | "MSE";
+        MeanAbsoluteError = "mean_absolute_error" | "mae" | "MAE";
+    }
+}
+
+/// How the numbers of the samples of a batch become one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reduction {
+    /// Their sum divided by how many there are (`sum_over_batch_size`, `mean`).
+    SumOverBatchSize,
+    /// Their sum.
+    Sum,
+    /// Their sum divided by the sum of the sample weights.
+    MeanWithSampleWeight,
+    /// All of them, as they are. Training needs one number and refuses it.
+    None,
+}
+
+impl Reduction {
+    const NAMES: [(&str, Reduction); 6] = [
+        ("sum_over_batch_size", Reduction::SumOverBatchSize),
+        ("sum", Reduction::Sum),
+        ("mean_with_sample_weight", Reduction::MeanWithSampleWeight),
+        ("none", Reduction::None),
+        ("mean", Reduction::SumOverBatchSize),
+        ("auto", Reduction::SumOverBatchSize),
+    ];
+
+    /// Brings the numbers of the samples together: zero where the divisor is zero.
+    fn reduce(self, values: &Tensor, weights: Option<&Tensor>) -> Tensor {
+        let total = values.sum_all();
+        match (self, weights) {
+            (Reduction::None, _) => values.clone(),
+            (Reduction::Sum, _) => total,
+            // A weight that stands for several numbers counts once, as in Keras.
+            (Reduction::MeanWithSampleWeight, Some(weights)) => total.div_no_nan(&weights.sum_all()),
+            _ => total / values.shape().size().max(1) as f64,
+        }
+    }
+}
+
+impl Field for Reduction {
+    fn to_json(&self) -> Value {
+        Reduction::NAMES.iter().find(|(_, reduction)| reduction == self).map_or("none", |(name, _)| name).into()
+    }
+
+    fn from_json(json: &Value) -> Result<Self> {
+        let name = match json {
+            Value::Null => "none",
+            json => json.as_str().ok_or_else(|| expected("the name of a reduction", json))?,
+        };
+        let found = Reduction::NAMES.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, reduction)| *reduction)
+            .ok_or_else(|| unknown("reduction", name, Reduction::NAMES.map(|(name, _)| name)))
+    }
+}
+
+/// The loss of a batch: one number, or one for each sample if that is the loss's reduction.
+///
+/// `weights` weigh the samples; they broadcast against the result of [`Loss::call`].
+pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Tensor {
+    let (y_true, y_pred) = same_rank(y_true, y_pred);
+    let values = loss.call(&y_true, &y_pred);
+    let weights = weights.map(|weights| weights.cast(values.dtype()));
+    let weights = match loss.valid(&y_true, &y_pred) {
+        Some(valid) => Some(masked(&valid.cast(values.dtype()), weights, loss.reduction())),
+        None => weights,
+    };
+    let Some(weights) = weights else { return loss.reduction().reduce(&values, None) };
+    let (values, weights) = same_rank(&values, &weights);
+    loss.reduction().reduce(&(values * &weights), Some(&weights))
+}
+
+/// The weights of samples of which only some count: means are then over those that do.
+fn masked(valid: &Tensor, weights: Option<Tensor>, reduction: Reduction) -> Tensor {
+    /// Keras's `backend.epsilon()`, which keeps a batch without a sample that counts from dividing by zero.
+    const EPSILON: f64 = 1e-7;
+    let scaled = match reduction {
+        Reduction::SumOverBatchSize => {
+            valid * (valid.number(valid.shape().size() as f64) / (valid.sum_all() + EPSILON))
+        }
+        _ => valid.clone(),
+    };
+    match weights {
+        Some(weights) => {
+            let (weights, scaled) = same_rank(&weights, &scaled);
+            weights * scaled
+        }
+        None => scaled,
+    }
+}
+
+/// Both with the same number of axes, where one has a last axis of size one too many or too few: `[n]` and `[n, 1]`
+/// become `[n, 1]`, and `[n, m, 1]` and `[n, m]` become `[n, m]`.
+pub(crate) fn same_rank(a: &Tensor, b: &Tensor) -> (Tensor, Tensor) {
+    if b.rank() == a.rank() + 1 {
+        let (b, a) = same_rank(b, a);
+        return (a, b);
+    }
+    let shape = a.shape();
+    if a.rank() != b.rank() + 1 || shape.last() != Some(&1) {
+        return (a.clone(), b.clone());
+    }
+    if b.rank() == 1 {
+        return (a.clone(), b.reshape([b.dim(0), 1]));
+    }
+    (a.reshape(shape.without(shape.rank() - 1)), b.clone())
+}

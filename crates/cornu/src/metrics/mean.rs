@@ -1,0 +1,94 @@
+//! Means: of numbers as they are, and of what a loss gives for each sample.
+
+use cornu_graph::Tensor;
+
+use super::{Metric, mean_of};
+use crate::config;
+use crate::losses::{self, Loss, same_rank};
+
+config! {
+    /// The mean of the predictions, whatever the truth.
+    "keras.metrics" pub struct Mean {
+        /// The name in logs and files.
+        name: String = "mean".into(),
+        /// The type of the figures; only `float32` is known.
+        dtype: String = "float32".into(),
+    }
+}
+
+impl Metric for Mean {
+    fn key(&self) -> &str {
+        &self.name
+    }
+
+    fn update(&self, state: &[Tensor], _: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+        mean_of(state, y_pred, weights)
+    }
+}
+
+macro_rules! mean_loss {
+    ($($class:ident = $name:literal { $($(#[$doc:meta])* $field:ident: $ty:ty = $default:expr,)* };)*) => { $(
+        config! {
+            #[doc = concat!("The mean of [`", stringify!($class), "`](crate::losses::", stringify!($class), ").")]
+            "keras.metrics" pub struct $class {
+                /// The name in logs and files.
+                name: String = $name.into(),
+                /// The type of the figures; only `float32` is known.
+                dtype: String = "float32".into(),
+                $($(#[$doc])* $field: $ty = $default,)*
+            }
+        }
+
+        impl Metric for $class {
+            fn key(&self) -> &str {
+                &self.name
+            }
+
+            fn update(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+                let loss = losses::$class::new()$(.$field(self.$field.clone()))*;
+                mean_loss(&loss, state, y_true, y_pred, weights)
+            }
+        }
+    )* };
+}
+
+mean_loss! {
+    MeanSquaredError = "mean_squared_error" {};
+    MeanAbsoluteError = "mean_absolute_error" {};
+    BinaryCrossentropy = "binary_crossentropy" {
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
+        from_logits: bool = false,
+        /// The part of each label that is spread evenly over all classes.
+        label_smoothing: f64 = 0.0,
+    };
+    CategoricalCrossentropy = "categorical_crossentropy" {
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
+        from_logits: bool = false,
+        /// The part of each label that is spread evenly over all classes.
+        label_smoothing: f64 = 0.0,
+        /// The axis of the classes.
+        axis: i64 = -1,
+    };
+    SparseCategoricalCrossentropy = "sparse_categorical_crossentropy" {
+        /// Whether predictions are what goes into the last activation, not what comes out of it.
+        from_logits: bool = false,
+        /// The class whose samples do not count.
+        ignore_class: Option<i64> = None,
+    };
+}
+
+/// The running mean of a loss. Samples that the loss leaves out weigh nothing.
+fn mean_loss(loss: &dyn Loss, state: &[Tensor], y: &Tensor, p: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+    let (y, p) = same_rank(y, p);
+    let values = loss.call(&y, &p);
+    let Some(valid) = loss.valid(&y, &p) else { return mean_of(state, &values, weights) };
+    let valid = valid.cast(values.dtype());
+    let weights = match weights {
+        Some(weights) => {
+            let (valid, weights) = same_rank(&valid, &weights.cast(values.dtype()));
+            valid * weights
+        }
+        None => valid,
+    };
+    mean_of(state, &values, Some(&weights))
+}

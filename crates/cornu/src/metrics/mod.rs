@@ -1,0 +1,106 @@
+//! Metrics: running figures about predictions that training does not follow, as the accuracy.
+//!
+//! A metric is its settings, the variables it keeps, how a batch changes them, and what they say in the end.
+
+mod accuracy;
+mod mean;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use cornu_graph::{Array, DType, Shape, Tensor};
+
+pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
+pub use mean::{
+    BinaryCrossentropy, CategoricalCrossentropy, Mean, MeanAbsoluteError, MeanSquaredError,
+    SparseCategoricalCrossentropy,
+};
+
+use crate::choice::family;
+use crate::config::Config;
+use crate::losses::same_rank;
+
+/// A running figure: its settings, and how it extends the graph of a step.
+///
+/// Most are means: they implement [`Metric::update`] by [`mean_of`], and the rest follows.
+pub trait Metric: Config {
+    /// Its name in logs and histories.
+    fn key(&self) -> &str;
+
+    /// The variables it keeps, all of `f32` and zeros at first.
+    fn state(&self) -> Vec<(&'static str, Shape)> {
+        vec![("total", Shape::scalar()), ("count", Shape::scalar())]
+    }
+
+    /// The variables after a batch; `weights` weigh its samples.
+    fn update(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor>;
+
+    /// What the variables say.
+    fn result(&self, state: &[Array]) -> f64 {
+        mean_result(state)
+    }
+}
+
+family! {
+    "metric" dyn Metric {
+        Accuracy = "Accuracy";
+        BinaryAccuracy = "binary_accuracy";
+        CategoricalAccuracy = "categorical_accuracy";
+        SparseCategoricalAccuracy = "sparse_categorical_accuracy";
+        Mean = "mean";
+        MeanSquaredError = "mean_squared_error" | "mse" | "MSE";
+        MeanAbsoluteError = "mean_absolute_error" | "mae" | "MAE";
+        BinaryCrossentropy = "binary_crossentropy" | "bce" | "BCE";
+        CategoricalCrossentropy = "categorical_crossentropy";
+        SparseCategoricalCrossentropy = "sparse_categorical_crossentropy";
+    }
+}
+
+/// The names that mean one of three accuracies, depending on shapes.
+pub(crate) const ACCURACY: [&str; 4] = ["accuracy", "acc", "crossentropy", "ce"];
+
+/// The metric that `accuracy` or `crossentropy` means for truth and predictions of those shapes: binary for one output,
+/// sparse where the truth has class numbers, categorical otherwise.
+pub(crate) fn by_shapes(name: &str, y_true: &Shape, y_pred: &Shape) -> Arc<dyn Metric> {
+    let accuracy = name.starts_with("acc");
+    if y_pred.last().is_none_or(|&outputs| outputs == 1) {
+        return if accuracy { Arc::new(BinaryAccuracy::new()) } else { Arc::new(BinaryCrossentropy::new()) };
+    }
+    match (y_true.rank() < y_pred.rank() || y_true.last() == Some(&1), accuracy) {
+        (true, true) => Arc::new(SparseCategoricalAccuracy::new()),
+        (true, false) => Arc::new(SparseCategoricalCrossentropy::new()),
+        (false, true) => Arc::new(CategoricalAccuracy::new()),
+        (false, false) => Arc::new(CategoricalCrossentropy::new()),
+    }
+}
+
+/// The variables `total` and `count` of a running mean after some more values, `[n, …]`: each sample counts by its
+/// weight, or as one, with the mean of its values.
+pub fn mean_of(state: &[Tensor], values: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+    let sample_means = |x: Tensor, first: usize| {
+        let axes: Vec<usize> = (first..x.rank()).collect();
+        let count = axes.iter().map(|&axis| x.shape()[axis]).product::<usize>();
+        if axes.is_empty() { x } else { x.reduce(cornu_graph::ops::Reduction::Sum, &axes) / count.max(1) as f64 }
+    };
+    let values = values.cast(DType::F32);
+    let (values, count) = match weights {
+        Some(weights) => {
+            let (values, weights) = same_rank(&values, &weights.cast(DType::F32));
+            let values = sample_means(values, weights.rank());
+            let weights = weights.broadcast_to(values.shape());
+            (sample_means(values * &weights, 1), sample_means(weights, 1).sum_all())
+        }
+        None => {
+            let samples = if values.rank() == 0 { 1 } else { values.dim(0) };
+            (sample_means(values, 1), state[1].number(samples as f64))
+        }
+    };
+    vec![&state[0] + values.sum_all(), &state[1] + count]
+}
+
+/// `total / count`, in single precision; zero of nothing.
+fn mean_result(state: &[Array]) -> f64 {
+    let (total, count) = (state[0].get(0) as f32, state[1].get(0) as f32);
+    if count == 0.0 { 0.0 } else { f64::from(total / count) }
+}

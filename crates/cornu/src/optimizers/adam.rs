@@ -1,0 +1,69 @@
+//! Adam (Kingma and Ba 2015), in TensorFlow's order of operations.
+
+use cornu_graph::Tensor;
+
+use super::{Base, Optimizer, Slots};
+use crate::config;
+
+config! {
+    /// Gradient descent with running means of the gradient and of its square.
+    ///
+    /// ```text
+    /// m += (g - m) (1 - beta_1)        v += (g² - v) (1 - beta_2)
+    /// w -= m α / (sqrt(v) + epsilon)   α = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)
+    /// ```
+    "keras.optimizers" pub struct Adam {
+        /// The name in logs and files.
+        name: String = "adam".into(),
+        /// How far to go along the gradient.
+        learning_rate: f64 = 0.001,
+        /// The part of each weight that is taken off at each step, times the learning rate.
+        weight_decay: Option<f64> = None,
+        /// The largest norm of each gradient.
+        clipnorm: Option<f64> = None,
+        /// The largest norm of all gradients together.
+        global_clipnorm: Option<f64> = None,
+        /// The largest distance from zero of each element of the gradients.
+        clipvalue: Option<f64> = None,
+        /// Whether to keep running means of the weights. Not supported yet.
+        use_ema: bool = false,
+        /// How slowly those means follow.
+        ema_momentum: f64 = 0.99,
+        /// After how many steps those means replace the weights. Not supported yet.
+        ema_overwrite_frequency: Option<i64> = None,
+        /// What the loss is multiplied by while gradients are computed. Not supported yet.
+        loss_scale_factor: Option<f64> = None,
+        /// Over how many batches gradients are gathered. Not supported yet.
+        gradient_accumulation_steps: Option<i64> = None,
+        /// How slowly the running mean of the gradient follows.
+        beta_1: f64 = 0.9,
+        /// How slowly the running mean of its square follows.
+        beta_2: f64 = 0.999,
+        /// Keeps divisors from zero.
+        epsilon: f64 = 1e-7,
+        /// Whether to divide by the largest such mean so far.
+        amsgrad: bool = false,
+    }
+}
+
+impl Optimizer for Adam {
+    super::base!();
+
+    fn slots(&self) -> Vec<&'static str> {
+        let mut slots = vec!["momentum", "velocity"];
+        slots.extend(self.amsgrad.then_some("velocity_hat"));
+        slots
+    }
+
+    fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor {
+        let (m, v) = (slots.get("momentum"), slots.get("velocity"));
+        let power = |beta: f64| t.number(beta).pow(t);
+        let alpha = (lr * (1.0 - power(self.beta_2)).sqrt()) / (1.0 - power(self.beta_1));
+        let m = slots.set("momentum", &m + (g - &m) * (1.0 - self.beta_1));
+        let mut v = slots.set("velocity", &v + (g * g - &v) * (1.0 - self.beta_2));
+        if self.amsgrad {
+            v = slots.set("velocity_hat", slots.get("velocity_hat").maximum(v));
+        }
+        w - (m * alpha) / (v.sqrt() + self.epsilon)
+    }
+}

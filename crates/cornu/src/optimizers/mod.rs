@@ -1,0 +1,192 @@
+//! Optimizers: how gradients become new weights.
+//!
+//! An optimizer is its settings and one function, [`Optimizer::update`], that traces the new value of one weight. What
+//! it remembers between steps are *slots*: variables as large as the weight, zeros at first.
+
+mod adam;
+mod rmsprop;
+mod sgd;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use cornu_graph::{DType, Error, Result, Tensor};
+
+pub use adam::Adam;
+pub use rmsprop::RMSprop;
+pub use sgd::SGD;
+
+use crate::choice::family;
+use crate::config::Config;
+
+/// A way to train: its settings, and how it extends the graph of a training step.
+pub trait Optimizer: Config {
+    /// The settings that every optimizer has.
+    fn base(&self) -> Base;
+
+    /// The roles of the slots it keeps for each weight, as `momentum`.
+    fn slots(&self) -> Vec<&'static str>;
+
+    /// The new value of the weight `w` with the gradient `g`, at the learning rate `lr` in step `t` = 1, 2, … (scalars).
+    fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor;
+}
+
+family! {
+    "optimizer" dyn Optimizer {
+        SGD = "sgd";
+        RMSprop = "rmsprop";
+        Adam = "adam";
+    }
+}
+
+/// The settings that every optimizer has.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Base {
+    /// How far to go along the gradient.
+    pub learning_rate: f64,
+    /// The part of each weight that is taken off at each step, times the learning rate.
+    pub weight_decay: Option<f64>,
+    /// The largest norm of each gradient.
+    pub clipnorm: Option<f64>,
+    /// The largest norm of all gradients together.
+    pub global_clipnorm: Option<f64>,
+    /// The largest distance from zero of each element of the gradients.
+    pub clipvalue: Option<f64>,
+    /// Settings of Keras that are given but not known here yet: training refuses them.
+    pub unsupported: Vec<&'static str>,
+}
+
+/// Implements [`Optimizer::base`] for a struct with Keras's common settings.
+macro_rules! base {
+    () => {
+        fn base(&self) -> Base {
+            let given = [
+                ("use_ema", self.use_ema),
+                ("ema_overwrite_frequency", self.ema_overwrite_frequency.is_some()),
+                ("loss_scale_factor", self.loss_scale_factor.is_some()),
+                ("gradient_accumulation_steps", self.gradient_accumulation_steps.is_some()),
+            ];
+            Base {
+                learning_rate: self.learning_rate,
+                weight_decay: self.weight_decay,
+                clipnorm: self.clipnorm,
+                global_clipnorm: self.global_clipnorm,
+                clipvalue: self.clipvalue,
+                unsupported: given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect(),
+            }
+        }
+    };
+}
+use base;
+
+impl Base {
+    /// Looks for settings that cannot be right, or are not known here.
+    ///
+    /// # Errors
+    /// The learning rate must not be negative, limits must be above zero, and only one kind of clipping may be chosen.
+    pub(crate) fn check(&self, class: &str) -> Result<()> {
+        if let Some(name) = self.unsupported.first() {
+            return Err(
+                Error::unsupported(format!("`{class}.{name}` is not supported yet")).help("leave it at its default")
+            );
+        }
+        let (norm, global, value) = (self.clipnorm, self.global_clipnorm, self.clipvalue);
+        let positive = [("clipnorm", norm), ("global_clipnorm", global), ("clipvalue", value)];
+        if let Some((name, limit)) =
+            positive.iter().find_map(|&(name, limit)| Some((name, limit.filter(|x| !(*x > 0.0))?)))
+        {
+            return Err(Error::usage(format!("`{class}.{name}` needs a number above 0, got {limit}")));
+        }
+        if positive.iter().filter(|(_, limit)| limit.is_some()).count() > 1 {
+            let message = format!("`{class}` takes one of `clipnorm`, `clipvalue` and `global_clipnorm`, got several");
+            return Err(Error::usage(message));
+        }
+        if !(self.learning_rate >= 0.0 && self.learning_rate.is_finite()) {
+            let got = self.learning_rate;
+            return Err(Error::usage(format!("`{class}.learning_rate` needs a number of 0 or more, got {got}")));
+        }
+        Ok(())
+    }
+
+    /// The gradients as the settings bound them.
+    fn clip(&self, mut gradients: Vec<Tensor>) -> Vec<Tensor> {
+        if let Some(limit) = self.clipnorm {
+            gradients.iter_mut().for_each(|g| {
+                let squares = g.square().sum_all();
+                let norm = squares.sqrt();
+                *g = (&*g * limit) / norm.maximum(limit);
+            });
+        }
+        if let (Some(limit), Some(norm)) = (self.global_clipnorm, global_norm(&gradients)) {
+            let scale = (1.0 / norm).minimum(1.0 / limit) * limit;
+            gradients.iter_mut().for_each(|g| *g = &*g * &scale);
+        }
+        if let Some(limit) = self.clipvalue {
+            gradients.iter_mut().for_each(|g| *g = g.clip(-limit, limit));
+        }
+        gradients
+    }
+}
+
+/// The square root of the sum of all squares; nothing for no gradients.
+fn global_norm(gradients: &[Tensor]) -> Option<Tensor> {
+    gradients.iter().map(|g| g.square().sum_all()).reduce(|a, b| a + b).map(|squares| squares.sqrt())
+}
+
+/// What an optimizer remembers of one weight, while its update is being traced.
+pub struct Slots {
+    values: BTreeMap<&'static str, Tensor>,
+}
+
+impl Slots {
+    /// The slot of that role, as it was before the step.
+    ///
+    /// # Panics
+    /// If [`Optimizer::slots`] does not name the role.
+    pub fn get(&self, role: &str) -> Tensor {
+        self.values.get(role).unwrap_or_else(|| panic!("`{role}` is not among the optimizer's slots")).clone()
+    }
+
+    /// Changes a slot, and hands back its new value.
+    ///
+    /// # Panics
+    /// If [`Optimizer::slots`] does not name the role.
+    pub fn set(&mut self, role: &str, value: Tensor) -> Tensor {
+        let slot = self.values.get_mut(role).unwrap_or_else(|| panic!("`{role}` is not among the optimizer's slots"));
+        *slot = value.clone();
+        value
+    }
+}
+
+/// What one step of an optimizer makes of weights and slots.
+pub(crate) struct Applied {
+    /// The new weights, in the order given.
+    pub(crate) weights: Vec<Tensor>,
+    /// The new slots, `[role][weight]`.
+    pub(crate) slots: Vec<Vec<Tensor>>,
+    /// The number of steps taken.
+    pub(crate) iterations: Tensor,
+}
+
+/// Traces one step: `slots` are given as `[role][weight]`, `iterations` is a whole number and `lr` a float.
+pub(crate) fn apply(
+    optimizer: &dyn Optimizer,
+    weights: &[Tensor],
+    gradients: Vec<Tensor>,
+    slots: &[Vec<Tensor>],
+    (iterations, lr): (&Tensor, &Tensor),
+) -> Applied {
+    let (base, roles) = (optimizer.base(), optimizer.slots());
+    let iterations = iterations + 1.0;
+    let t = iterations.cast(DType::F32);
+    let mut applied = Applied { weights: Vec::new(), slots: vec![Vec::new(); roles.len()], iterations };
+    for (i, (w, g)) in weights.iter().zip(base.clip(gradients)).enumerate() {
+        let decayed = base.weight_decay.map_or_else(|| w.clone(), |decay| w - w * decay * lr);
+        let mut own =
+            Slots { values: roles.iter().zip(slots).map(|(&role, slots)| (role, slots[i].clone())).collect() };
+        applied.weights.push(optimizer.update(&mut own, &decayed, &g, lr, &t));
+        roles.iter().zip(&mut applied.slots).for_each(|(role, slots)| slots.push(own.get(role)));
+    }
+    applied
+}

@@ -1,0 +1,127 @@
+//! How a model is to be trained: loss, optimizer, metrics.
+
+use std::sync::Arc;
+
+use cornu_graph::{Context, Error, Result};
+
+use super::step::Compiled;
+use crate::Model;
+use crate::choice::Choice;
+use crate::losses::{Loss, Reduction};
+use crate::metrics::{ACCURACY, Metric};
+use crate::optimizers::Optimizer;
+
+/// The arguments of [`Model::compile`]: losses, optimizers and metrics by name or as objects.
+///
+/// ```
+/// use cornu::losses::SparseCategoricalCrossentropy;
+/// use cornu::train::Compile;
+///
+/// let by_name = Compile::new().optimizer("adam").loss("binary_crossentropy").metrics(["accuracy"]);
+/// let by_object = Compile::new().loss(SparseCategoricalCrossentropy::new().from_logits(true));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Compile {
+    pub(crate) optimizer: Choice<dyn Optimizer>,
+    pub(crate) loss: Option<Choice<dyn Loss>>,
+    pub(crate) metrics: Vec<Choice<dyn Metric>>,
+    pub(crate) weighted_metrics: Vec<Choice<dyn Metric>>,
+}
+
+impl Compile {
+    /// RMSprop, Keras's default, and no loss yet: name one.
+    pub fn new() -> Compile {
+        let (metrics, weighted_metrics) = (Vec::new(), Vec::new());
+        Compile { optimizer: "rmsprop".into(), loss: None, metrics, weighted_metrics }
+    }
+
+    /// How gradients become new weights.
+    #[must_use]
+    pub fn optimizer(mut self, optimizer: impl Into<Choice<dyn Optimizer>>) -> Compile {
+        self.optimizer = optimizer.into();
+        self
+    }
+
+    /// What training makes smaller.
+    #[must_use]
+    pub fn loss(mut self, loss: impl Into<Choice<dyn Loss>>) -> Compile {
+        self.loss = Some(loss.into());
+        self
+    }
+
+    /// What else is reported. `"accuracy"` is the accuracy that goes with the shapes.
+    #[must_use]
+    pub fn metrics<M: Into<Choice<dyn Metric>>>(mut self, metrics: impl IntoIterator<Item = M>) -> Compile {
+        self.metrics = metrics.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What else is reported with sample and class weights taken into account.
+    #[must_use]
+    pub fn weighted_metrics<M: Into<Choice<dyn Metric>>>(mut self, metrics: impl IntoIterator<Item = M>) -> Compile {
+        self.weighted_metrics = metrics.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Looks the names up.
+    fn resolve(&self) -> Result<Compiled> {
+        let no_loss = || Error::usage("`compile` needs a loss").help("for example `.loss(\"binary_crossentropy\")`");
+        let loss = self.loss.as_ref().ok_or_else(no_loss)?.resolve().context("compile")?;
+        if loss.reduction() == Reduction::None {
+            let message =
+                format!("compile: training needs one number, but `{}` has the reduction `none`", loss.class_name());
+            return Err(Error::usage(message).help("use the reduction `sum_over_batch_size`"));
+        }
+        let optimizer = self.optimizer.resolve().context("compile")?;
+        optimizer.base().check(optimizer.class_name()).context("compile")?;
+        for metric in self.metrics.iter().chain(&self.weighted_metrics) {
+            check_metric(metric).context("compile")?;
+        }
+        Ok(Compiled { loss, optimizer, settings: self.clone() })
+    }
+}
+
+impl Default for Compile {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether a metric is known.
+fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
+    match metric {
+        Choice::Name(name) if ACCURACY.contains(&name.as_str()) => Ok(()),
+        metric => {
+            let found: Arc<dyn Metric> = metric.resolve()?;
+            match found.to_json().get("dtype").and_then(|dtype| dtype.as_str()) {
+                None | Some("float32") => Ok(()),
+                Some(other) => Err(Error::unsupported(format!(
+                    "`{}` knows figures of `float32` only, got `{other}`",
+                    found.class_name()
+                ))),
+            }
+        }
+    }
+}
+
+impl Model {
+    /// Says how the model is to be trained. Weights stay as they are; the optimizer starts anew.
+    ///
+    /// ```
+    /// use cornu::prelude::*;
+    /// let mut model = sequential![Input::new([8]), Dense::new(1).activation("sigmoid")];
+    /// model.compile(Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["accuracy"]))?;
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Names that are not known, and settings that cannot be right.
+    pub fn compile(&mut self, compile: Compile) -> Result<()> {
+        self.check()?;
+        let compiled = compile.resolve()?;
+        let stage = self.stage();
+        stage.variables.restart_streams()?;
+        stage.training.compile(compiled);
+        Ok(())
+    }
+}

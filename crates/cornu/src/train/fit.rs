@@ -1,0 +1,246 @@
+//! How to train, evaluate and predict: the arguments of Keras's `fit`, `evaluate` and `predict`.
+
+use std::collections::BTreeMap;
+
+use cornu_graph::{Array, Error, Result};
+
+use super::Callback;
+use super::feed::Data;
+use crate::data::ToArray;
+use crate::display::Verbose;
+use crate::random::Seeds;
+
+/// Rows in a batch where nothing else is said, as in Keras.
+pub(crate) const BATCH_SIZE: usize = 32;
+
+/// The arguments of [`fit`](crate::Model::fit), by Keras's names.
+///
+/// ```
+/// use cornu::train::Fit;
+/// let fit = Fit::new().epochs(150).batch_size(10).validation_split(0.2).verbose(2);
+/// ```
+#[must_use]
+pub struct Fit {
+    pub(crate) epochs: usize,
+    pub(crate) initial_epoch: usize,
+    pub(crate) batch_size: Option<usize>,
+    pub(crate) steps_per_epoch: Option<usize>,
+    pub(crate) shuffle: bool,
+    pub(crate) seeds: Option<Seeds>,
+    pub(crate) validation_split: f64,
+    pub(crate) validation_data: Option<Result<Data>>,
+    pub(crate) validation_freq: usize,
+    pub(crate) validation_batch_size: Option<usize>,
+    pub(crate) sample_weight: Option<Result<Array>>,
+    pub(crate) class_weight: Option<BTreeMap<i64, f64>>,
+    pub(crate) verbose: Verbose,
+    pub(crate) callbacks: Vec<Box<dyn Callback>>,
+}
+
+impl Fit {
+    /// One epoch in shuffled batches of 32 rows, without validation, with progress shown.
+    pub fn new() -> Fit {
+        Fit {
+            epochs: 1,
+            initial_epoch: 0,
+            batch_size: None,
+            steps_per_epoch: None,
+            shuffle: true,
+            seeds: None,
+            validation_split: 0.0,
+            validation_data: None,
+            validation_freq: 1,
+            validation_batch_size: None,
+            sample_weight: None,
+            class_weight: None,
+            verbose: Verbose::Auto,
+            callbacks: Vec::new(),
+        }
+    }
+
+    /// The number after the last epoch: how many there are, if `initial_epoch` is 0.
+    pub fn epochs(mut self, epochs: usize) -> Fit {
+        self.epochs = epochs;
+        self
+    }
+
+    /// The number of the first epoch, to go on where another fit ended.
+    pub fn initial_epoch(mut self, epoch: usize) -> Fit {
+        self.initial_epoch = epoch;
+        self
+    }
+
+    /// Rows in a batch; the last batch of an epoch may have fewer.
+    pub fn batch_size(mut self, rows: usize) -> Fit {
+        self.batch_size = Some(rows);
+        self
+    }
+
+    /// Batches in an epoch, if not as many as there are rows for.
+    pub fn steps_per_epoch(mut self, steps: usize) -> Fit {
+        self.steps_per_epoch = Some(steps);
+        self
+    }
+
+    /// Whether rows come in a new order each epoch.
+    pub fn shuffle(mut self, shuffle: bool) -> Fit {
+        self.shuffle = shuffle;
+        self
+    }
+
+    /// Seeds of its own to shuffle by, instead of those that `set_random_seed` sets for all.
+    pub fn seeds(mut self, seeds: Seeds) -> Fit {
+        self.seeds = Some(seeds);
+        self
+    }
+
+    /// The part of the rows, taken from the end before shuffling, that is kept for validation.
+    pub fn validation_split(mut self, part: f64) -> Fit {
+        self.validation_split = part;
+        self
+    }
+
+    /// Rows to evaluate with after each epoch.
+    pub fn validation_data(mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized)) -> Fit {
+        self.validation_data = Some(Data::labelled(x, y));
+        self
+    }
+
+    /// After how many epochs to validate.
+    pub fn validation_freq(mut self, epochs: usize) -> Fit {
+        self.validation_freq = epochs;
+        self
+    }
+
+    /// Rows in a batch of the validation; as in training where nothing is said.
+    pub fn validation_batch_size(mut self, rows: usize) -> Fit {
+        self.validation_batch_size = Some(rows);
+        self
+    }
+
+    /// A weight for each row.
+    pub fn sample_weight(mut self, weights: &(impl ToArray + ?Sized)) -> Fit {
+        self.sample_weight = Some(weights.to_array());
+        self
+    }
+
+    /// A weight for the rows of each class; in training only.
+    pub fn class_weight(mut self, weights: impl IntoIterator<Item = (i64, f64)>) -> Fit {
+        self.class_weight = Some(weights.into_iter().collect());
+        self
+    }
+
+    /// How much to print: `0` nothing, `1` a bar, `2` a line for each epoch.
+    pub fn verbose(mut self, verbose: impl Into<Verbose>) -> Fit {
+        self.verbose = verbose.into();
+        self
+    }
+
+    /// Something to call while training.
+    pub fn callback(mut self, callback: impl Callback + 'static) -> Fit {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Whether the numbers can be right, whatever the data.
+    pub(crate) fn check(&self) -> Result<()> {
+        let at_least_one = [
+            ("batch_size", self.batch_size),
+            ("steps_per_epoch", self.steps_per_epoch),
+            ("validation_batch_size", self.validation_batch_size),
+            ("validation_freq", Some(self.validation_freq)),
+        ];
+        at_least_one.iter().try_for_each(|(name, value)| positive("fit", name, *value))?;
+        let split = self.validation_split;
+        if !(0.0..1.0).contains(&split) {
+            let error = Error::usage(format!("fit: `validation_split` needs a part from 0 to 1, got {split}"));
+            return Err(error.help("0.2 keeps the last fifth of the rows for validation"));
+        }
+        Ok(())
+    }
+}
+
+impl Default for Fit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+pub(crate) fn positive(place: &str, name: &str, value: Option<usize>) -> Result<()> {
+    match value {
+        Some(0) => Err(Error::usage(format!("{place}: `{name}` needs a whole number above 0, got 0"))),
+        _ => Ok(()),
+    }
+}
+
+/// The arguments of [`evaluate_with`](crate::Model::evaluate_with), by Keras's names.
+#[must_use]
+pub struct Evaluate {
+    pub(crate) batch_size: usize,
+    pub(crate) sample_weight: Option<Result<Array>>,
+    pub(crate) verbose: Verbose,
+}
+
+impl Evaluate {
+    /// Batches of 32 rows, with progress shown.
+    pub fn new() -> Evaluate {
+        Evaluate { batch_size: BATCH_SIZE, sample_weight: None, verbose: Verbose::Auto }
+    }
+
+    /// Rows in a batch.
+    pub fn batch_size(mut self, rows: usize) -> Evaluate {
+        self.batch_size = rows;
+        self
+    }
+
+    /// A weight for each row.
+    pub fn sample_weight(mut self, weights: &(impl ToArray + ?Sized)) -> Evaluate {
+        self.sample_weight = Some(weights.to_array());
+        self
+    }
+
+    /// How much to print: `0` nothing, `1` a bar, `2` a line.
+    pub fn verbose(mut self, verbose: impl Into<Verbose>) -> Evaluate {
+        self.verbose = verbose.into();
+        self
+    }
+}
+
+impl Default for Evaluate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The arguments of [`predict_with`](crate::Model::predict_with), by Keras's names.
+#[must_use]
+pub struct Predict {
+    pub(crate) batch_size: usize,
+    pub(crate) verbose: Verbose,
+}
+
+impl Predict {
+    /// Batches of 32 rows. Unlike Keras's, nothing is shown unless it is asked for: predicting one row takes
+    /// microseconds, printing would take longer.
+    pub fn new() -> Predict {
+        Predict { batch_size: BATCH_SIZE, verbose: Verbose::Silent }
+    }
+
+    /// Rows in a batch.
+    pub fn batch_size(mut self, rows: usize) -> Predict {
+        self.batch_size = rows;
+        self
+    }
+
+    /// How much to print: `0` nothing, `1` a bar, `2` a line.
+    pub fn verbose(mut self, verbose: impl Into<Verbose>) -> Predict {
+        self.verbose = verbose.into();
+        self
+    }
+}
+
+impl Default for Predict {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,27 @@
+//! Training: `compile`, `fit`, `evaluate` and `predict`.
+//!
+//! A step is one graph for each shape of batch ([`step`](self)): forward pass, loss, gradients, optimizer, and the
+//! running totals of loss and metrics, which are variables like the weights. The loop only says which rows come next;
+//! it reads figures once an epoch, or when something on the screen is due.
+
+mod callback;
+mod checks;
+mod compile;
+mod feed;
+mod fit;
+mod history;
+#[cfg(feature = "interrupt")]
+mod interrupt;
+mod progress;
+mod run;
+mod step;
+#[cfg(test)]
+mod tests;
+mod warning;
+
+pub use callback::Callback;
+pub use compile::Compile;
+pub use fit::{Evaluate, Fit, Predict};
+pub use history::{History, Params, Scores};
+pub(crate) use step::{Stage, Training};
+pub use warning::{Code, Warning};

@@ -1,0 +1,304 @@
+//! One step as a graph: forward pass, loss, metrics, gradients, optimizer; one program for each shape of batch.
+
+use std::sync::Arc;
+
+use cornu_graph::{Array, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Type, VarId, gradients};
+
+use super::Compile;
+use super::checks::Output;
+use super::feed::Data;
+use crate::Net;
+use crate::choice::Choice;
+use crate::constraints::Constraint;
+use crate::losses::{self, Loss};
+use crate::metrics::{self, ACCURACY, Metric};
+use crate::optimizers::{self, Optimizer};
+use crate::trace::Cx;
+use crate::variables::Variables;
+
+/// What a step is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Train,
+    Test,
+    Predict,
+}
+
+/// A model's training: how it is done, its variables in the session, its programs.
+#[derive(Default)]
+pub(crate) struct Training {
+    compiled: Option<Compiled>,
+    state: Option<State>,
+    programs: Vec<(Kind, Vec<Type>, ProgramId)>,
+    /// Variables of a former compilation, to be used again: a session has no way to give them back.
+    spare: Vec<(Type, VarId)>,
+    /// Which session variables and programs belong to.
+    opening: u64,
+}
+
+/// A looked-up [`Compile`].
+pub(crate) struct Compiled {
+    pub(crate) loss: Arc<dyn Loss>,
+    pub(crate) optimizer: Arc<dyn Optimizer>,
+    pub(crate) settings: Compile,
+}
+
+/// The variables of training: those of the optimizer, and the running totals.
+struct State {
+    /// `[role][weight]`
+    slots: Vec<Vec<VarId>>,
+    iterations: VarId,
+    learning_rate: VarId,
+    /// Sum of the losses of all rows, number of rows.
+    loss: [VarId; 2],
+    metrics: Vec<Tracked>,
+    /// All of them, in the order they were declared.
+    all: Vec<(Type, VarId)>,
+}
+
+/// A metric and its variables.
+struct Tracked {
+    key: String,
+    metric: Arc<dyn Metric>,
+    weighted: bool,
+    state: Vec<(Type, VarId)>,
+}
+
+impl Training {
+    /// Begins anew, with other settings.
+    pub(crate) fn compile(&mut self, compiled: Compiled) {
+        self.compiled = Some(compiled);
+        self.programs.retain(|(kind, ..)| *kind == Kind::Predict);
+        self.spare.extend(self.state.take().map(|state| state.all).unwrap_or_default());
+    }
+
+    /// The settings of the last `compile`.
+    ///
+    /// # Errors
+    /// There was none; `what` needs it.
+    pub(crate) fn compiled(&self, what: &str) -> Result<&Compiled> {
+        let missing =
+            || Error::usage(format!("`{what}` needs a compiled model")).help("call `compile` with a loss first");
+        self.compiled.as_ref().ok_or_else(missing)
+    }
+}
+
+/// The parts of a model that a step is made of.
+pub(crate) struct Stage<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) net: &'a Net,
+    pub(crate) variables: &'a mut Variables,
+    pub(crate) training: &'a mut Training,
+}
+
+impl Stage<'_> {
+    /// Makes sure there is a session. After layers were added it is a new one, which knows no programs.
+    pub(crate) fn open(&mut self) -> Result<()> {
+        self.variables.open()?;
+        self.variables.follow_seed()?;
+        if self.training.opening != self.variables.openings() {
+            self.training.opening = self.variables.openings();
+            self.training.programs.clear();
+            self.training.spare.clear();
+            self.training.state = None;
+        }
+        Ok(())
+    }
+
+    /// What the model gives for an input of that type.
+    pub(crate) fn outline(&mut self, x: Type) -> Result<Output> {
+        let mut cx = Cx::new(self.variables, false)?;
+        let x = cx.input(x);
+        let predictions = predictions(self.net, self.name, &mut cx, &x)?;
+        cx.trace().check()?;
+        Ok(Output::of(&predictions))
+    }
+
+    /// Makes the variables of training, unless there are any, for labels and outputs of those shapes.
+    pub(crate) fn prepare(&mut self, what: &str, y: &Shape, output: &Shape) -> Result<()> {
+        self.training.compiled(what)?;
+        let Some(compiled) = self.training.compiled.as_ref().filter(|_| self.training.state.is_none()) else {
+            return Ok(());
+        };
+        let weights: Vec<Type> = self.variables.trainable().map(|variable| variable.ty.clone()).collect();
+        let chosen = tracked(&compiled.settings, y, output)?;
+        let (base, roles) = (compiled.optimizer.base(), compiled.optimizer.slots());
+        let mut all = Vec::new();
+        let spare = &mut self.training.spare;
+        let session = self.variables.session()?;
+        let mut declare = |ty: &Type| -> Result<VarId> {
+            let id = match spare.iter().position(|(spare, _)| spare == ty) {
+                Some(place) => spare.remove(place).1,
+                None => session.declare(ty.clone()),
+            };
+            session.write(id, &Array::zeros(ty))?;
+            all.push((ty.clone(), id));
+            Ok(id)
+        };
+        // Role by role, so that what is treated alike lies in a row.
+        let slots = roles.iter().map(|_| weights.iter().map(&mut declare).collect()).collect::<Result<_>>()?;
+        let scalar = Type::scalar(DType::F32);
+        let (iterations, learning_rate) = (declare(&Type::scalar(DType::I64))?, declare(&scalar)?);
+        let loss = [declare(&scalar)?, declare(&scalar)?];
+        let mut metrics = Vec::new();
+        for (key, metric, weighted) in chosen {
+            let types = metric.state().into_iter().map(|(_, shape)| Type::f32(shape));
+            let state = types.map(|ty| Ok((ty.clone(), declare(&ty)?))).collect::<Result<_>>()?;
+            metrics.push(Tracked { key, metric, weighted, state });
+        }
+        session.write(learning_rate, &Array::scalar(base.learning_rate as f32))?;
+        self.training.state = Some(State { slots, iterations, learning_rate, loss, metrics, all });
+        Ok(())
+    }
+
+    /// The program of a step over `rows` rows of such data.
+    pub(crate) fn program(&mut self, kind: Kind, data: &Data, rows: usize) -> Result<ProgramId> {
+        let types = data.types(rows);
+        if let Some((.., program)) = self.training.programs.iter().find(|(k, t, _)| *k == kind && *t == types) {
+            return Ok(*program);
+        }
+        let graph = self.trace(kind, &types)?;
+        let program = self.variables.session()?.compile(&graph)?;
+        self.training.programs.push((kind, types, program));
+        Ok(program)
+    }
+
+    fn trace(&mut self, kind: Kind, types: &[Type]) -> Result<Graph> {
+        let weights: Vec<(VarId, Type, Option<Constraint>)> =
+            self.variables.trainable().map(|v| (v.id(), v.ty.clone(), v.constraint.clone())).collect();
+        let mut cx = Cx::new(self.variables, kind == Kind::Train)?;
+        let inputs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
+        let predictions = predictions(self.net, self.name, &mut cx, &inputs[0])?;
+        let (Some(y), Some(compiled), Some(state)) = (inputs.get(1), &self.training.compiled, &self.training.state)
+        else {
+            return cx.finish(&[predictions], &[]);
+        };
+        let loss = losses::total(&*compiled.loss, y, &predictions, inputs.get(2));
+        let loss = cx.losses().iter().fold(loss, |total, penalty| total + penalty);
+        let mut updates = Vec::new();
+        if kind == Kind::Train {
+            updates = state.optimize(&cx, &*compiled.optimizer, &loss, &weights);
+        }
+        state.count(&cx, &loss, types[0].shape[0], &mut updates);
+        for tracked in &state.metrics {
+            let weights = inputs.get(2).filter(|_| tracked.weighted);
+            let old: Vec<Tensor> = tracked.state.iter().map(|(ty, id)| cx.trace().var(*id, ty.clone())).collect();
+            let new = tracked.metric.update(&old, y, &predictions, weights);
+            updates.extend(tracked.state.iter().map(|(_, id)| *id).zip(new));
+        }
+        cx.finish(&[], &updates)
+    }
+
+    fn state(&self) -> Result<&State> {
+        self.training.state.as_ref().ok_or_else(|| Error::usage("the model has not been trained or evaluated yet"))
+    }
+
+    /// Sets all running totals to zero.
+    pub(crate) fn reset(&mut self) -> Result<()> {
+        let scalar = Type::scalar(DType::F32);
+        let state = self.state()?;
+        let totals = state.metrics.iter().flat_map(|tracked| tracked.state.iter().cloned());
+        let totals: Vec<(Type, VarId)> = state.loss.iter().map(|&id| (scalar.clone(), id)).chain(totals).collect();
+        let session = self.variables.session()?;
+        totals.iter().try_for_each(|(ty, id)| session.write(*id, &Array::zeros(ty)))
+    }
+
+    /// The running figures: the loss, then the metrics as they were asked for.
+    pub(crate) fn logs(&mut self) -> Result<Vec<(String, f64)>> {
+        let Stage { variables, training, .. } = self;
+        let session = variables.session()?;
+        Ok(training.state.as_ref().map(|state| state.logs(session)).unwrap_or_default())
+    }
+
+    /// The learning rate of the next step.
+    pub(crate) fn learning_rate(&mut self) -> Result<f64> {
+        let Some(state) = &self.training.state else {
+            return Ok(self.training.compiled("learning_rate")?.optimizer.base().learning_rate);
+        };
+        Ok(self.variables.session()?.read(state.learning_rate).get(0))
+    }
+
+    /// Sets the learning rate of the next step.
+    pub(crate) fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        let id = self.state()?.learning_rate;
+        self.variables.session()?.write(id, &Array::scalar(rate as f32))
+    }
+}
+
+impl State {
+    /// The updates of weights, slots and the number of steps.
+    fn optimize(
+        &self,
+        cx: &Cx,
+        optimizer: &dyn Optimizer,
+        loss: &Tensor,
+        weights: &[(VarId, Type, Option<Constraint>)],
+    ) -> Vec<(VarId, Tensor)> {
+        let var = |id: VarId, ty: &Type| cx.trace().var(id, ty.clone());
+        let old: Vec<Tensor> = weights.iter().map(|(id, ty, _)| var(*id, ty)).collect();
+        let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, (_, ty, _))| var(id, ty)).collect();
+        let slots: Vec<Vec<Tensor>> = self.slots.iter().map(of_role).collect();
+        let iterations = var(self.iterations, &Type::scalar(DType::I64));
+        let lr = var(self.learning_rate, &Type::scalar(DType::F32));
+        let new = optimizers::apply(optimizer, &old, gradients(loss, &old), &slots, (&iterations, &lr));
+        let held = |(weight, (_, _, constraint)): (Tensor, &(VarId, Type, Option<Constraint>))| match constraint {
+            Some(constraint) => constraint.apply(&weight),
+            None => weight,
+        };
+        let ids = weights.iter().map(|(id, ..)| *id);
+        let mut updates: Vec<(VarId, Tensor)> = ids.zip(new.weights.into_iter().zip(weights).map(held)).collect();
+        updates.extend(self.slots.concat().into_iter().zip(new.slots.concat()));
+        updates.push((self.iterations, new.iterations));
+        updates
+    }
+
+    /// The updates of the running loss: each row of the batch counts with the loss of the batch.
+    fn count(&self, cx: &Cx, loss: &Tensor, rows: usize, updates: &mut Vec<(VarId, Tensor)>) {
+        let var = |id| cx.trace().var(id, Type::scalar(DType::F32));
+        let [total, count] = self.loss;
+        updates.push((total, var(total) + loss * rows as f64));
+        updates.push((count, var(count) + rows as f64));
+    }
+
+    fn logs(&self, session: &dyn Session) -> Vec<(String, f64)> {
+        let [total, count] = self.loss.map(|id| session.read(id).get(0) as f32);
+        let loss = if count == 0.0 { 0.0 } else { total / count };
+        let figure = |tracked: &Tracked| {
+            let state: Vec<Array> = tracked.state.iter().map(|(_, id)| session.read(*id)).collect();
+            (tracked.key.clone(), tracked.metric.result(&state))
+        };
+        std::iter::once(("loss".into(), f64::from(loss))).chain(self.metrics.iter().map(figure)).collect()
+    }
+}
+
+/// What the layers make of an input.
+fn predictions(net: &Net, name: &str, cx: &mut Cx, x: &Tensor) -> Result<Tensor> {
+    let outputs = net.call(cx, name, std::slice::from_ref(x))?;
+    outputs.into_iter().next().ok_or_else(|| Error::usage(format!("model `{name}` has no layers")).help("add a layer"))
+}
+
+/// The metrics asked for, with their keys and whether they are weighted.
+fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<(String, Arc<dyn Metric>, bool)>> {
+    let plain = settings.metrics.iter().map(|metric| (metric, false));
+    let all = plain.chain(settings.weighted_metrics.iter().map(|metric| (metric, true)));
+    let mut chosen: Vec<(String, Arc<dyn Metric>, bool)> = Vec::new();
+    for (metric, weighted) in all {
+        let (mut key, metric) = match metric {
+            Choice::Name(name) if ACCURACY.contains(&name.as_str()) => {
+                (name.clone(), metrics::by_shapes(name, y, output))
+            }
+            Choice::Name(name) => (name.clone(), metric.resolve()?),
+            Choice::Object(object) => (object.key().to_owned(), Arc::clone(object)),
+        };
+        let taken = |key: &str| chosen.iter().any(|(other, ..)| other == key);
+        if weighted && taken(&key) {
+            key = format!("weighted_{key}");
+        }
+        if key == "loss" || taken(&key) {
+            let error = Error::usage(format!("compile: two figures are called `{key}`"));
+            return Err(error.help("give one of the metrics another name, by `.name(…)`"));
+        }
+        chosen.push((key, metric, weighted));
+    }
+    Ok(chosen)
+}

@@ -1,0 +1,73 @@
+//! Warnings: what Keras lets pass in silence and is probably a mistake. The one list of their codes.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
+        /// What a warning is about. `docs/warnings.md` explains each.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            /// The code itself: `CN001`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $code,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A softmax over one output is always 1.
+    SoftmaxOverOne = "CN001";
+    /// Binary cross-entropy of outputs that are not probabilities.
+    BinaryOnLinear = "CN002";
+    /// Categorical cross-entropy of outputs that are not probabilities.
+    CategoricalOnLinear = "CN003";
+    /// `from_logits` said of outputs that are probabilities.
+    LogitsOfProbabilities = "CN004";
+    /// Categorical cross-entropy of a single output is always 0.
+    CategoricalOverOne = "CN005";
+    /// A class without a weight.
+    ClassWithoutWeight = "CN006";
+    /// Labels in order, of which a validation split takes the last ones.
+    SortedLabels = "CN007";
+    /// `Accuracy` counts predictions equal to the label, which probabilities hardly are.
+    AccuracyOfProbabilities = "CN008";
+    /// An epoch that ends before `steps_per_epoch`, for want of rows.
+    TooFewRows = "CN009";
+}
+
+/// Something that works, but is probably a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What it is about.
+    pub code: Code,
+    /// What was seen, and how to mend it.
+    pub message: String,
+}
+
+impl Warning {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Warning {
+        Warning { code, message: message.into() }
+    }
+}
+
+/// One line: `warning CN001: …`
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "warning {}: {}", self.code.as_str(), self.message)
+    }
+}
+
+#[test]
+fn every_code_is_explained() {
+    let text = include_str!("../../../../docs/warnings.md");
+    for code in Code::ALL {
+        assert!(text.contains(&format!("## {} ", code.as_str())), "docs/warnings.md lacks {}", code.as_str());
+    }
+}
