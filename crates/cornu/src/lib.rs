@@ -53,6 +53,11 @@ pub use variables::{Role, Variable, Variables};
 /// What most programs need: `use cornu::prelude::*;`
 pub mod prelude {
     pub use crate::constraints::Constraint;
+    pub use crate::data::{
+        Column, MinMaxScaler, StandardScaler, Table, accuracy_score, classification_report, confusion_matrix,
+        to_categorical,
+    };
+    pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, Layer, Rescaling};
     pub use crate::losses::{
@@ -60,6 +65,7 @@ pub mod prelude {
         SparseCategoricalCrossentropy, loss,
     };
     pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
+    pub use crate::model_selection::{Split, train_test_split};
     pub use crate::optimizers::{Adam, RMSprop, SGD};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;

@@ -22,6 +22,8 @@ pub use folds::{KFold, StratifiedKFold};
 pub use rows::Rows;
 pub use split::{Size, Split};
 
+use std::borrow::Borrow;
+
 use cornu_graph::{Error, Result};
 
 use crate::random::{LegacyRandomState, with_seeds};
@@ -34,7 +36,7 @@ use crate::random::{LegacyRandomState, with_seeds};
 pub fn train_test_split<X: Rows + ?Sized, Y: Rows + ?Sized>(
     x: &X,
     y: &Y,
-    split: &Split,
+    split: impl Borrow<Split>,
 ) -> Result<(X::Taken, X::Taken, Y::Taken, Y::Taken)> {
     let (rows, labels) = (x.row_count(), y.row_count());
     if rows != labels {
@@ -43,7 +45,7 @@ pub fn train_test_split<X: Rows + ?Sized, Y: Rows + ?Sized>(
         ))
         .help("`x` and `y` must come from the same rows of the same table"));
     }
-    let (train, test) = split.indices(rows)?;
+    let (train, test) = split.borrow().indices(rows)?;
     Ok((x.take_rows(&train), x.take_rows(&test), y.take_rows(&train), y.take_rows(&test)))
 }
 

@@ -3,6 +3,8 @@
 use cornu_graph::Array;
 use ndarray::{ArrayBase, Axis, Data, RemoveAxis};
 
+use crate::data::{Column, Table};
+
 /// Something with rows, of which some can be taken in any order.
 pub trait Rows {
     /// What the rows that were taken are kept in.
@@ -65,5 +67,29 @@ impl<S: Data<Elem: Clone>, D: RemoveAxis> Rows for ArrayBase<S, D> {
 
     fn take_rows(&self, order: &[usize]) -> Self::Taken {
         self.select(Axis(0), order)
+    }
+}
+
+impl Rows for Table {
+    type Taken = Table;
+
+    fn row_count(&self) -> usize {
+        self.rows()
+    }
+
+    fn take_rows(&self, order: &[usize]) -> Table {
+        self.take(order).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl Rows for Column {
+    type Taken = Column;
+
+    fn row_count(&self) -> usize {
+        self.len()
+    }
+
+    fn take_rows(&self, order: &[usize]) -> Column {
+        self.take(order).unwrap_or_else(|error| panic!("{error}"))
     }
 }
