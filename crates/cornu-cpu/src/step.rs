@@ -10,6 +10,7 @@ use crate::kernels::fused::Fused;
 use crate::kernels::parallel;
 use crate::kernels::reduce::Reduce;
 use crate::kernels::simd::Level;
+use crate::kernels::subnormal::Flush;
 use crate::kernels::threads::Threads;
 use crate::plain::Plain;
 
@@ -40,6 +41,7 @@ pub(crate) struct Machine {
 
 /// Runs steps in order. Allocates nothing.
 pub(crate) fn run(steps: &[Step], machine: &mut Machine) {
+    let _flush = Flush::new();
     let Machine { level, threads, arena, scratch } = machine;
     for step in steps {
         match step {

@@ -22,9 +22,9 @@ fn main() -> cornu::Result<()> {
 
     model.fit(&x_train, &y_train, Fit::new().epochs(5))?;
     let scores = model.evaluate(&x_train, &y_train)?;
-    println!("Train accuracy: {}", scores["accuracy"]);
+    println!("Train accuracy: {:?}", scores["accuracy"]);
     let scores = model.evaluate_with(&x_test, &y_test, Evaluate::new().verbose(2))?;
-    println!("Test accuracy: {}", scores["accuracy"]);
+    println!("Test accuracy: {:?}", scores["accuracy"]);
 
     // model.save("keras_28x28-128-10_42.keras")?;
     println!("saved as keras_28x28-128-10_42.keras");

@@ -30,12 +30,12 @@ fn main() -> cornu::Result<()> {
     println!("\nLoss of the first epoch {:.4}, of the last {:.4}", history["loss"][0], history["loss"][last]);
 
     let scores = model.evaluate(&x_train, &y_train)?;
-    println!("Accuracy: {}", scores["accuracy"]);
+    println!("Accuracy: {:?}", scores["accuracy"]);
 
     let y_pred = model.predict(&x_test)?;
     println!("\nThe first 15 predictions:\n{}", numpy(y_pred.slice(ndarray::s![..15, ..])));
     println!("rounded:\n{}", numpy(y_pred.round().slice(ndarray::s![..15, 0])));
-    println!("Test accuracy: {}", accuracy_score(&y_test, &y_pred.round())?);
+    println!("Test accuracy: {:?}", accuracy_score(&y_test, &y_pred.round())?);
     println!("\n{}", classification_report(&y_test, &y_pred.round())?.target_names(["healthy", "diabetes"])?);
 
     // model.save("keras_8-12-8-1_42.keras")?;

@@ -68,7 +68,9 @@ crate::one_of! {
             output_axes: Axes = None,
         },
         /// Uniform, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
-        GlorotUniform = "glorot_uniform" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        GlorotUniform = "glorot_uniform" {
+            seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None,
+        },
         /// Truncated normal, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
         GlorotNormal = "glorot_normal" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
         /// Uniform, variance 2 over the inputs (He and others, 2015).

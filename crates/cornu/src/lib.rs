@@ -17,8 +17,11 @@
 //! assert_eq!(model.layers()[1].name(), "dense_1");
 //! ```
 //!
-//! The house, from the bottom up: [`config`] declares settings, [`trace`](Cx) lets a layer ask for weights while it
-//! extends a graph, [`Model`] connects layers, `Variables` are what it remembers, [`random`] are Keras's seeds.
+//! The house, from the bottom up: [`config`](mod@config) declares settings, a [`Cx`] lets a layer ask for weights
+//! while it extends a graph, [`Model`] connects layers, [`Variables`] are what it remembers, [`random`] are Keras's
+//! seeds.
+//!
+//! A layer of one's own is a [`config!`] and one function: see [`layers::Layer`].
 #![forbid(unsafe_code)]
 
 pub mod activations;

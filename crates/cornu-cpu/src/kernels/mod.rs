@@ -9,4 +9,5 @@ pub mod math;
 pub mod parallel;
 pub mod reduce;
 pub mod simd;
+pub mod subnormal;
 pub mod threads;

@@ -58,9 +58,11 @@ impl Config for InputLayer {
     fn check(&self) -> Result<()> {
         Ok(())
     }
+
+    /// With the key of Keras 2, which both versions read; Keras 2 does not read `batch_shape`.
     fn to_json(&self) -> Map<String, Value> {
         let config = json!({
-            "batch_shape": self.base.batch_shape.to_json(),
+            "batch_input_shape": self.base.batch_shape.to_json(),
             "dtype": self.base.dtype,
             "sparse": false,
             "ragged": false,

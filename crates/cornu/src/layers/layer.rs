@@ -26,9 +26,12 @@ use crate::trace::Cx;
 ///     }
 /// }
 ///
-/// let mut model = sequential![Scale::new().input_shape([3]), Dense::new(1)];
+/// let model = sequential![Scale::new().input_shape([3]), Dense::new(1)];
 /// assert_eq!(model.count_params(), 3 + 4);
-/// # model.build([3])?;
+///
+/// // So that files with it can be read:
+/// cornu::register::<Scale>();
+/// assert_eq!(Sequential::from_json(&model.to_json()?)?.count_params(), model.count_params());
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub trait Layer: LayerConfig {

@@ -9,12 +9,15 @@ use serde_json::{Map, Value};
 use super::{Loss, Reduction};
 use crate::config::Config;
 
+/// One number for each sample, of the truth and the predictions.
+type Each = dyn Fn(&Tensor, &Tensor) -> Tensor + Send + Sync;
+
 /// A loss made of a closure; see [`loss`].
 #[derive(Clone)]
 pub struct Custom {
     name: &'static str,
     reduction: Reduction,
-    each: Arc<dyn Fn(&Tensor, &Tensor) -> Tensor + Send + Sync>,
+    each: Arc<Each>,
 }
 
 /// A loss of one's own: `each` is given the truth and the predictions of a batch and traces one number for each sample.

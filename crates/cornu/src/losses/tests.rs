@@ -124,7 +124,7 @@ fn classes_after_a_softmax_use_what_went_into_it() {
 #[test]
 fn settings_are_read_and_written_in_keras_order() {
     let loss = SparseCategoricalCrossentropy::new().from_logits(true).ignore_class(-1);
-    let text = Value::from(crate::config::Config::to_json(&loss)).to_string();
+    let text = Value::from(Config::to_json(&loss)).to_string();
     let want = r#"{"name":"sparse_categorical_crossentropy","reduction":"sum_over_batch_size","from_logits":true,"ignore_class":-1}"#;
     assert_eq!(text, want);
     let error = Reduction::from_json(&"average".into()).expect_err("no such reduction");

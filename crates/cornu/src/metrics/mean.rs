@@ -77,18 +77,12 @@ mean_loss! {
     };
 }
 
-/// The running mean of a loss. Samples that the loss leaves out weigh nothing.
+/// The running mean of a loss. As in Keras, samples that the loss leaves out count (with a loss of zero) unless samples
+/// have weights.
 fn mean_loss(loss: &dyn Loss, state: &[Tensor], y: &Tensor, p: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
     let (y, p) = same_rank(y, p);
     let values = loss.call(&y, &p);
-    let Some(valid) = loss.valid(&y, &p) else { return mean_of(state, &values, weights) };
-    let valid = valid.cast(values.dtype());
-    let weights = match weights {
-        Some(weights) => {
-            let (valid, weights) = same_rank(&valid, &weights.cast(values.dtype()));
-            valid * weights
-        }
-        None => valid,
-    };
-    mean_of(state, &values, Some(&weights))
+    let (Some(valid), Some(weights)) = (loss.valid(&y, &p), weights) else { return mean_of(state, &values, weights) };
+    let (valid, weights) = same_rank(&valid.cast(values.dtype()), &weights.cast(values.dtype()));
+    mean_of(state, &values, Some(&(valid * weights)))
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::Sequential;
 use super::net::Entry;
-use crate::config::{Field, object, open_object, read, refuse_unknown_keys};
-use crate::layers::BatchShape;
+use crate::config::{Config, Field, object, open_object, read, refuse_unknown_keys};
+use crate::layers::{BatchShape, InputLayer};
 use crate::registry::layer_from_json;
 
 /// The settings of a layer, with the name the model gave it.
@@ -30,20 +30,20 @@ fn layer_to_json(entry: &Entry) -> Value {
 }
 
 impl Sequential {
-    /// The model without its weights, as an object of Keras. The shape of the input stands in `build_config`s rather
-    /// than in an `InputLayer`, because the two versions of Keras cannot read each other's.
+    /// The model without its weights, as an object that both versions of Keras read.
     ///
     /// # Errors
     /// A mistake that was made while layers were added.
     pub fn to_json_value(&self) -> Result<Value> {
         self.check()?;
-        let layers: Vec<Value> = self.net().layers.iter().map(layer_to_json).collect();
+        let input = self.input_shape().map(|shape| {
+            let input = InputLayer::batch_shape(shape).name("input_layer");
+            object(input.module(), input.class_name(), input.to_json())
+        });
+        let layers: Vec<Value> = input.into_iter().chain(self.net().layers.iter().map(layer_to_json)).collect();
         let mut config = Map::new();
         config.insert("name".into(), self.name().into());
         config.insert("layers".into(), layers.into());
-        if let Some(input) = self.input_shape() {
-            config.insert("build_input_shape".into(), input.to_json());
-        }
         let mut model = object("keras", "Sequential", config);
         if let (Some(input), Some(model)) = (self.input_shape(), model.as_object_mut()) {
             model.insert("build_config".into(), build_config(&input));

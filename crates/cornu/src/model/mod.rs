@@ -80,6 +80,10 @@ impl Model {
         Stage { name: &self.name, net: &self.net, variables: &mut self.variables, training: &mut self.training }
     }
 
+    pub(crate) fn training(&self) -> &Training {
+        &self.training
+    }
+
     /// Whether the model can be used: no mistake was made, and the shape of its input is known.
     ///
     /// # Errors

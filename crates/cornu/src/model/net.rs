@@ -8,7 +8,8 @@ use crate::layers::{BatchShape, Layer};
 use crate::trace::{Cx, Scope};
 use crate::variables::Variables;
 
-/// What unknown sizes are taken to be, in turn: what differs between the two traces is unknown. The numbers are Keras's.
+/// What unknown sizes are taken to be, in turn: what differs between the two traces is unknown. The numbers are
+/// Keras's.
 const FILL_INS: [usize; 2] = [83, 89];
 
 /// A layer of a model.
@@ -143,14 +144,15 @@ impl Entry {
     }
 }
 
-/// Whether a tensor has the shape a layer was built for.
+/// Whether a tensor has the shape a layer was built for. As in Keras, batches may have any size, even where a file
+/// says the model was built with a certain one.
 fn check_shape(layer: &str, built: &BatchShape, got: &Shape) -> Result<()> {
     let fits = |(built, got): (&Option<usize>, &usize)| built.is_none_or(|size| size == *got);
-    if built.len() == got.rank() && built.iter().zip(got.iter()).all(fits) {
+    if built.len() == got.rank() && built.iter().zip(got.iter()).skip(1).all(fits) {
         return Ok(());
     }
     let message = match (&built[..], &got[..]) {
-        ([None, Some(needed)], [_, features]) => {
+        ([_, Some(needed)], [_, features]) => {
             format!("layer `{layer}` was built for inputs of {needed} features, got {features}")
         }
         _ => {

@@ -48,7 +48,7 @@ fn splits_are_scikit_learns() {
     report.finish();
 }
 
-/// 40 rows of class 0 and 5 of class 1, as scikit-learn splits them.
+/// Of 40 rows of one class and 5 of the other, a fifth each is for testing.
 #[test]
 fn small_classes_keep_their_share() {
     let labels: Vec<bool> = (0..45).map(|row| row >= 40).collect();

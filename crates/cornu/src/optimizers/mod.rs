@@ -94,7 +94,7 @@ impl Base {
         let (norm, global, value) = (self.clipnorm, self.global_clipnorm, self.clipvalue);
         let positive = [("clipnorm", norm), ("global_clipnorm", global), ("clipvalue", value)];
         if let Some((name, limit)) =
-            positive.iter().find_map(|&(name, limit)| Some((name, limit.filter(|x| !(*x > 0.0))?)))
+            positive.iter().find_map(|&(name, limit)| Some((name, limit.filter(|x| x.is_nan() || *x <= 0.0)?)))
         {
             return Err(Error::usage(format!("`{class}.{name}` needs a number above 0, got {limit}")));
         }

@@ -214,7 +214,7 @@ impl LegacyRandomState {
         loop {
             let value = match most {
                 0 => return 0,
-                ..=0xFFFF_FFFF => u64::from(self.words.word()),
+                1..=0xFFFF_FFFF => u64::from(self.words.word()),
                 _ => u64::from(self.words.word()) << 32 | u64::from(self.words.word()),
             } & mask;
             if value <= most {

@@ -110,6 +110,20 @@ fn numpy_draws_alike() {
     report.finish();
 }
 
+/// `RandomState(12345)`: `permutation(50)`, then five each of the other kinds, as NumPy prints them.
+#[test]
+fn numpy_draws_alike_in_sequence() {
+    let mut random = LegacyRandomState::new(12345);
+    assert_eq!(random.permutation(50)[..6], [8, 30, 38, 42, 22, 33]);
+    let samples =
+        [0.49174731844588593, 0.5262551673498579, 0.5963660104193805, 0.05195754510253359, 0.8950895280539212];
+    assert_eq!(samples.map(|_| random.random_sample()), samples);
+    assert_eq!([0; 5].map(|_| random.randint(0, 100).expect("a range")), [22, 12, 62, 41, 18]);
+    for wanted in [-0.7135439850963832, -0.831153538853914, -2.3702316539567447, -1.8607607885507347] {
+        assert!((random.randn() - wanted).abs() < 1e-14);
+    }
+}
+
 #[test]
 fn impossible_draws_are_refused() {
     let mut random = LegacyRandomState::new(1);

@@ -77,7 +77,8 @@ pub(crate) fn labels(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> 
 fn class_numbers(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
     let (classes, shape) = (output.units(), y.shape());
     let one_each = shape[1..] == output.shape[1..output.shape.rank() - 1];
-    if !one_each && !(shape.rank() == output.shape.rank() && shape.last() == Some(&1)) {
+    let column = shape.rank() == output.shape.rank() && shape.last() == Some(&1);
+    if !(one_each || column) {
         let error =
             Error::data(format!("`sparse_categorical_crossentropy` needs one class number a sample, got {shape}"));
         return Err(error.help("for one-hot labels use `categorical_crossentropy`"));

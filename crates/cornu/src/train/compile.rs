@@ -22,10 +22,14 @@ use crate::optimizers::Optimizer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Compile {
-    pub(crate) optimizer: Choice<dyn Optimizer>,
-    pub(crate) loss: Option<Choice<dyn Loss>>,
-    pub(crate) metrics: Vec<Choice<dyn Metric>>,
-    pub(crate) weighted_metrics: Vec<Choice<dyn Metric>>,
+    /// How gradients become new weights.
+    pub optimizer: Choice<dyn Optimizer>,
+    /// What training makes smaller.
+    pub loss: Option<Choice<dyn Loss>>,
+    /// What else is reported.
+    pub metrics: Vec<Choice<dyn Metric>>,
+    /// What else is reported with weights taken into account.
+    pub weighted_metrics: Vec<Choice<dyn Metric>>,
 }
 
 impl Compile {
@@ -64,7 +68,7 @@ impl Compile {
     }
 
     /// Looks the names up.
-    fn resolve(&self) -> Result<Compiled> {
+    fn resolve(self) -> Result<Compiled> {
         let no_loss = || Error::usage("`compile` needs a loss").help("for example `.loss(\"binary_crossentropy\")`");
         let loss = self.loss.as_ref().ok_or_else(no_loss)?.resolve().context("compile")?;
         if loss.reduction() == Reduction::None {
@@ -77,7 +81,7 @@ impl Compile {
         for metric in self.metrics.iter().chain(&self.weighted_metrics) {
             check_metric(metric).context("compile")?;
         }
-        Ok(Compiled { loss, optimizer, settings: self.clone() })
+        Ok(Compiled { loss, optimizer, settings: self })
     }
 }
 

@@ -214,6 +214,7 @@ impl Default for Evaluate {
 
 /// The arguments of [`predict_with`](crate::Model::predict_with), by Keras's names.
 #[must_use]
+#[derive(Clone, Copy, Debug)]
 pub struct Predict {
     pub(crate) batch_size: usize,
     pub(crate) verbose: Verbose,

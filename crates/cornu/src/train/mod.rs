@@ -14,14 +14,14 @@ mod history;
 mod interrupt;
 mod progress;
 mod run;
+mod state;
 mod step;
-#[cfg(test)]
-mod tests;
 mod warning;
 
 pub use callback::Callback;
 pub use compile::Compile;
 pub use fit::{Evaluate, Fit, Predict};
 pub use history::{History, Params, Scores};
+pub use state::OptimizerState;
 pub(crate) use step::{Stage, Training};
 pub use warning::{Code, Warning};

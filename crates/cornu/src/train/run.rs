@@ -363,8 +363,13 @@ impl<'a> Run<'a> {
         }
         let logs = self.logs(epoch)?;
         self.history.push(epoch, &logs);
-        let ends = callbacks.iter_mut().map(|callback| callback.on_epoch_end(epoch, &logs));
-        Ok(ends.fold(ControlFlow::Continue(()), |all, one| if all.is_break() { all } else { one }))
+        let mut end = ControlFlow::Continue(());
+        for callback in callbacks {
+            if callback.on_epoch_end(epoch, &logs).is_break() {
+                end = ControlFlow::Break(());
+            }
+        }
+        Ok(end)
     }
 
     /// Trains on the next batch.

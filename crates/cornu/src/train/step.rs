@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use cornu_graph::{Array, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Type, VarId, gradients};
 
-use super::Compile;
 use super::checks::Output;
 use super::feed::Data;
+use super::{Compile, OptimizerState};
 use crate::Net;
 use crate::choice::Choice;
 use crate::constraints::Constraint;
@@ -32,6 +32,10 @@ pub(crate) struct Training {
     programs: Vec<(Kind, Vec<Type>, ProgramId)>,
     /// Variables of a former compilation, to be used again: a session has no way to give them back.
     spare: Vec<(Type, VarId)>,
+    /// What the model gives for an input of that type, so that single batches need not ask again.
+    outline: Option<(Type, Output)>,
+    /// What the optimizer is to remember once it has variables.
+    restored: Option<OptimizerState>,
     /// Which session variables and programs belong to.
     opening: u64,
 }
@@ -68,6 +72,7 @@ impl Training {
     /// Begins anew, with other settings.
     pub(crate) fn compile(&mut self, compiled: Compiled) {
         self.compiled = Some(compiled);
+        self.restored = None;
         self.programs.retain(|(kind, ..)| *kind == Kind::Predict);
         self.spare.extend(self.state.take().map(|state| state.all).unwrap_or_default());
     }
@@ -80,6 +85,26 @@ impl Training {
         let missing =
             || Error::usage(format!("`{what}` needs a compiled model")).help("call `compile` with a loss first");
         self.compiled.as_ref().ok_or_else(missing)
+    }
+
+    /// How the model was compiled, if it was.
+    pub(crate) fn settings(&self) -> Option<&Compile> {
+        self.compiled.as_ref().map(|compiled| &compiled.settings)
+    }
+
+    /// The number of steps, the learning rate and the slots, role by role.
+    pub(super) fn optimizer_variables(&self) -> Option<(VarId, VarId, Vec<VarId>)> {
+        self.state.as_ref().map(|state| (state.iterations, state.learning_rate, state.slots.concat()))
+    }
+
+    /// Notes what the optimizer is to remember.
+    pub(super) fn restore(&mut self, state: OptimizerState) {
+        self.restored = Some(state);
+    }
+
+    /// What the optimizer is to remember, which is done now.
+    pub(super) fn take_restored(&mut self) -> Option<OptimizerState> {
+        self.restored.take()
     }
 }
 
@@ -101,17 +126,24 @@ impl Stage<'_> {
             self.training.programs.clear();
             self.training.spare.clear();
             self.training.state = None;
+            self.training.outline = None;
         }
         Ok(())
     }
 
     /// What the model gives for an input of that type.
     pub(crate) fn outline(&mut self, x: Type) -> Result<Output> {
+        if let Some((_, output)) = self.training.outline.as_ref().filter(|(ty, _)| *ty == x) {
+            return Ok(output.clone());
+        }
+        let ty = x.clone();
         let mut cx = Cx::new(self.variables, false)?;
         let x = cx.input(x);
         let predictions = predictions(self.net, self.name, &mut cx, &x)?;
         cx.trace().check()?;
-        Ok(Output::of(&predictions))
+        let output = Output::of(&predictions);
+        self.training.outline = Some((ty, output.clone()));
+        Ok(output)
     }
 
     /// Makes the variables of training, unless there are any, for labels and outputs of those shapes.
@@ -148,7 +180,7 @@ impl Stage<'_> {
         }
         session.write(learning_rate, &Array::scalar(base.learning_rate as f32))?;
         self.training.state = Some(State { slots, iterations, learning_rate, loss, metrics, all });
-        Ok(())
+        self.restore()
     }
 
     /// The program of a step over `rows` rows of such data.
@@ -277,11 +309,14 @@ fn predictions(net: &Net, name: &str, cx: &mut Cx, x: &Tensor) -> Result<Tensor>
     outputs.into_iter().next().ok_or_else(|| Error::usage(format!("model `{name}` has no layers")).help("add a layer"))
 }
 
-/// The metrics asked for, with their keys and whether they are weighted.
-fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<(String, Arc<dyn Metric>, bool)>> {
+/// A metric's key, the metric, and whether it is weighted.
+type Chosen = (String, Arc<dyn Metric>, bool);
+
+/// The metrics asked for.
+fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<Chosen>> {
     let plain = settings.metrics.iter().map(|metric| (metric, false));
     let all = plain.chain(settings.weighted_metrics.iter().map(|metric| (metric, true)));
-    let mut chosen: Vec<(String, Arc<dyn Metric>, bool)> = Vec::new();
+    let mut chosen: Vec<Chosen> = Vec::new();
     for (metric, weighted) in all {
         let (mut key, metric) = match metric {
             Choice::Name(name) if ACCURACY.contains(&name.as_str()) => {

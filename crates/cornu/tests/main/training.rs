@@ -13,6 +13,8 @@ use cornu_testkit::golden::{self, Report, close, tolerance};
 use ndarray::ArrayD;
 use serde_json::Value;
 
+use crate::seeds::seeded;
+
 cornu::config! {
     /// The exponential linear unit, as a layer of one's own.
     "tests" pub layer Elu {}
@@ -142,6 +144,7 @@ fn check(case: &Value, layers: &[(usize, &str)], report: &mut Report) -> cornu::
 
 #[test]
 fn small_trainings_are_those_of_keras() {
+    let _turn = seeded(Flavor::Keras3, 1);
     let mut report = Report::default();
     for case in &golden::cases("training") {
         let Some(layers) = layers(case["id"].as_str().expect("an id")) else { continue };
@@ -153,15 +156,47 @@ fn small_trainings_are_those_of_keras() {
 }
 
 /// Notes the running figures of the first epoch.
-struct Watch(Arc<Mutex<Vec<Vec<(String, f64)>>>>);
+struct Watch(Arc<Mutex<Vec<Logs>>>);
+
+type Logs = Vec<(String, f64)>;
 
 impl Callback for Watch {
-    fn on_train_batch_end(&mut self, _batch: usize, logs: &mut dyn FnMut() -> Vec<(String, f64)>) {
+    fn on_train_batch_end(&mut self, _batch: usize, logs: &mut dyn FnMut() -> Logs) {
         let mut seen = self.0.lock().expect("one thread");
         if seen.len() < 62 {
             seen.push(logs());
         }
     }
+}
+
+/// Another model that is given weights and optimizer state trains on as the first one does.
+#[test]
+fn training_goes_on_from_a_saved_state() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let (x, y) = ([[0.5, 1.0], [1.5, -0.5], [0.25, 2.0], [-1.0, 0.75]], [1.0, 2.0, 3.0, 4.0]);
+    let model = || -> cornu::Result<Sequential> {
+        let mut model = Sequential::named("model");
+        model.add(Dense::new(1).input_shape([2]).name("only"));
+        model.compile(Compile::new().loss("mse").optimizer(Adam::new().amsgrad(true)))?;
+        Ok(model)
+    };
+    let fit = || Fit::new().epochs(3).batch_size(2).shuffle(false).verbose(0);
+    let (mut first, mut second) = (model()?, model()?);
+    assert_eq!(first.optimizer_state()?, None);
+    first.fit(&x, &y, fit())?;
+    first.set_learning_rate(0.125)?;
+    let state = first.optimizer_state()?.expect("steps were taken");
+    assert_eq!((state.iterations, state.learning_rate, state.slots.len()), (6, 0.125, 6));
+    second.set_weights(&first.weights())?;
+    second.set_optimizer_state(state.clone())?;
+    first.fit(&x, &y, fit())?;
+    second.fit(&x, &y, fit())?;
+    assert_eq!(first.weights(), second.weights());
+    assert_eq!(first.optimizer_state()?, second.optimizer_state()?);
+    let fewer = cornu::train::OptimizerState { slots: state.slots[..4].to_vec(), ..state };
+    let error = second.set_optimizer_state(fewer).expect_err("two slots are missing");
+    assert_eq!(error.message(), "the optimizer's state needs 6 slots, got 4");
+    Ok(())
 }
 
 /// The rows of the lesson: features and labels to train on, features and labels to test with. They are not in this
@@ -179,7 +214,7 @@ fn pima() -> cornu::Result<Option<(Array, Array, Array, Array)>> {
 }
 
 fn lesson() -> cornu::Result<Sequential> {
-    let _turn = crate::seeds::seeded(Flavor::Keras2, 42);
+    let _turn = seeded(Flavor::Keras2, 42);
     let mut model = sequential![
         Dense::new(12).input_shape([8]).activation("relu"),
         Dense::new(8).activation("relu"),

@@ -1,0 +1,94 @@
+//! What an optimizer remembers, to be saved and brought back.
+
+use cornu_graph::{Array, Error, Result, VarId};
+
+use super::Compile;
+use super::step::Stage;
+use crate::Model;
+
+/// What an optimizer remembers between two steps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OptimizerState {
+    /// How many steps were taken.
+    pub iterations: i64,
+    /// The learning rate of the next step.
+    pub learning_rate: f64,
+    /// The slots: role (`momentum`), path of the weight (`sequential/dense/kernel`), value; all of one role in the order
+    /// of the weights, then the next role.
+    pub slots: Vec<(String, String, Array)>,
+}
+
+impl Model {
+    /// How the model was compiled, if it was.
+    pub fn compiled(&self) -> Option<&Compile> {
+        self.training().settings()
+    }
+
+    /// What the optimizer remembers; nothing before the first step.
+    ///
+    /// # Errors
+    /// None in practice: the session can be opened.
+    pub fn optimizer_state(&mut self) -> Result<Option<OptimizerState>> {
+        let mut stage = self.stage();
+        stage.open()?;
+        stage.optimizer_state()
+    }
+
+    /// Sets what the optimizer remembers, so that training goes on where it ended.
+    ///
+    /// # Errors
+    /// A model that is not compiled and built, or slots that are not those of its optimizer and weights.
+    pub fn set_optimizer_state(&mut self, state: OptimizerState) -> Result<()> {
+        self.ready()?;
+        let mut stage = self.stage();
+        stage.open()?;
+        stage.check_optimizer_state(&state)?;
+        stage.training.restore(state);
+        stage.restore()
+    }
+}
+
+impl Stage<'_> {
+    /// Role, path of the weight and place of each slot.
+    fn slot_names(&self) -> Result<Vec<(String, String)>> {
+        let roles = self.training.compiled("the optimizer's state")?.optimizer.slots();
+        let paths: Vec<&str> = self.variables.trainable().map(|variable| variable.path.as_str()).collect();
+        let of_role = |role: &'static str| paths.iter().map(move |path| (role.to_owned(), (*path).to_owned()));
+        Ok(roles.into_iter().flat_map(of_role).collect())
+    }
+
+    fn optimizer_state(&mut self) -> Result<Option<OptimizerState>> {
+        let Some((iterations, learning_rate, slots)) = self.training.optimizer_variables() else { return Ok(None) };
+        let names = self.slot_names()?;
+        let session = self.variables.session()?;
+        let slots = names.into_iter().zip(slots).map(|((role, path), id)| (role, path, session.read(id))).collect();
+        let (iterations, learning_rate) = (session.read(iterations).get(0) as i64, session.read(learning_rate).get(0));
+        Ok(Some(OptimizerState { iterations, learning_rate, slots }))
+    }
+
+    fn check_optimizer_state(&self, state: &OptimizerState) -> Result<()> {
+        let names = self.slot_names()?;
+        if names.len() != state.slots.len() {
+            let (needed, got) = (names.len(), state.slots.len());
+            return Err(Error::data(format!("the optimizer's state needs {needed} slots, got {got}")));
+        }
+        for ((role, path), (got_role, got_path, value)) in names.iter().zip(&state.slots) {
+            let needed = self.variables.get(path).map(|variable| &variable.ty);
+            if (role, path) != (got_role, got_path) || needed != Some(&value.ty()) {
+                let got = format!("`{got_role}` of `{got_path}`, {}", value.ty());
+                return Err(Error::data(format!("the optimizer's state needs `{role}` of `{path}`, got {got}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings back what was to be restored, if the variables are there.
+    pub(super) fn restore(&mut self) -> Result<()> {
+        let Some((iterations, learning_rate, slots)) = self.training.optimizer_variables() else { return Ok(()) };
+        let Some(state) = self.training.take_restored() else { return Ok(()) };
+        let session = self.variables.session()?;
+        session.write(iterations, &Array::scalar(state.iterations))?;
+        session.write(learning_rate, &Array::scalar(state.learning_rate as f32))?;
+        slots.iter().zip(&state.slots).try_for_each(|(&id, (.., value)): (&VarId, _)| session.write(id, value))
+    }
+}

@@ -1,0 +1,248 @@
+//! Mistakes that Keras lets pass in silence, or reports in riddles: what is said of each.
+
+use cornu::losses::Reduction;
+use cornu::metrics;
+use cornu::prelude::*;
+use cornu::random::Flavor;
+use cornu::train::Code;
+use cornu::{Error, ErrorKind};
+use cornu_testkit::golden::Report;
+use ndarray::Array2;
+
+use crate::seeds::seeded;
+
+const ROWS: usize = 12;
+
+fn features() -> Array2<f64> {
+    Array2::from_shape_fn((ROWS, 4), |(row, column)| ((row * 5 + column * 3) % 7) as f64 / 7.0 - 0.4)
+}
+
+fn classes(count: i64) -> Vec<i64> {
+    (0..ROWS as i64).map(|row| (row * 7 + 1) % count).collect()
+}
+
+/// A model of four features whose last layer has that many units and that activation.
+fn model(units: usize, activation: &str) -> Sequential {
+    sequential![Dense::new(3).input_shape([4]).activation("relu"), Dense::new(units).activation(activation)]
+}
+
+fn compiled(units: usize, activation: &str, loss: &str) -> cornu::Result<Sequential> {
+    let mut model = model(units, activation);
+    model.compile(Compile::new().loss(loss).optimizer("sgd").metrics(["accuracy"]))?;
+    Ok(model)
+}
+
+fn quiet() -> Fit {
+    Fit::new().batch_size(4).verbose(0)
+}
+
+/// Notes whether an outcome is an error with that text.
+fn refused<T>(report: &mut Report, outcome: cornu::Result<T>, want: &str) {
+    let got = outcome.err().map_or_else(|| "no error".to_owned(), |error: Error| error.to_string());
+    report.case(want.lines().next().unwrap_or(want), if got == want { Ok(()) } else { Err(format!("got\n{got}")) });
+}
+
+#[test]
+fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let (x, mut report) = (features(), Report::default());
+    let report = &mut report;
+    let fit = |units, activation, loss, y: &[i64]| compiled(units, activation, loss)?.fit(&features(), y, quiet());
+
+    refused(
+        report,
+        model(1, "sigmoid").fit(&x, &classes(2), quiet()),
+        "`fit` needs a compiled model\n  help: call `compile` with a loss first",
+    );
+    refused(
+        report,
+        model(1, "sigmoid").evaluate(&x, &classes(2)),
+        "`evaluate` needs a compiled model\n  help: call `compile` with a loss first",
+    );
+    refused(
+        report,
+        compiled(1, "sigmoid", "binary_crosentropy"),
+        "compile: unknown loss `binary_crosentropy`\n  help: did you mean `binary_crossentropy`?",
+    );
+    refused(
+        report,
+        model(1, "sigmoid").compile(Compile::new().loss("mse").optimizer("adamm")),
+        "compile: unknown optimizer `adamm`\n  help: did you mean `adam`?",
+    );
+    refused(
+        report,
+        model(1, "sigmoid").compile(Compile::new().loss("mse").metrics(["binary_acuracy"])),
+        "compile: unknown metric `binary_acuracy`\n  help: did you mean `binary_accuracy`?",
+    );
+    refused(
+        report,
+        model(1, "sigmoid").compile(Compile::new()),
+        "`compile` needs a loss\n  help: for example `.loss(\"binary_crossentropy\")`",
+    );
+    let none = MeanSquaredError::new().reduction(Reduction::None);
+    refused(
+        report,
+        model(1, "linear").compile(Compile::new().loss(none)),
+        "compile: training needs one number, but `MeanSquaredError` has the reduction `none`\n  help: use the reduction `sum_over_batch_size`",
+    );
+
+    refused(
+        report,
+        fit(1, "sigmoid", "bce", &classes(2)[..9]),
+        "`x` and `y` need the same number of rows, got 12 and 9\n  help: each row of `x` is one sample, and `y` has its label",
+    );
+    refused(
+        report,
+        fit(3, "softmax", "sparse_categorical_crossentropy", &[1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]),
+        "fit: `y` needs class numbers from 0 to 2, got 3 in row 2\n  help: the model has 3 outputs; labels count from 0",
+    );
+    refused(
+        report,
+        fit(3, "softmax", "categorical_crossentropy", &classes(3)),
+        "fit: `categorical_crossentropy` needs labels (n, 3), got [12,1]\n  help: for class numbers use `sparse_categorical_crossentropy`, or `to_categorical` makes them one-hot",
+    );
+    refused(
+        report,
+        fit(3, "linear", "mse", &classes(3)),
+        "fit: `MeanSquaredError` needs labels of the output's 3 values a row, got [12,1]\n  help: give the last layer 1 unit(s), or `y` 3 column(s)",
+    );
+    refused(
+        report,
+        fit(1, "sigmoid", "bce", &classes(3)),
+        "fit: `binary_crossentropy` needs labels from 0 to 1, got 2 in row 1\n  help: for more than two classes use `sparse_categorical_crossentropy`",
+    );
+
+    let mut holed = features();
+    holed[[5, 2]] = f64::NAN;
+    refused(
+        report,
+        compiled(1, "sigmoid", "bce")?.fit(&holed, &classes(2), quiet()),
+        "`x` needs finite numbers, got NaN in row 5, column 2\n  help: drop such rows, or fill the gaps with the mean of their column",
+    );
+    let mut y = vec![0.5; ROWS];
+    y[7] = f64::INFINITY;
+    refused(
+        report,
+        compiled(1, "linear", "mse")?.fit(&x, &y, quiet()),
+        "`y` needs finite numbers, got inf in row 7\n  help: drop such rows, or fill the gaps with the mean of their column",
+    );
+    refused(
+        report,
+        compiled(1, "linear", "mse")?.fit(&Array2::<f64>::zeros((0, 4)), &Vec::<f64>::new(), quiet()),
+        "`x` needs at least one row, got none",
+    );
+
+    let with = |settings: Fit| compiled(1, "sigmoid", "bce")?.fit(&features(), &classes(2), settings);
+    refused(report, with(quiet().batch_size(0)), "fit: `batch_size` needs a whole number above 0, got 0");
+    refused(
+        report,
+        with(quiet().validation_split(1.0)),
+        "fit: `validation_split` needs a part from 0 to 1, got 1\n  help: 0.2 keeps the last fifth of the rows for validation",
+    );
+    refused(
+        report,
+        with(quiet().validation_split(0.99)),
+        "fit: a `validation_split` of 0.99 of 12 rows leaves none to train on\n  help: give `validation_data` instead",
+    );
+    refused(
+        report,
+        with(quiet().sample_weight(&[1.0, 2.0])),
+        "`sample_weight` needs one weight for each of 12 rows, got [2]",
+    );
+    refused(
+        report,
+        compiled(1, "linear", "mse")?.fit(&x, &[0.5; ROWS], quiet().class_weight([(0, 1.0)])),
+        "`class_weight` needs labels that are classes, got fractions in `y`\n  help: to weigh the rows of a regression use `sample_weight`",
+    );
+    let narrow = compiled(1, "sigmoid", "bce")?.fit(&Array2::<f64>::zeros((ROWS, 3)), &classes(2), quiet());
+    let message = narrow.err().map(|error| error.to_string()).unwrap_or_default();
+    report.case(
+        "features",
+        if message.contains("dense") && message.contains('4') && message.contains('3') { Ok(()) } else { Err(message) },
+    );
+    std::mem::take(report).finish();
+    Ok(())
+}
+
+#[test]
+fn what_is_probably_a_mistake_is_a_warning() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let mut report = Report::default();
+    let mut warned =
+        |name: &str, mut model: Sequential, y: &[i64], settings: Fit, want: &[Code]| -> cornu::Result<()> {
+            let got: Vec<Code> =
+                model.fit(&features(), y, settings)?.warnings.iter().map(|warning| warning.code).collect();
+            report.case(name, if got == want { Ok(()) } else { Err(format!("got {got:?}, want {want:?}")) });
+            Ok(())
+        };
+    let sparse = "sparse_categorical_crossentropy";
+    let with = |units, activation: &str, settings: Compile| -> cornu::Result<Sequential> {
+        let mut model = model(units, activation);
+        model.compile(settings.optimizer("sgd"))?;
+        Ok(model)
+    };
+    warned("nothing wrong", compiled(1, "sigmoid", "bce")?, &classes(2), quiet(), &[])?;
+    warned("softmax of one", compiled(1, "softmax", "bce")?, &classes(2), quiet(), &[Code::SoftmaxOverOne])?;
+    warned("linear, binary", compiled(1, "linear", "bce")?, &classes(2), quiet(), &[Code::BinaryOnLinear])?;
+    warned("linear, classes", compiled(3, "linear", sparse)?, &classes(3), quiet(), &[Code::CategoricalOnLinear])?;
+    let logits = Compile::new().loss(SparseCategoricalCrossentropy::new().from_logits(true));
+    warned("logits", with(3, "linear", logits.clone())?, &classes(3), quiet(), &[])?;
+    warned("logits twice", with(3, "softmax", logits)?, &classes(3), quiet(), &[Code::LogitsOfProbabilities])?;
+    warned(
+        "one class",
+        compiled(1, "sigmoid", "categorical_crossentropy")?,
+        &classes(2),
+        quiet(),
+        &[Code::CategoricalOverOne],
+    )?;
+    let exact = Compile::new().loss("bce").metrics([metrics::Accuracy::new()]);
+    warned("exact", with(1, "sigmoid", exact)?, &classes(2), quiet(), &[Code::AccuracyOfProbabilities])?;
+    let some = quiet().class_weight([(0, 0.5)]);
+    warned("class weight", compiled(1, "sigmoid", "bce")?, &classes(2), some, &[Code::ClassWithoutWeight])?;
+    let sorted: Vec<i64> = (0..ROWS as i64).map(|row| row / 6).collect();
+    let split = quiet().validation_split(0.25);
+    warned("sorted", compiled(1, "sigmoid", "bce")?, &sorted, split, &[Code::SortedLabels])?;
+    report.finish();
+    Ok(())
+}
+
+/// What Keras allows stays allowed.
+#[test]
+fn odd_but_good_arguments_work() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let x = features();
+    let mut model = compiled(1, "sigmoid", "bce")?;
+    let none = model.fit(&x, &classes(2), quiet().epochs(0))?;
+    assert_eq!((none.epoch.len(), none.keys().len()), (0, 0));
+    let once = model.fit(&x, &classes(2), quiet().epochs(3).initial_epoch(2))?;
+    assert_eq!(once.epoch, [2]);
+    let every_other = quiet().epochs(4).validation_data(&x, &classes(2)).validation_freq(2);
+    assert_eq!(model.fit(&x, &classes(2), every_other)?["val_loss"].len(), 2);
+    assert_eq!(model.predict(&x)?.shape(), [ROWS, 1]);
+    assert_eq!(model.predict_with(&x, Predict::new().batch_size(5))?, model.predict(&x)?);
+    let error = model.predict_with(&x, Predict::new().batch_size(0)).expect_err("no rows in a batch");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    let before = model.test_on_batch(&x, &classes(2))?["loss"];
+    let same = model.evaluate_with(&x, &classes(2), Evaluate::new().verbose(0).batch_size(ROWS))?["loss"];
+    assert_eq!(model.train_on_batch(&x, &classes(2))?["loss"], before);
+    assert_eq!(before, same);
+    assert!(model.test_on_batch(&x, &classes(2))?["loss"] < before);
+    Ok(())
+}
+
+#[test]
+fn a_loss_of_ones_own_is_differentiated() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let mut model = sequential![Dense::new(1).input_shape([1]).use_bias(false)];
+    let quartic = loss("quartic", |y, p| (y - p).square().square().mean([-1]));
+    model.compile(Compile::new().loss(quartic).optimizer(SGD::new().learning_rate(0.5)))?;
+    model.set_weights(&[ndarray::array![[2.0f32]].into_dyn()])?;
+    model.train_on_batch(&[[1.0]], &[1.0])?;
+    // d/dw (1 - w)^4 = 4 (w - 1)^3
+    assert_eq!(model.weights()[0][[0, 0]], 2.0 - 0.5 * 4.0);
+    assert_eq!(model.learning_rate()?, 0.5);
+    model.set_learning_rate(0.0)?;
+    model.train_on_batch(&[[1.0]], &[1.0])?;
+    assert_eq!(model.weights()[0][[0, 0]], 0.0);
+    Ok(())
+}
