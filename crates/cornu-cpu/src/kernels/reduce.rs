@@ -29,10 +29,10 @@ impl Reduce {
             }
             Reduction::Sum => self.fold(x, out, 0.0, |total, x| total + x),
             Reduction::Max => {
-                self.fold(x, out, f32::NEG_INFINITY, |most, x| if x > most || x.is_nan() { x } else { most })
+                self.fold(x, out, f32::NEG_INFINITY, |most, x| if x > most || x.is_nan() { x } else { most });
             }
             Reduction::Min => {
-                self.fold(x, out, f32::INFINITY, |least, x| if x < least || x.is_nan() { x } else { least })
+                self.fold(x, out, f32::INFINITY, |least, x| if x < least || x.is_nan() { x } else { least });
             }
         }
     }
