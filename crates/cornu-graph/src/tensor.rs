@@ -113,9 +113,9 @@ impl Trace {
             updates.iter().map(|(var, tensor)| (*var, tensor.value)).collect(),
         );
         if cfg!(debug_assertions) {
-            verify(&graph)?
+            verify(&graph)?;
         } else {
-            verify_ends(&graph)?
+            verify_ends(&graph)?;
         }
         Ok(graph)
     }
