@@ -118,7 +118,7 @@ fn adam(vars: &[Tensor], slopes: &[Tensor]) -> Vec<(VarId, Tensor)> {
     let t = steps.cast(DType::F32);
     let power = |beta: f64| t.number(beta).pow(&t);
     let alpha = 0.001 * (1.0 - power(0.999)).sqrt() / (1.0 - power(0.9));
-    let mut updates = vec![(VarId::new(3 * count), steps.clone())];
+    let mut updates = vec![(VarId::new(3 * count), steps)];
     for (i, g) in slopes.iter().enumerate() {
         let (w, m, v) = (&vars[i], &vars[count + i], &vars[2 * count + i]);
         let m2 = m + (g - m) * (1.0 - 0.9);

@@ -38,7 +38,7 @@ fn main() -> cornu::Result<()> {
     println!("Test accuracy: {:?}", accuracy_score(&y_test, &y_pred.round())?);
     println!("\n{}", classification_report(&y_test, &y_pred.round())?.target_names(["healthy", "diabetes"])?);
 
-    // model.save("keras_8-12-8-1_42.keras")?;
+    model.save("keras_8-12-8-1_42.keras")?;
     println!("saved as keras_8-12-8-1_42.keras");
     Ok(())
 }

@@ -78,3 +78,10 @@ pub mod prelude {
     pub use crate::train::{Compile, Evaluate, Fit, History, Predict, Scores};
     pub use crate::{Model, Sequential, clear_session, sequential};
 }
+
+/// The programs of the readmes and of the lesson, so that they are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../../../README.es.md")]
+#[doc = include_str!("../../../docs/tutorial.es.md")]
+struct Documents;

@@ -32,6 +32,34 @@ pub trait Loss: Config {
     fn valid(&self, _y_true: &Tensor, _y_pred: &Tensor) -> Option<Tensor> {
         None
     }
+
+    /// What labels it needs, to be looked at before training.
+    fn labels(&self) -> Labels {
+        Labels::Any
+    }
+
+    /// Whether it takes predictions for what goes into the last activation; `None` if it is not about probabilities.
+    fn takes_logits(&self) -> Option<bool> {
+        None
+    }
+}
+
+/// What labels a loss needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// One class number for each sample, from 0 to the number of outputs less one.
+    Classes {
+        /// The number that stands for no class.
+        ignored: Option<i64>,
+    },
+    /// A row for each sample that says how much of each class it is.
+    OneHot,
+    /// Probabilities, in the shape of the output.
+    Probabilities,
+    /// Numbers, in the shape of the output.
+    Numbers,
+    /// The loss alone knows.
+    Any,
 }
 
 family! {

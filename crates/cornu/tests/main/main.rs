@@ -1,6 +1,7 @@
 //! Layers and models against Keras.
 
 mod choices;
+mod documents;
 mod dropout;
 mod interrupt;
 mod layers;

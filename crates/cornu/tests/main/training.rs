@@ -209,7 +209,7 @@ fn pima() -> cornu::Result<Option<(Array, Array, Array, Array)>> {
     };
     let table = Table::read_csv(file.to_str().expect("a plain path"))?;
     let (x, y) = (table.drop(["8"])?.to_array()?, table.column("8")?.to_array()?);
-    let (x_train, x_test, y_train, y_test) = train_test_split(&x, &y, &Split::test_size(0.2).random_state(42))?;
+    let (x_train, x_test, y_train, y_test) = train_test_split(&x, &y, Split::test_size(0.2).random_state(42))?;
     Ok(Some((x_train, y_train, x_test, y_test)))
 }
 
