@@ -379,7 +379,10 @@ fn other_ways_to_write_the_same_settings_are_read() -> cornu::Result<()> {
         ("loss", old_loss),
         ("loss_weights", json!({ "dense_2": 1.0 })),
         // Keras 2.13 gives some optimizers this number, which means nothing without `use_ema`.
-        ("optimizer", json!({ "class_name": "Adam", "config": { "ema_overwrite_frequency": 100, "jit_compile": true } })),
+        (
+            "optimizer",
+            json!({ "class_name": "Adam", "config": { "ema_overwrite_frequency": 100, "jit_compile": true } }),
+        ),
         ("metrics", json!([["accuracy"]])),
         ("metrics", json!({ "dense_2": ["accuracy"] })),
         ("metrics", json!({ "dense_2": "accuracy" })),
