@@ -29,7 +29,7 @@ config! {
         use_ema: bool = false,
         /// How slowly those means follow.
         ema_momentum: f64 = 0.99,
-        /// After how many steps those means replace the weights. Not supported yet.
+        /// After how many steps those means replace the weights. Of no meaning without `use_ema`.
         ema_overwrite_frequency: Option<i64> = None,
         /// What the loss is multiplied by while gradients are computed. Not supported yet.
         loss_scale_factor: Option<f64> = None,

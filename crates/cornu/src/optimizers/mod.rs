@@ -68,7 +68,6 @@ macro_rules! base {
         fn base(&self) -> Base {
             let given = [
                 ("use_ema", self.use_ema),
-                ("ema_overwrite_frequency", self.ema_overwrite_frequency.is_some()),
                 ("loss_scale_factor", self.loss_scale_factor.is_some()),
                 ("gradient_accumulation_steps", self.gradient_accumulation_steps.is_some()),
             ];
