@@ -1,2 +1,58 @@
-//! The chores of this repository.
-fn main() {}
+//! The chores of this repository: `cargo xtask ci`, `cargo xtask size`, `cargo xtask bench`.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod size;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// What went wrong, in words.
+type Result<T, E = String> = std::result::Result<T, E>;
+
+fn main() -> ExitCode {
+    let matches = commands().get_matches();
+    let outcome = match matches.subcommand() {
+        Some(("ci", _)) => run(Command::new("bash").arg(".ci/run").current_dir(root())),
+        Some(("size", _)) => size::check(&root()),
+        Some(("bench", options)) => bench::Options::new(options, &root()).and_then(|options| bench::run(&options)),
+        _ => unreachable!("clap asks for one of the commands"),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn commands() -> clap::Command {
+    clap::Command::new("xtask")
+        .about("The chores of this repository")
+        .subcommand_required(true)
+        .subcommand(clap::Command::new("ci").about("Run everything a change must pass"))
+        .subcommand(clap::Command::new("size").about("Count code lines per crate against their ceilings"))
+        .subcommand(bench::command())
+}
+
+/// The folder of the workspace.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).into()
+}
+
+/// Runs a command to its end, showing what it prints.
+fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
+}
+
+/// Runs a command to its end and hands back what it printed.
+fn output(command: &mut Command) -> Result<String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?} ended with {}:\n{}", output.status, String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -93,6 +93,13 @@ impl Error {
         self
     }
 
+    /// Makes it a mistake of another kind: what a file says wrongly is the file's mistake.
+    #[must_use]
+    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Records the error underneath.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 use crate::ops::{Constant, Leaf, Op};
 use crate::{Array, Type};
@@ -146,7 +147,8 @@ impl Graph {
 #[derive(Default)]
 pub struct Builder {
     graph: Graph,
-    known: HashMap<(Op, Box<[Value]>), Value>,
+    /// Each node at the hash of its op and arguments, or at the next free number after it.
+    known: HashMap<u64, Value, BuildHasherDefault<Mixer>>,
 }
 
 impl Builder {
@@ -155,19 +157,23 @@ impl Builder {
     /// # Errors
     /// Says what the operands should have been.
     pub fn push(&mut self, op: Op, args: &[Value]) -> Result<Value, String> {
-        let key = (op, Box::from(args));
-        if let Some(&value) = self.known.get(&key) {
-            return Ok(value);
+        let mut key = BuildHasherDefault::<Mixer>::default().hash_one((&op, args));
+        while let Some(&value) = self.known.get(&key) {
+            let node = self.graph.node(value);
+            if node.op == op && *node.args == *args {
+                return Ok(value);
+            }
+            key = key.wrapping_add(1);
         }
         let types: Vec<&Type> = args.iter().map(|&arg| self.graph.ty(arg)).collect();
-        let ty = key.0.infer(&types)?;
+        let ty = op.infer(&types).map_err(|problem| format!("`{op}` {problem}"))?;
         let value = Value(self.graph.nodes.len() as u32);
-        match &key.0 {
+        match &op {
             Op::Leaf(Leaf::Input { .. }) => self.graph.inputs.push(value),
             Op::Leaf(Leaf::Var { id, .. }) => self.graph.vars.push((*id, value)),
             _ => {}
         }
-        self.graph.nodes.push(Node { op: key.0.clone(), args: key.1.clone(), ty });
+        self.graph.nodes.push(Node { op, args: args.into(), ty });
         self.known.insert(key, value);
         Ok(value)
     }
@@ -177,9 +183,7 @@ impl Builder {
     /// # Panics
     /// If they do not fit.
     pub fn add(&mut self, op: impl Into<Op>, args: &[Value]) -> Value {
-        let op = op.into();
-        let name = op.to_string();
-        self.push(op, args).unwrap_or_else(|problem| panic!("a rewrite broke a type rule: `{name}` {problem}"))
+        self.push(op.into(), args).unwrap_or_else(|problem| panic!("a rewrite broke a type rule: {problem}"))
     }
 
     /// Adds a constant.
@@ -194,5 +198,36 @@ impl Builder {
 
     pub(crate) fn finish(self, outputs: Vec<Value>, updates: Vec<(VarId, Value)>) -> Graph {
         Graph { outputs, updates, ..self.graph }
+    }
+}
+
+/// A hash of nodes: quick, and good enough where nobody chooses keys to make trouble. (The multiplier is 2^64 divided by
+/// the golden ratio, as in Knuth's multiplicative hashing.)
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u32(&mut self, word: u32) {
+        self.write_u64(word.into());
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_isize(&mut self, word: isize) {
+        self.write_u64(word as u64);
     }
 }

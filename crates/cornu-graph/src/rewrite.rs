@@ -25,15 +25,15 @@ pub fn rewrite(old: &Graph, mut rule: impl FnMut(&mut Builder, &Op, &[Value]) ->
     let name = |value: Value| renamed[value.index()].expect("results are live");
     let outputs = old.outputs.iter().map(|&value| name(value)).collect();
     let updates = old.updates.iter().map(|&(var, value)| (var, name(value))).collect();
-    sweep(&new.finish(outputs, updates))
+    sweep(new.finish(outputs, updates))
 }
 
 /// The graph without what a rule left behind.
-fn sweep(old: &Graph) -> Graph {
+fn sweep(old: Graph) -> Graph {
     let live = old.live();
     let keep = |value: Value| live[value.index()] || matches!(old.op(value), Op::Leaf(Leaf::Input { .. }));
     if old.nodes().all(|(value, _)| keep(value)) {
-        return old.clone();
+        return old;
     }
-    rewrite(old, |_, _, _| None)
+    rewrite(&old, |_, _, _| None)
 }

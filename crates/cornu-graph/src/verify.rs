@@ -36,7 +36,8 @@ pub fn verify(graph: &Graph) -> Result<()> {
     verify_ends(graph)
 }
 
-fn verify_ends(graph: &Graph) -> Result<()> {
+/// Checks what joins a graph to the world: inputs, and updates of variables.
+pub(crate) fn verify_ends(graph: &Graph) -> Result<()> {
     for (place, &value) in graph.inputs.iter().enumerate() {
         if !matches!(graph.op(value), Op::Leaf(Leaf::Input { index, .. }) if *index == place) {
             return Err(broken(graph, value, &format!("is listed as input {place}")));

@@ -11,7 +11,7 @@ fn main() -> cornu::Result<()> {
         eprintln!("{error}\nno data: going on with made-up digits of the same shape, so the numbers will be others\n");
         synthetic::mnist(60_000, 10_000)
     });
-    let (x_train, x_test) = (x_train.mapv(|ink| f64::from(ink) / 255.0), x_test.mapv(|ink| f64::from(ink) / 255.0));
+    let (x_train, x_test) = (x_train.mapv(|ink| f32::from(ink) / 255.0), x_test.mapv(|ink| f32::from(ink) / 255.0));
 
     set_random_seed(42);
     let mut model =
@@ -26,7 +26,7 @@ fn main() -> cornu::Result<()> {
     let scores = model.evaluate_with(&x_test, &y_test, Evaluate::new().verbose(2))?;
     println!("Test accuracy: {:?}", scores["accuracy"]);
 
-    // model.save("keras_28x28-128-10_42.keras")?;
+    model.save("keras_28x28-128-10_42.keras")?;
     println!("saved as keras_28x28-128-10_42.keras");
     Ok(())
 }

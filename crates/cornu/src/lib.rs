@@ -41,6 +41,7 @@ pub mod optimizers;
 pub mod random;
 mod registry;
 pub mod regularizers;
+pub mod saving;
 mod trace;
 pub mod train;
 mod variables;
@@ -48,6 +49,7 @@ mod variables;
 pub use cornu_graph::{Context, Error, ErrorKind, Result, Tensor};
 pub use model::{Call, Entry, LayerView, Model, Net, Sequential, Wire, clear_session};
 pub use registry::register;
+pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
 pub use trace::{Cx, Random};
@@ -72,6 +74,14 @@ pub mod prelude {
     pub use crate::optimizers::{Adam, RMSprop, SGD};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;
+    pub use crate::saving::{Load, Save, load_model, load_model_with};
     pub use crate::train::{Compile, Evaluate, Fit, History, Predict, Scores};
     pub use crate::{Model, Sequential, clear_session, sequential};
 }
+
+/// The programs of the readmes and of the lesson, so that they are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../../../README.es.md")]
+#[doc = include_str!("../../../docs/tutorial.es.md")]
+struct Documents;

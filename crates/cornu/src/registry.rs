@@ -27,9 +27,10 @@ pub(crate) fn layer_from_json(json: &Value) -> Result<Arc<dyn Layer>> {
     let own = REGISTERED.lock().unwrap_or_else(PoisonError::into_inner).get(class).copied();
     let listed = || LAYERS.iter().find(|(name, _)| *name == class).map(|(_, read)| *read);
     let Some(read) = own.or_else(listed) else {
+        let own = "a layer of your own can take its place, if it is registered first: `cornu::register::<YourLayer>()`";
         let help = match nearest(class, LAYERS.iter().map(|(name, _)| *name)) {
-            Some(near) => format!("did you mean `{near}`? A layer of your own needs `cornu::register` first"),
-            None => "a layer of your own needs `cornu::register` first".into(),
+            Some(near) => format!("did you mean `{near}`? If not: {own}"),
+            None => own.into(),
         };
         return Err(Error::unsupported(format!("unknown layer class `{class}`")).help(help));
     };

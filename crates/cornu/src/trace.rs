@@ -144,9 +144,10 @@ impl<'a> Cx<'a> {
         let path = self.path_of(name);
         if self.building && self.variables.get(&path).is_none() {
             let seed = if initializer.draws() { self.draw() } else { 0 };
-            match initializer.array_in(flavor(), &ty.shape, seed) {
-                Ok(value) => self.variables.add(path.clone(), role, trainable, value.cast(ty.dtype)),
-                Err(error) => self.fail(error.context(name)),
+            let made = || initializer.array_in(flavor(), &ty.shape, seed).map(|value| value.cast(ty.dtype));
+            match self.variables.awaited(&ty).unwrap_or_else(made) {
+                Ok(value) => self.variables.add(path.clone(), role, trainable, value),
+                Err(error) => self.fail(error.context(format!("weight `{name}`"))),
             }
         }
         self.variable(&path, &ty)
@@ -169,7 +170,7 @@ impl<'a> Cx<'a> {
             }
             None => {
                 self.fail(Error::graph(format!("there is no variable `{path}`")).help("build the model first"));
-                self.trace.constant(Array::zeros(ty))
+                self.trace.constant(Array::zeros(&Type::scalar(ty.dtype)))
             }
         }
     }

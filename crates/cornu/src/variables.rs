@@ -84,6 +84,8 @@ pub struct Variables {
     places: HashMap<String, usize>,
     values: Values,
     openings: u64,
+    /// While weights are awaited from a file: the most numbers that all variables may have together.
+    room: Option<usize>,
     /// How often a seed had been set when the streams were last started.
     generation: u64,
 }
@@ -148,6 +150,33 @@ impl Variables {
             Values::Live(session) => Ok(session.as_mut()),
             Values::Parked(_) => unreachable!("the session was just opened"),
         }
+    }
+
+    /// The session, if it is open.
+    pub(crate) fn session_if_open(&self) -> Option<&dyn Session> {
+        match &self.values {
+            Values::Live(session) => Some(session.as_ref()),
+            Values::Parked(_) => None,
+        }
+    }
+
+    /// Variables made from now on are zeros, to be overwritten by the values of a file that holds `room` numbers. With
+    /// `None` they are made as their layers say.
+    pub(crate) fn await_values(&mut self, room: Option<usize>) {
+        self.room = room;
+    }
+
+    /// The zeros for a variable whose value is awaited, if values are.
+    ///
+    /// # Errors
+    /// A variable for which the file cannot hold the numbers: no memory is taken for it.
+    pub(crate) fn awaited(&mut self, ty: &Type) -> Option<Result<Array>> {
+        let room = self.room?;
+        let Some(rest) = ty.shape.checked_size().and_then(|size| room.checked_sub(size)) else {
+            return Some(Err(Error::file(format!("needs shape {}, more numbers than the file holds", ty.shape))));
+        };
+        self.room = Some(rest);
+        Some(Ok(Array::zeros(ty)))
     }
 
     /// How many sessions there have been. Programs and variables of others than the present one are gone: a new one is

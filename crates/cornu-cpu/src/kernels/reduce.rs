@@ -28,12 +28,8 @@ impl Reduce {
                 x.chunks_exact(self.reduced).zip(out).for_each(|(row, out)| *out = sum_in_lanes(row));
             }
             Reduction::Sum => self.fold(x, out, 0.0, |total, x| total + x),
-            Reduction::Max => {
-                self.fold(x, out, f32::NEG_INFINITY, |most, x| if x > most || x.is_nan() { x } else { most });
-            }
-            Reduction::Min => {
-                self.fold(x, out, f32::INFINITY, |least, x| if x < least || x.is_nan() { x } else { least });
-            }
+            Reduction::Max => self.fold(x, out, f32::NEG_INFINITY, larger),
+            Reduction::Min => self.fold(x, out, f32::INFINITY, smaller),
         }
     }
 
@@ -54,6 +50,14 @@ impl Reduce {
             }
         }
     }
+}
+
+fn larger(most: f32, x: f32) -> f32 {
+    if x > most || x.is_nan() { x } else { most }
+}
+
+fn smaller(least: f32, x: f32) -> f32 {
+    if x < least || x.is_nan() { x } else { least }
 }
 
 fn sum_in_lanes(row: &[f32]) -> f32 {

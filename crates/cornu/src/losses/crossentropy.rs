@@ -5,7 +5,7 @@
 
 use cornu_graph::{DType, Tensor, ops::Reduction as Reduce};
 
-use super::{Loss, Reduction};
+use super::{Labels, Loss, Reduction};
 use crate::config;
 use crate::random::{Flavor, flavor};
 
@@ -31,6 +31,14 @@ config! {
 impl Loss for BinaryCrossentropy {
     fn reduction(&self) -> Reduction {
         self.reduction
+    }
+
+    fn labels(&self) -> Labels {
+        Labels::Probabilities
+    }
+
+    fn takes_logits(&self) -> Option<bool> {
+        Some(self.from_logits)
     }
 
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
@@ -91,6 +99,14 @@ impl Loss for CategoricalCrossentropy {
         self.reduction
     }
 
+    fn labels(&self) -> Labels {
+        Labels::OneHot
+    }
+
+    fn takes_logits(&self) -> Option<bool> {
+        Some(self.from_logits)
+    }
+
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let axis = self.axis as isize;
         let mut y = y_true.cast(y_pred.dtype());
@@ -141,6 +157,14 @@ impl SparseCategoricalCrossentropy {
 impl Loss for SparseCategoricalCrossentropy {
     fn reduction(&self) -> Reduction {
         self.reduction
+    }
+
+    fn labels(&self) -> Labels {
+        Labels::Classes { ignored: self.ignore_class }
+    }
+
+    fn takes_logits(&self) -> Option<bool> {
+        Some(self.from_logits)
     }
 
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {

@@ -17,7 +17,7 @@ pub use custom::{Custom, loss};
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
 
 use crate::choice::family;
-use crate::config::{Config, Field, expected, unknown};
+use crate::config::{Config, Field, expected, not_known};
 
 /// A way to measure how far predictions are from the truth: its settings, and how it extends a graph.
 pub trait Loss: Config {
@@ -32,6 +32,34 @@ pub trait Loss: Config {
     fn valid(&self, _y_true: &Tensor, _y_pred: &Tensor) -> Option<Tensor> {
         None
     }
+
+    /// What labels it needs, to be looked at before training.
+    fn labels(&self) -> Labels {
+        Labels::Any
+    }
+
+    /// Whether it takes predictions for what goes into the last activation; `None` if it is not about probabilities.
+    fn takes_logits(&self) -> Option<bool> {
+        None
+    }
+}
+
+/// What labels a loss needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Labels {
+    /// One class number for each sample, from 0 to the number of outputs less one.
+    Classes {
+        /// The number that stands for no class.
+        ignored: Option<i64>,
+    },
+    /// A row for each sample that says how much of each class it is.
+    OneHot,
+    /// Probabilities, in the shape of the output.
+    Probabilities,
+    /// Numbers, in the shape of the output.
+    Numbers,
+    /// The loss alone knows.
+    Any,
 }
 
 family! {
@@ -93,7 +121,7 @@ impl Field for Reduction {
         let found = Reduction::NAMES.iter().find(|(known, _)| *known == name);
         found
             .map(|(_, reduction)| *reduction)
-            .ok_or_else(|| unknown("reduction", name, Reduction::NAMES.map(|(name, _)| name)))
+            .ok_or_else(|| not_known("reduction", name, Reduction::NAMES.map(|(name, _)| name)))
     }
 }
 

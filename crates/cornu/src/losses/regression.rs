@@ -2,7 +2,7 @@
 
 use cornu_graph::Tensor;
 
-use super::{Loss, Reduction};
+use super::{Labels, Loss, Reduction};
 use crate::config;
 
 macro_rules! regression {
@@ -20,6 +20,10 @@ macro_rules! regression {
         impl Loss for $class {
             fn reduction(&self) -> Reduction {
                 self.reduction
+            }
+
+            fn labels(&self) -> Labels {
+                Labels::Numbers
             }
 
             fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {

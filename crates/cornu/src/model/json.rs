@@ -37,7 +37,7 @@ impl Sequential {
     pub fn to_json_value(&self) -> Result<Value> {
         self.check()?;
         let input = self.input_shape().map(|shape| {
-            let input = InputLayer::batch_shape(shape).name("input_layer");
+            let input = InputLayer::batch_shape(shape).name(self.input_name().unwrap_or("input_layer"));
             object(input.module(), input.class_name(), input.to_json())
         });
         let layers: Vec<Value> = input.into_iter().chain(self.net().layers.iter().map(layer_to_json)).collect();
@@ -75,6 +75,12 @@ impl Sequential {
     /// # Errors
     /// Something that is not a sequential model, or has layers or settings that are not known.
     pub fn from_json_value(json: &Value) -> Result<Sequential> {
+        Self::from_config(json, None)
+    }
+
+    /// [`Sequential::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers
+    /// are read.
+    pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Sequential> {
         let (class, config) = open_object(json)?;
         if class != "Sequential" {
             return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
@@ -83,15 +89,19 @@ impl Sequential {
         refuse_unknown_keys(&config, &known).context(class)?;
         let name: Option<String> = read(&config, class, "name", Some(None))?;
         let mut model = name.map_or_else(Sequential::new, Sequential::named);
+        model.parts().1.await_values(room);
         let layers = config.get("layers").and_then(Value::as_array);
         let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
         for (place, layer) in layers.iter().enumerate() {
-            model.push(layer_from_json(layer).context(format!("model `{}`: layer {place}", model.name()))?);
+            let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
+            let which = name.map_or_else(|| place.to_string(), |name| format!("`{name}`"));
+            model.push(layer_from_json(layer).context(format!("model `{}`: layer {which}", model.name()))?);
         }
         model.check()?;
         if let Some(shape) = input_shape(json, &config)?.filter(|_| model.input_shape().is_none()) {
             model.build_batch(&shape)?;
         }
+        model.parts().1.await_values(None);
         Ok(model)
     }
 }

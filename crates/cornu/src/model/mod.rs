@@ -15,6 +15,7 @@ use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 
 use names::automatic;
+pub(crate) use names::snake_case;
 use net::show;
 
 pub use names::clear_session;
@@ -29,6 +30,8 @@ use crate::variables::{Variable, Variables};
 /// A graph of layers, and the values of its weights.
 pub struct Model {
     name: String,
+    /// The name of the input, if it was given one.
+    input_name: Option<String>,
     net: Net,
     variables: Variables,
     /// How it is trained.
@@ -48,6 +51,7 @@ impl Model {
     pub(crate) fn empty(name: String) -> Self {
         Model {
             name,
+            input_name: None,
             net: Net::default(),
             variables: Variables::default(),
             training: Training::default(),
@@ -58,6 +62,11 @@ impl Model {
     /// The name of the model.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name of its input, if it was given one.
+    pub(crate) fn input_name(&self) -> Option<&str> {
+        self.input_name.as_deref()
     }
 
     /// The layers and how they are connected.
@@ -80,6 +89,7 @@ impl Model {
         Stage { name: &self.name, net: &self.net, variables: &mut self.variables, training: &mut self.training }
     }
 
+    /// How it is trained.
     pub(crate) fn training(&self) -> &Training {
         &self.training
     }
@@ -134,6 +144,7 @@ impl Model {
             if !self.net.layers.is_empty() {
                 self.note(Error::usage(format!("`{name}`: an `Input` can only be the first layer")));
             }
+            self.input_name = Some(name);
             return;
         }
         if self.net.layers.iter().any(|entry| entry.name == name) {

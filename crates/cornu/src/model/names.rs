@@ -26,7 +26,7 @@ pub(crate) fn automatic(class: &str) -> String {
 
 /// `BatchNormalization` to `batch_normalization`, `Conv2D` to `conv2d`, as Keras does it: a capital starts a word if a
 /// small letter follows it or comes before it.
-fn snake_case(class: &str) -> String {
+pub(crate) fn snake_case(class: &str) -> String {
     let letters: Vec<char> = class.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
     let mut name = String::new();
     for (i, &c) in letters.iter().enumerate() {

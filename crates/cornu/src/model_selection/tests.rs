@@ -104,7 +104,7 @@ fn everything_with_rows_can_be_split() {
 
 #[test]
 fn unequal_lengths_are_refused() {
-    let error = train_test_split(&vec![1, 2, 3], &vec![1, 2], &Split::new()).expect_err("unequal lengths");
+    let error = train_test_split(&vec![1, 2, 3], &vec![1, 2], Split::new()).expect_err("unequal lengths");
     assert_eq!(error.message(), "`train_test_split` needs as many labels as rows, got 3 rows and 2");
 }
 

@@ -7,7 +7,7 @@ use cornu_graph::{Array, Buffer, Error, Result, Shape, Tensor, ops::Binary, ops:
 
 use super::feed::Data;
 use super::{Code, Compile, Warning};
-use crate::losses::Loss;
+use crate::losses::{Labels, Loss};
 
 /// What the last layer gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,16 +65,16 @@ fn finite(array: &Array, name: &str) -> Result<()> {
 
 /// Labels that fit the loss and the output.
 pub(crate) fn labels(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
-    match loss.class_name() {
-        "SparseCategoricalCrossentropy" => class_numbers(y, loss, output),
-        "CategoricalCrossentropy" => one_hot(y, output),
-        "BinaryCrossentropy" => same_shape(y, loss, output).and_then(|()| probabilities(y)),
-        "MeanSquaredError" | "MeanAbsoluteError" => same_shape(y, loss, output),
-        _ => Ok(()),
+    match loss.labels() {
+        Labels::Classes { ignored } => class_numbers(y, ignored, output),
+        Labels::OneHot => one_hot(y, output),
+        Labels::Probabilities => same_shape(y, loss, output).and_then(|()| probabilities(y)),
+        Labels::Numbers => same_shape(y, loss, output),
+        Labels::Any => Ok(()),
     }
 }
 
-fn class_numbers(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
+fn class_numbers(y: &Array, ignored: Option<i64>, output: &Output) -> Result<()> {
     let (classes, shape) = (output.units(), y.shape());
     let one_each = shape[1..] == output.shape[1..output.shape.rank() - 1];
     let column = shape.rank() == output.shape.rank() && shape.last() == Some(&1);
@@ -83,7 +83,7 @@ fn class_numbers(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
             Error::data(format!("`sparse_categorical_crossentropy` needs one class number a sample, got {shape}"));
         return Err(error.help("for one-hot labels use `categorical_crossentropy`"));
     }
-    let ignored = loss.to_json().get("ignore_class").and_then(serde_json::Value::as_f64);
+    let ignored = ignored.map(|class| class as f64);
     let fits = |label: f64| label >= 0.0 && label < classes as f64 && label.fract() == 0.0 || Some(label) == ignored;
     let Some(row) = (0..y.len()).find(|&row| !fits(y.get(row))) else { return Ok(()) };
     let last = classes.saturating_sub(1);
@@ -124,12 +124,9 @@ fn probabilities(y: &Array) -> Result<()> {
 
 /// A loss that does not go with the last activation.
 pub(crate) fn output(loss: &dyn Loss, output: &Output) -> Vec<Warning> {
-    let from_logits = loss.to_json().get("from_logits").and_then(serde_json::Value::as_bool) == Some(true);
-    let (binary, categorical) = match loss.class_name() {
-        "BinaryCrossentropy" => (true, false),
-        "CategoricalCrossentropy" | "SparseCategoricalCrossentropy" => (false, true),
-        _ => (false, false),
-    };
+    let from_logits = loss.takes_logits() == Some(true);
+    let binary = loss.labels() == Labels::Probabilities;
+    let categorical = matches!(loss.labels(), Labels::Classes { .. } | Labels::OneHot);
     let one = output.units() == 1;
     let seen = match output.activation {
         Activation::Softmax if one => {

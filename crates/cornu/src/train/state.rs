@@ -3,8 +3,9 @@
 use cornu_graph::{Array, Error, Result, VarId};
 
 use super::Compile;
-use super::step::Stage;
+use super::step::{Stage, Training};
 use crate::Model;
+use crate::variables::Variables;
 
 /// What an optimizer remembers between two steps.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,13 +26,16 @@ impl Model {
     }
 
     /// What the optimizer remembers; nothing before the first step.
-    ///
-    /// # Errors
-    /// None in practice: the session can be opened.
-    pub fn optimizer_state(&mut self) -> Result<Option<OptimizerState>> {
-        let mut stage = self.stage();
-        stage.open()?;
-        stage.optimizer_state()
+    pub fn optimizer_state(&self) -> Option<OptimizerState> {
+        let (training, variables) = (self.training(), self.variables());
+        let kept = training.optimizer_variables().filter(|_| training.opening == variables.openings());
+        let Some(((iterations, learning_rate, slots), session)) = kept.zip(variables.session_if_open()) else {
+            return training.restored().filter(|state| check(training, variables, state).is_ok()).cloned();
+        };
+        let names = slot_names(training, variables).ok()?;
+        let slots = names.into_iter().zip(slots).map(|((role, path), id)| (role, path, session.read(id))).collect();
+        let iterations = session.read(iterations).to_vec().first().copied().unwrap_or(0);
+        Some(OptimizerState { iterations, learning_rate: session.read(learning_rate).get(0), slots })
     }
 
     /// Sets what the optimizer remembers, so that training goes on where it ended.
@@ -42,50 +46,45 @@ impl Model {
         self.ready()?;
         let mut stage = self.stage();
         stage.open()?;
-        stage.check_optimizer_state(&state)?;
+        check(stage.training, stage.variables, &state)?;
         stage.training.restore(state);
         stage.restore()
     }
 }
 
+/// Role and path of the weight of each slot.
+fn slot_names(training: &Training, variables: &Variables) -> Result<Vec<(String, String)>> {
+    let roles = training.compiled("the optimizer's state")?.optimizer.slots();
+    let paths: Vec<&str> = variables.trainable().map(|variable| variable.path.as_str()).collect();
+    let of_role = |role: &'static str| paths.iter().map(move |path| (role.to_owned(), (*path).to_owned()));
+    Ok(roles.into_iter().flat_map(of_role).collect())
+}
+
+/// Whether the slots of `state` are those of the optimizer and the weights.
+fn check(training: &Training, variables: &Variables, state: &OptimizerState) -> Result<()> {
+    let names = slot_names(training, variables)?;
+    if names.len() != state.slots.len() {
+        let (needed, got) = (names.len(), state.slots.len());
+        return Err(Error::data(format!("the optimizer's state needs {needed} slots, got {got}")));
+    }
+    for ((role, path), (got_role, got_path, value)) in names.iter().zip(&state.slots) {
+        let needed = variables.get(path).map(|variable| &variable.ty);
+        if (role, path) != (got_role, got_path) || needed != Some(&value.ty()) {
+            let got = format!("`{got_role}` of `{got_path}`, {}", value.ty());
+            return Err(Error::data(format!("the optimizer's state needs `{role}` of `{path}`, got {got}")));
+        }
+    }
+    Ok(())
+}
+
 impl Stage<'_> {
-    /// Role, path of the weight and place of each slot.
-    fn slot_names(&self) -> Result<Vec<(String, String)>> {
-        let roles = self.training.compiled("the optimizer's state")?.optimizer.slots();
-        let paths: Vec<&str> = self.variables.trainable().map(|variable| variable.path.as_str()).collect();
-        let of_role = |role: &'static str| paths.iter().map(move |path| (role.to_owned(), (*path).to_owned()));
-        Ok(roles.into_iter().flat_map(of_role).collect())
-    }
-
-    fn optimizer_state(&mut self) -> Result<Option<OptimizerState>> {
-        let Some((iterations, learning_rate, slots)) = self.training.optimizer_variables() else { return Ok(None) };
-        let names = self.slot_names()?;
-        let session = self.variables.session()?;
-        let slots = names.into_iter().zip(slots).map(|((role, path), id)| (role, path, session.read(id))).collect();
-        let (iterations, learning_rate) = (session.read(iterations).get(0) as i64, session.read(learning_rate).get(0));
-        Ok(Some(OptimizerState { iterations, learning_rate, slots }))
-    }
-
-    fn check_optimizer_state(&self, state: &OptimizerState) -> Result<()> {
-        let names = self.slot_names()?;
-        if names.len() != state.slots.len() {
-            let (needed, got) = (names.len(), state.slots.len());
-            return Err(Error::data(format!("the optimizer's state needs {needed} slots, got {got}")));
-        }
-        for ((role, path), (got_role, got_path, value)) in names.iter().zip(&state.slots) {
-            let needed = self.variables.get(path).map(|variable| &variable.ty);
-            if (role, path) != (got_role, got_path) || needed != Some(&value.ty()) {
-                let got = format!("`{got_role}` of `{got_path}`, {}", value.ty());
-                return Err(Error::data(format!("the optimizer's state needs `{role}` of `{path}`, got {got}")));
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings back what was to be restored, if the variables are there.
+    /// Brings back what was to be restored, if the variables are there; not if layers came or went in the meantime.
     pub(super) fn restore(&mut self) -> Result<()> {
         let Some((iterations, learning_rate, slots)) = self.training.optimizer_variables() else { return Ok(()) };
         let Some(state) = self.training.take_restored() else { return Ok(()) };
+        if check(self.training, self.variables, &state).is_err() {
+            return Ok(());
+        }
         let session = self.variables.session()?;
         session.write(iterations, &Array::scalar(state.iterations))?;
         session.write(learning_rate, &Array::scalar(state.learning_rate as f32))?;

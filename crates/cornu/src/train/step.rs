@@ -37,7 +37,7 @@ pub(crate) struct Training {
     /// What the optimizer is to remember once it has variables.
     restored: Option<OptimizerState>,
     /// Which session variables and programs belong to.
-    opening: u64,
+    pub(super) opening: u64,
 }
 
 /// A looked-up [`Compile`].
@@ -95,6 +95,11 @@ impl Training {
     /// The number of steps, the learning rate and the slots, role by role.
     pub(super) fn optimizer_variables(&self) -> Option<(VarId, VarId, Vec<VarId>)> {
         self.state.as_ref().map(|state| (state.iterations, state.learning_rate, state.slots.concat()))
+    }
+
+    /// What the optimizer is to remember once it has variables.
+    pub(super) fn restored(&self) -> Option<&OptimizerState> {
+        self.restored.as_ref()
     }
 
     /// Notes what the optimizer is to remember.
@@ -245,13 +250,19 @@ impl Stage<'_> {
     /// The learning rate of the next step.
     pub(crate) fn learning_rate(&mut self) -> Result<f64> {
         let Some(state) = &self.training.state else {
-            return Ok(self.training.compiled("learning_rate")?.optimizer.base().learning_rate);
+            let restored = self.training.restored.as_ref().map(|restored| restored.learning_rate);
+            let compiled = self.training.compiled("learning_rate")?;
+            return Ok(restored.unwrap_or(compiled.optimizer.base().learning_rate));
         };
         Ok(self.variables.session()?.read(state.learning_rate).get(0))
     }
 
     /// Sets the learning rate of the next step.
     pub(crate) fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        if let (None, Some(restored)) = (&self.training.state, &mut self.training.restored) {
+            restored.learning_rate = f64::from(rate as f32);
+            return Ok(());
+        }
         let id = self.state()?.learning_rate;
         self.variables.session()?.write(id, &Array::scalar(rate as f32))
     }

@@ -40,6 +40,12 @@ codes! {
     AccuracyOfProbabilities = "CN008";
     /// An epoch that ends before `steps_per_epoch`, for want of rows.
     TooFewRows = "CN009";
+    /// A file whose training settings are not known here: the model was loaded without them.
+    LoadedUncompiled = "CN010";
+    /// A file whose optimizer has other variables than its settings ask for: the optimizer starts anew.
+    OptimizerNotRestored = "CN011";
+    /// Training settings that no file can hold, such as a loss made of a closure: the model was saved without them.
+    SavedUncompiled = "CN012";
 }
 
 /// Something that works, but is probably a mistake.

@@ -1,10 +1,13 @@
 //! Layers and models against Keras.
 
 mod choices;
+mod documents;
 mod dropout;
 mod interrupt;
 mod layers;
 mod mistakes;
 mod models;
+mod saving;
+mod saving_mistakes;
 mod seeds;
 mod training;

@@ -1,0 +1,149 @@
+//! Training settings as Keras's `compile_config`: written for both versions, read from either.
+
+use cornu_graph::{Context, Error, Result};
+use serde_json::{Value, json};
+
+use super::optimizer::Dialect;
+use crate::choice::{Choice, Family};
+use crate::config::{Field, object, open_object};
+use crate::optimizers::Optimizer;
+use crate::train::Compile;
+
+/// The schedule whose learning rate stays the same if its `decay_rate` is 0.
+const SCHEDULE: &str = "InverseTimeDecay";
+
+/// Keys of optimizers that only Keras 3 knows; training refuses other values than their defaults.
+const KERAS_3: [&str; 2] = ["loss_scale_factor", "gradient_accumulation_steps"];
+
+/// Whether a file can hold these settings; else what it cannot hold.
+pub(super) fn storable(settings: &Compile, optimizer: &dyn Optimizer) -> Result<(), String> {
+    fn known<T: ?Sized + Family>(object: &T) -> Result<(), String> {
+        let (class, module) = (object.class_name(), object.module());
+        if module.starts_with("keras.") && T::NAMES.contains(&class) {
+            return Ok(());
+        }
+        Err(format!("a file cannot hold the {} `{class}`, which is code", T::WHAT))
+    }
+    fn chosen<T: ?Sized + Family>(choice: &Choice<T>) -> Result<(), String> {
+        match choice {
+            Choice::Name(_) => Ok(()),
+            Choice::Object(object) => known(&**object),
+        }
+    }
+    known(optimizer)?;
+    settings.loss.iter().try_for_each(chosen)?;
+    settings.metrics.iter().chain(&settings.weighted_metrics).try_for_each(chosen)
+}
+
+/// The settings as an object for both versions of Keras.
+pub(super) fn to_json(settings: &Compile, optimizer: &dyn Optimizer, dialect: Dialect, rate: f64) -> Value {
+    let mut config = optimizer.to_json();
+    KERAS_3.iter().for_each(|key| drop(config.shift_remove(*key)));
+    config.insert("learning_rate".into(), if dialect == Dialect::Both { constant(rate) } else { rate.into() });
+    let weighted = &settings.weighted_metrics;
+    json!({
+        "optimizer": object(optimizer.module(), optimizer.class_name(), config),
+        "loss": settings.loss.to_json(),
+        "metrics": settings.metrics.to_json(),
+        "loss_weights": null,
+        "weighted_metrics": if weighted.is_empty() { Value::Null } else { weighted.to_json() },
+        "run_eagerly": false,
+        "steps_per_execution": 1,
+        "jit_compile": false,
+    })
+}
+
+/// A schedule that stays at that learning rate.
+fn constant(rate: f64) -> Value {
+    let config = json!({
+        "initial_learning_rate": rate,
+        "decay_steps": 1,
+        "decay_rate": 0.0,
+        "staircase": false,
+        "name": SCHEDULE,
+    });
+    object("keras.optimizers.schedules", SCHEDULE, config)
+}
+
+/// The settings in the object of either version.
+///
+/// # Errors
+/// Settings that are not known here.
+pub(super) fn from_json(json: &Value) -> Result<Compile> {
+    let optimizer = optimizer(&json["optimizer"]).context("optimizer")?;
+    let loss = match only(&json["loss"]) {
+        Value::Null => return Err(Error::unsupported("there is no loss")),
+        json => Choice::from_json(&plain(json)).context("loss")?,
+    };
+    if !matches!(only(&json["loss_weights"]).as_f64(), Some(1.0)) && !json["loss_weights"].is_null() {
+        return Err(Error::unsupported("weights of losses are not supported"));
+    }
+    let metrics = |key: &str| metrics(&json[key]).context(key);
+    let (plain, weighted) = (metrics("metrics")?, metrics("weighted_metrics")?);
+    Ok(Compile::new().optimizer(optimizer).loss(loss).metrics(plain).weighted_metrics(weighted))
+}
+
+fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
+    if json.is_string() {
+        return Choice::from_json(json);
+    }
+    let (class, mut config) = open_object(json)?;
+    // What Keras 2 writes beside the settings both know.
+    if config.shift_remove("is_legacy_optimizer").is_some_and(|legacy| legacy == true) {
+        return Err(Error::unsupported(format!("optimizers of the old kind are not supported, got `{class}`")));
+    }
+    config.shift_remove("jit_compile");
+    if let Some(schedule) = config.get("learning_rate").filter(|rate| rate.is_object()) {
+        let rate = constant_rate(schedule).context(format!("{class}.learning_rate"))?;
+        config.insert("learning_rate".into(), rate.into());
+    }
+    if config.get("name").is_some_and(Value::is_null) {
+        config.shift_remove("name");
+    }
+    Choice::from_json(&object("keras.optimizers", class, config))
+}
+
+/// The learning rate of a schedule that does not change it.
+fn constant_rate(json: &Value) -> Result<f64> {
+    let (class, config) = open_object(json)?;
+    let number = |key: &str| config.get(key).and_then(Value::as_f64);
+    match number("initial_learning_rate") {
+        Some(rate) if class == SCHEDULE && number("decay_rate") == Some(0.0) => Ok(rate),
+        _ => Err(Error::unsupported(format!("the schedule `{class}` is not supported"))),
+    }
+}
+
+/// Metrics as a list, or as a list or dictionary of lists by output.
+fn metrics<T: ?Sized + Family>(json: &Value) -> Result<Vec<Choice<T>>> {
+    let items = match json {
+        Value::Null => return Ok(Vec::new()),
+        Value::Object(outputs) if !outputs.contains_key("class_name") => only(json),
+        Value::Array(items) if matches!(&items[..], [Value::Array(_)]) => only(json),
+        json => json,
+    };
+    match items {
+        Value::Array(items) => items.iter().map(|item| Choice::from_json(&plain(item))).collect(),
+        item => Ok(vec![Choice::from_json(&plain(item))?]),
+    }
+}
+
+/// What a list or dictionary of outputs says of the only output; anything else as it is.
+fn only(json: &Value) -> &Value {
+    match json {
+        Value::Array(items) if items.len() == 1 => &items[0],
+        Value::Object(outputs) if outputs.len() == 1 => outputs.values().next().unwrap_or(json),
+        json => json,
+    }
+}
+
+/// A loss or metric without what only Keras 2 writes; a function of Keras becomes its name.
+fn plain(json: &Value) -> Value {
+    if json["class_name"] == "function" && json["config"].is_string() {
+        return json["config"].clone();
+    }
+    let mut json = json.clone();
+    if let Some(config) = json.get_mut("config").and_then(Value::as_object_mut) {
+        config.shift_remove("fn");
+    }
+    json
+}

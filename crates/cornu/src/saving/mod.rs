@@ -1,0 +1,184 @@
+//! Models as files: [`Sequential::save`], [`load_model`], and weights alone.
+//!
+//! What is written opens in Keras 2.13 and in Keras 3; what either of them wrote is read. `docs/keras-files.md` says how
+//! such a file looks. A file is only data: nothing in it names another file to open or code to run.
+
+mod compiled;
+mod keras_file;
+mod optimizer;
+mod weights;
+
+use std::path::Path;
+
+use cornu_files::atomic;
+use cornu_files::h5::{Builder, H5};
+use cornu_files::keras::Archive;
+use cornu_graph::{Context, Error, Result};
+
+use crate::train::Warning;
+use crate::{Model, Sequential};
+
+pub use optimizer::Save;
+
+/// How a model is loaded: the arguments of [`load_model_with`].
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    compile: bool,
+}
+
+impl Load {
+    /// With its training settings, if the file has any.
+    pub fn new() -> Load {
+        Load { compile: true }
+    }
+
+    /// Whether to compile the model as it was when it was saved.
+    #[must_use]
+    pub fn compile(mut self, compile: bool) -> Load {
+        self.compile = compile;
+        self
+    }
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a file gave.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The model.
+    pub model: Sequential,
+    /// What of the file could not be used.
+    pub warnings: Vec<Warning>,
+}
+
+/// The model in a `.keras` file of Keras 2.13, of Keras 3, or of [`Sequential::save`], ready to predict and to go on
+/// training. Training settings that are not known here are left out, which a line on the standard error tells.
+///
+/// # Errors
+/// A file that is missing, damaged, or holds something else than a sequential model; a layer of an unknown class; a
+/// weight that is missing, left over, or of another shape than its layer needs.
+pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
+    let loaded = load_model_with(path, Load::new())?;
+    loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    Ok(loaded.model)
+}
+
+/// [`load_model`] with arguments; warnings are handed back instead of printed.
+///
+/// # Errors
+/// Those of [`load_model`].
+pub fn load_model_with(path: impl AsRef<Path>, load: Load) -> Result<Loaded> {
+    let path = path.as_ref();
+    refuse_old_format(path)?;
+    keras_file::read(Archive::open(path)?, load.compile).context(format_args!("`{}`", path.display()))
+}
+
+impl Sequential {
+    /// [`load_model`].
+    ///
+    /// # Errors
+    /// Those of [`load_model`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Sequential> {
+        load_model(path)
+    }
+
+    /// Saves layers, weights, training settings and the state of the optimizer as a `.keras` file, which Keras 2.13 and
+    /// Keras 3 open. The file is written beside the old one and then renamed: if anything fails, the old one is unchanged.
+    ///
+    /// ```no_run
+    /// use cornu::prelude::*;
+    /// # let mut model = sequential![Dense::new(1).input_shape([8])];
+    /// model.save("diabetes.keras")?;
+    /// let same = load_model("diabetes.keras")?;
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A model that is not built, a name that does not end in `.keras`, or a place that cannot be written to.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let warnings = self.save_with(path, Save::new())?;
+        warnings.iter().for_each(|warning| eprintln!("{warning}"));
+        Ok(())
+    }
+
+    /// [`Sequential::save`] with arguments; gives what could not be saved.
+    ///
+    /// # Errors
+    /// Those of [`Sequential::save`], and a version of Keras that is not known.
+    pub fn save_with(&self, path: impl AsRef<Path>, save: Save) -> Result<Vec<Warning>> {
+        let path = path.as_ref();
+        let place = format!("`{}`", path.display());
+        let (archive, warnings) = check_name(path, ".keras", "a model")
+            .and_then(|()| self.ready())
+            .and_then(|()| keras_file::archive(self, save))
+            .context(format_args!("{place} cannot be saved"))?;
+        archive.save(path)?;
+        Ok(warnings)
+    }
+}
+
+impl Model {
+    /// Saves the weights alone, as a `.weights.h5` file in which Keras 2.13 and Keras 3 find them.
+    ///
+    /// # Errors
+    /// A model that is not built, a name that does not end in `.weights.h5`, or a place that cannot be written to.
+    pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let bytes = check_name(path, ".weights.h5", "a file of weights").and_then(|()| self.ready()).and_then(|()| {
+            let mut builder = Builder::new();
+            weights::write(self, &mut builder)?;
+            builder.finish()
+        });
+        atomic::write(path, &bytes.context(format_args!("`{}` cannot be saved", path.display()))?)
+    }
+
+    /// Takes the weights of a `.weights.h5` or `.keras` file of Keras 2.13, Keras 3 or this crate. The model must have
+    /// layers of the same classes, in the same order; their names do not count. Nothing changes if one does not fit.
+    ///
+    /// # Errors
+    /// A model that is not built, a file that is missing or damaged, or weights that do not fit the layers.
+    pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        self.ready().context("`load_weights`")?;
+        let path = path.as_ref();
+        let archived = path.is_dir() || path.extension().is_some_and(|extension| extension == "keras");
+        let place = format!("`{}`", path.display());
+        let file = if archived { H5::read(Archive::open(path)?.weights).context(&place)? } else { H5::open(path)? };
+        weights::read(&file, self).context(place)
+    }
+}
+
+/// Whether a file has the ending that says what it is.
+fn check_name(path: &Path, ending: &str, what: &str) -> Result<()> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if name.len() > ending.len() && name.ends_with(ending) {
+        return Ok(());
+    }
+    let stem = [".weights.h5", ".keras", ".h5", ".hdf5"].iter().find_map(|old| name.strip_suffix(old)).unwrap_or(&name);
+    let meant = path.with_file_name(format!("{}{ending}", if stem.is_empty() { "model" } else { stem }));
+    let error = Error::usage(format!("the name of {what} must end in `{ending}`"));
+    let other = match ending {
+        ".keras" if name.ends_with(".weights.h5") => "; for the weights alone, call `save_weights`",
+        ".keras" if name.ends_with("5") => "; the old HDF5 format is not written, both versions of Keras open `.keras`",
+        ".weights.h5" if name.ends_with(".keras") => "; for the whole model, call `save`",
+        _ => "",
+    };
+    Err(error.help(format!("write `{}`{other}", meant.display())))
+}
+
+/// Says what to do about whole models in the format before `.keras`.
+fn refuse_old_format(path: &Path) -> Result<()> {
+    let name = path.to_string_lossy();
+    if name.ends_with(".weights.h5") {
+        let error = Error::usage(format!("`{name}` holds weights alone, not a model"));
+        return Err(error.help("build the model, then call `load_weights` on it"));
+    }
+    if name.ends_with(".h5") || name.ends_with(".hdf5") {
+        let error = Error::unsupported(format!("`{name}`: the old HDF5 format of whole models cannot be read"));
+        return Err(error.help("open it with the Keras that saved it and save it again as `.keras`"));
+    }
+    Ok(())
+}

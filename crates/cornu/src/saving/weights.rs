@@ -1,0 +1,156 @@
+//! Where the weights of a model stand in an HDF5 file. Keras 3 and Keras 2.13 use different places; files of this crate
+//! have both. Layers are found by class and order, not by name.
+
+use std::collections::{HashMap, HashSet};
+
+use cornu_files::h5::{Attribute, Builder, Entry, H5};
+use cornu_graph::{Array, Error, Result};
+
+use crate::model::snake_case;
+use crate::variables::Variable;
+use crate::{LayerView, Model};
+
+/// How a version of Keras names the folders of layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    Keras3,
+    Keras2,
+}
+
+impl Layout {
+    const ALL: [Layout; 2] = [Layout::Keras3, Layout::Keras2];
+
+    /// The folder around them all.
+    fn root(self) -> &'static str {
+        match self {
+            Layout::Keras3 => "layers",
+            Layout::Keras2 => "_layer_checkpoint_dependencies",
+        }
+    }
+
+    /// The folder of each layer's weights: `layers/dense_1/vars`. Keras 3 counts the layers of a class; Keras 2 meets
+    /// those that have weights twice on its way through the model, and counts them twice.
+    fn folders(self, layers: &[LayerView]) -> Vec<String> {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        let mut folder = |layer: &LayerView| {
+            let class = snake_case(layer.class_name());
+            let count = counts.entry(class.clone()).or_insert(0);
+            let name = if *count == 0 { class } else { format!("{class}_{count}") };
+            *count += if self == Layout::Keras2 && layer.variables().next().is_some() { 2 } else { 1 };
+            format!("{}/{name}/vars", self.root())
+        };
+        layers.iter().map(&mut folder).collect()
+    }
+}
+
+/// The weights of a layer in the order of files: first those that learn.
+fn variables<'a>(layer: &LayerView<'a>) -> Vec<&'a Variable> {
+    let mut variables: Vec<&Variable> = layer.variables().collect();
+    variables.sort_by_key(|variable| variable.role);
+    variables
+}
+
+/// Puts all weights into a file, in the places of both versions.
+///
+/// # Errors
+/// Names of layers too long for an attribute.
+pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
+    let layers = model.layers();
+    builder.group("vars")?;
+    for layout in Layout::ALL {
+        builder.group(layout.root())?;
+        for (layer, folder) in layers.iter().zip(layout.folders(&layers)) {
+            builder.group(&folder)?;
+            if layout == Layout::Keras3 {
+                builder.attribute(&folder, "name", Attribute::Text(layer.name().into()))?;
+            }
+            for (i, variable) in variables(layer).into_iter().enumerate() {
+                builder.dataset(&format!("{folder}/{i}"), &model.variables().read(variable))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes all weights from a file; nothing changes if one does not fit.
+///
+/// # Errors
+/// A weight that is missing or has another shape, or one that belongs to no layer.
+pub(super) fn read(file: &H5, model: &mut Model) -> Result<()> {
+    let layers = model.layers();
+    let Some(layout) = Layout::ALL.into_iter().find(|layout| file.has_group(layout.root())) else {
+        return if layers.is_empty() { Ok(()) } else { Err(no_weights(file)) };
+    };
+    let mut values: Vec<(String, Array)> = Vec::new();
+    for (layer, folder) in layers.iter().zip(layout.folders(&layers)) {
+        for (i, variable) in variables(layer).into_iter().enumerate() {
+            let place = format!("layer `{}`: weight `{}`", layer.name(), variable.name());
+            values.push((variable.path.clone(), value(file, variable, &format!("{folder}/{i}"), &place)?));
+        }
+    }
+    refuse_left_over(file, model, &layers)?;
+    let variables = model.parts().1;
+    values.iter().try_for_each(|(path, value)| variables.write(path, value))
+}
+
+/// The value of one weight; `place` says which for messages.
+fn value(file: &H5, variable: &Variable, path: &str, place: &str) -> Result<Array> {
+    let needed = &variable.ty.shape;
+    let Some(entry) = file.datasets().iter().find(|entry| entry.path == path) else {
+        let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
+        let there = file.datasets().iter().filter(|entry| entry.path.starts_with(folder)).count();
+        let got =
+            if there == 0 { "none of this layer's weights".into() } else { format!("only {there} of this layer's") };
+        let error = Error::file(format!("{place} needs shape {needed}, but there is no `{path}`: the file has {got}"));
+        return Err(error.help(OTHER_MODEL));
+    };
+    if entry.shape != *needed {
+        let got = &entry.shape;
+        return Err(Error::file(format!("{place} needs shape {needed}, got {got} at `{path}`")).help(OTHER_MODEL));
+    }
+    if !entry.dtype.is_some_and(|dtype| dtype.is_float()) {
+        let got = entry.dtype.map_or("no numbers".into(), |dtype| dtype.to_string());
+        return Err(Error::file(format!("{place} needs {}, got {got} at `{path}`", variable.ty.dtype)));
+    }
+    let array = file.dataset(path).map_err(|error| error.context(place))?;
+    Ok(array.cast(variable.ty.dtype))
+}
+
+const OTHER_MODEL: &str = "weights are found by the classes and the order of the layers; this file is of another model, \
+    or it is damaged";
+
+/// Refuses weights that belong to no layer: without them the model would compute something else than the one that was
+/// saved. The states of random numbers and of metrics are no weights.
+fn refuse_left_over(file: &H5, model: &Model, layers: &[LayerView]) -> Result<()> {
+    let mut known = HashSet::new();
+    for layout in Layout::ALL {
+        for (layer, folder) in layers.iter().zip(layout.folders(layers)) {
+            known.extend((0..layer.variables().count()).map(|i| format!("{folder}/{i}")));
+        }
+    }
+    let of_weights = |path: &str| {
+        let root = path.split('/').next().unwrap_or(path);
+        root == "vars" || Layout::ALL.iter().any(|layout| layout.root() == root)
+    };
+    let left_over = |entry: &&Entry| {
+        of_weights(&entry.path) && !known.contains(&entry.path) && !entry.path.contains("/seed_generator/")
+    };
+    match file.datasets().iter().find(left_over) {
+        None => Ok(()),
+        Some(Entry { path, shape, .. }) => {
+            let (name, count) = (model.name(), layers.len());
+            let message = format!("model `{name}` of {count} layers has no weight for `{path}`, shape {shape}");
+            Err(Error::file(message).help(OTHER_MODEL))
+        }
+    }
+}
+
+/// The error for a file without the weights of layers.
+fn no_weights(file: &H5) -> Error {
+    let [new, old] = Layout::ALL.map(Layout::root);
+    let error = Error::file(format!("there are no weights: the file has neither `{new}` nor `{old}`"));
+    if file.has_group("model_weights") || file.attributes("").is_ok_and(|found| found.contains_key("layer_names")) {
+        return error.help("this is the HDF5 format before `.weights.h5`; save the weights again under such a name");
+    }
+    error.help("the file was not saved by Keras, or it is damaged")
+}

@@ -1,0 +1,421 @@
+//! Files of Keras: loaded, used, saved in every dialect and loaded again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use cornu::prelude::*;
+use cornu::random::Flavor;
+use cornu::saving::Loaded;
+use cornu::train::Code;
+use cornu_files::h5::H5;
+use cornu_files::keras::Archive;
+use cornu_graph::Array;
+use cornu_testkit::golden::{self, Report, close, tolerance};
+use serde_json::{Value, json};
+
+use crate::seeds::seeded;
+
+/// The models of the golden files whose layers all exist.
+const MODELS: [&str; 8] = [
+    "k3__pima_mlp",
+    "k213__pima_mlp",
+    "k3__mnist_mlp",
+    "k213__mnist_mlp",
+    "tutorial__k3tensorflow_8-12-8-1_42",
+    "tutorial__k3jax_8-12-8-1_42",
+    "tutorial__keras_8-12-8-1_42",
+    "tutorial__keras_28x28-128-10_42",
+];
+
+/// A folder of its own, which goes with the test.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new(name: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("cornu-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+        Folder(folder)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left over does no harm.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The `.keras` file of a golden model.
+pub(crate) fn golden_file(id: &str) -> PathBuf {
+    golden::folder("models").join(format!("files/{id}.keras"))
+}
+
+/// The numbers of a file below one of these folders, in order.
+fn numbers(path: &Path, folders: &[&str]) -> cornu::Result<Vec<Array>> {
+    let file = H5::read(Archive::open(path)?.weights)?;
+    let inside = |path: &&str| folders.iter().any(|folder| path.starts_with(&format!("{folder}/")));
+    file.datasets().iter().map(|entry| entry.path.as_str()).filter(inside).map(|path| file.dataset(path)).collect()
+}
+
+fn near(got: f64, want: &Value, (rtol, atol): (f64, f64)) -> Result<(), String> {
+    let want = want.as_f64().unwrap_or(f64::NAN);
+    if (got - want).abs() <= atol + rtol * want.abs() { Ok(()) } else { Err(format!("got {got}, want {want}")) }
+}
+
+/// A case of the manifest with its arrays.
+struct Case<'a> {
+    id: &'a str,
+    json: &'a Value,
+    arrays: BTreeMap<String, Array>,
+}
+
+impl Case<'_> {
+    fn array(&self, key: &str) -> Option<Array> {
+        golden::value(&self.json[key], &self.arrays)
+    }
+
+    /// Predictions as stored.
+    fn predicts(&self, model: &mut Sequential, want: &Value, category: &str) -> Result<(), String> {
+        // The inputs of one model are rows of a data file that is not here.
+        let Some(x) = self.array("inputs") else { return Ok(()) };
+        let got = model.predict(&x).map_err(|error| error.to_string())?;
+        let got = Array::new(got.shape(), got.iter().copied().collect::<Vec<f32>>()).map_err(|e| e.to_string())?;
+        let (rtol, atol) = tolerance(self.json, category);
+        close(&got, &golden::value(want, &self.arrays).ok_or("no predictions")?, rtol, atol)
+    }
+
+    /// Loss and metrics as stored.
+    fn evaluates(&self, model: &mut Sequential) -> Result<(), String> {
+        let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
+        let rows = self.json["evaluate_batch_size"].as_u64().unwrap_or(32) as usize;
+        let evaluate = Evaluate::new().batch_size(rows).verbose(0);
+        let scores = model.evaluate_with(&x, &y, evaluate).map_err(|error| error.to_string())?;
+        for (key, got) in scores.iter() {
+            near(got, &self.json["evaluate"][key], tolerance(self.json, "evaluate"))
+                .map_err(|e| format!("{key}: {e}"))?;
+        }
+        Ok(())
+    }
+
+    /// Two more steps of training, and the predictions after them.
+    fn resumes(&self, model: &mut Sequential) -> Result<(), String> {
+        let resume = &self.json["resume"];
+        let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
+        let Some(logs) = resume["logs"].as_array() else { return Ok(()) };
+        for (step, want) in logs.iter().enumerate() {
+            let scores = model.train_on_batch(&x, &y).map_err(|error| error.to_string())?;
+            for (key, got) in scores.iter() {
+                near(got, &want[key], tolerance(self.json, "resume"))
+                    .map_err(|e| format!("step {step}, {key}: {e}"))?;
+            }
+        }
+        self.predicts(model, &resume["predictions_after"], "resume")
+    }
+
+    /// Saved in that dialect and loaded again, it is the same model; a file for the version it came from has the very
+    /// variables of the original.
+    fn comes_back(&self, model: &Sequential, folder: &Folder, version: Option<u32>) -> cornu::Result<Sequential> {
+        let path = folder.file(&format!("{}.keras", self.id));
+        let save = version.map_or(Save::new(), |version| Save::new().keras(version));
+        assert_eq!(model.save_with(&path, save)?, [], "{}", self.id);
+        let Loaded { model: again, warnings } = load_model_with(&path, Load::new())?;
+        assert_eq!(warnings, [], "{}", self.id);
+        assert_eq!(again.weights(), model.weights(), "{}", self.id);
+        assert_eq!(again.optimizer_state(), model.optimizer_state(), "{}", self.id);
+        assert_eq!(again.to_json()?, model.to_json()?, "{}", self.id);
+
+        let own = if self.json["saved_by"] == "keras 2.13.1" { 2 } else { 3 };
+        let original = golden_file(self.id);
+        let layers = if own == 2 { "_layer_checkpoint_dependencies" } else { "layers" };
+        assert_eq!(numbers(&path, &[layers])?, numbers(&original, &[layers])?, "{}", self.id);
+        if version == Some(own) && !self.id.contains("jax") {
+            assert_eq!(numbers(&path, &["optimizer"])?, numbers(&original, &["optimizer"])?, "{}", self.id);
+        }
+        // Whatever was lost would show up the second time.
+        let second = folder.file("second.keras");
+        again.save_with(&second, save)?;
+        assert!(std::fs::read(&path).ok() == std::fs::read(&second).ok(), "{}: the second file differs", self.id);
+        Ok(again)
+    }
+
+    fn check(&self, report: &mut Report) -> cornu::Result<()> {
+        let flavor = if self.json["saved_by"] == "keras 2.13.1" { Flavor::Keras2 } else { Flavor::Keras3 };
+        let _turn = seeded(flavor, 1);
+        let folder = Folder::new("saving");
+        let Loaded { mut model, warnings } = load_model_with(golden_file(self.id), Load::new())?;
+        assert_eq!(warnings, [], "{}", self.id);
+        let mut models = vec![load_model(golden_file(self.id))?];
+        for version in [None, Some(2), Some(3)] {
+            models.push(self.comes_back(&model, &folder, version)?);
+        }
+        report.case(&format!("{} predict", self.id), self.predicts(&mut model, &self.json["predictions"], "outputs"));
+        report.case(&format!("{} evaluate", self.id), self.evaluates(&mut model));
+        for (i, model) in models.iter_mut().enumerate() {
+            report.case(&format!("{} resume, model {i}", self.id), self.resumes(model));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn files_of_both_versions_are_used_saved_and_trained_on() -> cornu::Result<()> {
+    let mut report = Report::default();
+    for json in &golden::cases("models") {
+        let id = json["id"].as_str().expect("an id");
+        if MODELS.contains(&id) {
+            let arrays = golden::arrays("models", json["arrays"].as_str().expect("a file"));
+            Case { id, json, arrays }.check(&mut report)?;
+        }
+    }
+    report.finish();
+    Ok(())
+}
+
+/// Every other file is refused for something it names.
+#[test]
+fn what_is_not_known_is_named() {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let mut report = Report::default();
+    for json in &golden::cases("models") {
+        let id = json["id"].as_str().expect("an id");
+        let outcome = match load_model_with(golden_file(id), Load::new()) {
+            Ok(_) => Ok(()),
+            Err(error) if error.message().contains(id) && error.kind() == cornu::ErrorKind::Unsupported => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        report.case(id, outcome);
+    }
+    let error = load_model(golden_file("k3__deferred_sequential")).expect_err("a layer that is not there");
+    assert!(
+        error.message().contains("layer `batch_normalization`: unknown layer class `BatchNormalization`"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("`cornu::register::<YourLayer>()`"), "{error}");
+    report.finish();
+}
+
+/// A small compiled model that took three steps.
+pub(crate) fn trained(optimizer: impl Into<cornu::choice::Choice<dyn cornu::optimizers::Optimizer>>) -> Sequential {
+    let mut model = Sequential::named("small");
+    model.add(Rescaling::new(0.5).input_shape([3]).name("rescaling"));
+    model.add(Dense::new(4).name("hidden")).add(Activation::new("relu").name("activation"));
+    model.add(Dropout::new(0.25).name("dropout")).add(Dense::new(1).name("output"));
+    let compile = Compile::new().loss(MeanSquaredError::new()).optimizer(optimizer).metrics(["mae"]);
+    model.compile(compile).expect("sound settings");
+    let (x, y) = ([[1.0, 2.0, 3.0], [0.5, -1.0, 0.25]], [1.0, -1.0]);
+    for _ in 0..3 {
+        model.train_on_batch(&x, &y).expect("a step");
+    }
+    model
+}
+
+fn compile_config(path: &Path) -> cornu::Result<Value> {
+    Ok(Archive::open(path)?.config["compile_config"].clone())
+}
+
+#[test]
+fn the_learning_rate_is_written_for_the_version_asked_for() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let (folder, rate) = (Folder::new("dialects"), f64::from(0.01f32));
+    let path = folder.file("m.keras");
+    // Four weights: momentum and velocity for each, the number of steps, and in one case the learning rate.
+    let adam = trained(Adam::new().learning_rate(0.01));
+    for (save, constant, count) in
+        [(Save::new(), true, 9), (Save::new().keras(2), false, 9), (Save::new().keras(3), false, 10)]
+    {
+        adam.save_with(&path, save)?;
+        let written = &compile_config(&path)?["optimizer"]["config"]["learning_rate"];
+        let number = if constant { &written["config"]["initial_learning_rate"] } else { written };
+        assert_eq!((number.as_f64(), written.is_object()), (Some(rate), constant), "{save:?}");
+        assert_eq!(numbers(&path, &["optimizer"])?.len(), count, "{save:?}");
+        assert_eq!(load_model(&path)?.learning_rate()?, rate);
+    }
+    // Slots by weight for Adam, by role where there is one role or several of them.
+    let shapes = |path: &Path| -> cornu::Result<Vec<usize>> {
+        Ok(numbers(path, &["optimizer"])?.iter().map(|array| array.len()).collect())
+    };
+    adam.save(&path)?;
+    assert_eq!(shapes(&path)?, [1, 12, 12, 4, 4, 4, 4, 1, 1]);
+    trained(Adam::new().amsgrad(true)).save(&path)?;
+    assert_eq!(shapes(&path)?, [1, 12, 12, 4, 4, 4, 4, 1, 1, 12, 4, 4, 1]);
+    trained(RMSprop::new().momentum(0.5).centered(true)).save(&path)?;
+    assert_eq!(shapes(&path)?, [1, 12, 4, 4, 1, 12, 4, 4, 1, 12, 4, 4, 1]);
+    trained(SGD::new().momentum(0.9)).save(&path)?;
+    assert_eq!(shapes(&path)?, [1, 12, 4, 4, 1]);
+
+    // Without slots there is nothing both versions could share.
+    let sgd = trained(SGD::new());
+    for (save, sizes) in [(Save::new(), vec![1, 1]), (Save::new().keras(2), vec![1, 12, 4, 4, 1])] {
+        sgd.save_with(&path, save)?;
+        assert_eq!(shapes(&path)?, sizes, "{save:?}");
+        assert_eq!(load_model(&path)?.optimizer_state(), sgd.optimizer_state(), "{save:?}");
+    }
+    // With a single weight the files of the two versions would be mistaken for each other.
+    let mut single = sequential![Dense::new(1).use_bias(false).input_shape([2])];
+    single.compile(Compile::new().loss("mse").optimizer("sgd"))?;
+    single.train_on_batch(&[[1.0, 2.0]], &[1.0])?;
+    for save in [Save::new(), Save::new().keras(2), Save::new().keras(3)] {
+        single.save_with(&path, save)?;
+        assert_eq!(shapes(&path)?, [1], "{save:?}");
+        assert_eq!(load_model(&path)?.optimizer_state(), single.optimizer_state(), "{save:?}");
+    }
+    let error = sgd.save_with(&path, Save::new().keras(4)).expect_err("no such version");
+    assert!(error.message().ends_with("m.keras` cannot be saved: `keras` is 2 or 3, got 4"), "{error}");
+    Ok(())
+}
+
+#[test]
+fn a_learning_rate_set_by_hand_survives_loading() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let folder = Folder::new("rate");
+    let path = folder.file("m.keras");
+    let mut model = trained("adam");
+    model.set_learning_rate(0.125)?;
+    model.save(&path)?;
+    let mut loaded = load_model(&path)?;
+    assert_eq!(loaded.learning_rate()?, 0.125);
+    loaded.set_learning_rate(0.25)?;
+    loaded.save(&path)?;
+    assert_eq!(load_model(&path)?.learning_rate()?, 0.25);
+    Ok(())
+}
+
+#[test]
+fn names_of_input_and_model_and_unbatched_sizes_come_back() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let folder = Folder::new("names");
+    let (path, mut model) = (folder.file("m.keras"), Sequential::named("mine"));
+    model.add(Input::new([2]).name("left")).add(Dense::new(1).trainable(false)).save(&path)?;
+    let mut archive = Archive::open(&path)?;
+    assert_eq!(archive.config["config"]["layers"][0]["config"]["name"], "left");
+    // Keras 3 notes the size of the first batch it sees; batches of other sizes are fine.
+    archive.config["config"]["layers"][0]["config"] = json!({ "batch_shape": [32, 2], "name": "left" });
+    archive.save(&path)?;
+    let mut again = load_model(&path)?;
+    assert_eq!((again.name(), again.layers()[0].trainable()), ("mine", false));
+    assert_eq!(again.predict(&[[1.0, 2.0], [0.5, 0.25], [0.0, 1.0]])?.shape(), [3, 1]);
+    assert!(again.compiled().is_none());
+    Ok(())
+}
+
+#[test]
+fn weights_alone_are_found_in_both_layouts() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let folder = Folder::new("weights");
+    let path = folder.file("m.weights.h5");
+    for id in ["k3__pima_mlp", "k213__pima_mlp"] {
+        let original = load_model(golden_file(id))?;
+        let mut model = load_model(golden_file("tutorial__keras_8-12-8-1_42"))?;
+        assert_ne!(model.weights(), original.weights());
+        std::fs::write(&path, Archive::open(golden_file(id))?.weights).expect("a file");
+        model.load_weights(&path)?;
+        assert_eq!(model.weights(), original.weights(), "{id}");
+
+        let mut fresh = Sequential::from_json(&original.to_json()?)?;
+        original.save_weights(&path)?;
+        fresh.load_weights(&path)?;
+        assert_eq!(fresh.weights(), original.weights(), "{id}");
+        fresh.set_weights(&model.weights().iter().map(|weight| weight * 2.0).collect::<Vec<_>>())?;
+        fresh.load_weights(golden_file(id))?;
+        assert_eq!(fresh.weights(), original.weights(), "{id}");
+    }
+    Ok(())
+}
+
+#[test]
+fn training_settings_that_are_not_known_do_not_stop_a_model_from_predicting() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let folder = Folder::new("uncompiled");
+    let path = folder.file("m.keras");
+    let archive = Archive::open(golden_file("k3__pima_mlp"))?;
+    let schedule = json!({ "class_name": "CosineDecay", "config": { "initial_learning_rate": 0.1, "decay_steps": 9 } });
+    let changes = [
+        ("/optimizer/class_name", json!("Lion"), "optimizer: unknown optimizer `Lion`"),
+        ("/optimizer/config/learning_rate", schedule, "the schedule `CosineDecay` is not supported"),
+        ("/optimizer/config/use_ema", json!(true), "`Adam.use_ema` is not supported yet"),
+        ("/optimizer/config/is_legacy_optimizer", json!(true), "optimizers of the old kind"),
+        ("/loss", json!("poison"), "unknown loss `poison`"),
+        ("/loss", json!(null), "there is no loss"),
+        ("/loss", json!({ "a": "mse", "b": "mse" }), "loss: expected a Keras object"),
+        ("/metrics", json!(["recal"]), "unknown metric `recal`"),
+        ("/loss_weights", json!([0.5]), "weights of losses are not supported"),
+    ];
+    let mut report = Report::default();
+    for (place, value, expected) in changes {
+        let mut changed = archive.clone();
+        let (object, key) = place.rsplit_once('/').expect("a place");
+        changed.config["compile_config"].pointer_mut(object).expect("an object")[key] = value;
+        changed.save(&path)?;
+        let Loaded { mut model, warnings } = load_model_with(&path, Load::new())?;
+        model.predict(&[[0.5; 8]])?;
+        let outcome = match &warnings[..] {
+            [warning] if warning.code == Code::LoadedUncompiled && warning.message.contains(expected) => Ok(()),
+            other => Err(format!("expected `{expected}`, got {other:?}")),
+        };
+        report.case(place, outcome);
+        assert!(model.compiled().is_none() && model.optimizer_state().is_none());
+        assert_eq!(load_model_with(&path, Load::new().compile(false))?.warnings, []);
+    }
+    report.finish();
+    Ok(())
+}
+
+#[test]
+fn other_ways_to_write_the_same_settings_are_read() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let folder = Folder::new("forms");
+    let path = folder.file("m.keras");
+    let archive = Archive::open(golden_file("k3__pima_mlp"))?;
+    let function = json!({ "module": "builtins", "class_name": "function", "config": "binary_crossentropy" });
+    let old_loss = json!({ "class_name": "BinaryCrossentropy", "config": { "reduction": "auto", "fn": "x" } });
+    let changes = [
+        ("loss", json!(["binary_crossentropy"])),
+        ("loss", json!({ "dense_2": "binary_crossentropy" })),
+        ("loss", function),
+        ("loss", old_loss),
+        ("loss_weights", json!({ "dense_2": 1.0 })),
+        // Keras 2.13 gives some optimizers this number, which means nothing without `use_ema`.
+        (
+            "optimizer",
+            json!({ "class_name": "Adam", "config": { "ema_overwrite_frequency": 100, "jit_compile": true } }),
+        ),
+        ("metrics", json!([["accuracy"]])),
+        ("metrics", json!({ "dense_2": ["accuracy"] })),
+        ("metrics", json!({ "dense_2": "accuracy" })),
+        ("metrics", json!([{ "class_name": "BinaryAccuracy", "config": { "name": "accuracy", "dtype": "float32" } }])),
+    ];
+    let (x, y) = ([[0.5; 8], [0.25; 8]], [0, 1]);
+    let mut original = load_model(golden_file("k3__pima_mlp"))?;
+    let want = original.test_on_batch(&x, &y)?;
+    for (key, value) in changes {
+        let mut changed = archive.clone();
+        changed.config["compile_config"][key] = value;
+        changed.save(&path)?;
+        let Loaded { mut model, warnings } = load_model_with(&path, Load::new())?;
+        assert_eq!(warnings, [], "{key}");
+        assert_eq!(model.test_on_batch(&x, &y)?, want, "{key}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_loss_of_ones_own_stays_out_of_the_file() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let folder = Folder::new("custom");
+    let path = folder.file("m.keras");
+    let mut model = trained("adam");
+    model.compile(Compile::new().loss(loss("quartic", |y, p| (y - p).square().square().mean([-1]))))?;
+    let warnings = model.save_with(&path, Save::new())?;
+    assert_eq!(warnings.len(), 1);
+    let line = "warning CN012: model `small` is saved without its training settings: a file cannot hold the loss \
+        `quartic`, which is code";
+    assert_eq!(warnings[0].to_string(), line);
+    let Loaded { model: again, warnings } = load_model_with(&path, Load::new())?;
+    assert_eq!((again.weights(), warnings.len()), (model.weights(), 0));
+    assert!(again.compiled().is_none());
+    Ok(())
+}
