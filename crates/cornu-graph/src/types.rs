@@ -94,9 +94,9 @@ impl Shape {
         self.0.len()
     }
 
-    /// The number of elements.
+    /// The number of elements; the largest `usize` where it does not fit one, so that rules of types never overflow.
     pub fn size(&self) -> usize {
-        self.0.iter().product()
+        self.0.iter().fold(1, |size, &dim| size.saturating_mul(dim))
     }
 
     /// The number of elements, unless it does not fit a `usize`.

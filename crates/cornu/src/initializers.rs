@@ -115,7 +115,13 @@ impl Initializer {
     pub fn array_in(&self, flavor: Flavor, shape: &Shape, seed: i64) -> Result<Array> {
         let size =
             shape.checked_size().ok_or_else(|| Error::usage(format!("a weight of shape {shape} is too large")))?;
-        let mut data = vec![0.0; size];
+        let mut data = Vec::new();
+        data.try_reserve_exact(size).map_err(|error| {
+            let gigabytes = size as f64 * size_of::<f32>() as f64 / 1e9;
+            let message = format!("a weight of shape {shape} needs {gigabytes:.0} GB of memory, more than there is");
+            Error::usage(message).caused_by(error)
+        })?;
+        data.resize(size, 0.0);
         self.fill(flavor.stateless([self.seed().unwrap_or(seed), 0]), shape, &mut data)?;
         Array::new(shape.clone(), data)
     }

@@ -101,9 +101,9 @@ impl Base {
     pub fn check(&self) -> Result<()> {
         self.activity_regularizer.check().context("activity_regularizer")?;
         if let Some(name) = &self.name
-            && (name.is_empty() || name.contains('/'))
+            && (name.is_empty() || name.contains('/') || name.contains(char::is_control))
         {
-            return Err(Error::usage(format!("a layer needs a name without `/`, got `{name}`")));
+            return Err(Error::usage(format!("a layer needs a name without `/` and line breaks, got {name:?}")));
         }
         self.element().map(drop)
     }

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use names::automatic;
 pub(crate) use names::snake_case;
-use net::show;
+use net::{check_sizes, show};
 
 pub use names::clear_session;
 pub use net::{Call, Entry, Net, Wire};
@@ -129,7 +129,9 @@ impl Model {
     pub(crate) fn append(&mut self, layer: Arc<dyn Layer>) {
         let class = layer.class_name();
         let name = layer.base().name.clone().unwrap_or_else(|| automatic(class));
-        let checked = layer.base().check().and_then(|()| layer.check()).and_then(|()| layer.check_settings());
+        let input = layer.base().batch_shape.as_deref().map_or(Ok(()), check_sizes);
+        let checked = input.and_then(|()| layer.base().check()).and_then(|()| layer.check());
+        let checked = checked.and_then(|()| layer.check_settings());
         if let Err(error) = checked {
             self.note(error.context(format!("layer `{name}`")));
             return;
@@ -190,6 +192,7 @@ impl Model {
     /// Those of [`Model::build`].
     pub fn build_batch(&mut self, batch_shape: &BatchShape) -> Result<()> {
         self.check()?;
+        check_sizes(batch_shape)?;
         match self.net.inputs.first() {
             Some(built) if built == batch_shape => {}
             Some(built) => {

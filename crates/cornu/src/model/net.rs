@@ -163,6 +163,14 @@ fn check_shape(layer: &str, built: &BatchShape, got: &Shape) -> Result<()> {
     Err(Error::data(message))
 }
 
+/// Whether samples of a shape hold anything.
+pub(crate) fn check_sizes(shape: &[Option<usize>]) -> Result<()> {
+    match shape.iter().skip(1).any(|&size| size == Some(0)) {
+        true => Err(Error::usage(format!("an input needs sizes of at least 1, got {}", show(shape)))),
+        false => Ok(()),
+    }
+}
+
 /// A shape as Keras writes it: `(None, 28, 28)`.
 pub(crate) fn show(shape: &[Option<usize>]) -> String {
     let sizes: Vec<String> = shape.iter().map(|size| size.map_or("None".into(), |size| size.to_string())).collect();

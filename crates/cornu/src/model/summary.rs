@@ -1,6 +1,8 @@
 //! What `model.summary()` says about a model.
 
-use cornu_graph::Result;
+use std::io::Write;
+
+use cornu_graph::{Error, Result};
 
 use super::{LayerView, Model};
 use crate::display::{Count, Row, Summary, SummaryOptions, Terminal};
@@ -23,11 +25,12 @@ impl Model {
     /// Prints [`Model::summary`] to the standard output, as wide and as colourful as that is.
     ///
     /// # Errors
-    /// A mistake that was made while layers were added, or a terminal too narrow for the table.
+    /// A mistake that was made while layers were added, a terminal too narrow for the table, or an output that takes nothing.
     pub fn print_summary(&self) -> Result<()> {
         self.check()?;
-        print!("{}", self.summary().text(&SummaryOptions::default(), Terminal::of_stdout())?);
-        Ok(())
+        let text = self.summary().text(&SummaryOptions::default(), Terminal::of_stdout())?;
+        let written = std::io::stdout().write_all(text.as_bytes());
+        written.map_err(|error| Error::file(format!("cannot print the summary: {error}")).caused_by(error))
     }
 }
 

@@ -176,7 +176,7 @@ fn whole(y: &Array) -> bool {
 ///
 /// # Errors
 /// Labels that are no classes, or a weight that is no weight.
-pub(crate) fn class_weights(y: &Array, weights: &BTreeMap<i64, f64>) -> Result<(Vec<f32>, Option<Warning>)> {
+pub(crate) fn class_weights(y: &Array, weights: &BTreeMap<i64, f64>) -> Result<(Vec<f32>, Vec<Warning>)> {
     if let Some((class, weight)) = weights.iter().find(|(_, weight)| !(**weight >= 0.0 && weight.is_finite())) {
         return Err(Error::usage(format!("`class_weight` needs weights of 0 or more, got {weight} for class {class}")));
     }
@@ -185,14 +185,16 @@ pub(crate) fn class_weights(y: &Array, weights: &BTreeMap<i64, f64>) -> Result<(
         return Err(error.help("to weigh the rows of a regression use `sample_weight`"));
     }
     let classes = class_of_rows(y);
-    let missing = classes.iter().find(|class| !weights.contains_key(class));
-    let warning = missing.map(|class| {
-        Warning::new(
-            Code::ClassWithoutWeight,
-            format!("`class_weight` has no weight for class {class}; its samples weigh 1"),
-        )
+    let missing = classes.iter().find(|class| !weights.contains_key(class)).map(|class| {
+        let message = format!("`class_weight` has no weight for class {class}; its samples weigh 1");
+        Warning::new(Code::ClassWithoutWeight, message)
     });
-    Ok((classes.iter().map(|class| weights.get(class).map_or(1.0, |&weight| weight as f32)).collect(), warning))
+    let unused = weights.keys().find(|class| !classes.contains(class)).map(|class| {
+        let message = format!("`class_weight` has a weight for class {class}, but no sample is of that class");
+        Warning::new(Code::WeightWithoutClass, message)
+    });
+    let of_rows = classes.iter().map(|class| weights.get(class).map_or(1.0, |&weight| weight as f32));
+    Ok((of_rows.collect(), missing.into_iter().chain(unused).collect()))
 }
 
 /// The class of each row: the place of the one in one-hot labels, the label itself otherwise.

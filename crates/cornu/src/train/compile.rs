@@ -6,7 +6,8 @@ use cornu_graph::{Context, Error, Result};
 
 use super::step::Compiled;
 use crate::Model;
-use crate::choice::Choice;
+use crate::choice::{Choice, Family};
+use crate::config::unknown;
 use crate::losses::{Loss, Reduction};
 use crate::metrics::{ACCURACY, Metric};
 use crate::optimizers::Optimizer;
@@ -96,7 +97,10 @@ fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
     match metric {
         Choice::Name(name) if ACCURACY.contains(&name.as_str()) => Ok(()),
         metric => {
-            let found: Arc<dyn Metric> = metric.resolve()?;
+            let found: Arc<dyn Metric> = match metric {
+                Choice::Name(name) => <dyn Metric>::named(name).ok_or_else(|| unknown_metric(name))?,
+                Choice::Object(object) => Arc::clone(object),
+            };
             match found.to_json().get("dtype").and_then(|dtype| dtype.as_str()) {
                 None | Some("float32") => Ok(()),
                 Some(other) => Err(Error::unsupported(format!(
@@ -106,6 +110,11 @@ fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
             }
         }
     }
+}
+
+/// The error for a metric that is not known: Keras's short names are meant more often than classes.
+fn unknown_metric(name: &str) -> Error {
+    unknown("metric", name, ACCURACY.iter().chain(<dyn Metric>::NAMES).copied())
 }
 
 impl Model {

@@ -39,6 +39,10 @@ impl Data {
                 self.rows()
             )));
         }
+        if let Some(row) = (0..weights.len()).find(|&row| weights.get(row) < 0.0) {
+            let got = weights.get(row);
+            return Err(Error::data(format!("`sample_weight` needs weights of 0 or more, got {got} in row {row}")));
+        }
         self.weights = Some(floats(weights.clone(), true).reshape([self.rows()])?);
         Ok(self)
     }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use cornu_graph::{Array, Error, ErrorKind, ProgramId, Result, Type};
+use cornu_graph::{Array, Context, Error, ErrorKind, ProgramId, Result, Type};
 use ndarray::ArrayD;
 
 use super::checks;
@@ -56,12 +56,12 @@ impl Model {
         let mut stage = self.stage();
         stage.check_and_prepare("fit", &train, &mut warnings)?;
         if let Some(validation) = &validation {
-            checks::numbers(validation)?;
+            checks::numbers(validation).context("fit: `validation_data`")?;
             stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
         }
         if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
-            let (of_rows, warning) = checks::class_weights(y, classes)?;
-            warnings.extend(warning);
+            let (of_rows, found) = checks::class_weights(y, classes)?;
+            warnings.extend(found);
             let own = train.weights.take().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
             let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
             train.weights = Some(Array::vector(both));
@@ -362,6 +362,7 @@ impl<'a> Run<'a> {
             }
         }
         let logs = self.logs(epoch)?;
+        self.warn_if_not_finite(epoch, &logs);
         self.history.push(epoch, &logs);
         let mut end = ControlFlow::Continue(());
         for callback in callbacks {
@@ -401,6 +402,26 @@ impl<'a> Run<'a> {
             logs.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
         Ok(logs)
+    }
+
+    /// Says once that training has failed: nothing brings weights back that are no numbers.
+    fn warn_if_not_finite(&mut self, epoch: usize, logs: &Logs) {
+        let Some((name, value)) = logs.iter().find(|(name, value)| name == "loss" && !value.is_finite()) else {
+            return;
+        };
+        if self.history.warnings.iter().any(|warning| warning.code == Code::LossNotFinite) {
+            return;
+        }
+        let message = format!(
+            "the {name} is {value} after epoch {}: the model has learned nothing that is a number; use a smaller \
+             learning rate, scale the features, or look for very large numbers in the data",
+            epoch + 1
+        );
+        let warning = Warning::new(Code::LossNotFinite, message);
+        if self.fit.verbose != Verbose::Silent {
+            eprintln!("{warning}");
+        }
+        self.history.warnings.push(warning);
     }
 
     fn warn_if_too_few_rows(&mut self) {

@@ -46,6 +46,10 @@ codes! {
     OptimizerNotRestored = "CN011";
     /// Training settings that no file can hold, such as a loss made of a closure: the model was saved without them.
     SavedUncompiled = "CN012";
+    /// A loss that is infinite or not a number: the weights are lost.
+    LossNotFinite = "CN013";
+    /// A weight for a class that is not among the labels.
+    WeightWithoutClass = "CN014";
 }
 
 /// Something that works, but is probably a mistake.

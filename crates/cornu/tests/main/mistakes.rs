@@ -154,6 +154,39 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
         compiled(1, "linear", "mse")?.fit(&x, &[0.5; ROWS], quiet().class_weight([(0, 1.0)])),
         "`class_weight` needs labels that are classes, got fractions in `y`\n  help: to weigh the rows of a regression use `sample_weight`",
     );
+    refused(
+        report,
+        with(quiet().sample_weight(&[-0.5; ROWS])),
+        "`sample_weight` needs weights of 0 or more, got -0.5 in row 0",
+    );
+    refused(
+        report,
+        compiled(1, "sigmoid", "bce")?.fit(&x, &classes(2), quiet().validation_data(&holed, &classes(2))),
+        "fit: `validation_data`: `x` needs finite numbers, got NaN in row 5, column 2\n  help: drop such rows, or fill the gaps with the mean of their column",
+    );
+    refused(
+        report,
+        model(1, "sigmoid").compile(Compile::new().loss("mse").metrics(["acuracy"])),
+        "compile: unknown metric `acuracy`\n  help: did you mean `accuracy`?",
+    );
+    let first = |layer: Dense| sequential![layer.name("a")].compile(Compile::new().loss("mse"));
+    refused(
+        report,
+        first(Dense::new(1).input_shape([0])),
+        "layer `a`: an input needs sizes of at least 1, got (None, 0)",
+    );
+    refused(
+        report,
+        sequential![Dense::new(1).name("a\nb")].compile(Compile::new().loss("mse")),
+        "layer `a\nb`: a layer needs a name without `/` and line breaks, got \"a\\nb\"",
+    );
+    let none = sequential![Dense::new(1)].predict(&Array2::<f64>::zeros((2, 0)));
+    refused(report, none, "an input needs sizes of at least 1, got (None, 0)");
+    for units in [usize::MAX, 1 << 50] {
+        let error = first(Dense::new(units).input_shape([4])).expect_err("no machine has room for it").to_string();
+        let fits = error.starts_with("a: weight `kernel`: a weight of shape [4,");
+        report.case("a wide layer", if fits { Ok(()) } else { Err(error) });
+    }
     let narrow = compiled(1, "sigmoid", "bce")?.fit(&Array2::<f64>::zeros((ROWS, 3)), &classes(2), quiet());
     let message = narrow.err().map(|error| error.to_string()).unwrap_or_default();
     report.case(
@@ -199,6 +232,12 @@ fn what_is_probably_a_mistake_is_a_warning() -> cornu::Result<()> {
     warned("exact", with(1, "sigmoid", exact)?, &classes(2), quiet(), &[Code::AccuracyOfProbabilities])?;
     let some = quiet().class_weight([(0, 0.5)]);
     warned("class weight", compiled(1, "sigmoid", "bce")?, &classes(2), some, &[Code::ClassWithoutWeight])?;
+    let more = quiet().class_weight([(0, 0.5), (1, 0.5), (7, 2.0)]);
+    warned("a class too many", compiled(1, "sigmoid", "bce")?, &classes(2), more, &[Code::WeightWithoutClass])?;
+    let steep = Compile::new().loss("mse").optimizer(SGD::new().learning_rate(1e30));
+    let mut exploding = model(1, "linear");
+    exploding.compile(steep)?;
+    warned("not a number", exploding, &classes(2), quiet().epochs(3), &[Code::LossNotFinite])?;
     let sorted: Vec<i64> = (0..ROWS as i64).map(|row| row / 6).collect();
     let split = quiet().validation_split(0.25);
     warned("sorted", compiled(1, "sigmoid", "bce")?, &sorted, split, &[Code::SortedLabels])?;
