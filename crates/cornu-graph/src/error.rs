@@ -155,7 +155,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let word = plain(word);
     let (best, distance) =
         candidates.into_iter().map(|name| (name, edits(&word, &plain(name)))).min_by_key(|&(_, distance)| distance)?;
-    (distance <= 1 + word.len() / 4).then_some(best)
+    // A name of which no letter is left is no neighbour.
+    (distance <= 1 + word.len() / 4 && distance < word.chars().count()).then_some(best)
 }
 
 /// The least number of letters to insert, delete or replace to turn `a` into `b` (Levenshtein's distance).
@@ -181,4 +182,5 @@ fn the_nearest_name_is_found_only_when_near() {
     assert_eq!(nearest("Adam", names), Some("adam"));
     assert_eq!(nearest("BinaryCrossentropy", names), Some("binary_crossentropy"));
     assert_eq!(nearest("quartic", names), None);
+    assert_eq!(nearest("c", ["a", "b"]), None);
 }

@@ -69,6 +69,7 @@ impl Table {
             lines.push(line(&bytes, record.position()));
             cells.iter_mut().zip(&record).for_each(|(column, cell)| column.push_field(cell));
         }
+        refuse_other_separators(&header, &cells)?;
         let columns = header.iter().zip(&cells).enumerate();
         Table::from_columns(columns.map(|(i, (name, cells))| column(i, name, cells, &lines)).collect())
     }
@@ -115,10 +116,26 @@ fn truth(cell: &str) -> Option<bool> {
     if cell.eq_ignore_ascii_case("true") { Some(true) } else { cell.eq_ignore_ascii_case("false").then_some(false) }
 }
 
+/// A table whose only column is of texts such as `1;2` was written with another separator.
+fn refuse_other_separators(header: &StringRecord, cells: &[StringRecord]) -> Result<()> {
+    let (Some(name), [cells]) = (header.get(0), cells) else { return Ok(()) };
+    let separates =
+        |mark: char| cells.iter().chain([name]).all(|cell| cell.contains(mark)) && cells.iter().next().is_some();
+    let Some((_, word)) = [(';', "semicolons"), ('\t', "tabs")].into_iter().find(|&(mark, _)| separates(mark)) else {
+        return Ok(());
+    };
+    let error = Error::data(format!("needs values separated by commas, got values separated by {word}"));
+    Err(error.help("save the file with commas between the values, and points in the numbers"))
+}
+
 /// A page about a file is often saved in place of the file.
 fn refuse_html(bytes: &[u8]) -> Result<()> {
-    let start = bytes.trim_ascii_start();
+    let start = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let begins = |tag: &str| start.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes()));
+    if begins("<?xml") {
+        return Err(Error::data("needs comma-separated values, got an XML page")
+            .help("servers answer so when there is no such file; open the address in a browser to see what it says"));
+    }
     if begins("<!doctype html") || begins("<html") {
         return Err(Error::data("needs comma-separated values, got an HTML page")
             .help("this is a web page about the file; use the address of its `raw` or `download` link"));
@@ -219,13 +236,17 @@ mod tests {
 
     #[test]
     fn mistakes_are_placed() {
-        let cases: [(&[u8], &str); 7] = [
+        let cases: [(&[u8], &str); 11] = [
             (b"a,b\n1,2\n\n1,2,3\n", "line 4 needs 2 fields as the first line, got 3"),
             (b"a,b\n1,2\n\"x\ny\"\n", "line 3 needs 2 fields as the first line, got 1"),
             (b"a,b,a\n1,2,3\n", "a table needs different column names, got `a` twice"),
             (b"", "the table is empty"),
             (b"\n\n", "the table is empty"),
             (b"  <!DOCTYPE html><html></html>", "needs comma-separated values, got an HTML page"),
+            (b"\xef\xbb\xbf<html>", "needs comma-separated values, got an HTML page"),
+            (b"<?xml version=\"1.0\"?><Error/>", "needs comma-separated values, got an XML page"),
+            (b"a;b\n1;2\n", "needs values separated by commas, got values separated by semicolons"),
+            (b"a\tb\n1\t2\n", "needs values separated by commas, got values separated by tabs"),
             (b"a,b\n1,\xe9\n", "line 2, field 2 needs UTF-8 text, got other bytes"),
         ];
         let mut report = cornu_testkit::golden::Report::default();

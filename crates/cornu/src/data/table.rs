@@ -1,5 +1,6 @@
 //! A table: named columns of equal length with labelled rows. What pandas calls a DataFrame.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -49,8 +50,9 @@ impl Table {
     /// A table of these columns; the first one's row labels are those of the table.
     pub(super) fn from_columns(mut columns: Vec<Column>) -> Result<Table> {
         let index = columns.first().map_or_else(|| Arc::new(Index::Numbers(Vec::new())), |c| Arc::clone(&c.index));
-        for (i, column) in columns.iter().enumerate() {
-            if columns[..i].iter().any(|earlier| earlier.name == column.name) {
+        let mut names = HashSet::new();
+        for column in &columns {
+            if !names.insert(&column.name) {
                 return Err(Error::data(format!("a table needs different column names, got `{}` twice", column.name)));
             }
             if column.len() != index.len() {

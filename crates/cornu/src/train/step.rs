@@ -30,8 +30,6 @@ pub(crate) struct Training {
     compiled: Option<Compiled>,
     state: Option<State>,
     programs: Vec<(Kind, Vec<Type>, ProgramId)>,
-    /// Variables of a former compilation, to be used again: a session has no way to give them back.
-    spare: Vec<(Type, VarId)>,
     /// What the model gives for an input of that type, so that single batches need not ask again.
     outline: Option<(Type, Output)>,
     /// What the optimizer is to remember once it has variables.
@@ -56,8 +54,6 @@ struct State {
     /// Sum of the losses of all rows, number of rows.
     loss: [VarId; 2],
     metrics: Vec<Tracked>,
-    /// All of them, in the order they were declared.
-    all: Vec<(Type, VarId)>,
 }
 
 /// A metric and its variables.
@@ -73,8 +69,7 @@ impl Training {
     pub(crate) fn compile(&mut self, compiled: Compiled) {
         self.compiled = Some(compiled);
         self.restored = None;
-        self.programs.retain(|(kind, ..)| *kind == Kind::Predict);
-        self.spare.extend(self.state.take().map(|state| state.all).unwrap_or_default());
+        self.state = None;
     }
 
     /// The settings of the last `compile`.
@@ -129,7 +124,6 @@ impl Stage<'_> {
         if self.training.opening != self.variables.openings() {
             self.training.opening = self.variables.openings();
             self.training.programs.clear();
-            self.training.spare.clear();
             self.training.state = None;
             self.training.outline = None;
         }
@@ -160,16 +154,10 @@ impl Stage<'_> {
         let weights: Vec<Type> = self.variables.trainable().map(|variable| variable.ty.clone()).collect();
         let chosen = tracked(&compiled.settings, y, output)?;
         let (base, roles) = (compiled.optimizer.base(), compiled.optimizer.slots());
-        let mut all = Vec::new();
-        let spare = &mut self.training.spare;
         let session = self.variables.session()?;
         let mut declare = |ty: &Type| -> Result<VarId> {
-            let id = match spare.iter().position(|(spare, _)| spare == ty) {
-                Some(place) => spare.remove(place).1,
-                None => session.declare(ty.clone()),
-            };
+            let id = session.declare(ty.clone());
             session.write(id, &Array::zeros(ty))?;
-            all.push((ty.clone(), id));
             Ok(id)
         };
         // Role by role, so that what is treated alike lies in a row.
@@ -184,7 +172,7 @@ impl Stage<'_> {
             metrics.push(Tracked { key, metric, weighted, state });
         }
         session.write(learning_rate, &Array::scalar(base.learning_rate as f32))?;
-        self.training.state = Some(State { slots, iterations, learning_rate, loss, metrics, all });
+        self.training.state = Some(State { slots, iterations, learning_rate, loss, metrics });
         self.restore()
     }
 
