@@ -26,7 +26,7 @@ fn main() -> cornu::Result<()> {
     let scores = model.evaluate_with(&x_test, &y_test, Evaluate::new().verbose(2))?;
     println!("Test accuracy: {:?}", scores["accuracy"]);
 
-    // model.save("keras_28x28-128-10_42.keras")?;
+    model.save("keras_28x28-128-10_42.keras")?;
     println!("saved as keras_28x28-128-10_42.keras");
     Ok(())
 }
