@@ -15,7 +15,7 @@ fn main() -> cornu::Result<()> {
     let (x, y) = (data.drop(["8"])?, data.column("8")?);
     let split = Split::test_size(0.2).random_state(42);
     let (x_train, x_test, y_train, y_test) = train_test_split(&x, y, split)?;
-    println!("{}\n", x_train.head(5));
+    println!("{:#}\n", x_train.head(5));
 
     set_random_seed(42);
     let mut model = Sequential::new();

@@ -3,7 +3,7 @@
 use cornu_graph::{Result, Tensor};
 use serde_json::Value;
 
-use crate::config::{Field, IntoField, expected, unknown};
+use crate::config::{Field, IntoField, expected, not_known, unknown};
 
 macro_rules! activations {
     ($($(#[$doc:meta])* $name:ident = $text:literal $(| $more:literal)*, $f:expr;)*) => {
@@ -87,7 +87,7 @@ impl Field for Activation {
             other => other.as_str(),
         };
         let name = name.ok_or_else(|| expected("the name of an activation", json))?;
-        Self::named(name).ok_or_else(|| unknown("activation", name, Self::NAMES.iter().copied()))
+        Self::named(name).ok_or_else(|| not_known("activation", name, Self::NAMES.iter().copied()))
     }
 
     fn check(&self) -> Result<()> {

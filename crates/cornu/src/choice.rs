@@ -116,7 +116,7 @@ macro_rules! family {
             ) -> cornu_graph::Result<std::sync::Arc<Self>> {
                 match class {
                     $(stringify!($class) => Ok(std::sync::Arc::new(<$class as $crate::config::Config>::from_json(config)?)),)*
-                    _ => Err($crate::config::unknown($what, class, [$(stringify!($class)),*])),
+                    _ => Err($crate::config::not_known($what, class, [$(stringify!($class)),*])),
                 }
             }
         }

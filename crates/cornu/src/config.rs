@@ -9,7 +9,7 @@ mod macros;
 use std::any::Any;
 use std::fmt;
 
-use cornu_graph::{Context, Error, Result, nearest};
+use cornu_graph::{Context, Error, ErrorKind, Result, nearest};
 use serde_json::{Map, Value, json};
 
 /// Settings of one Keras class: what `get_config` gives and `from_config` takes.
@@ -229,13 +229,18 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a s
     }
 }
 
+/// [`unknown`] for what is read from JSON: it may well be right in another version.
+pub fn not_known<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
+    unknown(what, name, known).of_kind(ErrorKind::Unsupported)
+}
+
 /// Refuses keys that are not in `known`.
 ///
 /// # Errors
 /// The first such key, and the nearest known one.
 pub fn refuse_unknown_keys(config: &Map<String, Value>, known: &[&str]) -> Result<()> {
     match config.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(unknown("key", key, known.iter().copied())),
+        Some(key) => Err(not_known("key", key, known.iter().copied())),
         None => Ok(()),
     }
 }

@@ -220,7 +220,7 @@ macro_rules! one_of {
             fn from_json(json: &$crate::json::Value) -> $crate::Result<Self> {
                 if let Some(name) = json.as_str() {
                     let known = [$($alias),*].into_iter().chain(Self::CLASSES.iter().copied());
-                    return Self::named(name).ok_or_else(|| $crate::config::unknown($what, name, known));
+                    return Self::named(name).ok_or_else(|| $crate::config::not_known($what, name, known));
                 }
                 let (class, config) = $crate::config::open_object(json)?;
                 let config = &config;
@@ -232,7 +232,7 @@ macro_rules! one_of {
                             $($field: $crate::config::read(config, class, stringify!($field), Some($default))?),*
                         })?)
                     })*
-                    other => Err($crate::config::unknown($what, other, Self::CLASSES.iter().copied())),
+                    other => Err($crate::config::not_known($what, other, Self::CLASSES.iter().copied())),
                 }
             }
 

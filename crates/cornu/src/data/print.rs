@@ -30,20 +30,21 @@ impl Strip {
     }
 }
 
-/// The table with its row labels; the middle is left out where there are too many rows or columns.
-pub(super) fn table(table: &Table) -> String {
+/// The table with its row labels. Unless `whole` is said, the middle is left out where there are too many rows or
+/// columns.
+pub(super) fn table(table: &Table, whole: bool) -> String {
     let (rows, columns) = table.shape();
     if rows == 0 || columns == 0 {
         let names = table.names().iter().map(|name| escaped(name)).collect::<Vec<_>>().join(", ");
         let labels = labels(table.index(), &(0..rows).collect::<Vec<_>>()).join(", ");
         return format!("Empty DataFrame\nColumns: [{names}]\nIndex: [{labels}]");
     }
-    let shown = shown_rows(rows);
+    let shown = if whole { (0..rows).collect() } else { shown_rows(rows) };
     let cut = shown.len() < rows;
     let mut index = labels(table.index(), &shown);
     index.insert(0, String::new());
     let mut strips = vec![Strip::of(&index, left)];
-    if columns <= WIDTH {
+    if whole || columns <= WIDTH {
         strips.extend(table.columns().iter().map(|column| strip(column, &shown)));
     } else {
         let (head, tail) = (&table.columns()[..WIDTH / 2], &table.columns()[columns - WIDTH / 2..]);
@@ -54,9 +55,9 @@ pub(super) fn table(table: &Table) -> String {
     if cut {
         strips.iter_mut().enumerate().for_each(|(i, strip)| dot_row(strip, i == 0));
     }
-    let narrow = fit(&mut strips);
+    let narrow = !whole && fit(&mut strips);
     let mut text = joined(&strips);
-    if cut || narrow || columns > WIDTH {
+    if cut || narrow || !whole && columns > WIDTH {
         text += &format!("\n\n[{rows} rows x {columns} columns]");
     }
     text

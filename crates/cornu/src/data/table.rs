@@ -240,8 +240,9 @@ where
     }
 }
 
+/// `{}` prints as pandas does on a terminal of 80 columns, `{:#}` every row and column, as `to_string()` of pandas.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&print::table(self))
+        f.write_str(&print::table(self, f.alternate()))
     }
 }

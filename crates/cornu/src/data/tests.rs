@@ -314,3 +314,19 @@ fn selected_rows_keep_their_labels() {
     assert_eq!(table.column("b").unwrap().to_string(), "2    z\n0    x\nName: b, dtype: str");
     assert_eq!(table.take(&[1, 1]).unwrap().index(), &Index::Numbers(vec![0, 0]));
 }
+
+#[test]
+fn a_table_prints_whole_when_asked() {
+    let columns =
+        (0..12).map(|i| (format!("column {i}"), Values::from((0..70).map(|row| row * i).collect::<Vec<i64>>())));
+    let table = Table::new(columns).unwrap();
+    let (short, whole) = (table.to_string(), format!("{table:#}"));
+    assert!(short.contains(" ... ") && short.ends_with("[70 rows x 12 columns]"), "{short}");
+    assert_eq!(whole.lines().count(), 71);
+    assert!(whole.lines().all(|line| line.split_whitespace().count() >= 13) && !whole.contains("..."), "{whole}");
+    let row = whole.lines().nth(4).unwrap();
+    assert_eq!(
+        row.split_whitespace().collect::<Vec<_>>(),
+        "3 0 3 6 9 12 15 18 21 24 27 30 33".split(' ').collect::<Vec<_>>()
+    );
+}

@@ -17,7 +17,7 @@ pub use custom::{Custom, loss};
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
 
 use crate::choice::family;
-use crate::config::{Config, Field, expected, unknown};
+use crate::config::{Config, Field, expected, not_known};
 
 /// A way to measure how far predictions are from the truth: its settings, and how it extends a graph.
 pub trait Loss: Config {
@@ -121,7 +121,7 @@ impl Field for Reduction {
         let found = Reduction::NAMES.iter().find(|(known, _)| *known == name);
         found
             .map(|(_, reduction)| *reduction)
-            .ok_or_else(|| unknown("reduction", name, Reduction::NAMES.map(|(name, _)| name)))
+            .ok_or_else(|| not_known("reduction", name, Reduction::NAMES.map(|(name, _)| name)))
     }
 }
 

@@ -62,13 +62,48 @@ pub struct Base {
     pub unsupported: Vec<&'static str>,
 }
 
+/// Declares an optimizer by its name, its learning rate and the settings of its own, which come after those that all of
+/// Keras's optimizers have.
+macro_rules! optimizer {
+    ($(#[$doc:meta])* pub struct $class:ident($name:literal, $learning_rate:literal) { $($own:tt)* }) => {
+        $crate::config! {
+            $(#[$doc])*
+            "keras.optimizers" pub struct $class {
+                /// The name in logs and files.
+                name: String = $name.into(),
+                /// How far to go along the gradient.
+                learning_rate: f64 = $learning_rate,
+                /// The part of each weight that is taken off at each step, times the learning rate.
+                weight_decay: Option<f64> = None,
+                /// The largest norm of each gradient.
+                clipnorm: Option<f64> = None,
+                /// The largest norm of all gradients together.
+                global_clipnorm: Option<f64> = None,
+                /// The largest distance from zero of each element of the gradients.
+                clipvalue: Option<f64> = None,
+                /// Whether to keep running means of the weights. Not supported yet.
+                use_ema: bool = false,
+                /// How slowly those means follow. Of no meaning without `use_ema`.
+                ema_momentum: f64 = 0.99,
+                /// After how many steps those means replace the weights. Of no meaning without `use_ema`.
+                ema_overwrite_frequency: Option<i64> = None,
+                /// What the loss is multiplied by while gradients are computed. Not supported yet.
+                loss_scale_factor: Option<f64> = None,
+                /// Over how many batches gradients are gathered. Not supported yet.
+                gradient_accumulation_steps: Option<i64> = None,
+                $($own)*
+            }
+        }
+    };
+}
+use optimizer;
+
 /// Implements [`Optimizer::base`] for a struct with Keras's common settings.
 macro_rules! base {
     () => {
         fn base(&self) -> Base {
             let given = [
                 ("use_ema", self.use_ema),
-                ("ema_overwrite_frequency", self.ema_overwrite_frequency.is_some()),
                 ("loss_scale_factor", self.loss_scale_factor.is_some()),
                 ("gradient_accumulation_steps", self.gradient_accumulation_steps.is_some()),
             ];

@@ -3,9 +3,8 @@
 use cornu_graph::Tensor;
 
 use super::{Base, Optimizer, Slots};
-use crate::config;
 
-config! {
+super::optimizer! {
     /// Gradient descent with each gradient divided by the root of a running mean of its square.
     ///
     /// ```text
@@ -13,29 +12,7 @@ config! {
     /// step = lr g / sqrt(v + epsilon)    centered: sqrt(v - a² + epsilon), a = rho a + (1 - rho) g
     /// w -= step                          with momentum: m = momentum m + step, w -= m
     /// ```
-    "keras.optimizers" pub struct RMSprop {
-        /// The name in logs and files.
-        name: String = "rmsprop".into(),
-        /// How far to go along the gradient.
-        learning_rate: f64 = 0.001,
-        /// The part of each weight that is taken off at each step, times the learning rate.
-        weight_decay: Option<f64> = None,
-        /// The largest norm of each gradient.
-        clipnorm: Option<f64> = None,
-        /// The largest norm of all gradients together.
-        global_clipnorm: Option<f64> = None,
-        /// The largest distance from zero of each element of the gradients.
-        clipvalue: Option<f64> = None,
-        /// Whether to keep running means of the weights. Not supported yet.
-        use_ema: bool = false,
-        /// How slowly those means follow.
-        ema_momentum: f64 = 0.99,
-        /// After how many steps those means replace the weights. Not supported yet.
-        ema_overwrite_frequency: Option<i64> = None,
-        /// What the loss is multiplied by while gradients are computed. Not supported yet.
-        loss_scale_factor: Option<f64> = None,
-        /// Over how many batches gradients are gathered. Not supported yet.
-        gradient_accumulation_steps: Option<i64> = None,
+    pub struct RMSprop("rmsprop", 0.001) {
         /// How slowly the running mean of the squared gradient follows.
         rho: f64 = 0.9,
         /// The part of the last step that is taken again.

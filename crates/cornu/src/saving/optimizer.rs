@@ -51,8 +51,8 @@ pub(super) enum Dialect {
     Keras2,
     /// A schedule that never changes; iteration, slots: both restore it.
     Both,
-    /// A number, and no state.
-    Stateless,
+    /// A number; iteration alone: neither restores it, and both open it.
+    Steps,
 }
 
 impl Dialect {
@@ -61,15 +61,15 @@ impl Dialect {
     /// # Errors
     /// A version of Keras that is not known.
     pub(super) fn choose(save: Save, optimizer: &dyn Optimizer, variables: &Variables) -> Result<Dialect> {
+        // Without slots Keras 2.13 counts idle momenta. For a single weight those are as many as what Keras 3 has: each
+        // version would put the other's variable in the wrong place, and refuse the file.
+        let mistakable = optimizer.slots().is_empty() && variables.trainable().count() == 1;
         match save.keras {
-            Some(3) => Ok(Dialect::Keras3),
+            Some(other) if ![2, 3].contains(&other) => Err(Error::usage(format!("`keras` is 2 or 3, got {other}"))),
+            _ if mistakable => Ok(Dialect::Steps),
             Some(2) => Ok(Dialect::Keras2),
-            Some(other) => Err(Error::usage(format!("`keras` is 2 or 3, got {other}"))),
             None if !optimizer.slots().is_empty() => Ok(Dialect::Both),
-            // Without slots Keras 2.13 counts idle momenta. For a single weight those are as many as what Keras 3 has,
-            // and each version would put the other's variable in the wrong place.
-            None if variables.trainable().count() == 1 => Ok(Dialect::Stateless),
-            None => Ok(Dialect::Keras3),
+            _ => Ok(Dialect::Keras3),
         }
     }
 }
@@ -106,9 +106,6 @@ pub(super) fn write(
     dialect: Dialect,
     builder: &mut Builder,
 ) -> Result<()> {
-    if dialect == Dialect::Stateless {
-        return Ok(());
-    }
     let mut values = vec![Array::scalar(state.iterations)];
     if dialect == Dialect::Keras3 {
         values.push(Array::scalar(state.learning_rate as f32));

@@ -123,9 +123,7 @@ impl Model {
     pub fn compile(&mut self, compile: Compile) -> Result<()> {
         self.check()?;
         let compiled = compile.resolve()?;
-        let stage = self.stage();
-        stage.variables.restart_streams()?;
-        stage.training.compile(compiled);
+        self.stage().training.compile(compiled);
         Ok(())
     }
 }
