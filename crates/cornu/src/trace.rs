@@ -38,13 +38,11 @@ pub(crate) struct Scope {
     pub(crate) dtype: DType,
     /// The seeds that Keras 3 drew when the layer was made, in the order in which its weights take them.
     pub(crate) seeds: VecDeque<i64>,
-    /// Whether the shape of the model's input was known when its layers were added.
-    pub(crate) deferred: bool,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Scope { trainable: true, dtype: DType::F32, seeds: VecDeque::new(), deferred: false }
+        Scope { trainable: true, dtype: DType::F32, seeds: VecDeque::new() }
     }
 }
 
@@ -257,10 +255,8 @@ impl<'a> Cx<'a> {
     fn make_generator(&mut self, seed: Option<i64>, stream: String, count: String) {
         match flavor() {
             Flavor::Keras2 => {
-                // Measured: a seeded operation counts one more operation where the input shape was not known.
-                let before = if self.scope.deferred { 2 } else { 1 };
-                let given = |seed: i64| OpSeed::Given(seed.wrapping_add(before).cast_unsigned());
-                let seed = seed.map_or_else(|| self.variables.next_op_seed(), given);
+                let seed =
+                    seed.map_or_else(|| self.variables.next_op_seed(), |seed| OpSeed::Given(seed.cast_unsigned()));
                 self.variables.add_stream(stream, seed);
             }
             Flavor::Keras3 => {

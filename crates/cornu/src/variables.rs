@@ -8,12 +8,7 @@ use cornu_graph::random::Stream;
 use cornu_graph::{Array, Error, Executor, Result, Session, Type, VarId};
 
 use crate::constraints::Constraint;
-use crate::random::{generation, with_seeds};
-
-/// The machine that models run on.
-fn machine() -> impl Executor {
-    Cpu::new()
-}
+use crate::random::with_seeds;
 
 /// What a variable is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +56,7 @@ impl Variable {
 pub(crate) enum OpSeed {
     /// The number of operations without a seed of their own before this one, in the order they run.
     Numbered(u64),
-    /// From the seed of the layer.
+    /// The seed of the layer, one higher with each trace so far.
     Given(u64),
 }
 
@@ -84,10 +79,10 @@ pub struct Variables {
     places: HashMap<String, usize>,
     values: Values,
     openings: u64,
+    /// Where sessions are opened, if not on all cores of this processor.
+    machine: Option<Box<dyn Executor + Send>>,
     /// While weights are awaited from a file: the most numbers that all variables may have together.
     room: Option<usize>,
-    /// How often a seed had been set when the streams were last started.
-    generation: u64,
 }
 
 enum Values {
@@ -128,7 +123,7 @@ impl Variables {
     /// A value that does not fit its variable.
     pub fn open(&mut self) -> Result<()> {
         let Values::Parked(values) = &self.values else { return Ok(()) };
-        let mut session = machine().open();
+        let mut session = self.machine.as_ref().map_or_else(|| Cpu::new().open(), |machine| machine.open());
         let mut order: Vec<usize> = (0..self.table.len()).collect();
         order.sort_by_key(|&place| (self.table[place].role, !self.table[place].trainable, place));
         for &place in &order {
@@ -137,7 +132,18 @@ impl Variables {
         }
         self.values = Values::Live(session);
         self.openings += 1;
-        self.restart_streams()
+        Ok(())
+    }
+
+    /// Runs on that machine from now on. If a session is open, its values move into one there.
+    ///
+    /// # Errors
+    /// Those of [`Variables::open`].
+    pub(crate) fn move_to(&mut self, machine: Box<dyn Executor + Send>) -> Result<()> {
+        let was_open = self.session_if_open().is_some();
+        self.park();
+        self.machine = Some(machine);
+        if was_open { self.open() } else { Ok(()) }
     }
 
     /// The session; opens it first, if need be.
@@ -256,23 +262,35 @@ impl Variables {
         }
     }
 
-    /// Starts the streams of Keras 2's stateful random operations anew, as compiling does.
-    ///
-    /// # Errors
-    /// None in practice: the values fit.
-    pub fn restart_streams(&mut self) -> Result<()> {
-        self.generation = generation();
-        let starts: Vec<(String, Array)> =
-            self.table.iter().filter_map(|variable| Some((variable.path.clone(), variable.stream?.start()))).collect();
-        starts.iter().try_for_each(|(path, value)| self.write(path, value))
+    /// Whether there are streams of Keras 2's stateful random operations.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.table.iter().any(|variable| variable.stream.is_some())
     }
 
-    /// Starts the streams anew if a seed was set since they were started.
-    ///
-    /// # Errors
-    /// None in practice: the values fit.
-    pub fn follow_seed(&mut self) -> Result<()> {
-        if self.generation == generation() { Ok(()) } else { self.restart_streams() }
+    /// The streams of Keras 2's stateful random operations.
+    pub(crate) fn streams(&self) -> Vec<Array> {
+        self.table.iter().filter(|variable| variable.stream.is_some()).map(|variable| self.read(variable)).collect()
+    }
+
+    /// Sets the streams, in the order of [`Variables::streams`].
+    pub(crate) fn set_streams(&mut self, streams: &[Array]) -> Result<()> {
+        let with_stream = self.table.iter().filter(|variable| variable.stream.is_some());
+        let paths: Vec<String> = with_stream.map(|variable| variable.path.clone()).collect();
+        paths.iter().zip(streams).try_for_each(|(path, stream)| self.write(path, stream))
+    }
+
+    /// The streams of the next trace of the training step, at their start.
+    pub(crate) fn next_streams(&mut self) -> Vec<Array> {
+        let seeds = self.table.iter_mut().filter_map(|variable| variable.stream.as_mut());
+        seeds
+            .map(|seed| {
+                let start = seed.start();
+                if let OpSeed::Given(seed) = seed {
+                    *seed = seed.wrapping_add(1);
+                }
+                start
+            })
+            .collect()
     }
 }
 

@@ -10,7 +10,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Array, Error, Result};
+use cornu_graph::{Array, Error, Executor, Result};
 use ndarray::{ArrayD, IxDyn};
 use serde_json::Value;
 
@@ -82,6 +82,25 @@ impl Model {
     /// The layers, to trace, and the variables, to trace them with.
     pub fn parts(&mut self) -> (&Net, &mut Variables) {
         (&self.net, &mut self.variables)
+    }
+
+    /// Runs the model on that machine from now on, instead of on all cores of this processor. What it has learned and
+    /// the state of its optimizer move with it.
+    ///
+    /// ```
+    /// use cornu::prelude::*;
+    /// let mut model = sequential![Dense::new(1).input_shape([2])];
+    /// model.run_on(cornu::Cpu::new().threads(1))?;
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// None on this processor; other machines may lack memory.
+    pub fn run_on(&mut self, machine: impl Executor + Send + 'static) -> Result<()> {
+        let optimizer = self.optimizer_state();
+        self.variables.move_to(Box::new(machine))?;
+        self.training.moved(self.variables.openings(), optimizer);
+        Ok(())
     }
 
     /// What a step of training is made of.
@@ -201,12 +220,11 @@ impl Model {
                 return Err(Error::usage(message));
             }
             None => {
-                self.net.deferred = !self.net.layers.is_empty();
                 self.net.inputs.push(batch_shape.clone());
                 self.build_layers();
                 if let Err(error) = self.check() {
                     // The layers are as they were: another shape may fit them.
-                    (self.problem, self.net.deferred) = (None, false);
+                    self.problem = None;
                     self.net.inputs.clear();
                     self.net.layers.iter_mut().for_each(|entry| entry.shapes = None);
                     self.variables.truncate(0);
@@ -225,7 +243,7 @@ impl Model {
         }
         for entry in &mut self.net.layers {
             if entry.shapes.is_none() {
-                match entry.build(&mut self.variables, &self.name, &shape, self.net.deferred) {
+                match entry.build(&mut self.variables, &self.name, &shape) {
                     Ok(output) => entry.shapes = Some((shape.clone(), output)),
                     Err(error) => {
                         self.problem.get_or_insert(error);

@@ -59,8 +59,6 @@ pub struct Net {
     pub inputs: Vec<BatchShape>,
     /// What the model gives.
     pub outputs: Vec<Wire>,
-    /// Whether the layers were added before the shape of the input was known.
-    pub deferred: bool,
 }
 
 impl Net {
@@ -74,7 +72,7 @@ impl Net {
             let mut made: Vec<Vec<Tensor>> = Vec::with_capacity(self.calls.len());
             for call in &self.calls {
                 let xs = gather(&call.inputs, inputs, &made)?;
-                made.push(self.layers[call.layer].trace(cx, &xs, self.deferred)?);
+                made.push(self.layers[call.layer].trace(cx, &xs)?);
             }
             gather(&self.outputs, inputs, &made)
         })
@@ -105,13 +103,13 @@ fn gather(wires: &[Wire], inputs: &[Tensor], made: &[Vec<Tensor>]) -> Result<Vec
 
 impl Entry {
     /// Traces the layer, with the penalty on its outputs.
-    fn trace(&self, cx: &mut Cx, xs: &[Tensor], deferred: bool) -> Result<Vec<Tensor>> {
+    fn trace(&self, cx: &mut Cx, xs: &[Tensor]) -> Result<Vec<Tensor>> {
         let base = self.layer.base();
         let dtype = base.element().context(&self.name)?;
         // Floats take the element type of the layer; whole numbers, such as the indices of an embedding, stay.
         let own = |x: &Tensor| if x.dtype().is_float() && x.dtype() != dtype { x.cast(dtype) } else { x.clone() };
         let xs: Vec<Tensor> = xs.iter().map(own).collect();
-        let scope = Scope { trainable: base.trainable, dtype, seeds: self.seeds.iter().copied().collect(), deferred };
+        let scope = Scope { trainable: base.trainable, dtype, seeds: self.seeds.iter().copied().collect() };
         let ys = cx.layer(&self.name, scope, |cx| {
             let ys = self.layer.call_all(cx, &xs);
             if let Some(penalty) = &base.activity_regularizer {
@@ -125,18 +123,12 @@ impl Entry {
     }
 
     /// Makes the weights of the layer for batches of that shape, and says what shape its output has.
-    pub(crate) fn build(
-        &self,
-        variables: &mut Variables,
-        model: &str,
-        input: &BatchShape,
-        deferred: bool,
-    ) -> Result<BatchShape> {
+    pub(crate) fn build(&self, variables: &mut Variables, model: &str, input: &BatchShape) -> Result<BatchShape> {
         let mut shape_with = |fill: usize| -> Result<Shape> {
             let mut cx = Cx::build(variables);
             let shape: Shape = input.iter().map(|size| size.unwrap_or(fill)).collect();
             let x = cx.input(Type::new(self.layer.base().element().context(&self.name)?, shape));
-            let ys = cx.model(model, |cx| self.trace(cx, &[x], deferred))?;
+            let ys = cx.model(model, |cx| self.trace(cx, &[x]))?;
             Ok(ys.first().map(Tensor::shape).unwrap_or_default())
         };
         let [first, second] = [shape_with(FILL_INS[0])?, shape_with(FILL_INS[1])?];

@@ -135,7 +135,6 @@ impl Model {
         let stage = self.stage();
         // A session has no way to give programs and variables of training back; the next one begins without them.
         stage.variables.park();
-        stage.variables.restart_streams()?;
         stage.training.compile(compiled);
         Ok(())
     }

@@ -29,6 +29,8 @@ pub struct Fit {
     pub(crate) seeds: Option<Seeds>,
     pub(crate) validation_split: f64,
     pub(crate) validation_data: Option<Result<Data>>,
+    pub(crate) validation_weights: Option<Result<Array>>,
+    pub(crate) validation_steps: Option<usize>,
     pub(crate) validation_freq: usize,
     pub(crate) validation_batch_size: Option<usize>,
     pub(crate) sample_weight: Option<Result<Array>>,
@@ -49,6 +51,8 @@ impl Fit {
             seeds: None,
             validation_split: 0.0,
             validation_data: None,
+            validation_weights: None,
+            validation_steps: None,
             validation_freq: 1,
             validation_batch_size: None,
             sample_weight: None,
@@ -106,6 +110,19 @@ impl Fit {
         self
     }
 
+    /// A weight for each row of `validation_data`: the third part of Keras's tuple. Rows that `validation_split` keeps
+    /// have theirs in `sample_weight`.
+    pub fn validation_weights(mut self, weights: &(impl ToArray + ?Sized)) -> Fit {
+        self.validation_weights = Some(weights.to_array());
+        self
+    }
+
+    /// How many batches to validate with, from the first row on; all where nothing is said.
+    pub fn validation_steps(mut self, steps: usize) -> Fit {
+        self.validation_steps = Some(steps);
+        self
+    }
+
     /// After how many epochs to validate.
     pub fn validation_freq(mut self, epochs: usize) -> Fit {
         self.validation_freq = epochs;
@@ -148,9 +165,14 @@ impl Fit {
             ("batch_size", self.batch_size),
             ("steps_per_epoch", self.steps_per_epoch),
             ("validation_batch_size", self.validation_batch_size),
+            ("validation_steps", self.validation_steps),
             ("validation_freq", Some(self.validation_freq)),
         ];
         at_least_one.iter().try_for_each(|(name, value)| positive("fit", name, *value))?;
+        if self.validation_weights.is_some() && self.validation_data.is_none() {
+            let error = Error::usage("fit: `validation_weights` needs `validation_data`, got none");
+            return Err(error.help("rows that `validation_split` keeps have their weights in `sample_weight`"));
+        }
         let split = self.validation_split;
         if !(0.0..1.0).contains(&split) {
             let error = Error::usage(format!("fit: `validation_split` needs a part from 0 to 1, got {split}"));
@@ -166,6 +188,11 @@ impl Default for Fit {
     }
 }
 
+/// Rows in a batch: as asked for, else as many as make so many steps, else Keras's 32.
+pub(crate) fn batch_rows(asked: Option<usize>, steps: Option<usize>, rows: usize) -> usize {
+    asked.or(steps.map(|steps| rows.div_ceil(steps))).unwrap_or(BATCH_SIZE)
+}
+
 pub(crate) fn positive(place: &str, name: &str, value: Option<usize>) -> Result<()> {
     match value {
         Some(0) => Err(Error::usage(format!("{place}: `{name}` needs a whole number above 0, got 0"))),
@@ -176,7 +203,8 @@ pub(crate) fn positive(place: &str, name: &str, value: Option<usize>) -> Result<
 /// The arguments of [`evaluate_with`](crate::Model::evaluate_with), by Keras's names.
 #[must_use]
 pub struct Evaluate {
-    pub(crate) batch_size: usize,
+    pub(crate) batch_size: Option<usize>,
+    pub(crate) steps: Option<usize>,
     pub(crate) sample_weight: Option<Result<Array>>,
     pub(crate) verbose: Verbose,
 }
@@ -184,12 +212,18 @@ pub struct Evaluate {
 impl Evaluate {
     /// Batches of 32 rows, with progress shown.
     pub fn new() -> Evaluate {
-        Evaluate { batch_size: BATCH_SIZE, sample_weight: None, verbose: Verbose::Auto }
+        Evaluate { batch_size: None, steps: None, sample_weight: None, verbose: Verbose::Auto }
     }
 
     /// Rows in a batch.
     pub fn batch_size(mut self, rows: usize) -> Evaluate {
-        self.batch_size = rows;
+        self.batch_size = Some(rows);
+        self
+    }
+
+    /// How many batches to look at, from the first row on; all where nothing is said.
+    pub fn steps(mut self, steps: usize) -> Evaluate {
+        self.steps = Some(steps);
         self
     }
 
@@ -221,10 +255,10 @@ pub struct Predict {
 }
 
 impl Predict {
-    /// Batches of 32 rows. Unlike Keras's, nothing is shown unless it is asked for: predicting one row takes
-    /// microseconds, printing would take longer.
+    /// Batches of 32 rows, with progress shown as soon as there is more than one. Keras draws a bar of one step too,
+    /// for each row that is predicted alone: that takes longer than the prediction, and fills the screen.
     pub fn new() -> Predict {
-        Predict { batch_size: BATCH_SIZE, verbose: Verbose::Silent }
+        Predict { batch_size: BATCH_SIZE, verbose: Verbose::Auto }
     }
 
     /// Rows in a batch.
@@ -233,7 +267,7 @@ impl Predict {
         self
     }
 
-    /// How much to print: `0` nothing, `1` a bar, `2` a line.
+    /// How much to print: `0` nothing, `1` a bar, `2` a line, even for one batch.
     pub fn verbose(mut self, verbose: impl Into<Verbose>) -> Predict {
         self.verbose = verbose.into();
         self

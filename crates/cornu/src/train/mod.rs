@@ -4,6 +4,7 @@
 //! running totals of loss and metrics, which are variables like the weights. The loop only says which rows come next;
 //! it reads figures once an epoch, or when something on the screen is due.
 
+mod batches;
 mod callback;
 mod checks;
 mod compile;
@@ -16,6 +17,7 @@ mod progress;
 mod run;
 mod state;
 mod step;
+mod traces;
 mod warning;
 
 pub use callback::Callback;

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 use cornu_graph::{Array, Context, Error, ErrorKind, ProgramId, Result, Type};
 use ndarray::ArrayD;
 
+use super::batches::{Batches, InOrder};
 use super::checks;
 use super::feed::Data;
-use super::fit::{BATCH_SIZE, positive};
+use super::fit::{batch_rows, positive};
 use super::history::{History, Params, Scores};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
@@ -15,7 +16,7 @@ use super::{Callback, Code, Evaluate, Fit, Predict, Warning};
 use crate::Model;
 use crate::data::{ToArray, from_array};
 use crate::display::Verbose;
-use crate::random::{Flavor, Seeds, Shuffle, flavor, with_seeds};
+use crate::random::{Flavor, Seeds, flavor, with_seeds};
 
 type Logs = Vec<(String, f64)>;
 
@@ -49,7 +50,7 @@ impl Model {
         let weights = fit.sample_weight.take().transpose()?;
         let data = data.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
-        self.build_for(&data)?;
+        self.build_to_train(&data)?;
         let seeds = fit.seeds.take().unwrap_or_else(|| with_seeds(|seeds| seeds.clone()));
         let mut warnings = Vec::new();
         let (mut train, validation) = split(data, &mut fit, &mut warnings)?;
@@ -88,16 +89,18 @@ impl Model {
         evaluate: Evaluate,
     ) -> Result<Scores> {
         self.stage().training.compiled("evaluate")?;
-        positive("evaluate", "batch_size", Some(evaluate.batch_size))?;
+        positive("evaluate", "batch_size", evaluate.batch_size)?;
+        positive("evaluate", "steps", evaluate.steps)?;
         let weights = evaluate.sample_weight.transpose()?;
         let data = Data::labelled(x, y)?.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
         self.build_for(&data)?;
         let mut stage = self.stage();
         stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
-        let mut bar = Bar::new(evaluate.verbose, flavor(), data.rows().div_ceil(evaluate.batch_size));
+        let batches = InOrder::new(&data, evaluate.batch_size, evaluate.steps);
+        let mut bar = Bar::new(evaluate.verbose, flavor(), batches.steps);
         bar.iter_mut().for_each(Bar::begin);
-        stage.evaluate(&data, evaluate.batch_size, bar.as_mut())?;
+        stage.evaluate(&data, batches, bar.as_mut())?;
         let logs = stage.logs()?;
         bar.iter_mut().for_each(|bar| bar.end(&logs));
         Ok(Scores::new(logs))
@@ -122,7 +125,9 @@ impl Model {
             return Err(Error::data("`x` needs at least one row, got none"));
         }
         self.build_for(&data)?;
-        let mut bar = Bar::new(predict.verbose, flavor(), data.rows().div_ceil(predict.batch_size));
+        let steps = data.rows().div_ceil(predict.batch_size);
+        let alone = predict.verbose == Verbose::Auto && steps == 1;
+        let mut bar = Bar::new(if alone { Verbose::Silent } else { predict.verbose }, flavor(), steps);
         bar.iter_mut().for_each(Bar::begin);
         let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));
@@ -150,9 +155,12 @@ impl Model {
     fn on_batch(&mut self, what: &str, kind: Kind, data: &Data) -> Result<Scores> {
         self.stage().training.compiled(what)?;
         checks::numbers(data)?;
-        self.build_for(data)?;
+        if kind == Kind::Train { self.build_to_train(data) } else { self.build_for(data) }?;
         let mut stage = self.stage();
         stage.check_and_prepare(what, data, &mut Vec::new())?;
+        if kind == Kind::Train {
+            stage.enter_trace(data, Some(data.rows()))?;
+        }
         stage.reset()?;
         let program = stage.program(kind, data, data.rows())?;
         let session = stage.variables.session()?;
@@ -183,6 +191,16 @@ impl Model {
         stage.set_learning_rate(rate)
     }
 
+    /// [`Model::build_for`], where the first step of training is what builds the model.
+    fn build_to_train(&mut self, data: &Data) -> Result<()> {
+        if !self.is_built() {
+            self.build_for(data)?;
+            // Keras 2 builds it by a trace that is good for nothing else.
+            self.parts().1.next_streams();
+        }
+        self.check()
+    }
+
     /// Builds a model whose layers were not told the shape of their input.
     fn build_for(&mut self, data: &Data) -> Result<()> {
         if self.is_built() {
@@ -196,8 +214,9 @@ impl Model {
 /// The rows to train on, and those to validate with.
 fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>) -> Result<(Data, Option<Data>)> {
     if let Some(validation) = fit.validation_data.take() {
-        let context = |error: Error| error.context("fit: `validation_data`");
-        return Ok((data, Some(validation.map_err(context)?)));
+        let weights = fit.validation_weights.take().transpose();
+        let validation = validation.and_then(|validation| validation.weighted(weights?.as_ref()));
+        return Ok((data, Some(validation.map_err(|error| error.context("fit: `validation_data`"))?)));
     }
     if fit.validation_split == 0.0 {
         return Ok((data, None));
@@ -230,11 +249,11 @@ impl Stage<'_> {
         self.prepare(what, y.shape(), &output.shape)
     }
 
-    /// Runs over all rows in order; the running totals are of these rows afterwards.
-    fn evaluate(&mut self, data: &Data, batch: usize, mut bar: Option<&mut Bar>) -> Result<()> {
+    /// Runs over rows in order; the running totals are of these rows afterwards.
+    fn evaluate(&mut self, data: &Data, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
         self.reset()?;
         let order: Vec<usize> = (0..data.rows()).collect();
-        for (i, rows) in order.chunks(batch).enumerate() {
+        for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
             let program = self.program(Kind::Test, data, rows.len())?;
             let session = self.variables.session()?;
             data.feeds(rows).with(|feeds| session.run(program, feeds))?;
@@ -251,6 +270,7 @@ impl Stage<'_> {
             let program = self.program(Kind::Predict, data, data.rows())?;
             let session = self.variables.session()?;
             data.whole().with(|feeds| session.run(program, feeds))?;
+            bar.iter_mut().for_each(|bar| bar.on_train_batch_end(0, &mut Vec::new));
             return session.output(program, 0);
         }
         let order: Vec<usize> = (0..data.rows()).collect();
@@ -292,11 +312,8 @@ impl<'a> Run<'a> {
         warnings: Vec<Warning>,
     ) -> Run<'a> {
         let rows = train.rows();
-        let of_steps = fit.steps_per_epoch.map(|steps| rows.div_ceil(steps));
-        let size = fit.batch_size.or(of_steps).unwrap_or(BATCH_SIZE);
+        let size = batch_rows(fit.batch_size, fit.steps_per_epoch, rows);
         let steps = fit.steps_per_epoch.unwrap_or_else(|| rows.div_ceil(size));
-        let order =
-            if fit.shuffle { Order::Shuffled(Shuffle::new(seeds, rows)) } else { Order::Plain(0, (0..rows).collect()) };
         let verbose = match fit.verbose {
             Verbose::Silent => 0,
             Verbose::Auto | Verbose::Bar => 1,
@@ -304,12 +321,15 @@ impl<'a> Run<'a> {
         };
         let params = Params { verbose, epochs: fit.epochs, steps };
         let history = History::new(params, warnings);
-        let (batches, flavor) = (Batches { order, size }, seeds.flavor());
+        let batches = Batches::new(fit.shuffle.then_some(seeds), rows, size);
+        let flavor = seeds.flavor();
         Run { stage, train, validation, fit, batches, flavor, steps, programs: Vec::new(), history }
     }
 
     fn epochs(mut self) -> Result<History> {
         self.warn_if_too_few_rows();
+        let one_size = self.train.rows().is_multiple_of(self.batches.size);
+        self.stage.enter_trace(&self.train, one_size.then_some(self.batches.size))?;
         if self.fit.verbose != Verbose::Silent {
             self.history.warnings.iter().for_each(|warning| eprintln!("{warning}"));
         }
@@ -394,8 +414,7 @@ impl<'a> Run<'a> {
         if let Some(validation) =
             self.validation.as_ref().filter(|_| (epoch + 1).is_multiple_of(self.fit.validation_freq))
         {
-            let batch = self.fit.validation_batch_size.unwrap_or(self.batches.size);
-            self.stage.evaluate(validation, batch, None)?;
+            self.stage.evaluate(validation, self.fit.validation_batches(validation), None)?;
             logs.extend(self.stage.logs()?.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
         }
         if self.flavor == Flavor::Keras3 {
@@ -432,48 +451,12 @@ impl<'a> Run<'a> {
                 format!("`steps_per_epoch` asks for {steps} batches, but the rows make {available}: epochs end there");
             self.history.warnings.push(Warning::new(Code::TooFewRows, message));
         }
-    }
-}
-
-/// The rows of one batch after another.
-struct Batches {
-    order: Order,
-    size: usize,
-}
-
-enum Order {
-    Shuffled(Shuffle),
-    /// How many rows have been given out, and all rows in order.
-    Plain(usize, Vec<usize>),
-}
-
-impl Batches {
-    /// The next batch. An order that is used up begins anew.
-    fn next(&mut self) -> &[usize] {
-        match &mut self.order {
-            Order::Shuffled(shuffle) => shuffle.next_batch(self.size),
-            Order::Plain(used, rows) => {
-                let first = if *used == rows.len() { 0 } else { *used };
-                *used = first.saturating_add(self.size).min(rows.len());
-                &rows[first..*used]
-            }
-        }
-    }
-
-    /// Begins with the first row of a new order.
-    fn restart(&mut self) {
-        match &mut self.order {
-            Order::Shuffled(shuffle) => {
-                shuffle.next_order();
-            }
-            Order::Plain(used, _) => *used = 0,
-        }
-    }
-
-    fn is_used_up(&self) -> bool {
-        match &self.order {
-            Order::Shuffled(shuffle) => shuffle.is_used_up(),
-            Order::Plain(used, rows) => *used == rows.len(),
+        let Some((validation, steps)) = self.validation.as_ref().zip(self.fit.validation_steps) else { return };
+        let available = self.fit.validation_batches(validation).steps;
+        if steps > available {
+            let message =
+                format!("`validation_steps` asks for {steps} batches, but the rows make {available}: it ends there");
+            self.history.warnings.push(Warning::new(Code::TooFewRows, message));
         }
     }
 }

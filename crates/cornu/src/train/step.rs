@@ -6,6 +6,7 @@ use cornu_graph::{Array, DType, Error, Graph, ProgramId, Result, Session, Shape,
 
 use super::checks::Output;
 use super::feed::Data;
+use super::traces::Traces;
 use super::{Compile, OptimizerState};
 use crate::Net;
 use crate::choice::Choice;
@@ -34,6 +35,8 @@ pub(crate) struct Training {
     outline: Option<(Type, Output)>,
     /// What the optimizer is to remember once it has variables.
     restored: Option<OptimizerState>,
+    /// What Keras 2's random streams belong to.
+    pub(super) traces: Traces,
     /// Which session variables and programs belong to.
     pub(super) opening: u64,
 }
@@ -69,6 +72,15 @@ impl Training {
     pub(crate) fn compile(&mut self, compiled: Compiled) {
         self.compiled = Some(compiled);
         self.restored = None;
+        self.traces = Traces::default();
+        self.state = None;
+    }
+
+    /// Goes on in another session, whose variables of training are still to be made.
+    pub(crate) fn moved(&mut self, opening: u64, optimizer: Option<OptimizerState>) {
+        self.opening = opening;
+        self.restored = optimizer.or(self.restored.take());
+        self.programs.clear();
         self.state = None;
     }
 
@@ -120,12 +132,12 @@ impl Stage<'_> {
     /// Makes sure there is a session. After layers were added it is a new one, which knows no programs.
     pub(crate) fn open(&mut self) -> Result<()> {
         self.variables.open()?;
-        self.variables.follow_seed()?;
         if self.training.opening != self.variables.openings() {
             self.training.opening = self.variables.openings();
             self.training.programs.clear();
             self.training.state = None;
             self.training.outline = None;
+            self.training.traces = Traces::default();
         }
         Ok(())
     }

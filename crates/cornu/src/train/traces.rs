@@ -1,0 +1,70 @@
+//! Keras 2's traces of the training step, each of which has random streams of its own.
+//!
+//! TensorFlow traces the step anew for data of another kind: other element types, weights where there were none, or
+//! batches of another size. The second size of a kind is traced for batches of any size. All this was measured on Keras
+//! 2.13; `tests/main/dropout.rs` has the figures.
+
+use cornu_graph::{Array, Result, Type};
+
+use super::feed::Data;
+use super::step::Stage;
+use crate::random::generation;
+
+/// The traces since the model was compiled.
+#[derive(Default)]
+pub(crate) struct Traces {
+    all: Vec<Trace>,
+    /// Whose streams the session has.
+    current: usize,
+    /// How often a seed had been set when the streams last started.
+    generation: u64,
+}
+
+struct Trace {
+    /// What a sample consists of.
+    kind: Vec<Type>,
+    /// The rows of a batch, if it is for one size only.
+    rows: Option<usize>,
+    /// The streams at their start. A trace keeps the seed that was set when it was made.
+    start: Vec<Array>,
+    /// The streams while another trace is current.
+    now: Vec<Array>,
+}
+
+impl Traces {
+    /// The trace for such batches: that for just their size before that for any.
+    fn find(&self, kind: &[Type], rows: Option<usize>) -> Option<usize> {
+        let find = |rows| self.all.iter().position(|trace| trace.kind == kind && trace.rows == rows);
+        find(rows).or_else(|| find(None))
+    }
+}
+
+impl Stage<'_> {
+    /// Takes up the streams for training on such data, in batches of `rows` rows each, or of several sizes.
+    pub(super) fn enter_trace(&mut self, data: &Data, rows: Option<usize>) -> Result<()> {
+        self.open()?;
+        let Stage { variables, training, .. } = self;
+        if !variables.has_streams() {
+            return Ok(());
+        }
+        let (traces, kind) = (&mut training.traces, data.types(0));
+        if let Some(trace) = traces.all.get_mut(traces.current) {
+            trace.now = variables.streams();
+        }
+        if std::mem::replace(&mut traces.generation, generation()) != generation() {
+            // Setting a seed makes TensorFlow forget how far the streams of its traces have come.
+            traces.all.iter_mut().for_each(|trace| trace.now.clone_from(&trace.start));
+        }
+        traces.current = traces.find(&kind, rows).unwrap_or_else(|| {
+            if traces.all.is_empty() {
+                // The first trace finds that the step makes variables, and is thrown away.
+                variables.next_streams();
+            }
+            let rows = rows.filter(|_| traces.all.iter().all(|trace| trace.kind != kind));
+            let start = variables.next_streams();
+            traces.all.push(Trace { kind, rows, now: start.clone(), start });
+            traces.all.len() - 1
+        });
+        variables.set_streams(&traces.all[traces.current].now)
+    }
+}
