@@ -277,6 +277,11 @@ pub fn to_categorical(x: &impl ToArray, num_classes: Option<usize>) -> Result<Ar
         shape.pop();
     }
     shape.push(width);
+    let room = classes.len().checked_mul(width).filter(|&size| Vec::<f32>::new().try_reserve_exact(size).is_ok());
+    if room.is_none() {
+        let message = format!("`to_categorical` has no room for {} rows of {width} classes", classes.len());
+        return Err(Error::data(message).help("are these numbers really classes?"));
+    }
     let mut rows = ArrayD::zeros(shape);
     for (mut row, class) in rows.rows_mut().into_iter().zip(classes) {
         row[class] = 1.0;

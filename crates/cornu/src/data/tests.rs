@@ -330,3 +330,9 @@ fn a_table_prints_whole_when_asked() {
         "3 0 3 6 9 12 15 18 21 24 27 30 33".split(' ').collect::<Vec<_>>()
     );
 }
+
+#[test]
+fn numbers_that_are_no_classes_are_refused_before_memory_is_asked_for() {
+    let error = to_categorical(&[0i64, 1 << 60], None).expect_err("no machine has room for it");
+    assert!(error.message().starts_with("`to_categorical` has no room for 2 rows of"), "{error}");
+}
