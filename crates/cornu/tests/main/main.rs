@@ -8,6 +8,7 @@ mod layers;
 mod lesson;
 mod mistakes;
 mod models;
+mod properties;
 mod saving;
 mod saving_mistakes;
 mod seeds;
