@@ -97,7 +97,7 @@ impl Lowering<'_, '_> {
             code: first.code.clone(),
             outputs: first.outputs.iter().map(|&(from, value)| Output { from, at: self.place(value).at }).collect(),
         };
-        Fused::new(&program, self.needs.get(&DType::F32).copied().unwrap_or(0))
+        Fused::new(&program, self.needs[&DType::F32])
     }
 
     fn single(&self, value: Value) -> Result<Step> {
@@ -163,7 +163,7 @@ impl Lowering<'_, '_> {
 
     /// Copies a span to new memory at the end of its row.
     fn save(&mut self, from: Place) -> Place {
-        let end = self.needs.entry(storage(from.dtype)).or_insert(0);
+        let end = self.needs.entry(storage(from.dtype)).or_default();
         let to = Place { at: (*end).next_multiple_of(64), ..from };
         *end = to.at + padded(from.dtype, from.len);
         self.steps.push(Step::Copy(from, to));

@@ -2,6 +2,7 @@
 //! lies in the arena.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{DType, Graph, Value, VarId};
@@ -88,24 +89,38 @@ impl<'g> Plan<'g> {
             return None;
         }
         let mut rows = Vec::new();
+        let mut spans: Vec<Range<usize>> = Vec::new();
         let lists: Vec<Vec<Value>> = before.iter().chain([new]).map(|draft| draft.full().collect()).collect();
         for position in 0..lists[0].len() {
             let row: Vec<Value> = lists.iter().map(|list| list[position]).collect();
-            let fixed: Vec<Option<Place>> = row.iter().map(|&value| self.fixed(value, vars)).collect();
-            if fixed.iter().all(Option::is_none) {
-                rows.push(row);
-            } else {
-                let places: Vec<Place> = fixed.into_iter().collect::<Option<_>>()?;
-                let touch = |pair: &[Place]| pair[0].at + padded(DType::F32, pair[0].len) == pair[1].at;
-                places.windows(2).all(touch).then_some(())?;
+            match self.span(&row, vars)? {
+                Some(span) => spans.push(span),
+                None => rows.push(row),
             }
         }
+        // What is written over a variable must be written where it is read, not beside.
+        let apart = |a: &Range<usize>, b: &Range<usize>| a == b || a.end <= b.start || b.end <= a.start;
+        spans.iter().all(|a| spans.iter().all(|b| apart(a, b))).then_some(())?;
         // A value can lie in one row only.
         let members: Vec<&Value> = rows.iter().flatten().collect();
         let distinct: HashSet<&Value> = members.iter().copied().collect();
         let elsewhere = self.rows.iter().filter(|old| !rows.iter().any(|new| new.starts_with(old)));
         let free = elsewhere.flatten().all(|value| !distinct.contains(value));
         (distinct.len() == members.len() && free).then_some(rows)
+    }
+
+    /// Where values lie that are to lie in a row, if they have places yet; nothing if they cannot lie in a row.
+    fn span(&self, row: &[Value], vars: &[Place]) -> Option<Option<Range<usize>>> {
+        if row.iter().any(|&value| self.is_constant(value)) {
+            return None;
+        }
+        let fixed: Vec<Option<Place>> = row.iter().map(|&value| self.fixed(value, vars)).collect();
+        if fixed.iter().all(Option::is_none) {
+            return Some(None);
+        }
+        let places: Vec<Place> = fixed.into_iter().collect::<Option<_>>()?;
+        let touch = |pair: &[Place]| pair[0].at + padded(DType::F32, pair[0].len) == pair[1].at;
+        places.windows(2).all(touch).then(|| Some(places[0].at..places[places.len() - 1].range().end))
     }
 
     /// Where a value lies before any memory is given out: a variable, or what replaces one in place.
@@ -116,6 +131,11 @@ impl<'g> Plan<'g> {
         }
     }
 
+    /// Whether a value is known before any step; constants lie where the session has put them.
+    fn is_constant(&self, value: Value) -> bool {
+        matches!(self.view.graph.op(value), Op::Leaf(Leaf::Constant(_)) | Op::Iota(_))
+    }
+
     /// The constants that must lie in memory: those that are more than a number inside a program.
     pub(crate) fn constants(&self) -> Vec<Value> {
         let reads = self.jobs.iter().flat_map(|job| {
@@ -123,10 +143,9 @@ impl<'g> Plan<'g> {
             job.reads(&self.view).into_iter().map(move |(value, _)| (value, in_program))
         });
         let results = self.view.graph.results().map(|value| (self.view.root(value), false));
-        let constant = |value| matches!(self.view.graph.op(value), Op::Leaf(Leaf::Constant(_)) | Op::Iota(_));
-        let needed = reads
-            .chain(results)
-            .filter(|&(value, in_program)| constant(value) && !(in_program && splat(self.view.graph, value).is_some()));
+        let needed = reads.chain(results).filter(|&(value, in_program)| {
+            self.is_constant(value) && !(in_program && splat(self.view.graph, value).is_some())
+        });
         let mut values: Vec<Value> = needed.map(|(value, _)| value).collect();
         values.sort_unstable();
         values.dedup();
@@ -134,7 +153,7 @@ impl<'g> Plan<'g> {
     }
 
     /// A place for every value, given those of variables and constants; scratch memory starts at `base` of each storage
-    /// type. Also what each storage type needs in all.
+    /// type. Also what each storage type needs in all, what is before scratch memory included.
     pub(crate) fn places(
         &self,
         vars: &[Place],
@@ -143,7 +162,7 @@ impl<'g> Plan<'g> {
     ) -> (HashMap<Value, Place>, HashMap<DType, usize>) {
         let lives = self.lifetimes();
         let mut places: HashMap<Value, Place> = constants.clone();
-        let mut needs: HashMap<DType, usize> = HashMap::new();
+        let mut needs: HashMap<DType, usize> = DType::ALL.map(storage).map(|dtype| (dtype, base(dtype))).into();
         let rows = self.rows.iter().cloned();
         let in_rows: HashSet<Value> = self.rows.iter().flatten().copied().collect();
         let mut free: Vec<Value> = lives.keys().copied().collect();

@@ -103,7 +103,15 @@ impl<'g> View<'g> {
             && storage(self.graph.ty(value).dtype) == DType::F32
             && !self.results.contains(&value)
             && self.broadcast_access(value).is_some()
-            && self.users[value.index()].iter().all(|&user| self.is_elementwise(user))
+            && self.users[value.index()].iter().all(|&user| self.is_elementwise(user) && self.has_one_row_length(user))
+    }
+
+    /// Whether all broadcasts that a node reads could be read in one space of rows and columns.
+    fn has_one_row_length(&self, value: Value) -> bool {
+        let accesses = self.graph.node(value).args.iter().filter_map(|&arg| self.broadcast_access(arg));
+        let mut lengths = accesses.filter_map(Self::columns);
+        let first = lengths.next();
+        lengths.all(|length| Some(length) == first)
     }
 
     /// How a group would read the operand of a broadcast.
@@ -112,6 +120,7 @@ impl<'g> View<'g> {
         let size = self.graph.ty(self.graph.node(value).args[0]).size();
         let (rank, count) = (broadcast.shape.rank(), broadcast.axes.len());
         match () {
+            () if broadcast.shape.size() == 0 => None,
             () if size == 1 => Some(Access::Scalar),
             () if broadcast.axes.iter().copied().eq(rank - count..rank) => Some(Access::Row(size)),
             () if broadcast.axes.iter().copied().eq(0..count) => Some(Access::Column(broadcast.shape.size() / size)),

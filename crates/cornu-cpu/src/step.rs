@@ -47,7 +47,7 @@ pub(crate) fn run(steps: &[Step], machine: &mut Machine) {
         match step {
             Step::Fused(fused) => parallel::fused(fused, *level, threads, arena.f32.all_mut(), scratch),
             Step::Dot { dot, batch, a, b, out } => {
-                let (sizes, row) = ([a.len, b.len, out.len].map(|len| len / batch), arena.f32.all_mut());
+                let (sizes, row) = ([a.len, b.len, out.len].map(|len| len / (*batch).max(1)), arena.f32.all_mut());
                 for i in 0..*batch {
                     let at = |place: &Place, size: usize| place.at + i * size..place.at + (i + 1) * size;
                     let (out, rest) = split(row, at(out, sizes[2]));

@@ -1,9 +1,9 @@
 //! The suites over every op, on every level of vectors and number of threads.
 
 use cornu_cpu::{Cpu, Level};
-use cornu_graph::{Array, Reference};
+use cornu_graph::{Array, Executor, Reference};
 use cornu_testkit::nets::Mlp;
-use cornu_testkit::ops;
+use cornu_testkit::{ops, random_graphs};
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -22,6 +22,15 @@ fn agrees_with_the_reference_on_every_level() {
     for level in Level::all() {
         ops::agrees_with_reference(&Cpu::new().level(level), TOLERANCE);
     }
+}
+
+#[test]
+fn random_graphs_agree_with_the_reference() {
+    let levels = Level::all().into_iter().map(|level| Cpu::new().threads(1).level(level));
+    let others = [Cpu::new().threads(1).raw(), Cpu::new().threads(3), Cpu::new().threads(3).raw()];
+    let executors: Vec<Cpu> = levels.chain(others).collect();
+    let executors: Vec<&dyn Executor> = executors.iter().map(|cpu| cpu as &dyn Executor).collect();
+    random_graphs::agree_with_reference(&executors, 0..200);
 }
 
 /// The largest difference between two lists of variables.

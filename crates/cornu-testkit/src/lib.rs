@@ -4,3 +4,4 @@
 pub mod golden;
 pub mod nets;
 pub mod ops;
+pub mod random_graphs;

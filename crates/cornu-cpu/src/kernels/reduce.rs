@@ -41,6 +41,9 @@ impl Reduce {
             return;
         }
         out.fill(start);
+        if x.is_empty() {
+            return;
+        }
         for (block, out) in x.chunks_exact(self.reduced * self.inner).zip(out.chunks_exact_mut(self.inner)) {
             for row in block.chunks_exact(self.inner) {
                 out.iter_mut().zip(row).for_each(|(out, &x)| *out = step(*out, x));
