@@ -14,3 +14,4 @@ mod saving_mistakes;
 mod seeds;
 mod training;
 mod trajectories;
+mod validation;
