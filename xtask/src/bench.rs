@@ -129,7 +129,9 @@ fn bench(options: &Options, what: &str) -> Command {
 
 /// cornu on all cores and on one. The first of each work is what others are compared with.
 fn own(options: &Options) -> Result<Vec<Contestant>> {
-    show(Command::new("cargo").args(["bench", "--no-run", "--package", "cornu"]).current_dir(&options.root))?;
+    let mut build = Command::new("cargo");
+    build.args(["bench", "--no-run", "--package", "cornu", "--bench", "tutorial"]).current_dir(&options.root);
+    show(&mut build)?;
     let of = |work| {
         let mut single = bench(options, work);
         single.env("CORNU_THREADS", "1");
