@@ -272,10 +272,24 @@ impl Predict {
         self.verbose = verbose.into();
         self
     }
+
+    /// How much is printed about so many batches.
+    pub(crate) fn shown(self, steps: usize) -> Verbose {
+        if self.verbose == Verbose::Auto && steps == 1 { Verbose::Silent } else { self.verbose }
+    }
 }
 
 impl Default for Predict {
     fn default() -> Self {
         Self::new()
     }
+}
+
+#[test]
+fn single_batches_are_predicted_in_silence_unless_told_otherwise() {
+    assert_eq!([1, 2].map(|steps| Predict::new().shown(steps)), [Verbose::Silent, Verbose::Auto]);
+    assert_eq!(
+        [0, 1, 2].map(|level| Predict::new().verbose(level).shown(1)),
+        [Verbose::Silent, Verbose::Bar, Verbose::Line]
+    );
 }

@@ -126,8 +126,7 @@ impl Model {
         }
         self.build_for(&data)?;
         let steps = data.rows().div_ceil(predict.batch_size);
-        let alone = predict.verbose == Verbose::Auto && steps == 1;
-        let mut bar = Bar::new(if alone { Verbose::Silent } else { predict.verbose }, flavor(), steps);
+        let mut bar = Bar::new(predict.shown(steps), flavor(), steps);
         bar.iter_mut().for_each(Bar::begin);
         let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));

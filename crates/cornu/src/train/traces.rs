@@ -51,7 +51,8 @@ impl Stage<'_> {
         if let Some(trace) = traces.all.get_mut(traces.current) {
             trace.now = variables.streams();
         }
-        if std::mem::replace(&mut traces.generation, generation()) != generation() {
+        let generation = generation();
+        if std::mem::replace(&mut traces.generation, generation) != generation {
             // Setting a seed makes TensorFlow forget how far the streams of its traces have come.
             traces.all.iter_mut().for_each(|trace| trace.now.clone_from(&trace.start));
         }

@@ -138,12 +138,12 @@ enum Do {
 
 /// Where the masks of a training come from: the global seed, the seeds of both operations, and how many numbers each
 /// had drawn before.
-type From = (u32, [u64; 2], u64);
+type Source = (u32, [u64; 2], u64);
 
 /// Both layers' seeds, whether the shape of the input is known at first, what is done, and where its masks come from.
-type Story = ([Option<i64>; 2], bool, &'static [(Do, Option<From>)]);
+type Story = ([Option<i64>; 2], bool, &'static [(Do, Option<Source>)]);
 
-const fn at(seeds: [u64; 2], before: u64) -> Option<From> {
+const fn at(seeds: [u64; 2], before: u64) -> Option<Source> {
     Some((42, seeds, before))
 }
 
@@ -304,7 +304,7 @@ impl Do {
     }
 }
 
-/// The masks of a half's dropout for such steps, from that place of a stream on.
+/// The masks of a dropout of one half for such steps, from that place of a stream on.
 fn expected(global: u32, seed: u64, before: u64, steps: &[usize]) -> Vec<u32> {
     let mut stream = Seeds::new(global).stateful(seed);
     stream.advance(256 * u128::from(before));
