@@ -102,7 +102,7 @@ impl Step {
     /// How many floats of scratch memory it needs.
     pub(crate) fn scratch(&self, threads: &Threads) -> usize {
         match self {
-            Step::Fused(fused) => fused.scratch() * threads.count(),
+            Step::Fused(fused) => parallel::scratch(fused, threads.count()),
             Step::Dot { dot, .. } => dot.scratch(),
             Step::Reduce(..) | Step::Plain(_) | Step::Random(..) | Step::Copy(..) => 0,
         }

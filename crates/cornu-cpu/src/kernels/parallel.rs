@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use cornu_graph::random::{Stream, uniform01};
 
-use super::fused::Fused;
+use super::fused::{Fused, LINE};
 use super::simd::Level;
 use super::threads::Threads;
 
@@ -30,23 +30,33 @@ impl Shared {
     }
 }
 
-/// Runs a program, on several threads if the work is worth it. `scratch` holds what [`Fused::scratch`] asks for, once
-/// for each thread. The division does not show in the results.
+/// How many floats of scratch memory [`fused`] needs for that many threads.
+pub fn scratch(fused: &Fused, threads: usize) -> usize {
+    LINE + threads * share(fused)
+}
+
+/// The scratch memory of one thread: whole lines, and two more between it and the next thread's, since processors fetch
+/// lines in pairs. Were two threads to write to one line, each would wait for the other at every instruction.
+fn share(fused: &Fused) -> usize {
+    fused.scratch().next_multiple_of(2 * LINE) + 2 * LINE
+}
+
+/// Runs a program, on several threads if the work is worth it. The division does not show in the results.
 ///
 /// # Panics
-/// If the arena or the scratch memory is too small.
+/// If the arena is too small, or the scratch memory (see [`scratch`]).
 #[inline]
 pub fn fused(fused: &Fused, level: Level, threads: &Threads, arena: &mut [f32], scratch: &mut [f32]) {
     let parts = threads.count().min(fused.work() / GRAIN);
     if parts <= 1 {
-        return fused.run(level, arena, scratch);
+        return fused.run(level, arena, aligned(scratch));
     }
     split(fused, level, threads, parts, arena, scratch);
 }
 
 fn split(fused: &Fused, level: Level, threads: &Threads, parts: usize, arena: &mut [f32], scratch: &mut [f32]) {
     fused.check(arena);
-    let own = fused.scratch();
+    let (scratch, own) = (aligned(scratch), share(fused));
     assert!(scratch.len() >= own * parts, "{parts} threads need {own} floats of scratch each, got {}", scratch.len());
     let (arena, scratch) = (Shared(arena.as_mut_ptr()), Shared(scratch.as_mut_ptr()));
     threads.run(parts, &|part| {
@@ -56,6 +66,12 @@ fn split(fused: &Fused, level: Level, threads: &Threads, parts: usize, arena: &m
         // a program reads no element of an output but in place.
         unsafe { fused.run_part(level, arena.at(0), scratch, blocks(fused, part, parts)) };
     });
+}
+
+/// The memory from its first whole line on.
+fn aligned(scratch: &mut [f32]) -> &mut [f32] {
+    let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
+    &mut scratch[start..]
 }
 
 /// The elements of part `part` of `parts`: whole blocks, evenly.
