@@ -66,7 +66,8 @@ fn pima_fit() -> cornu::Result<()> {
 fn mnist_fit() -> cornu::Result<()> {
     let begun = Instant::now();
     let ((x, y), _) = datasets::mnist::load_data()?;
-    let x = x.mapv(|ink| f64::from(ink) / 255.0);
+    // Singles, as the other frameworks are given them.
+    let x = x.mapv(|ink| f32::from(ink) / 255.0);
     let mut model = mnist()?;
     report("mnist", begun, || model.fit(&x, &y, Fit::new().epochs(5).verbose(0)))
 }
