@@ -34,6 +34,11 @@ impl Plain {
 
     pub(crate) fn run(&self, arena: &mut Arena) {
         match self {
+            // Labels and counts of steps, in every step of training.
+            Plain::Each(Op::Cast(_), args, out) if (args[0].dtype, out.dtype) == (DType::I64, DType::F32) => {
+                let (from, to) = (&arena.i64.all()[args[0].range()], &mut arena.f32.all_mut()[out.range()]);
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to = from as f64 as f32);
+            }
             Plain::Each(op, args, out) => (0..out.len).for_each(|i| arena.set(*out, i, element(arena, op, args, i))),
             Plain::Gather(from, to, map) if from.dtype == DType::F32 => {
                 let row = arena.f32.all_mut();
