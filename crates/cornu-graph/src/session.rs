@@ -83,8 +83,8 @@ pub trait Session: Send {
     /// Makes a graph ready to run; all its variables must have been declared.
     fn compile(&mut self, graph: &Graph) -> Result<ProgramId>;
 
-    /// Runs one step: afterwards the variables are the new ones, and the outputs can be read until the next run of any
-    /// program.
+    /// Runs one step: afterwards the variables are the new ones, and the outputs can be read until the session is next
+    /// changed, by a run of any program, `write`, `declare` or `compile`.
     fn run(&mut self, program: ProgramId, feeds: &[Feed]) -> Result<()>;
 
     /// An output of the last run, which must have been of this program.

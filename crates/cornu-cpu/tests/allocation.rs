@@ -1,0 +1,47 @@
+//! A step of training allocates nothing. In a program of its own, since it counts every allocation there is.
+#![allow(unsafe_code, reason = "an allocator that counts")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cornu_cpu::Cpu;
+use cornu_graph::Feed;
+use cornu_testkit::nets::Mlp;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: hands everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_step_allocates_nothing() {
+    for (mlp, threads) in [(Mlp::pima(), 1), (Mlp::pima(), 2), (Mlp::mnist(), 1), (Mlp::mnist(), 2)] {
+        let mut session = mlp.session(&Cpu::new().threads(threads));
+        let program = session.compile(&mlp.step()).expect("a sound graph");
+        let (x, y) = mlp.data(4 * mlp.batch);
+        let order: Vec<usize> = (0..mlp.batch).map(|row| row * 3).collect();
+        let mut step = || session.run(program, &[Feed::Rows(&x, &order), Feed::Rows(&y, &order)]).expect("a step");
+        // The first step starts the threads.
+        step();
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        (0..20).for_each(|_| step());
+        let made = ALLOCATIONS.load(Ordering::Relaxed) - before;
+        assert_eq!(made, 0, "{made} allocations in 20 steps of {:?} on {threads} threads", mlp.sizes);
+    }
+}
