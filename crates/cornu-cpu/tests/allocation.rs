@@ -37,11 +37,14 @@ fn a_step_allocates_nothing() {
         let (x, y) = mlp.data(4 * mlp.batch);
         let order: Vec<usize> = (0..mlp.batch).map(|row| row * 3).collect();
         let mut step = || session.run(program, &[Feed::Rows(&x, &order), Feed::Rows(&y, &order)]).expect("a step");
-        // The first step starts the threads.
-        step();
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        (0..20).for_each(|_| step());
-        let made = ALLOCATIONS.load(Ordering::Relaxed) - before;
-        assert_eq!(made, 0, "{made} allocations in 20 steps of {:?} on {threads} threads", mlp.sizes);
+        let mut round = || {
+            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            (0..50).for_each(|_| step());
+            ALLOCATIONS.load(Ordering::Relaxed) - before
+        };
+        // A thread allocates when it starts, which may be long after the first step on a busy machine. What steps
+        // allocate, they allocate in every round.
+        let made = (0..20).map(|_| round()).min();
+        assert_eq!(made, Some(0), "allocations in 50 steps of {:?} on {threads} threads", mlp.sizes);
     }
 }
