@@ -113,6 +113,7 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Step::Fused(fused) if fused.is_whole() => write!(f, "fused {} in one pass", fused.len()),
             Step::Fused(fused) => write!(f, "fused {}", fused.len()),
             Step::Dot { batch, a, b, out, .. } => write!(f, "dot {batch} x {} {} -> {}", a.len, b.len, out.len),
             Step::Reduce(reduce, x, out) => write!(f, "reduce {:?} {} -> {}", reduce.kind, x.len, out.len),

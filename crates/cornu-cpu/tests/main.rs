@@ -89,7 +89,7 @@ dot 1 x 120 80 -> 96
 fused 120
 reduce Sum 120 -> 12
 dot 1 x 80 120 -> 96
-fused 240
+fused 240 in one pass
 "
     );
 }

@@ -25,11 +25,12 @@ pub enum ErrorKind {
 /// A mistake in the caller's input.
 ///
 /// Prints as `where: what was needed, what was got`, then the source line if the mistake was made while tracing,
-/// then a `help:` line where there is advice to give.
-#[derive(Clone, Debug)]
+/// then a `help:` line where there is advice to give. So it does with `{:?}`, which is what a program shows whose `main`
+/// returns it.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -131,6 +132,12 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_ref().map(|source| &**source as _)
@@ -173,6 +180,13 @@ fn edits(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+#[test]
+fn both_forms_read_alike() {
+    let error = Error::usage("`fit` needs a compiled model").help("call `compile` first").context("here");
+    assert_eq!(error.to_string(), "here: `fit` needs a compiled model\n  help: call `compile` first");
+    assert_eq!(format!("{error:?}"), error.to_string());
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! Matrix products. A [`Dot`] is one product with its sizes known: made once, run many times.
 //!
 //! Every element of the output is one sum over ascending `p`, with a fused multiply-add for each product where the
-//! instruction set has it. So no result depends on the sizes of blocks, on the number of threads or on how many lanes a
-//! vector has. It is also the order in which TensorFlow mostly adds.
+//! instruction set has it. It is the order in which TensorFlow mostly adds. Where `b` is large, an element is two such
+//! sums, over the first and the second half of `p`, added: two threads can then read each its own rows of `b`. Since they
+//! also change the same rows, when `b` is a weight that learns, each finds its half in the cache of its core.
+//!
+//! So an element depends on its row of `a`, its column of `b` and the shape of `b` only, not on the other rows, the sizes
+//! of blocks, the number of threads or how many lanes a vector has.
 
 mod any;
 mod team;
@@ -21,6 +25,9 @@ use tiles::Tiles;
 
 /// Multiply-adds that are worth a thread: below about half a microsecond, handing over costs more than it saves.
 const GRAIN: usize = 64 * 1024;
+
+/// The least number of elements of a large `b`, and of its rows.
+const LARGE: [usize; 2] = [64 * 1024, 256];
 
 /// The product of two matrices of `f32`: `out[m, n] = a[m, k] · b[k, n]`, all row-major without gaps.
 #[derive(Clone)]
@@ -51,6 +58,7 @@ impl Dot {
     pub fn new(level: Level, m: usize, k: usize, n: usize, transpose_a: bool, transpose_b: bool) -> Self {
         let counts = [(m, k), (k, n), (m, n)].map(|(rows, columns)| rows.checked_mul(columns));
         assert!(counts.iter().all(Option::is_some), "a matrix of [{m}, {k}] · [{k}, {n}] is too large");
+        let large = !transpose_a && !transpose_b && n > 1 && k * n >= LARGE[0] && k >= LARGE[1];
         let swapped = n == 1 && m > 1;
         let (m, n, transpose_a, transpose_b) =
             if swapped { (1, m, !transpose_b, !transpose_a) } else { (m, n, transpose_a, transpose_b) };
@@ -61,7 +69,8 @@ impl Dot {
             Plan::Along { along: kernels.along, lanes: kernels.lanes }
         } else {
             // A matrix of one row or column reads the same either way.
-            Plan::Tiles(Tiles::new(kernels, [m, k, n], [transpose_a && m > 1, transpose_b && k > 1], most_parts > 1))
+            let transposed = [transpose_a && m > 1, transpose_b && k > 1];
+            Plan::Tiles(Tiles::new(kernels, [m, k, n], transposed, if large { 2 } else { 1 }, most_parts > 1))
         };
         Dot { m, k, n, swapped, most_parts, plan }
     }

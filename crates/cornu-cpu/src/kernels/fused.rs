@@ -2,21 +2,22 @@
 //! the first read and the last write stays in the nearest cache.
 //!
 //! A [`Program`] says what to compute; [`Fused::new`] checks it once and turns it into steps over blocks of about 256
-//! elements; [`Fused::run`] interprets the steps and allocates nothing. Each operation is rounded separately, and an
+//! elements, or finds the loop that was written for it; [`Fused::run`] interprets the steps and allocates nothing. Each operation is rounded separately, and an
 //! element's result depends neither on the block it is in nor on how the elements are divided among threads.
 
 mod fill;
 mod interpret;
 mod join;
 mod prepare;
-
-use std::ops::Range;
+mod whole;
 
 use cornu_graph::Result;
 
 use self::fill::Fill;
 use self::interpret::Step;
+use self::whole::Whole;
 use super::simd::{Level, Simd, dispatch};
+use super::threads::share;
 
 /// Floats of one cache line: spans of the arena start at multiples of it and are padded to multiples of it.
 pub const LINE: usize = 16;
@@ -167,6 +168,8 @@ pub struct Fused {
     once: Vec<Fill>,
     each: Vec<Fill>,
     steps: Vec<Step>,
+    /// The loop that takes the place of the steps, if there is one.
+    whole: Option<Whole>,
     /// One block for each constant.
     constants: Vec<Line>,
     /// Floats needed of the arena and of the scratch memory.
@@ -199,9 +202,9 @@ impl Fused {
         self.len == 0
     }
 
-    /// Elements of one block: parts given to [`Fused::run_part`] begin at multiples of it.
-    pub fn block(&self) -> usize {
-        self.block
+    /// Whether it runs in one pass.
+    pub fn is_whole(&self) -> bool {
+        self.whole.is_some()
     }
 
     /// Elements times operations: how much there is to do.
@@ -225,27 +228,33 @@ impl Fused {
     #[inline]
     pub fn run(&self, level: Level, arena: &mut [f32], scratch: &mut [f32]) {
         self.check(arena);
-        self.check_scratch(scratch);
-        // SAFETY: the arena is as large as `new` was told and lent to this call alone; the scratch memory was checked.
-        unsafe { run_blocks(level, self, arena.as_mut_ptr(), scratch.as_mut_ptr(), 0, self.len) };
+        // SAFETY: the arena is as large as `new` was told and lent to this call alone.
+        unsafe { self.run_part(level, arena.as_mut_ptr(), scratch, 0, 1) };
     }
 
-    /// Computes the elements of `part`, which begins at a multiple of [`Fused::block`] and ends at one or at the end.
-    /// Other threads may run other parts at the same time, each with scratch memory of its own.
+    /// Computes part `part` of `parts`, which together are all elements. Other threads may run other parts at the same
+    /// time, each with scratch memory of its own.
     ///
     /// # Panics
-    /// When the part or the scratch memory is not as described.
+    /// When the scratch memory is too small.
     ///
     /// # Safety
     /// `arena` points to as many floats as [`Fused::new`] was told; while this runs nobody else writes the spans that the
     /// program reads, nor reads or writes the part of its outputs.
-    pub unsafe fn run_part(&self, level: Level, arena: *mut f32, scratch: &mut [f32], part: Range<usize>) {
-        let is_edge = |at: usize| at == self.len || at < self.len && at.is_multiple_of(self.block);
-        let whole_blocks = part.start <= part.end && is_edge(part.start) && is_edge(part.end);
-        assert!(whole_blocks, "part {part:?} of {} elements is not made of blocks of {}", self.len, self.block);
+    #[inline]
+    pub unsafe fn run_part(&self, level: Level, arena: *mut f32, scratch: &mut [f32], part: usize, parts: usize) {
         self.check_scratch(scratch);
-        // SAFETY: the arena is promised by the caller; scratch and part were checked.
-        unsafe { run_blocks(level, self, arena, scratch.as_mut_ptr(), part.start, part.end) };
+        // SAFETY: the arena is promised by the caller; the scratch memory was checked.
+        unsafe {
+            match &self.whole {
+                Some(whole) => whole.run(level, arena, part, parts),
+                None => {
+                    let blocks = share(self.len.div_ceil(self.block), part, parts);
+                    let (start, end) = (blocks.start * self.block, self.len.min(blocks.end * self.block));
+                    run_blocks(level, self, arena, scratch.as_mut_ptr(), start, end);
+                }
+            }
+        }
     }
 
     fn check_scratch(&self, scratch: &[f32]) {
@@ -258,7 +267,7 @@ dispatch! {
 }
 
 /// # Safety
-/// As [`Fused::run_part`] for the part `start..end`, with its checks passed.
+/// As [`Fused::run_part`] for the elements `start..end`, whole blocks or up to the end, with its checks passed.
 #[inline(always)]
 unsafe fn run_blocks_with<S: Simd>(
     s: S,

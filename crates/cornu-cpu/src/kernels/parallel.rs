@@ -1,13 +1,10 @@
-//! What is divided among threads apart from matrix products: element-wise programs by whole blocks, rows, and random
-//! numbers.
-
-use std::ops::Range;
+//! What is divided among threads apart from matrix products: element-wise programs, rows, and random numbers.
 
 use cornu_graph::random::{Stream, uniform01};
 
 use super::fused::{Fused, LINE};
 use super::simd::Level;
-use super::threads::Threads;
+use super::threads::{Threads, share};
 
 /// Elements times operations that are worth a thread: a few microseconds.
 const GRAIN: usize = 32 * 1024;
@@ -32,12 +29,12 @@ impl Shared {
 
 /// How many floats of scratch memory [`fused`] needs for that many threads.
 pub fn scratch(fused: &Fused, threads: usize) -> usize {
-    LINE + threads * share(fused)
+    LINE + threads * own(fused)
 }
 
 /// The scratch memory of one thread: whole lines, and two more between it and the next thread's, since processors fetch
 /// lines in pairs. Were two threads to write to one line, each would wait for the other at every instruction.
-fn share(fused: &Fused) -> usize {
+fn own(fused: &Fused) -> usize {
     fused.scratch().next_multiple_of(2 * LINE) + 2 * LINE
 }
 
@@ -56,15 +53,15 @@ pub fn fused(fused: &Fused, level: Level, threads: &Threads, arena: &mut [f32], 
 
 fn split(fused: &Fused, level: Level, threads: &Threads, parts: usize, arena: &mut [f32], scratch: &mut [f32]) {
     fused.check(arena);
-    let (scratch, own) = (aligned(scratch), share(fused));
+    let (scratch, own) = (aligned(scratch), own(fused));
     assert!(scratch.len() >= own * parts, "{parts} threads need {own} floats of scratch each, got {}", scratch.len());
     let (arena, scratch) = (Shared(arena.as_mut_ptr()), Shared(scratch.as_mut_ptr()));
     threads.run(parts, &|part| {
         // SAFETY: each part has its own piece of the scratch memory, whose size was just checked.
         let scratch = unsafe { std::slice::from_raw_parts_mut(scratch.at(part * own), own) };
-        // SAFETY: the arena was checked and is lent to this call; the parts are other blocks of the same program, and
+        // SAFETY: the arena was checked and is lent to this call; the parts are other elements of the same program, and
         // a program reads no element of an output but in place.
-        unsafe { fused.run_part(level, arena.at(0), scratch, blocks(fused, part, parts)) };
+        unsafe { fused.run_part(level, arena.at(0), scratch, part, parts) };
     });
 }
 
@@ -72,13 +69,6 @@ fn split(fused: &Fused, level: Level, threads: &Threads, parts: usize, arena: &m
 fn aligned(scratch: &mut [f32]) -> &mut [f32] {
     let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
     &mut scratch[start..]
-}
-
-/// The elements of part `part` of `parts`: whole blocks, evenly.
-fn blocks(fused: &Fused, part: usize, parts: usize) -> Range<usize> {
-    let count = fused.len().div_ceil(fused.block());
-    let edge = |part: usize| (count * part / parts * fused.block()).min(fused.len());
-    edge(part)..edge(part + 1)
 }
 
 /// Copies those rows of `from`, each of `width` floats, to `to`, on several threads if the work is worth it.
@@ -110,10 +100,9 @@ fn pieces(threads: &Threads, parts: usize, width: usize, to: &mut [f32], body: i
     let rows = to.len() / width;
     let target = Shared(to.as_mut_ptr());
     threads.run(parts, &|part| {
-        let edge = |part: usize| rows * part / parts;
-        let (first, end) = (edge(part), edge(part + 1));
+        let rows = share(rows, part, parts);
         // SAFETY: `to` has `rows * width` floats and is lent to this call; parts are other rows of it.
-        let to = unsafe { std::slice::from_raw_parts_mut(target.at(first * width), (end - first) * width) };
-        body(first, to);
+        let to = unsafe { std::slice::from_raw_parts_mut(target.at(rows.start * width), rows.len() * width) };
+        body(rows.start, to);
     });
 }

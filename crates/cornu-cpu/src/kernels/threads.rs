@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -64,6 +65,12 @@ impl Threads {
             resume_unwind(panic);
         }
     }
+}
+
+/// Part `part` of `count` things that are divided evenly into `parts`.
+#[inline]
+pub fn share(count: usize, part: usize, parts: usize) -> Range<usize> {
+    count * part / parts..count * (part + 1) / parts
 }
 
 impl Default for Threads {
@@ -311,6 +318,15 @@ mod tests {
                 runs[part].fetch_add(1, Ordering::Relaxed);
             });
             assert!(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == region), "{parts} parts, region {region}");
+        }
+    }
+
+    #[test]
+    fn shares_are_even_and_complete() {
+        for (count, parts) in [(1, 1), (7, 3), (8, 8), (100, 7), (1, 2)] {
+            let shares: Vec<_> = (0..parts).map(|part| share(count, part, parts)).collect();
+            assert_eq!(shares.iter().cloned().flatten().collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
+            assert!(shares.iter().all(|share| share.len() >= count / parts && share.len() <= count.div_ceil(parts)));
         }
     }
 

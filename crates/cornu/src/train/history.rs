@@ -114,10 +114,11 @@ impl History {
 /// # Panics
 /// If there are none; [`History::get`] does not panic.
 impl Index<&str> for History {
-    type Output = [f64];
+    type Output = Vec<f64>;
 
-    fn index(&self, name: &str) -> &[f64] {
-        self.get(name).unwrap_or_else(|| panic!("no figures `{name}`: there are {:?}", self.keys()))
+    fn index(&self, name: &str) -> &Vec<f64> {
+        let found = self.figures.iter().find(|(key, _)| key == name);
+        &found.unwrap_or_else(|| panic!("no figures `{name}`: there are {:?}", self.keys())).1
     }
 }
 
@@ -139,6 +140,7 @@ fn figures_are_found_by_name_and_keep_their_order() {
     history.push(0, &[("loss".into(), 0.5), ("val_loss".into(), 0.75)]);
     history.push(1, &[("loss".into(), 0.25)]);
     assert_eq!(history["loss"], [0.5, 0.25]);
+    assert_eq!(format!("{:?}", history["loss"]), "[0.5, 0.25]");
     assert_eq!(history.get("val_loss"), Some(&[0.75][..]));
     assert_eq!(history.get("accuracy"), None);
     assert_eq!(history.to_string(), "2 epochs: loss 0.5000 -> 0.2500, val_loss 0.7500 -> 0.7500");

@@ -210,7 +210,7 @@ fn a_fit_may_be_cut_in_two() {
             let first = cut.fit(&case.x, &case.y, fit().epochs(1))?;
             let rest = cut.fit(&case.x, &case.y, fit().epochs(3).initial_epoch(1))?;
             assert_eq!((&first.epoch[..], &rest.epoch[..]), (&[0][..], &[1, 2][..]));
-            let losses = [&first["loss"], &rest["loss"]].concat();
+            let losses = [&first["loss"][..], &rest["loss"]].concat();
             Ok(if losses == history["loss"] { same(&whole, &cut) } else { Err(format!("losses {losses:?}")) })
         });
     }

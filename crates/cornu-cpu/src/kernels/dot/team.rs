@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::kernels::threads::Threads;
+use crate::kernels::threads::{Threads, share};
 
 /// The threads one call uses, and into how many parts it is divided for them.
 pub(super) struct Team<'a> {
@@ -52,11 +52,6 @@ impl<'a> Team<'a> {
     }
 }
 
-/// The blocks of part `part` when `blocks` are divided evenly among `parts`.
-fn share(blocks: usize, part: usize, parts: usize) -> Range<usize> {
-    blocks * part / parts..blocks * (part + 1) / parts
-}
-
 /// Into how many parts rows and columns are divided: at most `parts` together, with the least work in the largest part
 /// and then the most even in both directions.
 fn divide(parts: usize, rows: usize, columns: usize, extra: usize) -> (usize, usize) {
@@ -71,15 +66,6 @@ fn divide(parts: usize, rows: usize, columns: usize, extra: usize) -> (usize, us
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shares_are_even_and_complete() {
-        for (blocks, parts) in [(1, 1), (7, 3), (8, 8), (100, 7)] {
-            let shares: Vec<_> = (0..parts).map(|part| share(blocks, part, parts)).collect();
-            assert_eq!(shares.iter().cloned().flatten().collect::<Vec<_>>(), (0..blocks).collect::<Vec<_>>());
-            assert!(shares.iter().all(|share| share.len() >= blocks / parts && share.len() <= blocks.div_ceil(parts)));
-        }
-    }
 
     #[test]
     fn the_largest_part_is_small() {

@@ -1,6 +1,8 @@
 //! Every kind of product on every level against sums in `f64`, and the promise that blocks, lanes and threads change
 //! nothing.
 
+use std::ops::Range;
+
 use super::{Dot, dot_any};
 use crate::kernels::simd::Level;
 use crate::kernels::threads::Threads;
@@ -110,17 +112,22 @@ fn large_products_on_any_number_of_threads() {
 
 /// The documented order, element by element; levels that have the instruction agree with it in every bit.
 #[test]
-fn one_fused_sum_in_ascending_order() {
+fn fused_sums_in_ascending_order() {
     // Miri knows the portable level only, and takes hours for a large product.
-    let large = if cfg!(miri) { [5, 40, 20] } else { [70, 513, 300] };
-    for sizes in small().into_iter().step_by(7).chain([large]) {
+    let large = if cfg!(miri) { &[[5, 40, 20]][..] } else { &[[70, 513, 300], [70, 255, 300], [3, 784, 128]] };
+    for &sizes in small().iter().step_by(7).chain(large) {
         for [transpose_a, transpose_b] in TRANSPOSED {
             let case = Case::new(sizes, [transpose_a, transpose_b]);
             let [m, k, n] = sizes;
             let a = |i: usize, p: usize| case.a[if transpose_a { p * m + i } else { i * k + p }];
             let b = |p: usize, j: usize| case.b[if transpose_b { j * k + p } else { p * n + j }];
-            let sum = |i: usize, j: usize| (0..k).fold(0.0f32, |sum, p| a(i, p).mul_add(b(p, j), sum));
-            let want: Vec<f32> = (0..m * n).map(|at| sum(at / n, at % n)).collect();
+            let sum = |i: usize, j: usize, steps: Range<usize>| steps.fold(0.0, |sum, p| a(i, p).mul_add(b(p, j), sum));
+            let is_large = !transpose_a && !transpose_b && n > 1 && k >= 256 && k * n >= 1 << 16;
+            let element = |i: usize, j: usize| match is_large {
+                true => sum(i, j, 0..k / 2) + sum(i, j, k / 2..k),
+                false => sum(i, j, 0..k),
+            };
+            let want: Vec<f32> = (0..m * n).map(|at| element(at / n, at % n)).collect();
             for level in Level::all().into_iter().filter(|&level| level != Level::Portable) {
                 assert!(case.run(level, None) == want, "{} {case}", level.name());
             }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::Memory;
 use super::team::Team;
 use super::tile::{Kernels, Pack, Tile, Walk};
+use crate::kernels::threads::share;
 
 /// Floats of a packed panel of `b`: 32 KiB, so that it stays in the first-level cache, or streams from the second.
 const PANEL: usize = 8 * 1024;
@@ -44,6 +45,13 @@ impl Split {
     }
 }
 
+/// Steps of `k` that are done together.
+struct Stretch {
+    steps: Range<usize>,
+    /// Whether the sums go on from those of an earlier stretch.
+    resume: bool,
+}
+
 /// How one product is done.
 #[derive(Clone)]
 pub(super) struct Tiles {
@@ -60,6 +68,8 @@ pub(super) struct Tiles {
     columns: Split,
     /// By block of rows (smaller, larger) and of columns (smaller, larger, last).
     tiles: [[Tile; 3]; 2],
+    /// How many sums an element consists of, each over a piece of `k`.
+    pieces: usize,
     /// How many steps are done before the next, to keep packed memory small; all if nothing is packed.
     depth: usize,
     /// Copies all rows of `a` to the scratch memory.
@@ -70,7 +80,13 @@ pub(super) struct Tiles {
 
 impl Tiles {
     /// `transposed`: whether `a` and `b` are; `shared`: whether threads may share the work.
-    pub(super) fn new(kernels: &Kernels, sizes: [usize; 3], transposed: [bool; 2], shared: bool) -> Self {
+    pub(super) fn new(
+        kernels: &Kernels,
+        sizes: [usize; 3],
+        transposed: [bool; 2],
+        pieces: usize,
+        shared: bool,
+    ) -> Self {
         let ([m, k, n], [transpose_a, transpose_b]) = (sizes, transposed);
         let lanes = kernels.lanes;
         let vectors = n.div_ceil(lanes);
@@ -89,12 +105,13 @@ impl Tiles {
         let tiles = [rows.each, rows.most()].map(|rows| {
             [tile(whole, rows, columns.each), tile(whole, rows, columns.most()), tile(last, rows, columns.each)]
         });
-        Tiles { sizes, transpose_a, transpose_b, lanes, tail, rows, columns, tiles, depth, pack_a, pack_b }
+        Tiles { sizes, transpose_a, transpose_b, lanes, tail, rows, columns, tiles, pieces, depth, pack_a, pack_b }
     }
 
-    /// How many floats of scratch memory `run` needs: for packed rows of `a`.
+    /// How many floats of scratch memory `run` needs: for the sums but the first, then for packed rows of `a`.
     pub(super) fn scratch(&self) -> usize {
-        if self.pack_a.is_some() { self.sizes[0] * self.depth } else { 0 }
+        let [m, _, n] = self.sizes;
+        (self.pieces - 1) * m * n + if self.pack_a.is_some() { m * self.depth } else { 0 }
     }
 
     /// Computes the product.
@@ -103,27 +120,59 @@ impl Tiles {
         if m == 0 || n == 0 {
             return;
         }
+        let piece = |piece: usize| {
+            let out = if piece == 0 { at.out } else { at.scratch.wrapping_add((piece - 1) * m * n) };
+            (
+                Memory { out, scratch: at.scratch.wrapping_add((self.pieces - 1) * m * n), ..*at },
+                share(k, piece, self.pieces),
+            )
+        };
+        if self.pieces > 1 && self.pack_b.is_none() {
+            let blocks = self.columns.blocks;
+            team.split(self.pieces * blocks, |shares| {
+                for i in 0..self.pieces {
+                    let [begin, end] = [shares.start, shares.end].map(|at| at.saturating_sub(i * blocks).min(blocks));
+                    let (at, steps) = piece(i);
+                    self.multiply(&at, &Stretch { steps, resume: false }, 0..self.rows.blocks, begin..end);
+                }
+            });
+        } else {
+            (0..self.pieces).map(piece).for_each(|(at, steps)| self.run_piece(team, &at, steps));
+        }
+        // SAFETY: the output and the sums in the scratch memory, which nobody writes any more.
+        let (out, sums) = unsafe {
+            let sums = std::slice::from_raw_parts(at.scratch, (self.pieces - 1) * m * n);
+            (std::slice::from_raw_parts_mut(at.out, m * n), sums)
+        };
+        for sums in sums.chunks_exact(m * n) {
+            out.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
+        }
+    }
+
+    /// Computes the sums over one piece of `k`.
+    fn run_piece(&self, team: &Team, at: &Memory, piece: Range<usize>) {
         // Packing a block of columns takes about as long as using it twice.
         let grid = [self.rows.blocks, self.columns.blocks, if self.pack_b.is_some() { 2 } else { 0 }];
-        let mut begin = 0;
+        let mut begin = piece.start;
         loop {
-            let steps = begin..k.min(begin + self.depth);
-            begin = steps.end;
+            let steps = begin..piece.end.min(begin + self.depth);
+            let stretch = Stretch { steps, resume: begin > piece.start };
+            begin = stretch.steps.end;
             if let Some(pack) = self.pack_a {
-                team.split(self.rows.blocks, |rows| self.pack_a(pack, at, &steps, rows));
+                team.split(self.rows.blocks, |rows| self.pack_a(pack, at, &stretch, rows));
             }
             team.split_grid(grid, |rows, columns| match self.pack_b {
-                Some(pack) => self.multiply_packed(pack, at, &steps, rows, columns),
-                None => self.multiply(at, &steps, rows, columns),
+                Some(pack) => self.multiply_packed(pack, at, &stretch, rows, columns),
+                None => self.multiply(at, &stretch, rows, columns),
             });
-            if begin == k {
+            if begin == piece.end {
                 return;
             }
         }
     }
 
     /// Copies `steps` of blocks of rows of `a` to the scratch memory, one block after the other.
-    fn pack_a(&self, pack: Pack, at: &Memory, steps: &Range<usize>, blocks: Range<usize>) {
+    fn pack_a(&self, pack: Pack, at: &Memory, Stretch { steps, .. }: &Stretch, blocks: Range<usize>) {
         for block in blocks {
             let (offset, stride) = self.rows_of(steps, block);
             let (row, height) = (self.rows.start(block), self.rows.size(block));
@@ -145,24 +194,18 @@ impl Tiles {
         if self.transpose_b { (column * k + steps.start, k) } else { (steps.start * n + column, n) }
     }
 
-    /// Computes the tiles of those blocks of rows and columns, as far as `steps` go.
-    fn multiply(&self, at: &Memory, steps: &Range<usize>, rows: Range<usize>, columns: Range<usize>) {
+    /// Computes the tiles of those blocks of rows and columns, as far as the stretch goes.
+    fn multiply(&self, at: &Memory, stretch: &Stretch, rows: Range<usize>, columns: Range<usize>) {
         for block in columns {
-            let (offset, stride) = self.columns_of(steps, self.columns.start(block) * self.lanes);
+            let (offset, stride) = self.columns_of(&stretch.steps, self.columns.start(block) * self.lanes);
             // SAFETY: the block is inside `b`, which is not transposed, or it would be packed.
-            unsafe { self.multiply_column(at, steps, rows.clone(), block, at.b.add(offset), stride) };
+            unsafe { self.multiply_column(at, stretch, rows.clone(), block, at.b.add(offset), stride) };
         }
     }
 
     /// The same, with each block of columns of `b` copied first.
-    fn multiply_packed(
-        &self,
-        pack: Pack,
-        at: &Memory,
-        steps: &Range<usize>,
-        rows: Range<usize>,
-        columns: Range<usize>,
-    ) {
+    fn multiply_packed(&self, pack: Pack, at: &Memory, stretch: &Stretch, rows: Range<usize>, columns: Range<usize>) {
+        let steps = &stretch.steps;
         let mut panel = Panel([const { MaybeUninit::uninit() }; PANEL]);
         let panel = panel.0.as_mut_ptr().cast::<f32>();
         for block in columns {
@@ -173,7 +216,7 @@ impl Tiles {
             unsafe {
                 let columns = width.min(self.sizes[2] - column);
                 pack(steps.len(), columns, at.b.add(offset), stride, width, panel);
-                self.multiply_column(at, steps, rows.clone(), block, panel, width);
+                self.multiply_column(at, stretch, rows.clone(), block, panel, width);
             }
         }
     }
@@ -181,22 +224,21 @@ impl Tiles {
     /// Computes the tiles of a block of columns whose rows of `b`, `b_stride` apart, are at `b`.
     ///
     /// # Safety
-    /// There must be `steps.len()` of them, and no other part may write those tiles.
+    /// There must be one for each step, and no other part may write those tiles.
     #[inline(always)]
     unsafe fn multiply_column(
         &self,
         at: &Memory,
-        steps: &Range<usize>,
+        stretch: &Stretch,
         rows: Range<usize>,
         block: usize,
         b: *const f32,
         b_stride: usize,
     ) {
-        let n = self.sizes[2];
+        let (n, Stretch { steps, resume }) = (self.sizes[2], stretch);
         let column = self.columns.start(block) * self.lanes;
         let width = if block + 1 == self.columns.blocks { 2 } else { usize::from(block < self.columns.larger) };
-        let mut walk =
-            Walk { depth: steps.len(), a_stride: 0, out_stride: n, tail: self.tail, resume: steps.start > 0 };
+        let mut walk = Walk { depth: steps.len(), a_stride: 0, out_stride: n, tail: self.tail, resume: *resume };
         for block in rows {
             let row = self.rows.start(block);
             // SAFETY: the tile and what it reads are inside the matrices or what was packed. The level whose tiles

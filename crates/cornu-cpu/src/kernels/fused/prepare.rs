@@ -6,6 +6,7 @@ use cornu_graph::{Error, Result};
 
 use super::interpret::{Base, Place, Step};
 use super::join::{Joined, Then, join};
+use super::whole::Whole;
 use super::{Fill, Fused, Input, Instruction, LINE, Line, Opcode, Operand, Program};
 
 /// Elements of a block, unless the shape suggests a better number.
@@ -35,7 +36,9 @@ pub(super) fn prepare(program: &Program, arena: usize) -> Result<Fused> {
     };
     let steps = plan.steps(program);
     let constants = plan.constants.iter().flat_map(|&x| std::iter::repeat_n(Line([x; LINE]), block / LINE)).collect();
-    Ok(Fused { len, block, cols, once: plan.once, each: plan.each, steps, constants, arena, scratch: plan.scratch })
+    let whole = Whole::find(program);
+    let Plan { once, each, scratch, .. } = plan;
+    Ok(Fused { len, block, cols, once, each, steps, whole, constants, arena, scratch })
 }
 
 /// The same input, as the kind that is least work to read.

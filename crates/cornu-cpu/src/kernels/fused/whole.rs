@@ -1,0 +1,322 @@
+//! Programs that run in one pass. Between two instructions the interpreter goes through memory; the update of an
+//! optimizer, which changes every weight at every step, is worth a loop of its own.
+//!
+//! Each is written once, as arithmetic on anything: on vectors it is the loop, on [`Term`]s it says which instructions
+//! the loop stands for. Both round after each operation, so that the loop gives the interpreter's bits.
+
+use std::cell::RefCell;
+use std::ops::{Add, Div, Mul, Sub};
+
+use super::super::simd::{Level, Simd, dispatch};
+use super::super::threads::share;
+use super::{Input, Instruction, LINE, Opcode, Operand, Program};
+
+/// The most inputs of one kind.
+const INPUTS: usize = 4;
+/// The most outputs.
+const OUTPUTS: usize = 3;
+
+/// Lists the programs: inputs that are read element by element, inputs that are one number, outputs.
+macro_rules! whole {
+    ($($(#[$doc:meta])* $name:ident($($stream:ident)*; $($uniform:ident)*) $body:block)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Kind { $($(#[$doc])* $name,)* }
+
+        impl Kind {
+            pub(super) const ALL: &[Kind] = &[$(Kind::$name),*];
+
+            /// Writes its terms, and gives the places of the outputs among them.
+            fn terms(self, terms: &RefCell<Vec<Node>>) -> Vec<usize> {
+                match self {
+                    $(Kind::$name => {
+                        let mut place = 0..;
+                        $(let $stream = Term::new(terms, Node::Stream(place.next().unwrap_or_default()));)*
+                        let mut place = 0..;
+                        $(let $uniform = Term::new(terms, Node::Uniform(place.next().unwrap_or_default()));)*
+                        $body.map(|term| term.place).to_vec()
+                    })*
+                }
+            }
+        }
+
+        /// # Safety
+        /// `len` floats, a multiple of [`LINE`], must be readable at each stream and writable at each output that the
+        /// program has; an output is the memory of a stream or of none.
+        #[inline(always)]
+        unsafe fn run_with<S: Simd>(s: S, kind: Kind, at: Pointers, len: usize) {
+            let Pointers { streams, uniforms, outputs } = at;
+            match kind {
+                $(Kind::$name => {
+                    let [$($stream,)* ..] = streams;
+                    let [$($uniform,)* ..] = uniforms.map(|x| Lanes(s, s.splat(x)));
+                    for i in (0..len).step_by(S::LANES) {
+                        // SAFETY: promised by the caller.
+                        unsafe {
+                            $(let $stream = Lanes(s, s.load($stream.add(i)));)*
+                            for (to, result) in outputs.into_iter().zip($body) {
+                                s.store(to.add(i), result.1);
+                            }
+                        }
+                    }
+                })*
+            }
+        }
+    };
+}
+
+whole! {
+    /// Adam: `m` and `v` follow the gradient and its square.
+    Adam(w m v g; alpha rise spread epsilon) {
+        let m = m + (g - m) * rise;
+        let v = v + (g * g - v) * spread;
+        [w - m * alpha / (v.sqrt() + epsilon), m, v]
+    }
+    /// RMSprop: `v` follows the square of the gradient.
+    RMSprop(w v g; keep new rate epsilon) {
+        let v = v * keep + g * g * new;
+        [w - rate * g / (v + epsilon).sqrt(), v]
+    }
+    /// Gradient descent with momentum.
+    Momentum(w m g; keep rate) {
+        let m = m * keep - g * rate;
+        [w + m, m]
+    }
+    /// Gradient descent with Nesterov's momentum.
+    Nesterov(w m g; keep rate) {
+        let step = g * rate;
+        let m = m * keep - step;
+        [w + m * keep - step, m]
+    }
+}
+
+dispatch! {
+    unsafe fn run = run_with(kind: Kind, at: Pointers, len: usize);
+}
+
+/// Where the inputs and outputs of one call are; what a program does not have is of no meaning.
+#[derive(Clone, Copy)]
+struct Pointers {
+    streams: [*const f32; INPUTS],
+    uniforms: [f32; INPUTS],
+    outputs: [*mut f32; OUTPUTS],
+}
+
+/// A number that is the same for all elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Uniform {
+    Number(f32),
+    /// `arena[at]`
+    At(usize),
+}
+
+/// A program that runs in one pass.
+#[derive(Clone, Debug)]
+pub(super) struct Whole {
+    kind: Kind,
+    streams: Vec<usize>,
+    uniforms: Vec<Uniform>,
+    outputs: Vec<usize>,
+    /// Its elements, pads included.
+    len: usize,
+}
+
+impl Whole {
+    /// The loop for a program, if there is one. The program has been checked.
+    pub(super) fn find(program: &Program) -> Option<Whole> {
+        Kind::ALL.iter().find_map(|&kind| Match::new(kind, program)?.whole(kind, program))
+    }
+
+    /// Computes part `part` of `parts`.
+    ///
+    /// # Safety
+    /// The program's arena is at `arena`; nobody else writes what the program reads, or touches this part of its outputs.
+    pub(super) unsafe fn run(&self, level: Level, arena: *mut f32, part: usize, parts: usize) {
+        let lines = share(self.len / LINE, part, parts);
+        let mut at =
+            Pointers { streams: [arena.cast_const(); INPUTS], uniforms: [0.0; INPUTS], outputs: [arena; OUTPUTS] };
+        // SAFETY: the program's inputs and outputs are inside the arena, and the part is one of them.
+        unsafe {
+            let begin = arena.add(lines.start * LINE);
+            at.streams.iter_mut().zip(&self.streams).for_each(|(to, &from)| *to = begin.add(from));
+            at.outputs.iter_mut().zip(&self.outputs).for_each(|(to, &from)| *to = begin.add(from));
+            for (to, from) in at.uniforms.iter_mut().zip(&self.uniforms) {
+                *to = match *from {
+                    Uniform::Number(x) => x,
+                    Uniform::At(at) => *arena.add(at),
+                };
+            }
+            run(level, self.kind, at, lines.len() * LINE);
+        }
+    }
+}
+
+/// A vector that reads like a number.
+struct Lanes<S: Simd>(S, S::F);
+
+impl<S: Simd> Clone for Lanes<S> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: Simd> Copy for Lanes<S> {}
+
+impl<S: Simd> Lanes<S> {
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Lanes(self.0, self.0.sqrt(self.1))
+    }
+}
+
+/// A step of a program to be compared with.
+#[derive(Clone, Copy, Debug)]
+enum Node {
+    /// An input that is read element by element.
+    Stream(usize),
+    /// An input that is one number.
+    Uniform(usize),
+    /// An operation on one or two terms.
+    Op(Opcode, usize, usize),
+}
+
+/// A place among steps; arithmetic on it adds more of them.
+#[derive(Clone, Copy)]
+struct Term<'a> {
+    terms: &'a RefCell<Vec<Node>>,
+    place: usize,
+}
+
+impl<'a> Term<'a> {
+    fn new(terms: &'a RefCell<Vec<Node>>, node: Node) -> Self {
+        let mut list = terms.borrow_mut();
+        list.push(node);
+        Term { terms, place: list.len() - 1 }
+    }
+
+    fn sqrt(self) -> Self {
+        Term::new(self.terms, Node::Op(Opcode::Sqrt, self.place, self.place))
+    }
+}
+
+macro_rules! operators {
+    ($($operator:ident $function:ident)*) => {
+        $(
+            impl<S: Simd> $operator for Lanes<S> {
+                type Output = Self;
+
+                #[inline(always)]
+                fn $function(self, other: Self) -> Self {
+                    Lanes(self.0, self.0.$function(self.1, other.1))
+                }
+            }
+
+            impl $operator for Term<'_> {
+                type Output = Self;
+
+                fn $function(self, other: Self) -> Self {
+                    Term::new(self.terms, Node::Op(Opcode::$operator, self.place, other.place))
+                }
+            }
+        )*
+    };
+}
+
+operators! { Add add Sub sub Mul mul Div div }
+
+/// Which inputs of a program are which of a kind's.
+#[derive(Clone)]
+struct Match {
+    terms: Vec<Node>,
+    streams: Vec<Option<Operand>>,
+    uniforms: Vec<Option<Operand>>,
+    outputs: Vec<usize>,
+}
+
+impl Match {
+    /// The match, if the program computes just the outputs of the kind.
+    fn new(kind: Kind, program: &Program) -> Option<Match> {
+        let terms = RefCell::default();
+        let outputs = kind.terms(&terms);
+        let none = vec![None; INPUTS];
+        let mut found = Match { terms: terms.into_inner(), streams: none.clone(), uniforms: none, outputs: Vec::new() };
+        if program.outputs.len() != outputs.len() {
+            return None;
+        }
+        for term in outputs {
+            let (at, next) = program.outputs.iter().find_map(|output| {
+                let mut tried = found.clone();
+                let free = !found.outputs.contains(&output.at);
+                (free && tried.unify(term, output.from, program)).then_some((output.at, tried))
+            })?;
+            found = next;
+            found.outputs.push(at);
+        }
+        Some(found)
+    }
+
+    /// Whether an operand is that term, given what is known of the inputs.
+    fn unify(&mut self, term: usize, operand: Operand, program: &Program) -> bool {
+        let is_full = matches!(operand, Operand::Input(i) if matches!(program.inputs[usize::from(i)], Input::Full(_)));
+        let known = match self.terms[term] {
+            Node::Stream(i) if is_full => &mut self.streams[i],
+            Node::Uniform(i) if !is_full && !matches!(operand, Operand::Register(_)) => &mut self.uniforms[i],
+            Node::Op(op, a, b) => {
+                let Operand::Register(register) = operand else { return false };
+                let Instruction { op: found, a: x, b: y, .. } = program.code[usize::from(register)];
+                return found == op && self.unify(a, x, program) && (op.arity() < 2 || self.unify(b, y, program));
+            }
+            Node::Stream(_) | Node::Uniform(_) => return false,
+        };
+        *known.get_or_insert(operand) == operand
+    }
+
+    /// The loop, if every number that is the same for all elements is one in the program, too.
+    fn whole(self, kind: Kind, program: &Program) -> Option<Whole> {
+        let start = |operand: Operand| match operand {
+            Operand::Input(i) => match program.inputs[usize::from(i)] {
+                Input::Full(at) | Input::Scalar(at) => Some(at),
+                Input::Row(_) | Input::Column(_) => None,
+            },
+            Operand::Register(_) | Operand::Constant(_) => None,
+        };
+        let uniform = |operand: Operand| match operand {
+            Operand::Constant(x) => Some(Uniform::Number(x)),
+            other => start(other).map(Uniform::At),
+        };
+        Some(Whole {
+            kind,
+            streams: self.streams.into_iter().flatten().map(start).collect::<Option<_>>()?,
+            uniforms: self.uniforms.into_iter().flatten().map(uniform).collect::<Option<_>>()?,
+            outputs: self.outputs,
+            len: (program.rows * program.cols).next_multiple_of(LINE),
+        })
+    }
+}
+
+#[cfg(test)]
+impl Kind {
+    /// The program it stands for: streams lie `stride` floats apart, the first single number behind them; the others are
+    /// constants. Outputs are written over the first streams.
+    pub(super) fn program(self, len: usize, stride: usize) -> Program {
+        let terms = RefCell::default();
+        let outputs = self.terms(&terms);
+        let terms = terms.into_inner();
+        let streams = terms.iter().filter(|node| matches!(node, Node::Stream(_))).count();
+        let (mut code, mut operands) = (Vec::new(), Vec::new());
+        for node in terms {
+            operands.push(match node {
+                Node::Stream(i) => Operand::Input(i as u16),
+                Node::Uniform(0) => Operand::Input(streams as u16),
+                Node::Uniform(i) => Operand::Constant(0.25 / i as f32),
+                Node::Op(op, a, b) => {
+                    code.push(Instruction { op, a: operands[a], b: operands[b], c: operands[a] });
+                    Operand::Register(code.len() as u16 - 1)
+                }
+            });
+        }
+        let inputs = (0..streams).map(|i| Input::Full(i * stride)).chain([Input::Scalar(streams * stride)]).collect();
+        let output = |(i, term): (usize, usize)| super::Output { from: operands[term], at: i * stride };
+        Program { rows: 1, cols: len, inputs, outputs: outputs.into_iter().enumerate().map(output).collect(), code }
+    }
+}
