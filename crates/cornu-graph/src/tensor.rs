@@ -328,8 +328,10 @@ impl Tensor {
     #[track_caller]
     pub fn one_hot(&self, classes: usize) -> Tensor {
         let shape: Shape = self.shape().iter().copied().chain([classes]).collect();
-        let places = self.trace.iota(Type::new(self.dtype(), shape.clone()), self.rank());
-        places.eq(self.broadcast(shape, &Vec::from_iter(0..self.rank())))
+        // Singles are compared faster than whole numbers; up to 2^24 they are as exact, and what lies beyond stays there.
+        let numbers = if classes <= 1 << 24 { self.cast(DType::F32) } else { self.clone() };
+        let places = self.trace.iota(Type::new(numbers.dtype(), shape.clone()), self.rank());
+        places.eq(numbers.broadcast(shape, &Vec::from_iter(0..self.rank())))
     }
 }
 
