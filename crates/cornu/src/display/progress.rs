@@ -187,5 +187,14 @@ impl<'a> Progress<'a> {
     }
 }
 
+/// A run that was stopped leaves its line as it was, and what comes next on a line of its own.
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if self.live > 0 && self.verbose != Verbose::Silent {
+            self.write("\n");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -299,6 +299,18 @@ fn a_message_ends_the_live_line() {
 }
 
 #[test]
+fn a_run_that_is_stopped_ends_its_line() {
+    let stopped = |terminal| {
+        printed(terminal, Style::Keras2, Verbose::Bar, |progress| {
+            progress.begin(0.0);
+            progress.step(0.5, 1, Some(2), &[("loss", 0.5)]);
+        })
+    };
+    assert!(stopped(WIDE).ends_with(" - loss: 0.5000\n"), "{:?}", stopped(WIDE));
+    assert_eq!(stopped(Terminal::PLAIN), "");
+}
+
+#[test]
 fn a_closed_pipe_stops_nothing() {
     struct Closed(usize);
     impl Write for &mut Closed {
