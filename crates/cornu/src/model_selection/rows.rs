@@ -44,6 +44,30 @@ impl<T: Clone> Rows for Vec<T> {
     }
 }
 
+impl<T: Clone, const N: usize> Rows for [T; N] {
+    type Taken = Vec<T>;
+
+    fn row_count(&self) -> usize {
+        N
+    }
+
+    fn take_rows(&self, order: &[usize]) -> Vec<T> {
+        self.as_slice().take_rows(order)
+    }
+}
+
+impl<T: Rows + ?Sized> Rows for &T {
+    type Taken = T::Taken;
+
+    fn row_count(&self) -> usize {
+        (**self).row_count()
+    }
+
+    fn take_rows(&self, order: &[usize]) -> Self::Taken {
+        (**self).take_rows(order)
+    }
+}
+
 /// Rows along the first axis; one number has none.
 impl Rows for Array {
     type Taken = Array;

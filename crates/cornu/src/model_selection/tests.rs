@@ -100,6 +100,9 @@ fn everything_with_rows_can_be_split() {
     let words = ["a", "b", "c", "d", "e"].map(String::from);
     let (.., x_test, _, y_test) = train_test_split(&table.column(1), &words[..], &split).expect("a split");
     assert_eq!((x_test.to_vec(), y_test), (vec![31, 41], words[3..].to_vec()));
+    let column = &crate::data::Column::new("a", vec![0i64, 1, 2, 3, 4]);
+    let (.., y_test) = train_test_split(&words, &column, &split).expect("a split of a reference");
+    assert_eq!(y_test.iter().filter_map(crate::data::Value::to_f64).collect::<Vec<_>>(), [3.0, 4.0]);
 }
 
 #[test]
