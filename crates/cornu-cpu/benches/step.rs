@@ -1,35 +1,48 @@
-//! Time of one training step of the tutorial's models, feeding included.
-
-use std::time::Instant;
+//! Time of one training step of the lessons' models, feeding included, and of making it: `cargo bench --package cornu-cpu
+//! --bench step`.
 
 use cornu_cpu::Cpu;
 use cornu_graph::Feed;
 use cornu_testkit::nets::Mlp;
+use divan::Bencher;
 
 fn main() {
-    for (name, mlp, rows, steps) in [("pima", Mlp::pima(), 610, 9150), ("mnist", Mlp::mnist(), 16_000, 1000)] {
-        for threads in [1, 2] {
-            let executor = Cpu::new().threads(threads);
-            let (x, y) = mlp.data(rows);
-            let mut session = mlp.session(&executor);
-            let start = Instant::now();
-            let program = session.compile(&mlp.step()).expect("a sound graph");
-            let compiled = start.elapsed();
-            let order: Vec<usize> = (0..rows).map(|i| i * 7919 % rows).collect();
-            let mut times: Vec<f64> = (0..7)
-                .map(|_| {
-                    let start = Instant::now();
-                    for rows in order.chunks_exact(mlp.batch).cycle().take(steps) {
-                        session.run(program, &[Feed::Rows(&x, rows), Feed::Rows(&y, rows)]).expect("a step");
-                    }
-                    start.elapsed().as_secs_f64() / steps as f64 * 1e6
-                })
-                .collect();
-            times.sort_by(f64::total_cmp);
-            println!(
-                "{name} {threads} threads: {:.2} µs a step (best {:.2}), compiled in {compiled:?}",
-                times[3], times[0]
-            );
-        }
-    }
+    divan::main();
+}
+
+fn step(bencher: Bencher, mlp: &Mlp, rows: usize, threads: usize) {
+    let (x, y) = mlp.data(rows);
+    let mut session = mlp.session(&Cpu::new().threads(threads));
+    let program = session.compile(&mlp.step()).expect("a sound graph");
+    let order: Vec<usize> = (0..rows).map(|i| i * 7919 % rows).collect();
+    let mut batches = order.chunks_exact(mlp.batch).cycle();
+    bencher.bench_local(|| {
+        let rows = batches.next().expect("batches go on for ever");
+        session.run(program, &[Feed::Rows(&x, rows), Feed::Rows(&y, rows)]).expect("a step");
+    });
+}
+
+#[divan::bench(sample_size = 100)]
+fn pima(bencher: Bencher) {
+    step(bencher, &Mlp::pima(), 610, 1);
+}
+
+#[divan::bench(args = [1, 2], sample_size = 100)]
+fn mnist(bencher: Bencher, threads: usize) {
+    step(bencher, &Mlp::mnist(), 16_000, threads);
+}
+
+fn compile(bencher: Bencher, mlp: &Mlp) {
+    let graph = mlp.step();
+    bencher.with_inputs(|| mlp.session(&Cpu::new())).bench_local_values(|mut session| session.compile(&graph));
+}
+
+#[divan::bench]
+fn pima_compiled(bencher: Bencher) {
+    compile(bencher, &Mlp::pima());
+}
+
+#[divan::bench]
+fn mnist_compiled(bencher: Bencher) {
+    compile(bencher, &Mlp::mnist());
 }
