@@ -179,6 +179,7 @@ fn slopes(case: &Case) -> cornu::Result<Result<(), String>> {
 
 #[test]
 fn gradients_are_those_of_the_loss() {
+    let _turn = seeded(Flavor::Keras2, 3);
     for_all(slopes);
 }
 
@@ -191,6 +192,7 @@ fn trained(case: &Case, machine: impl Executor + Send + 'static) -> cornu::Resul
 
 #[test]
 fn kernels_agree_with_the_reference() {
+    let _turn = seeded(Flavor::Keras2, 3);
     for_all(|case| {
         let far = distance(&trained(case, Cpu::new().threads(2))?, &trained(case, Reference)?);
         Ok(if far <= 2e-6 { Ok(()) } else { Err(format!("weights differ by {far:.1e}")) })
@@ -230,6 +232,7 @@ fn a_fit_may_be_cut_in_two() {
 
 #[test]
 fn scores_do_not_depend_on_the_size_of_batches() {
+    let _turn = seeded(Flavor::Keras2, 3);
     for_all(|case| {
         let mut model = case.model()?;
         model.compile(case.settings().metrics(["accuracy"]))?;
@@ -250,6 +253,7 @@ fn scores_do_not_depend_on_the_size_of_batches() {
 
 #[test]
 fn a_state_brought_back_goes_on_to_the_same_bits() {
+    let _turn = seeded(Flavor::Keras2, 3);
     for_all(|case| {
         let (mut first, mut second) = (case.compiled()?, case.compiled()?);
         first.fit(&case.x, &case.y, case.fit())?;

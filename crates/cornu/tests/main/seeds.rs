@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Seeds belong to the process: tests that set them take turns.
+/// Seeds belong to the process: tests that set them, or make weights and so draw from them, take turns.
 pub(crate) fn seeded(flavor: Flavor, seed: u32) -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
