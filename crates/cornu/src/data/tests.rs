@@ -336,3 +336,20 @@ fn numbers_that_are_no_classes_are_refused_before_memory_is_asked_for() {
     let error = to_categorical(&[0i64, 1 << 60], None).expect_err("no machine has room for it");
     assert!(error.message().starts_with("`to_categorical` has no room for 2 rows of"), "{error}");
 }
+
+#[test]
+fn long_texts_are_cut_unless_the_whole_table_is_asked_for() {
+    let text = "a".repeat(60);
+    let table = Table::new([("words", vec![text.as_str(), "b"])]).unwrap();
+    assert_eq!(table.to_string().lines().nth(1), Some(&*format!("0  {}...", &text[..46])));
+    assert_eq!(format!("{table:#}").lines().nth(1), Some(&*format!("0  {text}")));
+}
+
+/// Left-out rows have their dots where the numbers end, not where a very long name does.
+#[test]
+fn dots_stand_under_the_cells() {
+    let name = "n".repeat(60);
+    let table = Table::new([(name.as_str(), (0..61).collect::<Vec<i64>>())]).unwrap().to_string();
+    let ends = |line: usize| table.lines().nth(line).map(|line| line.trim_end().len());
+    assert_eq!((ends(5), ends(6), ends(7)), (Some(53), Some(53), Some(53)), "{table}");
+}
