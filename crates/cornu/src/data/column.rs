@@ -283,7 +283,7 @@ impl Column {
     /// Why this column of text is not an array of numbers.
     pub(super) fn text_error(&self) -> Error {
         let place = match &self.first_text {
-            Some(first) => format!("the text `{}` on line {}", first.1, first.0),
+            Some(first) => format!("the text {} on line {}", print::quoted(Value::Text(&first.1)), first.0),
             None => match self.iter().position(|value| matches!(value, Value::Text(_))) {
                 Some(row) => {
                     format!("the text {} in row {}", print::quoted(self.values.get(row)), self.index.label(row))
