@@ -21,7 +21,7 @@ use super::describe::sum;
 ///
 /// # Errors
 /// Both must hold labels, and as many; probabilities are to be rounded first.
-pub fn accuracy_score(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<f64> {
+pub fn accuracy_score(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized)) -> Result<f64> {
     Ok(Counts::of(y_true, y_pred)?.accuracy())
 }
 
@@ -29,7 +29,7 @@ pub fn accuracy_score(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<f6
 ///
 /// # Errors
 /// As [`accuracy_score`].
-pub fn confusion_matrix(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<Array2<usize>> {
+pub fn confusion_matrix(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized)) -> Result<Array2<usize>> {
     Ok(Counts::of(y_true, y_pred)?.matrix)
 }
 
@@ -50,7 +50,11 @@ pub enum Average {
 ///
 /// # Errors
 /// As [`accuracy_score`]; for [`Average::Binary`] the only classes must be 0 and 1.
-pub fn precision_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Average) -> Result<f64> {
+pub fn precision_score(
+    y_true: &(impl ToArray + ?Sized),
+    y_pred: &(impl ToArray + ?Sized),
+    average: Average,
+) -> Result<f64> {
     Counts::of(y_true, y_pred)?.averaged(average, Counts::precision)
 }
 
@@ -58,7 +62,11 @@ pub fn precision_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Av
 ///
 /// # Errors
 /// As [`precision_score`].
-pub fn recall_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Average) -> Result<f64> {
+pub fn recall_score(
+    y_true: &(impl ToArray + ?Sized),
+    y_pred: &(impl ToArray + ?Sized),
+    average: Average,
+) -> Result<f64> {
     Counts::of(y_true, y_pred)?.averaged(average, Counts::recall)
 }
 
@@ -66,7 +74,7 @@ pub fn recall_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Avera
 ///
 /// # Errors
 /// As [`precision_score`].
-pub fn f1_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Average) -> Result<f64> {
+pub fn f1_score(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized), average: Average) -> Result<f64> {
     Counts::of(y_true, y_pred)?.averaged(average, Counts::f1)
 }
 
@@ -90,7 +98,7 @@ pub(super) enum Kind {
 }
 
 impl Counts {
-    pub(super) fn of(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<Counts> {
+    pub(super) fn of(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized)) -> Result<Counts> {
         let (truth, kind) = labels("y_true", y_true)?;
         let (predicted, predicted_kind) = labels("y_pred", y_pred)?;
         if truth.len() != predicted.len() {
@@ -182,7 +190,7 @@ fn ratio(part: usize, whole: usize, undefined: f64) -> f64 {
 }
 
 /// The labels of `y`, `[n]` or `[n, 1]`.
-fn labels(name: &str, y: &impl ToArray) -> Result<(Vec<i64>, Kind)> {
+fn labels(name: &str, y: &(impl ToArray + ?Sized)) -> Result<(Vec<i64>, Kind)> {
     let y = y.to_array()?;
     match y.shape()[..] {
         [_] | [_, 1] => {}

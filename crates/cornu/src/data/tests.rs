@@ -353,3 +353,12 @@ fn dots_stand_under_the_cells() {
     let ends = |line: usize| table.lines().nth(line).map(|line| line.trim_end().len());
     assert_eq!((ends(5), ends(6), ends(7)), (Some(53), Some(53), Some(53)), "{table}");
 }
+
+#[test]
+fn slices_and_views_are_scored_and_scaled() {
+    let (truth, predicted) = (vec![0, 1, 1, 0], ndarray::array![[0.0f32], [1.0], [0.0], [0.0]]);
+    assert_eq!(accuracy_score(&truth[..2], &predicted.view().split_at(ndarray::Axis(0), 2).0).unwrap(), 1.0);
+    assert_eq!(classification_report(&truth[..], &predicted).unwrap().accuracy(), 0.75);
+    assert_eq!(to_categorical(&truth[1..], None).unwrap().shape(), [3, 2]);
+    assert!(StandardScaler::new().fit(&[[1.0], [2.0]][..]).is_ok());
+}
