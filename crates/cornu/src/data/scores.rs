@@ -123,7 +123,12 @@ impl Counts {
     }
 
     pub(super) fn accuracy(&self) -> f64 {
-        self.matrix.diag().sum() as f64 / self.total() as f64
+        self.all_right() as f64 / self.total() as f64
+    }
+
+    /// How often a label was predicted right.
+    pub(super) fn all_right(&self) -> usize {
+        self.matrix.diag().sum()
     }
 
     fn right(&self, class: usize) -> usize {
@@ -152,10 +157,14 @@ impl Counts {
         ratio(2 * self.right(class), self.support(class) + self.predicted(class), undefined)
     }
 
-    /// The mean over the classes, weighted by `weight`; undefined scores that are NaN are left out.
+    /// The mean over the classes, weighted by `weight`; undefined scores that are NaN are left out. Weights that are all
+    /// zero do not count.
     pub(super) fn mean(&self, score: impl Fn(usize) -> f64, weight: impl Fn(usize) -> f64) -> f64 {
         let scores = (0..self.labels.len()).map(|class| (score(class), weight(class)));
         let (scores, weights): (Vec<f64>, Vec<f64>) = scores.filter(|(score, _)| !score.is_nan()).unzip();
+        if weights.iter().all(|&weight| weight == 0.0) {
+            return sum(&scores) / scores.len() as f64;
+        }
         let products: Vec<f64> = scores.iter().zip(&weights).map(|(score, weight)| score * weight).collect();
         sum(&products) / sum(&weights)
     }

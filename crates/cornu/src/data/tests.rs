@@ -362,3 +362,19 @@ fn slices_and_views_are_scored_and_scaled() {
     assert_eq!(to_categorical(&truth[1..], None).unwrap().shape(), [3, 2]);
     assert!(StandardScaler::new().fit(&[[1.0], [2.0]][..]).is_ok());
 }
+
+/// With nothing right, scikit-learn counts in floats; and weights that are all zero do not count.
+#[test]
+fn reports_of_nothing_right_are_those_of_scikit_learn() {
+    let report = classification_report(&[992, 992], &[676, 676]).unwrap().zero_division(f64::NAN);
+    let wanted = "              precision    recall  f1-score   support
+
+         676       0.00       nan      0.00       0.0
+         992        nan      0.00      0.00       2.0
+
+    accuracy                           0.00       2.0
+   macro avg       0.00      0.00      0.00       2.0
+weighted avg       0.00      0.00      0.00       2.0
+";
+    assert_eq!(report.to_string(), wanted);
+}
