@@ -44,6 +44,30 @@ impl<T: Clone> Rows for Vec<T> {
     }
 }
 
+impl<T: Clone, const N: usize> Rows for [T; N] {
+    type Taken = Vec<T>;
+
+    fn row_count(&self) -> usize {
+        N
+    }
+
+    fn take_rows(&self, order: &[usize]) -> Vec<T> {
+        self.as_slice().take_rows(order)
+    }
+}
+
+impl<R: Rows + ?Sized> Rows for &R {
+    type Taken = R::Taken;
+
+    fn row_count(&self) -> usize {
+        R::row_count(self)
+    }
+
+    fn take_rows(&self, order: &[usize]) -> R::Taken {
+        R::take_rows(self, order)
+    }
+}
+
 /// Rows along the first axis; one number has none.
 impl Rows for Array {
     type Taken = Array;
