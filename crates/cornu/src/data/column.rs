@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Array, Error, Result};
+use cornu_graph::{Array, Element, Error, Result};
+use ndarray::Array1;
 
 use super::print;
 
@@ -278,6 +279,14 @@ impl Column {
             Values::Bool(values) => Ok(Array::vector(values.clone())),
             Values::Text(_) => Err(self.text_error()),
         }
+    }
+
+    /// The values as an `ndarray` of any element type.
+    ///
+    /// # Errors
+    /// The column must not hold text.
+    pub fn to_ndarray<T: Element>(&self) -> Result<Array1<T>> {
+        Ok(Array1::from(self.to_array()?.to_vec()))
     }
 
     /// Why this column of text is not an array of numbers.

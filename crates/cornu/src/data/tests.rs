@@ -305,6 +305,8 @@ fn tables_become_arrays_and_back() {
     assert_eq!(back.to_string(), "     a    b\n0  1.0  0.5\n1  2.0 -1.0");
     assert!(back.with_names(["a"]).is_err());
     assert_eq!(Table::from(ndarray::array![[7u8], [250]]).to_string(), "     0\n0    7\n1  250");
+    assert_eq!(table.column("a").unwrap().to_ndarray::<f32>().unwrap(), ndarray::array![1.0, 2.0]);
+    assert_eq!(Table::from(ndarray::array![[1, 2]].view()).shape(), (1, 2));
 }
 
 #[test]
