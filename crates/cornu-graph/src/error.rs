@@ -25,8 +25,9 @@ pub enum ErrorKind {
 /// A mistake in the caller's input.
 ///
 /// Prints as `where: what was needed, what was got`, then the source line if the mistake was made while tracing,
-/// then a `help:` line where there is advice to give.
-#[derive(Clone, Debug)]
+/// then a `help:` line where there is advice to give. `{:?}` prints the same, since that is how Rust prints an error that
+/// `main` returns; `{:#?}` prints what it is made of.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
 #[derive(Clone, Debug)]
@@ -131,6 +132,12 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() { fmt::Debug::fmt(&self.0, f) } else { fmt::Display::fmt(self, f) }
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_ref().map(|source| &**source as _)
@@ -173,6 +180,15 @@ fn edits(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+/// A program whose `main` returns an error prints it by `Debug`: to be read by people all the same.
+#[test]
+fn an_error_that_main_returns_can_be_read() {
+    let error = Error::usage("no column `Wieght`").help("did you mean `weight`?").context("table");
+    assert_eq!(format!("{error:?}"), "table: no column `Wieght`\n  help: did you mean `weight`?");
+    assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(format!("{error:#?}").contains("kind: Usage"));
 }
 
 #[test]
