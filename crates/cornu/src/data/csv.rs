@@ -27,7 +27,8 @@ impl Table {
     /// the same name in the folder that the environment variable `CORNU_DATASETS` names goes before it.
     ///
     /// # Errors
-    /// The file must be there, be UTF-8, have different column names and as many fields on each line.
+    /// The file must be there, be UTF-8, have different column names and as many fields on each line, and close its
+    /// quotation marks.
     pub fn read_csv(place: impl AsRef<Path>) -> Result<Table> {
         let place = place.as_ref();
         match place.to_str() {
@@ -57,6 +58,7 @@ impl Table {
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).map_err(|error| Error::file(error.to_string()).caused_by(error))?;
         refuse_html(&bytes)?;
+        refuse_open_quotes(&bytes)?;
         let mut reader = ReaderBuilder::new().from_reader(&bytes[..]);
         let header = reader.headers().map_err(|error| malformed(&bytes, &StringRecord::new(), error))?.clone();
         if header.is_empty() {
@@ -144,6 +146,36 @@ fn refuse_html(bytes: &[u8]) -> Result<()> {
             .help("this is a web page about the file; use the address of its `raw` or `download` link"));
     }
     Ok(())
+}
+
+/// A field that begins with a quotation mark goes on to the next one, if need be to the end of the file: one that was
+/// forgotten would swallow all lines behind it.
+fn refuse_open_quotes(bytes: &[u8]) -> Result<()> {
+    enum At {
+        FieldStart,
+        Plain,
+        Quoted,
+        Closed,
+    }
+    let (mut at, mut line, mut opened) = (At::FieldStart, 1, 0);
+    for byte in bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) {
+        at = match (at, byte) {
+            (At::FieldStart, b'"') => {
+                opened = line;
+                At::Quoted
+            }
+            (At::Quoted, b'"') => At::Closed,
+            (At::Quoted, _) | (At::Closed, b'"') => At::Quoted,
+            (_, b',' | b'\r' | b'\n') => At::FieldStart,
+            _ => At::Plain,
+        };
+        line += u64::from(*byte == b'\n');
+    }
+    if !matches!(at, At::Quoted) {
+        return Ok(());
+    }
+    let error = Error::data(format!("line {opened} opens a quotation mark that nothing closes"));
+    Err(error.help("close it at the end of the field; a quotation mark inside one is written twice"))
 }
 
 fn missing(place: &Path, error: std::io::Error) -> Error {
@@ -247,9 +279,13 @@ mod tests {
 
     #[test]
     fn mistakes_are_placed() {
-        let cases: [(&[u8], &str); 15] = [
+        let cases: [(&[u8], &str); 19] = [
             (b"a,b\n1,2\n\n1,2,3\n", "line 4 needs 2 fields as the first line, got 3"),
             (b"a,b\n1,2\n\"x\ny\"\n", "line 3 needs 2 fields as the first line, got 1"),
+            (b"a,b\n1,\"2\n3,4\n", "line 2 opens a quotation mark that nothing closes"),
+            (b"a,b\n\"1\n\",2\n\r\n3,\"4\"\"\n5,6\n", "line 5 opens a quotation mark that nothing closes"),
+            (b"\xef\xbb\xbf\"a\n1\n", "line 1 opens a quotation mark that nothing closes"),
+            (b"a\nx\"y\n\"z\"\"\"\n\"\"x\"\n1,2\n", "line 5 needs 1 field as the first line, got 2"),
             (b"a,b,a\n1,2,3\n", "a table needs different column names, got `a` twice"),
             (b"", "the table is empty"),
             (b"\n\n", "the table is empty"),
