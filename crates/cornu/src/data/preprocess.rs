@@ -296,7 +296,8 @@ fn class(x: &Array, place: usize) -> Result<usize> {
             "`to_categorical` needs whole classes from 0 up, got {value} at index {place}"
         )));
     }
-    Ok(value as usize)
+    // One more must still be a number: so many classes have no room anyway.
+    Ok((value as usize).min(usize::MAX - 1))
 }
 
 /// `x` with each row along `axis` divided by its norm, `(Σ |x|^order)^(1/order)`; rows of zeros stay as they are. A

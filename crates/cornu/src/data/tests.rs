@@ -337,6 +337,8 @@ fn a_table_prints_whole_when_asked() {
 fn numbers_that_are_no_classes_are_refused_before_memory_is_asked_for() {
     let error = to_categorical(&[0i64, 1 << 60], None).expect_err("no machine has room for it");
     assert!(error.message().starts_with("`to_categorical` has no room for 2 rows of"), "{error}");
+    let error = to_categorical(&[1e23], None).expect_err("more than can be counted");
+    assert!(error.message().starts_with("`to_categorical` has no room for 1 rows of"), "{error}");
 }
 
 #[test]
