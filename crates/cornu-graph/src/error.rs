@@ -25,12 +25,12 @@ pub enum ErrorKind {
 /// A mistake in the caller's input.
 ///
 /// Prints as `where: what was needed, what was got`, then the source line if the mistake was made while tracing,
-/// then a `help:` line where there is advice to give. So it does with `{:?}`, which is what a program shows whose `main`
-/// returns it.
+/// then a `help:` line where there is advice to give. `{:?}` prints the same, since that is how Rust prints an error that
+/// `main` returns; `{:#?}` prints what it is made of.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -134,7 +134,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        if f.alternate() { fmt::Debug::fmt(&self.0, f) } else { fmt::Display::fmt(self, f) }
     }
 }
 
@@ -182,11 +182,13 @@ fn edits(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+/// A program whose `main` returns an error prints it by `Debug`: to be read by people all the same.
 #[test]
-fn both_forms_read_alike() {
-    let error = Error::usage("`fit` needs a compiled model").help("call `compile` first").context("here");
-    assert_eq!(error.to_string(), "here: `fit` needs a compiled model\n  help: call `compile` first");
+fn an_error_that_main_returns_can_be_read() {
+    let error = Error::usage("no column `Wieght`").help("did you mean `weight`?").context("table");
+    assert_eq!(format!("{error:?}"), "table: no column `Wieght`\n  help: did you mean `weight`?");
     assert_eq!(format!("{error:?}"), error.to_string());
+    assert!(format!("{error:#?}").contains("kind: Usage"));
 }
 
 #[test]

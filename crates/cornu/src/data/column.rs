@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Array, Error, Result};
+use cornu_graph::{Array, Element, Error, Result};
+use ndarray::Array1;
 
 use super::print;
 
@@ -280,10 +281,18 @@ impl Column {
         }
     }
 
+    /// The values as an `ndarray` of any element type.
+    ///
+    /// # Errors
+    /// The column must not hold text.
+    pub fn to_ndarray<T: Element>(&self) -> Result<Array1<T>> {
+        Ok(Array1::from(self.to_array()?.to_vec()))
+    }
+
     /// Why this column of text is not an array of numbers.
     pub(super) fn text_error(&self) -> Error {
         let place = match &self.first_text {
-            Some(first) => format!("the text `{}` on line {}", first.1, first.0),
+            Some(first) => format!("the text {} on line {}", print::quoted(Value::Text(&first.1)), first.0),
             None => match self.iter().position(|value| matches!(value, Value::Text(_))) {
                 Some(row) => {
                     format!("the text {} in row {}", print::quoted(self.values.get(row)), self.index.label(row))

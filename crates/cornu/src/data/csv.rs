@@ -27,7 +27,8 @@ impl Table {
     /// the same name in the folder that the environment variable `CORNU_DATASETS` names goes before it.
     ///
     /// # Errors
-    /// The file must be there, be UTF-8, have different column names and as many fields on each line.
+    /// The file must be there, be UTF-8, have different column names and as many fields on each line, and close its
+    /// quotation marks.
     pub fn read_csv(place: impl AsRef<Path>) -> Result<Table> {
         let place = place.as_ref();
         match place.to_str() {
@@ -57,15 +58,16 @@ impl Table {
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).map_err(|error| Error::file(error.to_string()).caused_by(error))?;
         refuse_html(&bytes)?;
+        refuse_open_quotes(&bytes)?;
         let mut reader = ReaderBuilder::new().from_reader(&bytes[..]);
-        let header = reader.headers().map_err(|error| malformed(&bytes, error))?.clone();
+        let header = reader.headers().map_err(|error| malformed(&bytes, &StringRecord::new(), error))?.clone();
         if header.is_empty() {
             return Err(Error::data("the table is empty").help("the first line is to name the columns"));
         }
         let mut cells: Vec<StringRecord> = header.iter().map(|_| StringRecord::new()).collect();
         let mut lines = Vec::new();
         let mut record = StringRecord::new();
-        while reader.read_record(&mut record).map_err(|error| malformed(&bytes, error))? {
+        while reader.read_record(&mut record).map_err(|error| malformed(&bytes, &header, error))? {
             lines.push(line(&bytes, record.position()));
             cells.iter_mut().zip(&record).for_each(|(column, cell)| column.push_field(cell));
         }
@@ -121,11 +123,14 @@ fn refuse_other_separators(header: &StringRecord, cells: &[StringRecord]) -> Res
     let (Some(name), [cells]) = (header.get(0), cells) else { return Ok(()) };
     let separates =
         |mark: char| cells.iter().chain([name]).all(|cell| cell.contains(mark)) && cells.iter().next().is_some();
-    let Some((_, word)) = [(';', "semicolons"), ('\t', "tabs")].into_iter().find(|&(mark, _)| separates(mark)) else {
-        return Ok(());
-    };
+    other_separator(separates).map_or(Ok(()), Err)
+}
+
+fn other_separator(separates: impl Fn(char) -> bool) -> Option<Error> {
+    let marks = [(';', "semicolons"), ('\t', "tabs")];
+    let (_, word) = marks.into_iter().find(|&(mark, _)| separates(mark))?;
     let error = Error::data(format!("needs values separated by commas, got values separated by {word}"));
-    Err(error.help("save the file with commas between the values, and points in the numbers"))
+    Some(error.help("save the file with commas between the values, and points in the numbers"))
 }
 
 /// A page about a file is often saved in place of the file.
@@ -141,6 +146,36 @@ fn refuse_html(bytes: &[u8]) -> Result<()> {
             .help("this is a web page about the file; use the address of its `raw` or `download` link"));
     }
     Ok(())
+}
+
+/// A field that begins with a quotation mark goes on to the next one, if need be to the end of the file: one that was
+/// forgotten would swallow all lines behind it.
+fn refuse_open_quotes(bytes: &[u8]) -> Result<()> {
+    enum At {
+        FieldStart,
+        Plain,
+        Quoted,
+        Closed,
+    }
+    let (mut at, mut line, mut opened) = (At::FieldStart, 1, 0);
+    for byte in bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) {
+        at = match (at, byte) {
+            (At::FieldStart, b'"') => {
+                opened = line;
+                At::Quoted
+            }
+            (At::Quoted, b'"') => At::Closed,
+            (At::Quoted, _) | (At::Closed, b'"') => At::Quoted,
+            (_, b',' | b'\r' | b'\n') => At::FieldStart,
+            _ => At::Plain,
+        };
+        line += u64::from(*byte == b'\n');
+    }
+    if !matches!(at, At::Quoted) {
+        return Ok(());
+    }
+    let error = Error::data(format!("line {opened} opens a quotation mark that nothing closes"));
+    Err(error.help("close it at the end of the field; a quotation mark inside one is written twice"))
 }
 
 fn missing(place: &Path, error: std::io::Error) -> Error {
@@ -169,21 +204,29 @@ fn line(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
     position.line() + ends.filter(|&&byte| byte == b'\n').count() as u64
 }
 
-fn malformed(bytes: &[u8], error: csv::Error) -> Error {
-    let message = match error.kind() {
+fn malformed(bytes: &[u8], header: &StringRecord, error: csv::Error) -> Error {
+    let (message, help) = match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            // Where commas are decimal points, the first line is one field and the others are several.
+            let one_name = header.get(0).filter(|_| header.len() == 1).unwrap_or_default();
+            if let Some(error) = other_separator(|mark| one_name.contains(mark)) {
+                return error;
+            }
+            let fields = if *expected_len == 1 { "field" } else { "fields" };
             let line = line(bytes, pos.as_ref());
-            format!("line {line} needs {expected_len} fields as the first line, got {len}")
+            let help = if len > expected_len {
+                "a field with a comma in it is to be put in double quotes"
+            } else {
+                "a missing value is left empty, between its commas"
+            };
+            (format!("line {line} needs {expected_len} {fields} as the first line, got {len}"), help)
         }
         csv::ErrorKind::Utf8 { pos, err } => {
             let line = line(bytes, pos.as_ref());
-            format!("line {line}, field {} needs UTF-8 text, got other bytes", err.field() + 1)
+            let message = format!("line {line}, field {} needs UTF-8 text, got other bytes", err.field() + 1);
+            (message, "save the file as UTF-8 text")
         }
-        _ => error.to_string(),
-    };
-    let help = match error.kind() {
-        csv::ErrorKind::UnequalLengths { .. } => "a field with a comma in it is to be put in double quotes",
-        _ => "save the file as UTF-8 text",
+        _ => (error.to_string(), "save the file as UTF-8 text"),
     };
     Error::data(message).help(help).caused_by(error)
 }
@@ -236,9 +279,13 @@ mod tests {
 
     #[test]
     fn mistakes_are_placed() {
-        let cases: [(&[u8], &str); 11] = [
+        let cases: [(&[u8], &str); 19] = [
             (b"a,b\n1,2\n\n1,2,3\n", "line 4 needs 2 fields as the first line, got 3"),
             (b"a,b\n1,2\n\"x\ny\"\n", "line 3 needs 2 fields as the first line, got 1"),
+            (b"a,b\n1,\"2\n3,4\n", "line 2 opens a quotation mark that nothing closes"),
+            (b"a,b\n\"1\n\",2\n\r\n3,\"4\"\"\n5,6\n", "line 5 opens a quotation mark that nothing closes"),
+            (b"\xef\xbb\xbf\"a\n1\n", "line 1 opens a quotation mark that nothing closes"),
+            (b"a\nx\"y\n\"z\"\"\"\n\"\"x\"\n1,2\n", "line 5 needs 1 field as the first line, got 2"),
             (b"a,b,a\n1,2,3\n", "a table needs different column names, got `a` twice"),
             (b"", "the table is empty"),
             (b"\n\n", "the table is empty"),
@@ -246,6 +293,10 @@ mod tests {
             (b"\xef\xbb\xbf<html>", "needs comma-separated values, got an HTML page"),
             (b"<?xml version=\"1.0\"?><Error/>", "needs comma-separated values, got an XML page"),
             (b"a;b\n1;2\n", "needs values separated by commas, got values separated by semicolons"),
+            (b"a;b\n1,5;2,3\n", "needs values separated by commas, got values separated by semicolons"),
+            (b"a;b\n1;2,3\n1;2\n", "needs values separated by commas, got values separated by semicolons"),
+            (b"a\tb\n1\t2,5\n", "needs values separated by commas, got values separated by tabs"),
+            (b"a\n1,2\n", "line 2 needs 1 field as the first line, got 2"),
             (b"a\tb\n1\t2\n", "needs values separated by commas, got values separated by tabs"),
             (b"a,b\n1,\xe9\n", "line 2, field 2 needs UTF-8 text, got other bytes"),
         ];
@@ -266,6 +317,9 @@ mod tests {
         let windows = Table::from_csv_str("\r\na,age\r\n\r\n1,31\r\n\r\n2,old\r\n").unwrap();
         assert_eq!(message(&windows), "column `age` needs numbers, got the text `old` on line 6");
         assert!(table.drop(["age"]).unwrap().to_array().is_ok());
+        let long = Table::from_csv_str(&format!("a\n\"1\n{}\"\n", "x".repeat(99))).unwrap();
+        let shortened = format!("`1\\n{}...`", "x".repeat(44));
+        assert_eq!(message(&long), format!("column `a` needs numbers, got the text {shortened} on line 2"));
     }
 
     #[test]

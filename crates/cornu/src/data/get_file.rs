@@ -20,6 +20,11 @@ use crate::datasets;
 /// `fname` must be a plain file name; there must be a copy or a connection; the hash must be right.
 pub fn get_file(fname: &str, origin: &str, file_hash: Option<&str>) -> Result<PathBuf> {
     let remote = Remote { url: origin, names: &[fname], subfolder: "" };
+    if let Some(hash) = file_hash.filter(|hash| hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    {
+        let error = Error::usage(format!("`file_hash` needs a SHA-256 of 64 hexadecimal digits, got `{hash}`"));
+        return Err(error.help("Keras takes MD5 as well, which is not safe; without a hash nothing is checked"));
+    }
     let check = |bytes: &[u8]| file_hash.map_or(Ok(()), |hash| check_hash(bytes, hash));
     Ok(Places::from_environment().fetch(&remote, check)?.0)
 }
@@ -100,10 +105,21 @@ impl Places {
             }
         }
         let Some(place) = places.last() else { return Err(Error::file("there is no folder for data sets")) };
-        let bytes = download(remote.url).map_err(|why| nowhere(remote, place, refused.as_ref(), &why))?;
+        let bytes = download(remote.url).map_err(|why| self.nowhere(remote, place, refused.as_ref(), &why))?;
         let value = read(&bytes).context(format!("downloading `{}`", remote.url))?;
         atomic::write(place, &bytes)?;
         Ok((place.clone(), value))
+    }
+
+    fn nowhere(&self, remote: &Remote<'_>, place: &Path, refused: Option<&Error>, why: &str) -> Error {
+        let copy = match (refused, &self.own) {
+            (Some(error), _) => format!("the copy is not right ({})", error.message()),
+            (None, Some(own)) => format!("there is no copy in `{}` or at `{}`", own.display(), place.display()),
+            (None, None) => format!("there is no copy at `{}`", place.display()),
+        };
+        let (url, name) = (remote.url, remote.names[0]);
+        Error::file(format!("{copy}, and downloading `{url}` failed: {why}"))
+            .help(format!("put `{name}` there, or into a folder that the environment variable `CORNU_DATASETS` names"))
     }
 }
 
@@ -113,16 +129,6 @@ fn read_copy<T>(folder: &Path, names: &[&str], read: impl Fn(&[u8]) -> Result<T>
     let bytes = fs::read(&path).map_err(|error| Error::file(error.to_string()).caused_by(error));
     let value = bytes.and_then(|bytes| read(&bytes)).context(format!("`{}`", path.display()));
     Some(value.map(|value| (path, value)))
-}
-
-fn nowhere(remote: &Remote<'_>, place: &Path, refused: Option<&Error>, why: &str) -> Error {
-    let copy = match refused {
-        Some(error) => format!("the copy is not right ({})", error.message()),
-        None => format!("there is no copy at `{}`", place.display()),
-    };
-    let (url, name) = (remote.url, remote.names[0]);
-    Error::file(format!("{copy}, and downloading `{url}` failed: {why}"))
-        .help(format!("put `{name}` there, or into a folder that the environment variable `CORNU_DATASETS` names"))
 }
 
 fn is_writable(folder: &Path) -> bool {
@@ -140,8 +146,9 @@ pub(crate) fn check_hash(bytes: &[u8], wanted: &str) -> Result<()> {
     if got.eq_ignore_ascii_case(wanted) {
         return Ok(());
     }
-    Err(Error::data(format!("the file needs the SHA-256 {wanted}, got {got}"))
-        .help("this is another file, or one cut short or changed on its way; delete it to have it downloaded again"))
+    Err(Error::data(format!("the file needs the SHA-256 {wanted}, got {got}")).help(
+        "this is another file, or one cut short or changed on its way; a copy is downloaded again once it is deleted",
+    ))
 }
 
 #[cfg(feature = "download")]
@@ -214,6 +221,11 @@ mod tests {
         for part in [NOWHERE, "CORNU_DATASETS", folder.join("ab").join("x.csv").to_str().unwrap()] {
             assert!(error.contains(part), "no {part} in: {error}");
         }
+        let own = folder.join("own");
+        let both = Places { own: Some(own.clone()), ..places };
+        let error = both.fetch(&remote, text).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("there is no copy in `{}` or at `", own.display())), "{error}");
+        let places = Places { own: None, ..both };
         fs::write(folder.join("ab").join("x.csv"), "wrong").unwrap();
         let error = places.fetch(&remote, text).unwrap_err().to_string();
         assert!(error.contains("the copy is not right") && error.contains("it is wrong"), "{error}");
@@ -233,6 +245,9 @@ mod tests {
         let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert!(check_hash(b"abc", hash).is_ok() && check_hash(b"abc", &hash.to_uppercase()).is_ok());
         assert!(check_hash(b"abd", hash).is_err());
+        let md5 = "900150983cd24fb0d6963f7d28e17f72";
+        let message = get_file("x.csv", NOWHERE, Some(md5)).unwrap_err().message().to_owned();
+        assert_eq!(message, format!("`file_hash` needs a SHA-256 of 64 hexadecimal digits, got `{md5}`"));
     }
 
     #[cfg(feature = "download")]

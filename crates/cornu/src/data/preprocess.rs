@@ -65,7 +65,7 @@ impl MinMaxScaler {
     ///
     /// # Errors
     /// `x` must have two axes, at least one row, and no infinite number.
-    pub fn fit(&mut self, x: &impl ToArray) -> Result<()> {
+    pub fn fit(&mut self, x: &(impl ToArray + ?Sized)) -> Result<()> {
         let x = learnable("MinMaxScaler", x)?;
         let (low, high) = self.feature_range;
         let learn = |column: ArrayView1<'_, f64>| {
@@ -83,7 +83,7 @@ impl MinMaxScaler {
     ///
     /// # Errors
     /// There must have been a `fit` on as many columns.
-    pub fn transform(&self, x: &impl ToArray) -> Result<Array2<f64>> {
+    pub fn transform(&self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
         map_columns("MinMaxScaler", self.columns.as_deref(), matrix("MinMaxScaler", x)?, |column, values| {
             values.into_iter().for_each(|x| *x = *x * column.scale + column.offset);
         })
@@ -93,7 +93,7 @@ impl MinMaxScaler {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn fit_transform(&mut self, x: &impl ToArray) -> Result<Array2<f64>> {
+    pub fn fit_transform(&mut self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
         self.fit(x)?;
         self.transform(x)
     }
@@ -102,7 +102,7 @@ impl MinMaxScaler {
     ///
     /// # Errors
     /// As [`transform`](Self::transform).
-    pub fn inverse_transform(&self, x: &impl ToArray) -> Result<Array2<f64>> {
+    pub fn inverse_transform(&self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
         map_columns("MinMaxScaler", self.columns.as_deref(), matrix("MinMaxScaler", x)?, |column, values| {
             values.into_iter().for_each(|x| *x = (*x - column.offset) / column.scale);
         })
@@ -145,7 +145,7 @@ impl StandardScaler {
     ///
     /// # Errors
     /// `x` must have two axes, at least one row, and no infinite number.
-    pub fn fit(&mut self, x: &impl ToArray) -> Result<()> {
+    pub fn fit(&mut self, x: &(impl ToArray + ?Sized)) -> Result<()> {
         let x = learnable("StandardScaler", x)?;
         self.columns = Some(x.columns().into_iter().map(|column| standard(column.iter().copied())).collect());
         Ok(())
@@ -155,7 +155,7 @@ impl StandardScaler {
     ///
     /// # Errors
     /// There must have been a `fit` on as many columns.
-    pub fn transform(&self, x: &impl ToArray) -> Result<Array2<f64>> {
+    pub fn transform(&self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
         map_columns("StandardScaler", self.columns.as_deref(), matrix("StandardScaler", x)?, |column, values| {
             values.into_iter().for_each(|x| *x = (*x - column.mean) / column.scale);
         })
@@ -165,7 +165,7 @@ impl StandardScaler {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn fit_transform(&mut self, x: &impl ToArray) -> Result<Array2<f64>> {
+    pub fn fit_transform(&mut self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
         self.fit(x)?;
         self.transform(x)
     }
@@ -174,7 +174,7 @@ impl StandardScaler {
     ///
     /// # Errors
     /// As [`transform`](Self::transform).
-    pub fn inverse_transform(&self, x: &impl ToArray) -> Result<Array2<f64>> {
+    pub fn inverse_transform(&self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
         map_columns("StandardScaler", self.columns.as_deref(), matrix("StandardScaler", x)?, |column, values| {
             values.into_iter().for_each(|x| *x = *x * column.scale + column.mean);
         })
@@ -211,7 +211,7 @@ fn standard(values: impl Iterator<Item = f64> + Clone) -> StandardColumn {
 }
 
 /// One matrix of doubles, without infinite numbers.
-fn matrix(who: &str, x: &impl ToArray) -> Result<Array2<f64>> {
+fn matrix(who: &str, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
     let x = x.to_array()?;
     let &[rows, columns] = &x.shape()[..] else {
         let help = "a single column of n values is `[n, 1]`: `x.insert_axis(Axis(1))`";
@@ -228,7 +228,7 @@ fn matrix(who: &str, x: &impl ToArray) -> Result<Array2<f64>> {
 }
 
 /// A matrix with something to learn from.
-fn learnable(who: &str, x: &impl ToArray) -> Result<Array2<f64>> {
+fn learnable(who: &str, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
     let x = matrix(who, x)?;
     if x.is_empty() {
         let (rows, columns) = x.dim();
@@ -260,7 +260,7 @@ fn map_columns<C>(
 ///
 /// # Errors
 /// Classes must be whole numbers from 0 to below `num_classes`.
-pub fn to_categorical(x: &impl ToArray, num_classes: Option<usize>) -> Result<ArrayD<f32>> {
+pub fn to_categorical(x: &(impl ToArray + ?Sized), num_classes: Option<usize>) -> Result<ArrayD<f32>> {
     let x = x.to_array()?;
     let classes = (0..x.len()).map(|i| class(&x, i)).collect::<Result<Vec<usize>>>()?;
     let width = match num_classes {
@@ -296,7 +296,8 @@ fn class(x: &Array, place: usize) -> Result<usize> {
             "`to_categorical` needs whole classes from 0 up, got {value} at index {place}"
         )));
     }
-    Ok(value as usize)
+    // One more must still be a number: so many classes have no room anyway.
+    Ok((value as usize).min(usize::MAX - 1))
 }
 
 /// `x` with each row along `axis` divided by its norm, `(Σ |x|^order)^(1/order)`; rows of zeros stay as they are. A
@@ -304,7 +305,7 @@ fn class(x: &Array, place: usize) -> Result<usize> {
 ///
 /// # Errors
 /// `x` must have that axis; `order` must be positive (infinity takes the greatest absolute value).
-pub fn normalize(x: &impl ToArray, axis: isize, order: f64) -> Result<ArrayD<f64>> {
+pub fn normalize(x: &(impl ToArray + ?Sized), axis: isize, order: f64) -> Result<ArrayD<f64>> {
     let x = x.to_array()?;
     let rank = x.shape().rank();
     let place = if axis < 0 { axis.checked_add_unsigned(rank) } else { Some(axis) };

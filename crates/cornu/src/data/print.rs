@@ -21,12 +21,14 @@ const DOTS: &str = " ...";
 struct Strip {
     lines: Vec<String>,
     width: usize,
+    /// How wide the lines below a very long name are.
+    cells: usize,
 }
 
 impl Strip {
     fn of(lines: &[String], pad: impl Fn(&str, usize) -> String) -> Strip {
         let width = lines.iter().map(|line| width(line)).max().unwrap_or(0);
-        Strip { lines: lines.iter().map(|line| pad(line, width)).collect(), width }
+        Strip { lines: lines.iter().map(|line| pad(line, width)).collect(), width, cells: width }
     }
 }
 
@@ -44,13 +46,15 @@ pub(super) fn table(table: &Table, whole: bool) -> String {
     let mut index = labels(table.index(), &shown);
     index.insert(0, String::new());
     let mut strips = vec![Strip::of(&index, left)];
+    let longest = if whole { usize::MAX } else { MAX_CELL };
+    let strip = |column: &Column| strip(column, &shown, longest);
     if whole || columns <= WIDTH {
-        strips.extend(table.columns().iter().map(|column| strip(column, &shown)));
+        strips.extend(table.columns().iter().map(strip));
     } else {
         let (head, tail) = (&table.columns()[..WIDTH / 2], &table.columns()[columns - WIDTH / 2..]);
-        strips.extend(head.iter().map(|column| strip(column, &shown)));
+        strips.extend(head.iter().map(strip));
         strips.push(dot_column(shown.len() + 1));
-        strips.extend(tail.iter().map(|column| strip(column, &shown)));
+        strips.extend(tail.iter().map(strip));
     }
     if cut {
         strips.iter_mut().enumerate().for_each(|(i, strip)| dot_row(strip, i == 0));
@@ -72,7 +76,7 @@ pub(super) fn series(column: &Column) -> String {
     }
     let shown = shown_rows(rows);
     let mut index = labels(column.index(), &shown);
-    let mut values = Strip::of(&cells(column.values(), &shown), right);
+    let mut values = Strip::of(&cells(column.values(), &shown, MAX_CELL), right);
     let mut length = String::new();
     if shown.len() < rows {
         let dots = if values.width > 3 { "..." } else { ".." };
@@ -104,27 +108,27 @@ fn labels(index: &Index, rows: &[usize]) -> Vec<String> {
     rows.iter().map(|&row| escaped(&index.label(row))).collect()
 }
 
-fn strip(column: &Column, rows: &[usize]) -> Strip {
-    let mut lines = cells(column.values(), rows);
+fn strip(column: &Column, rows: &[usize], longest: usize) -> Strip {
+    let mut lines = cells(column.values(), rows, longest);
     // Numbers keep a place for their sign, and so does the name above them.
     let sign = if matches!(column.values(), Values::Text(_)) { "" } else { " " };
     let name = format!("{sign}{}", escaped(column.name()));
     // Under a very long name, cells stay where they would be under one as long as the longest cell.
-    let cell_width = lines.iter().map(|line| width(line)).chain([width(&name).min(MAX_CELL)]).max().unwrap_or(0);
+    let cell_width = lines.iter().map(|line| width(line)).chain([width(&name).min(longest)]).max().unwrap_or(0);
     lines.iter_mut().for_each(|line| *line = right(line, cell_width));
     lines.insert(0, right(&name, cell_width));
-    Strip::of(&lines, left)
+    Strip { cells: cell_width, ..Strip::of(&lines, left) }
 }
 
-/// The cells of these rows, each with a place for a sign.
-fn cells(values: &Values, rows: &[usize]) -> Vec<String> {
+/// The cells of these rows, each with a place for a sign; texts are cut to the `longest`.
+fn cells(values: &Values, rows: &[usize], longest: usize) -> Vec<String> {
     match values {
         Values::Float(values) => floats(&rows.iter().map(|&row| values[row]).collect::<Vec<_>>()),
         Values::Int(values) => rows.iter().map(|&row| signed(values[row] < 0, values[row].to_string())).collect(),
         Values::Bool(values) => rows.iter().map(|&row| if values[row] { " True" } else { " False" }.into()).collect(),
         Values::Text(values) => {
             let text = |row: usize| values[row].as_deref().map_or("NaN".into(), escaped);
-            rows.iter().map(|&row| clipped(&format!(" {}", text(row)), MAX_CELL)).collect()
+            rows.iter().map(|&row| clipped(&format!(" {}", text(row)), longest)).collect()
         }
     }
 }
@@ -174,8 +178,8 @@ fn trimmed(cells: Vec<String>) -> Vec<String> {
 
 /// Puts dots where rows were left out. The first line is the name.
 fn dot_row(strip: &mut Strip, is_index: bool) {
-    let dots = if strip.width > 3 { "..." } else { ".." };
-    let line = if is_index { left(dots, strip.width) } else { right(dots, strip.width) };
+    let dots = if strip.cells > 3 { "..." } else { ".." };
+    let line = if is_index { left(dots, strip.width) } else { left(&right(dots, strip.cells), strip.width) };
     strip.lines.insert(1 + SHOWN_ROWS / 2, line);
     strip.width = strip.width.max(dots.len());
 }
@@ -204,7 +208,7 @@ fn fit(strips: &mut Vec<Strip>) -> bool {
 }
 
 fn dot_column(height: usize) -> Strip {
-    Strip { lines: vec![DOTS.to_owned(); height], width: DOTS.len() }
+    Strip { lines: vec![DOTS.to_owned(); height], width: DOTS.len(), cells: DOTS.len() }
 }
 
 /// Half of `n`, to the even neighbour if `n` is odd (as Python rounds).

@@ -42,7 +42,10 @@ pub struct ClassificationReport {
 ///
 /// # Errors
 /// As [`accuracy_score`](super::accuracy_score).
-pub fn classification_report(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<ClassificationReport> {
+pub fn classification_report(
+    y_true: &(impl ToArray + ?Sized),
+    y_pred: &(impl ToArray + ?Sized),
+) -> Result<ClassificationReport> {
     let counts = Counts::of(y_true, y_pred)?;
     let names = (0..counts.labels.len()).map(|class| counts.name(class)).collect();
     Ok(ClassificationReport { counts, names, digits: 2, undefined: 0.0 })
@@ -139,18 +142,21 @@ impl fmt::Display for ClassificationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (digits, longest) = (self.digits, self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0));
         let width = longest.max("weighted avg".len()).max(digits);
+        // scikit-learn counts in floats where nothing was predicted right, and prints them so.
+        let point = if self.counts.all_right() == 0 { ".0" } else { "" };
+        let support = |count: usize| format!("{count}{point}");
         let row = |f: &mut fmt::Formatter<'_>, name: &str, scores: ClassScores| {
             write!(f, "{name:>width$} ")?;
             [scores.precision, scores.recall, scores.f1_score].iter().try_for_each(|score| {
                 if score.is_nan() { write!(f, " {:>9}", "nan") } else { write!(f, " {score:>9.digits$}") }
             })?;
-            writeln!(f, " {:>9}", scores.support)
+            writeln!(f, " {:>9}", support(scores.support))
         };
         writeln!(f, "{:>width$}  {:>9} {:>9} {:>9} {:>9}\n", "", "precision", "recall", "f1-score", "support")?;
         for (class, name) in self.names.iter().enumerate() {
             row(f, name, self.scores(class))?;
         }
-        let (accuracy, total) = (self.accuracy(), self.counts.total());
+        let (accuracy, total) = (self.accuracy(), support(self.counts.total()));
         writeln!(f, "\n{:>width$}  {:>9} {:>9} {accuracy:>9.digits$} {total:>9}", "accuracy", "", "")?;
         row(f, "macro avg", self.macro_avg())?;
         row(f, "weighted avg", self.weighted_avg())

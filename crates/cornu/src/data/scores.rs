@@ -21,7 +21,7 @@ use super::describe::sum;
 ///
 /// # Errors
 /// Both must hold labels, and as many; probabilities are to be rounded first.
-pub fn accuracy_score(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<f64> {
+pub fn accuracy_score(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized)) -> Result<f64> {
     Ok(Counts::of(y_true, y_pred)?.accuracy())
 }
 
@@ -29,7 +29,7 @@ pub fn accuracy_score(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<f6
 ///
 /// # Errors
 /// As [`accuracy_score`].
-pub fn confusion_matrix(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<Array2<usize>> {
+pub fn confusion_matrix(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized)) -> Result<Array2<usize>> {
     Ok(Counts::of(y_true, y_pred)?.matrix)
 }
 
@@ -50,7 +50,11 @@ pub enum Average {
 ///
 /// # Errors
 /// As [`accuracy_score`]; for [`Average::Binary`] the only classes must be 0 and 1.
-pub fn precision_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Average) -> Result<f64> {
+pub fn precision_score(
+    y_true: &(impl ToArray + ?Sized),
+    y_pred: &(impl ToArray + ?Sized),
+    average: Average,
+) -> Result<f64> {
     Counts::of(y_true, y_pred)?.averaged(average, Counts::precision)
 }
 
@@ -58,7 +62,11 @@ pub fn precision_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Av
 ///
 /// # Errors
 /// As [`precision_score`].
-pub fn recall_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Average) -> Result<f64> {
+pub fn recall_score(
+    y_true: &(impl ToArray + ?Sized),
+    y_pred: &(impl ToArray + ?Sized),
+    average: Average,
+) -> Result<f64> {
     Counts::of(y_true, y_pred)?.averaged(average, Counts::recall)
 }
 
@@ -66,7 +74,7 @@ pub fn recall_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Avera
 ///
 /// # Errors
 /// As [`precision_score`].
-pub fn f1_score(y_true: &impl ToArray, y_pred: &impl ToArray, average: Average) -> Result<f64> {
+pub fn f1_score(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized), average: Average) -> Result<f64> {
     Counts::of(y_true, y_pred)?.averaged(average, Counts::f1)
 }
 
@@ -90,7 +98,7 @@ pub(super) enum Kind {
 }
 
 impl Counts {
-    pub(super) fn of(y_true: &impl ToArray, y_pred: &impl ToArray) -> Result<Counts> {
+    pub(super) fn of(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized)) -> Result<Counts> {
         let (truth, kind) = labels("y_true", y_true)?;
         let (predicted, predicted_kind) = labels("y_pred", y_pred)?;
         if truth.len() != predicted.len() {
@@ -115,7 +123,12 @@ impl Counts {
     }
 
     pub(super) fn accuracy(&self) -> f64 {
-        self.matrix.diag().sum() as f64 / self.total() as f64
+        self.all_right() as f64 / self.total() as f64
+    }
+
+    /// How often a label was predicted right.
+    pub(super) fn all_right(&self) -> usize {
+        self.matrix.diag().sum()
     }
 
     fn right(&self, class: usize) -> usize {
@@ -144,10 +157,14 @@ impl Counts {
         ratio(2 * self.right(class), self.support(class) + self.predicted(class), undefined)
     }
 
-    /// The mean over the classes, weighted by `weight`; undefined scores that are NaN are left out.
+    /// The mean over the classes, weighted by `weight`; undefined scores that are NaN are left out. Weights that are all
+    /// zero do not count.
     pub(super) fn mean(&self, score: impl Fn(usize) -> f64, weight: impl Fn(usize) -> f64) -> f64 {
         let scores = (0..self.labels.len()).map(|class| (score(class), weight(class)));
         let (scores, weights): (Vec<f64>, Vec<f64>) = scores.filter(|(score, _)| !score.is_nan()).unzip();
+        if weights.iter().all(|&weight| weight == 0.0) {
+            return sum(&scores) / scores.len() as f64;
+        }
         let products: Vec<f64> = scores.iter().zip(&weights).map(|(score, weight)| score * weight).collect();
         sum(&products) / sum(&weights)
     }
@@ -182,7 +199,7 @@ fn ratio(part: usize, whole: usize, undefined: f64) -> f64 {
 }
 
 /// The labels of `y`, `[n]` or `[n, 1]`.
-fn labels(name: &str, y: &impl ToArray) -> Result<(Vec<i64>, Kind)> {
+fn labels(name: &str, y: &(impl ToArray + ?Sized)) -> Result<(Vec<i64>, Kind)> {
     let y = y.to_array()?;
     match y.shape()[..] {
         [_] | [_, 1] => {}

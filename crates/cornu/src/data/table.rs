@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cornu_graph::{Array, Element, Error, Result, nearest};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
 
 use super::column::check_positions;
 use super::{Column, Index, Value, Values, print};
@@ -226,11 +226,11 @@ impl Table {
 }
 
 /// The columns are named `0`, `1`, `2`, ….
-impl<T: Clone> From<Array2<T>> for Table
+impl<T: Clone, S: Data<Elem = T>> From<ArrayBase<S, Ix2>> for Table
 where
     Values: From<Vec<T>>,
 {
-    fn from(array: Array2<T>) -> Table {
+    fn from(array: ArrayBase<S, Ix2>) -> Table {
         let index = Arc::new(Index::Numbers((0..array.nrows()).collect()));
         let columns = array.axis_iter(Axis(1)).enumerate().map(|(i, column)| Column {
             name: i.to_string(),

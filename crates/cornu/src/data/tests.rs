@@ -305,6 +305,8 @@ fn tables_become_arrays_and_back() {
     assert_eq!(back.to_string(), "     a    b\n0  1.0  0.5\n1  2.0 -1.0");
     assert!(back.with_names(["a"]).is_err());
     assert_eq!(Table::from(ndarray::array![[7u8], [250]]).to_string(), "     0\n0    7\n1  250");
+    assert_eq!(table.column("a").unwrap().to_ndarray::<f32>().unwrap(), ndarray::array![1.0, 2.0]);
+    assert_eq!(Table::from(ndarray::array![[1, 2]].view()).shape(), (1, 2));
 }
 
 #[test]
@@ -335,4 +337,48 @@ fn a_table_prints_whole_when_asked() {
 fn numbers_that_are_no_classes_are_refused_before_memory_is_asked_for() {
     let error = to_categorical(&[0i64, 1 << 60], None).expect_err("no machine has room for it");
     assert!(error.message().starts_with("`to_categorical` has no room for 2 rows of"), "{error}");
+    let error = to_categorical(&[1e23], None).expect_err("more than can be counted");
+    assert!(error.message().starts_with("`to_categorical` has no room for 1 rows of"), "{error}");
+}
+
+#[test]
+fn long_texts_are_cut_unless_the_whole_table_is_asked_for() {
+    let text = "a".repeat(60);
+    let table = Table::new([("words", vec![text.as_str(), "b"])]).unwrap();
+    assert_eq!(table.to_string().lines().nth(1), Some(&*format!("0  {}...", &text[..46])));
+    assert_eq!(format!("{table:#}").lines().nth(1), Some(&*format!("0  {text}")));
+}
+
+/// Left-out rows have their dots where the numbers end, not where a very long name does.
+#[test]
+fn dots_stand_under_the_cells() {
+    let name = "n".repeat(60);
+    let table = Table::new([(name.as_str(), (0..61).collect::<Vec<i64>>())]).unwrap().to_string();
+    let ends = |line: usize| table.lines().nth(line).map(|line| line.trim_end().len());
+    assert_eq!((ends(5), ends(6), ends(7)), (Some(53), Some(53), Some(53)), "{table}");
+}
+
+#[test]
+fn slices_and_views_are_scored_and_scaled() {
+    let (truth, predicted) = (vec![0, 1, 1, 0], ndarray::array![[0.0f32], [1.0], [0.0], [0.0]]);
+    assert_eq!(accuracy_score(&truth[..2], &predicted.view().split_at(ndarray::Axis(0), 2).0).unwrap(), 1.0);
+    assert_eq!(classification_report(&truth[..], &predicted).unwrap().accuracy(), 0.75);
+    assert_eq!(to_categorical(&truth[1..], None).unwrap().shape(), [3, 2]);
+    assert!(StandardScaler::new().fit(&[[1.0], [2.0]][..]).is_ok());
+}
+
+/// With nothing right, scikit-learn counts in floats; and weights that are all zero do not count.
+#[test]
+fn reports_of_nothing_right_are_those_of_scikit_learn() {
+    let report = classification_report(&[992, 992], &[676, 676]).unwrap().zero_division(f64::NAN);
+    let wanted = "              precision    recall  f1-score   support
+
+         676       0.00       nan      0.00       0.0
+         992        nan      0.00      0.00       2.0
+
+    accuracy                           0.00       2.0
+   macro avg       0.00      0.00      0.00       2.0
+weighted avg       0.00      0.00      0.00       2.0
+";
+    assert_eq!(report.to_string(), wanted);
 }

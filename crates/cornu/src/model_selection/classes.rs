@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 use cornu_graph::Array;
 use ndarray::{ArrayBase, Data, Ix1};
 
+use crate::data::{Column, Values};
+
 /// The class of each row, numbered from 0 in the order of the labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Classes {
@@ -60,6 +62,13 @@ macro_rules! ordered_labels {
 }
 ordered_labels!(bool u8 u16 u32 u64 usize i8 i16 i32 i64 isize char &str String);
 
+/// Text, of which that which is missing comes last.
+impl Label for Option<String> {
+    fn order(&self, other: &Self) -> Ordering {
+        (self.is_none(), self).cmp(&(other.is_none(), other))
+    }
+}
+
 macro_rules! float_labels {
     ($($label:ty)*) => {
         // Adding zero makes -0 and 0 one class.
@@ -91,6 +100,24 @@ impl<T: Label> From<&Vec<T>> for Classes {
 impl<T: Label, S: Data<Elem = T>> From<&ArrayBase<S, Ix1>> for Classes {
     fn from(labels: &ArrayBase<S, Ix1>) -> Classes {
         Classes::of(labels.iter())
+    }
+}
+
+/// Each value is a label; those that are missing are one class, the last.
+impl From<&Column> for Classes {
+    fn from(labels: &Column) -> Classes {
+        match labels.values() {
+            Values::Float(labels) => Classes::from(labels),
+            Values::Int(labels) => Classes::from(labels),
+            Values::Bool(labels) => Classes::from(labels),
+            Values::Text(labels) => Classes::from(labels),
+        }
+    }
+}
+
+impl From<&&Column> for Classes {
+    fn from(labels: &&Column) -> Classes {
+        Classes::from(*labels)
     }
 }
 

@@ -56,15 +56,15 @@ impl<T: Clone, const N: usize> Rows for [T; N] {
     }
 }
 
-impl<T: Rows + ?Sized> Rows for &T {
-    type Taken = T::Taken;
+impl<R: Rows + ?Sized> Rows for &R {
+    type Taken = R::Taken;
 
     fn row_count(&self) -> usize {
-        (**self).row_count()
+        R::row_count(self)
     }
 
-    fn take_rows(&self, order: &[usize]) -> Self::Taken {
-        (**self).take_rows(order)
+    fn take_rows(&self, order: &[usize]) -> R::Taken {
+        R::take_rows(self, order)
     }
 }
 

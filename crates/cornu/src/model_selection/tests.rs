@@ -5,6 +5,7 @@ use cornu_testkit::golden::{Report, json};
 use serde_json::Value;
 
 use super::*;
+use crate::data::{Column, Table};
 use crate::random::tests::{check_order, expect, indices, integers, items};
 
 fn size(value: &Value) -> Option<Size> {
@@ -100,9 +101,6 @@ fn everything_with_rows_can_be_split() {
     let words = ["a", "b", "c", "d", "e"].map(String::from);
     let (.., x_test, _, y_test) = train_test_split(&table.column(1), &words[..], &split).expect("a split");
     assert_eq!((x_test.to_vec(), y_test), (vec![31, 41], words[3..].to_vec()));
-    let column = &crate::data::Column::new("a", vec![0i64, 1, 2, 3, 4]);
-    let (.., y_test) = train_test_split(&words, &column, &split).expect("a split of a reference");
-    assert_eq!(y_test.iter().filter_map(crate::data::Value::to_f64).collect::<Vec<_>>(), [3.0, 4.0]);
 }
 
 #[test]
@@ -118,6 +116,23 @@ fn labels_of_any_kind_are_classes() {
     assert_eq!(Classes::from(&["b", "a", "b"]), Classes::from(&vec![7, 3, 7]));
     assert_eq!(Classes::from(&Array::vector(vec![7i64, 3, 7])), Classes::from(&ndarray::array![true, false, true]));
     assert_eq!(Classes::from(&[0i64; 0]).count(), 0);
+}
+
+#[test]
+fn columns_references_and_arrays_are_split_and_stratified_by() {
+    let table = Table::from_csv_str("x,who\n1,b\n2,a\n3,b\n4,a\n").expect("a table");
+    let (x, who) = (table.drop(["who"]).expect("columns"), table.column("who").expect("a column"));
+    assert_eq!(Classes::from(who), Classes::from(&["b", "a", "b", "a"]));
+    assert_eq!(Classes::from(&Column::new("v", vec![f64::NAN, 1.0, f64::NAN])), Classes::from(&[2, 1, 2]));
+    let numbers = table.column("x").expect("a column");
+    assert_eq!(Classes::from(&numbers), Classes::from(&[1, 2, 3, 4]));
+
+    let split = Split::test_size(0.5).stratify(who).random_state(1);
+    let (x_train, x_test, who_train, who_test) = train_test_split(&x, &who, &split).expect("a split");
+    assert_eq!((x_train.shape(), x_test.shape(), who_train.len(), who_test.len()), ((2, 1), (2, 1), 2, 2));
+    let (train, _, labels, _) =
+        train_test_split(&[[1.0], [2.0], [3.0], [4.0]], &[1, 2, 3, 4], &split).expect("a split");
+    assert_eq!(train, labels.iter().map(|&label| [f64::from(label)]).collect::<Vec<_>>());
 }
 
 /// Runs after no seed was set: rows are drawn by the generator of the process.
