@@ -121,6 +121,34 @@ fn classes_after_a_softmax_use_what_went_into_it() {
     assert!((got - (400.0 + 0.407_605_96) / 2.0).abs() < 1e-4, "{got}");
 }
 
+/// Keras 2.13 and 3.15 give these figures for a layer of three units in the first step of training, whichever of the
+/// two activations stands before the loss.
+#[test]
+fn each_crossentropy_takes_what_went_into_either_activation_for_its_logits() {
+    let mut report = Report::default();
+    let z = Array::new([2, 3], vec![0.1f32, -1.55, 0.825, 2.225, -0.425, -0.05]).expect("six elements");
+    let one_hot = Array::new([2, 3], vec![0i64, 1, 0, 1, 0, 0]).expect("six elements");
+    let numbers = Array::new([2, 1], vec![1i64, 0]).expect("two elements");
+    let losses: [(Box<dyn Loss>, &Array, f64); 3] = [
+        (Box::new(BinaryCrossentropy::new()), &one_hot, 0.824_904_024_600_982_7),
+        (Box::new(CategoricalCrossentropy::new()), &one_hot, 1.495_342_850_685_119_6),
+        (Box::new(SparseCategoricalCrossentropy::new()), &numbers, 1.495_342_850_685_119_6),
+    ];
+    for (loss, y, want) in &losses {
+        for softmax in [false, true] {
+            let trace = Trace::new();
+            let (logits, labels) = (trace.input(z.ty()), trace.input(y.ty()));
+            let outputs = if softmax { logits.softmax(-1) } else { logits.sigmoid() };
+            let value = total(&**loss, &labels, &outputs, None);
+            let graph = trace.finish(&[value], &[]).expect("a good graph");
+            let got = &evaluate(&graph, &[], &[z.clone(), (*y).clone()]).0[0];
+            let case = format!("{} after a {}", loss.class_name(), if softmax { "softmax" } else { "sigmoid" });
+            report.case(&case, close(got, &Array::scalar(*want), 1e-6, 0.0));
+        }
+    }
+    report.finish();
+}
+
 #[test]
 fn settings_are_read_and_written_in_keras_order() {
     let loss = SparseCategoricalCrossentropy::new().from_logits(true).ignore_class(-1);
