@@ -68,14 +68,15 @@ fn sigmoid_crossentropy(y: &Tensor, z: &Tensor) -> Tensor {
     (large - product) + rest
 }
 
-/// `-(y log p + (1 - y) log(1 - p))` of clipped probabilities; Keras 2 adds the epsilon once more inside the logarithms.
+/// `-(y log p + (1 - y) log(1 - p))` of clipped probabilities; Keras 2 adds the epsilon once more inside the logarithms,
+/// where TensorFlow takes `(1 - p) + epsilon` together as `(1 + epsilon) - p` when it compiles the step.
 pub(super) fn binary_crossentropy(y: &Tensor, p: &Tensor, flavor: Flavor) -> Tensor {
     let p = p.clip(EPSILON, 1.0 - EPSILON);
-    let log = |p: Tensor| match flavor {
-        Flavor::Keras2 => (p + EPSILON).log(),
-        Flavor::Keras3 => p.log(),
+    let (own, other) = match flavor {
+        Flavor::Keras2 => (&p + EPSILON, (1.0 + EPSILON) - &p),
+        Flavor::Keras3 => (p.clone(), 1.0 - &p),
     };
-    -(y * log(p.clone()) + (1.0 - y) * log(1.0 - &p))
+    -(y * own.log() + (1.0 - y) * other.log())
 }
 
 config! {
