@@ -54,18 +54,18 @@ impl Model {
         let seeds = fit.seeds.take().unwrap_or_else(|| with_seeds(|seeds| seeds.clone()));
         let mut warnings = Vec::new();
         let (mut train, validation) = split(data, &mut fit, &mut warnings)?;
-        let mut stage = self.stage();
-        stage.check_and_prepare("fit", &train, &mut warnings)?;
-        if let Some(validation) = &validation {
-            checks::numbers(validation).context("fit: `validation_data`")?;
-            stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
-        }
         if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
             let (of_rows, found) = checks::class_weights(y, classes)?;
             warnings.extend(found);
             let own = train.weights.take().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
             let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
             train.weights = Some(Array::vector(both));
+        }
+        let mut stage = self.stage();
+        stage.check_and_prepare("fit", &train, &mut warnings)?;
+        if let Some(validation) = &validation {
+            checks::numbers(validation).context("fit: `validation_data`")?;
+            stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
         }
         Run::new(stage, train, validation, fit, &seeds, warnings).epochs()
     }
@@ -242,7 +242,10 @@ impl Stage<'_> {
         self.open()?;
         let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1)))?;
         let loss = std::sync::Arc::clone(&self.training.compiled(what)?.loss);
-        checks::labels(y, &*loss, &output).map_err(|error| error.context(what))?;
+        checks::labels(y, &*loss, &output).context(what)?;
+        if data.weights.is_some() {
+            checks::weights(y.shape(), &*loss, &output).context(what)?;
+        }
         warnings.extend(checks::output(&*loss, &output));
         warnings.extend(checks::metrics(&self.training.compiled(what)?.settings));
         self.prepare(what, y.shape(), &output.shape)

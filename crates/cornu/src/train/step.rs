@@ -263,7 +263,8 @@ impl Stage<'_> {
             restored.learning_rate = f64::from(rate as f32);
             return Ok(());
         }
-        let id = self.state()?.learning_rate;
+        let help = "give the learning rate to the optimizer: `Adam::new().learning_rate(0.01)`";
+        let id = self.state().map_err(|error| error.help(help))?.learning_rate;
         self.variables.session()?.write(id, &Array::scalar(rate as f32))
     }
 }
