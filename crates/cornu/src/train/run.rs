@@ -182,7 +182,7 @@ impl Model {
     /// # Errors
     /// A model that was not trained yet (give the rate to the optimizer), or a rate below 0.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
-        if !(rate >= 0.0 && rate.is_finite()) {
+        if !(rate >= 0.0 && (rate as f32).is_finite()) {
             return Err(Error::usage(format!("the learning rate needs a number of 0 or more, got {rate}")));
         }
         let mut stage = self.stage();
@@ -240,7 +240,7 @@ impl Stage<'_> {
     fn check_and_prepare(&mut self, what: &str, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
         let Some(y) = &data.y else { return Ok(()) };
         self.open()?;
-        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1)))?;
+        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1))).context(what)?;
         let loss = std::sync::Arc::clone(&self.training.compiled(what)?.loss);
         checks::labels(y, &*loss, &output).context(what)?;
         if data.weights.is_some() {

@@ -1,9 +1,12 @@
 //! What `fit` validates with: how many batches of which rows, and with which weights.
 
 use cornu::prelude::*;
+use cornu::random::Flavor;
 use cornu::train::Code;
 use cornu_graph::{Array, Type};
 use cornu_testkit::golden::{Report, close};
+
+use crate::seeds::seeded;
 
 const ROWS: usize = 100;
 /// Rows to train on: the first ones.
@@ -44,6 +47,7 @@ const ASKED: &[Asked] = &[
 
 #[test]
 fn validation_is_that_of_keras() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
     let (x, y, weights) = data();
     let first: Vec<usize> = (0..TRAINED).collect();
     let mut report = Report::default();
@@ -73,6 +77,7 @@ fn validation_is_that_of_keras() -> cornu::Result<()> {
 
 #[test]
 fn what_cannot_be_validated_with_is_explained() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
     let (x, y, weights) = data();
     let message = |fit: Fit| model()?.fit(&x, &y, fit.verbose(0)).map(|_| String::new());
     let error = message(Fit::new().validation_weights(&weights)).expect_err("weights of nothing");
