@@ -151,11 +151,12 @@ macro_rules! config {
 
 /// Declares a choice that Keras gives by name (`"l2"`) or as an object (`{"class_name": "L2", "config": …}`).
 ///
-/// A name that is not known becomes `Unknown`, and is reported when the model is next used.
+/// A name that is not known becomes `Unknown`, and is reported when the model is next used. Where a name stands for other
+/// settings than the defaults of the class, they follow it: `"l1_l2" as { l1: 0.01, l2: 0.01 }`.
 #[macro_export]
 macro_rules! one_of {
     ($(#[$doc:meta])* $module:literal $what:literal pub enum $name:ident {
-        $($(#[$v_doc:meta])* $variant:ident = $alias:literal $(| $more:literal)*
+        $($(#[$v_doc:meta])* $variant:ident = $alias:literal $(as { $($by_alias:ident: $value:expr),* })? $(| $more:literal)*
             $({ $($field:ident: $ty:ty = $default:expr),* $(,)? })?,)*
     }) => {
         $(#[$doc])*
@@ -171,8 +172,11 @@ macro_rules! one_of {
             /// Every class name.
             pub const CLASSES: &[&str] = &[$(stringify!($variant)),*];
 
-            /// The choice of that name, with default settings.
+            /// The choice of that name, with default settings or those that the name stands for.
             fn named(name: &str) -> Option<Self> {
+                $($(if name == $alias {
+                    return Some(Self::$variant { $($by_alias: $value),* });
+                })?)*
                 $(if [stringify!($variant), $alias $(, $more)*].contains(&name) {
                     return Some(Self::$variant $({ $($field: $default),* })?);
                 })*

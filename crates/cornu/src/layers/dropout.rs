@@ -32,6 +32,11 @@ impl Layer for Dropout {
             None => x.shape(),
             Some(noise) => noise.iter().enumerate().map(|(axis, size)| size.unwrap_or(x.dim(axis as isize))).collect(),
         };
+        if !broadcasts(&noise, &x.shape()) {
+            let needed = "`noise_shape` needs 1, or the size of the input, along each axis";
+            cx.fail(Error::graph(format!("{needed}, got {noise} for {}", x.shape())));
+            return x;
+        }
         // Rate 1 drops everything; its scale would be infinite.
         let scale = if self.rate == 1.0 { 0.0 } else { 1.0 / (1.0 - self.rate) };
         cx.uniform(&random, noise).ge(self.rate).select(x * scale, 0.0)
@@ -47,4 +52,10 @@ impl Layer for Dropout {
     fn seeds_drawn(&self) -> usize {
         usize::from(self.rate > 0.0 && self.seed.is_none())
     }
+}
+
+/// Whether noise of that shape has a fate for each element of `x`, and no others.
+fn broadcasts(noise: &Shape, x: &Shape) -> bool {
+    let fits = |(noise, x): (&usize, &usize)| *noise == 1 || noise == x;
+    noise.rank() <= x.rank() && noise.iter().rev().zip(x.iter().rev()).all(fits)
 }

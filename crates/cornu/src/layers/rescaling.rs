@@ -1,6 +1,6 @@
 //! A change of scale, as for pixels.
 
-use cornu_graph::{Array, Tensor};
+use cornu_graph::{Array, Error, Tensor};
 
 use super::Layer;
 use crate::config::OneOrMany;
@@ -17,7 +17,14 @@ crate::config! {
 }
 
 impl Layer for Rescaling {
-    fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+        for (name, numbers) in [("scale", &self.scale), ("offset", &self.offset)] {
+            let (got, last) = (numbers.as_slice().len(), x.shape().last().copied().unwrap_or(1));
+            if got != 1 && last != 1 && got != last {
+                cx.fail(Error::graph(format!("`{name}` needs 1 number, or {last} for the last axis, got {got}")));
+                return x;
+            }
+        }
         let x = if x.dtype().is_float() { x } else { x.cast(cornu_graph::DType::F32) };
         let numbers = |values: &OneOrMany<f64>| match values {
             OneOrMany::One(value) => x.number(*value),

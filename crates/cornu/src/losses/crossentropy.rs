@@ -1,7 +1,8 @@
 //! Cross-entropies: what the predicted probabilities say about the true classes.
 //!
 //! After a sigmoid or a softmax the loss is computed from what went into it, so that no probability is ever rounded to
-//! zero or one on the way to a logarithm.
+//! zero or one on the way to a logarithm. As in Keras, each loss takes what went into either for its own logits: after a
+//! sigmoid the categorical ones give what they give after a softmax, and the other way round.
 
 use cornu_graph::{DType, Tensor, ops::Reduction as Reduce};
 
@@ -46,8 +47,7 @@ impl Loss for BinaryCrossentropy {
         if self.label_smoothing != 0.0 {
             y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing;
         }
-        let logits = y_pred.sigmoid_input().or_else(|| self.from_logits.then(|| y_pred.clone()));
-        let each = match logits {
+        let each = match logits(y_pred, self.from_logits) {
             Some(z) => sigmoid_crossentropy(&y, &z),
             None => binary_crossentropy(&y, y_pred, flavor()),
         };
@@ -68,14 +68,15 @@ fn sigmoid_crossentropy(y: &Tensor, z: &Tensor) -> Tensor {
     (large - product) + rest
 }
 
-/// `-(y log p + (1 - y) log(1 - p))` of clipped probabilities; Keras 2 adds the epsilon once more inside the logarithms.
+/// `-(y log p + (1 - y) log(1 - p))` of clipped probabilities; Keras 2 adds the epsilon once more inside the logarithms,
+/// where TensorFlow takes `(1 - p) + epsilon` together as `(1 + epsilon) - p` when it compiles the step.
 pub(super) fn binary_crossentropy(y: &Tensor, p: &Tensor, flavor: Flavor) -> Tensor {
     let p = p.clip(EPSILON, 1.0 - EPSILON);
-    let log = |p: Tensor| match flavor {
-        Flavor::Keras2 => (p + EPSILON).log(),
-        Flavor::Keras3 => p.log(),
+    let (own, other) = match flavor {
+        Flavor::Keras2 => (&p + EPSILON, (1.0 + EPSILON) - &p),
+        Flavor::Keras3 => (p.clone(), 1.0 - &p),
     };
-    -(y * log(p.clone()) + (1.0 - y) * log(1.0 - &p))
+    -(y * own.log() + (1.0 - y) * other.log())
 }
 
 config! {
@@ -113,8 +114,7 @@ impl Loss for CategoricalCrossentropy {
         if self.label_smoothing != 0.0 {
             y = y * (1.0 - self.label_smoothing) + self.label_smoothing / y_pred.dim(axis) as f64;
         }
-        let last = y_pred.axis(axis) + 1 == y_pred.rank();
-        match softmax_logits(y_pred, last, self.from_logits) {
+        match logits(y_pred, self.from_logits) {
             Some(z) => -(y * log_softmax(&z, axis)).sum([axis]),
             None => {
                 let p = y_pred / along(y_pred, Reduce::Sum, axis);
@@ -170,8 +170,7 @@ impl Loss for SparseCategoricalCrossentropy {
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = Self::labels(y_true, y_pred);
         // Clipped probabilities are normalised once more by taking them for the exponentials of logits.
-        let z =
-            softmax_logits(y_pred, true, self.from_logits).unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
+        let z = logits(y_pred, self.from_logits).unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
         let own = y.one_hot(z.dim(-1));
         let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
         match self.valid(y_true, y_pred) {
@@ -186,9 +185,9 @@ impl Loss for SparseCategoricalCrossentropy {
     }
 }
 
-/// What the predictions are a softmax of; the predictions themselves, if they are said to be logits.
-fn softmax_logits(y_pred: &Tensor, last_axis: bool, from_logits: bool) -> Option<Tensor> {
-    let before = if last_axis { y_pred.softmax_input() } else { None };
+/// What the predictions are a sigmoid or softmax of; the predictions themselves, if they are said to be logits.
+fn logits(y_pred: &Tensor, from_logits: bool) -> Option<Tensor> {
+    let before = y_pred.sigmoid_input().or_else(|| y_pred.softmax_input());
     before.or_else(|| from_logits.then(|| y_pred.clone()))
 }
 

@@ -74,13 +74,25 @@ fn in_keras3(loss: &dyn Loss, case: &Value, y: &Array, p: &Array, weights: Optio
 
 #[test]
 fn the_ends_of_plain_probabilities_depend_on_the_flavour() {
-    let at = |flavor| {
+    let at = |flavor, label, probability| {
         let each = loss("ends", move |y, p| crossentropy::binary_crossentropy(y, p, flavor).mean([-1]));
         let column = |x: f32| Array::new([1, 1], vec![x]).expect("one element");
-        compute(&each, &column(1.0), &column(0.0), None).0.get(0)
+        compute(&each, &column(label), &column(probability), None).0
     };
-    assert!((at(Flavor::Keras2) - 15.424_95).abs() < 1e-4, "{}", at(Flavor::Keras2));
-    assert!((at(Flavor::Keras3) - 16.118_095).abs() < 1e-4, "{}", at(Flavor::Keras3));
+    let mut report = Report::default();
+    // As `fit` and `evaluate` report them.
+    for (flavor, label, probability, want) in [
+        (Flavor::Keras2, 1.0, 0.0, 15.424_948_692_321_777),
+        (Flavor::Keras2, 0.0, 1.0, 15.249_238_014_221_191),
+        (Flavor::Keras2, 0.0, 0.999_999_8, 15.026_094_436_645_508),
+        (Flavor::Keras3, 1.0, 0.0, 16.118_095_397_949_22),
+        (Flavor::Keras3, 0.0, 1.0, 15.942_384_719_848_633),
+        (Flavor::Keras3, 0.0, 0.999_999_8, 15.536_919_593_811_035),
+    ] {
+        let case = format!("{flavor:?} label {label} probability {probability}");
+        report.case(&case, close(&at(flavor, label, probability), &Array::scalar(want), 1e-6, 0.0));
+    }
+    report.finish();
 }
 
 /// `specs` of TensorFlow: `g = 1/rows`, `t = (g (1/(1+e))) e`, `(g - t) - g y` or `t - g y`.
@@ -119,6 +131,34 @@ fn classes_after_a_softmax_use_what_went_into_it() {
     let y = Array::new([2, 1], vec![2i64, 2]).expect("two elements");
     let got = evaluate(&graph, &[], &[x, y]).0[0].get(0);
     assert!((got - (400.0 + 0.407_605_96) / 2.0).abs() < 1e-4, "{got}");
+}
+
+/// Keras 2.13 and 3.15 give these figures for a layer of three units in the first step of training, whichever of the
+/// two activations stands before the loss.
+#[test]
+fn each_crossentropy_takes_what_went_into_either_activation_for_its_logits() {
+    let mut report = Report::default();
+    let z = Array::new([2, 3], vec![0.1f32, -1.55, 0.825, 2.225, -0.425, -0.05]).expect("six elements");
+    let one_hot = Array::new([2, 3], vec![0i64, 1, 0, 1, 0, 0]).expect("six elements");
+    let numbers = Array::new([2, 1], vec![1i64, 0]).expect("two elements");
+    let losses: [(Box<dyn Loss>, &Array, f64); 3] = [
+        (Box::new(BinaryCrossentropy::new()), &one_hot, 0.824_904_024_600_982_7),
+        (Box::new(CategoricalCrossentropy::new()), &one_hot, 1.495_342_850_685_119_6),
+        (Box::new(SparseCategoricalCrossentropy::new()), &numbers, 1.495_342_850_685_119_6),
+    ];
+    for (loss, y, want) in &losses {
+        for softmax in [false, true] {
+            let trace = Trace::new();
+            let (logits, labels) = (trace.input(z.ty()), trace.input(y.ty()));
+            let outputs = if softmax { logits.softmax(-1) } else { logits.sigmoid() };
+            let value = total(&**loss, &labels, &outputs, None);
+            let graph = trace.finish(&[value], &[]).expect("a good graph");
+            let got = &evaluate(&graph, &[], &[z.clone(), (*y).clone()]).0[0];
+            let case = format!("{} after a {}", loss.class_name(), if softmax { "softmax" } else { "sigmoid" });
+            report.case(&case, close(got, &Array::scalar(*want), 1e-6, 0.0));
+        }
+    }
+    report.finish();
 }
 
 #[test]

@@ -143,7 +143,8 @@ fn check_shape(layer: &str, built: &BatchShape, got: &Shape) -> Result<()> {
     if built.len() == got.rank() && built.iter().zip(got.iter()).skip(1).all(fits) {
         return Ok(());
     }
-    let message = match (&built[..], &got[..]) {
+    let built = &built[..];
+    let message = match (built, &got[..]) {
         ([_, Some(needed)], [_, features]) => {
             format!("layer `{layer}` was built for inputs of {needed} features, got {features}")
         }
@@ -152,7 +153,13 @@ fn check_shape(layer: &str, built: &BatchShape, got: &Shape) -> Result<()> {
             format!("layer `{layer}` was built for inputs of shape {}, got {}", show(built), show(&got))
         }
     };
-    Err(Error::data(message))
+    let error = Error::data(message);
+    match (built, &got[..]) {
+        ([_, Some(needed)], [rows, 1]) if rows == needed => {
+            Err(error.help("a single row has two brackets, as in `[[1.0, 2.0]]`"))
+        }
+        _ => Err(error),
+    }
 }
 
 /// Whether samples of a shape hold anything.

@@ -36,6 +36,10 @@ impl Optimizer for Adam {
         2
     }
 
+    fn parts(&self) -> Vec<(&'static str, f64)> {
+        vec![("beta_1", self.beta_1), ("beta_2", self.beta_2)]
+    }
+
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor {
         let (m, v) = (slots.get("momentum"), slots.get("velocity"));
         let power = |beta: f64| t.number(beta).pow(t);

@@ -33,6 +33,11 @@ pub trait Optimizer: Config {
         1
     }
 
+    /// Settings that must be from 0 to 1, by name.
+    fn parts(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
     /// The new value of the weight `w` with the gradient `g`, at the learning rate `lr` in step `t` = 1, 2, … (scalars).
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor;
 }
@@ -42,6 +47,19 @@ family! {
         SGD = "sgd";
         RMSprop = "rmsprop";
         Adam = "adam";
+    }
+}
+
+/// Looks for settings of an optimizer that cannot be right.
+///
+/// # Errors
+/// The first of them.
+pub(crate) fn check(optimizer: &dyn Optimizer) -> Result<()> {
+    let class = optimizer.class_name();
+    optimizer.base().check(class)?;
+    match optimizer.parts().iter().find(|(_, part)| !(0.0..=1.0).contains(part)) {
+        Some((name, got)) => Err(Error::usage(format!("`{class}.{name}` needs a number from 0 to 1, got {got}"))),
+        None => Ok(()),
     }
 }
 
@@ -125,7 +143,7 @@ impl Base {
     ///
     /// # Errors
     /// The learning rate must not be negative, limits must be above zero, and only one kind of clipping may be chosen.
-    pub(crate) fn check(&self, class: &str) -> Result<()> {
+    fn check(&self, class: &str) -> Result<()> {
         if let Some(name) = self.unsupported.first() {
             return Err(
                 Error::unsupported(format!("`{class}.{name}` is not supported yet")).help("leave it at its default")
@@ -142,11 +160,12 @@ impl Base {
             let message = format!("`{class}` takes one of `clipnorm`, `clipvalue` and `global_clipnorm`, got several");
             return Err(Error::usage(message));
         }
-        if !(self.learning_rate >= 0.0 && self.learning_rate.is_finite()) {
-            let got = self.learning_rate;
-            return Err(Error::usage(format!("`{class}.learning_rate` needs a number of 0 or more, got {got}")));
-        }
-        Ok(())
+        // Too large for single precision is infinite.
+        let rates = [("learning_rate", self.learning_rate), ("weight_decay", self.weight_decay.unwrap_or(0.0))];
+        let bad = rates.iter().find(|(_, rate)| !(*rate >= 0.0 && (*rate as f32).is_finite()));
+        bad.map_or(Ok(()), |(name, got)| {
+            Err(Error::usage(format!("`{class}.{name}` needs a number of 0 or more, got {got}")))
+        })
     }
 
     /// The gradients as the settings bound them.

@@ -34,6 +34,10 @@ impl Optimizer for RMSprop {
         slots
     }
 
+    fn parts(&self) -> Vec<(&'static str, f64)> {
+        vec![("rho", self.rho), ("momentum", self.momentum)]
+    }
+
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, _: &Tensor) -> Tensor {
         let mean = |slot: Tensor, new: &Tensor| slot * self.rho + new * (1.0 - self.rho);
         let mut spread = slots.set("velocity", mean(slots.get("velocity"), &g.square()));

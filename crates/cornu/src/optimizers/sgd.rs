@@ -27,6 +27,10 @@ impl Optimizer for SGD {
         if self.momentum == 0.0 { Vec::new() } else { vec!["momentum"] }
     }
 
+    fn parts(&self) -> Vec<(&'static str, f64)> {
+        vec![("momentum", self.momentum)]
+    }
+
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, _: &Tensor) -> Tensor {
         let step = g * lr;
         if self.momentum == 0.0 {

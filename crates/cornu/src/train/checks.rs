@@ -60,7 +60,10 @@ fn finite(array: &Array, name: &str) -> Result<()> {
     let width = data.len() / array.shape()[0];
     let place = if width > 1 { format!("row {}, column {}", at / width, at % width) } else { format!("row {at}") };
     let error = Error::data(format!("`{name}` needs finite numbers, got {} in {place}", data[at]));
-    Err(error.help("drop such rows, or fill the gaps with the mean of their column"))
+    Err(error.help(match data[at].is_nan() {
+        true => "drop such rows, or fill the gaps with the mean of their column",
+        false => "drop such rows, or scale the numbers: above 3.4e38 they are infinite in `f32`",
+    }))
 }
 
 /// Labels that fit the loss and the output.
@@ -76,7 +79,7 @@ pub(crate) fn labels(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> 
 
 fn class_numbers(y: &Array, ignored: Option<i64>, output: &Output) -> Result<()> {
     let (classes, shape) = (output.units(), y.shape());
-    let one_each = shape[1..] == output.shape[1..output.shape.rank() - 1];
+    let one_each = output.shape.get(1..output.shape.rank().saturating_sub(1)) == Some(&shape[1..]);
     let column = shape.rank() == output.shape.rank() && shape.last() == Some(&1);
     if !(one_each || column) {
         let error =
@@ -88,7 +91,13 @@ fn class_numbers(y: &Array, ignored: Option<i64>, output: &Output) -> Result<()>
     let Some(row) = (0..y.len()).find(|&row| !fits(y.get(row))) else { return Ok(()) };
     let last = classes.saturating_sub(1);
     let error = Error::data(format!("`y` needs class numbers from 0 to {last}, got {} in row {row}", y.get(row)));
-    Err(error.help(format!("the model has {classes} outputs; labels count from 0")))
+    let one =
+        "the model has one output: for two classes use `binary_crossentropy`, or give it an output for each class";
+    Err(error.help(if classes == 1 {
+        one.into()
+    } else {
+        format!("the model has {classes} outputs; labels count from 0")
+    }))
 }
 
 fn one_hot(y: &Array, output: &Output) -> Result<()> {
@@ -115,11 +124,24 @@ fn same_shape(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
         .help(format!("give the last layer {} unit(s), or `y` {units} column(s)", got.last().copied().unwrap_or(1))))
 }
 
+/// Whether weights of rows have one number each to weigh: a loss gives one for each place before the last axis.
+pub(crate) fn weights(y: &Shape, loss: &dyn Loss, output: &Output) -> Result<()> {
+    let without_last = y.rank() + 1 == output.shape.rank() && output.units() == 1;
+    let end = output.shape.rank().saturating_sub(1 + usize::from(without_last));
+    let places = output.shape.get(1..end).unwrap_or_default();
+    if matches!(places, [] | [1]) || loss.labels() == Labels::Any {
+        return Ok(());
+    }
+    let places = places.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
+    let error = Error::data(format!("weights of rows need one number of the loss for each row, got {places}"));
+    Err(error.help("put a `Flatten` before the last layer, or leave the weights out"))
+}
+
 fn probabilities(y: &Array) -> Result<()> {
     let Some(at) = (0..y.len()).find(|&at| !(0.0..=1.0).contains(&y.get(at))) else { return Ok(()) };
     let row = at / (y.len() / y.shape()[0]).max(1);
     let error = Error::data(format!("`binary_crossentropy` needs labels from 0 to 1, got {} in row {row}", y.get(at)));
-    Err(error.help("for more than two classes use `sparse_categorical_crossentropy`"))
+    Err(error.help("two classes are 0 and 1; for more of them use `sparse_categorical_crossentropy`"))
 }
 
 /// A loss that does not go with the last activation.

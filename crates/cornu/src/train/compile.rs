@@ -10,7 +10,7 @@ use crate::choice::{Choice, Family};
 use crate::config::unknown;
 use crate::losses::{Loss, Reduction};
 use crate::metrics::{ACCURACY, Metric};
-use crate::optimizers::Optimizer;
+use crate::optimizers::{self, Optimizer};
 
 /// The arguments of [`Model::compile`]: losses, optimizers and metrics by name or as objects.
 ///
@@ -78,7 +78,7 @@ impl Compile {
             return Err(Error::usage(message).help("use the reduction `sum_over_batch_size`"));
         }
         let optimizer = self.optimizer.resolve().context("compile")?;
-        optimizer.base().check(optimizer.class_name()).context("compile")?;
+        optimizers::check(&*optimizer).context("compile")?;
         for metric in self.metrics.iter().chain(&self.weighted_metrics) {
             check_metric(metric).context("compile")?;
         }

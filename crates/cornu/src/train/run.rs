@@ -54,18 +54,18 @@ impl Model {
         let seeds = fit.seeds.take().unwrap_or_else(|| with_seeds(|seeds| seeds.clone()));
         let mut warnings = Vec::new();
         let (mut train, validation) = split(data, &mut fit, &mut warnings)?;
-        let mut stage = self.stage();
-        stage.check_and_prepare("fit", &train, &mut warnings)?;
-        if let Some(validation) = &validation {
-            checks::numbers(validation).context("fit: `validation_data`")?;
-            stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
-        }
         if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
             let (of_rows, found) = checks::class_weights(y, classes)?;
             warnings.extend(found);
             let own = train.weights.take().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
             let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
             train.weights = Some(Array::vector(both));
+        }
+        let mut stage = self.stage();
+        stage.check_and_prepare("fit", &train, &mut warnings)?;
+        if let Some(validation) = &validation {
+            checks::numbers(validation).context("fit: `validation_data`")?;
+            stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
         }
         Run::new(stage, train, validation, fit, &seeds, warnings).epochs()
     }
@@ -182,7 +182,7 @@ impl Model {
     /// # Errors
     /// A model that was not trained yet (give the rate to the optimizer), or a rate below 0.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
-        if !(rate >= 0.0 && rate.is_finite()) {
+        if !(rate >= 0.0 && (rate as f32).is_finite()) {
             return Err(Error::usage(format!("the learning rate needs a number of 0 or more, got {rate}")));
         }
         let mut stage = self.stage();
@@ -240,9 +240,12 @@ impl Stage<'_> {
     fn check_and_prepare(&mut self, what: &str, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
         let Some(y) = &data.y else { return Ok(()) };
         self.open()?;
-        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1)))?;
+        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1))).context(what)?;
         let loss = std::sync::Arc::clone(&self.training.compiled(what)?.loss);
-        checks::labels(y, &*loss, &output).map_err(|error| error.context(what))?;
+        checks::labels(y, &*loss, &output).context(what)?;
+        if data.weights.is_some() {
+            checks::weights(y.shape(), &*loss, &output).context(what)?;
+        }
         warnings.extend(checks::output(&*loss, &output));
         warnings.extend(checks::metrics(&self.training.compiled(what)?.settings));
         self.prepare(what, y.shape(), &output.shape)
@@ -296,6 +299,8 @@ struct Run<'a> {
     batches: Batches,
     flavor: Flavor,
     steps: usize,
+    /// Batches until the rows have come as often as there are epochs, where Keras 2 ends a training.
+    left: usize,
     /// Programs by their number of rows: there are hardly more than two.
     programs: Vec<(usize, ProgramId)>,
     history: History,
@@ -322,7 +327,8 @@ impl<'a> Run<'a> {
         let history = History::new(params, warnings);
         let batches = Batches::new(fit.shuffle.then_some(seeds), rows, size);
         let flavor = seeds.flavor();
-        Run { stage, train, validation, fit, batches, flavor, steps, programs: Vec::new(), history }
+        let left = rows.div_ceil(size).saturating_mul(fit.epochs.saturating_sub(fit.initial_epoch));
+        Run { stage, train, validation, fit, batches, flavor, steps, left, programs: Vec::new(), history }
     }
 
     fn epochs(mut self) -> Result<History> {
@@ -346,6 +352,10 @@ impl<'a> Run<'a> {
         };
         callbacks.iter_mut().for_each(|callback| callback.on_train_begin(&self.history.params));
         for epoch in self.fit.initial_epoch..self.fit.epochs {
+            // Keras 2 reports a loss of 0 for an epoch without a batch.
+            if self.flavor == Flavor::Keras2 && self.left == 0 {
+                break;
+            }
             if self.epoch(epoch, &mut callbacks, &stopped)?.is_break() {
                 break;
             }
@@ -363,11 +373,12 @@ impl<'a> Run<'a> {
     ) -> Result<ControlFlow<()>> {
         callbacks.iter_mut().for_each(|callback| callback.on_epoch_begin(epoch));
         self.stage.reset()?;
-        if self.flavor == Flavor::Keras3 {
+        // What `steps_per_epoch` left of the rows comes first.
+        if self.flavor == Flavor::Keras3 && (self.fit.steps_per_epoch.is_none() || self.batches.is_used_up()) {
             self.batches.restart();
         }
         for batch in 0..self.steps {
-            if self.flavor == Flavor::Keras3 && batch > 0 && self.batches.is_used_up() {
+            if batch > 0 && self.is_out_of_rows() {
                 break;
             }
             self.step()?;
@@ -392,8 +403,17 @@ impl<'a> Run<'a> {
         Ok(end)
     }
 
+    /// Whether an epoch ends for want of rows, before `steps_per_epoch`.
+    fn is_out_of_rows(&self) -> bool {
+        match self.flavor {
+            Flavor::Keras2 => self.left == 0,
+            Flavor::Keras3 => self.batches.is_used_up(),
+        }
+    }
+
     /// Trains on the next batch.
     fn step(&mut self) -> Result<()> {
+        self.left = self.left.saturating_sub(1);
         let rows = self.batches.next();
         let program = match self.programs.iter().find(|(count, _)| *count == rows.len()) {
             Some((_, program)) => *program,
@@ -443,11 +463,16 @@ impl<'a> Run<'a> {
     }
 
     fn warn_if_too_few_rows(&mut self) {
-        let available = self.train.rows().div_ceil(self.batches.size);
-        if self.flavor == Flavor::Keras3 && self.steps > available {
-            let steps = self.steps;
-            let message =
-                format!("`steps_per_epoch` asks for {steps} batches, but the rows make {available}: epochs end there");
+        let (steps, available) = (self.steps, self.train.rows().div_ceil(self.batches.size));
+        let several = self.fit.epochs.saturating_sub(self.fit.initial_epoch) > 1;
+        let end = match self.flavor {
+            Flavor::Keras2 if steps > available => Some("the training ends when they have come once for each epoch"),
+            Flavor::Keras3 if steps > available => Some("epochs end there"),
+            Flavor::Keras3 if several && !available.is_multiple_of(steps) => Some("some epochs get fewer"),
+            _ => None,
+        };
+        if let Some(end) = end {
+            let message = format!("`steps_per_epoch` asks for {steps} batches, but the rows make {available}: {end}");
             self.history.warnings.push(Warning::new(Code::TooFewRows, message));
         }
         let Some((validation, steps)) = self.validation.as_ref().zip(self.fit.validation_steps) else { return };

@@ -263,7 +263,8 @@ impl Stage<'_> {
             restored.learning_rate = f64::from(rate as f32);
             return Ok(());
         }
-        let id = self.state()?.learning_rate;
+        let help = "give the learning rate to the optimizer: `Adam::new().learning_rate(0.01)`";
+        let id = self.state().map_err(|error| error.help(help))?.learning_rate;
         self.variables.session()?.write(id, &Array::scalar(rate as f32))
     }
 }
@@ -317,7 +318,14 @@ impl State {
 /// What the layers make of an input.
 fn predictions(net: &Net, name: &str, cx: &mut Cx, x: &Tensor) -> Result<Tensor> {
     let outputs = net.call(cx, name, std::slice::from_ref(x))?;
-    outputs.into_iter().next().ok_or_else(|| Error::usage(format!("model `{name}` has no layers")).help("add a layer"))
+    let no_layers = || Error::usage(format!("model `{name}` has no layers")).help("add a layer");
+    let output = outputs.into_iter().next().ok_or_else(no_layers)?;
+    let (rows, got) = (x.dim(0), output.shape());
+    if got.first() == Some(&rows) {
+        return Ok(output);
+    }
+    let message = format!("model `{name}` needs an output of one row for each row of input, got {got} for {rows}");
+    Err(Error::usage(message).help("a layer must keep the first axis"))
 }
 
 /// A metric's key, the metric, and whether it is weighted.

@@ -91,6 +91,15 @@ fn regularizers_are_those_of_keras() {
     );
 }
 
+/// Keras 2 knows `l1_l2` by name, and means other settings than the defaults of the class.
+#[test]
+fn a_name_may_stand_for_settings() -> cornu::Result<()> {
+    let both = Regularizer::L1L2 { l1: 0.01, l2: 0.01 };
+    assert_eq!([Regularizer::from("l1_l2"), Regularizer::from_json(&"l1_l2".into())?], [both.clone(), both]);
+    assert_eq!(Regularizer::from("L1L2"), Regularizer::L1L2 { l1: 0.0, l2: 0.0 });
+    Ok(())
+}
+
 #[test]
 fn constraints_are_those_of_keras() {
     walk(

@@ -12,6 +12,7 @@ mod properties;
 mod saving;
 mod saving_mistakes;
 mod seeds;
+mod steps;
 mod training;
 mod trajectories;
 mod validation;

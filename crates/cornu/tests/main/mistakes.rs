@@ -1,11 +1,13 @@
 //! Mistakes that Keras lets pass in silence, or reports in riddles: what is said of each.
 
+use cornu::choice::Choice;
 use cornu::losses::Reduction;
 use cornu::metrics;
+use cornu::optimizers::Optimizer;
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::train::Code;
-use cornu::{Error, ErrorKind};
+use cornu::{Cx, Error, ErrorKind, Tensor};
 use cornu_testkit::golden::Report;
 use ndarray::Array2;
 
@@ -109,7 +111,7 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
     refused(
         report,
         fit(1, "sigmoid", "bce", &classes(3)),
-        "fit: `binary_crossentropy` needs labels from 0 to 1, got 2 in row 1\n  help: for more than two classes use `sparse_categorical_crossentropy`",
+        "fit: `binary_crossentropy` needs labels from 0 to 1, got 2 in row 1\n  help: two classes are 0 and 1; for more of them use `sparse_categorical_crossentropy`",
     );
 
     let mut holed = features();
@@ -124,7 +126,7 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
     refused(
         report,
         compiled(1, "linear", "mse")?.fit(&x, &y, quiet()),
-        "`y` needs finite numbers, got inf in row 7\n  help: drop such rows, or fill the gaps with the mean of their column",
+        "`y` needs finite numbers, got inf in row 7\n  help: drop such rows, or scale the numbers: above 3.4e38 they are infinite in `f32`",
     );
     refused(
         report,
@@ -158,6 +160,19 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
         report,
         with(quiet().sample_weight(&[-0.5; ROWS])),
         "`sample_weight` needs weights of 0 or more, got -0.5 in row 0",
+    );
+    let mut deep = sequential![Dense::new(2).input_shape([3, 4])];
+    deep.compile(Compile::new().loss("mse"))?;
+    refused(
+        report,
+        deep.fit(&[[[0.5; 4]; 3]; 3], &[[[0.5; 2]; 3]; 3], quiet().sample_weight(&[1.0, 2.0, 3.0])),
+        "fit: weights of rows need one number of the loss for each row, got 3\n  help: put a `Flatten` before the last layer, or leave the weights out",
+    );
+    let early = compiled(1, "sigmoid", "bce")?.set_learning_rate(0.5);
+    refused(
+        report,
+        early,
+        "the model has not been trained or evaluated yet\n  help: give the learning rate to the optimizer: `Adam::new().learning_rate(0.01)`",
     );
     refused(
         report,
@@ -194,6 +209,100 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
         if message.contains("dense") && message.contains('4') && message.contains('3') { Ok(()) } else { Err(message) },
     );
     std::mem::take(report).finish();
+    Ok(())
+}
+
+#[test]
+fn settings_that_cannot_be_right_are_refused() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let (x, mut report) = (features(), Report::default());
+    let report = &mut report;
+    let by = |optimizer: Choice<dyn Optimizer>| {
+        model(1, "linear").compile(Compile { optimizer, ..Compile::new().loss("mse") })
+    };
+    for (optimizer, want) in [
+        (SGD::new().momentum(2.0).into(), "compile: `SGD.momentum` needs a number from 0 to 1, got 2"),
+        (RMSprop::new().rho(f64::NAN).into(), "compile: `RMSprop.rho` needs a number from 0 to 1, got NaN"),
+        (Adam::new().beta_2(-0.5).into(), "compile: `Adam.beta_2` needs a number from 0 to 1, got -0.5"),
+        (Adam::new().weight_decay(-1.0).into(), "compile: `Adam.weight_decay` needs a number of 0 or more, got -1"),
+        (
+            SGD::new().learning_rate(f64::NAN).into(),
+            "compile: `SGD.learning_rate` needs a number of 0 or more, got NaN",
+        ),
+    ] {
+        refused(report, by(optimizer), want);
+    }
+    // Infinite in single precision.
+    assert_eq!(by(SGD::new().learning_rate(1e40).into()).expect_err("too large").kind(), ErrorKind::Usage);
+
+    let trained = |mut layers: Sequential| {
+        layers.push(std::sync::Arc::new(Dense::new(1)));
+        layers.compile(Compile::new().loss("mse"))?;
+        layers.fit(&features(), &classes(2), quiet())
+    };
+    let noise = |shape: Vec<Option<usize>>| trained(sequential![Dropout::new(0.5).name("d").noise_shape(shape)]);
+    let needed = "d: `noise_shape` needs 1, or the size of the input, along each axis";
+    refused(report, noise(vec![None, Some(3)]), &format!("{needed}, got [4,3] for [4,4]"));
+    refused(
+        report,
+        noise(vec![Some(1), None, Some(usize::MAX)]),
+        &format!("{needed}, got [1,4,18446744073709551615] for [4,4]"),
+    );
+    let scaled = trained(sequential![Rescaling::new([1.0, 2.0]).name("r")]);
+    refused(report, scaled, "r: `scale` needs 1 number, or 4 for the last axis, got 2");
+
+    let wide = quiet().validation_data(&Array2::<f64>::zeros((3, 5)), &[0, 1, 0]);
+    clear_session();
+    refused(
+        report,
+        compiled(1, "sigmoid", "bce")?.fit(&x, &classes(2), wide),
+        "fit: `validation_data`: layer `dense` was built for inputs of 4 features, got 5",
+    );
+    refused(
+        report,
+        sequential![Dense::new(1).name("a").input_shape([4])].predict(&[0.5, 1.0, 1.5, 2.0]),
+        "layer `a` was built for inputs of 4 features, got 1\n  help: a single row has two brackets, as in `[[1.0, 2.0]]`",
+    );
+    std::mem::take(report).finish();
+    Ok(())
+}
+
+cornu::config! {
+    /// Adds up each row, or all of them.
+    "tests" pub layer Total {
+        /// Whether all rows are added up.
+        all: bool,
+    }
+}
+
+impl Layer for Total {
+    fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
+        if self.all { x.sum_all() } else { x.sum([-1]) }
+    }
+}
+
+/// Layers of one's own may give fewer axes than those of Keras.
+#[test]
+fn outputs_without_axes_are_explained() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let (x, mut report) = (features(), Report::default());
+    let losses = ["mse", "bce", "categorical_crossentropy", "sparse_categorical_crossentropy"];
+    for loss in losses {
+        let total = |all: bool| {
+            let mut model = Sequential::named("m");
+            model.add(Total::new(all));
+            model.compile(Compile::new().loss(loss).metrics(["accuracy"]))?;
+            model.fit(&x, &classes(1), quiet())
+        };
+        let needed = "fit: model `m` needs an output of one row for each row of input, got [] for 1";
+        refused(&mut report, total(true), &format!("{needed}\n  help: a layer must keep the first axis"));
+        let of_rows = total(false).map_or_else(|error| error.kind() == ErrorKind::Data, |history| history.epoch == [0]);
+        report.case(loss, if of_rows { Ok(()) } else { Err("neither trained nor refused".into()) });
+    }
+    let all = || sequential![Total::new(true)];
+    assert!(all().predict(&x).is_err());
+    assert!(all().predict_with(&x, Predict::new().batch_size(5).verbose(0)).is_err());
+    report.finish();
     Ok(())
 }
 

@@ -1,0 +1,66 @@
+//! What counts in a step and in an epoch: figures of Keras 2.13 and Keras 3.15, where they differ.
+
+use cornu::prelude::*;
+use cornu::random::{Flavor, Seeds};
+use cornu::train::Code;
+use cornu_graph::Array;
+use cornu_testkit::golden::{Report, close};
+use ndarray::{Array1, arr1, arr2};
+
+use crate::seeds::seeded;
+
+/// `epochs`, `initial_epoch`, `batch_size`, `steps_per_epoch`, and the losses of Keras 2 and of Keras 3 over seven rows.
+type Asked = ([usize; 4], &'static [f64], &'static [f64]);
+
+const ASKED: &[Asked] = &[
+    ([3, 0, 2, 3], &[15.162_917, 16.981_8, 27.354_801], &[15.162_917, 64.956_497, 15.135_417]),
+    ([4, 0, 3, 2], &[15.165_334, 17.740_583, 37.442_585, 15.119_445], &[15.165_334, 64.971_001, 15.142_39, 64.907_333]),
+    ([2, 0, 5, 3], &[16.909_967, 54.449_448], &[22.282_773, 22.262_728]),
+    ([3, 1, 5, 3], &[16.909_967, 54.449_448], &[22.282_773, 22.262_728]),
+    ([2, 0, 7, 1], &[22.285_715, 22.277_714], &[22.285_715, 22.277_714]),
+    // Keras 2 puts a second loss of 0 here.
+    ([2, 0, 7, 2], &[22.281_713], &[22.285_715, 22.277_714]),
+    ([2, 0, 4, 5], &[22.274_502], &[22.282_928, 22.266_069]),
+];
+
+#[test]
+fn epochs_of_so_many_steps_are_those_of_keras() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let x: Array1<f64> = (0..7).map(f64::from).collect();
+    let y = x.mapv(|x| 2.0 * x * x - 1.0);
+    let mut report = Report::default();
+    for (asked @ [epochs, initial, size, steps], keras2, keras3) in ASKED {
+        for (flavor, want) in [(Flavor::Keras2, keras2), (Flavor::Keras3, keras3)] {
+            let mut model = sequential![Dense::new(1).input_shape([1])];
+            model.compile(Compile::new().loss("mae").optimizer(SGD::new().learning_rate(0.001)))?;
+            model.set_weights(&[arr2(&[[1.0]]).into_dyn(), arr1(&[0.0]).into_dyn()])?;
+            let mut seeds = Seeds::new(1);
+            seeds.set_flavor(flavor);
+            let fit = Fit::new().epochs(*epochs).initial_epoch(*initial).batch_size(*size).steps_per_epoch(*steps);
+            let history = model.fit(&x, &y, fit.shuffle(false).seeds(seeds).verbose(0))?;
+            let [got, want] = [&history["loss"], want].map(|losses| Array::vector(losses.to_vec()));
+            report.case(&format!("{flavor:?} {asked:?}"), close(&got, &want, 1e-6, 0.0));
+            let batches = 7usize.div_ceil(*size);
+            let short = *steps > batches || flavor == Flavor::Keras3 && !batches.is_multiple_of(*steps);
+            let warned = history.warnings.iter().any(|warning| warning.code == Code::TooFewRows);
+            let told = if warned == short { Ok(()) } else { Err(format!("{:?}", history.warnings)) };
+            report.case(&format!("{flavor:?} {asked:?} warns"), told);
+        }
+    }
+    report.finish();
+    Ok(())
+}
+
+#[test]
+fn penalties_of_weights_that_do_not_learn_count_in_keras_2_only() -> cornu::Result<()> {
+    for (flavor, want) in [(Flavor::Keras2, 5.055_312_156_677_246), (Flavor::Keras3, 4.430_312_156_677_246)] {
+        let _turn = seeded(flavor, 1);
+        let penalty = Regularizer::L2 { l2: 0.5 };
+        let mut model = sequential![Dense::new(1).input_shape([2]).kernel_regularizer(penalty).trainable(false)];
+        model.compile(Compile::new().loss("mse").optimizer("sgd"))?;
+        model.set_weights(&[arr2(&[[1.0], [-0.5]]).into_dyn(), arr1(&[0.1]).into_dyn()])?;
+        let loss = model.test_on_batch(&[[0.5, -1.0], [2.0, 0.25]], &[1.0, -1.0])?["loss"];
+        assert!((loss - want).abs() < 1e-6, "{flavor:?}: {loss}, Keras {want}");
+    }
+    Ok(())
+}
