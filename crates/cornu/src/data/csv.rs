@@ -157,6 +157,9 @@ fn refuse_open_quotes(bytes: &[u8]) -> Result<()> {
         Quoted,
         Closed,
     }
+    if !bytes.contains(&b'"') {
+        return Ok(());
+    }
     let (mut at, mut line, mut opened) = (At::FieldStart, 1, 0);
     for byte in bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) {
         at = match (at, byte) {

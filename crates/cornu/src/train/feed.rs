@@ -52,6 +52,11 @@ impl Data {
         self.x.shape()[0]
     }
 
+    /// The rows of each batch, if `size` leaves no shorter last one.
+    pub(crate) fn one_size(&self, size: usize) -> Option<usize> {
+        self.rows().is_multiple_of(size).then_some(size)
+    }
+
     /// Some of the rows, as data of their own.
     pub(crate) fn take(&self, rows: &[usize]) -> Data {
         let take = |array: &Option<Array>| array.as_ref().map(|array| array.rows(rows));

@@ -12,6 +12,7 @@ use super::fit::{batch_rows, positive};
 use super::history::{History, Params, Scores};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
+use super::traces::Drawn;
 use super::{Callback, Code, Evaluate, Fit, Predict, Warning};
 use crate::Model;
 use crate::data::{ToArray, from_array};
@@ -159,6 +160,8 @@ impl Model {
         stage.check_and_prepare(what, data, &mut Vec::new())?;
         if kind == Kind::Train {
             stage.enter_trace(data, Some(data.rows()))?;
+        } else {
+            stage.training.drawn.meet(Some(data.rows()));
         }
         stage.reset()?;
         let program = stage.program(kind, data, data.rows())?;
@@ -206,7 +209,9 @@ impl Model {
             return self.check();
         }
         let shape = data.x.shape()[1..].iter().map(|&size| Some(size));
-        self.build_batch(&std::iter::once(None).chain(shape).collect())
+        self.build_batch(&std::iter::once(None).chain(shape).collect())?;
+        self.stage().training.drawn = Drawn::ToCome;
+        Ok(())
     }
 }
 
@@ -254,6 +259,7 @@ impl Stage<'_> {
     /// Runs over rows in order; the running totals are of these rows afterwards.
     fn evaluate(&mut self, data: &Data, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
         self.reset()?;
+        self.training.drawn.meet(data.one_size(batches.size));
         let order: Vec<usize> = (0..data.rows()).collect();
         for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
             let program = self.program(Kind::Test, data, rows.len())?;
@@ -268,6 +274,7 @@ impl Stage<'_> {
 
     fn predict(&mut self, data: &Data, batch: usize, mut bar: Option<&mut Bar>) -> Result<Array> {
         self.open()?;
+        self.training.drawn.meet(data.one_size(batch));
         if data.rows() <= batch {
             let program = self.program(Kind::Predict, data, data.rows())?;
             let session = self.variables.session()?;
@@ -333,8 +340,7 @@ impl<'a> Run<'a> {
 
     fn epochs(mut self) -> Result<History> {
         self.warn_if_too_few_rows();
-        let one_size = self.train.rows().is_multiple_of(self.batches.size);
-        self.stage.enter_trace(&self.train, one_size.then_some(self.batches.size))?;
+        self.stage.enter_trace(&self.train, self.train.one_size(self.batches.size))?;
         if self.fit.verbose != Verbose::Silent {
             self.history.warnings.iter().for_each(|warning| eprintln!("{warning}"));
         }

@@ -6,7 +6,7 @@ use cornu_graph::{Array, DType, Error, Graph, ProgramId, Result, Session, Shape,
 
 use super::checks::Output;
 use super::feed::Data;
-use super::traces::Traces;
+use super::traces::{Drawn, Traces};
 use super::{Compile, OptimizerState};
 use crate::Net;
 use crate::choice::Choice;
@@ -37,6 +37,7 @@ pub(crate) struct Training {
     restored: Option<OptimizerState>,
     /// What Keras 2's random streams belong to.
     pub(super) traces: Traces,
+    pub(super) drawn: Drawn,
     /// Which session variables and programs belong to.
     pub(super) opening: u64,
 }

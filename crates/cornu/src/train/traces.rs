@@ -7,8 +7,20 @@
 use cornu_graph::{Array, Result, Type};
 
 use super::feed::Data;
-use super::step::Stage;
+use super::step::{Stage, Training};
 use crate::random::generation;
+
+/// For batches of how many rows Keras 2 has drawn up a model that was not told the shape of its input.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum Drawn {
+    /// Of any number; or the model was told.
+    #[default]
+    ForAny,
+    /// Of just as many.
+    For(usize),
+    /// It is to be drawn up for the next batches.
+    ToCome,
+}
 
 /// The traces since the model was compiled.
 #[derive(Default)]
@@ -39,15 +51,29 @@ impl Traces {
     }
 }
 
+impl Drawn {
+    /// Batches of `rows` rows each, or of several sizes, come; says whether the model is drawn up again, for any. That
+    /// is once, for the first that are not as those before.
+    pub(super) fn meet(&mut self, rows: Option<usize>) -> bool {
+        let before = *self;
+        *self = match (before, rows) {
+            (Drawn::ToCome, Some(rows)) => Drawn::For(rows),
+            (Drawn::For(drawn), Some(rows)) if rows == drawn => before,
+            _ => Drawn::ForAny,
+        };
+        matches!((before, *self), (Drawn::For(_), Drawn::ForAny))
+    }
+}
+
 impl Stage<'_> {
     /// Takes up the streams for training on such data, in batches of `rows` rows each, or of several sizes.
     pub(super) fn enter_trace(&mut self, data: &Data, rows: Option<usize>) -> Result<()> {
         self.open()?;
-        let Stage { variables, training, .. } = self;
+        let Stage { variables, training: Training { traces, drawn, .. }, .. } = self;
         if !variables.has_streams() {
             return Ok(());
         }
-        let (traces, kind) = (&mut training.traces, data.types(0));
+        let kind = data.types(0);
         if let Some(trace) = traces.all.get_mut(traces.current) {
             trace.now = variables.streams();
         }
@@ -62,6 +88,10 @@ impl Stage<'_> {
                 variables.next_streams();
             }
             let rows = rows.filter(|_| traces.all.iter().all(|trace| trace.kind != kind));
+            if drawn.meet(rows) {
+                // In training, drawing up the model is a trace of its own.
+                variables.next_streams();
+            }
             let start = variables.next_streams();
             traces.all.push(Trace { kind, rows, now: start.clone(), start });
             traces.all.len() - 1

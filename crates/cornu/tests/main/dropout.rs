@@ -264,6 +264,31 @@ const STORIES: &[Story] = &[
     ([Some(9), None], false, &[(PredictSome, None), (Train(8, 4), at([10, 0], 0)), (Train(8, 2), at([11, 0], 0))]),
     ([Some(9), None], false, &[(EvaluateSome, None), (Train(8, 4), at([10, 0], 0))]),
     ([Some(9), None], false, &[(Build, None), (Train(8, 4), at([10, 0], 0))]),
+    // One that was not told the shape of its input is drawn up again, once, when batches of another size come.
+    (
+        [Some(9), Some(20)],
+        false,
+        &[
+            (Train(8, 4), at([11, 22], 0)),
+            (Train(8, 2), at([13, 24], 0)),
+            (Train(8, 4), at([11, 22], 40)),
+            (CompileAgain, None),
+            (Train(8, 2), at([15, 26], 0)),
+            (Train(8, 4), at([16, 27], 0)),
+        ],
+    ),
+    (
+        [Some(9), None],
+        false,
+        &[
+            (Train(8, 4), at([11, 0], 0)),
+            (CompileAgain, None),
+            (Train(8, 4), at([13, 0], 0)),
+            (PredictSome, None),
+            (Train(8, 2), at([14, 0], 0)),
+        ],
+    ),
+    ([Some(9), None], false, &[(TrainOnBatch(4), at([11, 0], 0)), (EvaluateSome, None), (Train(8, 2), at([12, 0], 0))]),
 ];
 
 impl Do {
