@@ -112,6 +112,7 @@ impl Training {
     /// Notes what the optimizer is to remember.
     pub(super) fn restore(&mut self, state: OptimizerState) {
         self.restored = Some(state);
+        self.traces.has_optimizer = true;
     }
 
     /// What the optimizer is to remember, which is done now.

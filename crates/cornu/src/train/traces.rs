@@ -16,6 +16,8 @@ pub(crate) struct Traces {
     all: Vec<Trace>,
     /// Whose streams the session has.
     current: usize,
+    /// Whether the optimizer had its variables before the first trace, as in a model that was loaded.
+    pub(super) has_optimizer: bool,
     /// How often a seed had been set when the streams last started.
     generation: u64,
 }
@@ -57,7 +59,7 @@ impl Stage<'_> {
             traces.all.iter_mut().for_each(|trace| trace.now.clone_from(&trace.start));
         }
         traces.current = traces.find(&kind, rows).unwrap_or_else(|| {
-            if traces.all.is_empty() {
+            if traces.all.is_empty() && !traces.has_optimizer {
                 // The first trace finds that the step makes variables, and is thrown away.
                 variables.next_streams();
             }
