@@ -211,7 +211,7 @@ impl Stage<'_> {
         else {
             return cx.finish(&[predictions], &[]);
         };
-        let loss = losses::total(&*compiled.loss, y, &predictions, inputs.get(2));
+        let loss = losses::of_rows(&*compiled.loss, y, &predictions, inputs.get(2));
         let loss = cx.losses().iter().fold(loss, |total, penalty| total + penalty);
         let mut updates = Vec::new();
         if kind == Kind::Train {

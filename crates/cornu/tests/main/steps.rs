@@ -85,3 +85,20 @@ fn ignored_classes_hide_the_activation_in_keras_3_only() -> cornu::Result<()> {
     }
     Ok(())
 }
+
+/// Keras refuses this, except in batches of one row, for which these are its figures.
+#[test]
+fn the_weight_of_a_row_counts_for_all_its_numbers() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let x = [[[0.5, -1.0], [2.0, 0.25]], [[1.0, 1.0], [-0.5, 0.75]]];
+    let y = [[[1.0], [0.0]], [[0.5], [2.0]]];
+    let mut model = sequential![Dense::new(1).input_shape([2, 2])];
+    model.compile(Compile::new().loss("mse").optimizer("sgd"))?;
+    model.set_weights(&[arr2(&[[1.0], [-0.5]]).into_dyn(), arr1(&[0.1]).into_dyn()])?;
+    for rows in [1, 2] {
+        let settings = Evaluate::new().batch_size(rows).sample_weight(&[0.5, 3.0]).verbose(0);
+        let loss = model.evaluate_with(&x, &y, settings)?["loss"];
+        assert!((loss - 6.271_797_180_175_781).abs() < 1e-5, "batches of {rows}: {loss}");
+    }
+    Ok(())
+}
