@@ -141,8 +141,8 @@ pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: 
     loss.reduction().reduce(&(values * &weights), Some(&weights))
 }
 
-/// [`total`] with a weight for each row, which counts for all numbers that the loss gives for the row. Keras takes such
-/// weights in batches of one row only, where it gives the same.
+/// [`total`] with a weight for each row, which counts for all numbers that the loss gives for the row. In batches of one
+/// row Keras gives the same; in others it refuses such weights, or multiplies along another axis that has as many places.
 pub(crate) fn of_rows(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Tensor {
     let Some(weights) = weights else { return total(loss, y_true, y_pred, None) };
     let (y, p) = same_rank(y_true, y_pred);

@@ -191,6 +191,7 @@ impl Stage<'_> {
 
     /// The program of a step over `rows` rows of such data.
     pub(crate) fn program(&mut self, kind: Kind, data: &Data, rows: usize) -> Result<ProgramId> {
+        self.training.traces.has_metrics |= kind == Kind::Test;
         let types = data.types(rows);
         if let Some((.., program)) = self.training.programs.iter().find(|(k, t, _)| *k == kind && *t == types) {
             return Ok(*program);

@@ -8,6 +8,8 @@ use cornu_graph::{Array, Result, Type};
 
 use super::feed::Data;
 use super::step::Stage;
+use crate::choice::Choice;
+use crate::metrics::Metric;
 use crate::random::generation;
 
 /// The traces since the model was compiled.
@@ -18,6 +20,8 @@ pub(crate) struct Traces {
     current: usize,
     /// Whether the optimizer had its variables before the first trace, as in a model that was loaded.
     pub(super) has_optimizer: bool,
+    /// Whether the metrics that go by name were looked up before it, by an evaluation.
+    pub(super) has_metrics: bool,
     /// How often a seed had been set when the streams last started.
     generation: u64,
 }
@@ -49,6 +53,9 @@ impl Stage<'_> {
         if !variables.has_streams() {
             return Ok(());
         }
+        let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
+        let settings = training.settings();
+        let named = settings.is_some_and(|all| all.metrics.iter().chain(&all.weighted_metrics).any(by_name));
         let (traces, kind) = (&mut training.traces, data.types(0));
         if let Some(trace) = traces.all.get_mut(traces.current) {
             trace.now = variables.streams();
@@ -59,7 +66,8 @@ impl Stage<'_> {
             traces.all.iter_mut().for_each(|trace| trace.now.clone_from(&trace.start));
         }
         traces.current = traces.find(&kind, rows).unwrap_or_else(|| {
-            if traces.all.is_empty() && !traces.has_optimizer {
+            let is_complete = traces.has_optimizer && (traces.has_metrics || !named);
+            if traces.all.is_empty() && !is_complete {
                 // The first trace finds that the step makes variables, and is thrown away.
                 variables.next_streams();
             }

@@ -134,6 +134,7 @@ enum Do {
     PredictSome,
     EvaluateSome,
     SaveAndLoad,
+    NameMetric,
     SetSeed(u32),
 }
 
@@ -272,6 +273,13 @@ const STORIES: &[Story] = &[
         &[(SaveAndLoad, None), (Train(10, 4), at([9, 20], 0)), (SaveAndLoad, None), (Train(10, 4), at([9, 20], 0))],
     ),
     ([Some(9), None], false, &[(Train(10, 4), at([11, 0], 0)), (SaveAndLoad, None), (Train(10, 4), at([9, 0], 0))]),
+    // Unless it makes metrics that were given by name.
+    ([Some(9), None], true, &[(NameMetric, None), (SaveAndLoad, None), (Train(10, 4), at([10, 0], 0))]),
+    (
+        [Some(9), None],
+        true,
+        &[(NameMetric, None), (SaveAndLoad, None), (EvaluateSome, None), (Train(10, 4), at([9, 0], 0))],
+    ),
     ([Some(9), None], true, &[(SaveAndLoad, None), (CompileAgain, None), (Train(10, 4), at([10, 0], 0))]),
 ];
 
@@ -302,6 +310,9 @@ impl Do {
                 model.save(&path)?;
                 *model = load_model(&path)?;
                 std::fs::remove_file(&path).expect("it was just written");
+            }
+            NameMetric => {
+                model.compile(Compile::new().loss("mse").optimizer("adam").metrics(["mae"]))?;
             }
             SetSeed(seed) => set_random_seed(seed),
         }
