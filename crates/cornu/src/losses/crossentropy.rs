@@ -170,7 +170,11 @@ impl Loss for SparseCategoricalCrossentropy {
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = Self::labels(y_true, y_pred);
         // Clipped probabilities are normalised once more by taking them for the exponentials of logits.
-        let z = logits(y_pred, self.from_logits).unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
+        // Where it blanks out ignored samples, Keras 3 loses sight of the activation.
+        let blanked = self.ignore_class.is_some() && flavor() == Flavor::Keras3;
+        let said = self.from_logits.then(|| y_pred.clone());
+        let logits = if blanked { said } else { logits(y_pred, self.from_logits) };
+        let z = logits.unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
         let own = y.one_hot(z.dim(-1));
         let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
         match self.valid(y_true, y_pred) {

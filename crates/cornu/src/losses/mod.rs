@@ -141,6 +141,17 @@ pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: 
     loss.reduction().reduce(&(values * &weights), Some(&weights))
 }
 
+/// [`total`] with a weight for each row, which counts for all numbers that the loss gives for the row. In batches of one
+/// row Keras gives the same; in others it refuses such weights, or multiplies along another axis that has as many places.
+pub(crate) fn of_rows(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Tensor {
+    let Some(weights) = weights else { return total(loss, y_true, y_pred, None) };
+    let (y, p) = same_rank(y_true, y_pred);
+    // Equal nodes are one node: the numbers are computed once.
+    let mut shape = vec![1; loss.call(&y, &p).rank().max(1)];
+    shape[0] = weights.dim(0);
+    total(loss, y_true, y_pred, Some(&weights.reshape(&shape[..])))
+}
+
 /// The weights of samples of which only some count: means are then over those that do.
 fn masked(valid: &Tensor, weights: Option<Tensor>, reduction: Reduction) -> Tensor {
     /// Keras's `backend.epsilon()`, which keeps a batch without a sample that counts from dividing by zero.

@@ -124,19 +124,6 @@ fn same_shape(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
         .help(format!("give the last layer {} unit(s), or `y` {units} column(s)", got.last().copied().unwrap_or(1))))
 }
 
-/// Whether weights of rows have one number each to weigh: a loss gives one for each place before the last axis.
-pub(crate) fn weights(y: &Shape, loss: &dyn Loss, output: &Output) -> Result<()> {
-    let without_last = y.rank() + 1 == output.shape.rank() && output.units() == 1;
-    let end = output.shape.rank().saturating_sub(1 + usize::from(without_last));
-    let places = output.shape.get(1..end).unwrap_or_default();
-    if matches!(places, [] | [1]) || loss.labels() == Labels::Any {
-        return Ok(());
-    }
-    let places = places.iter().map(ToString::to_string).collect::<Vec<_>>().join("x");
-    let error = Error::data(format!("weights of rows need one number of the loss for each row, got {places}"));
-    Err(error.help("put a `Flatten` before the last layer, or leave the weights out"))
-}
-
 fn probabilities(y: &Array) -> Result<()> {
     let Some(at) = (0..y.len()).find(|&at| !(0.0..=1.0).contains(&y.get(at))) else { return Ok(()) };
     let row = at / (y.len() / y.shape()[0]).max(1);

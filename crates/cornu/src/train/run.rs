@@ -248,9 +248,6 @@ impl Stage<'_> {
         let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1))).context(what)?;
         let loss = std::sync::Arc::clone(&self.training.compiled(what)?.loss);
         checks::labels(y, &*loss, &output).context(what)?;
-        if data.weights.is_some() {
-            checks::weights(y.shape(), &*loss, &output).context(what)?;
-        }
         warnings.extend(checks::output(&*loss, &output));
         warnings.extend(checks::metrics(&self.training.compiled(what)?.settings));
         self.prepare(what, y.shape(), &output.shape)

@@ -113,6 +113,7 @@ impl Training {
     /// Notes what the optimizer is to remember.
     pub(super) fn restore(&mut self, state: OptimizerState) {
         self.restored = Some(state);
+        self.traces.has_optimizer = true;
     }
 
     /// What the optimizer is to remember, which is done now.
@@ -191,6 +192,7 @@ impl Stage<'_> {
 
     /// The program of a step over `rows` rows of such data.
     pub(crate) fn program(&mut self, kind: Kind, data: &Data, rows: usize) -> Result<ProgramId> {
+        self.training.traces.has_metrics |= kind == Kind::Test;
         let types = data.types(rows);
         if let Some((.., program)) = self.training.programs.iter().find(|(k, t, _)| *k == kind && *t == types) {
             return Ok(*program);
@@ -211,7 +213,7 @@ impl Stage<'_> {
         else {
             return cx.finish(&[predictions], &[]);
         };
-        let loss = losses::total(&*compiled.loss, y, &predictions, inputs.get(2));
+        let loss = losses::of_rows(&*compiled.loss, y, &predictions, inputs.get(2));
         let loss = cx.losses().iter().fold(loss, |total, penalty| total + penalty);
         let mut updates = Vec::new();
         if kind == Kind::Train {

@@ -8,6 +8,8 @@ use cornu_graph::{Array, Result, Type};
 
 use super::feed::Data;
 use super::step::{Stage, Training};
+use crate::choice::Choice;
+use crate::metrics::Metric;
 use crate::random::generation;
 
 /// For batches of how many rows Keras 2 has drawn up a model that was not told the shape of its input.
@@ -28,6 +30,10 @@ pub(crate) struct Traces {
     all: Vec<Trace>,
     /// Whose streams the session has.
     current: usize,
+    /// Whether the optimizer had its variables before the first trace, as in a model that was loaded.
+    pub(super) has_optimizer: bool,
+    /// Whether the metrics that go by name were looked up before it, by an evaluation.
+    pub(super) has_metrics: bool,
     /// How often a seed had been set when the streams last started.
     generation: u64,
 }
@@ -69,10 +75,13 @@ impl Stage<'_> {
     /// Takes up the streams for training on such data, in batches of `rows` rows each, or of several sizes.
     pub(super) fn enter_trace(&mut self, data: &Data, rows: Option<usize>) -> Result<()> {
         self.open()?;
-        let Stage { variables, training: Training { traces, drawn, .. }, .. } = self;
-        if !variables.has_streams() {
+        if !self.variables.has_streams() {
             return Ok(());
         }
+        let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
+        let settings = self.training.settings();
+        let named = settings.is_some_and(|all| all.metrics.iter().chain(&all.weighted_metrics).any(by_name));
+        let Stage { variables, training: Training { traces, drawn, .. }, .. } = self;
         let kind = data.types(0);
         if let Some(trace) = traces.all.get_mut(traces.current) {
             trace.now = variables.streams();
@@ -83,7 +92,8 @@ impl Stage<'_> {
             traces.all.iter_mut().for_each(|trace| trace.now.clone_from(&trace.start));
         }
         traces.current = traces.find(&kind, rows).unwrap_or_else(|| {
-            if traces.all.is_empty() {
+            let is_complete = traces.has_optimizer && (traces.has_metrics || !named);
+            if traces.all.is_empty() && !is_complete {
                 // The first trace finds that the step makes variables, and is thrown away.
                 variables.next_streams();
             }

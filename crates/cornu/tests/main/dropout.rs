@@ -133,6 +133,8 @@ enum Do {
     Build,
     PredictSome,
     EvaluateSome,
+    SaveAndLoad,
+    NameMetric,
     SetSeed(u32),
 }
 
@@ -289,6 +291,21 @@ const STORIES: &[Story] = &[
         ],
     ),
     ([Some(9), None], false, &[(TrainOnBatch(4), at([11, 0], 0)), (EvaluateSome, None), (Train(8, 2), at([12, 0], 0))]),
+    // The optimizer of a model that was loaded has its variables already: the first trace is the one that trains.
+    (
+        [Some(9), Some(20)],
+        true,
+        &[(SaveAndLoad, None), (Train(10, 4), at([9, 20], 0)), (SaveAndLoad, None), (Train(10, 4), at([9, 20], 0))],
+    ),
+    ([Some(9), None], false, &[(Train(10, 4), at([11, 0], 0)), (SaveAndLoad, None), (Train(10, 4), at([9, 0], 0))]),
+    // Unless it makes metrics that were given by name.
+    ([Some(9), None], true, &[(NameMetric, None), (SaveAndLoad, None), (Train(10, 4), at([10, 0], 0))]),
+    (
+        [Some(9), None],
+        true,
+        &[(NameMetric, None), (SaveAndLoad, None), (EvaluateSome, None), (Train(10, 4), at([9, 0], 0))],
+    ),
+    ([Some(9), None], true, &[(SaveAndLoad, None), (CompileAgain, None), (Train(10, 4), at([10, 0], 0))]),
 ];
 
 impl Do {
@@ -311,6 +328,16 @@ impl Do {
             EvaluateSome => {
                 let (x, y) = ones(3);
                 model.evaluate_with(&x, &y, Evaluate::new().verbose(0))?;
+            }
+            SaveAndLoad => {
+                let path = std::env::temp_dir().join(format!("cornu-dropout-{}.keras", std::process::id()));
+                cornu::register::<Tap>();
+                model.save(&path)?;
+                *model = load_model(&path)?;
+                std::fs::remove_file(&path).expect("it was just written");
+            }
+            NameMetric => {
+                model.compile(Compile::new().loss("mse").optimizer("adam").metrics(["mae"]))?;
             }
             SetSeed(seed) => set_random_seed(seed),
         }

@@ -161,13 +161,6 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
         with(quiet().sample_weight(&[-0.5; ROWS])),
         "`sample_weight` needs weights of 0 or more, got -0.5 in row 0",
     );
-    let mut deep = sequential![Dense::new(2).input_shape([3, 4])];
-    deep.compile(Compile::new().loss("mse"))?;
-    refused(
-        report,
-        deep.fit(&[[[0.5; 4]; 3]; 3], &[[[0.5; 2]; 3]; 3], quiet().sample_weight(&[1.0, 2.0, 3.0])),
-        "fit: weights of rows need one number of the loss for each row, got 3\n  help: put a `Flatten` before the last layer, or leave the weights out",
-    );
     let early = compiled(1, "sigmoid", "bce")?.set_learning_rate(0.5);
     refused(
         report,

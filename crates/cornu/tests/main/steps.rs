@@ -64,3 +64,41 @@ fn penalties_of_weights_that_do_not_learn_count_in_keras_2_only() -> cornu::Resu
     }
     Ok(())
 }
+
+/// Keras 3 blanks out the outputs of ignored samples, and no longer knows which activation they came from.
+#[test]
+fn ignored_classes_hide_the_activation_in_keras_3_only() -> cornu::Result<()> {
+    for (flavor, from_logits, want) in [
+        (Flavor::Keras2, false, 1.495_342_850_685_119_6),
+        (Flavor::Keras2, true, 1.495_342_850_685_119_6),
+        (Flavor::Keras3, false, 1.378_916_144_371_032_7),
+        (Flavor::Keras3, true, 1.113_902_091_979_980_5),
+    ] {
+        let _turn = seeded(flavor, 1);
+        let mut model = sequential![Dense::new(3).input_shape([2]).activation("sigmoid")];
+        let loss = SparseCategoricalCrossentropy::new().from_logits(from_logits).ignore_class(2);
+        model.compile(Compile::new().loss(loss).optimizer("sgd"))?;
+        let kernel = arr2(&[[1.0, -0.5, 0.25], [0.5, 1.5, -1.0]]);
+        model.set_weights(&[kernel.into_dyn(), arr1(&[0.1, 0.2, -0.3]).into_dyn()])?;
+        let loss = model.test_on_batch(&[[0.5, -1.0], [2.0, 0.25]], &[1, 0])?["loss"];
+        assert!((loss - want).abs() < 1e-6, "{flavor:?}, from_logits {from_logits}: {loss}, Keras {want}");
+    }
+    Ok(())
+}
+
+/// Keras refuses this, except in batches of one row, for which these are its figures.
+#[test]
+fn the_weight_of_a_row_counts_for_all_its_numbers() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let x = [[[0.5, -1.0], [2.0, 0.25]], [[1.0, 1.0], [-0.5, 0.75]]];
+    let y = [[[1.0], [0.0]], [[0.5], [2.0]]];
+    let mut model = sequential![Dense::new(1).input_shape([2, 2])];
+    model.compile(Compile::new().loss("mse").optimizer("sgd"))?;
+    model.set_weights(&[arr2(&[[1.0], [-0.5]]).into_dyn(), arr1(&[0.1]).into_dyn()])?;
+    for rows in [1, 2] {
+        let settings = Evaluate::new().batch_size(rows).sample_weight(&[0.5, 3.0]).verbose(0);
+        let loss = model.evaluate_with(&x, &y, settings)?["loss"];
+        assert!((loss - 6.271_797_180_175_781).abs() < 1e-5, "batches of {rows}: {loss}");
+    }
+    Ok(())
+}
