@@ -206,9 +206,10 @@ impl<'a> Cx<'a> {
         result
     }
 
-    /// Adds the penalty of a weight to the loss.
+    /// Adds the penalty of a weight to the loss. That of a weight that does not learn counts in Keras 2 only.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Regularizer>) {
-        if let Some(penalty) = penalty {
+        let counts = self.scope.trainable || flavor() == Flavor::Keras2;
+        if let Some(penalty) = penalty.as_ref().filter(|_| counts) {
             self.add_loss(penalty.penalty(weight));
         }
     }

@@ -271,3 +271,22 @@ fn mnist_trains_as_in_the_lesson_on_any_number_of_threads() -> cornu::Result<()>
     report.finish();
     Ok(())
 }
+
+/// Keras 2 counts the penalty of a weight that does not learn, Keras 3 does not.
+#[test]
+fn penalties_of_frozen_weights_count_in_keras_2() -> cornu::Result<()> {
+    for (flavor, trainable, want) in [
+        (Flavor::Keras2, true, 1.5),
+        (Flavor::Keras2, false, 1.5),
+        (Flavor::Keras3, true, 1.5),
+        (Flavor::Keras3, false, 0.0),
+    ] {
+        let _turn = seeded(flavor, 1);
+        let dense = Dense::new(1).input_shape([3]).kernel_initializer("ones");
+        let mut model = sequential![dense.kernel_regularizer(Regularizer::L2 { l2: 0.5 }).trainable(trainable)];
+        model.compile(Compile::new().loss("mse").optimizer("sgd"))?;
+        let loss = model.test_on_batch(&[[1.0, 2.0, 3.0]], &[6.0])?["loss"];
+        assert_eq!(loss, want, "{flavor:?}, trainable: {trainable}");
+    }
+    Ok(())
+}
