@@ -46,8 +46,7 @@ impl Loss for BinaryCrossentropy {
         if self.label_smoothing != 0.0 {
             y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing;
         }
-        let logits = y_pred.sigmoid_input().or_else(|| self.from_logits.then(|| y_pred.clone()));
-        let each = match logits {
+        let each = match logits(y_pred, self.from_logits) {
             Some(z) => sigmoid_crossentropy(&y, &z),
             None => binary_crossentropy(&y, y_pred, flavor()),
         };
@@ -113,8 +112,7 @@ impl Loss for CategoricalCrossentropy {
         if self.label_smoothing != 0.0 {
             y = y * (1.0 - self.label_smoothing) + self.label_smoothing / y_pred.dim(axis) as f64;
         }
-        let last = y_pred.axis(axis) + 1 == y_pred.rank();
-        match softmax_logits(y_pred, last, self.from_logits) {
+        match logits(y_pred, self.from_logits) {
             Some(z) => -(y * log_softmax(&z, axis)).sum([axis]),
             None => {
                 let p = y_pred / along(y_pred, Reduce::Sum, axis);
@@ -170,8 +168,7 @@ impl Loss for SparseCategoricalCrossentropy {
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = Self::labels(y_true, y_pred);
         // Clipped probabilities are normalised once more by taking them for the exponentials of logits.
-        let z =
-            softmax_logits(y_pred, true, self.from_logits).unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
+        let z = logits(y_pred, self.from_logits).unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
         let own = y.one_hot(z.dim(-1));
         let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
         match self.valid(y_true, y_pred) {
@@ -186,9 +183,10 @@ impl Loss for SparseCategoricalCrossentropy {
     }
 }
 
-/// What the predictions are a softmax of; the predictions themselves, if they are said to be logits.
-fn softmax_logits(y_pred: &Tensor, last_axis: bool, from_logits: bool) -> Option<Tensor> {
-    let before = if last_axis { y_pred.softmax_input() } else { None };
+/// What the predictions are a sigmoid or softmax of; the predictions themselves, if they are said to be logits. As in
+/// both versions of Keras, each loss takes what it finds for logits of its own, whichever of the two it went into.
+fn logits(y_pred: &Tensor, from_logits: bool) -> Option<Tensor> {
+    let before = y_pred.sigmoid_input().or_else(|| y_pred.softmax_input());
     before.or_else(|| from_logits.then(|| y_pred.clone()))
 }
 

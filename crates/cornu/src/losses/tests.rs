@@ -121,6 +121,35 @@ fn classes_after_a_softmax_use_what_went_into_it() {
     assert!((got - (400.0 + 0.407_605_96) / 2.0).abs() < 1e-4, "{got}");
 }
 
+/// Keras 2.13 and 3.15 keep what went into the activation, and do not ask which activation it was.
+#[test]
+fn a_loss_after_the_other_activation_uses_what_went_into_it() {
+    let x = Array::new([2, 2], vec![0.5f32, -1.0, 2.0, 0.25]).expect("four elements");
+    let (one_hot, classes) = (Array::new([2, 2], vec![0.0f32, 1.0, 1.0, 0.0]), Array::new([2], vec![1i64, 0]));
+    let (one_hot, classes) = (one_hot.expect("four elements"), classes.expect("two elements"));
+    let mut report = Report::default();
+    for from_logits in [false, true] {
+        // From Keras 2.13.1 and 3.15.1: a layer that hands on two samples, 0.5 and -1, 2 and 0.25.
+        let losses: [(Box<dyn Loss>, &Array, f64); 3] = [
+            (Box::new(BinaryCrossentropy::new().from_logits(from_logits)), &one_hot, 0.810_051_56),
+            (Box::new(CategoricalCrossentropy::new().from_logits(from_logits)), &one_hot, 0.930_818_8),
+            (Box::new(SparseCategoricalCrossentropy::new().from_logits(from_logits)), &classes, 0.930_818_8),
+        ];
+        for (loss, y, want) in losses {
+            for activation in ["sigmoid", "softmax"] {
+                let trace = Trace::new();
+                let (logits, labels) = (trace.input(x.ty()), trace.input(y.ty()));
+                let p = crate::activations::Activation::from(activation).apply(logits);
+                let graph = trace.finish(&[total(&*loss, &labels, &p, None)], &[]).expect("a good graph");
+                let got = evaluate(&graph, &[], &[x.clone(), y.clone()]).0[0].get(0);
+                let outcome = if (got - want).abs() < 1e-6 { Ok(()) } else { Err(format!("got {got}, want {want}")) };
+                report.case(&format!("{} {from_logits} {activation}", loss.class_name()), outcome);
+            }
+        }
+    }
+    report.finish();
+}
+
 #[test]
 fn settings_are_read_and_written_in_keras_order() {
     let loss = SparseCategoricalCrossentropy::new().from_logits(true).ignore_class(-1);
