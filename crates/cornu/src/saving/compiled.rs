@@ -136,14 +136,19 @@ fn only(json: &Value) -> &Value {
     }
 }
 
-/// A loss or metric without what only Keras 2 writes; a function of Keras becomes its name.
+/// A loss or metric without what says nothing: the function that only Keras 2 writes, and the axis of sparse
+/// cross-entropies, which can only be the last. A function of Keras becomes its name.
 fn plain(json: &Value) -> Value {
     if json["class_name"] == "function" && json["config"].is_string() {
         return json["config"].clone();
     }
     let mut json = json.clone();
+    let sparse = json["class_name"] == "SparseCategoricalCrossentropy";
     if let Some(config) = json.get_mut("config").and_then(Value::as_object_mut) {
         config.shift_remove("fn");
+        if sparse && config.get("axis").is_some_and(|axis| *axis == -1) {
+            config.shift_remove("axis");
+        }
     }
     json
 }

@@ -54,7 +54,9 @@ pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
     let mut model = Sequential::from_config(&config, Some(room(&file))).map_err(of_the_file)?;
     weights::read(&file, &mut model)?;
     let mut warnings = Vec::new();
-    let settings = config.get("compile_config").filter(|settings| compile && !settings.is_null());
+    // Keras 3 gives a model that was never compiled an empty object.
+    let said = |settings: &&Value| !settings.is_null() && **settings != json!({});
+    let settings = config.get("compile_config").filter(said).filter(|_| compile);
     if let Some(settings) = settings {
         match compiled::from_json(settings).and_then(|settings| model.compile(settings)) {
             Ok(()) => warnings.extend(resume(&file, &mut model)?),

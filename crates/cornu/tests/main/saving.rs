@@ -402,6 +402,38 @@ fn other_ways_to_write_the_same_settings_are_read() -> cornu::Result<()> {
     Ok(())
 }
 
+/// Keras 3 gives a model that was never compiled empty settings, and metrics keys whose only value is the default.
+#[test]
+fn settings_that_say_nothing_are_no_reason_to_warn() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let folder = Folder::new("nothing");
+    let path = folder.file("m.keras");
+    let archive = Archive::open(golden_file("k3__mnist_mlp"))?;
+    let sparse = |axis: i64| {
+        let config = json!({ "name": "loss_again", "dtype": "float32", "from_logits": true, "axis": axis });
+        json!([{ "class_name": "SparseCategoricalCrossentropy", "config": config }])
+    };
+    let changes = [
+        ("/compile_config", json!({}), false, ""),
+        ("/compile_config", json!(null), false, ""),
+        ("/compile_config/metrics", sparse(-1), true, ""),
+        ("/compile_config/metrics", sparse(1), false, "SparseCategoricalCrossentropy: unknown key `axis`"),
+    ];
+    let mut report = Report::default();
+    for (place, value, compiled, warning) in changes {
+        let mut changed = archive.clone();
+        *changed.config.pointer_mut(place).expect("a place") = value;
+        changed.save(&path)?;
+        let Loaded { model, warnings } = load_model_with(&path, Load::new())?;
+        let said = warnings.iter().map(|warning| warning.message.as_str()).collect::<String>();
+        let right =
+            model.compiled().is_some() == compiled && said.contains(warning) && said.is_empty() == warning.is_empty();
+        report.case(place, if right { Ok(()) } else { Err(format!("{:?}, {said}", model.compiled())) });
+    }
+    report.finish();
+    Ok(())
+}
+
 #[test]
 fn a_loss_of_ones_own_stays_out_of_the_file() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
