@@ -33,6 +33,13 @@ pub struct Compile {
     pub weighted_metrics: Vec<Choice<dyn Metric>>,
 }
 
+/// A metric by the name of its figure.
+pub(super) struct Figure<M> {
+    pub(super) key: String,
+    pub(super) metric: M,
+    pub(super) weighted: bool,
+}
+
 impl Compile {
     /// RMSprop, Keras's default, and no loss yet: name one.
     pub fn new() -> Compile {
@@ -68,6 +75,32 @@ impl Compile {
         self
     }
 
+    /// The metrics by the names of their figures.
+    ///
+    /// # Errors
+    /// Two figures of one name.
+    pub(super) fn figures(&self) -> Result<Vec<Figure<&Choice<dyn Metric>>>> {
+        let plain = self.metrics.iter().map(|metric| (metric, false));
+        let all = plain.chain(self.weighted_metrics.iter().map(|metric| (metric, true)));
+        let mut figures: Vec<Figure<_>> = Vec::new();
+        for (metric, weighted) in all {
+            let mut key = match metric {
+                Choice::Name(name) => name.clone(),
+                Choice::Object(object) => object.key().to_owned(),
+            };
+            let taken = |key: &str| figures.iter().any(|figure| figure.key == key);
+            if weighted && taken(&key) {
+                key = format!("weighted_{key}");
+            }
+            if key == "loss" || taken(&key) {
+                let error = Error::usage(format!("two figures are called `{key}`"));
+                return Err(error.help("give one of the metrics another name, by `.name(…)`"));
+            }
+            figures.push(Figure { key, metric, weighted });
+        }
+        Ok(figures)
+    }
+
     /// Looks the names up.
     fn resolve(self) -> Result<Compiled> {
         let no_loss = || Error::usage("`compile` needs a loss").help("for example `.loss(\"binary_crossentropy\")`");
@@ -82,6 +115,7 @@ impl Compile {
         for metric in self.metrics.iter().chain(&self.weighted_metrics) {
             check_metric(metric).context("compile")?;
         }
+        self.figures().context("compile")?;
         Ok(Compiled { loss, optimizer, settings: self })
     }
 }

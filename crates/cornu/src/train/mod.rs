@@ -13,6 +13,7 @@ mod fit;
 mod history;
 #[cfg(feature = "interrupt")]
 mod interrupt;
+mod model;
 mod progress;
 mod run;
 mod state;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cornu_graph::{Array, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Type, VarId, gradients};
 
 use super::checks::Output;
+use super::compile::Figure;
 use super::feed::Data;
 use super::traces::{Drawn, Traces};
 use super::{Compile, OptimizerState};
@@ -180,7 +181,7 @@ impl Stage<'_> {
         let (iterations, learning_rate) = (declare(&Type::scalar(DType::I64))?, declare(&scalar)?);
         let loss = [declare(&scalar)?, declare(&scalar)?];
         let mut metrics = Vec::new();
-        for (key, metric, weighted) in chosen {
+        for Figure { key, metric, weighted } in chosen {
             let types = metric.state().into_iter().map(|(_, shape)| Type::f32(shape));
             let state = types.map(|ty| Ok((ty.clone(), declare(&ty)?))).collect::<Result<_>>()?;
             metrics.push(Tracked { key, metric, weighted, state });
@@ -331,31 +332,14 @@ fn predictions(net: &Net, name: &str, cx: &mut Cx, x: &Tensor) -> Result<Tensor>
     Err(Error::usage(message).help("a layer must keep the first axis"))
 }
 
-/// A metric's key, the metric, and whether it is weighted.
-type Chosen = (String, Arc<dyn Metric>, bool);
-
-/// The metrics asked for.
-fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<Chosen>> {
-    let plain = settings.metrics.iter().map(|metric| (metric, false));
-    let all = plain.chain(settings.weighted_metrics.iter().map(|metric| (metric, true)));
-    let mut chosen: Vec<Chosen> = Vec::new();
-    for (metric, weighted) in all {
-        let (mut key, metric) = match metric {
-            Choice::Name(name) if ACCURACY.contains(&name.as_str()) => {
-                (name.clone(), metrics::by_shapes(name, y, output))
-            }
-            Choice::Name(name) => (name.clone(), metric.resolve()?),
-            Choice::Object(object) => (object.key().to_owned(), Arc::clone(object)),
+/// The metrics asked for; that of `"accuracy"` goes by the shapes.
+fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<Figure<Arc<dyn Metric>>>> {
+    let chosen = |figure: Figure<&Choice<dyn Metric>>| {
+        let metric = match figure.metric {
+            Choice::Name(name) if ACCURACY.contains(&name.as_str()) => metrics::by_shapes(name, y, output),
+            metric => metric.resolve()?,
         };
-        let taken = |key: &str| chosen.iter().any(|(other, ..)| other == key);
-        if weighted && taken(&key) {
-            key = format!("weighted_{key}");
-        }
-        if key == "loss" || taken(&key) {
-            let error = Error::usage(format!("compile: two figures are called `{key}`"));
-            return Err(error.help("give one of the metrics another name, by `.name(…)`"));
-        }
-        chosen.push((key, metric, weighted));
-    }
-    Ok(chosen)
+        Ok(Figure { key: figure.key, metric, weighted: figure.weighted })
+    };
+    settings.figures()?.into_iter().map(chosen).collect()
 }

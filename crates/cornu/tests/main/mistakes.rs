@@ -81,6 +81,11 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
         model(1, "sigmoid").compile(Compile::new()),
         "`compile` needs a loss\n  help: for example `.loss(\"binary_crossentropy\")`",
     );
+    refused(
+        report,
+        model(1, "sigmoid").compile(Compile::new().loss("mse").metrics(["mae", "mae"])),
+        "compile: two figures are called `mae`\n  help: give one of the metrics another name, by `.name(…)`",
+    );
     let none = MeanSquaredError::new().reduction(Reduction::None);
     refused(
         report,

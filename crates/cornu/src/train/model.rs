@@ -1,0 +1,251 @@
+//! What a model does with data: `fit`, `evaluate`, `predict`, and steps on single batches.
+
+use cornu_graph::{Array, Context, Error, Result, Type};
+use ndarray::ArrayD;
+
+use super::batches::InOrder;
+use super::checks;
+use super::feed::Data;
+use super::fit::positive;
+use super::history::{History, Scores};
+use super::progress::Bar;
+use super::run::Run;
+use super::step::{Kind, Stage};
+use super::traces::Drawn;
+use super::{Evaluate, Fit, Predict, Warning};
+use crate::Model;
+use crate::data::{ToArray, from_array};
+use crate::random::{flavor, with_seeds};
+
+impl Model {
+    /// Trains on the rows of `x` and their labels `y`.
+    ///
+    /// Fractions are rounded to `f32` once; a row of labels is taken for a column. Ctrl-C stops between two batches.
+    ///
+    /// ```
+    /// use cornu::prelude::*;
+    /// # cornu::random::set_random_seed(7);
+    /// let (x, y) = ([[0., 0.], [0., 1.], [1., 0.], [1., 1.]], [0, 1, 1, 1]);
+    /// let mut model = sequential![Dense::new(1).activation("sigmoid")];
+    /// model.compile(Compile::new().loss("binary_crossentropy").optimizer(SGD::new().learning_rate(1.0)))?;
+    /// let history = model.fit(&x, &y, Fit::new().epochs(20).verbose(0))?;
+    /// assert!(history["loss"][19] < history["loss"][0]);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A model that is not compiled, arguments that cannot be right, data that does not fit the model or the loss, and
+    /// Ctrl-C, after which the model keeps what it has learned.
+    pub fn fit(&mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized), fit: Fit) -> Result<History> {
+        self.stage().training.compiled("fit")?;
+        fit.check()?;
+        let data = Data::labelled(x, y)?;
+        self.fit_data(data, fit)
+    }
+
+    fn fit_data(&mut self, data: Data, mut fit: Fit) -> Result<History> {
+        let weights = fit.sample_weight.take().transpose()?;
+        let data = data.weighted(weights.as_ref())?;
+        checks::numbers(&data)?;
+        self.build_to_train(&data)?;
+        let seeds = fit.seeds.take().unwrap_or_else(|| with_seeds(|seeds| seeds.clone()));
+        let mut warnings = Vec::new();
+        let (mut train, validation) = split(data, &mut fit, &mut warnings)?;
+        if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
+            let (of_rows, found) = checks::class_weights(y, classes)?;
+            warnings.extend(found);
+            let own = train.weights.take().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
+            let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
+            train.weights = Some(Array::vector(both));
+        }
+        let mut stage = self.stage();
+        stage.check_and_prepare("fit", &train, &mut warnings)?;
+        if let Some(validation) = &validation {
+            checks::numbers(validation).context("fit: `validation_data`")?;
+            stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
+        }
+        Run::new(stage, train, validation, fit, &seeds, warnings).epochs()
+    }
+
+    /// The loss and the metrics over the rows of `x` and their labels `y`.
+    ///
+    /// # Errors
+    /// A model that is not compiled, or data that does not fit the model or the loss.
+    pub fn evaluate(&mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized)) -> Result<Scores> {
+        self.evaluate_with(x, y, Evaluate::new())
+    }
+
+    /// [`Model::evaluate`], with arguments.
+    ///
+    /// # Errors
+    /// Those of [`Model::evaluate`], and a batch size of 0.
+    pub fn evaluate_with(
+        &mut self,
+        x: &(impl ToArray + ?Sized),
+        y: &(impl ToArray + ?Sized),
+        evaluate: Evaluate,
+    ) -> Result<Scores> {
+        self.stage().training.compiled("evaluate")?;
+        positive("evaluate", "batch_size", evaluate.batch_size)?;
+        positive("evaluate", "steps", evaluate.steps)?;
+        let weights = evaluate.sample_weight.transpose()?;
+        let data = Data::labelled(x, y)?.weighted(weights.as_ref())?;
+        checks::numbers(&data)?;
+        self.build_for(&data)?;
+        let mut stage = self.stage();
+        stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
+        let batches = InOrder::new(&data, evaluate.batch_size, evaluate.steps);
+        let mut bar = Bar::new(evaluate.verbose, flavor(), batches.steps);
+        bar.iter_mut().for_each(Bar::begin);
+        stage.evaluate(&data, batches, bar.as_mut())?;
+        let logs = stage.logs()?;
+        bar.iter_mut().for_each(|bar| bar.end(&logs));
+        Ok(Scores::new(logs))
+    }
+
+    /// What the model makes of the rows of `x`: an array with one row for each.
+    ///
+    /// # Errors
+    /// Data that does not fit the model.
+    pub fn predict(&mut self, x: &(impl ToArray + ?Sized)) -> Result<ArrayD<f32>> {
+        self.predict_with(x, Predict::new())
+    }
+
+    /// [`Model::predict`], with arguments.
+    ///
+    /// # Errors
+    /// Those of [`Model::predict`], and a batch size of 0.
+    pub fn predict_with(&mut self, x: &(impl ToArray + ?Sized), predict: Predict) -> Result<ArrayD<f32>> {
+        positive("predict", "batch_size", Some(predict.batch_size))?;
+        let data = Data::features(x)?;
+        if data.rows() == 0 {
+            return Err(Error::data("`x` needs at least one row, got none"));
+        }
+        self.build_for(&data)?;
+        let steps = data.rows().div_ceil(predict.batch_size);
+        let mut bar = Bar::new(predict.shown(steps), flavor(), steps);
+        bar.iter_mut().for_each(Bar::begin);
+        let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
+        bar.iter_mut().for_each(|bar| bar.end(&[]));
+        Ok(from_array(&predictions))
+    }
+
+    /// One step of training on these rows; gives their loss and metrics.
+    ///
+    /// # Errors
+    /// Those of [`Model::fit`].
+    pub fn train_on_batch(&mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized)) -> Result<Scores> {
+        let data = Data::labelled(x, y)?;
+        self.on_batch("train_on_batch", Kind::Train, &data)
+    }
+
+    /// The loss and the metrics of these rows; no weight changes.
+    ///
+    /// # Errors
+    /// Those of [`Model::evaluate`].
+    pub fn test_on_batch(&mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized)) -> Result<Scores> {
+        let data = Data::labelled(x, y)?;
+        self.on_batch("test_on_batch", Kind::Test, &data)
+    }
+
+    fn on_batch(&mut self, what: &str, kind: Kind, data: &Data) -> Result<Scores> {
+        self.stage().training.compiled(what)?;
+        checks::numbers(data)?;
+        if kind == Kind::Train { self.build_to_train(data) } else { self.build_for(data) }?;
+        let mut stage = self.stage();
+        stage.check_and_prepare(what, data, &mut Vec::new())?;
+        if kind == Kind::Train {
+            stage.enter_trace(data, Some(data.rows()))?;
+        } else {
+            stage.training.drawn.meet(Some(data.rows()));
+        }
+        stage.reset()?;
+        let program = stage.program(kind, data, data.rows())?;
+        let session = stage.variables.session()?;
+        data.whole().with(|feeds| session.run(program, feeds))?;
+        Ok(Scores::new(stage.logs()?))
+    }
+
+    /// The learning rate of the next step of training.
+    ///
+    /// # Errors
+    /// A model that is not compiled.
+    pub fn learning_rate(&mut self) -> Result<f64> {
+        let mut stage = self.stage();
+        stage.open()?;
+        stage.learning_rate()
+    }
+
+    /// Sets the learning rate of the next steps of training.
+    ///
+    /// # Errors
+    /// A model that was not trained yet (give the rate to the optimizer), or a rate below 0.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        if !(rate >= 0.0 && (rate as f32).is_finite()) {
+            return Err(Error::usage(format!("the learning rate needs a number of 0 or more, got {rate}")));
+        }
+        let mut stage = self.stage();
+        stage.open()?;
+        stage.set_learning_rate(rate)
+    }
+
+    /// [`Model::build_for`], where the first step of training is what builds the model.
+    fn build_to_train(&mut self, data: &Data) -> Result<()> {
+        if !self.is_built() {
+            self.build_for(data)?;
+            // Keras 2 builds it by a trace that is good for nothing else.
+            self.parts().1.next_streams();
+        }
+        self.check()
+    }
+
+    /// Builds a model whose layers were not told the shape of their input.
+    fn build_for(&mut self, data: &Data) -> Result<()> {
+        if self.is_built() {
+            return self.check();
+        }
+        let shape = data.x.shape()[1..].iter().map(|&size| Some(size));
+        self.build_batch(&std::iter::once(None).chain(shape).collect())?;
+        self.stage().training.drawn = Drawn::ToCome;
+        Ok(())
+    }
+}
+
+/// The rows to train on, and those to validate with.
+fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>) -> Result<(Data, Option<Data>)> {
+    if let Some(validation) = fit.validation_data.take() {
+        let weights = fit.validation_weights.take().transpose();
+        let validation = validation.and_then(|validation| validation.weighted(weights?.as_ref()));
+        return Ok((data, Some(validation.map_err(|error| error.context("fit: `validation_data`"))?)));
+    }
+    if fit.validation_split == 0.0 {
+        return Ok((data, None));
+    }
+    let rows = data.rows();
+    let kept = (rows as f64 * (1.0 - fit.validation_split)).floor() as usize;
+    if kept == 0 || kept == rows {
+        let what = if kept == 0 { "to train on" } else { "for validation" };
+        let error = Error::usage(format!(
+            "fit: a `validation_split` of {} of {rows} rows leaves none {what}",
+            fit.validation_split
+        ));
+        return Err(error.help("give `validation_data` instead"));
+    }
+    warnings.extend(data.y.as_ref().and_then(checks::split));
+    let order: Vec<usize> = (0..rows).collect();
+    Ok((data.take(&order[..kept]), Some(data.take(&order[kept..]))))
+}
+
+impl Stage<'_> {
+    /// Looks at labels and model, and makes the variables of training.
+    fn check_and_prepare(&mut self, what: &str, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
+        let Some(y) = &data.y else { return Ok(()) };
+        self.open()?;
+        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1))).context(what)?;
+        let loss = std::sync::Arc::clone(&self.training.compiled(what)?.loss);
+        checks::labels(y, &*loss, &output).context(what)?;
+        warnings.extend(checks::output(&*loss, &output));
+        warnings.extend(checks::metrics(&self.training.compiled(what)?.settings));
+        self.prepare(what, y.shape(), &output.shape)
+    }
+}
