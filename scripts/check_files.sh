@@ -1,7 +1,8 @@
 #!/bin/sh
-# Opens files with Keras 2.13 and with the newest Keras 3: see keras_opens.py.
+# Opens files with Keras 2.13 and with the newest Keras 3: see keras_opens.py. Without files it trains and saves the
+# lessons' models (the example `saved`) and opens those.
 #
-#     scripts/check_files.sh [--venvs FOLDER] MODEL.keras MODEL.npz [MODEL.keras MODEL.npz ...]
+#     scripts/check_files.sh [--venvs FOLDER] [MODEL.keras MODEL.npz ...]
 #
 # The two Python environments are made in FOLDER (target/venvs if none is named) and used again the next time.
 set -eu
@@ -23,6 +24,14 @@ make_venv() {
 }
 make_venv k213 tensorflow-cpu==2.13.0
 make_venv k3 keras tensorflow-cpu
+
+if [ $# = 0 ]; then
+    saved=$here/../target/saved
+    (cd "$here/.." && cargo run --quiet --release --example saved "$saved")
+    for model in "$saved"/*.keras; do
+        set -- "$@" "$model" "${model%.keras}.npz"
+    done
+fi
 
 failed=0
 for name in k213 k3; do
