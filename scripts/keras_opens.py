@@ -5,8 +5,9 @@
 Each `.npz` holds `x` (inputs), `predictions` (what the model must give for them) and, for a compiled model, `y`
 (targets), and `after` (the predictions after one more step on all of `x`, if no layer draws random numbers); several
 inputs are `x/0`, `x/1`, and so on. A file passes when `load_model(path)` opens it without a warning
-about variables left out, its predictions differ from the stored ones by at most 1e-6, and, if it is compiled, its optimizer
-has steps behind it and can take one more. One line per file; the exit status is 1 if any file failed.
+about variables left out, its predictions differ from the stored ones by at most 1e-6 (of the largest one, if that is above 1,
+as logits are), and, if it is compiled, its optimizer has steps behind it and can take one more. One line per file; the exit
+status is 1 if any file failed.
 """
 
 import logging
@@ -47,7 +48,7 @@ def largest_difference(got, want):
     got, want = (value if isinstance(value, (list, tuple)) else [value] for value in (got, want))
     if len(got) != len(want) or any(g.shape != w.shape for g, w in zip(got, want)):
         return float("inf")
-    return max(float(np.max(np.abs(g.astype("float64") - w))) for g, w in zip(got, want))
+    return max(float(np.max(np.abs(g.astype("float64") - w)) / max(1.0, np.max(np.abs(w)))) for g, w in zip(got, want))
 
 
 def check(model_path, arrays_path):
