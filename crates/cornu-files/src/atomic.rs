@@ -10,17 +10,20 @@ use cornu_graph::{Error, Result};
 /// Writes `bytes` to `path`, replacing what was there. The bytes go to a temporary file in the same folder, which is synced
 /// to the disk and then renamed. If anything fails, the old file is as it was and the temporary one is gone.
 ///
-/// A symbolic link is followed; the permissions of a replaced file are kept.
+/// A symbolic link is followed, even to a file that is yet to be; the permissions of a replaced file are kept.
 ///
 /// # Errors
-/// The folder must exist and be writable, with room for the bytes beside the old file.
+/// The folder must exist and be writable, with room for the bytes beside the old file, which must not be read-only.
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     replace(path, bytes).map_err(|error| explain(path, error))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let target = if path.is_symlink() { fs::canonicalize(path)? } else { path.to_path_buf() };
+    let target = follow(path)?;
+    if is_read_only(&target) {
+        return Err(ErrorKind::PermissionDenied.into());
+    }
     let temporary = beside(&target)?;
     let written = fill(&temporary, &target, bytes).and_then(|()| fs::rename(&temporary, &target));
     if let Err(error) = written {
@@ -31,14 +34,34 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(&target)
 }
 
-/// A name next to `target` that no other write uses.
+/// Where a chain of symbolic links ends, whether or not there is a file.
+fn follow(path: &Path) -> io::Result<PathBuf> {
+    const MOST_LINKS: usize = 40;
+    let mut target = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        if !target.is_symlink() {
+            return Ok(target);
+        }
+        let link = fs::read_link(&target)?;
+        target = target.parent().map_or(link.clone(), |folder| folder.join(&link));
+    }
+    Err(io::Error::other("its links go in circles"))
+}
+
+/// Whether there is a file that says it must stay as it is. Renaming another over it would need no permission of its own.
+fn is_read_only(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|old| old.is_file() && old.permissions().readonly())
+}
+
+/// A name next to `target` that no other write uses; the whole name of the target might leave no room for more.
 fn beside(target: &Path) -> io::Result<PathBuf> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let Some(name) = target.file_name() else {
         return Err(io::Error::new(ErrorKind::IsADirectory, "the path names no file"));
     };
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    Ok(target.with_file_name(format!(".{}.{}-{count}.tmp", name.to_string_lossy(), std::process::id())))
+    let start: String = name.to_string_lossy().chars().take(40).collect();
+    Ok(target.with_file_name(format!(".{start}.{}-{count}.tmp", std::process::id())))
 }
 
 fn fill(temporary: &Path, target: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -64,6 +87,9 @@ fn explain(path: &Path, error: io::Error) -> Error {
     let (problem, help) = match error.kind() {
         ErrorKind::NotFound => {
             ("its folder does not exist".into(), format!("make the folder `{}` first", folder.display()))
+        }
+        ErrorKind::PermissionDenied if is_read_only(path) => {
+            ("the file that is there is read-only".into(), "choose another name, or make the file writable".into())
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => (
             "writing there is not permitted".into(),
@@ -132,6 +158,44 @@ mod tests {
             error.contains("its folder does not exist") && error.contains("make the folder `no/such/folder`"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn names_may_be_as_long_as_the_disk_allows() {
+        let folder = Folder::new("long");
+        let name = format!("{}.keras", "n".repeat(249));
+        write(folder.0.join(&name), b"bytes").unwrap();
+        assert_eq!(folder.names(), [name]);
+    }
+
+    #[test]
+    fn a_read_only_file_stays() {
+        let folder = Folder::new("read-only");
+        let path = folder.0.join("model.keras");
+        write(&path, b"old").unwrap();
+        let mut permissions = fs::metadata(&path).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&path, permissions).unwrap();
+        let error = write(&path, b"new").unwrap_err().to_string();
+        assert!(error.contains("is read-only\n  help: choose another name, or make the file writable"), "{error}");
+        assert_eq!((fs::read(&path).unwrap(), folder.names()), (b"old".to_vec(), vec!["model.keras".to_owned()]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_nothing_and_in_circles() {
+        use std::os::unix::fs::symlink;
+        let folder = Folder::new("links");
+        let path = |name: &str| folder.0.join(name);
+        symlink("second", path("first")).unwrap();
+        symlink("real", path("second")).unwrap();
+        write(path("first"), b"new").unwrap();
+        assert_eq!(fs::read(path("real")).unwrap(), b"new");
+        assert!(path("first").is_symlink() && path("second").is_symlink());
+        symlink("there", path("here")).unwrap();
+        symlink("here", path("there")).unwrap();
+        let error = write(path("here"), b"new").unwrap_err().to_string();
+        assert!(error.contains("here` cannot be written: its links go in circles"), "{error}");
     }
 
     #[cfg(unix)]

@@ -17,6 +17,9 @@ const WEIGHTS: &str = "model.weights.h5";
 /// Weights hardly shrink; Keras stores them as they are, and refuses archives that grow more than this.
 const MOST_INFLATION: u64 = 100;
 
+/// Up to this size, a JSON text may be larger than the archive it is in. Parsed, a text takes forty times its size.
+const HARMLESS_TEXT: usize = 4 << 20;
+
 /// Folders inside folders that are looked into when a model was saved as a folder.
 const MOST_LEVELS: usize = 16;
 
@@ -58,7 +61,16 @@ impl Archive {
         if let Some(error) = something_else(bytes) {
             return Err(error);
         }
-        Archive::from_members(members::read(bytes, MOST_INFLATION)?)
+        let members = members::read(bytes, MOST_INFLATION)?;
+        let most = bytes.len().max(HARMLESS_TEXT);
+        match members.iter().find(|(name, text)| [METADATA, CONFIG].contains(&name.as_str()) && text.len() > most) {
+            Some((name, text)) => {
+                let (size, whole) = (text.len(), bytes.len());
+                let error = Error::file(format!("`{name}` has {size} bytes, in an archive of {whole}"));
+                Err(error.help("the file was made to use up memory, or it is damaged"))
+            }
+            None => Archive::from_members(members),
+        }
     }
 
     fn from_members(found: Vec<members::Member>) -> Result<Archive> {

@@ -38,7 +38,7 @@ mod types;
 mod verify;
 
 pub use array::{Array, Buffer, Element};
-pub use error::{Context, Error, ErrorKind, Result, nearest};
+pub use error::{Context, Error, ErrorKind, Printable, Result, nearest};
 pub use eval::{Reference, evaluate};
 pub use grad::gradients;
 pub use graph::{Builder, Graph, Node, Value, VarId};

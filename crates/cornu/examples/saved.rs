@@ -27,7 +27,11 @@ fn save(mut model: Sequential, x: &impl ToArray, y: &impl ToArray, file: &Path) 
     model.train_on_batch(x, y)?;
     let after = model.predict_with(x, quiet())?.to_array()?;
     let (x, y) = (x.to_array()?, y.to_array()?);
-    save_npz(file.with_extension("npz"), [("x", &x), ("y", &y), ("predictions", &predictions), ("after", &after)], true)?;
+    save_npz(
+        file.with_extension("npz"),
+        [("x", &x), ("y", &y), ("predictions", &predictions), ("after", &after)],
+        true,
+    )?;
     println!("{}", file.display());
     Ok(())
 }

@@ -146,8 +146,20 @@ plain_fields! {
     bool: "true or false", Value::as_bool;
     usize: "a whole number", |json| json.as_u64().and_then(|n| usize::try_from(n).ok());
     i64: "a whole number", Value::as_i64;
-    f64: "a number", Value::as_f64;
     String: "a text", |json| json.as_str().map(Into::into);
+}
+
+impl Field for f64 {
+    fn to_json(&self) -> Value {
+        json!(self)
+    }
+    fn from_json(json: &Value) -> Result<Self> {
+        json.as_f64().ok_or_else(|| expected("a number", json))
+    }
+    /// JSON has no name for what is not finite: a file would hold nothing in its place.
+    fn check(&self) -> Result<()> {
+        if self.is_finite() { Ok(()) } else { Err(Error::usage(format!("needs a finite number, got {self}"))) }
+    }
 }
 
 impl<F: Field> Field for Option<F> {
@@ -205,6 +217,9 @@ impl<F: Field> Field for OneOrMany<F> {
     }
     fn from_json(json: &Value) -> Result<Self> {
         if json.is_array() { Vec::from_json(json).map(OneOrMany::Many) } else { F::from_json(json).map(OneOrMany::One) }
+    }
+    fn check(&self) -> Result<()> {
+        self.as_slice().iter().try_for_each(Field::check)
     }
 }
 

@@ -161,6 +161,13 @@ impl<'a> Cx<'a> {
     fn variable(&mut self, path: &str, ty: &Type) -> Tensor {
         match self.variables.get(path) {
             Some(variable) if variable.ty == *ty => self.trace.var(variable.id(), ty.clone()),
+            Some(variable) if self.building => {
+                let name = variable.name();
+                let error =
+                    Error::usage(format!("the size of `{name}` depends on a size of the input that is left open"));
+                self.fail(error.help("say every size of the input but that of the batch"));
+                self.trace.var(variable.id(), variable.ty.clone())
+            }
             Some(variable) => {
                 let built = &variable.ty;
                 self.fail(Error::graph(format!("`{}` is {built}, but this input needs {ty}", variable.name())));

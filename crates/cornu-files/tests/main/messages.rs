@@ -49,6 +49,39 @@ fn a_file_that_is_no_model_is_named_for_what_it_is() {
     assert!(Archive::read(&whole).is_ok());
 }
 
+/// Parsed, a text takes far more memory than its bytes: what shrinks too well is not parsed.
+#[test]
+fn a_text_larger_than_its_archive_is_refused() {
+    let deflated = |name: &str, text: &[u8]| {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (member, bytes) in [(name, text), ("model.weights.h5", &[0; 100])] {
+            writer.start_file(member, SimpleFileOptions::default()).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    };
+    let text = [b"[".as_slice(), &b"0,".repeat(3 << 20), b"0]"].concat();
+    for name in ["config.json", "metadata.json"] {
+        let error = Archive::read(&deflated(name, &text)).unwrap_err().to_string();
+        assert!(error.contains(&format!("`{name}` has 6291459 bytes, in an archive of ")), "{error}");
+    }
+    assert!(Archive::read(&zipped(&[("config.json", &text), ("model.weights.h5", &[])])).is_ok());
+    assert!(
+        Archive::read(&deflated("config.json", &text[text.len() - 2..])).is_err_and(|e| !e.message().contains("has 2"))
+    );
+    assert!(
+        Archive::read(&deflated("assets/words.txt", &text)).is_err_and(|e| e.message().contains("no `config.json`"))
+    );
+}
+
+#[test]
+fn codes_that_would_change_the_terminal_are_spelt_out() {
+    let error = Archive::read(&zipped(&[("a\u{1b}[31mred", b""), ("config.json", b"{}")])).unwrap_err().to_string();
+    assert!(!error.contains('\u{1b}'), "{error:?}");
+    let error = cornu_graph::Error::file("layer `\u{1b}[2J`: unknown\nhere").to_string();
+    assert_eq!(error, "layer `\\u{1b}[2J`: unknown\nhere");
+}
+
 #[test]
 fn a_member_that_claims_more_than_is_stored_is_refused() {
     let mut bytes = zipped(&[("config.json", b"{}"), ("model.weights.h5", &[0; 100])]);

@@ -246,7 +246,13 @@ macro_rules! one_of {
                         let known = [$($alias),*].into_iter().chain(Self::CLASSES.iter().copied());
                         Err($crate::config::unknown($what, name, known))
                     }
-                    _ => Ok(()),
+                    $(Self::$variant $({ $($field),* })? => {
+                        $($({
+                            let place = concat!(stringify!($variant), ".", stringify!($field));
+                            $crate::Context::context($crate::config::Field::check($field), place)?;
+                        })*)?
+                        Ok(())
+                    })*
                 }
             }
 

@@ -57,3 +57,15 @@ fn a_choice_is_a_name_or_an_object() {
     let error = Choice::from_json(&json!({ "class_name": "On", "config": { "levl": 1 } })).expect_err("a key");
     assert_eq!(error.message(), "On: unknown key `levl`");
 }
+
+#[test]
+fn numbers_that_no_file_can_hold_are_refused() {
+    let message = |checked: Result<()>| checked.expect_err("not finite").to_string();
+    assert_eq!(message(Plain::new(3).rate(f64::NAN).check()), "Plain.rate: needs a finite number, got NaN");
+    let on = Choice::On { seed: None, level: f64::INFINITY };
+    assert_eq!(message(Field::check(&on)), "On.level: needs a finite number, got inf");
+    assert_eq!(
+        message(Field::check(&Some(OneOrMany::Many(vec![1.0, f64::INFINITY])))),
+        "needs a finite number, got inf"
+    );
+}

@@ -7,21 +7,38 @@
 /// assert_eq!([repr(100.0), repr(0.1 + 0.2), repr(1e-5)], ["100.0", "0.30000000000000004", "1e-05"]);
 /// ```
 pub fn repr(value: f64) -> String {
-    shortest(&format!("{value:e}"))
+    positional(&even(value, &format!("{value:e}")))
 }
 
-/// A single-precision number as NumPy prints it, with the fewest digits that tell it from its neighbours.
+/// A single-precision number as NumPy 2 prints it, with the fewest digits that tell it from its neighbours, and with an
+/// exponent from a million on and below 1e-4 (which the single next to 1e-4 is).
 ///
 /// ```
 /// use cornu::display::numbers::{repr, repr32};
 /// assert_eq!([repr32(0.1), repr(0.1_f32.into())], ["0.1", "0.10000000149011612"]);
+/// assert_eq!([repr32(999_999.0), repr32(1e6), repr32(1e-4)], ["999999.0", "1e+06", "1e-04"]);
 /// ```
 pub fn repr32(value: f32) -> String {
-    shortest(&format!("{value:e}"))
+    let (text, size) = (even(value.into(), &format!("{value:e}")), f64::from(value.abs()));
+    match text.split_once('e') {
+        Some((digits, exponent)) if size != 0.0 && !(1e-4..1e6).contains(&size) => {
+            with_exponent(digits, exponent.parse().unwrap_or_default())
+        }
+        _ => positional(&text),
+    }
+}
+
+/// The shortest digits of a number, in plain or in exponent form. If two such are equally near to it, Rust takes the
+/// larger; Python and NumPy take the one that ends in an even digit.
+pub(super) fn even(value: f64, shortest: &str) -> String {
+    let (digits, exponent) = shortest.split_once('e').map_or((shortest, None), |(digits, e)| (digits, Some(e)));
+    let Some((_, fraction)) = digits.split_once('.') else { return shortest.to_owned() };
+    let decimals = fraction.len();
+    if exponent.is_some() { format!("{value:.decimals$e}") } else { format!("{value:.decimals$}") }
 }
 
 /// Rewrites the shortest digits in exponent form (`1.5e-7`) by Python's rule: an exponent below -4 or above 15 stays.
-fn shortest(scientific: &str) -> String {
+fn positional(scientific: &str) -> String {
     let Some((digits, exponent)) = scientific.split_once('e') else { return named(scientific) };
     let exponent: i32 = exponent.parse().unwrap_or_default();
     if !(-4..16).contains(&exponent) {

@@ -3,7 +3,7 @@
 use cornu_graph::{DType, Element};
 use ndarray::{ArrayView, ArrayViewD, Axis, Dimension};
 
-use super::numbers::{repr, repr32};
+use super::numbers::{even, repr, repr32};
 
 /// The most digits after the point.
 const PRECISION: usize = 8;
@@ -90,15 +90,17 @@ fn floats<T: Element>(shown: &[T]) -> Vec<String> {
     let named = parts.iter().filter_map(|part| part.as_ref().err()).map(String::len).max().unwrap_or(0);
     let width = (whole + 1 + fraction + exponent).max(named);
     let whole = width - (1 + fraction + exponent);
-    let text = |part: &Result<Parts, String>| match part {
+    let text = |(part, &value): (&Result<Parts, String>, &T)| match part {
         Err(name) => format!("{name:>width$}"),
         Ok(Parts { whole: w, fraction: f, exponent: None }) => format!("{w:>whole$}.{f:<fraction$}"),
-        Ok(Parts { whole: w, fraction: f, exponent: Some(e) }) => {
-            let digits = exponent - 1;
-            format!("{w:>whole$}.{f:0<fraction$}e{e:+0digits$}")
+        Ok(Parts { .. }) => {
+            // Numbers with fewer digits than another are not filled with zeros: they get more digits of their own.
+            let Parts { whole: w, fraction: f, exponent: e } = Parts::cut(&format!("{:.fraction$e}", value.to_f64()));
+            let (e, digits) = (e.unwrap_or_default(), exponent - 1);
+            format!("{w:>whole$}.{f}e{e:+0digits$}")
         }
     };
-    parts.iter().map(text).collect()
+    parts.iter().zip(shown).map(text).collect()
 }
 
 /// Whether floats are shown with exponents: if one is at least 1e8 (1e6 in single precision) or below 1e-4, or if two
@@ -133,7 +135,7 @@ impl Parts {
             (false, true) => format!("{value:e}"),
             (false, false) => format!("{value}"),
         };
-        let mut parts = Parts::cut(&shortest);
+        let mut parts = Parts::cut(&even(value, &shortest));
         if parts.fraction.len() > PRECISION {
             let rounded = if exponents { format!("{value:.PRECISION$e}") } else { format!("{value:.PRECISION$}") };
             parts = Parts::cut(&rounded);
@@ -248,6 +250,8 @@ mod tests {
         assert_eq!(print(&[1e-5, 1.0 / 3.0, 1e5]), "[1.00000000e-05 3.33333333e-01 1.00000000e+05]");
         assert_eq!(print(&[1e-100, 1e5]), "[1.e-100 1.e+005]");
         assert_eq!(print32(&[1e6, 1e5]), "[1.e+06 1.e+05]");
+        assert_eq!(print32(&[0.962_613_9, 1.480_572_5e-4]), "[9.6261388e-01 1.4805725e-04]");
+        assert_eq!(print32(&[-7.604_405_7e-6, 3.448_961e-11]), "[-7.6044057e-06  3.4489609e-11]");
         assert_eq!(print(&[1e6, 1e5]), "[1000000.  100000.]");
         assert_eq!([print32(&[1e-4, 0.05]), print32(&[1e-4, 0.1])], ["[0.0001 0.05  ]", "[1.e-04 1.e-01]"]);
         assert_eq!(print(&[f64::NAN, -1e-7, f64::INFINITY]), "[    nan -1.e-07     inf]");
@@ -255,6 +259,10 @@ mod tests {
         assert_eq!(print(&[]), "[]");
         assert_eq!(numpy(Array1::from_vec(vec![true, true]).view()), "[ True  True]");
         assert_eq!(numpy(ndarray::arr0(1.5_f32).view()), "1.5");
+        assert_eq!(numpy(ndarray::arr0(4_535_264.0_f32).view()), "4.535264e+06");
+        assert_eq!(print32(&[302_339.63, 302_339.38, 183_736.13]), "[302339.62 302339.38 183736.12]");
+        assert_eq!(numpy(ndarray::arr0(302_339.63_f32).view()), "302339.62");
+        assert_eq!(numpy(ndarray::arr0(4_535_264.0_f64).view()), "4535264.0");
         assert_eq!(numpy(Array2::<f32>::zeros((0, 3)).view()), "[]");
         assert_eq!(numpy(Array1::from_vec(vec![i64::MAX, -1]).view()), "[9223372036854775807                  -1]");
     }

@@ -237,21 +237,24 @@ impl Model {
 
     /// Builds the layers that are not built, front to back, as far as the shape of the input is known.
     fn build_layers(&mut self) {
-        let Some(mut shape) = self.net.inputs.first().cloned() else { return };
+        let Some(input) = self.net.inputs.first() else { return };
         if self.problem.is_some() {
             return;
         }
-        for entry in &mut self.net.layers {
-            if entry.shapes.is_none() {
-                match entry.build(&mut self.variables, &self.name, &shape) {
-                    Ok(output) => entry.shapes = Some((shape.clone(), output)),
-                    Err(error) => {
-                        self.problem.get_or_insert(error);
-                        return;
-                    }
+        let built = self.net.layers.partition_point(|entry| entry.shapes.is_some());
+        let before = built.checked_sub(1).and_then(|last| self.net.layers[last].shapes.as_ref());
+        let mut shape = before.map_or(input, |(_, output)| output).clone();
+        for entry in &mut self.net.layers[built..] {
+            match entry.build(&mut self.variables, &self.name, &shape) {
+                Ok(output) => {
+                    entry.shapes = Some((shape, output.clone()));
+                    shape = output;
+                }
+                Err(error) => {
+                    self.problem.get_or_insert(error);
+                    return;
                 }
             }
-            shape = entry.shapes.as_ref().map(|(_, output)| output.clone()).unwrap_or_default();
         }
     }
 

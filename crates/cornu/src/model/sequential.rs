@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use cornu_graph::Error;
+
 use super::Model;
 use super::names::automatic;
 use crate::layers::Layer;
@@ -29,9 +31,14 @@ impl Sequential {
         Sequential(Model::empty(automatic("Sequential")))
     }
 
-    /// A model without layers, of that name.
+    /// A model without layers, of that name. A name that cannot be printed is reported when the model is next used.
     pub fn named(name: impl Into<String>) -> Self {
-        Sequential(Model::empty(name.into()))
+        let name = name.into();
+        let odd = name.contains(char::is_control);
+        let problem = odd.then(|| Error::usage(format!("a model needs a name without line breaks, got {name:?}")));
+        let mut model = Model::empty(name);
+        problem.into_iter().for_each(|problem| model.note(problem));
+        Sequential(model)
     }
 
     /// Adds a layer. A mistake in it is reported when the model is next used.

@@ -6,6 +6,7 @@ use cornu_graph::{Error, Result};
 
 use super::{LayerView, Model};
 use crate::display::{Count, Row, Summary, SummaryOptions, Terminal};
+use crate::train::OptimizerState;
 use crate::variables::Variable;
 
 impl Model {
@@ -18,7 +19,7 @@ impl Model {
             sequential: true,
             trainable: count(weights().filter(|variable| variable.trainable)),
             non_trainable: count(weights().filter(|variable| !variable.trainable)),
-            optimizer: None,
+            optimizer: self.optimizer_state().as_ref().map(remembered),
         }
     }
 
@@ -44,6 +45,16 @@ fn row(layer: &LayerView) -> Row {
         trainable: (layer.count_params() > 0).then(|| layer.trainable()),
         ..Row::default()
     }
+}
+
+/// What an optimizer keeps: the number of steps in 64 bits, the learning rate, and its slots.
+fn remembered(state: &OptimizerState) -> Count {
+    let slots = state.slots.iter().map(|(_, _, value)| value);
+    let start = Count { params: 2, bytes: 8 + 4 };
+    slots.fold(start, |total, value| {
+        let params = value.len() as u64;
+        Count { params: total.params + params, bytes: total.bytes + params * value.dtype().size() as u64 }
+    })
 }
 
 fn count<'a>(variables: impl Iterator<Item = &'a Variable>) -> Count {

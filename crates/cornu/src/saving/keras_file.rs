@@ -24,7 +24,7 @@ pub(super) fn archive(model: &Sequential, save: Save) -> Result<(Archive, Vec<Wa
     let mut config = model.to_json_value()?;
     let mut builder = Builder::new();
     weights::write(model, &mut builder)?;
-    let mut warnings = Vec::new();
+    let mut warnings = refused_names(model);
     if let Some(settings) = model.compiled() {
         let (chosen, variables) = (settings.optimizer.resolve()?, model.variables());
         match compiled::storable(settings, &*chosen) {
@@ -44,6 +44,18 @@ pub(super) fn archive(model: &Sequential, save: Save) -> Result<(Archive, Vec<Wa
     let metadata =
         json!({ "keras_version": KERAS_VERSION, "saved_with": concat!("cornu ", env!("CARGO_PKG_VERSION")) });
     Ok((Archive { metadata, config, weights: builder.finish()?, extra: Vec::new() }, warnings))
+}
+
+/// A warning for every name that Keras refuses on TensorFlow.
+fn refused_names(model: &Sequential) -> Vec<Warning> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '.';
+    let known = |name: &str| name.starts_with(plain) && name.chars().all(|c| plain(c) || "_-/\\>".contains(c));
+    let layers = model.layers().into_iter().map(|layer| ("layer", layer.name()));
+    let refused = [("model", model.name())].into_iter().chain(layers).filter(|(_, name)| !known(name));
+    let message = |(what, name)| {
+        format!("Keras will not open the file: it refuses the name `{name}` of a {what}; use letters, digits and `_.-`")
+    };
+    refused.map(|refused| Warning::new(Code::NameKerasRefuses, message(refused))).collect()
 }
 
 /// The model of a file.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use cornu_graph::Printable;
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
         /// What a warning is about. `docs/warnings.md` explains each.
@@ -50,6 +52,8 @@ codes! {
     LossNotFinite = "CN013";
     /// A weight for a class that is not among the labels.
     WeightWithoutClass = "CN014";
+    /// A name that Keras refuses on TensorFlow: the file opens here only.
+    NameKerasRefuses = "CN015";
 }
 
 /// Something that works, but is probably a mistake.
@@ -70,7 +74,7 @@ impl Warning {
 /// One line: `warning CN001: …`
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "warning {}: {}", self.code.as_str(), self.message)
+        write!(f, "warning {}: {}", self.code.as_str(), Printable(&self.message))
     }
 }
 

@@ -220,13 +220,11 @@ fn settings_that_cannot_be_right_are_refused() -> cornu::Result<()> {
     };
     for (optimizer, want) in [
         (SGD::new().momentum(2.0).into(), "compile: `SGD.momentum` needs a number from 0 to 1, got 2"),
-        (RMSprop::new().rho(f64::NAN).into(), "compile: `RMSprop.rho` needs a number from 0 to 1, got NaN"),
+        (RMSprop::new().rho(1.5).into(), "compile: `RMSprop.rho` needs a number from 0 to 1, got 1.5"),
+        (RMSprop::new().rho(f64::NAN).into(), "compile: RMSprop.rho: needs a finite number, got NaN"),
         (Adam::new().beta_2(-0.5).into(), "compile: `Adam.beta_2` needs a number from 0 to 1, got -0.5"),
         (Adam::new().weight_decay(-1.0).into(), "compile: `Adam.weight_decay` needs a number of 0 or more, got -1"),
-        (
-            SGD::new().learning_rate(f64::NAN).into(),
-            "compile: `SGD.learning_rate` needs a number of 0 or more, got NaN",
-        ),
+        (SGD::new().learning_rate(f64::NAN).into(), "compile: SGD.learning_rate: needs a finite number, got NaN"),
     ] {
         refused(report, by(optimizer), want);
     }

@@ -144,6 +144,13 @@ fn inputs_of_another_shape_are_explained() {
     let x = Array::zeros(&cornu_graph::Type::f32([4, 784]));
     let expected = "layer `flat` was built for inputs of shape (None, 28, 28), got (4, 784)";
     assert_eq!(message(outputs(&mut images, &x)), expected);
+    for open in [vec![None], vec![Some(3), None]] {
+        let mut model = Sequential::new();
+        model.add(Input::new(open)).add(Flatten::new()).add(Dense::new(2).name("hidden"));
+        let expected = "hidden: the size of `kernel` depends on a size of the input that is left open\n  help: say every \
+            size of the input but that of the batch";
+        assert_eq!(message(model.check()), expected);
+    }
 }
 
 #[test]

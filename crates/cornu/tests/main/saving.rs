@@ -434,6 +434,35 @@ fn settings_that_say_nothing_are_no_reason_to_warn() -> cornu::Result<()> {
     Ok(())
 }
 
+/// Keras 2.13 and 3.15 refuse on TensorFlow what is no name of a scope there.
+#[test]
+fn names_that_keras_refuses_are_told() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let folder = Folder::new("refused");
+    let path = folder.file("m.keras");
+    let warned = |model: &str, layer: &str| -> cornu::Result<Vec<String>> {
+        let mut made = Sequential::named(model);
+        made.add(Dense::new(1).input_shape([2]).name(layer));
+        let warnings = made.save_with(&path, Save::new())?;
+        assert_eq!(load_model(&path)?.layers()[0].name(), layer);
+        assert!(warnings.iter().all(|warning| warning.code == Code::NameKerasRefuses), "{warnings:?}");
+        Ok(warnings.into_iter().map(|warning| warning.message).collect())
+    };
+    assert!(warned("my.model-1", "Dense_1")?.is_empty());
+    for name in ["capa 1", "año", "_hidden", "a:b"] {
+        let told = |what| {
+            format!(
+                "Keras will not open the file: it refuses the name `{name}` of a {what}; use letters, digits and `_.-`"
+            )
+        };
+        assert_eq!(warned("net", name)?, [told("layer")]);
+        assert_eq!(warned(name, "dense")?, [told("model")]);
+    }
+    let error = Sequential::named("a\u{1b}b").check().expect_err("a code of terminals");
+    assert_eq!(error.message(), "a model needs a name without line breaks, got \"a\\u{1b}b\"");
+    Ok(())
+}
+
 #[test]
 fn a_loss_of_ones_own_stays_out_of_the_file() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);

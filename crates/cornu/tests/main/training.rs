@@ -271,3 +271,18 @@ fn mnist_trains_as_in_the_lesson_on_any_number_of_threads() -> cornu::Result<()>
     report.finish();
     Ok(())
 }
+
+/// Keras 3 counts the number of steps, the learning rate and the slots once the optimizer has them.
+#[test]
+fn a_summary_counts_what_the_optimizer_keeps() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let mut model = sequential![Dense::new(3).input_shape([4]), Dropout::new(0.2), Dense::new(1)];
+    model.compile(Compile::new().loss("mse").optimizer("adam"))?;
+    let before = model.summary().to_string();
+    assert!(before.ends_with(" Non-trainable params: 0 (0.00 B)\n") && before.contains(" Total params: 19 (76.00 B)"));
+    model.train_on_batch(&[[0.0; 4]], &[0.0])?;
+    let after = model.summary().to_string();
+    assert!(after.contains(" Total params: 59 (240.00 B)\n"), "{after}");
+    assert!(after.ends_with(" Optimizer params: 40 (164.00 B)\n"), "{after}");
+    Ok(())
+}
