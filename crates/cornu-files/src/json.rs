@@ -52,17 +52,20 @@ impl Formatter for Python {
     }
 }
 
-/// `repr(value)` of a Python float: the shortest digits that read back the same, in scientific notation below 1e-4 and
-/// from 1e16 on, with an exponent of at least two digits.
+/// `repr(value)` of a Python float: the shortest digits that read back the same (of two equally near, those that end in an
+/// even one), in scientific notation below 1e-4 and from 1e16 on, with an exponent of at least two digits.
 fn python_float(value: f64) -> String {
-    let scientific = format!("{value:e}");
-    match scientific.split_once('e').map(|(digits, exponent)| (digits, exponent.parse::<i32>())) {
-        Some((digits, Ok(exponent))) if value != 0.0 && !(-4..16).contains(&exponent) => {
-            let sign = if exponent < 0 { '-' } else { '+' };
-            format!("{digits}e{sign}{:02}", exponent.abs())
-        }
-        _ => format!("{value:?}"),
+    let shortest = format!("{value:e}");
+    let (digits, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    let decimals = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if value == 0.0 || (-4..16).contains(&exponent) {
+        let decimals = (decimals as i32 - exponent).max(1) as usize;
+        return format!("{value:.decimals$}");
     }
+    let (digits, sign) = (format!("{value:.decimals$e}"), if exponent < 0 { '-' } else { '+' });
+    let digits = digits.split_once('e').map_or(&*digits, |(digits, _)| digits);
+    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 #[cfg(test)]
@@ -101,6 +104,8 @@ mod tests {
             (0.0, "0.0"),
             (-0.0, "-0.0"),
             (-2.5e-9, "-2.5e-09"),
+            (587.394_348_144_531_25, "587.3943481445312"),
+            (-1_041_970_608_496_448.25, "-1041970608496448.2"),
         ];
         for (value, text) in cases {
             assert_eq!(python_float(value), text);

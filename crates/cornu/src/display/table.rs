@@ -51,7 +51,12 @@ impl Text {
             }
         }
         lines.push(line);
-        lines.into_iter().map(|line| Text(self.0[line].to_vec()).cut(width)).collect()
+        // Lines of their own keep the space they were broken at, as far as there is room; those of cells are filled up.
+        let text = |line: Range<usize>| match fold {
+            true => Text(self.0[line.start..line.end.min(line.start + width)].to_vec()),
+            false => Text(self.0[line].to_vec()).cut(width),
+        };
+        lines.into_iter().map(text).collect()
     }
 
     /// Words, each with the spaces around it.
