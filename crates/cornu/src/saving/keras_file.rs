@@ -49,7 +49,9 @@ pub(super) fn archive(model: &Sequential, save: Save) -> Result<(Archive, Vec<Wa
 /// A warning for every name that Keras refuses on TensorFlow.
 fn refused_names(model: &Sequential) -> Vec<Warning> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '.';
-    let known = |name: &str| name.starts_with(plain) && name.chars().all(|c| plain(c) || "_-/\\>".contains(c));
+    let known = |name: &str| {
+        name.is_empty() || name.starts_with(plain) && name.chars().all(|c| plain(c) || "_-/\\>".contains(c))
+    };
     let layers = model.layers().into_iter().map(|layer| ("layer", layer.name()));
     let refused = [("model", model.name())].into_iter().chain(layers).filter(|(_, name)| !known(name));
     let message = |(what, name)| {

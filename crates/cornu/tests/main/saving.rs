@@ -448,7 +448,7 @@ fn names_that_keras_refuses_are_told() -> cornu::Result<()> {
         assert!(warnings.iter().all(|warning| warning.code == Code::NameKerasRefuses), "{warnings:?}");
         Ok(warnings.into_iter().map(|warning| warning.message).collect())
     };
-    assert!(warned("my.model-1", "Dense_1")?.is_empty());
+    assert!(warned("my.model-1", "Dense_1")?.is_empty() && warned("", "1.a>b")?.is_empty());
     for name in ["capa 1", "año", "_hidden", "a:b"] {
         let told = |what| {
             format!(
