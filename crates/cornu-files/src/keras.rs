@@ -130,9 +130,13 @@ impl Archive {
 
 fn parse(name: &str, bytes: &[u8]) -> Result<Value> {
     serde_json::from_slice(bytes).map_err(|error| {
-        Error::file(format!("`{name}` is not JSON: {error}"))
-            .help("the file is damaged, or it was edited by hand")
-            .caused_by(error)
+        // Python's names for numbers that JSON does not know.
+        let has = |text: &str| bytes.windows(text.len()).any(|part| part == text.as_bytes());
+        let help = match has(": Infinity") || has(": -Infinity") || has(": NaN") {
+            true => "a setting is `Infinity` or `NaN`, which only Python reads: leave it out and save the model again",
+            false => "the file is damaged, or it was edited by hand",
+        };
+        Error::file(format!("`{name}` is not JSON: {error}")).help(help).caused_by(error)
     })
 }
 

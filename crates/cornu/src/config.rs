@@ -216,6 +216,8 @@ impl<F: Field> Field for OneOrMany<F> {
         }
     }
     fn from_json(json: &Value) -> Result<Self> {
+        // Keras writes arrays of NumPy as objects.
+        let json = if json["class_name"] == "__numpy__" { &json["config"]["value"] } else { json };
         if json.is_array() { Vec::from_json(json).map(OneOrMany::Many) } else { F::from_json(json).map(OneOrMany::One) }
     }
     fn check(&self) -> Result<()> {

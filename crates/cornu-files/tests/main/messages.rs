@@ -36,6 +36,7 @@ fn a_file_that_is_no_model_is_named_for_what_it_is() {
         (&zipped(&[("m/config.json", b"{}")]), "it has no `config.json`", "was a folder zipped"),
         (&zipped(&[("config.json", b"{}")]), "it has no `model.weights.h5`", "zip archive of"),
         (&zipped(&[("config.json", b"{'a': 1}")]), "`config.json` is not JSON", "edited by hand"),
+        (&zipped(&[("config.json", b"{\"a\": -Infinity}")]), "`config.json` is not JSON", "which only Python reads"),
         (&whole[..whole.len() / 2], "cut short or damaged", "download it again"),
         (&zipped(&[("../config.json", b"{}")]), "the odd name \"../config.json\"", "Keras and NumPy write no such"),
         (&zipped(&[("/config.json", b"{}")]), "the odd name", "Keras and NumPy write no such"),

@@ -69,3 +69,11 @@ fn numbers_that_no_file_can_hold_are_refused() {
         "needs a finite number, got inf"
     );
 }
+
+#[test]
+fn arrays_of_numpy_are_lists() {
+    let array = json!({ "class_name": "__numpy__", "config": { "value": [0.5, 2.0], "dtype": "float64" } });
+    assert_eq!(OneOrMany::from_json(&array).expect("an array"), OneOrMany::Many(vec![0.5, 2.0]));
+    let error = OneOrMany::<f64>::from_json(&json!({ "class_name": "__numpy__" })).expect_err("nothing in it");
+    assert_eq!(error.message(), "expected a number, got null");
+}

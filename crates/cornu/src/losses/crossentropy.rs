@@ -152,6 +152,14 @@ impl SparseCategoricalCrossentropy {
             y
         }
     }
+
+    /// What a softmax is taken of. In Keras 3, leaving out the samples of a class hides what the predictions come from.
+    pub(super) fn logits(&self, y_pred: &Tensor, flavor: Flavor) -> Tensor {
+        let hidden = self.ignore_class.is_some() && flavor == Flavor::Keras3;
+        let found = if hidden { self.from_logits.then(|| y_pred.clone()) } else { logits(y_pred, self.from_logits) };
+        // Clipped probabilities are normalised once more by taking them for the exponentials of logits.
+        found.unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log())
+    }
 }
 
 impl Loss for SparseCategoricalCrossentropy {
@@ -169,12 +177,7 @@ impl Loss for SparseCategoricalCrossentropy {
 
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = Self::labels(y_true, y_pred);
-        // Clipped probabilities are normalised once more by taking them for the exponentials of logits.
-        // Where it blanks out ignored samples, Keras 3 loses sight of the activation.
-        let blanked = self.ignore_class.is_some() && flavor() == Flavor::Keras3;
-        let said = self.from_logits.then(|| y_pred.clone());
-        let logits = if blanked { said } else { logits(y_pred, self.from_logits) };
-        let z = logits.unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log());
+        let z = self.logits(y_pred, flavor());
         let own = y.one_hot(z.dim(-1));
         let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
         match self.valid(y_true, y_pred) {

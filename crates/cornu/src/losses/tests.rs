@@ -161,6 +161,22 @@ fn each_crossentropy_takes_what_went_into_either_activation_for_its_logits() {
     report.finish();
 }
 
+/// Keras 3.15 replaces the predictions of samples that do not count, and with them what it knows of all predictions.
+#[test]
+fn leaving_out_a_class_hides_the_logits_in_keras_3() {
+    let trace = Trace::new();
+    let x = trace.input(Type::f32([2, 3]));
+    let p = x.softmax(-1);
+    let plain = SparseCategoricalCrossentropy::new();
+    let leaving = |from_logits| plain.clone().from_logits(from_logits).ignore_class(1);
+    for flavor in [Flavor::Keras2, Flavor::Keras3] {
+        assert_eq!(plain.logits(&p, flavor).value(), x.value());
+    }
+    assert_eq!(leaving(true).logits(&p, Flavor::Keras2).value(), x.value());
+    assert_eq!(leaving(true).logits(&p, Flavor::Keras3).value(), p.value());
+    assert_eq!(leaving(false).logits(&p, Flavor::Keras3).value(), p.clip(1e-7, 1.0 - 1e-7).log().value());
+}
+
 #[test]
 fn settings_are_read_and_written_in_keras_order() {
     let loss = SparseCategoricalCrossentropy::new().from_logits(true).ignore_class(-1);

@@ -49,11 +49,14 @@ pub(super) fn archive(model: &Sequential, save: Save) -> Result<(Archive, Vec<Wa
 /// A warning for every name that Keras refuses on TensorFlow.
 fn refused_names(model: &Sequential) -> Vec<Warning> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '.';
-    let known = |name: &str| name.starts_with(plain) && name.chars().all(|c| plain(c) || "_-/\\>".contains(c));
+    let known =
+        |name: &str| name.is_empty() || name.starts_with(plain) && name.chars().all(|c| plain(c) || "_-/>".contains(c));
     let layers = model.layers().into_iter().map(|layer| ("layer", layer.name()));
     let refused = [("model", model.name())].into_iter().chain(layers).filter(|(_, name)| !known(name));
     let message = |(what, name)| {
-        format!("Keras will not open the file: it refuses the name `{name}` of a {what}; use letters, digits and `_.-`")
+        format!(
+            "Keras on TensorFlow refuses the name `{name}` of a {what}, and the file with it; use letters, digits and `_.-`"
+        )
     };
     refused.map(|refused| Warning::new(Code::NameKerasRefuses, message(refused))).collect()
 }

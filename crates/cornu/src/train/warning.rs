@@ -52,7 +52,7 @@ codes! {
     LossNotFinite = "CN013";
     /// A weight for a class that is not among the labels.
     WeightWithoutClass = "CN014";
-    /// A name that Keras refuses on TensorFlow: the file opens here only.
+    /// A name that Keras refuses on TensorFlow, and with it the file.
     NameKerasRefuses = "CN015";
 }
 

@@ -448,11 +448,11 @@ fn names_that_keras_refuses_are_told() -> cornu::Result<()> {
         assert!(warnings.iter().all(|warning| warning.code == Code::NameKerasRefuses), "{warnings:?}");
         Ok(warnings.into_iter().map(|warning| warning.message).collect())
     };
-    assert!(warned("my.model-1", "Dense_1")?.is_empty());
-    for name in ["capa 1", "año", "_hidden", "a:b"] {
+    assert!(warned("my.model-1", "Dense_1")?.is_empty() && warned("", "1.a>b")?.is_empty());
+    for name in ["capa 1", "año", "_hidden", "a:b", "a\\b"] {
         let told = |what| {
             format!(
-                "Keras will not open the file: it refuses the name `{name}` of a {what}; use letters, digits and `_.-`"
+                "Keras on TensorFlow refuses the name `{name}` of a {what}, and the file with it; use letters, digits and `_.-`"
             )
         };
         assert_eq!(warned("net", name)?, [told("layer")]);

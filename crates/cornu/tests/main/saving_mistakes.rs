@@ -246,10 +246,10 @@ fn wrong_names_and_places_are_explained_and_the_old_file_stays() {
 
     let old = folder.file("old.keras");
     std::fs::write(&old, "old").expect("a file");
-    let mut permissions = std::fs::metadata(&old).expect("the old file").permissions();
+    let mut permissions = std::fs::metadata(&old).expect("a file").permissions();
     permissions.set_readonly(true);
     std::fs::set_permissions(&old, permissions).expect("a file of one's own");
-    assert!(message(model.save(&old)).contains("cannot be written"));
+    assert!(message(model.save(&old)).contains("`old.keras` cannot be written: the file that is there is read-only"));
     assert_eq!(std::fs::read(&old).expect("the old file"), b"old");
     report.finish();
 }
