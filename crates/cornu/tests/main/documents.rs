@@ -53,8 +53,8 @@ fn both_readmes_show_the_same_program_and_the_same_figures() {
     assert_eq!(blocks(&english, "```rust,no_run"), blocks(&spanish, "```rust,no_run"));
     let figures = |text: &str| -> Vec<String> {
         let rows = text.lines().filter(|line| line.starts_with('|'));
-        let words = rows.flat_map(|line| line.split(['|', ' '])).map(|word| word.trim_end_matches(',').to_string());
-        words.filter(|word| word.contains('.') && word.parse::<f64>().is_ok()).collect()
+        let words = rows.flat_map(|line| line.split(['|', ' '])).map(|word| word.trim_matches(['(', ')', ',', ';']));
+        words.filter(|word| word.contains(['.', 'e']) && word.parse::<f64>().is_ok()).map(Into::into).collect()
     };
     assert!(figures(&english).len() > 10);
     assert_eq!(figures(&english), figures(&spanish));
