@@ -48,13 +48,13 @@ impl Formatter for Python {
     }
 
     fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        writer.write_all(python_float(value).as_bytes())
+        writer.write_all(repr(value).as_bytes())
     }
 }
 
-/// `repr(value)` of a Python float: the shortest digits that read back the same (of two equally near, those that end in an
+/// `repr(value)` of a finite Python float: the shortest digits that read back the same (of two equally near, those that end in an
 /// even one), in scientific notation below 1e-4 and from 1e16 on, with an exponent of at least two digits.
-fn python_float(value: f64) -> String {
+pub fn repr(value: f64) -> String {
     let shortest = format!("{value:e}");
     let (digits, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let decimals = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
@@ -108,7 +108,7 @@ mod tests {
             (-1_041_970_608_496_448.2, "-1041970608496448.2"),
         ];
         for (value, text) in cases {
-            assert_eq!(python_float(value), text);
+            assert_eq!(repr(value), text);
         }
     }
 

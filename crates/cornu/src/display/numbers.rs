@@ -7,7 +7,7 @@
 /// assert_eq!([repr(100.0), repr(0.1 + 0.2), repr(1e-5)], ["100.0", "0.30000000000000004", "1e-05"]);
 /// ```
 pub fn repr(value: f64) -> String {
-    positional(&even(value, &format!("{value:e}")))
+    if value.is_finite() { cornu_files::json::repr(value) } else { named(&value.to_string()) }
 }
 
 /// A single-precision number as NumPy 2 prints it, with the fewest digits that tell it from its neighbours, and with an
