@@ -123,7 +123,7 @@ pub(super) struct Whole {
 impl Whole {
     /// The loop for a program, if there is one. The program has been checked.
     pub(super) fn find(program: &Program) -> Option<Whole> {
-        Kind::ALL.iter().find_map(|&kind| Match::new(kind, program)?.whole(kind, program))
+        Kind::ALL.iter().find_map(|&kind| Match::whole(kind, program))
     }
 
     /// Computes part `part` of `parts`.
@@ -224,73 +224,58 @@ macro_rules! operators {
 
 operators! { Add add Sub sub Mul mul Div div }
 
-/// Which inputs of a program are which of a kind's.
+/// Where the inputs of a kind are in a program, as far as they were found.
 #[derive(Clone)]
 struct Match {
     terms: Vec<Node>,
-    streams: Vec<Option<Operand>>,
-    uniforms: Vec<Option<Operand>>,
-    outputs: Vec<usize>,
+    streams: [Option<usize>; INPUTS],
+    uniforms: [Option<Uniform>; INPUTS],
 }
 
 impl Match {
-    /// The match, if the program computes just the outputs of the kind.
-    fn new(kind: Kind, program: &Program) -> Option<Match> {
+    /// The loop, if the program computes just the outputs of the kind.
+    fn whole(kind: Kind, program: &Program) -> Option<Whole> {
         let terms = RefCell::default();
-        let outputs = kind.terms(&terms);
-        let none = vec![None; INPUTS];
-        let mut found = Match { terms: terms.into_inner(), streams: none.clone(), uniforms: none, outputs: Vec::new() };
-        if program.outputs.len() != outputs.len() {
+        let wanted = kind.terms(&terms);
+        let mut found = Match { terms: terms.into_inner(), streams: [None; INPUTS], uniforms: [None; INPUTS] };
+        let mut outputs = Vec::new();
+        if program.outputs.len() != wanted.len() {
             return None;
         }
-        for term in outputs {
+        for term in wanted {
             let (at, next) = program.outputs.iter().find_map(|output| {
                 let mut tried = found.clone();
-                let free = !found.outputs.contains(&output.at);
+                let free = !outputs.contains(&output.at);
                 (free && tried.unify(term, output.from, program)).then_some((output.at, tried))
             })?;
             found = next;
-            found.outputs.push(at);
+            outputs.push(at);
         }
-        Some(found)
+        let (streams, uniforms) = (found.streams.into_iter().flatten(), found.uniforms.into_iter().flatten());
+        let len = (program.rows * program.cols).next_multiple_of(LINE);
+        Some(Whole { kind, streams: streams.collect(), uniforms: uniforms.collect(), outputs, len })
     }
 
     /// Whether an operand is that term, given what is known of the inputs.
     fn unify(&mut self, term: usize, operand: Operand, program: &Program) -> bool {
-        let is_full = matches!(operand, Operand::Input(i) if matches!(program.inputs[usize::from(i)], Input::Full(_)));
-        let known = match self.terms[term] {
-            Node::Stream(i) if is_full => &mut self.streams[i],
-            Node::Uniform(i) if !is_full && !matches!(operand, Operand::Register(_)) => &mut self.uniforms[i],
-            Node::Op(op, a, b) => {
-                let Operand::Register(register) = operand else { return false };
-                let Instruction { op: found, a: x, b: y, .. } = program.code[usize::from(register)];
-                return found == op && self.unify(a, x, program) && (op.arity() < 2 || self.unify(b, y, program));
-            }
-            Node::Stream(_) | Node::Uniform(_) => return false,
-        };
-        *known.get_or_insert(operand) == operand
-    }
-
-    /// The loop, if every number that is the same for all elements is one in the program, too.
-    fn whole(self, kind: Kind, program: &Program) -> Option<Whole> {
-        let start = |operand: Operand| match operand {
-            Operand::Input(i) => match program.inputs[usize::from(i)] {
-                Input::Full(at) | Input::Scalar(at) => Some(at),
-                Input::Row(_) | Input::Column(_) => None,
-            },
+        let input = match operand {
+            Operand::Input(i) => Some(program.inputs[usize::from(i)]),
             Operand::Register(_) | Operand::Constant(_) => None,
         };
-        let uniform = |operand: Operand| match operand {
-            Operand::Constant(x) => Some(Uniform::Number(x)),
-            other => start(other).map(Uniform::At),
-        };
-        Some(Whole {
-            kind,
-            streams: self.streams.into_iter().flatten().map(start).collect::<Option<_>>()?,
-            uniforms: self.uniforms.into_iter().flatten().map(uniform).collect::<Option<_>>()?,
-            outputs: self.outputs,
-            len: (program.rows * program.cols).next_multiple_of(LINE),
-        })
+        match (self.terms[term], operand, input) {
+            (Node::Stream(i), _, Some(Input::Full(at))) => *self.streams[i].get_or_insert(at) == at,
+            (Node::Uniform(i), _, Some(Input::Scalar(at))) => self.is_uniform(i, Uniform::At(at)),
+            (Node::Uniform(i), Operand::Constant(x), _) => self.is_uniform(i, Uniform::Number(x)),
+            (Node::Op(op, a, b), Operand::Register(register), _) => {
+                let Instruction { op: found, a: x, b: y, .. } = program.code[usize::from(register)];
+                found == op && self.unify(a, x, program) && (op.arity() < 2 || self.unify(b, y, program))
+            }
+            _ => false,
+        }
+    }
+
+    fn is_uniform(&mut self, i: usize, uniform: Uniform) -> bool {
+        *self.uniforms[i].get_or_insert(uniform) == uniform
     }
 }
 
