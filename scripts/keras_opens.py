@@ -6,7 +6,8 @@ Each `.npz` holds `x` (inputs), `predictions` (what the model must give for them
 (targets), and `after` (the predictions after one more step on all of `x`, if no layer draws random numbers); several
 inputs are `x/0`, `x/1`, and so on. A file passes when `load_model(path)` opens it without a warning
 about variables left out, its predictions differ from the stored ones by at most 1e-6 (of the largest, if that is above 1:
-logits have no more digits), and, if it is compiled, its optimizer has steps behind it and can take one more. One line per file; the exit status is 1 if any file failed.
+logits have no more digits), and, if it is compiled, its optimizer has steps behind it and can take one more. One line per
+file; the exit status is 1 if any file failed.
 """
 
 import logging

@@ -6,6 +6,10 @@ use std::time::Instant;
 use cornu::prelude::*;
 use ndarray::{Array1, Array2, Array3};
 
+#[path = "../examples/common/lessons.rs"]
+mod lessons;
+use lessons::{mnist, pima};
+
 /// Times of which the median is reported.
 const TIMES: usize = 21;
 
@@ -23,26 +27,6 @@ type Measure = fn() -> cornu::Result<()>;
 
 const MEASURES: [(&str, Measure); 5] =
     [("pima", pima_fit), ("mnist", mnist_fit), ("first-step", first_step), ("predict", predict), ("memory", memory)];
-
-fn pima() -> cornu::Result<Sequential> {
-    set_random_seed(42);
-    let mut model = sequential![
-        Dense::new(12).input_shape([8]).activation("relu"),
-        Dense::new(8).activation("relu"),
-        Dense::new(1).activation("sigmoid"),
-    ];
-    model.compile(Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["accuracy"]))?;
-    Ok(model)
-}
-
-fn mnist() -> cornu::Result<Sequential> {
-    set_random_seed(42);
-    let mut model =
-        sequential![Flatten::new().input_shape([28, 28]), Dense::new(128).activation("relu"), Dense::new(10)];
-    let loss = SparseCategoricalCrossentropy::new().from_logits(true);
-    model.compile(Compile::new().optimizer("adam").loss(loss).metrics(["accuracy"]))?;
-    Ok(model)
-}
 
 /// Fits and reports as other programs do: `cornu pima fit_seconds 0.015 total_seconds 0.02 last_loss 0.3576`.
 fn report(work: &str, begun: Instant, fit: impl FnOnce() -> cornu::Result<History>) -> cornu::Result<()> {

@@ -1,6 +1,8 @@
 //! The lessons' models as files, each with what it predicts: `cargo run --release --example saved FOLDER`. What
 //! `scripts/check_files.sh` opens with Keras 2.13 and Keras 3.
 
+#[path = "common/lessons.rs"]
+mod lessons;
 #[path = "common/synthetic.rs"]
 mod synthetic;
 
@@ -41,13 +43,7 @@ fn pima(folder: &Path) -> cornu::Result<()> {
     let (x, y) = (data.drop(["8"])?, data.column("8")?);
     let split = Split::test_size(0.2).random_state(42);
     let (x_train, x_test, y_train, y_test) = train_test_split(&x, y, split)?;
-    set_random_seed(42);
-    let mut model = sequential![
-        Dense::new(12).input_shape([8]).activation("relu"),
-        Dense::new(8).activation("relu"),
-        Dense::new(1).activation("sigmoid"),
-    ];
-    model.compile(Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["accuracy"]))?;
+    let mut model = lessons::pima()?;
     model.fit(&x_train, &y_train, Fit::new().epochs(150).batch_size(10).verbose(0))?;
     save(model, &x_test, &y_test, &folder.join("keras_8-12-8-1_42.keras"))
 }
@@ -56,11 +52,7 @@ fn mnist(folder: &Path) -> cornu::Result<()> {
     let ((x_train, y_train), (x_test, y_test)) =
         datasets::mnist::load_data().unwrap_or_else(|_| synthetic::mnist(60_000, 10_000));
     let (x_train, x_test) = (x_train.mapv(|ink| f32::from(ink) / 255.0), x_test.mapv(|ink| f32::from(ink) / 255.0));
-    set_random_seed(42);
-    let mut model =
-        sequential![Flatten::new().input_shape([28, 28]), Dense::new(128).activation("relu"), Dense::new(10)];
-    let loss = SparseCategoricalCrossentropy::new().from_logits(true);
-    model.compile(Compile::new().optimizer("adam").loss(loss).metrics(["accuracy"]))?;
+    let mut model = lessons::mnist()?;
     model.fit(&x_train, &y_train, Fit::new().epochs(5).verbose(0))?;
     let (x, y) = (x_test.slice(s![..1000, .., ..]), y_test.slice(s![..1000]));
     save(model, &x, &y, &folder.join("keras_28x28-128-10_42.keras"))
