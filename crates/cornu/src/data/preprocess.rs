@@ -304,7 +304,9 @@ fn one_hot(x: impl ToArray, num_classes: Option<usize>) -> Result<ArrayD<f32>> {
     let room = classes.len().checked_mul(width).filter(|&size| Vec::<f32>::new().try_reserve_exact(size).is_ok());
     if room.is_none() {
         let message = format!("`to_categorical` has no room for {} rows of {width} classes", classes.len());
-        return Err(Error::data(message).help("are these numbers really classes?"));
+        return Err(Error::data(message).help(
+            "numbers so large are hardly classes: for a regression leave them as they are, with the loss `mse`",
+        ));
     }
     let mut rows = ArrayD::zeros(shape);
     for (mut row, class) in rows.rows_mut().into_iter().zip(classes) {

@@ -123,7 +123,7 @@ impl StratifiedKFold {
         if largest < k {
             let error = format!("{k} stratified folds need a class with {k} rows, got {largest} at most");
             return Err(Error::data(error).help(match largest {
-                0 | 1 => "no two rows are of one class: use `KFold`, or find out whether these are labels".into(),
+                0 | 1 => "no two rows are of one class: use `KFold`".into(),
                 largest => format!("use {largest} folds or fewer"),
             }));
         }

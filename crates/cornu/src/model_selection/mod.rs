@@ -43,7 +43,7 @@ pub fn train_test_split<X: Rows, Y: Rows>(
         return Err(Error::data(format!(
             "`train_test_split` needs as many labels as rows, got {rows} rows and {labels}"
         ))
-        .help("`x` and `y` must come from the same rows of the same table"));
+        .help("take `x` and `y` from the same rows of one table"));
     }
     let (train, test) = split.borrow().indices(rows)?;
     Ok((x.take_rows(&train), x.take_rows(&test), y.take_rows(&train), y.take_rows(&test)))

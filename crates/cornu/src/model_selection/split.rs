@@ -180,7 +180,7 @@ impl Split {
         }
         if train == 0 {
             return Err(Error::usage(format!("a split of {n} rows with {test} for testing leaves none for training"))
-                .help("choose other sizes, or find out why there are so few rows"));
+                .help("give it more rows, or a smaller `test_size`"));
         }
         Ok((train, test))
     }

@@ -236,14 +236,8 @@ pub(crate) fn output(loss: &dyn Loss, output: &Output) -> Vec<Warning> {
         ),
         Activation::Relu | Activation::Tanh if (binary || categorical) && !from_logits => (
             Code::NoProbabilities,
-            match binary {
-                true => {
-                    "cross-entropy needs probabilities, which the last layer's activation does not give; use a sigmoid"
-                }
-                false => {
-                    "cross-entropy needs probabilities, which the last layer's activation does not give; use a softmax"
-                }
-            },
+            "cross-entropy needs probabilities, which the last layer's activation does not give; use a sigmoid for two \
+             classes, a softmax for more",
         ),
         Activation::Sigmoid | Activation::Softmax if from_logits => (
             Code::LogitsOfProbabilities,

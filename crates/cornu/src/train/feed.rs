@@ -27,7 +27,7 @@ impl Data {
             let transposed = data.x.shape().rank() == 2 && data.x.shape()[1] == labels;
             return Err(Error::data(message).help(match transposed {
                 true => "each row of `x` is one sample: turn columns into rows by `x.t()`",
-                false => "each row of `x` is one sample, and `y` has its label",
+                false => "give `y` one label for each row of `x`",
             }));
         }
         Ok(Data { y: Some(y), ..data })

@@ -55,7 +55,7 @@ fn accuracy(settings: &Compile, y: &Array, loss: &dyn Loss, output: &Output) -> 
         Labels::Probabilities | Labels::Any => output.units() == 1,
         Labels::Classes { .. } | Labels::OneHot => false,
     };
-    let at = (0..y.len()).filter(|_| compared).find(|&at| ![0.0, 1.0].contains(&y.get(at)))?;
+    let at = (0..if compared { y.len() } else { 0 }).find(|&at| ![0.0, 1.0].contains(&y.get(at)))?;
     let message = format!(
         "accuracy counts right classes, but `y` has numbers, {} in {}; for a regression use the metric \"mae\"",
         shown(y.get(at)),

@@ -104,7 +104,7 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
     refused(
         report,
         fit(1, "sigmoid", "bce", &classes(2)[..9]),
-        "`x` and `y` need the same number of rows, got 12 and 9\n  help: each row of `x` is one sample, and `y` has its label",
+        "`x` and `y` need the same number of rows, got 12 and 9\n  help: give `y` one label for each row of `x`",
     );
     refused(
         report,

@@ -7,6 +7,7 @@ use cornu::train::Code;
 use cornu_testkit::golden::Report;
 use ndarray::{Array2, Array3};
 
+use crate::lesson;
 use crate::seeds::seeded;
 
 const ROWS: usize = 12;
@@ -288,5 +289,28 @@ fn classes_too_small_for_folds_and_splits_are_said() -> cornu::Result<()> {
     assert_eq!(codes(split(0.2).warnings(10)), [Code::SmallClass]);
     assert_eq!(codes(split(0.4).warnings(10)), []);
     assert_eq!(codes(Split::test_size(0.2).warnings(10)), []);
+    Ok(())
+}
+
+/// The lessons say nothing: their features are scaled, their header counts, their losses fit.
+#[test]
+fn the_lessons_have_no_slips() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 42);
+    if let Some(((x, y), _)) = lesson::pima() {
+        let mut model = sequential![
+            Dense::new(12).activation("relu"),
+            Dense::new(8).activation("relu"),
+            Dense::new(1).activation("sigmoid")
+        ];
+        model.compile(Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["accuracy"]))?;
+        assert_eq!(codes(&mut model, x, y)?, []);
+    }
+    if let Some(((x, y), _)) = lesson::mnist() {
+        let mut model = sequential![Flatten::new(), Dense::new(16).activation("relu"), Dense::new(10)];
+        let loss = SparseCategoricalCrossentropy::new().from_logits(true);
+        model.compile(Compile::new().optimizer("adam").loss(loss).metrics(["accuracy"]))?;
+        let rows: Vec<usize> = (0..600).collect();
+        assert_eq!(codes(&mut model, x.rows(&rows), y.rows(&rows))?, []);
+    }
     Ok(())
 }
