@@ -7,8 +7,8 @@ use std::sync::Arc;
 use cornu_graph::{Context, Error, Result, nearest};
 use csv::{ReaderBuilder, StringRecord};
 
-use super::{Column, Table, Values, get_file};
-use crate::train::{Code, Warning};
+use super::{Column, Table, Values, formats, get_file};
+use crate::train::Warning;
 
 /// The words that stand for a missing value, as in pandas.
 const MISSING: [&str; 19] = [
@@ -45,12 +45,6 @@ impl Table {
         Ok(table)
     }
 
-    /// What looks like a mistake in a table that was read: [`Table::read_csv`] says it on the standard error, the other
-    /// readers leave it to be asked for.
-    pub fn warnings(&self) -> Vec<Warning> {
-        header_of_numbers(&self.names(), self.columns()).into_iter().collect()
-    }
-
     /// Reads comma-separated values from text, as [`Table::read_csv`] does.
     ///
     /// # Errors
@@ -66,7 +60,7 @@ impl Table {
     pub fn from_csv_reader(mut reader: impl Read) -> Result<Table> {
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).map_err(|error| Error::file(error.to_string()).caused_by(error))?;
-        refuse_other_formats(&bytes)?;
+        formats::refuse_others(&bytes)?;
         refuse_html(&bytes)?;
         refuse_open_quotes(&bytes)?;
         let mut reader = ReaderBuilder::new().from_reader(&bytes[..]);
@@ -83,34 +77,8 @@ impl Table {
         }
         refuse_other_separators(&header, &cells)?;
         let columns = header.iter().zip(&cells).enumerate();
-        let columns: Vec<Column> = columns.map(|(i, (name, cells))| column(i, name, cells, &lines)).collect();
-        let no_names = header_of_numbers(&header.iter().collect::<Vec<_>>(), &columns).is_some();
-        let table = Table::from_columns(columns);
-        let help = "the first line looks like data: write a line of names before it";
-        if no_names { table.map_err(|error| error.help(help)) } else { table }
+        Table::from_columns(columns.map(|(i, (name, cells))| column(i, name, cells, &lines)).collect())
     }
-}
-
-/// Whether the first line looks like the lines below it: a number above each column of numbers. Numbers that count
-/// (0, 1, 2, …), as tables without names are saved, and years are names.
-fn header_of_numbers(names: &[&str], columns: &[Column]) -> Option<Warning> {
-    let is_name = |(name, column): (&&str, &Column)| {
-        let numbers = matches!(column.values(), Values::Int(_) | Values::Float(_));
-        numbers && number(name).is_none() && !name.starts_with("Unnamed: ")
-    };
-    let numbers: Vec<f64> = names.iter().filter_map(|name| number(name)).collect();
-    let counted = numbers.windows(2).all(|pair| pair[1] - pair[0] == 1.0) && (numbers.len() > 1 || numbers == [0.0]);
-    let years = numbers.iter().all(|year| (1500.0..2200.0).contains(year) && year.fract() == 0.0) && numbers.len() > 1;
-    let names_all = names.iter().zip(columns).any(is_name);
-    if numbers.is_empty() || counted || years || names_all || columns.iter().all(Column::is_empty) {
-        return None;
-    }
-    let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(",");
-    let message = format!(
-        "the first line, `{shown}{}`, looks like data but was read as column names; write a line of names before it",
-        if names.len() > 5 { ",…" } else { "" }
-    );
-    Some(Warning::new(Code::HeaderOfNumbers, message))
 }
 
 /// The column of these cells, of the narrowest kind that holds them all.
@@ -146,7 +114,7 @@ fn whole(cell: &str) -> Option<i64> {
 }
 
 /// Rust reads the same numbers as pandas, but for words for not-a-number that pandas takes for text.
-fn number(cell: &str) -> Option<f64> {
+pub(super) fn number(cell: &str) -> Option<f64> {
     cell.trim_ascii().parse().ok().filter(|value: &f64| !value.is_nan())
 }
 
@@ -167,36 +135,6 @@ fn other_separator(separates: impl Fn(char) -> bool) -> Option<Error> {
     let (_, word) = marks.into_iter().find(|&(mark, _)| separates(mark))?;
     let error = Error::data(format!("needs values separated by commas, got values separated by {word}"));
     Some(error.help("save the file with commas between the values, and points in the numbers"))
-}
-
-/// What files of other formats begin with, what they are, and how they become text.
-const FORMATS: [(&[u8], &str, &str); 10] = [
-    (b"\x1f\x8b", "a file packed by gzip", "unpack it first: `gunzip`"),
-    (b"BZh", "a file packed by bzip2", "unpack it first: `bunzip2`"),
-    (b"\xfd7zXZ", "a file packed by xz", "unpack it first: `unxz`"),
-    (b"\x28\xb5\x2f\xfd", "a file packed by zstd", "unpack it first: `unzstd`"),
-    (b"7z\xbc\xaf", "a 7z archive", "unpack it first, and read the table inside"),
-    (b"\xd0\xcf\x11\xe0", "a spreadsheet", "open it where it was made, and save it as CSV"),
-    (b"PAR1", "a Parquet file", "write it as CSV: in pandas, `table.to_csv(\"table.csv\", index=False)`"),
-    (b"\x89HDF", "an HDF5 file", "write its table as CSV: in pandas, `table.to_csv(\"table.csv\", index=False)`"),
-    (b"\x93NUMPY", "an array of NumPy", "write it as text: in NumPy, `savetxt(\"table.csv\", array, delimiter=\",\")`"),
-    (b"%PDF", "a PDF", "find the table it was made from, and save that as CSV"),
-];
-
-fn refuse_other_formats(bytes: &[u8]) -> Result<()> {
-    let refuse =
-        |what: &str, help: &str| Err(Error::data(format!("needs comma-separated values, got {what}")).help(help));
-    let inside = |name: &str| bytes.windows(name.len()).take(4096).any(|window| window == name.as_bytes());
-    if bytes.starts_with(b"PK\x03\x04") {
-        return match inside("[Content_Types].xml") || inside("xl/") {
-            true => refuse("a spreadsheet", "open it where it was made, and save it as CSV"),
-            false => refuse("a zip archive", "unpack it first, and read the table inside: `unzip`"),
-        };
-    }
-    match FORMATS.iter().find(|(start, ..)| bytes.starts_with(start)) {
-        Some((_, what, help)) => refuse(what, help),
-        None => Ok(()),
-    }
 }
 
 /// A page about a file is often saved in place of the file.
@@ -352,10 +290,10 @@ mod tests {
     #[test]
     fn mistakes_are_placed() {
         let cases: [(&[u8], &str); 24] = [
-            (b"\x1f\x8b\x08\x00", "needs comma-separated values, got a file packed by gzip"),
-            (b"PK\x03\x04\x14\x00", "needs comma-separated values, got a zip archive"),
-            (b"PK\x03\x04\x14\x00[Content_Types].xml", "needs comma-separated values, got a spreadsheet"),
-            (b"PAR1\x15", "needs comma-separated values, got a Parquet file"),
+            (b"\x1f\x8b\x08\x00", "this is a gzip file, not a table of text"),
+            (b"PK\x03\x04\x14\x00", "this is a zip archive, not a table of text"),
+            (b"PK\x03\x04\x14\x00[Content_Types].xml", "this is a spreadsheet, not a table of text"),
+            (b"PAR1\x15", "this is a Parquet file, not a table of text"),
             (b"6,148,6\n1,2,3\n", "a table needs different column names, got `6` twice"),
             (b"a,b\n1,2\n\n1,2,3\n", "line 4 needs 2 fields as the first line, got 3"),
             (b"a,b\n1,2\n\"x\ny\"\n", "line 3 needs 2 fields as the first line, got 1"),

@@ -8,6 +8,7 @@ mod column;
 mod convert;
 mod csv;
 mod describe;
+mod formats;
 pub(crate) mod get_file;
 mod preprocess;
 mod print;

@@ -8,6 +8,7 @@ use cornu_graph::{Array, Element, Error, Result, nearest};
 use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
 
 use super::column::check_positions;
+use super::csv::number;
 use super::{Column, Index, Value, Values, print};
 use crate::config::list;
 
@@ -54,7 +55,7 @@ impl Table {
         let mut names = HashSet::new();
         for column in &columns {
             if !names.insert(&column.name) {
-                return Err(Error::data(format!("a table needs different column names, got `{}` twice", column.name)));
+                return Err(Table::named_twice(&column.name));
             }
             if column.len() != index.len() {
                 let (name, rows) = (&column.name, column.len());
@@ -64,6 +65,14 @@ impl Table {
         }
         columns.iter_mut().for_each(|column| column.index = Arc::clone(&index));
         Ok(Table { columns, index })
+    }
+
+    pub(super) fn named_twice(name: &str) -> Error {
+        let error = Error::data(format!("a table needs different column names, got `{name}` twice"));
+        error.help(match number(name) {
+            Some(_) => "if the first line is data, write a line of names before it",
+            None => "give one of the two another name",
+        })
     }
 
     /// The same values with these row labels, as many as there are rows.

@@ -249,7 +249,7 @@ fn tables_and_scalers_are_mended() -> cornu::Result<()> {
         slips.slip(
             Table::from_csv_str("6,148,6\n1,2,3\n"),
             "a table needs different column names, got `6` twice",
-            "the first line looks like data: write a line of names before it",
+            "if the first line is data, write a line of names before it",
             Table::from_csv_str("a,b,c\n6,148,6\n1,2,3\n"),
         );
         slips.slip(
@@ -259,8 +259,8 @@ fn tables_and_scalers_are_mended() -> cornu::Result<()> {
             Ok(()),
         );
         let packed = Table::from_csv_reader(&b"\x1f\x8b\x08\x00\x00"[..]);
-        let unpack = "unpack it first: `gunzip`";
-        slips.slip(packed, "needs comma-separated values, got a file packed by gzip", unpack, Ok(()));
+        let unpack = "unpack it first, by `gunzip` in a terminal, and read the file that comes out";
+        slips.slip(packed, "this is a gzip file, not a table of text", unpack, Ok(()));
         let (y, p) = ([0, 1], ndarray::array![[0.25f32], [0.75]]);
         slips.slip(
             accuracy_score(y, &p),
