@@ -12,7 +12,7 @@ fn main() -> cornu::Result<()> {
         eprintln!("{error}\nno data: going on with made-up rows of the same shape, so the numbers will be others\n");
         synthetic::pima()
     });
-    let (x, y) = (data.drop(["8"])?, data.column("8")?);
+    let (x, y) = (data.drop("8")?, &data["8"]);
     let split = Split::test_size(0.2).random_state(42);
     let (x_train, x_test, y_train, y_test) = train_test_split(&x, y, split)?;
     println!("{:#}\n", x_train.head(5));

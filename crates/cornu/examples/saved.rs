@@ -40,7 +40,7 @@ fn save(mut model: Sequential, x: &impl ToArray, y: &impl ToArray, file: &Path) 
 
 fn pima(folder: &Path) -> cornu::Result<()> {
     let data = datasets::pima::load_data().unwrap_or_else(|_| synthetic::pima());
-    let (x, y) = (data.drop(["8"])?, data.column("8")?);
+    let (x, y) = (data.drop("8")?, &data["8"]);
     let split = Split::test_size(0.2).random_state(42);
     let (x_train, x_test, y_train, y_test) = train_test_split(&x, y, split)?;
     let mut model = lessons::pima()?;

@@ -4,12 +4,16 @@
 //! both directions; [`one_of!`](crate::one_of!) does so for a choice that Keras gives by name or as an object. A
 //! [`Field`] is a type that can stand in such a list.
 
+mod keras;
 mod macros;
+
+pub(crate) use keras::only_keras_has;
 
 use std::any::Any;
 use std::fmt;
 
 use cornu_graph::{Context, Error, ErrorKind, Result, nearest};
+use ndarray::{ArrayBase, Data, Ix1};
 use serde_json::{Map, Value, json};
 
 /// Settings of one Keras class: what `get_config` gives and `from_config` takes.
@@ -96,6 +100,18 @@ impl IntoField<f64> for i32 {
     }
 }
 
+impl IntoField<Option<f64>> for i32 {
+    fn into_field(self) -> Option<f64> {
+        Some(self.into())
+    }
+}
+
+impl IntoField<f64> for f32 {
+    fn into_field(self) -> f64 {
+        self.into()
+    }
+}
+
 impl IntoField<String> for &str {
     fn into_field(self) -> String {
         self.into()
@@ -108,16 +124,28 @@ impl IntoField<Option<String>> for &str {
     }
 }
 
-impl<F: Field, const N: usize> IntoField<Vec<F>> for [F; N] {
-    fn into_field(self) -> Vec<F> {
-        self.into()
-    }
+/// What a list of settings comes in beside a vector.
+macro_rules! lists {
+    ($([$($generics:tt)*] $type:ty;)*) => {$(
+        impl<F: Field + Clone, $($generics)*> IntoField<Vec<F>> for $type {
+            fn into_field(self) -> Vec<F> {
+                self.to_vec()
+            }
+        }
+
+        impl<F: Field + Clone, $($generics)*> IntoField<Option<Vec<F>>> for $type {
+            fn into_field(self) -> Option<Vec<F>> {
+                Some(self.to_vec())
+            }
+        }
+    )*};
 }
 
-impl<F: Field, const N: usize> IntoField<Option<Vec<F>>> for [F; N] {
-    fn into_field(self) -> Option<Vec<F>> {
-        Some(self.into())
-    }
+lists! {
+    [const N: usize] [F; N];
+    [const N: usize] &[F; N];
+    [] &[F];
+    [] &Vec<F>;
 }
 
 /// `expected a whole number, got "many"`
@@ -208,6 +236,24 @@ impl<T> OneOrMany<T> {
     }
 }
 
+impl<T> From<T> for OneOrMany<T> {
+    fn from(value: T) -> Self {
+        OneOrMany::One(value)
+    }
+}
+
+impl<T> From<Vec<T>> for OneOrMany<T> {
+    fn from(values: Vec<T>) -> Self {
+        OneOrMany::Many(values)
+    }
+}
+
+impl<T, const N: usize> From<[T; N]> for OneOrMany<T> {
+    fn from(values: [T; N]) -> Self {
+        OneOrMany::Many(values.into())
+    }
+}
+
 impl<F: Field> Field for OneOrMany<F> {
     fn to_json(&self) -> Value {
         match self {
@@ -231,19 +277,61 @@ impl IntoField<OneOrMany<f64>> for f64 {
     }
 }
 
-impl<const N: usize> IntoField<OneOrMany<f64>> for [f64; N] {
+impl IntoField<OneOrMany<f64>> for i32 {
     fn into_field(self) -> OneOrMany<f64> {
-        OneOrMany::Many(self.into())
+        OneOrMany::One(self.into())
     }
 }
 
-/// The error for a name that is none of `known`.
+/// What many numbers come in: among them what a scaler hands out, and rows of `ndarray`.
+macro_rules! many_numbers {
+    ($([$($generics:tt)*] $type:ty, $numbers:expr;)*) => {$(
+        impl<$($generics)*> IntoField<OneOrMany<f64>> for $type {
+            fn into_field(self) -> OneOrMany<f64> {
+                let numbers: fn(Self) -> Vec<f64> = $numbers;
+                OneOrMany::Many(numbers(self))
+            }
+        }
+    )*};
+}
+
+many_numbers! {
+    [] Vec<f64>, |numbers| numbers;
+    [] &Vec<f64>, |numbers| numbers.clone();
+    [] &[f64], |numbers| numbers.to_vec();
+    [const N: usize] [f64; N], |numbers| numbers.to_vec();
+    [const N: usize] &[f64; N], |numbers| numbers.to_vec();
+    [S: Data<Elem = f64>] ArrayBase<S, Ix1>, |numbers| numbers.to_vec();
+    [S: Data<Elem = f64>] &ArrayBase<S, Ix1>, |numbers| numbers.to_vec();
+}
+
+/// The error for a name that is none of `known`: it lists those, and tells what only Keras has from what nobody has.
 pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
-    let error = Error::usage(format!("unknown {what} `{name}`"));
+    let known: Vec<&str> = known.into_iter().collect();
+    // Most classes have a name in small letters too, which is what is written.
+    let short: Vec<&str> = known.iter().copied().filter(|name| !name.contains(char::is_uppercase)).collect();
+    let list = list(if short.is_empty() { &known } else { &short });
+    if only_keras_has(what, name, &known) {
+        let message = format!(
+            "unknown {what} `{name}`: Keras has `{name}`, this version of cornu does not yet; there are {list}"
+        );
+        return Error::unsupported(message);
+    }
+    let error = Error::usage(format!("unknown {what} `{name}`; there are {list}"));
     match nearest(name, known) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error,
     }
+}
+
+/// Names as a message shows them: `a`, `b`, and 3 more.
+pub(crate) fn list(names: &[&str]) -> String {
+    const SHOWN: usize = 20;
+    let mut list: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    if names.len() > SHOWN {
+        list.push(format!("and {} more", names.len() - SHOWN));
+    }
+    if list.is_empty() { "none".into() } else { list.join(", ") }
 }
 
 /// [`unknown`] for what is read from JSON: it may well be right in another version.

@@ -21,7 +21,8 @@
 //! while it extends a graph, [`Model`] connects layers, [`Variables`] are what it remembers, [`random`] are Keras's
 //! seeds.
 //!
-//! A layer of one's own is a [`config!`] and one function: see [`layers::Layer`].
+//! A layer of one's own is a [`config!`] and one function: see [`layers::Layer`]; so is a [loss](losses::Loss), a
+//! [metric](metrics::Metric), an [optimizer](optimizers::Optimizer).
 #![forbid(unsafe_code)]
 
 pub mod activations;
@@ -47,7 +48,10 @@ pub mod train;
 mod variables;
 
 pub use cornu_cpu::Cpu;
-pub use cornu_graph::{Context, Error, ErrorKind, Executor, Result, Tensor};
+pub use cornu_graph as graph;
+pub use cornu_graph::{
+    Array, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, Type, VarId, gradients,
+};
 pub use model::{Call, Entry, LayerView, Model, Net, Sequential, Wire, clear_session};
 pub use registry::register;
 pub use saving::load_model;
@@ -56,27 +60,29 @@ pub use serde_json as json;
 pub use trace::{Cx, Random};
 pub use variables::{Role, Variable, Variables};
 
-/// What most programs need: `use cornu::prelude::*;`
+/// What most programs need, and those that declare layers, losses, metrics, optimizers or callbacks of their own:
+/// `use cornu::prelude::*;`
 pub mod prelude {
     pub use crate::constraints::Constraint;
     pub use crate::data::{
-        Column, MinMaxScaler, StandardScaler, Table, accuracy_score, classification_report, confusion_matrix,
-        to_categorical,
+        Column, MinMaxScaler, StandardScaler, Table, accuracy_score, argmax, classification_report, confusion_matrix,
+        to_categorical, to_categorical_with,
     };
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, Layer, Rescaling};
     pub use crate::losses::{
-        BinaryCrossentropy, CategoricalCrossentropy, MeanAbsoluteError, MeanSquaredError,
+        BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         SparseCategoricalCrossentropy, loss,
     };
-    pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
+    pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
     pub use crate::model_selection::{Split, train_test_split};
-    pub use crate::optimizers::{Adam, RMSprop, SGD};
+    pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slots};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;
     pub use crate::saving::{Load, Save, load_model, load_model_with};
-    pub use crate::train::{Compile, Evaluate, Fit, History, Predict, Scores};
+    pub use crate::train::{Callback, Compile, Evaluate, Fit, History, Predict, Scores};
+    pub use crate::{Array, Cx, DType, Shape, Tensor, Type, VarId, gradients};
     pub use crate::{Model, Sequential, clear_session, sequential};
 }
 

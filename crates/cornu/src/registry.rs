@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cornu_graph::{Error, Result, nearest};
+use cornu_graph::{Result, nearest};
 use serde_json::Value;
 
-use crate::config::open_object;
+use crate::config::{not_known, only_keras_has, open_object};
 use crate::layers::{LAYERS, Layer, Read, read_layer};
 
 /// The classes that users registered.
@@ -28,11 +28,10 @@ pub(crate) fn layer_from_json(json: &Value) -> Result<Arc<dyn Layer>> {
     let listed = || LAYERS.iter().find(|(name, _)| *name == class).map(|(_, read)| *read);
     let Some(read) = own.or_else(listed) else {
         let own = "a layer of your own can take its place, if it is registered first: `cornu::register::<YourLayer>()`";
-        let help = match nearest(class, LAYERS.iter().map(|(name, _)| *name)) {
-            Some(near) => format!("did you mean `{near}`? If not: {own}"),
-            None => own.into(),
-        };
-        return Err(Error::unsupported(format!("unknown layer class `{class}`")).help(help));
+        let known: Vec<&str> = LAYERS.iter().map(|(name, _)| *name).collect();
+        let near = nearest(class, known.iter().copied()).filter(|_| !only_keras_has("layer class", class, &known));
+        let help = near.map_or_else(|| own.into(), |near| format!("did you mean `{near}`? If not: {own}"));
+        return Err(not_known("layer class", class, known).help(help));
     };
     read(&config)
 }

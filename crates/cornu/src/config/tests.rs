@@ -43,7 +43,10 @@ fn mistakes_are_named() {
     let message = |json: Value| read_plain(&json).expect_err("a mistake").to_string();
     assert_eq!(message(json!({ "units": "many" })), r#"Plain.units: expected a whole number, got "many""#);
     assert_eq!(message(json!({})), "Plain: the key `units` is missing");
-    assert_eq!(message(json!({ "units": 3, "rat": 1 })), "Plain: unknown key `rat`\n  help: did you mean `rate`?");
+    assert_eq!(
+        message(json!({ "units": 3, "rat": 1 })),
+        "Plain: unknown key `rat`; there are `units`, `rate`, `seed`\n  help: did you mean `rate`?"
+    );
 }
 
 #[test]
@@ -53,9 +56,9 @@ fn a_choice_is_a_name_or_an_object() {
     assert_eq!(Choice::from_json(&on.to_json()).expect("its own json"), on);
     assert_eq!((on.draws(), Choice::Off.draws()), (1, 0));
     let error = Choice::from("onn").check().expect_err("an unknown name");
-    assert_eq!(error.to_string(), "unknown choice `onn`\n  help: did you mean `on`?");
+    assert_eq!(error.to_string(), "unknown choice `onn`; there are `off`, `on`\n  help: did you mean `on`?");
     let error = Choice::from_json(&json!({ "class_name": "On", "config": { "levl": 1 } })).expect_err("a key");
-    assert_eq!(error.message(), "On: unknown key `levl`");
+    assert_eq!(error.message(), "On: unknown key `levl`; there are `seed`, `level`");
 }
 
 #[test]

@@ -20,6 +20,17 @@ pub trait ToArray {
     /// # Errors
     /// Every part must be a number and every row equally long.
     fn to_array(&self) -> Result<Array>;
+
+    /// The numbers as an array, without a copy where this is one: what is handed over by value comes here.
+    ///
+    /// # Errors
+    /// Those of [`ToArray::to_array`].
+    fn into_array(self) -> Result<Array>
+    where
+        Self: Sized,
+    {
+        self.to_array()
+    }
 }
 
 /// A Rust number, and the element it becomes. Those that are no [`Element`] become the narrowest one that holds
@@ -164,6 +175,10 @@ impl<T: ToArray + ?Sized> ToArray for &T {
 impl ToArray for Array {
     fn to_array(&self) -> Result<Array> {
         Ok(self.clone())
+    }
+
+    fn into_array(self) -> Result<Array> {
+        Ok(self)
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use cornu_graph::{Context, Error, Result, nearest};
 use csv::{ReaderBuilder, StringRecord};
 
-use super::{Column, Table, Values, get_file};
+use super::{Column, Table, Values, formats, get_file};
+use crate::train::Warning;
 
 /// The words that stand for a missing value, as in pandas.
 const MISSING: [&str; 19] = [
@@ -31,7 +32,7 @@ impl Table {
     /// quotation marks.
     pub fn read_csv(place: impl AsRef<Path>) -> Result<Table> {
         let place = place.as_ref();
-        match place.to_str() {
+        let table = match place.to_str() {
             Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
                 get_file::read_url(url, |bytes| Table::from_csv_reader(bytes))
             }
@@ -39,7 +40,9 @@ impl Table {
                 let bytes = std::fs::read(place).map_err(|error| missing(place, error))?;
                 Table::from_csv_reader(&bytes[..]).context(format!("`{}`", place.display()))
             }
-        }
+        }?;
+        table.warnings().iter().for_each(Warning::print);
+        Ok(table)
     }
 
     /// Reads comma-separated values from text, as [`Table::read_csv`] does.
@@ -57,6 +60,7 @@ impl Table {
     pub fn from_csv_reader(mut reader: impl Read) -> Result<Table> {
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).map_err(|error| Error::file(error.to_string()).caused_by(error))?;
+        formats::refuse_others(&bytes)?;
         refuse_html(&bytes)?;
         refuse_open_quotes(&bytes)?;
         let mut reader = ReaderBuilder::new().from_reader(&bytes[..]);
@@ -110,7 +114,7 @@ fn whole(cell: &str) -> Option<i64> {
 }
 
 /// Rust reads the same numbers as pandas, but for words for not-a-number that pandas takes for text.
-fn number(cell: &str) -> Option<f64> {
+pub(super) fn number(cell: &str) -> Option<f64> {
     cell.trim_ascii().parse().ok().filter(|value: &f64| !value.is_nan())
 }
 
@@ -193,6 +197,9 @@ fn missing(place: &Path, error: std::io::Error) -> Error {
     let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let near = nearest(name, neighbours.iter().map(String::as_str)).filter(|near| *near != name);
     let error = Error::file(message).caused_by(error);
+    if place.to_string_lossy().contains("://") {
+        return error.help("an address begins with `http://` or `https://`");
+    }
     match near {
         Some(near) => error.help(format!("did you mean `{}`?", place.with_file_name(near).display())),
         None => error,
@@ -282,7 +289,12 @@ mod tests {
 
     #[test]
     fn mistakes_are_placed() {
-        let cases: [(&[u8], &str); 19] = [
+        let cases: [(&[u8], &str); 24] = [
+            (b"\x1f\x8b\x08\x00", "this is a gzip file, not a table of text"),
+            (b"PK\x03\x04\x14\x00", "this is a zip archive, not a table of text"),
+            (b"PK\x03\x04\x14\x00[Content_Types].xml", "this is a spreadsheet, not a table of text"),
+            (b"PAR1\x15", "this is a Parquet file, not a table of text"),
+            (b"6,148,6\n1,2,3\n", "a table needs different column names, got `6` twice"),
             (b"a,b\n1,2\n\n1,2,3\n", "line 4 needs 2 fields as the first line, got 3"),
             (b"a,b\n1,2\n\"x\ny\"\n", "line 3 needs 2 fields as the first line, got 1"),
             (b"a,b\n1,\"2\n3,4\n", "line 2 opens a quotation mark that nothing closes"),

@@ -23,7 +23,7 @@ pub fn get_file(fname: &str, origin: &str, file_hash: Option<&str>) -> Result<Pa
     if let Some(hash) = file_hash.filter(|hash| hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
     {
         let error = Error::usage(format!("`file_hash` needs a SHA-256 of 64 hexadecimal digits, got `{hash}`"));
-        return Err(error.help("Keras takes MD5 as well, which is not safe; without a hash nothing is checked"));
+        return Err(error.help("give what `sha256sum` prints for the file: Keras takes MD5 as well, which is not safe"));
     }
     let check = |bytes: &[u8]| file_hash.map_or(Ok(()), |hash| check_hash(bytes, hash));
     Ok(Places::from_environment().fetch(&remote, check)?.0)
@@ -147,7 +147,7 @@ pub(crate) fn check_hash(bytes: &[u8], wanted: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::data(format!("the file needs the SHA-256 {wanted}, got {got}")).help(
-        "this is another file, or one cut short or changed on its way; a copy is downloaded again once it is deleted",
+        "it is another file, or was cut short or changed on its way: delete the copy, and it is downloaded again",
     ))
 }
 

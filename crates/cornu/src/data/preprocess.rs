@@ -61,11 +61,11 @@ impl MinMaxScaler {
         Ok(self)
     }
 
-    /// Learns the least and greatest value of each column of `x`, `[rows, columns]`.
+    /// Learns the least and greatest value of each column of `x`: `[rows, columns]`, or one column `[rows]`.
     ///
     /// # Errors
-    /// `x` must have two axes, at least one row, and no infinite number.
-    pub fn fit(&mut self, x: &(impl ToArray + ?Sized)) -> Result<()> {
+    /// `x` must have two axes or one, at least one row, and no infinite number.
+    pub fn fit(&mut self, x: impl ToArray) -> Result<()> {
         let x = learnable("MinMaxScaler", x)?;
         let (low, high) = self.feature_range;
         let learn = |column: ArrayView1<'_, f64>| {
@@ -83,7 +83,7 @@ impl MinMaxScaler {
     ///
     /// # Errors
     /// There must have been a `fit` on as many columns.
-    pub fn transform(&self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
+    pub fn transform(&self, x: impl ToArray) -> Result<Array2<f64>> {
         map_columns("MinMaxScaler", self.columns.as_deref(), matrix("MinMaxScaler", x)?, |column, values| {
             values.into_iter().for_each(|x| *x = *x * column.scale + column.offset);
         })
@@ -93,8 +93,8 @@ impl MinMaxScaler {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn fit_transform(&mut self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
-        self.fit(x)?;
+    pub fn fit_transform(&mut self, x: impl ToArray) -> Result<Array2<f64>> {
+        self.fit(&x)?;
         self.transform(x)
     }
 
@@ -102,7 +102,7 @@ impl MinMaxScaler {
     ///
     /// # Errors
     /// As [`transform`](Self::transform).
-    pub fn inverse_transform(&self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
+    pub fn inverse_transform(&self, x: impl ToArray) -> Result<Array2<f64>> {
         map_columns("MinMaxScaler", self.columns.as_deref(), matrix("MinMaxScaler", x)?, |column, values| {
             values.into_iter().for_each(|x| *x = (*x - column.offset) / column.scale);
         })
@@ -141,11 +141,11 @@ impl StandardScaler {
         StandardScaler::default()
     }
 
-    /// Learns the mean and standard deviation of each column of `x`, `[rows, columns]`.
+    /// Learns the mean and standard deviation of each column of `x`: `[rows, columns]`, or one column `[rows]`.
     ///
     /// # Errors
-    /// `x` must have two axes, at least one row, and no infinite number.
-    pub fn fit(&mut self, x: &(impl ToArray + ?Sized)) -> Result<()> {
+    /// `x` must have two axes or one, at least one row, and no infinite number.
+    pub fn fit(&mut self, x: impl ToArray) -> Result<()> {
         let x = learnable("StandardScaler", x)?;
         self.columns = Some(x.columns().into_iter().map(|column| standard(column.iter().copied())).collect());
         Ok(())
@@ -155,7 +155,7 @@ impl StandardScaler {
     ///
     /// # Errors
     /// There must have been a `fit` on as many columns.
-    pub fn transform(&self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
+    pub fn transform(&self, x: impl ToArray) -> Result<Array2<f64>> {
         map_columns("StandardScaler", self.columns.as_deref(), matrix("StandardScaler", x)?, |column, values| {
             values.into_iter().for_each(|x| *x = (*x - column.mean) / column.scale);
         })
@@ -165,8 +165,8 @@ impl StandardScaler {
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
-    pub fn fit_transform(&mut self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
-        self.fit(x)?;
+    pub fn fit_transform(&mut self, x: impl ToArray) -> Result<Array2<f64>> {
+        self.fit(&x)?;
         self.transform(x)
     }
 
@@ -174,7 +174,7 @@ impl StandardScaler {
     ///
     /// # Errors
     /// As [`transform`](Self::transform).
-    pub fn inverse_transform(&self, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
+    pub fn inverse_transform(&self, x: impl ToArray) -> Result<Array2<f64>> {
         map_columns("StandardScaler", self.columns.as_deref(), matrix("StandardScaler", x)?, |column, values| {
             values.into_iter().for_each(|x| *x = *x * column.scale + column.mean);
         })
@@ -210,12 +210,16 @@ fn standard(values: impl Iterator<Item = f64> + Clone) -> StandardColumn {
     StandardColumn { mean, variance, scale: if variance <= rounding { 1.0 } else { variance.sqrt() } }
 }
 
-/// One matrix of doubles, without infinite numbers.
-fn matrix(who: &str, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
-    let x = x.to_array()?;
-    let &[rows, columns] = &x.shape()[..] else {
-        let help = "a single column of n values is `[n, 1]`: `x.insert_axis(Axis(1))`";
-        return Err(Error::data(format!("`{who}` needs `[rows, columns]`, got {}", x.ty())).help(help));
+/// One matrix of doubles, without infinite numbers; a list of numbers is one column.
+fn matrix(who: &str, x: impl ToArray) -> Result<Array2<f64>> {
+    let x = x.into_array()?;
+    let (rows, columns) = match x.shape()[..] {
+        [rows] => (rows, 1),
+        [rows, columns] => (rows, columns),
+        _ => {
+            let help = "images are scaled by the first layer of the model: `Rescaling::new(1.0 / 255.0)`";
+            return Err(Error::data(format!("`{who}` needs `[rows, columns]`, got {}", x.ty())).help(help));
+        }
     };
     let values = x.to_vec::<f64>();
     if let Some(place) = values.iter().position(|value| value.is_infinite()) {
@@ -228,7 +232,7 @@ fn matrix(who: &str, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
 }
 
 /// A matrix with something to learn from.
-fn learnable(who: &str, x: &(impl ToArray + ?Sized)) -> Result<Array2<f64>> {
+fn learnable(who: &str, x: impl ToArray) -> Result<Array2<f64>> {
     let x = matrix(who, x)?;
     if x.is_empty() {
         let (rows, columns) = x.dim();
@@ -249,19 +253,39 @@ fn map_columns<C>(
     };
     if x.ncols() != learnt.len() {
         let (needed, got) = (learnt.len(), x.ncols());
-        return Err(Error::data(format!("`{who}` needs {needed} columns as it was fitted on, got {got}")));
+        let error = Error::data(format!("`{who}` needs {needed} columns as it was fitted on, got {got}"));
+        return Err(if got == 1 { error.help("a single row has two brackets, as in `[[1.0, 2.0]]`") } else { error });
     }
     x.columns_mut().into_iter().zip(learnt).for_each(|(values, column)| change(column, values));
     Ok(x)
 }
 
-/// Classes as rows of zeros with a one: `[..]` or `[.., 1]` becomes `[.., num_classes]`. Without `num_classes` it is
-/// one more than the greatest class.
+/// Classes as rows of zeros with a one: `[..]` or `[.., 1]` becomes `[.., classes]`, one more than the greatest class.
+/// A part of the rows may lack the last classes: [`to_categorical_with`] is told how many there are.
+///
+/// ```
+/// use cornu::data::to_categorical;
+///
+/// assert_eq!(to_categorical([0, 2])?, ndarray::array![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]].into_dyn());
+/// # Ok::<(), cornu_graph::Error>(())
+/// ```
 ///
 /// # Errors
-/// Classes must be whole numbers from 0 to below `num_classes`.
-pub fn to_categorical(x: &(impl ToArray + ?Sized), num_classes: Option<usize>) -> Result<ArrayD<f32>> {
-    let x = x.to_array()?;
+/// Classes must be whole numbers from 0 up, and there must be one.
+pub fn to_categorical(x: impl ToArray) -> Result<ArrayD<f32>> {
+    one_hot(x, None)
+}
+
+/// [`to_categorical`] with a place for each of that many classes, whether or not they occur: `[.., num_classes]`.
+///
+/// # Errors
+/// Those of [`to_categorical`], and a class that is not below `num_classes`.
+pub fn to_categorical_with(x: impl ToArray, num_classes: usize) -> Result<ArrayD<f32>> {
+    one_hot(x, Some(num_classes))
+}
+
+fn one_hot(x: impl ToArray, num_classes: Option<usize>) -> Result<ArrayD<f32>> {
+    let x = x.into_array()?;
     let classes = (0..x.len()).map(|i| class(&x, i)).collect::<Result<Vec<usize>>>()?;
     let width = match num_classes {
         Some(width) => width,
@@ -280,7 +304,9 @@ pub fn to_categorical(x: &(impl ToArray + ?Sized), num_classes: Option<usize>) -
     let room = classes.len().checked_mul(width).filter(|&size| Vec::<f32>::new().try_reserve_exact(size).is_ok());
     if room.is_none() {
         let message = format!("`to_categorical` has no room for {} rows of {width} classes", classes.len());
-        return Err(Error::data(message).help("are these numbers really classes?"));
+        return Err(Error::data(message).help(
+            "numbers so large are hardly classes: for a regression leave them as they are, with the loss `mse`",
+        ));
     }
     let mut rows = ArrayD::zeros(shape);
     for (mut row, class) in rows.rows_mut().into_iter().zip(classes) {
@@ -305,8 +331,8 @@ fn class(x: &Array, place: usize) -> Result<usize> {
 ///
 /// # Errors
 /// `x` must have that axis; `order` must be positive (infinity takes the greatest absolute value).
-pub fn normalize(x: &(impl ToArray + ?Sized), axis: isize, order: f64) -> Result<ArrayD<f64>> {
-    let x = x.to_array()?;
+pub fn normalize(x: impl ToArray, axis: isize, order: f64) -> Result<ArrayD<f64>> {
+    let x = x.into_array()?;
     let rank = x.shape().rank();
     let place = if axis < 0 { axis.checked_add_unsigned(rank) } else { Some(axis) };
     let Some(axis) = place.and_then(|axis| usize::try_from(axis).ok()).filter(|&axis| axis < rank) else {

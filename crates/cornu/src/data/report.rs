@@ -42,10 +42,7 @@ pub struct ClassificationReport {
 ///
 /// # Errors
 /// As [`accuracy_score`](super::accuracy_score).
-pub fn classification_report(
-    y_true: &(impl ToArray + ?Sized),
-    y_pred: &(impl ToArray + ?Sized),
-) -> Result<ClassificationReport> {
+pub fn classification_report(y_true: impl ToArray, y_pred: impl ToArray) -> Result<ClassificationReport> {
     let counts = Counts::of(y_true, y_pred)?;
     let names = (0..counts.labels.len()).map(|class| counts.name(class)).collect();
     Ok(ClassificationReport { counts, names, digits: 2, undefined: 0.0 })

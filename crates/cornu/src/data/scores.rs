@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use cornu_graph::{DType, Error, Result};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayD, ArrayView1, Axis};
 
-use super::ToArray;
 use super::describe::sum;
+use super::{ToArray, from_array};
 
 /// The share of labels that were predicted right.
 ///
@@ -21,7 +21,7 @@ use super::describe::sum;
 ///
 /// # Errors
 /// Both must hold labels, and as many; probabilities are to be rounded first.
-pub fn accuracy_score(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized)) -> Result<f64> {
+pub fn accuracy_score(y_true: impl ToArray, y_pred: impl ToArray) -> Result<f64> {
     Ok(Counts::of(y_true, y_pred)?.accuracy())
 }
 
@@ -29,8 +29,31 @@ pub fn accuracy_score(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray +
 ///
 /// # Errors
 /// As [`accuracy_score`].
-pub fn confusion_matrix(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized)) -> Result<Array2<usize>> {
+pub fn confusion_matrix(y_true: impl ToArray, y_pred: impl ToArray) -> Result<Array2<usize>> {
     Ok(Counts::of(y_true, y_pred)?.matrix)
+}
+
+/// The place of the greatest number along the last axis, the first of several: the class that the scores or probabilities
+/// `[.., classes]` speak for, `[..]`. NumPy's `argmax(x, axis=-1)`.
+///
+/// ```
+/// use cornu::data::argmax;
+///
+/// assert_eq!(argmax([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]])?, ndarray::array![1, 0].into_dyn());
+/// # Ok::<(), cornu_graph::Error>(())
+/// ```
+///
+/// # Errors
+/// There must be a number along the last axis.
+pub fn argmax(x: impl ToArray) -> Result<ArrayD<i64>> {
+    let x = from_array::<f64>(&x.into_array()?);
+    let last = x.ndim().checked_sub(1).filter(|&last| x.len_of(Axis(last)) > 0);
+    let last = last.ok_or_else(|| Error::data(format!("`argmax` needs a number in each row, got {:?}", x.shape())))?;
+    // Not-a-number is the greatest, as in NumPy.
+    let above = |a: f64, b: f64| a > b || a.is_nan() && !b.is_nan();
+    let place =
+        |row: ArrayView1<'_, f64>| (1..row.len()).fold(0, |best, i| if above(row[i], row[best]) { i } else { best });
+    Ok(x.map_axis(Axis(last), |row| place(row) as i64))
 }
 
 /// How the scores of the classes become one.
@@ -50,11 +73,7 @@ pub enum Average {
 ///
 /// # Errors
 /// As [`accuracy_score`]; for [`Average::Binary`] the only classes must be 0 and 1.
-pub fn precision_score(
-    y_true: &(impl ToArray + ?Sized),
-    y_pred: &(impl ToArray + ?Sized),
-    average: Average,
-) -> Result<f64> {
+pub fn precision_score(y_true: impl ToArray, y_pred: impl ToArray, average: Average) -> Result<f64> {
     Counts::of(y_true, y_pred)?.averaged(average, Counts::precision)
 }
 
@@ -62,11 +81,7 @@ pub fn precision_score(
 ///
 /// # Errors
 /// As [`precision_score`].
-pub fn recall_score(
-    y_true: &(impl ToArray + ?Sized),
-    y_pred: &(impl ToArray + ?Sized),
-    average: Average,
-) -> Result<f64> {
+pub fn recall_score(y_true: impl ToArray, y_pred: impl ToArray, average: Average) -> Result<f64> {
     Counts::of(y_true, y_pred)?.averaged(average, Counts::recall)
 }
 
@@ -74,7 +89,7 @@ pub fn recall_score(
 ///
 /// # Errors
 /// As [`precision_score`].
-pub fn f1_score(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized), average: Average) -> Result<f64> {
+pub fn f1_score(y_true: impl ToArray, y_pred: impl ToArray, average: Average) -> Result<f64> {
     Counts::of(y_true, y_pred)?.averaged(average, Counts::f1)
 }
 
@@ -98,7 +113,7 @@ pub(super) enum Kind {
 }
 
 impl Counts {
-    pub(super) fn of(y_true: &(impl ToArray + ?Sized), y_pred: &(impl ToArray + ?Sized)) -> Result<Counts> {
+    pub(super) fn of(y_true: impl ToArray, y_pred: impl ToArray) -> Result<Counts> {
         let (truth, kind) = labels("y_true", y_true)?;
         let (predicted, predicted_kind) = labels("y_pred", y_pred)?;
         if truth.len() != predicted.len() {
@@ -199,13 +214,13 @@ fn ratio(part: usize, whole: usize, undefined: f64) -> f64 {
 }
 
 /// The labels of `y`, `[n]` or `[n, 1]`.
-fn labels(name: &str, y: &(impl ToArray + ?Sized)) -> Result<(Vec<i64>, Kind)> {
-    let y = y.to_array()?;
+fn labels(name: &str, y: impl ToArray) -> Result<(Vec<i64>, Kind)> {
+    let y = y.into_array()?;
     match y.shape()[..] {
         [_] | [_, 1] => {}
         _ => {
             return Err(Error::data(format!("`{name}` needs one label in a row, got {}", y.ty()))
-                .help("of one score for each class, take the index of the greatest first"));
+                .help("of one score for each class, take the greatest: `argmax(&y_pred)?`"));
         }
     }
     let kind = match y.dtype() {
@@ -217,7 +232,7 @@ fn labels(name: &str, y: &(impl ToArray + ?Sized)) -> Result<(Vec<i64>, Kind)> {
     if let Some(row) = (0..y.len()).find(|row| kind == Kind::Float && fraction(row)) {
         let value = y.get(row);
         let error = Error::data(format!("`{name}` needs class labels, got the continuous value {value} in row {row}"));
-        return Err(error.help("round probabilities first: `y_pred.mapv(f32::round)`"));
+        return Err(error.help("round probabilities first: `y_pred.round()`"));
     }
     Ok((y.to_vec(), kind))
 }

@@ -8,7 +8,9 @@ use cornu_graph::{Array, Element, Error, Result, nearest};
 use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
 
 use super::column::check_positions;
+use super::csv::number;
 use super::{Column, Index, Value, Values, print};
+use crate::config::list;
 
 /// Named columns of equal length, in order, with labelled rows.
 ///
@@ -16,7 +18,7 @@ use super::{Column, Index, Value, Values, print};
 /// use cornu::data::Table;
 ///
 /// let table = Table::from_csv_str("height,weight,label\n1.7,60,0\n1.9,,1\n")?;
-/// let x = table.drop(["label"])?;
+/// let x = table.drop("label")?;
 /// let y = table.column("label")?;
 /// assert_eq!(x.shape(), (2, 2));
 /// assert_eq!(x.to_string(), "   height  weight\n0     1.7    60.0\n1     1.9     NaN");
@@ -53,7 +55,7 @@ impl Table {
         let mut names = HashSet::new();
         for column in &columns {
             if !names.insert(&column.name) {
-                return Err(Error::data(format!("a table needs different column names, got `{}` twice", column.name)));
+                return Err(Table::named_twice(&column.name));
             }
             if column.len() != index.len() {
                 let (name, rows) = (&column.name, column.len());
@@ -63,6 +65,14 @@ impl Table {
         }
         columns.iter_mut().for_each(|column| column.index = Arc::clone(&index));
         Ok(Table { columns, index })
+    }
+
+    pub(super) fn named_twice(name: &str) -> Error {
+        let error = Error::data(format!("a table needs different column names, got `{name}` twice"));
+        error.help(match number(name) {
+            Some(_) => "if the first line is data, write a line of names before it",
+            None => "give one of the two another name",
+        })
     }
 
     /// The same values with these row labels, as many as there are rows.
@@ -120,37 +130,31 @@ impl Table {
     }
 
     fn unknown(&self, name: &str) -> Error {
-        const SHOWN: usize = 20;
         let names = self.names();
-        let mut list: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-        if names.len() > SHOWN {
-            list.push(format!("and {} more", names.len() - SHOWN));
-        }
-        let list = if list.is_empty() { "no columns".into() } else { list.join(", ") };
-        let error = Error::usage(format!("no column `{name}`; the table has {list}"));
+        let error = Error::usage(format!("no column `{name}`; the table has {}", list(&names)));
         match nearest(name, names) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => error,
         }
     }
 
-    /// The table without these columns.
+    /// The table without this column, or without these: `drop("label")`, `drop(["id", "label"])`.
     ///
     /// # Errors
     /// The table must have each of them.
-    pub fn drop<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Result<Table> {
-        let names: Vec<N> = names.into_iter().collect();
-        names.iter().try_for_each(|name| self.column(name.as_ref()).map(drop))?;
-        let kept = self.columns.iter().filter(|column| !names.iter().any(|name| name.as_ref() == column.name));
+    pub fn drop(&self, names: impl ColumnNames) -> Result<Table> {
+        let names = names.into_names();
+        names.iter().try_for_each(|name| self.column(name).map(drop))?;
+        let kept = self.columns.iter().filter(|column| !names.contains(&column.name));
         Ok(Table { columns: kept.cloned().collect(), index: Arc::clone(&self.index) })
     }
 
-    /// These columns, in this order.
+    /// These columns, in this order; of one name, a table with that column alone.
     ///
     /// # Errors
     /// The table must have each of them, and none may be asked for twice.
-    pub fn select<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Result<Table> {
-        let columns: Result<Vec<Column>> = names.into_iter().map(|name| self.column(name.as_ref()).cloned()).collect();
+    pub fn select(&self, names: impl ColumnNames) -> Result<Table> {
+        let columns: Result<Vec<Column>> = names.into_names().iter().map(|name| self.column(name).cloned()).collect();
         let table = Table::from_columns(columns?)?;
         Ok(Table { index: Arc::clone(&self.index), ..table })
     }
@@ -222,6 +226,46 @@ impl Table {
         let array = self.to_array()?;
         Array2::from_shape_vec(self.shape(), array.to_vec())
             .map_err(|error| Error::data("the table does not fit an array").caused_by(error))
+    }
+}
+
+/// One column name, or several: `"label"`, `["id", "label"]`, slices and vectors of names.
+pub trait ColumnNames {
+    /// The names, in order.
+    fn into_names(self) -> Vec<String>;
+}
+
+macro_rules! column_names {
+    ($([$($generics:tt)*] $type:ty, $names:expr;)*) => {$(
+        impl<$($generics)*> ColumnNames for $type {
+            fn into_names(self) -> Vec<String> {
+                let names: fn(Self) -> Vec<String> = $names;
+                names(self)
+            }
+        }
+    )*};
+}
+
+column_names! {
+    [] &str, |name| vec![name.into()];
+    [] &String, |name| vec![name.clone()];
+    [] String, |name| vec![name];
+    [N: AsRef<str>] &[N], |names| names.iter().map(|name| name.as_ref().into()).collect();
+    [N: AsRef<str>] Vec<N>, |names| names.iter().map(|name| name.as_ref().into()).collect();
+    [N: AsRef<str>] &Vec<N>, |names| names.iter().map(|name| name.as_ref().into()).collect();
+    [N: AsRef<str>, const K: usize] [N; K], |names| names.iter().map(|name| name.as_ref().into()).collect();
+    [N: AsRef<str>, const K: usize] &[N; K], |names| names.iter().map(|name| name.as_ref().into()).collect();
+}
+
+/// The column of that name, as pandas writes it: `&table["label"]`.
+///
+/// # Panics
+/// If there is none; [`Table::column`] does not panic.
+impl std::ops::Index<&str> for Table {
+    type Output = Column;
+
+    fn index(&self, name: &str) -> &Column {
+        self.column(name).unwrap_or_else(|error| panic!("{error}"))
     }
 }
 

@@ -204,7 +204,7 @@ fn check_keras_utils(case: &Json) -> Result<(), String> {
         normalize(&x, axis, settings["order"].as_f64().unwrap_or(2.0))
     } else {
         let classes = settings["num_classes"].as_u64().map(|n| n as usize);
-        to_categorical(&x, classes).map(|rows| rows.mapv(f64::from))
+        classes.map_or_else(|| to_categorical(&x), |n| to_categorical_with(&x, n)).map(|rows| rows.mapv(f64::from))
     };
     let got = got.map_err(|error| error.to_string())?;
     let shape: Vec<f64> = got.shape().iter().map(|&size| size as f64).collect();
@@ -241,16 +241,14 @@ fn what_would_be_nonsense_is_refused() {
             accuracy_score(&Vec::<i64>::new(), &Vec::<i64>::new()).map(drop),
             "`y_true` needs at least one label, got none",
         ),
-        (to_categorical(&[0, -1], None).map(drop), "`to_categorical` needs whole classes from 0 up, got -1 at index 1"),
-        (
-            to_categorical(&[f64::NAN], None).map(drop),
-            "`to_categorical` needs whole classes from 0 up, got NaN at index 0",
-        ),
-        (to_categorical(&[0, 3], Some(3)).map(drop), "`to_categorical` needs classes below 3, got 3 at index 1"),
+        (to_categorical(&[0, -1]).map(drop), "`to_categorical` needs whole classes from 0 up, got -1 at index 1"),
+        (to_categorical(&[f64::NAN]).map(drop), "`to_categorical` needs whole classes from 0 up, got NaN at index 0"),
+        (to_categorical_with(&[0, 3], 3).map(drop), "`to_categorical` needs classes below 3, got 3 at index 1"),
         (normalize(&[1.0], 1, 2.0).map(drop), "`normalize` needs an axis of f64[1], got 1"),
         (unfitted, "this `StandardScaler` has learnt nothing yet"),
         (fitted.transform(&[[1.0]]).map(drop), "`MinMaxScaler` needs 2 columns as it was fitted on, got 1"),
-        (fitted.fit(&[1.0, 2.0]), "`MinMaxScaler` needs `[rows, columns]`, got f64[2]"),
+        (fitted.transform([1.0, 2.0]).map(drop), "`MinMaxScaler` needs 2 columns as it was fitted on, got 1"),
+        (fitted.fit([[[1.0]]]), "`MinMaxScaler` needs `[rows, columns]`, got f64[1,1,1]"),
         (
             fitted.fit(&[[1.0], [f64::INFINITY]]),
             "`MinMaxScaler` needs finite numbers, got an infinite one in row 1, column 0",
@@ -335,9 +333,9 @@ fn a_table_prints_whole_when_asked() {
 
 #[test]
 fn numbers_that_are_no_classes_are_refused_before_memory_is_asked_for() {
-    let error = to_categorical(&[0i64, 1 << 60], None).expect_err("no machine has room for it");
+    let error = to_categorical(&[0i64, 1 << 60]).expect_err("no machine has room for it");
     assert!(error.message().starts_with("`to_categorical` has no room for 2 rows of"), "{error}");
-    let error = to_categorical(&[1e23], None).expect_err("more than can be counted");
+    let error = to_categorical(&[1e23]).expect_err("more than can be counted");
     assert!(error.message().starts_with("`to_categorical` has no room for 1 rows of"), "{error}");
 }
 
@@ -363,7 +361,7 @@ fn slices_and_views_are_scored_and_scaled() {
     let (truth, predicted) = (vec![0, 1, 1, 0], ndarray::array![[0.0f32], [1.0], [0.0], [0.0]]);
     assert_eq!(accuracy_score(&truth[..2], &predicted.view().split_at(ndarray::Axis(0), 2).0).unwrap(), 1.0);
     assert_eq!(classification_report(&truth[..], &predicted).unwrap().accuracy(), 0.75);
-    assert_eq!(to_categorical(&truth[1..], None).unwrap().shape(), [3, 2]);
+    assert_eq!(to_categorical(&truth[1..]).unwrap().shape(), [3, 2]);
     assert!(StandardScaler::new().fit(&[[1.0], [2.0]][..]).is_ok());
 }
 

@@ -143,6 +143,31 @@ impl<const N: usize> IntoShape for [Option<usize>; N] {
     }
 }
 
+/// Tuples are what Python writes: `(8,)`, `(28, 28)`.
+macro_rules! tuple_shapes {
+    ($(($($size:ident),+))*) => {$(
+        impl IntoShape for ($(tuple_shapes!(@size $size),)+) {
+            fn into_shape(self) -> BatchShape {
+                let ($($size,)+) = self;
+                vec![$(Some($size)),+]
+            }
+        }
+    )*};
+    (@size $size:ident) => { usize };
+}
+
+tuple_shapes! {
+    (a)
+    (a, b)
+    (a, b, c)
+}
+
+impl IntoShape for Vec<usize> {
+    fn into_shape(self) -> BatchShape {
+        self.as_slice().into_shape()
+    }
+}
+
 impl IntoShape for &[usize] {
     fn into_shape(self) -> BatchShape {
         self.iter().copied().map(Some).collect()

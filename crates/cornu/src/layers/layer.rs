@@ -9,7 +9,6 @@ use crate::trace::Cx;
 ///
 /// ```
 /// use cornu::prelude::*;
-/// use cornu::{Cx, Tensor};
 ///
 /// cornu::config! {
 ///     /// Multiplies each feature by a weight.

@@ -20,6 +20,36 @@ use crate::choice::family;
 use crate::config::{Config, Field, expected, not_known};
 
 /// A way to measure how far predictions are from the truth: its settings, and how it extends a graph.
+///
+/// ```
+/// use cornu::losses::Reduction;
+/// use cornu::prelude::*;
+///
+/// cornu::config! {
+///     /// Differences below zero count more.
+///     "my.losses" pub struct Quantile {
+///         /// The part of the truth that is to lie below the predictions.
+///         part: f64 = 0.5,
+///     }
+/// }
+///
+/// impl Loss for Quantile {
+///     fn reduction(&self) -> Reduction {
+///         Reduction::SumOverBatchSize
+///     }
+///
+///     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
+///         let above = y_true.cast(y_pred.dtype()) - y_pred;
+///         (&above * self.part).maximum(&above * (self.part - 1.0)).mean([-1])
+///     }
+/// }
+///
+/// let mut model = sequential![Dense::new(1)];
+/// model.compile(Compile::new().loss(Quantile::new().part(0.9)).optimizer(SGD::from(0.1)))?;
+/// model.fit([[1.0], [1.0]], [0.0, 2.0], Fit::new().epochs(300).verbose(0))?;
+/// assert!(model.predict([[1.0]])?[[0, 0]] > 1.5);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub trait Loss: Config {
     /// How the numbers of the samples become one.
     fn reduction(&self) -> Reduction;

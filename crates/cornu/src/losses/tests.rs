@@ -184,7 +184,13 @@ fn settings_are_read_and_written_in_keras_order() {
     let want = r#"{"name":"sparse_categorical_crossentropy","reduction":"sum_over_batch_size","from_logits":true,"ignore_class":-1}"#;
     assert_eq!(text, want);
     let error = Reduction::from_json(&"average".into()).expect_err("no such reduction");
-    assert_eq!(error.message(), "unknown reduction `average`");
+    assert_eq!(
+        error.message(),
+        "unknown reduction `average`; there are `sum_over_batch_size`, `sum`, `mean_with_sample_weight`, `none`, `mean`, `auto`"
+    );
     let named = crate::choice::Choice::<dyn Loss>::from("binary_crosentropy").resolve().expect_err("misspelt");
-    assert_eq!(named.to_string(), "unknown loss `binary_crosentropy`\n  help: did you mean `binary_crossentropy`?");
+    assert_eq!(
+        named.to_string(),
+        "unknown loss `binary_crosentropy`; there are `binary_crossentropy`, `bce`, `categorical_crossentropy`, `sparse_categorical_crossentropy`, `mean_squared_error`, `mse`, `mean_absolute_error`, `mae`\n  help: did you mean `binary_crossentropy`?"
+    );
 }

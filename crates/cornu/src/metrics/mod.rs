@@ -24,6 +24,35 @@ use crate::losses::same_rank;
 /// A running figure: its settings, and how it extends the graph of a step.
 ///
 /// Most are means: they implement [`Metric::update`] by [`mean_of`], and the rest follows.
+///
+/// ```
+/// use cornu::metrics::mean_of;
+/// use cornu::prelude::*;
+///
+/// cornu::config! {
+///     /// How often a prediction is near enough.
+///     "my.metrics" pub struct Near {
+///         /// The largest distance that is near enough.
+///         distance: f64,
+///     }
+/// }
+///
+/// impl Metric for Near {
+///     fn key(&self) -> &str {
+///         "near"
+///     }
+///
+///     fn update(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+///         let distance = (y_true.cast(DType::F32) - y_pred).abs();
+///         mean_of(state, &distance.le(self.distance).cast(DType::F32), weights)
+///     }
+/// }
+///
+/// let mut model = sequential![Dense::new(1).kernel_initializer("zeros")];
+/// model.compile(Compile::new().loss("mse").metrics([Near::new(0.5)]))?;
+/// assert_eq!(model.test_on_batch([[1.0], [2.0]], [0.25, 3.0])?["near"], 0.5);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub trait Metric: Config {
     /// Its name in logs and histories.
     fn key(&self) -> &str;

@@ -16,7 +16,8 @@ use serde_json::Value;
 
 use names::automatic;
 pub(crate) use names::snake_case;
-use net::{check_sizes, show};
+use net::check_sizes;
+pub(crate) use net::show;
 
 pub use names::clear_session;
 pub use net::{Call, Entry, Net, Wire};

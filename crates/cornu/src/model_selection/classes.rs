@@ -79,6 +79,12 @@ macro_rules! float_labels {
 }
 float_labels!(f32 f64);
 
+impl From<&Classes> for Classes {
+    fn from(classes: &Classes) -> Classes {
+        classes.clone()
+    }
+}
+
 impl<T: Label> From<&[T]> for Classes {
     fn from(labels: &[T]) -> Classes {
         Classes::of(labels.iter())

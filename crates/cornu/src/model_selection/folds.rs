@@ -2,7 +2,9 @@
 
 use cornu_graph::{Error, Result};
 
-use super::{Classes, Parts, with_generator};
+use super::{Classes, Parts, count, with_generator};
+use crate::display::Verbose;
+use crate::train::{Code, Warning};
 
 /// The options that the kinds of folds share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +12,7 @@ struct Options {
     n_splits: usize,
     shuffle: bool,
     random_state: Option<u32>,
+    silent: bool,
 }
 
 impl Options {
@@ -34,7 +37,7 @@ macro_rules! options {
         impl $kind {
             /// That many folds, without shuffling.
             pub fn new(n_splits: usize) -> $kind {
-                $kind(Options { n_splits, shuffle: false, random_state: None })
+                $kind(Options { n_splits, shuffle: false, random_state: None, silent: false })
             }
 
             /// Whether rows are shuffled first.
@@ -85,6 +88,25 @@ pub struct StratifiedKFold(Options);
 options!(StratifiedKFold);
 
 impl StratifiedKFold {
+    /// `0` says nothing of classes that are smaller than the number of folds.
+    #[must_use]
+    pub fn verbose(self, verbose: impl Into<Verbose>) -> StratifiedKFold {
+        StratifiedKFold(Options { silent: verbose.into() == Verbose::Silent, ..self.0 })
+    }
+
+    /// What [`StratifiedKFold::split`] says on the standard error: a class with fewer rows than there are folds.
+    pub fn warnings(&self, labels: impl Into<Classes>) -> Vec<Warning> {
+        let (members, k) = (labels.into().members(), self.0.n_splits);
+        let least = members.iter().map(Vec::len).min().filter(|&rows| rows < k);
+        let message = |rows: usize| {
+            format!(
+                "the smallest class has {} for {k} folds, so that some have none of it; use fewer folds",
+                count(rows)
+            )
+        };
+        least.map(|rows| Warning::new(Code::SmallClass, message(rows))).into_iter().collect()
+    }
+
     /// For each fold, the rows to train on and the rows to test on, in ascending order; `labels` has one label a row.
     ///
     /// # Errors
@@ -99,7 +121,14 @@ impl StratifiedKFold {
         members.sort_by_key(|rows| rows[0]);
         let largest = members.iter().map(Vec::len).max().unwrap_or(0);
         if largest < k {
-            return Err(Error::data(format!("{k} stratified folds need a class with {k} rows, got {largest} at most")));
+            let error = format!("{k} stratified folds need a class with {k} rows, got {largest} at most");
+            return Err(Error::data(error).help(match largest {
+                0 | 1 => "no two rows are of one class: use `KFold`".into(),
+                largest => format!("use {largest} folds or fewer"),
+            }));
+        }
+        if !self.0.silent {
+            self.warnings(&classes).iter().for_each(Warning::print);
         }
         let mut folds = vec![0; rows];
         let mut assign = |shuffle: &mut dyn FnMut(&mut [usize])| {

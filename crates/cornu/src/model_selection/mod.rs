@@ -33,9 +33,9 @@ use crate::random::{LegacyRandomState, with_seeds};
 /// # Errors
 /// `x` and `y` must have the same number of rows; for the rest see [`Split::indices`].
 #[expect(clippy::type_complexity, reason = "four parts, in the order that everybody knows")]
-pub fn train_test_split<X: Rows + ?Sized, Y: Rows + ?Sized>(
-    x: &X,
-    y: &Y,
+pub fn train_test_split<X: Rows, Y: Rows>(
+    x: X,
+    y: Y,
     split: impl Borrow<Split>,
 ) -> Result<(X::Taken, X::Taken, Y::Taken, Y::Taken)> {
     let (rows, labels) = (x.row_count(), y.row_count());
@@ -43,10 +43,15 @@ pub fn train_test_split<X: Rows + ?Sized, Y: Rows + ?Sized>(
         return Err(Error::data(format!(
             "`train_test_split` needs as many labels as rows, got {rows} rows and {labels}"
         ))
-        .help("`x` and `y` must come from the same rows of the same table"));
+        .help("take `x` and `y` from the same rows of one table"));
     }
     let (train, test) = split.borrow().indices(rows)?;
     Ok((x.take_rows(&train), x.take_rows(&test), y.take_rows(&train), y.take_rows(&test)))
+}
+
+/// `1 row`, `3 rows`.
+fn count(rows: usize) -> String {
+    format!("{rows} row{}", if rows == 1 { "" } else { "s" })
 }
 
 /// The rows to train on and the rows to test on.

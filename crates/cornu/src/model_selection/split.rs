@@ -4,8 +4,10 @@ use std::fmt;
 
 use cornu_graph::{Error, Result};
 
-use super::{Classes, Parts, with_generator};
+use super::{Classes, Parts, count as count_rows, with_generator};
+use crate::display::Verbose;
 use crate::random::LegacyRandomState;
+use crate::train::{Code, Warning};
 
 /// How large a part is: a fraction of the rows (`0.2`), or a number of them (`150`).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,11 +57,12 @@ pub struct Split {
     random_state: Option<u32>,
     shuffle: bool,
     stratify: Option<Classes>,
+    silent: bool,
 }
 
 impl Default for Split {
     fn default() -> Split {
-        Split { test_size: None, train_size: None, random_state: None, shuffle: true, stratify: None }
+        Split { test_size: None, train_size: None, random_state: None, shuffle: true, stratify: None, silent: false }
     }
 }
 
@@ -98,6 +101,26 @@ impl Split {
         Split { stratify: Some(labels.into()), ..self }
     }
 
+    /// `0` says nothing of classes that are too small for both parts.
+    #[must_use]
+    pub fn verbose(self, verbose: impl Into<Verbose>) -> Split {
+        Split { silent: verbose.into() == Verbose::Silent, ..self }
+    }
+
+    /// What a split of `n` rows says on the standard error: a class so small that one of the parts may lack it.
+    pub fn warnings(&self, n: usize) -> Vec<Warning> {
+        let (Some(classes), Ok((train, test))) = (&self.stratify, self.sizes(n)) else { return Vec::new() };
+        let part = train.min(test);
+        let least = classes.members().iter().map(Vec::len).min().filter(|&rows| rows * part < n);
+        let message = |rows: usize| {
+            let class = count_rows(rows);
+            format!(
+                "the smallest class has {class}, so that a part of {part} of {n} rows may lack it; make that part larger"
+            )
+        };
+        least.map(|rows| Warning::new(Code::SmallClass, message(rows))).into_iter().collect()
+    }
+
     /// The rows to train on and the rows to test on, of `n`.
     ///
     /// # Errors
@@ -115,6 +138,9 @@ impl Split {
             }
             (Some(classes), true) => {
                 check_classes(classes, n, train, test)?;
+                if !self.silent {
+                    self.warnings(n).iter().for_each(Warning::print);
+                }
                 Ok(with_generator(self.random_state, |random| stratified(classes, train, test, random)))
             }
         }
@@ -154,7 +180,7 @@ impl Split {
         }
         if train == 0 {
             return Err(Error::usage(format!("a split of {n} rows with {test} for testing leaves none for training"))
-                .help("choose other sizes, or find out why there are so few rows"));
+                .help("give it more rows, or a smaller `test_size`"));
         }
         Ok((train, test))
     }
@@ -169,7 +195,8 @@ fn check_size(name: &str, size: Option<Size>, n: usize) -> Result<()> {
     match size {
         Some(size) if !fits => Err(Error::usage(format!(
             "`{name}` must be a fraction between 0 and 1, or a number of rows from 1 to less than all {n}, got {size}"
-        ))),
+        ))
+        .help(format!("for a fifth of the rows write `{name}(0.2)`"))),
         _ => Ok(()),
     }
 }
@@ -186,10 +213,11 @@ fn check_classes(classes: &Classes, n: usize, train: usize, test: usize) -> Resu
     for (part, size) in [("training", train), ("testing", test)] {
         if size < classes.count() {
             let count = classes.count();
+            let got = count_rows(size);
             return Err(Error::usage(format!(
-                "a stratified split into {count} classes got only {size} rows for {part}"
+                "a stratified split of {count} classes needs a row of each, got {got} for {part}"
             ))
-            .help("each part needs a row for each class, or more"));
+            .help(format!("make the part for {part} {count} rows or more")));
         }
     }
     Ok(())

@@ -170,7 +170,10 @@ fn impossible_splits_are_refused() {
             Split::new().stratify(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
             "a stratified split needs 2 rows or more of each class, got a class with one row".into(),
         ),
-        (Split::test_size(2).stratify(&labels), "a stratified split into 3 classes got only 2 rows for testing".into()),
+        (
+            Split::test_size(2).stratify(&labels),
+            "a stratified split of 3 classes needs a row of each, got 2 rows for testing".into(),
+        ),
     ];
     let mut report = Report::default();
     for (split, wanted) in cases {

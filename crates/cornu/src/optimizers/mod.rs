@@ -21,6 +21,40 @@ use crate::choice::family;
 use crate::config::Config;
 
 /// A way to train: its settings, and how it extends the graph of a training step.
+///
+/// ```
+/// use cornu::optimizers::Base;
+/// use cornu::prelude::*;
+///
+/// cornu::config! {
+///     /// Steps of one size along the sign of a running mean of the gradients.
+///     "my.optimizers" pub struct Signs {
+///         /// The size of a step.
+///         learning_rate: f64 = 0.01,
+///     }
+/// }
+///
+/// impl Optimizer for Signs {
+///     fn base(&self) -> Base {
+///         Base { learning_rate: self.learning_rate, ..Base::default() }
+///     }
+///
+///     fn slots(&self) -> Vec<&'static str> {
+///         vec!["mean"]
+///     }
+///
+///     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, _: &Tensor) -> Tensor {
+///         let mean = slots.set("mean", slots.get("mean") * 0.9 + g * 0.1);
+///         w - lr * mean.ge(0.0).select(1.0, mean.number(-1.0))
+///     }
+/// }
+///
+/// let mut model = sequential![Dense::new(1)];
+/// model.compile(Compile::new().loss("mse").optimizer(Signs::new()))?;
+/// let history = model.fit([[0.0], [1.0]], [0.5, 1.0], Fit::new().epochs(50).verbose(0))?;
+/// assert!(history["loss"][49] < history["loss"][0]);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub trait Optimizer: Config {
     /// The settings that every optimizer has.
     fn base(&self) -> Base;
@@ -110,6 +144,13 @@ macro_rules! optimizer {
                 /// Over how many batches gradients are gathered. Not supported yet.
                 gradient_accumulation_steps: Option<i64> = None,
                 $($own)*
+            }
+        }
+
+        #[doc = concat!("That learning rate, all else at its defaults: Keras's `", stringify!($class), "(0.01)`.")]
+        impl From<f64> for $class {
+            fn from(learning_rate: f64) -> Self {
+                Self::new().learning_rate(learning_rate)
             }
         }
     };

@@ -5,6 +5,29 @@ use std::ops::ControlFlow;
 use super::Params;
 
 /// Called while a model trains: Keras's `Callback`. Every method does nothing unless it is written.
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use cornu::prelude::*;
+///
+/// /// Ends the training once the loss is small enough.
+/// struct StopBelow(f64);
+///
+/// impl Callback for StopBelow {
+///     fn on_epoch_end(&mut self, _: usize, logs: &[(String, f64)]) -> ControlFlow<()> {
+///         let small = logs.iter().any(|(name, value)| name == "loss" && *value < self.0);
+///         if small { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+///     }
+/// }
+///
+/// let mut model = sequential![Dense::new(1)];
+/// model.compile(Compile::new().loss("mse").optimizer(SGD::from(0.1)))?;
+/// let fit = Fit::new().epochs(1000).verbose(0).callbacks([StopBelow(0.01)]);
+/// let history = model.fit([[0.0], [1.0]], [1.0, 3.0], fit)?;
+/// assert!(history.epoch.len() < 1000);
+/// # Ok::<(), cornu::Error>(())
+/// ```
 pub trait Callback {
     /// Before the first epoch.
     fn on_train_begin(&mut self, _params: &Params) {}
@@ -23,4 +46,27 @@ pub trait Callback {
 
     /// After the last epoch.
     fn on_train_end(&mut self) {}
+}
+
+/// So that callbacks of several kinds fit in one list.
+impl<C: Callback + ?Sized> Callback for Box<C> {
+    fn on_train_begin(&mut self, params: &Params) {
+        (**self).on_train_begin(params);
+    }
+
+    fn on_epoch_begin(&mut self, epoch: usize) {
+        (**self).on_epoch_begin(epoch);
+    }
+
+    fn on_train_batch_end(&mut self, batch: usize, logs: &mut dyn FnMut() -> Vec<(String, f64)>) {
+        (**self).on_train_batch_end(batch, logs);
+    }
+
+    fn on_epoch_end(&mut self, epoch: usize, logs: &[(String, f64)]) -> ControlFlow<()> {
+        (**self).on_epoch_end(epoch, logs)
+    }
+
+    fn on_train_end(&mut self) {
+        (**self).on_train_end();
+    }
 }

@@ -3,17 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use cornu_graph::{Array, Buffer, Error, Result, Shape, Tensor, ops::Binary, ops::Op};
+use cornu_graph::ops::{Binary, Op, Unary};
+use cornu_graph::{Array, Buffer, Error, Result, Shape, Tensor};
 
 use super::feed::Data;
 use super::{Code, Compile, Warning};
 use crate::losses::{Labels, Loss};
+use crate::model::show;
 
 /// What the last layer gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activation {
     Sigmoid,
     Softmax,
+    Relu,
+    Tanh,
     Linear,
     Other,
 }
@@ -27,16 +31,22 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn of(predictions: &Tensor) -> Output {
-        let activation = match predictions.op() {
-            _ if predictions.sigmoid_input().is_some() => Activation::Sigmoid,
-            _ if predictions.softmax_input().is_some() => Activation::Softmax,
+        let mut last = predictions.clone();
+        while let (Op::Reshape(_), Some(before)) = (last.op(), last.operands().pop()) {
+            last = before;
+        }
+        let activation = match last.op() {
+            _ if last.sigmoid_input().is_some() => Activation::Sigmoid,
+            _ if last.softmax_input().is_some() => Activation::Softmax,
+            Op::Unary(Unary::Relu) => Activation::Relu,
+            Op::Unary(Unary::Tanh) => Activation::Tanh,
             Op::Binary(Binary::Add) | Op::Dot(_) => Activation::Linear,
             _ => Activation::Other,
         };
         Output { shape: predictions.shape(), activation }
     }
 
-    fn units(&self) -> usize {
+    pub(super) fn units(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
 }
@@ -57,8 +67,7 @@ fn finite(array: &Array, name: &str) -> Result<()> {
     let finite = |block: &[f32]| block.iter().all(|x| x.is_finite());
     let Some(block) = data.chunks(1024).position(|block| !finite(block)) else { return Ok(()) };
     let at = (block * 1024..data.len()).find(|&at| !data[at].is_finite()).unwrap_or_default();
-    let width = data.len() / array.shape()[0];
-    let place = if width > 1 { format!("row {}, column {}", at / width, at % width) } else { format!("row {at}") };
+    let place = column(at, data.len() / array.shape()[0]);
     let error = Error::data(format!("`{name}` needs finite numbers, got {} in {place}", data[at]));
     Err(error.help(match data[at].is_nan() {
         true => "drop such rows, or fill the gaps with the mean of their column",
@@ -66,50 +75,98 @@ fn finite(array: &Array, name: &str) -> Result<()> {
     }))
 }
 
+/// Where element `at` lies: `row 3`, or `row 3, column 1` where a row has several numbers.
+pub(super) fn column(at: usize, width: usize) -> String {
+    if width > 1 { format!("row {}, column {}", at / width, at % width) } else { format!("row {at}") }
+}
+
 /// Labels that fit the loss and the output.
 pub(crate) fn labels(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
+    let class = loss.class_name();
     match loss.labels() {
-        Labels::Classes { ignored } => class_numbers(y, ignored, output),
-        Labels::OneHot => one_hot(y, output),
-        Labels::Probabilities => same_shape(y, loss, output).and_then(|()| probabilities(y)),
-        Labels::Numbers => same_shape(y, loss, output),
+        Labels::Classes { ignored } => class_rows(y, class, output).and_then(|()| class_numbers(y, ignored, output)),
+        Labels::OneHot => one_hot(y, class, output),
+        Labels::Probabilities => same_shape(y, class, output).and_then(|()| probabilities(y)),
+        Labels::Numbers => same_shape(y, class, output),
         Labels::Any => Ok(()),
     }
 }
 
-fn class_numbers(y: &Array, ignored: Option<i64>, output: &Output) -> Result<()> {
-    let (classes, shape) = (output.units(), y.shape());
-    let one_each = output.shape.get(1..output.shape.rank().saturating_sub(1)) == Some(&shape[1..]);
-    let column = shape.rank() == output.shape.rank() && shape.last() == Some(&1);
-    if !(one_each || column) {
-        let error =
-            Error::data(format!("`sparse_categorical_crossentropy` needs one class number a sample, got {shape}"));
-        return Err(error.help("for one-hot labels use `categorical_crossentropy`"));
+/// The error for labels and an output whose shapes do not go together, with what is at fault if the output has more axes
+/// than labels of such a shape speak of.
+fn misfit(y: &Array, class: &str, needed: &str, output: &Output) -> Error {
+    let batch =
+        |shape: &Shape| show(&std::iter::once(None).chain(shape[1..].iter().map(|&n| Some(n))).collect::<Vec<_>>());
+    let (got, whole) = (batch(y.shape()), batch(&output.shape));
+    let message = format!("`{class}` needs {needed}, got labels {got} for an output {whole}");
+    let error = Error::data(message);
+    let (features, labels) = (output.shape.size(), y.len() / y.shape()[0].max(1));
+    if output.shape.rank() > 2 && y.shape().rank() <= 2 {
+        return error.help(match features == labels {
+            true => "put a `Flatten` after the last layer, so that the output has one row for each sample",
+            false => "put a `Flatten` before the last `Dense`, so that the output has one row for each sample",
+        });
     }
+    if y.shape().rank() > 2 && output.shape.rank() == 2 && features == labels {
+        return error.help(format!("reshape `y` to rows of {features} numbers"));
+    }
+    error
+}
+
+fn class_rows(y: &Array, class: &str, output: &Output) -> Result<()> {
+    let (shape, rank) = (y.shape(), output.shape.rank());
+    let inner = output.shape.get(1..rank - 1).unwrap_or_default();
+    let column = shape.rank() == rank && shape.last() == Some(&1) && shape.get(1..rank - 1) == Some(inner);
+    if shape[1..] == *inner || column {
+        return Ok(());
+    }
+    let error = misfit(y, class, "one class number for each row of the output", output);
+    let one_hot = "for one-hot labels use `categorical_crossentropy`";
+    let last = shape.last().copied().unwrap_or(1);
+    Err(match shape.rank() == rank && shape.get(1..rank - 1) == Some(inner) {
+        true if last == output.units() => error.help(one_hot),
+        true => error.help(format!("{one_hot}, and give the last layer {last} units")),
+        false => error,
+    })
+}
+
+fn class_numbers(y: &Array, ignored: Option<i64>, output: &Output) -> Result<()> {
+    let classes = output.units();
     let ignored = ignored.map(|class| class as f64);
     let fits = |label: f64| label >= 0.0 && label < classes as f64 && label.fract() == 0.0 || Some(label) == ignored;
     let Some(row) = (0..y.len()).find(|&row| !fits(y.get(row))) else { return Ok(()) };
-    let last = classes.saturating_sub(1);
-    let error = Error::data(format!("`y` needs class numbers from 0 to {last}, got {} in row {row}", y.get(row)));
-    let one =
-        "the model has one output: for two classes use `binary_crossentropy`, or give it an output for each class";
-    Err(error.help(if classes == 1 {
-        one.into()
+    let (last, label) = (classes.saturating_sub(1), y.get(row));
+    let error = Error::data(format!("`y` needs class numbers from 0 to {last}, got {} in row {row}", shown(label)));
+    let (least, greatest) = range(y);
+    Err(if label.fract() != 0.0 {
+        error.help("class numbers are whole; for a regression use the loss `mse`")
+    } else if classes == 1 && greatest <= 1.0 && least >= 0.0 {
+        error.help("the model has one output: for two classes use `binary_crossentropy`")
+    } else if least == 1.0 && greatest == classes as f64 {
+        error.help(format!("the model has {classes} outputs, and labels count from 0: take 1 off each label"))
+    } else if least < 0.0 {
+        error.help("labels count from 0; give each class a number from there")
     } else {
-        format!("the model has {classes} outputs; labels count from 0")
-    }))
+        error.help(format!("give the last layer {} units, one for each class from 0", greatest + 1.0))
+    })
 }
 
-fn one_hot(y: &Array, output: &Output) -> Result<()> {
+fn one_hot(y: &Array, class: &str, output: &Output) -> Result<()> {
     if y.shape()[1..] == output.shape[1..] {
         return Ok(());
     }
-    let needed = output.shape[1..].iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let error = Error::data(format!("`categorical_crossentropy` needs labels (n, {needed}), got {}", y.shape()));
-    Err(error.help("for class numbers use `sparse_categorical_crossentropy`, or `to_categorical` makes them one-hot"))
+    let error = misfit(y, class, "one-hot labels of the output's shape", output);
+    let (last, rank) = (y.shape().last().copied().unwrap_or(1), output.shape.rank());
+    Err(if last == 1 && rank <= 2 {
+        error.help("for class numbers use `sparse_categorical_crossentropy`, or `to_categorical` makes them one-hot")
+    } else if y.shape().rank() == rank && y.shape()[1..rank - 1] == output.shape[1..rank - 1] {
+        error.help(format!("give the last layer {last} units, one for each class"))
+    } else {
+        error
+    })
 }
 
-fn same_shape(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
+fn same_shape(y: &Array, class: &str, output: &Output) -> Result<()> {
     let strip = |shape: &[usize]| match shape {
         [rest @ .., 1] if !rest.is_empty() => rest.to_vec(),
         shape => shape.to_vec(),
@@ -117,18 +174,35 @@ fn same_shape(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> {
     if strip(&y.shape()[1..]) == strip(&output.shape[1..]) || y.shape()[1..] == [1] && output.shape.rank() == 1 {
         return Ok(());
     }
-    let (got, units) = (y.shape(), output.units());
-    let error =
-        Error::data(format!("`{}` needs labels of the output's {units} values a row, got {got}", loss.class_name()));
-    Err(error
-        .help(format!("give the last layer {} unit(s), or `y` {units} column(s)", got.last().copied().unwrap_or(1))))
+    let units = output.units();
+    let error = misfit(y, class, &format!("labels of the output's {units} values a row"), output);
+    let last = y.shape().last().copied().unwrap_or(1);
+    Err(match y.shape().rank() == output.shape.rank() && output.shape.rank() == 2 {
+        true => error.help(format!("give the last layer {last} unit{}", if last == 1 { "" } else { "s" })),
+        false => error,
+    })
 }
 
 fn probabilities(y: &Array) -> Result<()> {
     let Some(at) = (0..y.len()).find(|&at| !(0.0..=1.0).contains(&y.get(at))) else { return Ok(()) };
     let row = at / (y.len() / y.shape()[0]).max(1);
-    let error = Error::data(format!("`binary_crossentropy` needs labels from 0 to 1, got {} in row {row}", y.get(at)));
-    Err(error.help("two classes are 0 and 1; for more of them use `sparse_categorical_crossentropy`"))
+    let label = shown(y.get(at));
+    let error = Error::data(format!("`binary_crossentropy` needs labels from 0 to 1, got {label} in row {row}"));
+    let (least, greatest) = range(y);
+    Err(if !whole(y) {
+        error.help("for a regression use the loss `mse`")
+    } else if y.len() != y.shape()[0] {
+        error.help(format!("divide `y` by {greatest}"))
+    } else if greatest - least == 1.0 {
+        error.help(format!("two classes are 0 and 1: take {least} off each label"))
+    } else if greatest <= 1.0 {
+        error.help(format!("two classes are 0 and 1: write 0 for {least}"))
+    } else {
+        let classes = greatest + 1.0;
+        error.help(format!(
+            "for {classes} classes use `sparse_categorical_crossentropy`, and a last layer of {classes} units with a softmax"
+        ))
+    })
 }
 
 /// A loss that does not go with the last activation.
@@ -155,6 +229,16 @@ pub(crate) fn output(loss: &dyn Loss, output: &Output) -> Vec<Warning> {
             "categorical cross-entropy takes the last layer's outputs for probabilities; give it a softmax, or use \
              `from_logits(true)`",
         ),
+        Activation::Relu if (binary || categorical) && from_logits => (
+            Code::NoProbabilities,
+            "cross-entropy with `from_logits` needs numbers of either sign, but the last layer's relu cuts off those below \
+             0; leave that activation out",
+        ),
+        Activation::Relu | Activation::Tanh if (binary || categorical) && !from_logits => (
+            Code::NoProbabilities,
+            "cross-entropy needs probabilities, which the last layer's activation does not give; use a sigmoid for two \
+             classes, a softmax for more",
+        ),
         Activation::Sigmoid | Activation::Softmax if from_logits => (
             Code::LogitsOfProbabilities,
             "`from_logits` is said, but the last layer gives probabilities; leave one of the two out",
@@ -175,6 +259,12 @@ pub(crate) fn split(y: &Array) -> Option<Warning> {
     let message = "`validation_split` takes the last rows, and the labels are in order: those are of classes that \
                    training sees rarely or never; shuffle the rows first";
     (ordered && several).then(|| Warning::new(Code::SortedLabels, message))
+}
+
+/// The least and the greatest number.
+fn range(y: &Array) -> (f64, f64) {
+    let numbers = (0..y.len()).map(|at| y.get(at));
+    numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, greatest), x| (least.min(x), greatest.max(x)))
 }
 
 fn whole(y: &Array) -> bool {
@@ -206,8 +296,13 @@ pub(crate) fn class_weights(y: &Array, weights: &BTreeMap<i64, f64>) -> Result<(
     Ok((of_rows.collect(), missing.into_iter().chain(unused).collect()))
 }
 
+/// A number from data: in single precision, so that 0.1 is not 0.10000000149.
+pub(super) fn shown(x: f64) -> f32 {
+    x as f32
+}
+
 /// The class of each row: the place of the one in one-hot labels, the label itself otherwise.
-fn class_of_rows(y: &Array) -> Vec<i64> {
+pub(super) fn class_of_rows(y: &Array) -> Vec<i64> {
     let width = y.len() / y.shape()[0].max(1);
     if width == 1 {
         return y.to_vec::<i64>();

@@ -16,10 +16,11 @@ use crate::optimizers::{self, Optimizer};
 ///
 /// ```
 /// use cornu::losses::SparseCategoricalCrossentropy;
+/// use cornu::optimizers::Adam;
 /// use cornu::train::Compile;
 ///
 /// let by_name = Compile::new().optimizer("adam").loss("binary_crossentropy").metrics(["accuracy"]);
-/// let by_object = Compile::new().loss(SparseCategoricalCrossentropy::new().from_logits(true));
+/// let by_object = Compile::new().loss(SparseCategoricalCrossentropy::new().from_logits(true)).optimizer(Adam::from(0.01));
 /// ```
 #[derive(Clone, Debug)]
 pub struct Compile {

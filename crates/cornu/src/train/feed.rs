@@ -13,18 +13,22 @@ pub(crate) struct Data {
 
 impl Data {
     /// Data to predict from.
-    pub(crate) fn features(x: &(impl ToArray + ?Sized)) -> Result<Data> {
-        Ok(Data { x: column(floats(x.to_array()?, true), "x")?, y: None, weights: None })
+    pub(crate) fn features(x: impl ToArray) -> Result<Data> {
+        Ok(Data { x: column(floats(x.into_array()?, true), "x")?, y: None, weights: None })
     }
 
     /// Data to train on or to evaluate with.
-    pub(crate) fn labelled(x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized)) -> Result<Data> {
+    pub(crate) fn labelled(x: impl ToArray, y: impl ToArray) -> Result<Data> {
         let data = Data::features(x)?;
-        let y = column(floats(y.to_array()?, false), "y")?;
+        let y = column(floats(y.into_array()?, false), "y")?;
         let (rows, labels) = (data.rows(), y.shape()[0]);
         if rows != labels {
             let message = format!("`x` and `y` need the same number of rows, got {rows} and {labels}");
-            return Err(Error::data(message).help("each row of `x` is one sample, and `y` has its label"));
+            let transposed = data.x.shape().rank() == 2 && data.x.shape()[1] == labels;
+            return Err(Error::data(message).help(match transposed {
+                true => "each row of `x` is one sample: turn columns into rows by `x.t()`",
+                false => "give `y` one label for each row of `x`",
+            }));
         }
         Ok(Data { y: Some(y), ..data })
     }

@@ -105,15 +105,15 @@ impl Fit {
     }
 
     /// Rows to evaluate with after each epoch.
-    pub fn validation_data(mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized)) -> Fit {
+    pub fn validation_data(mut self, x: impl ToArray, y: impl ToArray) -> Fit {
         self.validation_data = Some(Data::labelled(x, y));
         self
     }
 
     /// A weight for each row of `validation_data`: the third part of Keras's tuple. Rows that `validation_split` keeps
     /// have theirs in `sample_weight`.
-    pub fn validation_weights(mut self, weights: &(impl ToArray + ?Sized)) -> Fit {
-        self.validation_weights = Some(weights.to_array());
+    pub fn validation_weights(mut self, weights: impl ToArray) -> Fit {
+        self.validation_weights = Some(weights.into_array());
         self
     }
 
@@ -136,8 +136,8 @@ impl Fit {
     }
 
     /// A weight for each row.
-    pub fn sample_weight(mut self, weights: &(impl ToArray + ?Sized)) -> Fit {
-        self.sample_weight = Some(weights.to_array());
+    pub fn sample_weight(mut self, weights: impl ToArray) -> Fit {
+        self.sample_weight = Some(weights.into_array());
         self
     }
 
@@ -154,8 +154,14 @@ impl Fit {
     }
 
     /// Something to call while training.
-    pub fn callback(mut self, callback: impl Callback + 'static) -> Fit {
-        self.callbacks.push(Box::new(callback));
+    pub fn callback(self, callback: impl Callback + 'static) -> Fit {
+        self.callbacks([callback])
+    }
+
+    /// What to call while training; those of several kinds in boxes, `[Box::new(a) as Box<dyn Callback>, Box::new(b)]`,
+    /// or one after the other by [`Fit::callback`].
+    pub fn callbacks<C: Callback + 'static>(mut self, callbacks: impl IntoIterator<Item = C>) -> Fit {
+        self.callbacks.extend(callbacks.into_iter().map(|callback| Box::new(callback) as Box<dyn Callback>));
         self
     }
 
@@ -228,8 +234,8 @@ impl Evaluate {
     }
 
     /// A weight for each row.
-    pub fn sample_weight(mut self, weights: &(impl ToArray + ?Sized)) -> Evaluate {
-        self.sample_weight = Some(weights.to_array());
+    pub fn sample_weight(mut self, weights: impl ToArray) -> Evaluate {
+        self.sample_weight = Some(weights.into_array());
         self
     }
 

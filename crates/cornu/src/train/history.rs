@@ -66,10 +66,55 @@ pub struct Params {
     pub steps: usize,
 }
 
-/// What [`fit`](crate::Model::fit) reports: each figure after each epoch.
+/// Lists of figures by name, one figure an epoch: Keras's `history.history`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures(Vec<(String, Vec<f64>)>);
+
+impl Figures {
+    /// The figures of that name, one an epoch; those of the validation may be fewer, if it was not run in each.
+    pub fn get(&self, name: &str) -> Option<&[f64]> {
+        self.iter().find(|(key, _)| *key == name).map(|(_, values)| values)
+    }
+
+    /// The figures and their names, in Keras's order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[f64])> {
+        self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+
+    /// The names of the figures, in Keras's order.
+    pub fn keys(&self) -> Vec<&str> {
+        self.iter().map(|(name, _)| name).collect()
+    }
+
+    fn push(&mut self, logs: &[(String, f64)]) {
+        for (name, value) in logs {
+            match self.0.iter_mut().find(|(key, _)| key == name) {
+                Some((_, values)) => values.push(*value),
+                None => self.0.push((name.clone(), vec![*value])),
+            }
+        }
+    }
+}
+
+/// The figures of that name, one an epoch.
+///
+/// # Panics
+/// If there are none; [`Figures::get`] does not panic.
+impl Index<&str> for Figures {
+    type Output = Vec<f64>;
+
+    fn index(&self, name: &str) -> &Vec<f64> {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        let names = || self.keys().iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        &found.unwrap_or_else(|| panic!("no figures `{name}`: there are {}", names())).1
+    }
+}
+
+/// What [`fit`](crate::Model::fit) reports: each figure after each epoch, `history["loss"]` for short.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    figures: Vec<(String, Vec<f64>)>,
+    /// The figures by name.
+    pub history: Figures,
     /// The epochs that were run, counted from 0.
     pub epoch: Vec<usize>,
     /// How the fit was asked for.
@@ -85,27 +130,22 @@ impl History {
 
     pub(crate) fn push(&mut self, epoch: usize, logs: &[(String, f64)]) {
         self.epoch.push(epoch);
-        for (name, value) in logs {
-            match self.figures.iter_mut().find(|(key, _)| key == name) {
-                Some((_, values)) => values.push(*value),
-                None => self.figures.push((name.clone(), vec![*value])),
-            }
-        }
+        self.history.push(logs);
     }
 
-    /// The figures of that name, one an epoch; those of the validation may be fewer, if it was not run in each.
+    /// [`Figures::get`].
     pub fn get(&self, name: &str) -> Option<&[f64]> {
-        self.iter().find(|(key, _)| *key == name).map(|(_, values)| values)
+        self.history.get(name)
     }
 
-    /// The figures and their names, in the order of Keras's `history.history`.
+    /// [`Figures::iter`].
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[f64])> {
-        self.figures.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+        self.history.iter()
     }
 
-    /// The names of the figures, in the order of Keras's `history.history`.
+    /// [`Figures::keys`].
     pub fn keys(&self) -> Vec<&str> {
-        self.iter().map(|(name, _)| name).collect()
+        self.history.keys()
     }
 }
 
@@ -117,8 +157,7 @@ impl Index<&str> for History {
     type Output = Vec<f64>;
 
     fn index(&self, name: &str) -> &Vec<f64> {
-        let found = self.figures.iter().find(|(key, _)| key == name);
-        &found.unwrap_or_else(|| panic!("no figures `{name}`: there are {:?}", self.keys())).1
+        &self.history[name]
     }
 }
 

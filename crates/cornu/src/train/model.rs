@@ -36,7 +36,7 @@ impl Model {
     /// # Errors
     /// A model that is not compiled, arguments that cannot be right, data that does not fit the model or the loss, and
     /// Ctrl-C, after which the model keeps what it has learned.
-    pub fn fit(&mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized), fit: Fit) -> Result<History> {
+    pub fn fit(&mut self, x: impl ToArray, y: impl ToArray, fit: Fit) -> Result<History> {
         self.stage().training.compiled("fit")?;
         fit.check()?;
         let data = Data::labelled(x, y)?;
@@ -60,6 +60,7 @@ impl Model {
         }
         let mut stage = self.stage();
         stage.check_and_prepare("fit", &train, &mut warnings)?;
+        stage.slips(&train, &mut warnings)?;
         if let Some(validation) = &validation {
             checks::numbers(validation).context("fit: `validation_data`")?;
             stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
@@ -71,7 +72,7 @@ impl Model {
     ///
     /// # Errors
     /// A model that is not compiled, or data that does not fit the model or the loss.
-    pub fn evaluate(&mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized)) -> Result<Scores> {
+    pub fn evaluate(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
         self.evaluate_with(x, y, Evaluate::new())
     }
 
@@ -79,12 +80,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::evaluate`], and a batch size of 0.
-    pub fn evaluate_with(
-        &mut self,
-        x: &(impl ToArray + ?Sized),
-        y: &(impl ToArray + ?Sized),
-        evaluate: Evaluate,
-    ) -> Result<Scores> {
+    pub fn evaluate_with(&mut self, x: impl ToArray, y: impl ToArray, evaluate: Evaluate) -> Result<Scores> {
         self.stage().training.compiled("evaluate")?;
         positive("evaluate", "batch_size", evaluate.batch_size)?;
         positive("evaluate", "steps", evaluate.steps)?;
@@ -107,7 +103,7 @@ impl Model {
     ///
     /// # Errors
     /// Data that does not fit the model.
-    pub fn predict(&mut self, x: &(impl ToArray + ?Sized)) -> Result<ArrayD<f32>> {
+    pub fn predict(&mut self, x: impl ToArray) -> Result<ArrayD<f32>> {
         self.predict_with(x, Predict::new())
     }
 
@@ -115,7 +111,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::predict`], and a batch size of 0.
-    pub fn predict_with(&mut self, x: &(impl ToArray + ?Sized), predict: Predict) -> Result<ArrayD<f32>> {
+    pub fn predict_with(&mut self, x: impl ToArray, predict: Predict) -> Result<ArrayD<f32>> {
         positive("predict", "batch_size", Some(predict.batch_size))?;
         let data = Data::features(x)?;
         if data.rows() == 0 {
@@ -134,7 +130,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::fit`].
-    pub fn train_on_batch(&mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized)) -> Result<Scores> {
+    pub fn train_on_batch(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
         let data = Data::labelled(x, y)?;
         self.on_batch("train_on_batch", Kind::Train, &data)
     }
@@ -143,7 +139,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::evaluate`].
-    pub fn test_on_batch(&mut self, x: &(impl ToArray + ?Sized), y: &(impl ToArray + ?Sized)) -> Result<Scores> {
+    pub fn test_on_batch(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
         let data = Data::labelled(x, y)?;
         self.on_batch("test_on_batch", Kind::Test, &data)
     }

@@ -1,6 +1,7 @@
 //! Warnings: what Keras lets pass in silence and is probably a mistake. The one list of their codes.
 
 use std::fmt;
+use std::io::Write;
 
 use cornu_graph::Printable;
 
@@ -54,6 +55,20 @@ codes! {
     WeightWithoutClass = "CN014";
     /// A name that Keras refuses on TensorFlow, and with it the file.
     NameKerasRefuses = "CN015";
+    /// An accuracy of labels that are numbers, not classes.
+    AccuracyOfNumbers = "CN016";
+    /// Targets that the last activation cannot give.
+    TargetsOutOfReach = "CN017";
+    /// Cross-entropy after a function that does not give probabilities.
+    NoProbabilities = "CN018";
+    /// Features so large that a network learns badly from them.
+    UnscaledFeatures = "CN019";
+    /// Labels that are all of one class.
+    OneClass = "CN020";
+    /// A table whose column names are numbers: its first line looks like data.
+    HeaderOfNumbers = "CN021";
+    /// A class with fewer rows than there are folds, or too few for each part of a split.
+    SmallClass = "CN022";
 }
 
 /// Something that works, but is probably a mistake.
@@ -68,6 +83,11 @@ pub struct Warning {
 impl Warning {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Warning {
         Warning { code, message: message.into() }
+    }
+
+    /// A line on the standard error. One that is closed has nobody to read it.
+    pub(crate) fn print(&self) {
+        let _ = writeln!(std::io::stderr(), "{self}");
     }
 }
 

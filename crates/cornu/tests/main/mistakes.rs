@@ -44,6 +44,14 @@ fn refused<T>(report: &mut Report, outcome: cornu::Result<T>, want: &str) {
     report.case(want.lines().next().unwrap_or(want), if got == want { Ok(()) } else { Err(format!("got\n{got}")) });
 }
 
+/// What is said of a metric of that name.
+fn metric_named(name: &str, rest: &str) -> String {
+    let known = "`accuracy`, `acc`, `crossentropy`, `ce`, `binary_accuracy`, `categorical_accuracy`, \
+                 `sparse_categorical_accuracy`, `mean`, `mean_squared_error`, `mse`, `mean_absolute_error`, `mae`, \
+                 `binary_crossentropy`, `bce`, `categorical_crossentropy`, `sparse_categorical_crossentropy`";
+    format!("compile: unknown metric `{name}`; there are {known}{rest}")
+}
+
 #[test]
 fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
@@ -64,17 +72,17 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
     refused(
         report,
         compiled(1, "sigmoid", "binary_crosentropy"),
-        "compile: unknown loss `binary_crosentropy`\n  help: did you mean `binary_crossentropy`?",
+        "compile: unknown loss `binary_crosentropy`; there are `binary_crossentropy`, `bce`, `categorical_crossentropy`, `sparse_categorical_crossentropy`, `mean_squared_error`, `mse`, `mean_absolute_error`, `mae`\n  help: did you mean `binary_crossentropy`?",
     );
     refused(
         report,
         model(1, "sigmoid").compile(Compile::new().loss("mse").optimizer("adamm")),
-        "compile: unknown optimizer `adamm`\n  help: did you mean `adam`?",
+        "compile: unknown optimizer `adamm`; there are `sgd`, `rmsprop`, `adam`\n  help: did you mean `adam`?",
     );
     refused(
         report,
         model(1, "sigmoid").compile(Compile::new().loss("mse").metrics(["binary_acuracy"])),
-        "compile: unknown metric `binary_acuracy`\n  help: did you mean `binary_accuracy`?",
+        &metric_named("binary_acuracy", "\n  help: did you mean `binary_accuracy`?"),
     );
     refused(
         report,
@@ -96,27 +104,27 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
     refused(
         report,
         fit(1, "sigmoid", "bce", &classes(2)[..9]),
-        "`x` and `y` need the same number of rows, got 12 and 9\n  help: each row of `x` is one sample, and `y` has its label",
+        "`x` and `y` need the same number of rows, got 12 and 9\n  help: give `y` one label for each row of `x`",
     );
     refused(
         report,
         fit(3, "softmax", "sparse_categorical_crossentropy", &[1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3]),
-        "fit: `y` needs class numbers from 0 to 2, got 3 in row 2\n  help: the model has 3 outputs; labels count from 0",
+        "fit: `y` needs class numbers from 0 to 2, got 3 in row 2\n  help: the model has 3 outputs, and labels count from 0: take 1 off each label",
     );
     refused(
         report,
         fit(3, "softmax", "categorical_crossentropy", &classes(3)),
-        "fit: `categorical_crossentropy` needs labels (n, 3), got [12,1]\n  help: for class numbers use `sparse_categorical_crossentropy`, or `to_categorical` makes them one-hot",
+        "fit: `CategoricalCrossentropy` needs one-hot labels of the output's shape, got labels (None, 1) for an output (None, 3)\n  help: for class numbers use `sparse_categorical_crossentropy`, or `to_categorical` makes them one-hot",
     );
     refused(
         report,
         fit(3, "linear", "mse", &classes(3)),
-        "fit: `MeanSquaredError` needs labels of the output's 3 values a row, got [12,1]\n  help: give the last layer 1 unit(s), or `y` 3 column(s)",
+        "fit: `MeanSquaredError` needs labels of the output's 3 values a row, got labels (None, 1) for an output (None, 3)\n  help: give the last layer 1 unit",
     );
     refused(
         report,
         fit(1, "sigmoid", "bce", &classes(3)),
-        "fit: `binary_crossentropy` needs labels from 0 to 1, got 2 in row 1\n  help: two classes are 0 and 1; for more of them use `sparse_categorical_crossentropy`",
+        "fit: `binary_crossentropy` needs labels from 0 to 1, got 2 in row 1\n  help: for 3 classes use `sparse_categorical_crossentropy`, and a last layer of 3 units with a softmax",
     );
 
     let mut holed = features();
@@ -180,7 +188,7 @@ fn what_cannot_be_right_is_refused() -> cornu::Result<()> {
     refused(
         report,
         model(1, "sigmoid").compile(Compile::new().loss("mse").metrics(["acuracy"])),
-        "compile: unknown metric `acuracy`\n  help: did you mean `accuracy`?",
+        &metric_named("acuracy", "\n  help: did you mean `accuracy`?"),
     );
     let first = |layer: Dense| sequential![layer.name("a")].compile(Compile::new().loss("mse"));
     refused(

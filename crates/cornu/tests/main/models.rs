@@ -118,7 +118,7 @@ fn a_mistake_is_kept_until_the_model_is_used() {
     let _turn = seeded(Flavor::Keras2, 1);
     let mut model = Sequential::named("m");
     model.add(Dense::new(3).input_shape([2]).activation("rellu").name("first"));
-    let mistake = "layer `first`: Dense.activation: unknown activation `rellu`\n  help: did you mean `relu`?";
+    let mistake = "layer `first`: Dense.activation: unknown activation `rellu`; there are `linear`, `relu`, `sigmoid`, `softmax`, `tanh`\n  help: did you mean `relu`?";
     assert_eq!(message(model.build([2])), mistake);
     assert_eq!(message(model.to_json()), mistake);
 
@@ -137,11 +137,11 @@ fn inputs_of_another_shape_are_explained() {
     let _turn = seeded(Flavor::Keras2, 1);
     let mut model = Sequential::new();
     model.add(Dense::new(3).input_shape([8]).name("hidden"));
-    let x = Array::zeros(&cornu_graph::Type::f32([4, 7]));
+    let x = Array::zeros(&Type::f32([4, 7]));
     assert_eq!(message(outputs(&mut model, &x)), "layer `hidden` was built for inputs of 8 features, got 7");
     let mut images = Sequential::new();
     images.add(Flatten::new().input_shape([28, 28]).name("flat"));
-    let x = Array::zeros(&cornu_graph::Type::f32([4, 784]));
+    let x = Array::zeros(&Type::f32([4, 784]));
     let expected = "layer `flat` was built for inputs of shape (None, 28, 28), got (4, 784)";
     assert_eq!(message(outputs(&mut images, &x)), expected);
     for open in [vec![None], vec![Some(3), None]] {
@@ -168,7 +168,7 @@ fn a_model_grows_and_shrinks() {
 
     // What was learned survives when layers are added and taken away.
     let before = model.weights();
-    let x = Array::zeros(&cornu_graph::Type::f32([1, 3]));
+    let x = Array::zeros(&Type::f32([1, 3]));
     outputs(&mut model, &x).expect("a sound model");
     model.add(Dense::new(1));
     assert_eq!(model.output_shape(), Some(vec![None, Some(1)]));
@@ -182,7 +182,10 @@ fn a_model_grows_and_shrinks() {
     let short = halves.split_off(3);
     assert_eq!(message(model.set_weights(&short)), "model `sequential` has 4 weights, got a list of 1");
     assert!(model.get_layer("dense_1").is_ok());
-    assert_eq!(message(model.get_layer("dense_3")), "unknown layer `dense_3`\n  help: did you mean `dense`?");
+    assert_eq!(
+        message(model.get_layer("dense_3")),
+        "unknown layer `dense_3`; there are `dense`, `dense_1`\n  help: did you mean `dense`?"
+    );
 }
 
 #[test]
@@ -192,7 +195,8 @@ fn what_is_no_model_is_refused() {
     let layer = json!({ "class_name": "Dens", "config": {} });
     let unknown = refused(json!({ "class_name": "Sequential", "config": { "name": "m", "layers": [layer] } }));
     assert!(
-        unknown.starts_with("model `m`: layer 0: unknown layer class `Dens`\n  help: did you mean `Dense`?"),
+        unknown.starts_with("model `m`: layer 0: unknown layer class `Dens`; there are `Activation`, `Dense`, ")
+            && unknown.contains("\n  help: did you mean `Dense`?"),
         "{unknown}"
     );
     assert!(message(Sequential::from_json("{")).starts_with("a model's JSON: "));

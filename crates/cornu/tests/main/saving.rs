@@ -199,7 +199,7 @@ fn what_is_not_known_is_named() {
 }
 
 /// A small compiled model that took three steps.
-pub(crate) fn trained(optimizer: impl Into<cornu::choice::Choice<dyn cornu::optimizers::Optimizer>>) -> Sequential {
+pub(crate) fn trained(optimizer: impl Into<cornu::choice::Choice<dyn Optimizer>>) -> Sequential {
     let mut model = Sequential::named("small");
     model.add(Rescaling::new(0.5).input_shape([3]).name("rescaling"));
     model.add(Dense::new(4).name("hidden")).add(Activation::new("relu").name("activation"));

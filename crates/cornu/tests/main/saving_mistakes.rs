@@ -28,7 +28,7 @@ fn with(weights: &[u8], path: &str, value: Option<&Array>) -> Vec<u8> {
 }
 
 fn zeros(shape: &[usize]) -> Option<Array> {
-    Some(Array::zeros(&cornu_graph::Type::f32(shape)))
+    Some(Array::zeros(&Type::f32(shape)))
 }
 
 /// What loading says of the bytes, and what kind of mistake it is.

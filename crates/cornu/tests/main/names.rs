@@ -1,0 +1,119 @@
+//! Names that are not known: what only Keras has is told apart from what nobody has, and what there is is listed.
+
+use cornu::choice::Family;
+use cornu::metrics::Metric;
+use cornu::optimizers::Optimizer;
+use cornu::prelude::*;
+use cornu::{Error, ErrorKind};
+use cornu_testkit::golden::Report;
+use serde_json::json;
+
+fn compiled(compile: Compile) -> Error {
+    sequential![Dense::new(1)].compile(compile).expect_err("a name that is not known")
+}
+
+fn layered(layer: Dense) -> Error {
+    sequential![layer.name("a")].check().expect_err("a name that is not known")
+}
+
+const LOSSES: &str = "`binary_crossentropy`, `bce`, `categorical_crossentropy`, `sparse_categorical_crossentropy`, \
+                      `mean_squared_error`, `mse`, `mean_absolute_error`, `mae`";
+
+#[test]
+fn what_only_keras_has_is_told_apart() {
+    let mse = || Compile::new().loss("mse");
+    let of = |name: &str, rest: &str| {
+        format!("{name}: Keras has {}, this version of cornu does not yet; there are {rest}", {
+            name.rsplit(' ').next().unwrap_or(name)
+        })
+    };
+    let cases = [
+        (compiled(Compile::new().loss("huber")), of("compile: unknown loss `huber`", LOSSES)),
+        (compiled(Compile::new().loss("KLDivergence")), of("compile: unknown loss `KLDivergence`", LOSSES)),
+        (compiled(Compile::new().loss("cosine_similarity")), of("compile: unknown loss `cosine_similarity`", LOSSES)),
+        (compiled(mse().optimizer("AdamW")), of("compile: unknown optimizer `AdamW`", "`sgd`, `rmsprop`, `adam`")),
+        (
+            layered(Dense::new(1).activation("elu")),
+            of(
+                "layer `a`: Dense.activation: unknown activation `elu`",
+                "`linear`, `relu`, `sigmoid`, `softmax`, `tanh`",
+            ),
+        ),
+    ];
+    for (error, want) in cases {
+        assert_eq!((error.to_string(), error.kind()), (want, ErrorKind::Unsupported));
+    }
+    for name in ["AUC", "auc", "precision", "Recall", "f1_score", "R2Score", "mape", "top_k_categorical_accuracy"] {
+        let message = compiled(mse().metrics([name])).to_string();
+        let start =
+            format!("compile: unknown metric `{name}`: Keras has `{name}`, this version of cornu does not yet; ");
+        assert!(message.starts_with(&start) && message.contains("`accuracy`, "), "{message}");
+        assert!(!message.contains("did you mean"), "{message}");
+    }
+}
+
+#[test]
+fn what_nobody_has_is_listed_and_only_what_is_near_is_proposed() {
+    let nobody = compiled(Compile::new().loss("quartic"));
+    assert_eq!(nobody.to_string(), format!("compile: unknown loss `quartic`; there are {LOSSES}"));
+    assert_eq!(nobody.kind(), ErrorKind::Usage);
+    let near = compiled(Compile::new().loss("mse").optimizer("ADAM"));
+    assert_eq!(
+        near.to_string(),
+        "compile: unknown optimizer `ADAM`; there are `sgd`, `rmsprop`, `adam`\n  help: did you mean `adam`?"
+    );
+    let far = compiled(Compile::new().loss("mse").optimizer("quartic")).to_string();
+    assert_eq!(far, "compile: unknown optimizer `quartic`; there are `sgd`, `rmsprop`, `adam`");
+}
+
+/// A file's class is read as Keras's before it is taken for the user's.
+#[test]
+fn layers_that_only_keras_has_are_told_apart() {
+    let read = |class: &str| {
+        let layer = json!({ "module": "keras.layers", "class_name": class, "config": { "name": "a" } });
+        let model = json!({ "class_name": "Sequential", "config": { "name": "m", "layers": [layer] } });
+        Sequential::from_json_value(&model).expect_err("a class that is not known")
+    };
+    let layers = "`Activation`, `Dense`, `Dropout`, `Flatten`, `InputLayer`, `Rescaling`";
+    let own = "a layer of your own can take its place, if it is registered first: `cornu::register::<YourLayer>()`";
+    for class in ["Conv2D", "LSTM", "Lambda", "Functional", "MaxPooling2D", "ELU"] {
+        let text = "Keras has `CLASS`, this version of cornu does not yet; there are ".replace("CLASS", class);
+        let want = format!("model `m`: layer `a`: unknown layer class `{class}`: {text}{layers}\n  help: {own}");
+        assert_eq!(read(class).to_string(), want);
+    }
+    let want = format!("model `m`: layer `a`: unknown layer class `Attend`; there are {layers}\n  help: {own}");
+    assert_eq!((read("Attend").to_string(), read("Attend").kind()), (want, ErrorKind::Unsupported));
+}
+
+/// Every name of ours, in whatever case it is written, is known or proposed, never called Keras's alone.
+#[test]
+fn no_name_of_ours_is_taken_for_what_is_missing() {
+    let mut report = Report::default();
+    let mut check = |name: &str, outcome: cornu::Result<()>| {
+        let outcome = outcome.err().map(|error| error.to_string()).filter(|text| text.contains("does not yet"));
+        report.case(name, outcome.map_or(Ok(()), Err));
+    };
+    for name in <dyn Loss>::NAMES {
+        for name in [name.to_uppercase(), name.to_lowercase()] {
+            check(&name, sequential![Dense::new(1)].compile(Compile::new().loss(name.as_str())));
+        }
+    }
+    for name in <dyn Metric>::NAMES.iter().chain(&["accuracy", "acc", "crossentropy", "ce"]) {
+        for name in [name.to_uppercase(), name.to_lowercase()] {
+            check(&name, sequential![Dense::new(1)].compile(Compile::new().loss("mse").metrics([name.as_str()])));
+        }
+    }
+    for name in <dyn Optimizer>::NAMES {
+        for name in [name.to_uppercase(), name.to_lowercase()] {
+            check(&name, sequential![Dense::new(1)].compile(Compile::new().loss("mse").optimizer(name.as_str())));
+        }
+    }
+    for name in cornu::activations::Activation::NAMES {
+        check(name, sequential![Dense::new(1).activation(&*name.to_uppercase())].check());
+    }
+    for (name, alias) in Initializer::CLASSES.iter().zip(["zeros", "ones"]) {
+        check(name, sequential![Dense::new(1).kernel_initializer(&*name.to_uppercase())].check());
+        check(alias, sequential![Dense::new(1).kernel_initializer(alias)].check());
+    }
+    report.finish();
+}
