@@ -2,6 +2,10 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::str::FromStr;
+
+use crate::read::numbers;
+use crate::{Error, Result};
 
 /// The type of one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,6 +80,15 @@ impl DType {
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl FromStr for DType {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<DType> {
+        let found = Self::ALL.into_iter().find(|dtype| dtype.name() == name);
+        found.ok_or_else(|| Error::graph(format!("needs an element type as `f32`, got `{name}`")))
     }
 }
 
@@ -220,6 +233,18 @@ impl Type {
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.dtype, self.shape)
+    }
+}
+
+/// Reads `f32[32,10]`.
+impl FromStr for Type {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Type> {
+        let parts = text.strip_suffix(']').and_then(|text| text.split_once('['));
+        let dims = parts.and_then(|(dtype, dims)| Some((dtype, numbers(dims)?)));
+        let (dtype, dims) = dims.ok_or_else(|| Error::graph(format!("needs a type as `f32[4,8]`, got `{text}`")))?;
+        Ok(Type::new(dtype.parse()?, dims))
     }
 }
 

@@ -38,6 +38,11 @@ pub fn agree_with_reference(executors: &[&dyn Executor], seeds: impl IntoIterato
     report.finish();
 }
 
+/// The graphs of a seed.
+pub fn graphs(seed: u64) -> Vec<Graph> {
+    Case::new(seed, 5 + (seed % 56) as usize).programs
+}
+
 fn compare(executors: &[&dyn Executor], seed: u64, nodes: usize) -> Result<(), String> {
     let case = Case::new(seed, nodes);
     let want = case.run(&Reference)?;

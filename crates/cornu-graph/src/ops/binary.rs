@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, mismatch, sample, spread};
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 type Gradient = fn([&Tensor; 2], &Tensor, &Tensor) -> [Option<Tensor>; 2];
 
@@ -87,6 +87,10 @@ impl OpDef for Binary {
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         Array::from_fn(ty, |i| self.f64(args[0].get(i), args[1].get(i)))
+    }
+
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        Binary::ALL.iter().copied().find(|op| op.name() == text.name())
     }
 
     fn samples() -> Vec<Sample> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, IntoTensor, Tensor, Type};
+use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
 
 /// `select(condition, a, b)`: elements of `a` where the condition is true, of `b` elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,6 +23,10 @@ impl OpDef for Select {
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         Array::from_fn(ty, |i| args[if args[0].get(i) != 0.0 { 1 } else { 2 }].get(i))
+    }
+
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        text.named("select").map(|_| Select)
     }
 
     fn samples() -> Vec<Sample> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, mismatch, sample, spread};
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 /// The element types a function takes.
 #[derive(Clone, Copy, PartialEq)]
@@ -118,6 +118,10 @@ impl OpDef for Unary {
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         Array::from_fn(ty, |i| self.f64(args[0].get(i)))
+    }
+
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        Unary::ALL.iter().copied().find(|op| op.name() == text.name())
     }
 
     fn samples() -> Vec<Sample> {
