@@ -25,17 +25,25 @@ use crate::golden::Report;
 /// What begins the expectation.
 const BECOMES: &str = "; becomes";
 
+/// Whether files are to be written.
+///
+/// # Panics
+/// If `CORNU_BLESS` is neither 1 nor 0.
+fn bless() -> bool {
+    match std::env::var("CORNU_BLESS").as_deref() {
+        Ok("1") => true,
+        Ok("0" | "") | Err(_) => false,
+        Ok(other) => panic!("`CORNU_BLESS` needs 1 or 0, got `{other}`"),
+    }
+}
+
 /// Runs every `.txt` file under `folder`: `make` is given the words after `; test` and the graph. Gives the words of
 /// every file.
 ///
 /// # Panics
 /// If something else comes out than a file expects, naming all such files.
 pub fn walk(folder: &Path, make: impl Fn(&[&str], &Graph) -> Result<String, String>) -> Vec<Vec<String>> {
-    let bless = match std::env::var("CORNU_BLESS").as_deref() {
-        Ok("1") => true,
-        Ok("0" | "") | Err(_) => false,
-        Ok(other) => panic!("`CORNU_BLESS` needs 1 or 0, got `{other}`"),
-    };
+    let bless = bless();
     let mut report = Report::default();
     let mut seen = Vec::new();
     for path in files(folder) {
@@ -56,6 +64,22 @@ pub fn walk(folder: &Path, make: impl Fn(&[&str], &Graph) -> Result<String, Stri
     }
     report.finish();
     seen
+}
+
+/// Checks that the graph of a file is that one; with `CORNU_BLESS=1` writes it there.
+///
+/// # Panics
+/// If it is another.
+pub fn input(path: &Path, graph: &Graph) {
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (own, rest) = text.split_at(text.find(BECOMES).unwrap_or(text.len()));
+    let head: String = own.lines().take_while(|line| line.starts_with(';')).map(|line| format!("{line}\n")).collect();
+    let new = format!("{head}\n{graph}\n{rest}");
+    if new != text && bless() {
+        fs::write(path, new).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    } else if new != text {
+        panic!("{} has another graph\n{}", path.display(), difference(&text, &new));
+    }
 }
 
 /// Every `.txt` file under a folder, in the order of their names.
