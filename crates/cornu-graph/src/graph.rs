@@ -158,6 +158,9 @@ impl Graph {
     }
 }
 
+/// No memory has room for more elements, of eight bytes.
+const LARGEST: usize = isize::MAX as usize / 8;
+
 /// A graph that is still growing. Adding a node that is there already gives the one that is there.
 #[derive(Default)]
 pub struct Builder {
@@ -182,6 +185,9 @@ impl Builder {
         }
         let types: Vec<&Type> = args.iter().map(|&arg| self.graph.ty(arg)).collect();
         let ty = op.infer(&types).map_err(|problem| format!("`{op:.4}` {problem}"))?;
+        if ty.size() > LARGEST {
+            return Err(format!("`{op:.4}` makes {ty}, which has more elements than memory has"));
+        }
         let value = Value(self.graph.nodes.len() as u32);
         match &op {
             Op::Leaf(Leaf::Input { .. }) => self.graph.inputs.push(value),

@@ -71,6 +71,35 @@ impl DType {
         }
     }
 
+    /// The type of a sum, product or choice of elements of two types, as in Keras 3: floats before whole numbers before
+    /// truth values, of two kinds of whole numbers the smallest that holds both (of unsigned and signed ones of 32 bits
+    /// that is 64 bits), and `f32` for a float of 32 bits beside whole numbers of any size.
+    #[must_use]
+    pub fn joined(self, other: DType) -> DType {
+        let (low, high) = if self <= other { (self, other) } else { (other, self) };
+        match (low, high) {
+            (DType::U32, DType::I32) => DType::I64,
+            // The list of types ascends but for that one pair.
+            (_, high) => high,
+        }
+    }
+
+    /// The type of what is no whole number, as a quotient of such elements: `f32` for whole numbers and truth values.
+    #[must_use]
+    pub fn to_float(self) -> DType {
+        if self.is_float() { self } else { DType::F32 }
+    }
+
+    /// The type of a sum of many such elements, as in Keras 3: 32 bits at least.
+    #[must_use]
+    pub fn summed(self) -> DType {
+        match self {
+            DType::Bool => DType::I32,
+            DType::U8 => DType::U32,
+            dtype => dtype,
+        }
+    }
+
     /// Whether elements have a fraction.
     pub fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64)
@@ -126,17 +155,15 @@ impl Shape {
         strides
     }
 
-    /// The shape without `axis`.
+    /// The shape without `axis`, if it has one.
     pub fn without(&self, axis: usize) -> Shape {
-        let mut dims = self.0.clone();
-        dims.remove(axis);
-        Shape(dims)
+        self.0.iter().enumerate().filter(|&(own, _)| own != axis).map(|(_, &dim)| dim).collect()
     }
 
-    /// The shape with `axis` of size `size`.
+    /// The shape with `axis`, if it has one, of size `size`.
     pub fn with(&self, axis: usize, size: usize) -> Shape {
         let mut dims = self.0.clone();
-        dims[axis] = size;
+        dims.get_mut(axis).into_iter().for_each(|dim| *dim = size);
         Shape(dims)
     }
 }

@@ -1,5 +1,7 @@
 //! The suites over every op, and the passes as text.
 
+mod tensors;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -404,7 +404,7 @@ impl<'r> Writer<'r> {
                     // What optimizers do: the same to every variable.
                     let (slope, _) = self.operand(&ty);
                     let from = if self.random.below(3) == 0 { &next } else { &var };
-                    from * 2.0 - slope
+                    from * 2 - slope
                 }
                 0 => continue,
                 1 => self.vars.iter().rev().find(|other| other.ty() == ty).expect("it fits itself").clone(),

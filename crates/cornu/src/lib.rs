@@ -47,7 +47,7 @@ pub mod train;
 mod variables;
 
 pub use cornu_cpu::Cpu;
-pub use cornu_graph::{Context, Error, ErrorKind, Executor, Result, Tensor};
+pub use cornu_graph::{Context, DType, Error, ErrorKind, Executor, Result, Tensor};
 pub use model::{Call, Entry, LayerView, Model, Net, Sequential, Wire, clear_session};
 pub use registry::register;
 pub use saving::load_model;

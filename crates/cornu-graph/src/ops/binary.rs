@@ -70,13 +70,21 @@ impl Binary {
             _ => dtype != DType::Bool,
         }
     }
+
+    fn needed(self) -> &'static str {
+        match self {
+            Binary::And | Binary::Or => "two operands of booleans",
+            Binary::Pow => "two operands of floats",
+            _ => "two operands of numbers",
+        }
+    }
 }
 
 impl OpDef for Binary {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [a, b] if a == b && self.has(a.dtype) => Ok((*a).clone()),
-            [a, b] if a == b => Err(mismatch("operands of another element type", args)),
+            [a, b] if a == b => Err(mismatch(self.needed(), args)),
             _ => Err(mismatch("two operands of one type", args)),
         }
     }

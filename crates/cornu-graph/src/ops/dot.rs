@@ -102,7 +102,7 @@ impl fmt::Display for Dot {
 }
 
 impl Tensor {
-    /// Matrix product over the last two axes: `[.., m, k] · [.., k, n]` is `[.., m, n]`.
+    /// Matrix product over the last two axes: `[.., m, k] · [.., k, n]` is `[.., m, n]`. Types are joined as those of a sum.
     #[track_caller]
     pub fn dot(&self, other: &Tensor) -> Tensor {
         self.dot_as(other, false, false)
@@ -111,6 +111,7 @@ impl Tensor {
     /// Matrix product of operands of which either may be given with its last two axes swapped.
     #[track_caller]
     pub fn dot_as(&self, other: &Tensor, transpose_a: bool, transpose_b: bool) -> Tensor {
-        self.apply_to(Dot { transpose_a, transpose_b }, &[other])
+        let dtype = self.dtype().joined(other.dtype());
+        self.cast(dtype).apply_to(Dot { transpose_a, transpose_b }, &[&other.cast(dtype)])
     }
 }

@@ -45,11 +45,13 @@ impl fmt::Display for Select {
 }
 
 impl Tensor {
-    /// `a` where this is true, `b` elsewhere. A number takes the type of the other operand; tensors broadcast.
+    /// `a` where this is true, `b` elsewhere. Types are joined as those of a sum; tensors broadcast.
     #[track_caller]
     pub fn select(&self, a: impl IntoTensor, b: impl IntoTensor) -> Tensor {
-        let like = a.tensor().or(b.tensor()).unwrap_or_else(|| self.cast(DType::F32));
+        let like = a.tensor().or(b.tensor()).unwrap_or_else(|| self.clone());
         let (a, b) = (a.into_tensor(&like), b.into_tensor(&like));
+        let dtype = a.dtype().joined(b.dtype());
+        let (a, b) = (a.cast(dtype), b.cast(dtype));
         let (a, b) = a.aligned(&b);
         let (condition, a) = self.aligned(&a);
         let (condition, b) = condition.aligned(&b);

@@ -24,6 +24,11 @@ impl Domain {
         }
     }
 
+    /// The type in which a function is taken: as in Keras, functions of floats make floats of whole numbers.
+    fn of(self, dtype: DType) -> DType {
+        if self == Domain::Float { dtype.to_float() } else { dtype }
+    }
+
     fn needed(self) -> &'static str {
         match self {
             Domain::Float => "one operand of floats",
@@ -71,7 +76,9 @@ macro_rules! unary {
         }
 
         impl Tensor {
-            $($(#[$doc])* #[track_caller] pub fn $method(&self) -> Tensor { self.apply(Unary::$name) })*
+            $($(#[$doc])* #[track_caller] pub fn $method(&self) -> Tensor {
+                self.cast(Domain::$domain.of(self.dtype())).apply(Unary::$name)
+            })*
         }
     };
 }
