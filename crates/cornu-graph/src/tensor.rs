@@ -240,12 +240,12 @@ impl Tensor {
     /// This number, of this element type, as a scalar of the same trace. Whole types refuse what they do not have.
     #[track_caller]
     pub fn number(&self, value: f64) -> Tensor {
-        self.literal(Array::scalar(value), self.dtype())
+        self.literal(&Array::scalar(value), self.dtype())
     }
 
     /// A number as a scalar of that element type: whole types refuse what they do not have, floats round.
     #[track_caller]
-    fn literal(&self, number: Array, dtype: DType) -> Tensor {
+    fn literal(&self, number: &Array, dtype: DType) -> Tensor {
         let literal = number.clone().cast(dtype);
         if !dtype.is_float() && literal.get(0) != number.get(0) {
             let message = format!("needs a number of {dtype}, got {}", number.get(0));
@@ -401,7 +401,7 @@ impl IntoTensor for f64 {
     }
     #[track_caller]
     fn into_tensor(self, like: &Tensor) -> Tensor {
-        like.literal(Array::scalar(self), like.dtype().to_float())
+        like.literal(&Array::scalar(self), like.dtype().to_float())
     }
 }
 
@@ -412,7 +412,7 @@ impl IntoTensor for i64 {
     #[track_caller]
     fn into_tensor(self, like: &Tensor) -> Tensor {
         let dtype = if like.dtype() == DType::Bool { DType::I32 } else { like.dtype() };
-        like.literal(Array::scalar(self), dtype)
+        like.literal(&Array::scalar(self), dtype)
     }
 }
 

@@ -192,3 +192,20 @@ pub fn gradient(graph: &Graph) -> Result<Graph, String> {
     let graph = trace.finish(&slopes, &[]).map_err(|error| error.to_string())?;
     Ok(passes::simplify(&graph))
 }
+
+#[test]
+fn what_differs_is_shown_line_by_line_and_written_below_the_graph() {
+    let file =
+        "; test simplify neg_neg\n\n%0 = input 0 : f32[2]\n%1 = neg %0 : f32[2]\n%2 = neg %1 : f32[2]\noutput %2\n";
+    let make = |words: &[&str], graph: &Graph| printed(&by_rule(words[0], words[1], graph)?);
+    let new = run(&["simplify", "neg_neg"], file, &make).expect("a rule that applies");
+    assert_eq!(new, format!("{file}\n; becomes\n; %0 = input 0 : f32[2]\n; output %0\n"));
+    assert_eq!(run(&["simplify", "neg_neg"], &new, &make).as_ref(), Ok(&new));
+    let other = new.replace("; output %0", "; output %1\n; output %0");
+    let lines = difference(&other, &new);
+    assert_eq!(lines.lines().filter(|line| !line.starts_with("  ")).collect::<Vec<_>>(), ["- ; output %1"]);
+    let unmoved = run(&["simplify", "not_not"], file, &make).expect_err("a rule that does not apply");
+    assert_eq!(unmoved, "the rule `not_not` does not apply");
+    let untidy = file.replace("%1 = neg %0 :", "%1 =  neg %0 :");
+    assert!(run(&["simplify", "neg_neg"], &untidy, &make).expect_err("spaces").contains("prints otherwise"));
+}
