@@ -299,12 +299,12 @@ impl Tensor {
     /// `exp(x) / sum(exp(x))` along an axis, computed without overflow.
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Tensor {
-        let axis = self.axis(axis);
-        if self.rank() == 0 {
-            return self.clone();
+        let (axis, x) = (self.axis(axis), self.cast(self.dtype().to_float()));
+        if x.rank() == 0 {
+            return x;
         }
-        let e = (self - self.max_kept(axis).stop_gradient()).exp();
-        let total = e.reduce(Reduction::Sum, &[axis]).reshape(self.shape().with(axis, 1));
+        let e = (&x - x.max_kept(axis).stop_gradient()).exp();
+        let total = e.reduce(Reduction::Sum, &[axis]).reshape(x.shape().with(axis, 1));
         &e / total
     }
 

@@ -98,7 +98,7 @@ mistakes! { |x, flag|
     aligned: x.aligned(&x.reshape([3, 2])).0;
     push: x.trace().push(Unary::Exp, &[flag]);
     iota: x.trace().iota(Type::f32([2]), 1);
-    gradients: gradients(x, &[x.clone()]).remove(0);
+    gradients: gradients(x, std::slice::from_ref(x)).remove(0);
     kind_first: x + flag.reshape([3, 2]);
     inside: (x * 2.0 + x.mean([5])).exp();
 }

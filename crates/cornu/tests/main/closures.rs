@@ -234,7 +234,7 @@ fn odd(kind: usize, a: &Tensor, b: &Tensor, number: usize) -> Tensor {
         19 => a.broadcast_to([number % 4, a.dim(-1)]),
         20 => a.one_hot(number),
         21 => a.dot(b),
-        22 => a.dot_as(b, number % 2 == 0, number % 3 == 0),
+        22 => a.dot_as(b, number.is_multiple_of(2), number.is_multiple_of(3)),
         23 => a * fraction,
         24 => number as i64 - a,
         25 => a.clip(-fraction, fraction),
