@@ -1,6 +1,7 @@
 //! Reverse mode: one walk back over the graph, asking each op for its rule.
 
 use std::collections::HashMap;
+use std::panic::Location;
 
 use crate::graph::Value;
 use crate::ops::Op;
@@ -13,14 +14,15 @@ use crate::{Error, Tensor};
 pub fn gradients(y: &Tensor, wrt: &[Tensor]) -> Vec<Tensor> {
     let trace = y.trace();
     if y.rank() != 0 || !y.dtype().is_float() {
-        trace.fail(Error::graph(format!("a gradient needs a scalar of floats, got {}", y.ty())));
+        let message = format!("a gradient needs a scalar of floats, got {}", y.ty());
+        trace.fail(Error::graph(message).at(Location::caller()));
         return wrt.iter().map(|w| w * 0.0).collect();
     }
     let needed = dependents(y, wrt);
     let mut gradient: HashMap<Value, Tensor> = HashMap::from([(y.value(), y.number(1.0))]);
     for index in (0..needed.len()).rev().filter(|&index| needed[index].is_some()) {
         let (value, args) = needed[index].as_ref().expect("just filtered");
-        let Some(ct) = gradient.get(value).cloned() else { continue };
+        let Some(ct) = gradient.get(value).cloned().filter(|_| !args.is_empty()) else { continue };
         let at = trace.tensor(*value);
         let operands: Vec<Tensor> = args.iter().map(|&arg| trace.tensor(arg)).collect();
         for (arg, contribution) in args.iter().zip(at.op().vjp(&operands, &at, &ct)) {

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::str::FromStr;
 
 use crate::ops::{Constant, Leaf, Op};
-use crate::{Array, Type};
+use crate::{Array, Error, Result, Type};
 
 /// One tensor of a graph. Prints as `%7`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -52,6 +53,15 @@ impl fmt::Display for VarId {
     }
 }
 
+impl FromStr for VarId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<VarId> {
+        let index = text.strip_prefix('v').and_then(|index| index.parse().ok());
+        index.map(VarId).ok_or_else(|| Error::graph(format!("needs a variable as `v0`, got `{text}`")))
+    }
+}
+
 impl fmt::Debug for VarId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -59,7 +69,7 @@ impl fmt::Debug for VarId {
 }
 
 /// An op, what it is applied to, and the type of the result.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// What is done.
     pub op: Op,
@@ -72,7 +82,7 @@ pub struct Node {
 /// A pure function from (variables, inputs) to (new variables, outputs).
 ///
 /// A read of a variable always sees the value from before the step, whatever the updates say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
     pub(crate) nodes: Vec<Node>,
     /// The tensors given at each step, in the order they are given.
@@ -99,6 +109,11 @@ impl Graph {
     /// Whether there are no nodes.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// The value at that position.
+    pub(crate) fn value(&self, index: usize) -> Option<Value> {
+        (index < self.len()).then_some(Value(index as u32))
     }
 
     /// The node of a value.
@@ -143,6 +158,9 @@ impl Graph {
     }
 }
 
+/// No memory has room for more elements, of eight bytes.
+const LARGEST: usize = isize::MAX as usize / 8;
+
 /// A graph that is still growing. Adding a node that is there already gives the one that is there.
 #[derive(Default)]
 pub struct Builder {
@@ -166,7 +184,10 @@ impl Builder {
             key = key.wrapping_add(1);
         }
         let types: Vec<&Type> = args.iter().map(|&arg| self.graph.ty(arg)).collect();
-        let ty = op.infer(&types).map_err(|problem| format!("`{op}` {problem}"))?;
+        let ty = op.infer(&types).map_err(|problem| format!("`{op:.4}` {problem}"))?;
+        if ty.size() > LARGEST {
+            return Err(format!("`{op:.4}` makes {ty}, which has more elements than memory has"));
+        }
         let value = Value(self.graph.nodes.len() as u32);
         match &op {
             Op::Leaf(Leaf::Input { .. }) => self.graph.inputs.push(value),

@@ -202,10 +202,15 @@ impl Tensor {
         self.trace.push(op, &args)
     }
 
-    /// An op of two operands, stretched to one shape by NumPy's rule.
+    /// An op of two operands, cast to one element type by Keras's rule ([`DType::joined`]; for quotients and powers, to
+    /// floats) and stretched to one shape by NumPy's.
     #[track_caller]
     pub fn with(&self, op: impl Into<Op>, other: impl IntoTensor) -> Tensor {
-        let (a, b) = self.aligned(&other.into_tensor(self));
+        let (op, other) = (op.into(), other.into_tensor(self));
+        let joined = self.dtype().joined(other.dtype());
+        let float = matches!(op, Op::Binary(Binary::Div | Binary::Pow));
+        let dtype = if float { joined.to_float() } else { joined };
+        let (a, b) = self.cast(dtype).aligned(&other.cast(dtype));
         a.apply_to(op, &[&b])
     }
 
@@ -232,40 +237,57 @@ impl Tensor {
         (self.broadcast_to(shape.clone()), other.broadcast_to(shape))
     }
 
-    /// This number, of this element type, as a scalar of the same trace.
+    /// This number, of this element type, as a scalar of the same trace. Whole types refuse what they do not have.
     #[track_caller]
     pub fn number(&self, value: f64) -> Tensor {
-        self.trace.constant(Array::scalar(value).cast(self.dtype()))
+        self.literal(&Array::scalar(value), self.dtype())
+    }
+
+    /// A number as a scalar of that element type: whole types refuse what they do not have, floats round.
+    #[track_caller]
+    fn literal(&self, number: &Array, dtype: DType) -> Tensor {
+        let literal = number.clone().cast(dtype);
+        if !dtype.is_float() && literal.get(0) != number.get(0) {
+            let message = format!("needs a number of {dtype}, got {}", number.get(0));
+            let help = "cast the tensor to a type that has the number, as `.cast(DType::F32)`";
+            self.trace.fail(Error::graph(message).at(Location::caller()).help(help));
+        }
+        self.trace.constant(literal)
     }
 }
 
 /// The compositions: everything that needs no op of its own.
 impl Tensor {
+    #[track_caller]
     fn axes<const N: usize>(&self, axes: [isize; N]) -> Vec<usize> {
-        let mut axes: Vec<usize> = axes.into_iter().map(|axis| self.axis(axis)).collect();
-        axes.sort_unstable();
-        axes.dedup();
-        axes
+        let mut counted = Vec::with_capacity(N);
+        // No closure: it would be the place of a mistake.
+        for axis in axes {
+            counted.push(self.axis(axis));
+        }
+        counted.sort_unstable();
+        counted.dedup();
+        counted
     }
 
-    /// The sum along axes, which disappear.
+    /// The sum along axes, which disappear; of small whole numbers and truth values as [`DType::summed`].
     #[track_caller]
     pub fn sum<const N: usize>(&self, axes: [isize; N]) -> Tensor {
-        self.reduce(Reduction::Sum, &self.axes(axes))
+        self.cast(self.dtype().summed()).reduce(Reduction::Sum, &self.axes(axes))
     }
 
-    /// The sum of all elements.
+    /// The sum of all elements; of small whole numbers and truth values as [`DType::summed`].
     #[track_caller]
     pub fn sum_all(&self) -> Tensor {
-        self.reduce(Reduction::Sum, &Vec::from_iter(0..self.rank()))
+        self.cast(self.dtype().summed()).reduce(Reduction::Sum, &Vec::from_iter(0..self.rank()))
     }
 
-    /// The mean along axes, which disappear; zero of none.
+    /// The mean along axes, which disappear; zero of none. Of whole numbers and truth values it is `f32`.
     #[track_caller]
     pub fn mean<const N: usize>(&self, axes: [isize; N]) -> Tensor {
-        let axes = self.axes(axes);
-        let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
-        self.reduce(Reduction::Sum, &axes) / count.max(1) as f64
+        let (axes, shape) = (self.axes(axes), self.shape());
+        let count: usize = axes.iter().filter_map(|&axis| shape.get(axis)).product();
+        self.cast(self.dtype().to_float()).reduce(Reduction::Sum, &axes) / count.max(1) as f64
     }
 
     /// The largest element along an axis, which stays with size one.
@@ -277,12 +299,12 @@ impl Tensor {
     /// `exp(x) / sum(exp(x))` along an axis, computed without overflow.
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Tensor {
-        let axis = self.axis(axis);
-        if self.rank() == 0 {
-            return self.clone();
+        let (axis, x) = (self.axis(axis), self.cast(self.dtype().to_float()));
+        if x.rank() == 0 {
+            return x;
         }
-        let e = (self - self.max_kept(axis).stop_gradient()).exp();
-        let total = e.reduce(Reduction::Sum, &[axis]).reshape(self.shape().with(axis, 1));
+        let e = (&x - x.max_kept(axis).stop_gradient()).exp();
+        let total = e.reduce(Reduction::Sum, &[axis]).reshape(x.shape().with(axis, 1));
         &e / total
     }
 
@@ -311,10 +333,19 @@ impl Tensor {
         self * self
     }
 
-    /// Elements held between two numbers.
+    /// Elements held between two numbers, of the same element type: whole numbers are held between whole ones.
     #[track_caller]
     pub fn clip(&self, low: f64, high: f64) -> Tensor {
-        self.maximum(low).minimum(high)
+        self.maximum(self.bound(low)).minimum(self.bound(high))
+    }
+
+    /// A number as a scalar of this element type; beyond what the type has, its last.
+    #[track_caller]
+    fn bound(&self, value: f64) -> Tensor {
+        if value.fract() == 0.0 || value.is_infinite() {
+            return self.trace.constant(Array::scalar(value).cast(self.dtype()));
+        }
+        self.number(value)
     }
 
     /// This divided by a divisor; zero where the divisor is zero.
@@ -335,11 +366,14 @@ impl Tensor {
     }
 }
 
-/// What may stand on the other side of an operator: a tensor, or a number that takes the tensor's element type.
+/// What may stand on the other side of an operator: a tensor, or a number. As in Keras 3, a number takes the tensor's
+/// element type; but one with a point, as `2.0`, beside whole numbers makes `f32` of them, and one without, as `2`, beside
+/// truth values `i32`.
 pub trait IntoTensor {
     /// The tensor, if it is one already.
     fn tensor(&self) -> Option<Tensor>;
-    /// The tensor, in the trace and with the element type of `like` if it is a number.
+    /// The tensor; of a number, a scalar in the trace of `like` and of the type that it has beside `like`.
+    #[track_caller]
     fn into_tensor(self, like: &Tensor) -> Tensor;
 }
 
@@ -367,7 +401,28 @@ impl IntoTensor for f64 {
     }
     #[track_caller]
     fn into_tensor(self, like: &Tensor) -> Tensor {
-        like.number(self)
+        like.literal(&Array::scalar(self), like.dtype().to_float())
+    }
+}
+
+impl IntoTensor for i64 {
+    fn tensor(&self) -> Option<Tensor> {
+        None
+    }
+    #[track_caller]
+    fn into_tensor(self, like: &Tensor) -> Tensor {
+        let dtype = if like.dtype() == DType::Bool { DType::I32 } else { like.dtype() };
+        like.literal(&Array::scalar(self), dtype)
+    }
+}
+
+impl IntoTensor for i32 {
+    fn tensor(&self) -> Option<Tensor> {
+        None
+    }
+    #[track_caller]
+    fn into_tensor(self, like: &Tensor) -> Tensor {
+        i64::from(self).into_tensor(like)
     }
 }
 
@@ -383,15 +438,18 @@ macro_rules! operators {
             #[track_caller]
             fn $method(self, other: T) -> Tensor { self.with(Binary::$trait, other) }
         }
-        impl $trait<Tensor> for f64 {
+        operators! { $trait $method f64 i64 i32 }
+    )* };
+    ($trait:ident $method:ident $($number:ident)*) => { $(
+        impl $trait<Tensor> for $number {
             type Output = Tensor;
             #[track_caller]
-            fn $method(self, other: Tensor) -> Tensor { other.number(self).with(Binary::$trait, other) }
+            fn $method(self, other: Tensor) -> Tensor { self.into_tensor(&other).with(Binary::$trait, other) }
         }
-        impl $trait<&Tensor> for f64 {
+        impl $trait<&Tensor> for $number {
             type Output = Tensor;
             #[track_caller]
-            fn $method(self, other: &Tensor) -> Tensor { other.number(self).with(Binary::$trait, other) }
+            fn $method(self, other: &Tensor) -> Tensor { self.into_tensor(other).with(Binary::$trait, other) }
         }
     )* };
 }

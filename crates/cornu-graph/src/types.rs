@@ -2,6 +2,10 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::str::FromStr;
+
+use crate::read::numbers;
+use crate::{Error, Result};
 
 /// The type of one element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -67,6 +71,35 @@ impl DType {
         }
     }
 
+    /// The type of a sum, product or choice of elements of two types, as in Keras 3: floats before whole numbers before
+    /// truth values, of two kinds of whole numbers the smallest that holds both (of unsigned and signed ones of 32 bits
+    /// that is 64 bits), and `f32` for a float of 32 bits beside whole numbers of any size.
+    #[must_use]
+    pub fn joined(self, other: DType) -> DType {
+        let (low, high) = if self <= other { (self, other) } else { (other, self) };
+        match (low, high) {
+            (DType::U32, DType::I32) => DType::I64,
+            // The list of types ascends but for that one pair.
+            (_, high) => high,
+        }
+    }
+
+    /// The type of what is no whole number, as a quotient of such elements: `f32` for whole numbers and truth values.
+    #[must_use]
+    pub fn to_float(self) -> DType {
+        if self.is_float() { self } else { DType::F32 }
+    }
+
+    /// The type of a sum of many such elements, as in Keras 3: 32 bits at least.
+    #[must_use]
+    pub fn summed(self) -> DType {
+        match self {
+            DType::Bool => DType::I32,
+            DType::U8 => DType::U32,
+            dtype => dtype,
+        }
+    }
+
     /// Whether elements have a fraction.
     pub fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64)
@@ -76,6 +109,15 @@ impl DType {
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl FromStr for DType {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<DType> {
+        let found = Self::ALL.into_iter().find(|dtype| dtype.name() == name);
+        found.ok_or_else(|| Error::graph(format!("needs an element type as `f32`, got `{name}`")))
     }
 }
 
@@ -113,17 +155,15 @@ impl Shape {
         strides
     }
 
-    /// The shape without `axis`.
+    /// The shape without `axis`, if it has one.
     pub fn without(&self, axis: usize) -> Shape {
-        let mut dims = self.0.clone();
-        dims.remove(axis);
-        Shape(dims)
+        self.0.iter().enumerate().filter(|&(own, _)| own != axis).map(|(_, &dim)| dim).collect()
     }
 
-    /// The shape with `axis` of size `size`.
+    /// The shape with `axis`, if it has one, of size `size`.
     pub fn with(&self, axis: usize, size: usize) -> Shape {
         let mut dims = self.0.clone();
-        dims[axis] = size;
+        dims.get_mut(axis).into_iter().for_each(|dim| *dim = size);
         Shape(dims)
     }
 }
@@ -220,6 +260,18 @@ impl Type {
 impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.dtype, self.shape)
+    }
+}
+
+/// Reads `f32[32,10]`.
+impl FromStr for Type {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Type> {
+        let parts = text.strip_suffix(']').and_then(|text| text.split_once('['));
+        let dims = parts.and_then(|(dtype, dims)| Some((dtype, numbers(dims)?)));
+        let (dtype, dims) = dims.ok_or_else(|| Error::graph(format!("needs a type as `f32[4,8]`, got `{text}`")))?;
+        Ok(Type::new(dtype.parse()?, dims))
     }
 }
 

@@ -5,7 +5,7 @@
 //! * inputs are numbered as they are listed, and each variable is read through one node;
 //! * each variable is updated at most once, by a value of its type if it is read.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Graph, Value};
 use crate::ops::{Leaf, Op};
@@ -43,14 +43,19 @@ pub(crate) fn verify_ends(graph: &Graph) -> Result<()> {
             return Err(broken(graph, value, &format!("is listed as input {place}")));
         }
     }
+    let mut read = HashMap::new();
+    for &(var, value) in &graph.vars {
+        if let Some(first) = read.insert(var, value) {
+            return Err(broken(graph, value, &format!("reads {var}, as {first} does")));
+        }
+    }
     let mut updated = HashSet::new();
     for (var, value) in &graph.updates {
         if !updated.insert(var) {
             return Err(broken(graph, *value, &format!("is the second update of {var}")));
         }
-        let read = graph.vars.iter().find(|(id, _)| id == var);
-        if let Some((_, old)) = read.filter(|(_, old)| graph.ty(*old) != graph.ty(*value)) {
-            let (needed, got) = (graph.ty(*old), graph.ty(*value));
+        if let Some(&old) = read.get(var).filter(|old| graph.ty(**old) != graph.ty(*value)) {
+            let (needed, got) = (graph.ty(old), graph.ty(*value));
             return Err(broken(graph, *value, &format!("updates {var}, which needs {needed}, got {got}")));
         }
     }
@@ -61,6 +66,6 @@ fn broken(graph: &Graph, value: Value, problem: &str) -> Error {
     const AROUND: usize = 5;
     let near = |other: Value| other.index().abs_diff(value.index()) <= AROUND;
     let lines: Vec<String> =
-        graph.nodes().filter(|(v, _)| near(*v)).map(|(v, node)| crate::print::line(v, node)).collect();
+        graph.nodes().filter(|(v, _)| near(*v)).map(|(v, node)| crate::print::line(v, node, false)).collect();
     Error::graph(format!("{value} {problem}\n{}", lines.join("\n")))
 }

@@ -1,14 +1,13 @@
 //! The suites over every op, and the passes as text.
 
-use cornu_graph::{Array, DType, ErrorKind, Reference, Trace, Type, VarId, gradients, passes, verify};
-use cornu_testkit::ops;
+mod tensors;
 
-#[test]
-fn every_sample_verifies_and_prints() {
-    let printed = ops::every_sample_verifies();
-    assert!(printed.iter().any(|text| text.contains("%2 = dot_ta %0 %1 : f32[10,12]")));
-    assert!(printed.iter().any(|text| text.contains("%1 = reduce sum [0, 2] %0 : f32[4]")));
-}
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use cornu_graph::ops::Op;
+use cornu_graph::{Array, DType, ErrorKind, Graph, Reference, Trace, Type, VarId, gradients, passes, verify};
+use cornu_testkit::{ops, random_graphs, text};
 
 #[test]
 fn the_reference_executor_agrees_with_itself() {
@@ -20,35 +19,115 @@ fn gradients_match_differences() {
     ops::gradients_match_differences();
 }
 
-/// Input, then what `body` makes of it, after simplify and fold.
-fn simplified(body: impl FnOnce(&cornu_graph::Tensor) -> cornu_graph::Tensor) -> String {
-    let trace = Trace::new();
-    let x = trace.input(Type::f32([2, 3]));
-    let y = body(&x);
-    let graph = trace.finish(&[y], &[]).expect("a sound graph");
-    passes::run(&graph, &[passes::simplify, passes::fold]).to_string()
+/// What a file under `tests/text` asks for.
+fn made(words: &[&str], graph: &Graph) -> Result<String, String> {
+    match words {
+        [pass @ ("simplify" | "fold"), rule] => text::printed(&text::by_rule(pass, rule, graph)?),
+        ["passes"] => text::printed(&passes::run(graph, &[passes::simplify, passes::fold, passes::simplify])),
+        ["gradient", op] if graph.nodes().any(|(_, node)| op_name(&node.op) == *op) => {
+            text::printed(&text::gradient(graph)?)
+        }
+        ["gradient", op] => Err(format!("needs the op `{op}` in the graph")),
+        _ => Err("needs `simplify RULE`, `fold RULE`, `passes` or `gradient OP`".into()),
+    }
+}
+
+/// The first word of what an op prints as.
+fn op_name(op: &Op) -> String {
+    op.to_string().split(' ').next().unwrap_or_default().into()
 }
 
 #[test]
-fn passes_as_text() {
-    let input = "%0 = input 0 : f32[2,3]\n";
-    assert_eq!(simplified(|x| x * 1.0 / 1.0), format!("{input}output %0\n"));
-    assert_eq!(simplified(|x| -(-x)), format!("{input}output %0\n"));
-    assert_eq!(simplified(|x| x.transpose(&[1, 0]).transpose(&[1, 0])), format!("{input}output %0\n"));
-    assert_eq!(
-        simplified(|x| x.reshape([6]).reshape([3, 2])),
-        format!("{input}%1 = reshape %0 : f32[3,2]\noutput %1\n")
-    );
-    assert_eq!(
-        simplified(|x| x + x.number(2.0).exp().broadcast_to([2, 3]) * 0.0),
-        format!(
-            "{input}%1 = constant 0.0 : f32[]\n%2 = broadcast [] %1 : f32[2,3]\n%3 = add %0 %2 : f32[2,3]\noutput %3\n"
-        )
-    );
-    assert_eq!(
-        simplified(|x| x.stop_gradient().sum([0]).reshape([1, 3]).sum([0])),
-        format!("{input}%1 = reduce sum [0] %0 : f32[3]\noutput %1\n")
-    );
+fn graphs_as_text() {
+    let seen = text::walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text"), made);
+    let rules = passes::RULES.iter().flat_map(|(pass, rules)| rules.iter().map(move |rule| (*pass, rule.name.into())));
+    let ops = Op::samples().into_iter().filter(|sample| !sample.args.is_empty()).map(|sample| op_name(&sample.op));
+    let needed: BTreeSet<(&str, String)> = rules.chain(ops.map(|op| ("gradient", op))).collect();
+    let missing = needed.iter().filter(|(test, of)| !seen.iter().any(|words| words[..] == [*test, of]));
+    let missing: Vec<String> = missing.map(|(test, of)| format!("{test} {of}")).collect();
+    assert!(missing.is_empty(), "no file under tests/text for: {}", missing.join(", "));
+}
+
+#[test]
+fn every_op_and_every_random_graph_reads_back() {
+    let samples = ops::graphs();
+    let graphs = samples.into_iter().map(|(_, graph)| graph).chain((0..200).flat_map(random_graphs::graphs));
+    for graph in graphs {
+        text::printed(&graph).unwrap_or_else(|problem| panic!("{problem}"));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_said_with_its_line() {
+    let x = "; a comment\n%0 = input 0 : f32[2,3] ; another\n";
+    for (line, message) in [
+        ("%2 = neg %0 : f32[2,3]", "needs `%1` for the next value, got `%2`"),
+        ("%1 = neg %1 : f32[2,3]", "needs a value before it as `%0`, got `%1`"),
+        ("%1 = neg %-1 : f32[2,3]", "needs a value before it as `%0`, got `%-1`"),
+        ("%1 = neg 0 : f32[2,3]", "needs a value before it as `%0`, got `0`"),
+        ("%1 = neg %0 : f32[3,2]", "%1 is f32[2,3], got f32[3,2]"),
+        ("%1 = neg %0 %0 : f32[2,3]", "`neg` needs one operand of signed numbers, got f32[2,3] and f32[2,3]"),
+        ("%1 = negate %0 : f32[2,3]", "needs an op, got `negate`"),
+        ("%1 = : f32[2,3]", "needs an op, got ``"),
+        ("%1 = neg %0 : f33[2,3]", "needs an element type as `f32`, got `f33`"),
+        ("%1 = neg %0 : f32", "needs a type as `f32[4,8]`, got `f32`"),
+        ("%1 = neg %0", "needs `%1 = op %0 : type`, `update v0 = %1` or `output %1`, got `%1 = neg %0`"),
+        ("%1 = cast %0 : f32[2,3]", "`cast` needs an element type, got `nothing`"),
+        ("%1 = reduce prod [0] %0 : f32[3]", "`reduce` needs `sum`, `max` or `min`, got `prod`"),
+        ("%1 = reduce sum 0 %0 : f32[3]", "`reduce` needs a list as `[0, 2]`, got `0 %0`"),
+        ("%1 = transpose [1, -1] %0 : f32[3]", "`transpose` needs a list as `[0, 2]`, got `[1, -1] %0`"),
+        ("%1 = input 0 : f32[2,3]", "%1 is equal to %0"),
+        ("%1 = constant 1.0,2.0 : f32[3]", "`constant` needs as many numbers as f32[3] has, or one, got 2"),
+        ("%1 = constant 1,x : i64[2]", "`constant` needs numbers of i64[2], got `1,x`"),
+        ("%1 = constant 300 : u8[]", "`constant` needs numbers of u8[], got `300`"),
+        ("%1 = constant 1.0 : f32[9999999999,9999999999]", "`constant` needs as many numbers as"),
+        ("%1 = constant 1.0 : f32[99999999,99999999]", "`constant` needs numbers of f32[99999999,99999999]"),
+        ("%1, %1.1 = sort %0 : f32[2,3], i64[2,3]", "a node has one result, got `%1, %1.1`"),
+        ("%1 = neg %0.1 : f32[2,3]", "a node has one result, got `%0.1`"),
+        ("%1 = scan 4 %0 : f32[2,3] {", "no op has a body"),
+        ("update w = %0", "needs a variable as `v0`, got `w`"),
+        ("output 7", "needs a value before it as `%0`, got `7`"),
+    ] {
+        let error = format!("{x}\n{line}\n").parse::<Graph>().expect_err(line);
+        assert!(error.message().starts_with(&format!("line 4: {message}")), "{line}: {error}");
+    }
+    for (text, message) in [
+        ("%0 = input 1 : f32[]", "%0 is listed as input 0"),
+        ("%0 = var v0 : f32[]\n%1 = var v0 : f32[2]", "%1 reads v0, as %0 does"),
+        ("%0 = var v0 : f32[]\nupdate v0 = %0\nupdate v0 = %0", "%0 is the second update of v0"),
+    ] {
+        let error = text.parse::<Graph>().expect_err(text);
+        assert!(error.message().starts_with(message), "{text}: {error}");
+    }
+}
+
+/// Whatever is done to a text, it is read or refused.
+#[test]
+fn damaged_texts_are_read_or_refused() {
+    let mut state = 1u64;
+    let mut below = |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as usize % bound
+    };
+    for seed in 0..400 {
+        let text = random_graphs::graphs(seed % 100)[0].to_string().into_bytes();
+        let mut damaged = text.clone();
+        for _ in 0..1 + below(3) {
+            let (at, from) = (below(damaged.len()), below(text.len()));
+            match below(4) {
+                0 => damaged[at] = b" %[]:=,.{};0-9x\n"[below(16)],
+                1 => drop(damaged.splice(at..at, text[from..(from + 9).min(text.len())].iter().copied())),
+                2 => drop(damaged.drain(at..(at + 1 + below(6)).min(damaged.len()))),
+                _ => damaged.swap(at, from % at.max(1)),
+            }
+            if damaged.is_empty() {
+                break;
+            }
+        }
+        if let Ok(graph) = String::from_utf8_lossy(&damaged).parse::<Graph>() {
+            text::printed(&graph).unwrap_or_else(|problem| panic!("{problem}"));
+        }
+    }
 }
 
 #[test]
@@ -99,5 +178,5 @@ fn two_updates_of_one_variable_are_refused() {
     let v = trace.var(VarId::new(3), Type::f32([2]));
     let error = trace.finish(&[], &[(VarId::new(3), &v + 1.0), (VarId::new(3), &v + 2.0)]).unwrap_err();
     assert!(error.message().contains("is the second update of v3"), "{error}");
-    assert!(verify(&cornu_graph::Graph::default()).is_ok());
+    assert!(verify(&Graph::default()).is_ok());
 }

@@ -5,3 +5,4 @@ pub mod golden;
 pub mod nets;
 pub mod ops;
 pub mod random_graphs;
+pub mod text;

@@ -114,7 +114,7 @@ impl Mlp {
 /// Adam as Keras computes it.
 fn adam(vars: &[Tensor], slopes: &[Tensor]) -> Vec<(VarId, Tensor)> {
     let count = slopes.len();
-    let steps = &vars[3 * count] + 1.0;
+    let steps = &vars[3 * count] + 1;
     let t = steps.cast(DType::F32);
     let power = |beta: f64| t.number(beta).pow(&t);
     let alpha = 0.001 * (1.0 - power(0.999)).sqrt() / (1.0 - power(0.9));

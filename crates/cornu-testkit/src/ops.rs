@@ -23,7 +23,7 @@ fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Array> 
 
 fn name(sample: &Sample) -> String {
     let types: Vec<String> = sample.args.iter().map(|arg| arg.ty().to_string()).collect();
-    format!("{} {}", sample.op, types.join(" "))
+    format!("{:.4} {}", sample.op, types.join(" "))
 }
 
 /// Runs every sample on `executor` and on the reference evaluator, and compares: floats within `tolerance` of the
@@ -117,15 +117,13 @@ fn directional(sample: &Sample) -> Result<(), String> {
     if close || slope == 0.0 { Ok(()) } else { Err(format!("difference {difference}, gradient {slope}")) }
 }
 
-/// Prints every sample's graph and checks that it verifies.
+/// Every sample with its name, as a graph of one op.
 ///
 /// # Panics
-/// If one does not.
-pub fn every_sample_verifies() -> Vec<String> {
-    Op::samples()
-        .iter()
-        .map(|sample| graph_of(sample).unwrap_or_else(|e| panic!("{}: {e}", name(sample))).to_string())
-        .collect()
+/// If one does not verify.
+pub fn graphs() -> Vec<(String, Graph)> {
+    let graph = |sample: &Sample| graph_of(sample).unwrap_or_else(|error| panic!("{}: {error}", name(sample)));
+    Op::samples().iter().map(|sample| (name(sample), graph(sample))).collect()
 }
 
 /// A variable of a graph under test.

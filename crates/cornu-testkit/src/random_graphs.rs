@@ -38,6 +38,11 @@ pub fn agree_with_reference(executors: &[&dyn Executor], seeds: impl IntoIterato
     report.finish();
 }
 
+/// The graphs of a seed.
+pub fn graphs(seed: u64) -> Vec<Graph> {
+    Case::new(seed, 5 + (seed % 56) as usize).programs
+}
+
 fn compare(executors: &[&dyn Executor], seed: u64, nodes: usize) -> Result<(), String> {
     let case = Case::new(seed, nodes);
     let want = case.run(&Reference)?;
@@ -399,7 +404,7 @@ impl<'r> Writer<'r> {
                     // What optimizers do: the same to every variable.
                     let (slope, _) = self.operand(&ty);
                     let from = if self.random.below(3) == 0 { &next } else { &var };
-                    from * 2.0 - slope
+                    from * 2 - slope
                 }
                 0 => continue,
                 1 => self.vars.iter().rev().find(|other| other.ty() == ty).expect("it fits itself").clone(),

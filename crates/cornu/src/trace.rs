@@ -1,6 +1,7 @@
 //! The only way a layer meets the world: a [`Cx`] hands out weights, states and random numbers while it is traced.
 
 use std::collections::VecDeque;
+use std::panic::Location;
 
 use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type, VarId};
@@ -185,7 +186,10 @@ impl<'a> Cx<'a> {
     pub fn update(&mut self, variable: &Tensor, new: Tensor) {
         match variable.op() {
             Op::Leaf(Leaf::Var { id, .. }) => self.updates.push((id, new)),
-            other => self.fail(Error::graph(format!("only a variable can be updated, got `{other}`"))),
+            other => {
+                let message = format!("only a variable can be updated, got `{other:.4}`");
+                self.fail(Error::graph(message).at(Location::caller()));
+            }
         }
     }
 

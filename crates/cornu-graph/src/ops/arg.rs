@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 /// The index, along `axis`, of the largest (or smallest) element; of equal ones the first. Not-a-number wins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -37,6 +37,11 @@ impl OpDef for Arg {
             let element = |i: usize| x.get((at / inner * count + i) * inner + at % inner);
             (1..count).fold(0, |best, i| if better(element(i), element(best)) { i } else { best }) as f64
         })
+    }
+
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        let (largest, text) = text.one_of(&[("argmax", true), ("argmin", false)])?;
+        Some(Arg { largest, axis: text.word("an axis")? })
     }
 
     fn samples() -> Vec<Sample> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, mismatch, sample, spread};
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 type Gradient = fn([&Tensor; 2], &Tensor, &Tensor) -> [Option<Tensor>; 2];
 
@@ -70,13 +70,21 @@ impl Binary {
             _ => dtype != DType::Bool,
         }
     }
+
+    fn needed(self) -> &'static str {
+        match self {
+            Binary::And | Binary::Or => "two operands of booleans",
+            Binary::Pow => "two operands of floats",
+            _ => "two operands of numbers",
+        }
+    }
 }
 
 impl OpDef for Binary {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [a, b] if a == b && self.has(a.dtype) => Ok((*a).clone()),
-            [a, b] if a == b => Err(mismatch("operands of another element type", args)),
+            [a, b] if a == b => Err(mismatch(self.needed(), args)),
             _ => Err(mismatch("two operands of one type", args)),
         }
     }
@@ -87,6 +95,10 @@ impl OpDef for Binary {
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         Array::from_fn(ty, |i| self.f64(args[0].get(i), args[1].get(i)))
+    }
+
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        Binary::ALL.iter().copied().find(|op| op.name() == text.name())
     }
 
     fn samples() -> Vec<Sample> {

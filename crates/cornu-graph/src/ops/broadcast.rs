@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, Shape, Tensor, Type};
+use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// Repeats the operand along every axis of `shape` that is not in `axes`; axis `i` of the operand is axis `axes[i]` of
 /// the result. (StableHLO's `broadcast_in_dim`, without its stretching of axes of size one: reshape them away.)
@@ -37,6 +37,10 @@ impl OpDef for Broadcast {
         let (to, from) = (ty.shape.strides(), args[0].shape().strides());
         let place = |at: usize, i: usize| at / to[self.axes[i]] % ty.shape[self.axes[i]] * from[i];
         Array::from_fn(ty, |at| args[0].get((0..from.len()).map(|i| place(at, i)).sum()))
+    }
+
+    fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
+        Some(Broadcast { axes: text.named("broadcast")?.list()?, shape: ty.shape.clone() })
     }
 
     fn samples() -> Vec<Sample> {

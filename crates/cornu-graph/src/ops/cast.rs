@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, mismatch, sample, spread};
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 /// Turns every element into the nearest one of that type; towards integers, fractions are cut off.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -27,6 +27,10 @@ impl OpDef for Cast {
 
     fn eval(&self, args: &[&Array], _: &Type) -> Array {
         args[0].clone().cast(self.0)
+    }
+
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        Some(Cast(text.named("cast")?.word("an element type")?))
     }
 
     fn samples() -> Vec<Sample> {

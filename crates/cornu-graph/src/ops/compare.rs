@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, mismatch, sample, spread};
-use crate::{Array, DType, IntoTensor, Tensor, Type};
+use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
 
 macro_rules! compare {
     ($($(#[$doc:meta])* $name:ident = $text:literal $method:ident, $f64:expr;)*) => {
@@ -64,6 +64,10 @@ impl OpDef for Compare {
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         Array::from_fn(ty, |i| f64::from(u8::from(self.f64(args[0].get(i), args[1].get(i)))))
+    }
+
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        Compare::ALL.iter().copied().find(|op| op.name() == text.name())
     }
 
     fn samples() -> Vec<Sample> {

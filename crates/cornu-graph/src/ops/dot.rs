@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, Shape, Tensor, Type};
+use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// `a · b` over the last two axes; the axes before them are the same for both and go along.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -15,6 +15,13 @@ pub struct Dot {
 }
 
 impl Dot {
+    const NAMES: [(&str, Dot); 4] = [
+        ("dot", Dot { transpose_a: false, transpose_b: false }),
+        ("dot_ta", Dot { transpose_a: true, transpose_b: false }),
+        ("dot_tb", Dot { transpose_a: false, transpose_b: true }),
+        ("dot_ta_tb", Dot { transpose_a: true, transpose_b: true }),
+    ];
+
     /// `(batch, m, k, n)`: that many products of `[m, k]` with `[k, n]`; `None` where the operands do not fit.
     pub fn sizes(&self, a: &Shape, b: &Shape) -> Option<(usize, usize, usize, usize)> {
         let rank = a.rank();
@@ -66,6 +73,10 @@ impl OpDef for Dot {
         })
     }
 
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        text.one_of(&Dot::NAMES).map(|(dot, _)| dot)
+    }
+
     fn samples() -> Vec<Sample> {
         let both = [false, true];
         let flags = both.into_iter().flat_map(|transpose_a| both.map(|transpose_b| Dot { transpose_a, transpose_b }));
@@ -85,17 +96,13 @@ impl OpDef for Dot {
 
 impl fmt::Display for Dot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.transpose_a, self.transpose_b) {
-            (false, false) => "dot",
-            (true, false) => "dot_ta",
-            (false, true) => "dot_tb",
-            (true, true) => "dot_ta_tb",
-        })
+        let name = Dot::NAMES.iter().find(|(_, dot)| dot == self).map_or("dot", |(name, _)| name);
+        f.write_str(name)
     }
 }
 
 impl Tensor {
-    /// Matrix product over the last two axes: `[.., m, k] · [.., k, n]` is `[.., m, n]`.
+    /// Matrix product over the last two axes: `[.., m, k] · [.., k, n]` is `[.., m, n]`. Types are joined as those of a sum.
     #[track_caller]
     pub fn dot(&self, other: &Tensor) -> Tensor {
         self.dot_as(other, false, false)
@@ -104,6 +111,7 @@ impl Tensor {
     /// Matrix product of operands of which either may be given with its last two axes swapped.
     #[track_caller]
     pub fn dot_as(&self, other: &Tensor, transpose_a: bool, transpose_b: bool) -> Tensor {
-        self.apply_to(Dot { transpose_a, transpose_b }, &[other])
+        let dtype = self.dtype().joined(other.dtype());
+        self.cast(dtype).apply_to(Dot { transpose_a, transpose_b }, &[&other.cast(dtype)])
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, mismatch, sample};
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 /// 0, 1, 2, … along `axis`, the same along all others.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -29,6 +29,10 @@ impl OpDef for Iota {
     fn eval(&self, _: &[&Array], ty: &Type) -> Array {
         let (stride, dim) = (ty.shape.strides()[self.axis], ty.shape[self.axis]);
         Array::from_fn(ty, |at| (at / stride % dim) as f64)
+    }
+
+    fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
+        Some(Iota { axis: text.named("iota")?.word("an axis")?, ty: ty.clone() })
     }
 
     fn samples() -> Vec<Sample> {

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::{OpDef, Sample, mismatch, sample};
-use crate::{Array, Buffer, DType, Tensor, Type, VarId};
+use crate::{Array, Buffer, DType, Element, OpText, Tensor, Type, VarId};
 
 /// A node without operands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -90,10 +90,25 @@ impl OpDef for Leaf {
         }
     }
 
+    fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
+        Some(match text.name() {
+            "input" => Leaf::Input { index: text.word("the place of an input")?, ty: ty.clone() },
+            "var" => Leaf::Var { id: text.word("a variable")?, ty: ty.clone() },
+            "constant" => Leaf::Constant(Constant::read(text, ty)?),
+            _ => return None,
+        })
+    }
+
     fn samples() -> Vec<Sample> {
         vec![
             sample(Leaf::Constant(Constant::new(Array::scalar(0.5f32))), []),
             sample(Leaf::Constant(Constant::new(Array::vector(vec![3i64, -4]))), []),
+            sample(Leaf::Constant(Constant::new(Array::vector(vec![i64::MIN, i64::MAX]))), []),
+            sample(Leaf::Constant(Constant::new(Array::vector(vec![true, false]))), []),
+            sample(Leaf::Constant(Constant::new(Array::vector(vec![7u8; 5]))), []),
+            sample(Leaf::Constant(Constant::new(Array::vector(Vec::<f32>::new()))), []),
+            sample(Leaf::Constant(Constant::new(Array::vector(vec![-0.0f32, f32::NAN, -f32::NAN, 1e-45]))), []),
+            sample(Leaf::Constant(Constant::new(Array::vector(vec![f64::INFINITY, -0.0, 0.1, -f64::NAN]))), []),
         ]
     }
 }
@@ -103,16 +118,80 @@ impl fmt::Display for Leaf {
         match self {
             Leaf::Input { index, .. } => write!(f, "input {index}"),
             Leaf::Var { id, .. } => write!(f, "var {id}"),
-            Leaf::Constant(constant) => {
-                let array = constant.array();
-                let shown: Vec<String> = (0..array.len().min(4)).map(|i| show(array.get(i), array.dtype())).collect();
-                write!(f, "constant {}{}", shown.join(","), if array.len() > 4 { ",…" } else { "" })
-            }
+            Leaf::Constant(constant) => constant.fmt(f),
         }
     }
 }
 
-/// The shortest text that reads back as the same number.
-fn show(value: f64, dtype: DType) -> String {
-    if dtype == DType::F32 { format!("{:?}", value as f32) } else { format!("{value}") }
+/// Every element, or the one that all are; a precision (`{:.4}`) says how many to show.
+impl fmt::Display for Constant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bits = self.bits();
+        let first = bits.next();
+        let different = if bits.all(|bits| Some(bits) == first) { self.0.len().min(1) } else { self.0.len() };
+        let count = different.min(f.precision().unwrap_or(usize::MAX));
+        f.write_str("constant")?;
+        (0..count).try_for_each(|i| write!(f, "{}{}", if i == 0 { " " } else { "," }, show(self.0.buffer(), i)))?;
+        f.write_str(if count < different { ",…" } else { "" })
+    }
+}
+
+impl Constant {
+    fn read(text: &mut OpText, ty: &Type) -> Option<Constant> {
+        let list = text.next_word();
+        let words: Vec<&str> = list.iter().flat_map(|list| list.split(',')).collect();
+        let size = ty.shape.checked_size().filter(|&size| words.len() == size || words.len() == 1);
+        let Some(size) = size else {
+            return text.fail(format!("needs as many numbers as {ty} has, or one, got {}", words.len()));
+        };
+        let buffer = match ty.dtype {
+            DType::Bool => elements(&words, size, |word| word.parse::<bool>().ok()),
+            DType::U8 => elements(&words, size, |word| word.parse::<u8>().ok()),
+            DType::U32 => elements(&words, size, |word| word.parse::<u32>().ok()),
+            DType::I32 => elements(&words, size, |word| word.parse::<i32>().ok()),
+            DType::I64 => elements(&words, size, |word| word.parse::<i64>().ok()),
+            DType::F32 => elements(&words, size, |word| match word.strip_prefix("0x") {
+                Some(bits) => u32::from_str_radix(bits, 16).ok().map(f32::from_bits),
+                None => word.parse().ok(),
+            }),
+            DType::F64 => elements(&words, size, |word| match word.strip_prefix("0x") {
+                Some(bits) => u64::from_str_radix(bits, 16).ok().map(f64::from_bits),
+                None => word.parse().ok(),
+            }),
+        };
+        match buffer.and_then(|buffer| Array::from_buffer(ty.shape.clone(), buffer).ok()) {
+            Some(array) => Some(Constant::new(array)),
+            None => text.fail(format!("needs numbers of {ty}, got `{}`", list.unwrap_or_default())),
+        }
+    }
+}
+
+/// `size` elements, of one word each or all of the same.
+fn elements<T: Element>(words: &[&str], size: usize, read: impl Fn(&str) -> Option<T>) -> Option<Buffer> {
+    let mut data: Vec<T> = Vec::new();
+    data.try_reserve_exact(size).ok()?;
+    for word in words {
+        data.push(read(word)?);
+    }
+    if let (Some(&one), true) = (data.first(), words.len() == 1) {
+        data.resize(size, one);
+    }
+    Some(T::wrap(data))
+}
+
+/// The shortest text that reads back as the same element. A not-a-number that is not the usual one shows its bits.
+fn show(data: &Buffer, i: usize) -> String {
+    match data {
+        Buffer::Bool(data) => data[i].to_string(),
+        Buffer::I64(data) => data[i].to_string(),
+        Buffer::U8(_) | Buffer::U32(_) | Buffer::I32(_) => data.get(i).to_string(),
+        Buffer::F32(data) if data[i].is_nan() && data[i].to_bits() != f32::NAN.to_bits() => {
+            format!("{:#x}", data[i].to_bits())
+        }
+        Buffer::F32(data) => format!("{:?}", data[i]),
+        Buffer::F64(data) if data[i].is_nan() && data[i].to_bits() != f64::NAN.to_bits() => {
+            format!("{:#x}", data[i].to_bits())
+        }
+        Buffer::F64(data) => format!("{:?}", data[i]),
+    }
 }

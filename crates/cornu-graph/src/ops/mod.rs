@@ -32,7 +32,7 @@ pub use select::Select;
 pub use transpose::Transpose;
 pub use unary::Unary;
 
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 /// What an op means, on any machine.
 pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
@@ -44,6 +44,9 @@ pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
 
     /// The result, computed slowly and plainly in f64, then rounded to `ty`.
     fn eval(&self, args: &[&Array], ty: &Type) -> Array;
+
+    /// The op that prints as `text` and has a result of type `ty`; `None` if the name is that of another one.
+    fn read(text: &mut OpText, ty: &Type) -> Option<Self>;
 
     /// Small calls of this op. Every generic test runs over all of them.
     fn samples() -> Vec<Sample>;
@@ -84,6 +87,11 @@ macro_rules! ops {
             /// See [`OpDef::eval`].
             pub fn eval(&self, args: &[&Array], ty: &Type) -> Array {
                 match self { $(Op::$name(op) => op.eval(args, ty),)* }
+            }
+
+            /// See [`OpDef::read`].
+            pub(crate) fn read(text: &mut OpText, ty: &Type) -> Option<Op> {
+                None$(.or_else(|| $name::read(text, ty).map(Op::$name)))*
             }
 
             /// The samples of every op.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{OpDef, Sample, mismatch, sample};
 use crate::random::{Stream, uniform01};
-use crate::{Array, DType, Shape, Tensor, Type};
+use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// A function of a stream (`u32[6]`: the words of [`Stream::pack`]) or of a pair of seeds (`u32[2]`).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -44,6 +44,15 @@ impl OpDef for Random {
             }
             Random::Advance(_) | Random::Stateless(_) => Array::vector(self.stream(&words).pack().to_vec()),
         }
+    }
+
+    fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
+        Some(match text.name() {
+            "random_uniform" => Random::Uniform(ty.shape.clone()),
+            "random_advance" => Random::Advance(text.word("a number of blocks")?),
+            "random_stateless" => Random::Stateless(text.word("a modulus")?),
+            _ => return None,
+        })
     }
 
     fn samples() -> Vec<Sample> {

@@ -1,9 +1,10 @@
 //! Sums, maxima and minima along axes, which disappear.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 /// How elements are brought together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -16,7 +17,17 @@ pub enum Reduction {
     Min,
 }
 
+impl FromStr for Reduction {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        Reduction::NAMES.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind).ok_or(())
+    }
+}
+
 impl Reduction {
+    const NAMES: [(&str, Reduction); 3] = [("sum", Reduction::Sum), ("max", Reduction::Max), ("min", Reduction::Min)];
+
     /// The result for no elements at all.
     pub fn start(self) -> f64 {
         match self {
@@ -105,6 +116,11 @@ impl OpDef for Reduce {
         Array::from_fn(ty, |i| totals[i])
     }
 
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        let text = text.named("reduce")?;
+        Some(Reduce { kind: text.word("`sum`, `max` or `min`")?, axes: text.list()? })
+    }
+
     fn samples() -> Vec<Sample> {
         const AXES: [&[usize]; 8] = [&[], &[0], &[1], &[2], &[0, 1], &[1, 2], &[0, 2], &[0, 1, 2]];
         let kinds = [Reduction::Sum, Reduction::Max, Reduction::Min];
@@ -125,11 +141,7 @@ impl OpDef for Reduce {
 
 impl fmt::Display for Reduce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            Reduction::Sum => "sum",
-            Reduction::Max => "max",
-            Reduction::Min => "min",
-        };
+        let kind = Reduction::NAMES.iter().find(|(_, kind)| *kind == self.kind).map_or("", |(name, _)| name);
         write!(f, "reduce {kind} {:?}", self.axes)
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, Shape, Tensor, Type};
+use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// The same elements, in the same row-major order, under another shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -26,6 +26,10 @@ impl OpDef for Reshape {
 
     fn eval(&self, args: &[&Array], _: &Type) -> Array {
         args[0].clone().reshape(self.0.clone()).expect("the type rule was asked first")
+    }
+
+    fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
+        text.named("reshape").map(|_| Reshape(ty.shape.clone()))
     }
 
     fn samples() -> Vec<Sample> {

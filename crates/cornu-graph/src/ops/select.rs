@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, IntoTensor, Tensor, Type};
+use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
 
 /// `select(condition, a, b)`: elements of `a` where the condition is true, of `b` elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,6 +25,10 @@ impl OpDef for Select {
         Array::from_fn(ty, |i| args[if args[0].get(i) != 0.0 { 1 } else { 2 }].get(i))
     }
 
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        text.named("select").map(|_| Select)
+    }
+
     fn samples() -> Vec<Sample> {
         let condition = || Array::new([2, 3], vec![true, false, true, true, false, false]).expect("six elements");
         vec![
@@ -41,11 +45,13 @@ impl fmt::Display for Select {
 }
 
 impl Tensor {
-    /// `a` where this is true, `b` elsewhere. A number takes the type of the other operand; tensors broadcast.
+    /// `a` where this is true, `b` elsewhere. Types are joined as those of a sum; tensors broadcast.
     #[track_caller]
     pub fn select(&self, a: impl IntoTensor, b: impl IntoTensor) -> Tensor {
-        let like = a.tensor().or(b.tensor()).unwrap_or_else(|| self.cast(DType::F32));
+        let like = a.tensor().or(b.tensor()).unwrap_or_else(|| self.clone());
         let (a, b) = (a.into_tensor(&like), b.into_tensor(&like));
+        let dtype = a.dtype().joined(b.dtype());
+        let (a, b) = (a.cast(dtype), b.cast(dtype));
         let (a, b) = a.aligned(&b);
         let (condition, a) = self.aligned(&a);
         let (condition, b) = condition.aligned(&b);

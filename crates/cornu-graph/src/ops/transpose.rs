@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 /// Axis `i` of the result is axis `order[i]` of the operand.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -47,6 +47,10 @@ impl OpDef for Transpose {
         let (from, to) = (args[0].shape().strides(), ty.shape.strides());
         let place = |at: usize, axis: usize| at / to[axis] % ty.shape[axis] * from[self.0[axis]];
         Array::from_fn(ty, |at| args[0].get((0..ty.rank()).map(|axis| place(at, axis)).sum()))
+    }
+
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        Some(Transpose(text.named("transpose")?.list()?))
     }
 
     fn samples() -> Vec<Sample> {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, mismatch, sample, spread};
-use crate::{Array, DType, Tensor, Type};
+use crate::{Array, DType, OpText, Tensor, Type};
 
 /// The element types a function takes.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,6 +22,11 @@ impl Domain {
             Domain::Bool => dtype == DType::Bool,
             Domain::Any => true,
         }
+    }
+
+    /// The type in which a function is taken: as in Keras, functions of floats make floats of whole numbers.
+    fn of(self, dtype: DType) -> DType {
+        if self == Domain::Float { dtype.to_float() } else { dtype }
     }
 
     fn needed(self) -> &'static str {
@@ -71,7 +76,9 @@ macro_rules! unary {
         }
 
         impl Tensor {
-            $($(#[$doc])* #[track_caller] pub fn $method(&self) -> Tensor { self.apply(Unary::$name) })*
+            $($(#[$doc])* #[track_caller] pub fn $method(&self) -> Tensor {
+                self.cast(Domain::$domain.of(self.dtype())).apply(Unary::$name)
+            })*
         }
     };
 }
@@ -118,6 +125,10 @@ impl OpDef for Unary {
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         Array::from_fn(ty, |i| self.f64(args[0].get(i)))
+    }
+
+    fn read(text: &mut OpText, _: &Type) -> Option<Self> {
+        Unary::ALL.iter().copied().find(|op| op.name() == text.name())
     }
 
     fn samples() -> Vec<Sample> {

@@ -1,27 +1,28 @@
 //! Constants: what is known now is computed now, by the reference evaluator.
 
-use crate::graph::{Builder, Graph, Value};
+use super::{Instead, Rule};
+use crate::graph::{Builder, Value};
 use crate::ops::{Broadcast, Constant, Leaf, Op};
-use crate::rewrite::rewrite;
 use crate::{Array, Type};
 
 /// The largest constant worth keeping instead of the ops that make it.
 const LARGEST: usize = 1024;
 
-/// Replaces ops on constants by their results. One number that fills a shape stays one number, broadcast.
-pub fn fold(graph: &Graph) -> Graph {
-    rewrite(graph, |b, op, args| {
-        if args.is_empty() || matches!(op, Op::Broadcast(_)) {
-            return None;
-        }
-        let types: Vec<&Type> = args.iter().map(|&arg| b.graph().ty(arg)).collect();
-        let ty = op.infer(&types).ok()?;
-        splats(b, op, args, &ty).or_else(|| constants(b, op, args, &ty))
-    })
+/// The rules about constants, each with the name of its test.
+pub const FOLD: &[Rule] = &[Rule { name: "splats", apply: splats }, Rule { name: "constants", apply: constants }];
+
+/// The type of what an op makes of its operands, if it has any and makes numbers of them.
+fn computed(b: &Builder, op: &Op, args: &[Value]) -> Option<Type> {
+    if args.is_empty() || matches!(op, Op::Broadcast(_)) {
+        return None;
+    }
+    let types: Vec<&Type> = args.iter().map(|&arg| b.graph().ty(arg)).collect();
+    op.infer(&types).ok()
 }
 
 /// An element-wise op on numbers that fill a shape.
-fn splats(b: &mut Builder, op: &Op, args: &[Value], ty: &Type) -> Option<Value> {
+fn splats(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
+    let ty = computed(b, op, args)?;
     let elementwise = matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_));
     if !elementwise || ty.rank() == 0 {
         return None;
@@ -33,11 +34,12 @@ fn splats(b: &mut Builder, op: &Op, args: &[Value], ty: &Type) -> Option<Value> 
     let numbers: Vec<Array> = args.iter().map(number).collect::<Option<_>>()?;
     let result = op.eval(&numbers.iter().collect::<Vec<_>>(), &Type::scalar(ty.dtype));
     let result = b.constant(result);
-    Some(b.add(Broadcast { shape: ty.shape.clone(), axes: Box::default() }, &[result]))
+    Instead::node(Broadcast { shape: ty.shape, axes: Box::default() }, &[result])
 }
 
 /// Any op on constants, if the result is small.
-fn constants(b: &mut Builder, op: &Op, args: &[Value], ty: &Type) -> Option<Value> {
+fn constants(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
+    let ty = computed(b, op, args)?;
     let known = |&arg: &Value| match b.graph().op(arg) {
         Op::Leaf(Leaf::Constant(constant)) => Some(constant.clone()),
         _ => None,
@@ -47,6 +49,6 @@ fn constants(b: &mut Builder, op: &Op, args: &[Value], ty: &Type) -> Option<Valu
         return None;
     }
     let arrays: Vec<&Array> = known.iter().map(Constant::array).collect();
-    let result = op.eval(&arrays, ty);
-    Some(b.constant(result))
+    let result = op.eval(&arrays, &ty);
+    Instead::node(Leaf::Constant(Constant::new(result)), &[])
 }

@@ -1,15 +1,76 @@
-//! Passes: each takes a graph and gives one that computes the same, with less to do.
+//! Passes: each takes a graph and gives one that computes the same, with less to do. A pass is a list of rules.
 
 mod fold;
 mod simplify;
 
-pub use fold::fold;
-pub use simplify::simplify;
+pub use fold::FOLD;
+pub use simplify::SIMPLIFY;
 
-use crate::Graph;
+use crate::graph::{Builder, Graph, Value};
+use crate::ops::Op;
+use crate::rewrite::rewrite;
 
 /// A pass.
 pub type Pass = fn(&Graph) -> Graph;
+
+/// A rule of a pass.
+pub struct Rule {
+    /// The name, by which its test is found.
+    pub name: &'static str,
+    /// What becomes of an op on those operands, if the rule applies to it.
+    pub apply: fn(&mut Builder, &Op, &[Value]) -> Option<Instead>,
+}
+
+/// What takes the place of a node.
+pub enum Instead {
+    /// A value that is there already.
+    Value(Value),
+    /// Another node, to which rules may apply in turn.
+    Node(Op, Box<[Value]>),
+}
+
+impl Instead {
+    /// Another node.
+    fn node(op: impl Into<Op>, args: &[Value]) -> Option<Instead> {
+        Some(Instead::Node(op.into(), args.into()))
+    }
+}
+
+impl From<Value> for Instead {
+    fn from(value: Value) -> Self {
+        Instead::Value(value)
+    }
+}
+
+/// The passes that are lists of rules, with their names.
+pub const RULES: [(&str, &[Rule]); 2] = [("simplify", SIMPLIFY), ("fold", FOLD)];
+
+/// Removes what changes nothing and joins what can be joined.
+pub fn simplify(graph: &Graph) -> Graph {
+    apply(graph, SIMPLIFY)
+}
+
+/// Replaces ops on constants by their results. One number that fills a shape stays one number, broadcast.
+pub fn fold(graph: &Graph) -> Graph {
+    apply(graph, FOLD)
+}
+
+/// Rebuilds a graph by rules: at each node the first that applies, until none does.
+pub fn apply(graph: &Graph, rules: &[Rule]) -> Graph {
+    rewrite(graph, |b, op, args| {
+        let first = |b: &mut Builder, op: &Op, args: &[Value]| rules.iter().find_map(|rule| (rule.apply)(b, op, args));
+        let mut instead = first(b, op, args)?;
+        loop {
+            match instead {
+                Instead::Value(value) => return Some(value),
+                Instead::Node(op, args) => match first(b, &op, &args) {
+                    Some(next) => instead = next,
+                    None => return Some(b.add(op, &args)),
+                },
+            }
+        }
+    })
+}
 
 /// Runs passes in order. `CORNU_PASSES=2` runs only the first two, to find a guilty one; debug builds verify after each.
 pub fn run(graph: &Graph, passes: &[Pass]) -> Graph {

@@ -1,100 +1,95 @@
 //! Algebra: rules that hold for every number, including infinities, signed zeros and not-a-number.
 
-use crate::graph::{Builder, Graph, Value};
-use crate::ops::{Binary, Broadcast, Leaf, Op, Reshape, Transpose, Unary};
-use crate::rewrite::rewrite;
+use super::{Instead, Rule};
+use crate::graph::{Builder, Value};
+use crate::ops::{Binary, Broadcast, Cast, Constant, Leaf, Op, Reduce, Reshape, Select, Transpose, Unary};
 
-/// Removes what changes nothing and joins what can be joined.
-pub fn simplify(graph: &Graph) -> Graph {
-    rewrite(graph, |b, op, args| match (op, args) {
-        (Op::Unary(Unary::StopGradient), &[x]) => Some(x),
-        (Op::Unary(Unary::Neg), &[x]) if b.graph().op(x) == &Unary::Neg.into() => Some(argument(b, x)),
-        (Op::Unary(Unary::Not), &[x]) if b.graph().op(x) == &Unary::Not.into() => Some(argument(b, x)),
-        (Op::Binary(op), &[x, y]) => binary(b, *op, x, y),
-        (Op::Cast(to), &[x]) if b.graph().ty(x).dtype == to.0 => Some(x),
-        (Op::Reshape(to), &[x]) => reshape(b, to, x),
-        (Op::Transpose(order), &[x]) => transpose(b, order, x),
-        (Op::Broadcast(to), &[x]) => broadcast(b, to, x),
-        (Op::Reduce(reduce), &[x]) if reduce.axes.is_empty() => Some(x),
-        (Op::Reduce(reduce), &[x]) if reduce.axes.iter().all(|&axis| b.graph().ty(x).shape[axis] == 1) => {
-            let shape = b.graph().ty(x).shape.clone();
-            let kept = (0..shape.rank()).filter(|axis| !reduce.axes.contains(axis)).map(|axis| shape[axis]);
-            let to = Reshape(kept.collect());
-            reshape(b, &to, x).or_else(|| Some(b.add(to, &[x])))
-        }
-        (Op::Select(_), &[_, x, y]) if x == y => Some(x),
+macro_rules! rules {
+    (|$b:ident| $($name:ident: ($op:pat, $args:pat) $(if $applies:expr)? => $instead:expr,)*) => {
+        /// The rules of algebra, each with the name of its test.
+        #[allow(unused_variables)]
+        pub const SIMPLIFY: &[Rule] = &[$(Rule {
+            name: stringify!($name),
+            apply: |$b, op, args| match (op, args) {
+                ($op, $args) $(if $applies)? => $instead,
+                _ => None,
+            },
+        },)*];
+    };
+}
+
+// Adding zero is not here: -0 + 0 is 0.
+rules! { |b|
+    stop_gradient: (Op::Unary(Unary::StopGradient), &[x]) => same(x),
+    neg_neg: (Op::Unary(Unary::Neg), &[x]) if negated(b, x) => same(argument(b, x)),
+    not_not: (Op::Unary(Unary::Not), &[x]) if b.graph().op(x) == &Unary::Not.into() => same(argument(b, x)),
+    mul_one: (Op::Binary(Binary::Mul), &[x, y]) if one(b, y) => same(x),
+    one_mul: (Op::Binary(Binary::Mul), &[x, y]) if one(b, x) => same(y),
+    div_one: (Op::Binary(Binary::Div), &[x, y]) if one(b, y) => same(x),
+    pow_one: (Op::Binary(Binary::Pow), &[x, y]) if one(b, y) => same(x),
+    add_neg: (Op::Binary(Binary::Add), &[x, y]) if negated(b, y) => Instead::node(Binary::Sub, &[x, argument(b, y)]),
+    sub_neg: (Op::Binary(Binary::Sub), &[x, y]) if negated(b, y) => Instead::node(Binary::Add, &[x, argument(b, y)]),
+    and_same: (Op::Binary(Binary::And), &[x, y]) if x == y => same(x),
+    or_same: (Op::Binary(Binary::Or), &[x, y]) if x == y => same(x),
+    select_same: (Op::Select(Select), &[_, x, y]) if x == y => same(x),
+    cast_same: (Op::Cast(Cast(to)), &[x]) if b.graph().ty(x).dtype == *to => same(x),
+    reshape_same: (Op::Reshape(Reshape(to)), &[x]) if b.graph().ty(x).shape == *to => same(x),
+    reshape_reshape: (Op::Reshape(to), &[x]) => match b.graph().op(x) {
+        Op::Reshape(_) => Instead::node(to.clone(), &[argument(b, x)]),
         _ => None,
-    })
+    },
+    reshape_splat: (Op::Reshape(Reshape(to)), &[x]) => match b.graph().op(x) {
+        Op::Broadcast(from) if from.axes.is_empty() => {
+            Instead::node(Broadcast { shape: to.clone(), axes: Box::default() }, &[argument(b, x)])
+        }
+        _ => None,
+    },
+    reshape_constant: (Op::Reshape(Reshape(to)), &[x]) => match b.graph().op(x) {
+        Op::Leaf(Leaf::Constant(constant)) => {
+            let array = constant.array().clone().reshape(to.clone()).expect("the type rule was asked first");
+            Instead::node(Leaf::Constant(Constant::new(array)), &[])
+        }
+        _ => None,
+    },
+    transpose_same: (Op::Transpose(Transpose(order)), &[x]) if order.iter().copied().eq(0..order.len()) => same(x),
+    transpose_transpose: (Op::Transpose(order), &[x]) => match b.graph().op(x) {
+        Op::Transpose(first) => Instead::node(first.then(order), &[argument(b, x)]),
+        _ => None,
+    },
+    broadcast_same: (Op::Broadcast(to), &[x]) if b.graph().ty(x).shape == to.shape => same(x),
+    broadcast_broadcast: (Op::Broadcast(to), &[x]) => match b.graph().op(x) {
+        Op::Broadcast(first) => {
+            let axes = first.axes.iter().map(|&axis| to.axes[axis]).collect();
+            Instead::node(Broadcast { shape: to.shape.clone(), axes }, &[argument(b, x)])
+        }
+        _ => None,
+    },
+    reduce_nothing: (Op::Reduce(reduce), &[x]) if reduce.axes.is_empty() => same(x),
+    reduce_ones: (Op::Reduce(reduce), &[x]) => reduce_ones(b, reduce, x),
+}
+
+fn same(x: Value) -> Option<Instead> {
+    Some(x.into())
 }
 
 fn argument(b: &Builder, x: Value) -> Value {
     b.graph().node(x).args[0]
 }
 
-fn binary(b: &mut Builder, op: Binary, x: Value, y: Value) -> Option<Value> {
-    // Adding zero is not here: -0 + 0 is 0.
-    let one = |value| b.graph().splat(value) == Some(1.0);
-    match op {
-        Binary::Mul if one(y) => Some(x),
-        Binary::Mul if one(x) => Some(y),
-        Binary::Div if one(y) => Some(x),
-        Binary::Pow if one(y) => Some(x),
-        Binary::Add => match (b.graph().op(x), b.graph().op(y)) {
-            (_, Op::Unary(Unary::Neg)) => Some(b.add(Binary::Sub, &[x, argument(b, y)])),
-            _ => None,
-        },
-        Binary::Sub => match b.graph().op(y) {
-            Op::Unary(Unary::Neg) => Some(b.add(Binary::Add, &[x, argument(b, y)])),
-            _ => None,
-        },
-        Binary::And | Binary::Or if x == y => Some(x),
-        _ => None,
-    }
+fn negated(b: &Builder, x: Value) -> bool {
+    b.graph().op(x) == &Unary::Neg.into()
 }
 
-fn reshape(b: &mut Builder, to: &Reshape, x: Value) -> Option<Value> {
-    if b.graph().ty(x).shape == to.0 {
-        return Some(x);
-    }
-    match b.graph().op(x).clone() {
-        Op::Reshape(_) => {
-            let x = argument(b, x);
-            reshape(b, to, x).or_else(|| Some(b.add(to.clone(), &[x])))
-        }
-        // A splat may be repeated to any shape.
-        Op::Broadcast(from) if from.axes.is_empty() => {
-            Some(b.add(Broadcast { shape: to.0.clone(), axes: Box::default() }, &[argument(b, x)]))
-        }
-        Op::Leaf(Leaf::Constant(constant)) => {
-            let array = constant.array().clone().reshape(to.0.clone()).expect("the type rule was asked first");
-            Some(b.constant(array))
-        }
-        _ => None,
-    }
+fn one(b: &Builder, x: Value) -> bool {
+    b.graph().splat(x) == Some(1.0)
 }
 
-fn transpose(b: &mut Builder, order: &Transpose, x: Value) -> Option<Value> {
-    if order.0.iter().copied().eq(0..order.0.len()) {
-        return Some(x);
+/// Along axes of size one there is nothing to bring together.
+fn reduce_ones(b: &Builder, reduce: &Reduce, x: Value) -> Option<Instead> {
+    let shape = &b.graph().ty(x).shape;
+    if reduce.axes.is_empty() || reduce.axes.iter().any(|&axis| shape[axis] != 1) {
+        return None;
     }
-    match b.graph().op(x).clone() {
-        Op::Transpose(first) => {
-            let (joined, x) = (first.then(order), argument(b, x));
-            transpose(b, &joined, x).or_else(|| Some(b.add(joined, &[x])))
-        }
-        _ => None,
-    }
-}
-
-fn broadcast(b: &mut Builder, to: &Broadcast, x: Value) -> Option<Value> {
-    if b.graph().ty(x).shape == to.shape {
-        return Some(x);
-    }
-    match b.graph().op(x).clone() {
-        Op::Broadcast(first) => {
-            let axes = first.axes.iter().map(|&axis| to.axes[axis]).collect();
-            Some(b.add(Broadcast { shape: to.shape.clone(), axes }, &[argument(b, x)]))
-        }
-        _ => None,
-    }
+    let kept = (0..shape.rank()).filter(|axis| !reduce.axes.contains(axis)).map(|axis| shape[axis]);
+    Instead::node(Reshape(kept.collect()), &[x])
 }

@@ -42,6 +42,7 @@ impl Loss for BinaryCrossentropy {
         Some(self.from_logits)
     }
 
+    #[track_caller]
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let mut y = y_true.cast(y_pred.dtype());
         if self.label_smoothing != 0.0 {
@@ -59,6 +60,7 @@ impl Loss for BinaryCrossentropy {
 ///
 /// The terms are traced in the order that makes the gradient TensorFlow's, bit for bit: contributions to `z` are added
 /// last traced first, which is `(g - t) - g y` for `z >= 0` and `t - g y` below. Hence the product comes first here.
+#[track_caller]
 fn sigmoid_crossentropy(y: &Tensor, z: &Tensor) -> Tensor {
     let product = z * y;
     let positive = z.ge(0.0);
@@ -70,6 +72,7 @@ fn sigmoid_crossentropy(y: &Tensor, z: &Tensor) -> Tensor {
 
 /// `-(y log p + (1 - y) log(1 - p))` of clipped probabilities; Keras 2 adds the epsilon once more inside the logarithms,
 /// where TensorFlow takes `(1 - p) + epsilon` together as `(1 + epsilon) - p` when it compiles the step.
+#[track_caller]
 pub(super) fn binary_crossentropy(y: &Tensor, p: &Tensor, flavor: Flavor) -> Tensor {
     let p = p.clip(EPSILON, 1.0 - EPSILON);
     let (own, other) = match flavor {
@@ -108,6 +111,7 @@ impl Loss for CategoricalCrossentropy {
         Some(self.from_logits)
     }
 
+    #[track_caller]
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let axis = self.axis as isize;
         let mut y = y_true.cast(y_pred.dtype());
@@ -143,6 +147,7 @@ config! {
 
 impl SparseCategoricalCrossentropy {
     /// The labels as whole numbers, without a last axis of size one that the predictions have not got.
+    #[track_caller]
     fn labels(y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = y_true.cast(DType::I64);
         let shape = y.shape();
@@ -154,6 +159,7 @@ impl SparseCategoricalCrossentropy {
     }
 
     /// What a softmax is taken of. In Keras 3, leaving out the samples of a class hides what the predictions come from.
+    #[track_caller]
     pub(super) fn logits(&self, y_pred: &Tensor, flavor: Flavor) -> Tensor {
         let hidden = self.ignore_class.is_some() && flavor == Flavor::Keras3;
         let found = if hidden { self.from_logits.then(|| y_pred.clone()) } else { logits(y_pred, self.from_logits) };
@@ -175,6 +181,7 @@ impl Loss for SparseCategoricalCrossentropy {
         Some(self.from_logits)
     }
 
+    #[track_caller]
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = Self::labels(y_true, y_pred);
         let z = self.logits(y_pred, flavor());
@@ -188,17 +195,19 @@ impl Loss for SparseCategoricalCrossentropy {
 
     fn valid(&self, y_true: &Tensor, y_pred: &Tensor) -> Option<Tensor> {
         let ignored = self.ignore_class?;
-        Some(Self::labels(y_true, y_pred).ne(ignored as f64))
+        Some(Self::labels(y_true, y_pred).ne(ignored))
     }
 }
 
 /// What the predictions are a sigmoid or softmax of; the predictions themselves, if they are said to be logits.
+#[track_caller]
 fn logits(y_pred: &Tensor, from_logits: bool) -> Option<Tensor> {
     let before = y_pred.sigmoid_input().or_else(|| y_pred.softmax_input());
     before.or_else(|| from_logits.then(|| y_pred.clone()))
 }
 
 /// `(z - m) - log(sum(exp(z - m)))` along an axis, with `m` the largest `z`.
+#[track_caller]
 fn log_softmax(z: &Tensor, axis: isize) -> Tensor {
     let shifted = z - along(z, Reduce::Max, axis).stop_gradient();
     let total = along(&shifted.exp(), Reduce::Sum, axis);
@@ -206,6 +215,7 @@ fn log_softmax(z: &Tensor, axis: isize) -> Tensor {
 }
 
 /// Elements brought together along an axis, which stays with size one.
+#[track_caller]
 fn along(x: &Tensor, kind: Reduce, axis: isize) -> Tensor {
     let axis = x.axis(axis);
     x.reduce(kind, &[axis]).reshape(x.shape().with(axis, 1))

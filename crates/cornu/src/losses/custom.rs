@@ -1,6 +1,7 @@
 //! Losses of one's own.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use cornu_graph::{Error, Result, Tensor};
@@ -18,18 +19,21 @@ pub struct Custom {
     name: &'static str,
     reduction: Reduction,
     each: Arc<Each>,
+    place: &'static Location<'static>,
 }
 
 /// A loss of one's own: `each` is given the truth and the predictions of a batch and traces one number for each sample.
 ///
-/// Truth that is given as whole numbers stays so; cast it. The gradient follows from what is traced.
+/// Truth that is given as whole numbers stays so, and becomes floats beside floats, as in Keras 3. The gradient follows
+/// from what is traced.
 ///
 /// ```
 /// use cornu::losses::loss;
 /// let quartic = loss("quartic", |y, p| (y - p).square().square().mean([-1]));
 /// ```
+#[track_caller]
 pub fn loss(name: &'static str, each: impl Fn(&Tensor, &Tensor) -> Tensor + Send + Sync + 'static) -> Custom {
-    Custom { name, reduction: Reduction::SumOverBatchSize, each: Arc::new(each) }
+    Custom { name, reduction: Reduction::SumOverBatchSize, each: Arc::new(each), place: Location::caller() }
 }
 
 impl Custom {
@@ -44,6 +48,10 @@ impl Custom {
 impl Loss for Custom {
     fn reduction(&self) -> Reduction {
         self.reduction
+    }
+
+    fn place(&self) -> Option<&'static Location<'static>> {
+        Some(self.place)
     }
 
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {

@@ -9,7 +9,9 @@ mod regression;
 #[cfg(test)]
 mod tests;
 
-use cornu_graph::{Result, Tensor};
+use std::panic::Location;
+
+use cornu_graph::{Error, Result, Tensor};
 use serde_json::Value;
 
 pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
@@ -55,11 +57,16 @@ pub trait Loss: Config {
     fn reduction(&self) -> Reduction;
 
     /// One number for each sample: `[n, …]` for predictions `[n, …, k]`. The truth has Keras's type, as whole numbers
-    /// for class labels; cast it to what is needed.
+    /// for class labels; beside floats it becomes floats.
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor;
 
     /// Which samples count, if not all do: booleans of the shape of [`Loss::call`]'s result.
     fn valid(&self, _y_true: &Tensor, _y_pred: &Tensor) -> Option<Tensor> {
+        None
+    }
+
+    /// Where a loss of one's own was made, for messages.
+    fn place(&self) -> Option<&'static Location<'static>> {
         None
     }
 
@@ -161,6 +168,7 @@ impl Field for Reduction {
 pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Tensor {
     let (y_true, y_pred) = same_rank(y_true, y_pred);
     let values = loss.call(&y_true, &y_pred);
+    let values = values.cast(values.dtype().to_float());
     let weights = weights.map(|weights| weights.cast(values.dtype()));
     let weights = match loss.valid(&y_true, &y_pred) {
         Some(valid) => Some(masked(&valid.cast(values.dtype()), weights, loss.reduction())),
@@ -177,8 +185,15 @@ pub(crate) fn of_rows(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights
     let Some(weights) = weights else { return total(loss, y_true, y_pred, None) };
     let (y, p) = same_rank(y_true, y_pred);
     // Equal nodes are one node: the numbers are computed once.
-    let mut shape = vec![1; loss.call(&y, &p).rank().max(1)];
+    let values = loss.call(&y, &p);
+    let mut shape = vec![1; values.rank().max(1)];
     shape[0] = weights.dim(0);
+    if values.rank() > 0 && values.dim(0) != shape[0] && values.dim(0) != 1 && shape[0] != 1 {
+        let (name, rows, got) = (loss.class_name(), shape[0], values.ty());
+        let error = Error::usage(format!("loss `{name}` needs a number for each of {rows} weights, got {got}"));
+        y.trace().fail(loss.place().into_iter().fold(error, Error::at));
+        return values.sum_all();
+    }
     total(loss, y_true, y_pred, Some(&weights.reshape(&shape[..])))
 }
 

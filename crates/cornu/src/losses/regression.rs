@@ -26,6 +26,7 @@ macro_rules! regression {
                 Labels::Numbers
             }
 
+            #[track_caller]
             fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
                 let each: fn(Tensor) -> Tensor = $each;
                 let values = each(y_pred - y_true.cast(y_pred.dtype()));

@@ -24,6 +24,7 @@ macro_rules! accuracy {
                 &self.name
             }
 
+            #[track_caller]
             fn update(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
                 let hits: fn(&$class, &Tensor, &Tensor) -> Tensor = $hits;
                 let (y_true, y_pred) = same_rank(y_true, y_pred);

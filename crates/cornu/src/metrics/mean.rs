@@ -21,6 +21,7 @@ impl Metric for Mean {
         &self.name
     }
 
+    #[track_caller]
     fn update(&self, state: &[Tensor], _: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
         mean_of(state, y_pred, weights)
     }
@@ -44,6 +45,7 @@ macro_rules! mean_loss {
                 &self.name
             }
 
+            #[track_caller]
             fn update(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
                 let loss = losses::$class::new()$(.$field(self.$field.clone()))*;
                 mean_loss(&loss, state, y_true, y_pred, weights)
@@ -79,6 +81,7 @@ mean_loss! {
 
 /// The running mean of a loss. As in Keras, samples that the loss leaves out count (with a loss of zero) unless samples
 /// have weights.
+#[track_caller]
 fn mean_loss(loss: &dyn Loss, state: &[Tensor], y: &Tensor, p: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
     let (y, p) = same_rank(y, p);
     let values = loss.call(&y, &p);

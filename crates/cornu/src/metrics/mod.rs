@@ -106,6 +106,7 @@ pub(crate) fn by_shapes(name: &str, y_true: &Shape, y_pred: &Shape) -> Arc<dyn M
 
 /// The variables `total` and `count` of a running mean after some more values, `[n, …]`: each sample counts by its
 /// weight, or as one, with the mean of its values.
+#[track_caller]
 pub fn mean_of(state: &[Tensor], values: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
     let sample_means = |x: Tensor, first: usize| {
         let axes: Vec<usize> = (first..x.rank()).collect();

@@ -278,7 +278,7 @@ pub(crate) fn apply(
     (iterations, lr): (&Tensor, &Tensor),
 ) -> Applied {
     let (base, roles) = (optimizer.base(), optimizer.slots());
-    let iterations = iterations + 1.0;
+    let iterations = iterations + 1;
     let t = iterations.cast(DType::F32);
     let mut applied = Applied { weights: Vec::new(), slots: vec![Vec::new(); roles.len()], iterations };
     for (i, (w, g)) in weights.iter().zip(base.clip(gradients)).enumerate() {

@@ -304,7 +304,7 @@ impl State {
     fn count(&self, cx: &Cx, loss: &Tensor, rows: usize, updates: &mut Vec<(VarId, Tensor)>) {
         let var = |id| cx.trace().var(id, Type::scalar(DType::F32));
         let [total, count] = self.loss;
-        updates.push((total, var(total) + loss * rows as f64));
+        updates.push((total, var(total) + loss.cast(DType::F32) * rows as f64));
         updates.push((count, var(count) + rows as f64));
     }
 

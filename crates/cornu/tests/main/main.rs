@@ -1,6 +1,7 @@
 //! Layers and models against Keras.
 
 mod choices;
+mod closures;
 mod documents;
 mod dropout;
 mod first_lines;

@@ -1,0 +1,179 @@
+//! Reading what `print` writes. One item stands on a line; `;` begins a comment.
+//!
+//! ```text
+//! graph   = { node | update | output }
+//! node    = results "=" op { value } ":" types [ bodies ]
+//! update  = "update" var "=" value
+//! output  = "output" value
+//! op      = name { attribute }                an op reads its own: `OpDef::read`
+//! results = value { "," value }               of one node: %7, %7.1, %7.2
+//! types   = type { "," type }                 one for each result: f32[4], f32[100,4]
+//! bodies  = "{" graph "}" { "{" graph "}" }   `{` ends its line, `}` begins one; numbers of values begin anew inside
+//! ```
+//!
+//! Values are numbered in the order of their lines. Each op has one result and no body, so that anything after the first
+//! result, and a line that ends in `{`, is refused.
+
+use std::str::FromStr;
+
+use crate::graph::{Builder, Graph, Value, VarId};
+use crate::ops::Op;
+use crate::verify::verify_ends;
+use crate::{Error, Result, Type};
+
+/// The printed form of an op, from which it reads what it is. The first mistake is kept.
+pub struct OpText<'a> {
+    name: &'a str,
+    rest: &'a str,
+    problem: Option<String>,
+}
+
+impl<'a> OpText<'a> {
+    /// The printed form of an op and its operands.
+    fn new(text: &'a str) -> Self {
+        let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+        OpText { name, rest: rest.trim_start(), problem: None }
+    }
+
+    /// The first word.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The rest, if the first word is `name`.
+    pub fn named(&mut self, name: &str) -> Option<&mut Self> {
+        (self.name == name).then_some(self)
+    }
+
+    /// The rest, and what `names` has for the first word.
+    pub fn one_of<T: Copy>(&mut self, names: &[(&str, T)]) -> Option<(T, &mut Self)> {
+        let found = names.iter().find(|(name, _)| *name == self.name);
+        found.map(|&(_, meant)| (meant, self))
+    }
+
+    /// The next word, unless operands follow.
+    pub fn next_word(&mut self) -> Option<&'a str> {
+        let (word, rest) = self.rest.split_once(' ').unwrap_or((self.rest, ""));
+        if word.is_empty() || word.starts_with('%') {
+            return None;
+        }
+        self.rest = rest.trim_start();
+        Some(word)
+    }
+
+    /// The next word as what `needed` says it is.
+    pub fn word<T: FromStr>(&mut self, needed: &str) -> Option<T> {
+        let word = self.next_word().unwrap_or("nothing");
+        word.parse().ok().or_else(|| self.fail(format!("needs {needed}, got `{word}`")))
+    }
+
+    /// A list of numbers: `[0, 2]`.
+    pub fn list(&mut self) -> Option<Box<[usize]>> {
+        let inside = self.rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        let numbers = inside.and_then(|(list, rest)| Some((numbers(list)?, rest)));
+        let Some((numbers, rest)) = numbers else {
+            return self.fail(format!("needs a list as `[0, 2]`, got `{}`", self.rest));
+        };
+        self.rest = rest.trim_start();
+        Some(numbers.into())
+    }
+
+    /// Notes a mistake, unless there was one before.
+    pub fn fail<T>(&mut self, problem: String) -> Option<T> {
+        self.problem.get_or_insert(problem);
+        None
+    }
+
+    /// The op, and the operands that are left.
+    fn op(mut self, ty: &Type) -> Result<(Op, &'a str), String> {
+        match (Op::read(&mut self, ty), self.problem) {
+            (Some(op), None) => Ok((op, self.rest)),
+            (_, Some(problem)) => Err(format!("`{}` {problem}", self.name)),
+            (None, None) => Err(format!("needs an op, got `{}`", self.name)),
+        }
+    }
+}
+
+/// Numbers between commas; none in an empty text.
+pub(crate) fn numbers(list: &str) -> Option<Vec<usize>> {
+    if list.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    list.split(',').map(|number| number.trim().parse().ok()).collect()
+}
+
+/// A graph, as far as it is read.
+#[derive(Default)]
+struct Reading {
+    builder: Builder,
+    updates: Vec<(VarId, Value)>,
+    outputs: Vec<Value>,
+}
+
+impl Reading {
+    fn line(&mut self, line: &str) -> Result<(), String> {
+        if line.ends_with('{') || line.starts_with('}') {
+            return Err("no op has a body".into());
+        }
+        if let Some(value) = line.strip_prefix("output ") {
+            self.outputs.push(self.value(value.trim())?);
+            return Ok(());
+        }
+        let form = || format!("needs `%1 = op %0 : type`, `update v0 = %1` or `output %1`, got `{line}`");
+        let (left, right) = line.split_once('=').ok_or_else(form)?;
+        let (left, right) = (left.trim(), right.trim());
+        if let Some(var) = left.strip_prefix("update ") {
+            let var = var.trim().parse().map_err(|error: Error| error.message().to_string())?;
+            self.updates.push((var, self.value(right)?));
+            return Ok(());
+        }
+        let (call, ty) = right.rsplit_once(':').ok_or_else(form)?;
+        self.node(left, call.trim(), ty.trim())
+    }
+
+    fn node(&mut self, name: &str, call: &str, ty: &str) -> Result<(), String> {
+        if name.contains([',', '.']) {
+            return Err(format!("a node has one result, got `{name}`"));
+        }
+        let next = format!("%{}", self.builder.graph().len());
+        if name != next {
+            return Err(format!("needs `{next}` for the next value, got `{name}`"));
+        }
+        let ty: Type = ty.parse().map_err(|error: Error| error.message().to_string())?;
+        let (op, operands) = OpText::new(call).op(&ty)?;
+        let args: Vec<Value> = operands.split_whitespace().map(|arg| self.value(arg)).collect::<Result<_, _>>()?;
+        let value = self.builder.push(op, &args)?;
+        if value.to_string() != next {
+            return Err(format!("{next} is equal to {value}"));
+        }
+        let own = self.builder.graph().ty(value);
+        if *own == ty { Ok(()) } else { Err(format!("{next} is {own}, got {ty}")) }
+    }
+
+    fn value(&self, text: &str) -> Result<Value, String> {
+        let needed = || format!("needs a value before it as `%0`, got `{text}`");
+        let index = text.strip_prefix('%').ok_or_else(needed)?;
+        if index.contains('.') {
+            return Err(format!("a node has one result, got `{text}`"));
+        }
+        index.parse().ok().and_then(|index| self.builder.graph().value(index)).ok_or_else(needed)
+    }
+}
+
+/// Reads what a graph prints as. Errors name the line.
+impl FromStr for Graph {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Graph> {
+        let mut reading = Reading::default();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.split(';').next().unwrap_or_default().trim();
+            if !line.is_empty() {
+                reading.line(line).map_err(|problem| Error::graph(format!("line {}: {problem}", index + 1)))?;
+            }
+        }
+        let graph = reading.builder.finish(reading.outputs, reading.updates);
+        verify_ends(&graph)?;
+        Ok(graph)
+    }
+}
