@@ -1,7 +1,8 @@
-//! The chores of this repository: `cargo xtask ci`, `cargo xtask size`, `cargo xtask bench`.
+//! The chores of this repository: `cargo xtask ci`, `size`, `recipes`, `bench`.
 #![forbid(unsafe_code)]
 
 mod bench;
+mod recipes;
 mod size;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     let outcome = match matches.subcommand() {
         Some(("ci", _)) => run(Command::new("bash").arg(".ci/run").current_dir(root())),
         Some(("size", _)) => size::check(&root()),
+        Some(("recipes", _)) => recipes::check(&root()),
         Some(("bench", options)) => bench::Options::new(options, &root()).and_then(|options| bench::run(&options)),
         _ => unreachable!("clap asks for one of the commands"),
     };
@@ -33,6 +35,7 @@ fn commands() -> clap::Command {
         .subcommand_required(true)
         .subcommand(clap::Command::new("ci").about("Run everything a change must pass"))
         .subcommand(clap::Command::new("size").about("Count code lines per crate against their ceilings"))
+        .subcommand(clap::Command::new("recipes").about("Apply the recipes of docs/recipes to a copy, and test it"))
         .subcommand(bench::command())
 }
 
