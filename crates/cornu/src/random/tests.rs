@@ -219,11 +219,13 @@ fn every_fit_starts_anew_and_batches_carry_over() {
     for (flavor, file) in flavors() {
         let golden = json("random", &format!("{file}_shuffle.json"));
         for (name, fits) in entries(&golden).filter(|(_, fits)| fits.is_array()) {
-            let seeds = seeded(flavor, setting(name, "set_random_seed(").unwrap_or(42));
+            let seeds = seeded(flavor, setting(name, "set_random_seed(").expect("a seed"));
+            let all: usize = setting(name, "), ").expect("a number of rows");
             for fit in items(fits) {
                 let wanted: Vec<Vec<usize>> = items(&fit["batches"]).iter().map(indices).collect();
                 let call = fit["call"].as_str().expect("a call");
-                let rows = wanted.iter().flatten().max().expect("a row") + 1;
+                let split = call.contains("validation_split");
+                let rows = if split { wanted.iter().flatten().max().expect("a row") + 1 } else { all };
                 let size = wanted.iter().map(Vec::len).max().expect("a batch");
                 let mut shuffle = Shuffle::new(&seeds, rows);
                 // Keras 2 takes the rows that an epoch of few steps left; in Keras 3 such an epoch ends with the rows.
