@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod results;
 mod size;
 
 use std::path::{Path, PathBuf};
