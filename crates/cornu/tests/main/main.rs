@@ -15,6 +15,7 @@ mod saving;
 mod saving_mistakes;
 mod seeds;
 mod steps;
+mod tables;
 mod training;
 mod trajectories;
 mod validation;
