@@ -51,7 +51,7 @@ fn figures_and_variables_are_those_of_keras() {
     let _turn = turn(Flavor::Keras3);
     let (mut report, cases) = (Report::default(), golden::cases("metrics"));
     let classes = <dyn Metric>::CLASSES;
-    report.has_cases(classes, &cases, "class");
+    report.has_cases(classes, "metrics", "class");
     for json in cases.iter().filter(|case| classes.iter().any(|class| case["class"] == *class)) {
         let (case, class) = (Case::open("metrics", json), json["class"].as_str().expect("a class"));
         match <dyn Metric>::of_class(class, &json["kwargs"].as_object().cloned().unwrap_or_default()) {

@@ -97,7 +97,7 @@ fn check(case: &Case, optimizer: &dyn Optimizer, report: &mut Report) {
 fn steps_are_those_of_keras() {
     let (mut report, cases) = (Report::default(), golden::cases("optimizers"));
     let classes = <dyn Optimizer>::CLASSES;
-    report.has_cases(classes, &cases, "class");
+    report.has_cases(classes, "optimizers", "class");
     for json in cases.iter().filter(|case| classes.iter().any(|class| case["class"] == *class)) {
         let (case, optimizer) = (Case::open("optimizers", json), made(json));
         if !json["setup"].is_null() {

@@ -35,7 +35,7 @@ fn read<F: Field>(case: &Value) -> Result<F, String> {
 /// All cases of a group of which a class of the list is; each class has one at least.
 fn walk(group: &str, classes: &[&str], key: &str, check: impl Fn(&Case) -> Result<(), String>) {
     let (mut report, cases) = (Report::default(), cases(group));
-    report.has_cases(classes, &cases, key);
+    report.has_cases(classes, group, key);
     for json in cases.iter().filter(|case| classes.iter().any(|class| case[key] == *class)) {
         let case = Case::open(group, json);
         report.lacking(case.id, &lacks(&json["config"]), check(&case));

@@ -169,7 +169,7 @@ fn every_layer_keeps_its_contract() {
     let _turn = seeded(Flavor::Keras3, 1);
     let mut report = Report::default();
     let cases = cases("layers");
-    report.has_cases(CLASSES, &cases, "class");
+    report.has_cases(CLASSES, "layers", "class");
     for json in cases.iter().filter(|case| CLASSES.iter().any(|class| case["class"] == *class)) {
         let (id, lacks) = (json["id"].as_str().expect("an id"), lacks(&json["config"]));
         report.lacking(id, &lacks, check(json));

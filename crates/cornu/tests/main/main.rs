@@ -18,4 +18,5 @@ mod steps;
 mod tables;
 mod training;
 mod trajectories;
+mod turns;
 mod validation;

@@ -52,7 +52,10 @@ fn opens(json: &Value, config: &Value) -> Result<(), String> {
     }
     model.load_weights(keras_file(json)).map_err(text)?;
     let case = Case::open("models", json);
-    let Some(x) = case.array(&json["inputs"]) else { return Ok(()) };
+    let Some(x) = case.array(&json["inputs"]) else {
+        println!("{}: predictions skipped, the manifest has no inputs", case.id);
+        return Ok(());
+    };
     case.near("outputs", &outputs(&mut model, &x).map_err(text)?, &json["predictions"])
 }
 
@@ -153,6 +156,7 @@ fn a_model_grows_and_shrinks() {
 
 #[test]
 fn what_is_no_model_is_refused() {
+    let _turn = seeded(Flavor::Keras2, 1);
     let refused = |json: Value| message(Sequential::from_json_value(&json));
     assert!(refused(json!({ "class_name": "Functional", "config": {} })).contains("expected a `Sequential` model"));
     let layer = json!({ "class_name": "Dens", "config": {} });

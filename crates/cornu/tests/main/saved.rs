@@ -45,7 +45,10 @@ impl Saved<'_> {
     /// Predictions as stored.
     fn predicts(&self, model: &mut Sequential, want: &Value, category: &str) -> Result<(), String> {
         // The inputs of some models are rows of a data file that is not here.
-        let Some(x) = self.array("inputs") else { return Ok(()) };
+        let Some(x) = self.array("inputs") else {
+            println!("{}: predictions skipped, the manifest has no inputs", self.case.id);
+            return Ok(());
+        };
         let got = model.predict(&x).map_err(|error| error.to_string())?;
         let got = Array::new(got.shape(), got.iter().copied().collect::<Vec<f32>>()).map_err(|e| e.to_string())?;
         self.case.near(category, &got, want)

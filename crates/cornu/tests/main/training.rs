@@ -172,6 +172,14 @@ fn pima_trains_as_in_the_lesson() -> cornu::Result<()> {
         near(&mut report, key, history[key].to_vec(), &list(&golden[key]), bar);
     }
     let predictions = model.predict_with(&x_test, Predict::new().verbose(0))?;
+    let stored = golden::read(&golden::own("../../bench").join("results.json"));
+    let printed = cornu::display::numpy(predictions.slice(s![..15, ..]));
+    let printed: Vec<&str> = printed.lines().map(|line| line.trim_matches(['[', ']', ' '])).collect();
+    assert_eq!(
+        serde_json::json!(printed),
+        stored["lesson"]["predictions"],
+        "bench/results.json, as the readmes show it"
+    );
     let first = predictions.iter().take(15).map(|&p| f64::from(p));
     near(&mut report, "the lesson's predictions", first, &list(&golden["tutorial_predictions"]), 1e-5);
     let mut accuracy =

@@ -73,6 +73,10 @@ impl<'a> Case<'a> {
         let data = |name: &str| golden.array(&json["data"][name]);
         let (x, y) = match data("x").zip(data("y")) {
             Some(data) => data,
+            None if !json["data_from"]["rows_of"].as_str().is_some_and(|rows| rows.starts_with("mnist.npz")) => {
+                println!("{}: skipped, its data are not here: {}", golden.id, json["data_from"]);
+                return None;
+            }
             None => {
                 let ((x, y), _) = lesson::mnist()?;
                 let place = |key: &str| json["data_from"][key].as_u64().expect("a row") as usize;
