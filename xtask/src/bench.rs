@@ -6,7 +6,7 @@ use std::process::Command;
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 
-use crate::{Result, output, run as show};
+use crate::{Result, output, results, run as show};
 
 /// The two trainings of the tutorial.
 const WORKS: [&str; 2] = ["pima", "mnist"];
@@ -32,6 +32,12 @@ pub(crate) fn command() -> clap::Command {
                 .value_parser(value_parser!(u64).range(1..))
                 .help("How often each fit is timed"),
         )
+        .arg(
+            Arg::new("save")
+                .long("save")
+                .action(ArgAction::SetTrue)
+                .help("Write bench/results.json, which the readmes are compared with"),
+        )
 }
 
 /// What is compared, and where it lies.
@@ -42,6 +48,7 @@ pub(crate) struct Options {
     data: Option<PathBuf>,
     pythons: Vec<PathBuf>,
     rounds: u64,
+    save: bool,
 }
 
 impl Options {
@@ -61,9 +68,13 @@ impl Options {
             data: given("data").or(datasets).or_else(|| beside("data")).map(absolute).transpose()?,
             pythons: matches.get_many::<PathBuf>("python").into_iter().flatten().cloned().collect(),
             rounds: matches.get_one::<u64>("rounds").copied().unwrap_or(3),
+            save: matches.get_flag("save"),
         };
         if !options.pythons.is_empty() && (options.peers.is_none() || options.data.is_none()) {
             return Err("`--python` needs `--peers` and `--data` too".into());
+        }
+        if options.save && options.data.is_none() {
+            return Err("`--save` needs `--data`: the lesson's numbers are those of its table".into());
         }
         Ok(options)
     }
@@ -106,14 +117,32 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         contestants.iter_mut().try_for_each(Contestant::time)?;
     }
     println!("{:<7} {:<14} {:>12} {:>12} {:>10}", "fit", "who", "median s", "best s", "to cornu");
+    let mut fits = Vec::new();
     for work in WORKS {
         let ours = contestants.iter().find(|c| c.work == work).map_or(f64::NAN, |c| median(&c.seconds));
         for c in contestants.iter().filter(|c| c.work == work) {
             let (middle, best) = (median(&c.seconds), c.seconds.iter().copied().fold(f64::INFINITY, f64::min));
             println!("{work:<7} {:<14} {middle:>12.4} {best:>12.4} {:>10.2}", c.name, middle / ours);
+            fits.push(results::Fit { work, who: c.name.clone(), median: middle, best, to_cornu: middle / ours });
         }
     }
-    ["first-step", "predict", "memory"].into_iter().try_for_each(|what| show(&mut bench(options, what)))
+    let mut printed = String::new();
+    for what in ["first-step", "predict", "memory"] {
+        let text = output(&mut bench(options, what))?;
+        print!("{text}");
+        printed.push_str(&text);
+    }
+    if options.save { results::save(&options.root, options.rounds, &fits, &printed, &lesson(options)?) } else { Ok(()) }
+}
+
+/// What the example of the readme prints.
+fn lesson(options: &Options) -> Result<String> {
+    let mut command = Command::new("cargo");
+    command.args(["run", "--quiet", "--release", "--example", "pima"]).current_dir(&options.root);
+    if let Some(data) = &options.data {
+        command.env("CORNU_DATASETS", data);
+    }
+    output(&mut command)
 }
 
 /// cornu's own program, `crates/cornu/benches/tutorial.rs`, doing one thing.

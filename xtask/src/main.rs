@@ -3,6 +3,7 @@
 
 mod bench;
 mod recipes;
+mod results;
 mod size;
 
 use std::path::{Path, PathBuf};

@@ -1,32 +1,43 @@
 //! Golden files: what Keras itself computed.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cornu_files::npy::Npz;
 use cornu_graph::{Array, DType};
 use serde_json::Value;
 
-/// The folder of a group of golden files: under `CORNU_GOLDEN` if that is set and has the group, else the copy in this
-/// repository.
-///
-/// # Panics
-/// If neither place has the group.
-pub fn folder(group: &str) -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
-    let places = std::env::var_os("CORNU_GOLDEN").map(PathBuf::from).into_iter().chain([own]);
-    let mut folders = places.map(|place| place.join(group));
-    folders.find(|folder| folder.is_dir()).unwrap_or_else(|| panic!("no golden files for `{group}`; set CORNU_GOLDEN"))
+/// The copy of a group of golden files in this repository, whatever `CORNU_GOLDEN` says: for tests that mean one file.
+pub fn own(group: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden").join(group)
 }
 
-/// A JSON file of a group.
+/// The first place that has a file of a group: under `CORNU_GOLDEN` if that is set, else the copy in this repository.
+fn place(group: &str, file: &str) -> PathBuf {
+    let given = std::env::var_os("CORNU_GOLDEN").map(|root| PathBuf::from(root).join(group));
+    given.filter(|folder| folder.join(file).exists()).unwrap_or_else(|| own(group))
+}
+
+/// The folder of a group of golden files with a manifest: under `CORNU_GOLDEN` if that has the group, else the copy in
+/// this repository.
+pub fn folder(group: &str) -> PathBuf {
+    place(group, "manifest.json")
+}
+
+/// A JSON file.
+///
+/// # Panics
+/// If it cannot be read.
+pub fn read(path: &Path) -> Value {
+    let text = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A JSON file of a group: that under `CORNU_GOLDEN`, if there is one.
 ///
 /// # Panics
 /// If it cannot be read.
 pub fn json(group: &str, file: &str) -> Value {
-    let path = folder(group).join(file);
-    let text = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    read(&place(group, file).join(file))
 }
 
 /// The cases of a group's `manifest.json`.
@@ -40,38 +51,84 @@ pub fn cases(group: &str) -> Vec<Value> {
     }
 }
 
-/// The arrays of an `.npz` file of a group, by name.
-///
-/// # Panics
-/// If the file cannot be read.
-pub fn arrays(group: &str, file: &str) -> BTreeMap<String, Array> {
-    let npz = Npz::open(folder(group).join(file)).unwrap_or_else(|error| panic!("{error}"));
-    let array = |name: &str| npz.array(name).unwrap_or_else(|error| panic!("{file}: {error}"));
-    npz.names().map(|name| (name.to_owned(), array(name))).collect()
+/// A case of a manifest, and the file of its arrays.
+pub struct Case<'a> {
+    /// Its name, unique in the group.
+    pub id: &'a str,
+    /// What the manifest says of it.
+    pub json: &'a Value,
+    arrays: Npz,
 }
 
-/// The array that a case means by `{"$array": name}` or `{"$scalar": number, "dtype": name}`; `None` for anything else.
-///
-/// # Panics
-/// If `arrays` lacks the name.
-pub fn value(json: &Value, arrays: &BTreeMap<String, Array>) -> Option<Array> {
-    if let Some(name) = json["$array"].as_str() {
-        return Some(arrays.get(name).unwrap_or_else(|| panic!("no array `{name}`")).clone());
+impl<'a> Case<'a> {
+    /// Opens the arrays of a case.
+    ///
+    /// # Panics
+    /// If they cannot be read.
+    pub fn open(group: &str, json: &'a Value) -> Case<'a> {
+        let text =
+            |key: &str| json[key].as_str().unwrap_or_else(|| panic!("a case of `{group}` has no `{key}`: {json}"));
+        let arrays = Npz::open(folder(group).join(text("arrays"))).unwrap_or_else(|error| panic!("{error}"));
+        Case { id: text("id"), json, arrays }
     }
-    let number = match &json["$scalar"] {
-        Value::String(text) => text.replace("Infinity", "inf").parse().ok()?,
-        number => number.as_f64()?,
-    };
-    Some(Array::scalar(number).cast(DType::from_keras_name(json["dtype"].as_str()?)?))
-}
 
-/// The tolerances `(rtol, atol)` that a case states for a category.
-///
-/// # Panics
-/// If it states none.
-pub fn tolerance(case: &Value, category: &str) -> (f64, f64) {
-    let of = |kind: &str| case["tol"][category][kind].as_f64();
-    of("rtol").zip(of("atol")).unwrap_or_else(|| panic!("{}: no tolerance for {category}", case["id"]))
+    /// The array that is meant by `{"$array": name}` or `{"$scalar": number, "dtype": name}`; `None` for anything else.
+    ///
+    /// # Panics
+    /// If the file lacks an array of that name.
+    pub fn array(&self, json: &Value) -> Option<Array> {
+        if let Some(name) = json["$array"].as_str() {
+            return Some(self.arrays.array(name).unwrap_or_else(|error| panic!("{}: {error}", self.id)));
+        }
+        let number = match &json["$scalar"] {
+            Value::String(text) => text.replace("Infinity", "inf").parse().ok()?,
+            number => number.as_f64()?,
+        };
+        Some(Array::scalar(number).cast(DType::from_keras_name(json["dtype"].as_str()?)?))
+    }
+
+    /// The arrays of a list.
+    ///
+    /// # Panics
+    /// If it is none, or the file lacks one of them.
+    pub fn all(&self, list: &Value) -> Vec<Array> {
+        let list = list.as_array().unwrap_or_else(|| panic!("{}: no list of arrays: {list}", self.id));
+        list.iter().map(|json| self.array(json).unwrap_or_else(|| panic!("{}: no array at {json}", self.id))).collect()
+    }
+
+    /// The tolerances `(rtol, atol)` that are stated for a category.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn tolerance(&self, category: &str) -> (f64, f64) {
+        let of = |kind: &str| self.json["tol"][category][kind].as_f64();
+        of("rtol").zip(of("atol")).unwrap_or_else(|| panic!("{}: no tolerance for {category}", self.id))
+    }
+
+    /// Whether an array is that of the case, within the tolerances of that category, and of that array if it has its own.
+    /// Elements in which Keras's backends disagree are left out.
+    ///
+    /// # Errors
+    /// What differs, and how far.
+    ///
+    /// # Panics
+    /// If the case has no such array.
+    pub fn near(&self, category: &str, got: &Array, want: &Value) -> Result<(), String> {
+        let (rtol, atol) = self.tolerance(category);
+        let key = want["$array"].as_str().unwrap_or_default();
+        let atol = self.json["tol"][category]["atol_by_array"][key].as_f64().unwrap_or(atol);
+        let wanted = self.array(want).unwrap_or_else(|| panic!("{}: no array at {want}", self.id));
+        let but = &self.json["backends_disagree"][category][key]["elements"];
+        if *but == "all" {
+            return close(got, &wanted, f64::INFINITY, f64::INFINITY);
+        }
+        let but: Vec<u64> = but.as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+        if but.is_empty() || got.len() != wanted.len() {
+            return close(got, &wanted, rtol, atol);
+        }
+        let of = |i: usize| if but.contains(&(i as u64)) { wanted.get(i) } else { got.get(i) };
+        close(&Array::from_fn(&got.ty(), of), &wanted, rtol, atol)
+    }
 }
 
 /// Whether every element of `got` is as near to `want` as Keras's own runs are to each other:
@@ -117,6 +174,7 @@ pub fn close(got: &Array, want: &Array, rtol: f64, atol: f64) -> Result<(), Stri
 #[derive(Default)]
 pub struct Report {
     checked: usize,
+    lacking: usize,
     failures: Vec<String>,
 }
 
@@ -129,14 +187,46 @@ impl Report {
         }
     }
 
+    /// Counts a case that needs what is not there yet: it has to fail, and to say so in one of the words of `lacks`. If
+    /// there are none, it is a case like any other.
+    pub fn lacking(&mut self, id: &str, lacks: &[String], outcome: Result<(), String>) {
+        if lacks.is_empty() {
+            return self.case(id, outcome);
+        }
+        self.lacking += 1;
+        match outcome {
+            Ok(()) => self.failures.push(format!("{id}: works, though it is said to need {}", lacks.join(", "))),
+            Err(problem) if lacks.iter().any(|words| problem.contains(words)) => {}
+            Err(problem) => {
+                self.failures
+                    .push(format!("{id}: has to fail for {}, but fails otherwise: {problem}", lacks.join(", ")));
+            }
+        }
+    }
+
+    /// Fails for each class that no case of a group is of, neither here nor in this repository.
+    pub fn has_cases(&mut self, classes: &[&str], group: &str, key: &str) {
+        let own = read(&own(group).join("manifest.json"))["cases"].take();
+        let own = own.as_array().into_iter().flatten().cloned();
+        let cases: Vec<Value> = cases(group).into_iter().chain(own).collect();
+        for class in classes {
+            let found = cases.iter().any(|case| case[key] == *class);
+            self.case(
+                class,
+                if found { Ok(()) } else { Err("no case holds what Keras computed of this class".into()) },
+            );
+        }
+    }
+
     /// Ends the test.
     ///
     /// # Panics
-    /// If a case failed, or if there was none.
+    /// If a case failed, or if none was there that has all it needs.
     pub fn finish(self) {
+        let (count, of) = (self.failures.len(), self.checked + self.lacking);
+        println!("{} cases checked, {} lack what is not there yet", self.checked, self.lacking);
+        assert!(self.failures.is_empty(), "{count} of {of} cases failed:\n{}", self.failures.join("\n"));
         assert!(self.checked > 0, "no case was checked");
-        let count = self.failures.len();
-        assert!(self.failures.is_empty(), "{count} of {} cases failed:\n{}", self.checked, self.failures.join("\n"));
     }
 }
 
@@ -159,4 +249,21 @@ fn closeness_is_per_element_and_infinities_must_match() {
     assert!(close(&Array::vector(vec![2i32]), &Array::vector(vec![1i64]), 1.0, 1.0).is_err());
     let message = close(&array(&[1.0, 9.0, f64::INFINITY, f64::NAN]), &want, 0.0, 0.5).unwrap_err();
     assert!(message.starts_with("1 of 4 elements differ; the most at 1: got 9, want 0"), "{message}");
+}
+
+#[test]
+fn cases_that_lack_something_must_say_so() {
+    let report = |lacks: &[&str], outcome: Result<(), &str>| {
+        let mut report = Report::default();
+        let lacks: Vec<String> = lacks.iter().map(|&words| words.into()).collect();
+        report.lacking("id", &lacks, outcome.map_err(String::from));
+        report.failures
+    };
+    assert!(report(&["`gelu`"], Err("unknown activation `gelu`")).is_empty() && report(&[], Ok(())).is_empty());
+    assert_eq!(report(&["`gelu`"], Err("sizes")), ["id: has to fail for `gelu`, but fails otherwise: sizes"]);
+    assert_eq!(report(&["`gelu`"], Ok(())), ["id: works, though it is said to need `gelu`"]);
+    assert_eq!(report(&[], Err("sizes")), ["id: sizes"]);
+    let mut report = Report::default();
+    report.has_cases(&["Dense", "Densest"], "layers", "class");
+    assert_eq!(report.failures, ["Densest: no case holds what Keras computed of this class"]);
 }

@@ -16,6 +16,9 @@ pub trait Family: Config {
     /// Every name and class name.
     const NAMES: &'static [&'static str];
 
+    /// Every class name.
+    const CLASSES: &'static [&'static str];
+
     /// The one of that name, with default settings.
     fn named(name: &str) -> Option<Arc<Self>>;
 
@@ -102,6 +105,7 @@ macro_rules! family {
         impl $crate::choice::Family for dyn $trait {
             const WHAT: &'static str = $what;
             const NAMES: &'static [&'static str] = &[$($($name,)+ stringify!($class),)*];
+            const CLASSES: &'static [&'static str] = &[$(stringify!($class)),*];
 
             fn named(name: &str) -> Option<std::sync::Arc<Self>> {
                 match name {
@@ -116,7 +120,7 @@ macro_rules! family {
             ) -> cornu_graph::Result<std::sync::Arc<Self>> {
                 match class {
                     $(stringify!($class) => Ok(std::sync::Arc::new(<$class as $crate::config::Config>::from_json(config)?)),)*
-                    _ => Err($crate::config::not_known($what, class, [$(stringify!($class)),*])),
+                    _ => Err($crate::config::not_known($what, class, Self::CLASSES.iter().copied())),
                 }
             }
         }

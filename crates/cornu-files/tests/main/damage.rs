@@ -62,7 +62,7 @@ fn peak_memory() -> Option<u64> {
 
 #[test]
 fn three_thousand_damaged_files_are_read_or_refused() {
-    let model = std::fs::read(golden::folder("models").join("files/k3__deferred_sequential.keras")).unwrap();
+    let model = std::fs::read(golden::own("models").join("files/k3__deferred_sequential.keras")).unwrap();
     let weights = Archive::read(&model).unwrap().weights;
     assert!(read_tree(weights.clone()));
     let array = Array::new([3, 5], (0..15i32).collect()).unwrap();
@@ -88,7 +88,7 @@ fn three_thousand_damaged_files_are_read_or_refused() {
 
 #[test]
 fn a_shape_larger_than_the_file_is_refused_before_memory_is_taken() {
-    let model = Archive::open(golden::folder("models").join("files/k3__deferred_sequential.keras")).unwrap();
+    let model = Archive::open(golden::own("models").join("files/k3__deferred_sequential.keras")).unwrap();
     // The kernel of the first layer is [5,6]; Keras's files keep shapes as eight-byte numbers, without a checksum.
     let shape = [5u64.to_le_bytes(), 6u64.to_le_bytes()].concat();
     let mut bytes = model.weights;
@@ -101,7 +101,7 @@ fn a_shape_larger_than_the_file_is_refused_before_memory_is_taken() {
 
 #[test]
 fn links_that_go_in_circles_are_refused() {
-    let model = Archive::open(golden::folder("models").join("files/k3__deferred_sequential.keras")).unwrap();
+    let model = Archive::open(golden::own("models").join("files/k3__deferred_sequential.keras")).unwrap();
     let mut bytes = model.weights;
     // Byte 64 of Keras's files holds the address of the root group. The table of its children starts with `SNOD`, and
     // gives, from byte 16 on and every 40 bytes, the address of a child: each is made the root itself.

@@ -53,9 +53,10 @@ fn blocks_are_philox() {
     let carry = &golden["carry"];
     let mut stream = Stream { key: u32s(&carry["key"]), counter: [0; 4] };
     stream.advance(carry["counter"].as_u64().expect("a counter").into());
-    let mut words = [0; 16];
+    let wanted: Vec<u32> = list(&carry["words"], |v| v.as_u64()?.try_into().ok());
+    let mut words = vec![0; wanted.len().max(8)];
     super::words(stream, 0, &mut words);
-    report.case("carry", expect(words, u32s(&carry["words"])));
+    report.case("carry", expect(&words[..wanted.len()], &wanted[..]));
     let mut generator = Philox::new(stream);
     generator.skip(1);
     report.case("second block", expect(&generator.block()[..], &words[4..8]));
@@ -72,9 +73,10 @@ fn stateless_seeds_are_scrambled() {
         let stream = Stream::stateless(seed_pair(&case["seed"]));
         let id = case["seed"].to_string();
         report.case(&id, expect((stream.key, stream.counter), (u32s(&case["key"]), u32s(&case["counter"]))));
-        let mut words = [0; 8];
+        let wanted: Vec<u32> = list(&case["words"], |v| v.as_u64()?.try_into().ok());
+        let mut words = vec![0; wanted.len()];
         super::words(stream, 0, &mut words);
-        report.case(&id, expect(words, u32s(&case["words"])));
+        report.case(&id, expect(words, wanted));
     }
     report.finish();
 }

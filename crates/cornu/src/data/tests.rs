@@ -79,6 +79,7 @@ fn check_pima(case: &Json, table: &Table) -> Result<(), String> {
 fn the_table_of_the_pima_women_prints_as_in_pandas() {
     // The table may not be here, and no test goes to the net for it.
     if std::env::var_os("CORNU_DATASETS").is_none() {
+        println!("skipped: CORNU_DATASETS names no folder with pima-indians-diabetes.csv");
         return;
     }
     let table = crate::datasets::pima::load_data().expect("CORNU_DATASETS has the table");

@@ -77,6 +77,7 @@ mod tests {
     fn the_digits_are_all_there() {
         // The file may not be here, and no test goes to the net for it.
         if std::env::var_os("CORNU_DATASETS").is_none() {
+            println!("skipped: CORNU_DATASETS names no folder with mnist.npz");
             return;
         }
         let ((x_train, y_train), (x_test, y_test)) = load_data().unwrap();

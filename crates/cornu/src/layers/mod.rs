@@ -29,6 +29,9 @@ macro_rules! layers {
 
         /// Every layer there is: class name, and how its settings are read.
         pub(crate) const LAYERS: &[(&str, Read)] = &[$((stringify!($name), read_layer::<$name>)),*];
+
+        /// The class name of every layer there is.
+        pub const CLASSES: &[&str] = &[$(stringify!($name)),*];
     };
 }
 

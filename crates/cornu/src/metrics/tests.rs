@@ -1,11 +1,13 @@
 //! Metrics against Keras's own figures and variables after each batch.
 
 use cornu_graph::{Trace, Type, evaluate};
-use cornu_testkit::golden::{self, Report, close, tolerance};
+use cornu_testkit::golden::{self, Case, Report};
 use serde_json::Value;
 
 use super::*;
 use crate::choice::Family;
+use crate::random::Flavor;
+use crate::random::tests::turn;
 
 /// The variables of a metric after another batch.
 fn step(metric: &dyn Metric, state: &[Array], y: &Array, p: &Array, weights: Option<&Array>) -> Vec<Array> {
@@ -21,40 +23,43 @@ fn start(metric: &dyn Metric) -> Vec<Array> {
     metric.state().into_iter().map(|(_, shape)| Array::zeros(&Type::f32(shape))).collect()
 }
 
-fn check(case: &Value, run: &Value, metric: &dyn Metric, report: &mut Report) {
-    let arrays = golden::arrays("metrics", "arrays.npz");
-    let get = |json: &Value| golden::value(json, &arrays);
-    let (rtol, atol) = tolerance(case, "outputs");
+fn check(case: &Case, run: &Value, metric: &dyn Metric, report: &mut Report) {
+    let weighted = if run["sample_weight"].is_null() { "plain" } else { "weighted" };
     let mut state = start(metric);
-    for (i, batch) in case["batches"].as_array().expect("batches").iter().enumerate() {
+    for (i, batch) in case.json["batches"].as_array().expect("batches").iter().enumerate() {
         // A mean is given its values alone, as the first argument.
-        let p = get(&batch["y_pred"]).or_else(|| get(&batch["y_true"])).expect("predictions");
-        let y = get(&batch["y_true"]).unwrap_or_else(|| p.clone());
-        state = step(metric, &state, &y, &p, get(&run["sample_weight"][i]).as_ref());
-        let id =
-            format!("{} {} batch {i}", case["id"], if run["sample_weight"].is_null() { "plain" } else { "weighted" });
-        let want = get(&run["results"][i]).expect("a result").cast(DType::F64);
-        report.case(&id, close(&Array::scalar(metric.result(&state)), &want, rtol, atol));
+        let p = case.array(&batch["y_pred"]).or_else(|| case.array(&batch["y_true"])).expect("predictions");
+        let y = case.array(&batch["y_true"]).unwrap_or_else(|| p.clone());
+        state = step(metric, &state, &y, &p, case.array(&run["sample_weight"][i]).as_ref());
+        let id = format!("{} {weighted} batch {i}", case.id);
+        let result = Array::scalar(metric.result(&state) as f32);
+        report.case(&id, case.near("outputs", &result, &run["results"][i]));
         for (v, stacked) in run["variables"].as_array().expect("variables").iter().enumerate() {
-            let stacked = get(stacked).expect("a variable");
-            let want = Array::scalar(stacked.get(i) as f32);
-            report.case(&format!("{id} {}", run["variable_paths"][v]), close(&state[v], &want, rtol, atol));
+            let want = case.array(stacked).expect("a variable").get(i);
+            let want = serde_json::json!({ "$scalar": want, "dtype": "float32" });
+            let outcome = match state.get(v) {
+                Some(got) => case.near("outputs", got, &want),
+                None => Err(format!("got {} variables", state.len())),
+            };
+            report.case(&format!("{id} {}", run["variable_paths"][v]), outcome);
         }
     }
 }
 
 #[test]
 fn figures_and_variables_are_those_of_keras() {
-    let mut report = Report::default();
-    for case in &golden::cases("metrics") {
-        let class = case["class"].as_str().expect("a class");
-        let settings = case["kwargs"].as_object().cloned().unwrap_or_default();
-        if !<dyn Metric>::NAMES.contains(&class) {
-            continue;
-        }
-        let metric = <dyn Metric>::of_class(class, &settings).expect("known settings");
-        for run in case["runs"].as_array().expect("runs") {
-            check(case, run, &*metric, &mut report);
+    let _turn = turn(Flavor::Keras3);
+    let (mut report, cases) = (Report::default(), golden::cases("metrics"));
+    let classes = <dyn Metric>::CLASSES;
+    report.has_cases(classes, "metrics", "class");
+    for json in cases.iter().filter(|case| classes.iter().any(|class| case["class"] == *class)) {
+        let (case, class) = (Case::open("metrics", json), json["class"].as_str().expect("a class"));
+        match <dyn Metric>::of_class(class, &json["kwargs"].as_object().cloned().unwrap_or_default()) {
+            Ok(metric) => {
+                let runs = json["runs"].as_array().expect("runs");
+                runs.iter().for_each(|run| check(&case, run, &*metric, &mut report));
+            }
+            Err(error) => report.case(case.id, Err(error.to_string())),
         }
     }
     report.finish();

@@ -187,6 +187,8 @@ static PROCESS: LazyLock<Mutex<Seeds>> = LazyLock::new(|| Mutex::new(Seeds::unse
 /// built on another, as in Keras. `work` must not call the functions of this module that use that state: the lock is
 /// taken.
 pub fn with_seeds<T>(work: impl FnOnce(&mut Seeds) -> T) -> T {
+    #[cfg(test)]
+    super::tests::assert_turn();
     // After a panic in `work` the state is still one that its own methods made.
     work(&mut PROCESS.lock().unwrap_or_else(PoisonError::into_inner))
 }

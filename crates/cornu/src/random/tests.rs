@@ -1,5 +1,8 @@
 //! Generators, seeds, orders and masks against those of Python, NumPy and Keras.
 
+use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use cornu_graph::random::uniform01;
 use cornu_testkit::golden::{Report, json};
 use serde_json::Value;
@@ -36,6 +39,46 @@ pub(crate) fn sha256(bytes: impl IntoIterator<Item = u8>) -> String {
 #[expect(clippy::needless_pass_by_value, reason = "calls read better with plain values")]
 pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(got: T, wanted: T) -> Result<(), String> {
     if got == wanted { Ok(()) } else { Err(format!("needed {wanted:?}, got {got:?}")) }
+}
+
+static TURN: Mutex<()> = Mutex::new(());
+
+thread_local! {
+    /// Whether this thread may use the state of the process.
+    static MAY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The right to use the state of the process, which is one for all tests.
+pub(crate) struct Turn {
+    _lock: MutexGuard<'static, ()>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        MAY.set(false);
+    }
+}
+
+/// Waits for the state of the process, and begins it anew. A test that uses that state without this fails.
+pub(crate) fn turn(flavor: Flavor) -> Turn {
+    let lock = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    MAY.set(true);
+    with_seeds(|seeds| {
+        *seeds = Seeds::unseeded();
+        seeds.set_flavor(flavor);
+    });
+    Turn { _lock: lock }
+}
+
+pub(crate) fn assert_turn() {
+    assert!(MAY.get(), "a test that uses the seeds or the flavour of the process begins with `let _turn = turn(..)`");
+}
+
+#[test]
+fn the_state_of_the_process_is_not_used_out_of_turn() {
+    assert!(std::thread::spawn(flavor).join().is_err());
+    let _turn = turn(Flavor::Keras3);
+    assert_eq!(flavor(), Flavor::Keras3);
 }
 
 /// Compares an order with a golden entry: all of its rows or the first and the last, and the hash of all.
@@ -163,39 +206,32 @@ fn epochs_are_in_keras_order() {
     report.finish();
 }
 
-/// (what was called, rows, epochs, batches per epoch), in batches of five.
-const FITS: [(&str, usize, usize, usize); 7] = [
-    ("fit(batch_size=5, epochs=2)", 13, 2, 3),
-    ("second fit on the same model", 13, 2, 3),
-    ("fit after a predict", 13, 1, 3),
-    ("fit(validation_split=0.3)", 9, 2, 2),
-    ("fit(steps_per_epoch=2)", 13, 3, 2),
-    ("fit(initial_epoch=2, epochs=4)", 13, 2, 3),
-    ("first fit of a second model, not re-seeded", 13, 2, 3),
-];
+/// The number after a word of a call, such as `epochs=`.
+fn setting<T: std::str::FromStr>(call: &str, word: &str) -> Option<T> {
+    let (_, rest) = call.split_once(word)?;
+    rest.split([',', ')', ' ']).next()?.parse().ok()
+}
 
+/// Fits after another under one seed: each entry tells its call and the rows of its batches, from which the rest follows.
 #[test]
 fn every_fit_starts_anew_and_batches_carry_over() {
     let mut report = Report::default();
     for (flavor, file) in flavors() {
         let golden = json("random", &format!("{file}_shuffle.json"));
-        let wanted = items(&golden["sequence of fits after one set_random_seed(42), 13 rows"]);
-        report.case(file, expect(wanted.len(), FITS.len()));
-        let seeds = seeded(flavor, 42);
-        for ((call, rows, epochs, steps), wanted) in FITS.into_iter().zip(wanted) {
-            let mut shuffle = Shuffle::new(&seeds, rows);
-            let mut batches = Vec::new();
-            for _ in 0..epochs {
-                for step in 0..steps {
-                    batches.push(shuffle.next_batch(5).to_vec());
-                    if flavor == Flavor::Keras3 && step + 1 < steps && shuffle.is_used_up() {
-                        break;
-                    }
-                }
+        for (name, fits) in entries(&golden).filter(|(_, fits)| fits.is_array()) {
+            let seeds = seeded(flavor, setting(name, "set_random_seed(").expect("a seed"));
+            let all: usize = setting(name, "), ").expect("a number of rows");
+            for fit in items(fits) {
+                let wanted: Vec<Vec<usize>> = items(&fit["batches"]).iter().map(indices).collect();
+                let call = fit["call"].as_str().expect("a call");
+                let split = call.contains("validation_split");
+                let rows = if split { wanted.iter().flatten().max().expect("a row") + 1 } else { all };
+                let size = wanted.iter().map(Vec::len).max().expect("a batch");
+                let mut shuffle = Shuffle::new(&seeds, rows);
+                // Keras 2 takes the rows that an epoch of few steps left; in Keras 3 such an epoch ends with the rows.
+                let got: Vec<Vec<usize>> = wanted.iter().map(|_| shuffle.next_batch(size).to_vec()).collect();
+                report.case(&format!("{file}, {call}, {rows} rows in batches of {size}"), expect(got, wanted));
             }
-            let id = format!("{file}, {call}");
-            report.case(&id, expect(call, wanted["call"].as_str().expect("a call")));
-            report.case(&id, expect(batches, items(&wanted["batches"]).iter().map(indices).collect()));
         }
     }
     report.finish();
@@ -256,19 +292,19 @@ fn dropout_called_directly_draws_a_seed_each_time() {
         let golden = json("random", &format!("{file}_dropout.json"));
         let mut seeds = seeded(flavor, 42);
         let mut unseeded = SeedGenerator::new(seeds.keras_seed());
-        let mut fixed = SeedGenerator::new(9);
-        let calls =
-            (&golden["direct calls layer(ones(3,4), training=True)"], &golden["direct calls, Dropout(0.5, seed=9)"]);
-        for (call, (any, nine)) in items(calls.0).iter().zip(items(calls.1)).enumerate() {
-            let streams = match flavor {
-                Flavor::Keras2 => [seeds.op_seed(), 9 + call as u64].map(|op_seed| seeds.stateful(op_seed)),
-                Flavor::Keras3 => [&mut unseeded, &mut fixed].map(|generator| flavor.stateless(generator.next_pair())),
-            };
-            for (stream, wanted) in streams.into_iter().zip([any, nine]) {
-                report.case(
-                    &format!("{file}, call {call}"),
-                    expect(&*mask(stream, 12, 0.5), wanted.as_str().expect("a mask")),
-                );
+        for (call, masks) in entries(&golden).filter(|(_, masks)| masks.is_array()) {
+            let fixed: Option<u64> = setting(call, "seed=");
+            let mut generator = fixed.map(|seed| SeedGenerator::new(seed as i64));
+            for (place, wanted) in items(masks).iter().enumerate() {
+                let stream = match flavor {
+                    Flavor::Keras2 => {
+                        let op_seed = fixed.map_or_else(|| seeds.op_seed(), |seed| seed + place as u64);
+                        seeds.stateful(op_seed)
+                    }
+                    Flavor::Keras3 => flavor.stateless(generator.as_mut().unwrap_or(&mut unseeded).next_pair()),
+                };
+                let (wanted, rate) = (wanted.as_str().expect("a mask"), setting(call, "Dropout(").unwrap_or(0.5));
+                report.case(&format!("{file}, {call}, {place}"), expect(&*mask(stream, wanted.len(), rate), wanted));
             }
         }
     }
@@ -302,15 +338,19 @@ fn only_keras_3_shares_pythons_generator() {
     }
 }
 
-/// The only test that may touch the state of the process: tests run side by side.
 #[test]
 fn the_process_has_one_state() {
-    set_flavor(Flavor::Keras3);
+    let _turn = turn(Flavor::Keras3);
     set_random_seed(7);
     assert_eq!((flavor(), global_seed()), (Flavor::Keras3, Some(7)));
-    assert_eq!(std::thread::spawn(keras_seed).join().expect("a seed"), 347712783);
+    let elsewhere = |work: fn() -> i64| {
+        std::thread::spawn(move || {
+            MAY.set(true);
+            work()
+        })
+    };
+    assert_eq!(elsewhere(keras_seed).join().expect("a seed"), 347712783);
     assert_eq!((keras_seed(), op_seed(), generation()), (161973070, 1390851128, 1));
-    let broken = std::thread::spawn(|| with_seeds(|_| panic!("on purpose"))).join();
-    assert!(broken.is_err());
+    assert!(elsewhere(|| with_seeds(|_| panic!("on purpose"))).join().is_err());
     assert_eq!(keras_seed(), 423938500);
 }

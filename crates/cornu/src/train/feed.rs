@@ -85,6 +85,14 @@ impl Data {
     pub(crate) fn types(&self, rows: usize) -> Vec<Type> {
         self.arrays().map(|array| Type::new(array.dtype(), array.shape().with(0, rows))).collect()
     }
+
+    /// Whether these are [`Data::types`], found without an allocation, as it is asked for each batch.
+    pub(crate) fn has(&self, types: &[Type], rows: usize) -> bool {
+        let fits = |(array, ty): (&Array, &Type)| {
+            array.dtype() == ty.dtype && array.shape()[1..] == ty.shape[1..] && ty.shape[0] == rows
+        };
+        self.arrays().count() == types.len() && self.arrays().zip(types).all(fits)
+    }
 }
 
 /// Up to three feeds, without an allocation.
@@ -138,7 +146,12 @@ fn column(array: Array, name: &str) -> Result<Array> {
 #[test]
 fn rows_become_columns_and_only_features_become_floats() {
     let data = Data::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1]).expect("two rows each");
-    assert_eq!(data.types(1), [Type::f32([1, 2]), Type::new(DType::I64, [1, 1])]);
+    let types = [Type::f32([1, 2]), Type::new(DType::I64, [1, 1])];
+    assert_eq!(data.types(1), types);
+    assert!(data.has(&types, 1) && !data.has(&types, 2) && !data.has(&types[..1], 1));
+    assert!(
+        !data.has(&[Type::f32([1, 2]), Type::f32([1, 1])], 1) && !data.has(&[Type::f32([1, 3]), types[1].clone()], 1)
+    );
     let error = Data::labelled(&[0.5, 1.0], &[1]).err().expect("two rows against one");
     assert_eq!(error.message(), "`x` and `y` need the same number of rows, got 2 and 1");
     let error = data.weighted(Some(&Array::vector(vec![1.0f64]))).err().expect("one weight for two rows");

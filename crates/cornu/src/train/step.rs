@@ -194,10 +194,10 @@ impl Stage<'_> {
     /// The program of a step over `rows` rows of such data.
     pub(crate) fn program(&mut self, kind: Kind, data: &Data, rows: usize) -> Result<ProgramId> {
         self.training.traces.has_metrics |= kind == Kind::Test;
-        let types = data.types(rows);
-        if let Some((.., program)) = self.training.programs.iter().find(|(k, t, _)| *k == kind && *t == types) {
+        if let Some((.., program)) = self.training.programs.iter().find(|(k, t, _)| *k == kind && data.has(t, rows)) {
             return Ok(*program);
         }
+        let types = data.types(rows);
         let graph = self.trace(kind, &types)?;
         let program = self.variables.session()?.compile(&graph)?;
         self.training.programs.push((kind, types, program));

@@ -1,6 +1,5 @@
-//! Files of Keras: loaded, used, saved in every dialect and loaded again.
+//! Files in every dialect, and what is said of them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cornu::prelude::*;
@@ -10,22 +9,10 @@ use cornu::train::Code;
 use cornu_files::h5::H5;
 use cornu_files::keras::Archive;
 use cornu_graph::Array;
-use cornu_testkit::golden::{self, Report, close, tolerance};
+use cornu_testkit::golden::{self, Report};
 use serde_json::{Value, json};
 
 use crate::seeds::seeded;
-
-/// The models of the golden files whose layers all exist.
-const MODELS: [&str; 8] = [
-    "k3__pima_mlp",
-    "k213__pima_mlp",
-    "k3__mnist_mlp",
-    "k213__mnist_mlp",
-    "tutorial__k3tensorflow_8-12-8-1_42",
-    "tutorial__k3jax_8-12-8-1_42",
-    "tutorial__keras_8-12-8-1_42",
-    "tutorial__keras_28x28-128-10_42",
-];
 
 /// A folder of its own, which goes with the test.
 pub(crate) struct Folder(PathBuf);
@@ -49,153 +36,16 @@ impl Drop for Folder {
     }
 }
 
-/// The `.keras` file of a golden model.
+/// The `.keras` file of a golden model in this repository.
 pub(crate) fn golden_file(id: &str) -> PathBuf {
-    golden::folder("models").join(format!("files/{id}.keras"))
+    golden::own("models").join(format!("files/{id}.keras"))
 }
 
 /// The numbers of a file below one of these folders, in order.
-fn numbers(path: &Path, folders: &[&str]) -> cornu::Result<Vec<Array>> {
+pub(crate) fn numbers(path: &Path, folders: &[&str]) -> cornu::Result<Vec<Array>> {
     let file = H5::read(Archive::open(path)?.weights)?;
     let inside = |path: &&str| folders.iter().any(|folder| path.starts_with(&format!("{folder}/")));
     file.datasets().iter().map(|entry| entry.path.as_str()).filter(inside).map(|path| file.dataset(path)).collect()
-}
-
-fn near(got: f64, want: &Value, (rtol, atol): (f64, f64)) -> Result<(), String> {
-    let want = want.as_f64().unwrap_or(f64::NAN);
-    if (got - want).abs() <= atol + rtol * want.abs() { Ok(()) } else { Err(format!("got {got}, want {want}")) }
-}
-
-/// A case of the manifest with its arrays.
-struct Case<'a> {
-    id: &'a str,
-    json: &'a Value,
-    arrays: BTreeMap<String, Array>,
-}
-
-impl Case<'_> {
-    fn array(&self, key: &str) -> Option<Array> {
-        golden::value(&self.json[key], &self.arrays)
-    }
-
-    /// Predictions as stored.
-    fn predicts(&self, model: &mut Sequential, want: &Value, category: &str) -> Result<(), String> {
-        // The inputs of one model are rows of a data file that is not here.
-        let Some(x) = self.array("inputs") else { return Ok(()) };
-        let got = model.predict(&x).map_err(|error| error.to_string())?;
-        let got = Array::new(got.shape(), got.iter().copied().collect::<Vec<f32>>()).map_err(|e| e.to_string())?;
-        let (rtol, atol) = tolerance(self.json, category);
-        close(&got, &golden::value(want, &self.arrays).ok_or("no predictions")?, rtol, atol)
-    }
-
-    /// Loss and metrics as stored.
-    fn evaluates(&self, model: &mut Sequential) -> Result<(), String> {
-        let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
-        let rows = self.json["evaluate_batch_size"].as_u64().unwrap_or(32) as usize;
-        let evaluate = Evaluate::new().batch_size(rows).verbose(0);
-        let scores = model.evaluate_with(&x, &y, evaluate).map_err(|error| error.to_string())?;
-        for (key, got) in scores.iter() {
-            near(got, &self.json["evaluate"][key], tolerance(self.json, "evaluate"))
-                .map_err(|e| format!("{key}: {e}"))?;
-        }
-        Ok(())
-    }
-
-    /// Two more steps of training, and the predictions after them.
-    fn resumes(&self, model: &mut Sequential) -> Result<(), String> {
-        let resume = &self.json["resume"];
-        let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
-        let Some(logs) = resume["logs"].as_array() else { return Ok(()) };
-        for (step, want) in logs.iter().enumerate() {
-            let scores = model.train_on_batch(&x, &y).map_err(|error| error.to_string())?;
-            for (key, got) in scores.iter() {
-                near(got, &want[key], tolerance(self.json, "resume"))
-                    .map_err(|e| format!("step {step}, {key}: {e}"))?;
-            }
-        }
-        self.predicts(model, &resume["predictions_after"], "resume")
-    }
-
-    /// Saved in that dialect and loaded again, it is the same model; a file for the version it came from has the very
-    /// variables of the original.
-    fn comes_back(&self, model: &Sequential, folder: &Folder, version: Option<u32>) -> cornu::Result<Sequential> {
-        let path = folder.file(&format!("{}.keras", self.id));
-        let save = version.map_or(Save::new(), |version| Save::new().keras(version));
-        assert_eq!(model.save_with(&path, save)?, [], "{}", self.id);
-        let Loaded { model: again, warnings } = load_model_with(&path, Load::new())?;
-        assert_eq!(warnings, [], "{}", self.id);
-        assert_eq!(again.weights(), model.weights(), "{}", self.id);
-        assert_eq!(again.optimizer_state(), model.optimizer_state(), "{}", self.id);
-        assert_eq!(again.to_json()?, model.to_json()?, "{}", self.id);
-
-        let own = if self.json["saved_by"] == "keras 2.13.1" { 2 } else { 3 };
-        let original = golden_file(self.id);
-        let layers = if own == 2 { "_layer_checkpoint_dependencies" } else { "layers" };
-        assert_eq!(numbers(&path, &[layers])?, numbers(&original, &[layers])?, "{}", self.id);
-        if version == Some(own) && !self.id.contains("jax") {
-            assert_eq!(numbers(&path, &["optimizer"])?, numbers(&original, &["optimizer"])?, "{}", self.id);
-        }
-        // Whatever was lost would show up the second time.
-        let second = folder.file("second.keras");
-        again.save_with(&second, save)?;
-        assert!(std::fs::read(&path).ok() == std::fs::read(&second).ok(), "{}: the second file differs", self.id);
-        Ok(again)
-    }
-
-    fn check(&self, report: &mut Report) -> cornu::Result<()> {
-        let flavor = if self.json["saved_by"] == "keras 2.13.1" { Flavor::Keras2 } else { Flavor::Keras3 };
-        let _turn = seeded(flavor, 1);
-        let folder = Folder::new("saving");
-        let Loaded { mut model, warnings } = load_model_with(golden_file(self.id), Load::new())?;
-        assert_eq!(warnings, [], "{}", self.id);
-        let mut models = vec![load_model(golden_file(self.id))?];
-        for version in [None, Some(2), Some(3)] {
-            models.push(self.comes_back(&model, &folder, version)?);
-        }
-        report.case(&format!("{} predict", self.id), self.predicts(&mut model, &self.json["predictions"], "outputs"));
-        report.case(&format!("{} evaluate", self.id), self.evaluates(&mut model));
-        for (i, model) in models.iter_mut().enumerate() {
-            report.case(&format!("{} resume, model {i}", self.id), self.resumes(model));
-        }
-        Ok(())
-    }
-}
-
-#[test]
-fn files_of_both_versions_are_used_saved_and_trained_on() -> cornu::Result<()> {
-    let mut report = Report::default();
-    for json in &golden::cases("models") {
-        let id = json["id"].as_str().expect("an id");
-        if MODELS.contains(&id) {
-            let arrays = golden::arrays("models", json["arrays"].as_str().expect("a file"));
-            Case { id, json, arrays }.check(&mut report)?;
-        }
-    }
-    report.finish();
-    Ok(())
-}
-
-/// Every other file is refused for something it names.
-#[test]
-fn what_is_not_known_is_named() {
-    let _turn = seeded(Flavor::Keras3, 1);
-    let mut report = Report::default();
-    for json in &golden::cases("models") {
-        let id = json["id"].as_str().expect("an id");
-        let outcome = match load_model_with(golden_file(id), Load::new()) {
-            Ok(_) => Ok(()),
-            Err(error) if error.message().contains(id) && error.kind() == cornu::ErrorKind::Unsupported => Ok(()),
-            Err(error) => Err(error.to_string()),
-        };
-        report.case(id, outcome);
-    }
-    let error = load_model(golden_file("k3__deferred_sequential")).expect_err("a layer that is not there");
-    assert!(
-        error.message().contains("layer `batch_normalization`: unknown layer class `BatchNormalization`"),
-        "{error}"
-    );
-    assert!(error.to_string().contains("`cornu::register::<YourLayer>()`"), "{error}");
-    report.finish();
 }
 
 /// A small compiled model that took three steps.
@@ -211,6 +61,17 @@ pub(crate) fn trained(optimizer: impl Into<cornu::choice::Choice<dyn Optimizer>>
         model.train_on_batch(&x, &y).expect("a step");
     }
     model
+}
+
+#[test]
+fn a_class_that_is_not_known_is_named() {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let error = load_model(golden_file("k3__deferred_sequential")).expect_err("a layer that is not there");
+    assert!(
+        error.message().contains("layer `batch_normalization`: unknown layer class `BatchNormalization`"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("`cornu::register::<YourLayer>()`"), "{error}");
 }
 
 fn compile_config(path: &Path) -> cornu::Result<Value> {

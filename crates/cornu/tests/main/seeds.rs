@@ -1,6 +1,5 @@
 //! Initial weights after `set_random_seed`, bit for bit.
 
-use cornu::layers::Layer;
 use cornu::prelude::*;
 use cornu::random::{Flavor, set_flavor};
 use cornu_testkit::golden::{Report, json};
@@ -34,46 +33,57 @@ fn same(got: &[ArrayD<f32>], want: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn pima() -> Sequential {
-    sequential![
-        Dense::new(12).input_shape([8]).activation("relu"),
-        Dense::new(8).activation("relu"),
-        Dense::new(1).activation("sigmoid"),
-    ]
+/// A model of the golden files: layers of so many units after an input of so many, if it is made of those.
+fn dense(weights: &Value, dropout: bool) -> Option<(usize, Vec<usize>)> {
+    let shapes: Vec<Vec<usize>> = weights.as_array()?.iter().map(|weight| sizes(&weight["shape"])).collect();
+    let of_layer = |pair: &[Vec<usize>]| match pair {
+        [kernel, bias] if kernel.len() == 2 && kernel[1..] == bias[..] => Some(kernel[1]),
+        _ => None,
+    };
+    let units: Vec<usize> = shapes.chunks(2).map(of_layer).collect::<Option<_>>()?;
+    (!dropout || units.len() == 2).then(|| (shapes[0][0], units))
 }
 
-fn mnist() -> Sequential {
-    sequential![Flatten::new().input_shape([28, 28]), Dense::new(128).activation("relu"), Dense::new(10)]
+fn sizes(shape: &Value) -> Vec<usize> {
+    shape.as_array().into_iter().flatten().filter_map(Value::as_u64).map(|size| size as usize).collect()
 }
 
-fn with_dropout(first: impl Layer) -> Sequential {
+/// With the shape of the input or without, when the weights are made at the first build, in the same order.
+fn made((features, units): &(usize, Vec<usize>), dropout: bool, known: bool) -> Sequential {
     let mut model = Sequential::new();
-    model.add(first).add(Dropout::new(0.5)).add(Dense::new(3));
+    for (i, &units) in units.iter().enumerate() {
+        let layer = Dense::new(units);
+        model.add(if i == 0 && known { layer.input_shape([*features]) } else { layer });
+        if i == 0 && dropout {
+            model.add(Dropout::new(0.5));
+        }
+    }
+    if !known {
+        model.build([*features]).expect("a sound model");
+    }
     model
 }
 
 fn check(flavor: Flavor, file: &str) {
     let _turn = seeded(flavor, 42);
-    let golden = json("random", file);
     let mut report = Report::default();
-    let mut case = |name: &str, models: fn() -> Vec<Sequential>| {
-        set_random_seed(42);
-        for (i, model) in models().iter().enumerate() {
-            report.case(&format!("{name}, model {i}"), same(&model.weights(), &golden[name][i]));
+    for (name, models) in
+        json("random", file).as_object().expect("models").iter().filter(|(_, models)| models.is_array())
+    {
+        let dropout = name.contains("dropout");
+        let weights = models.as_array().expect("models");
+        let Some(sizes) = weights.iter().map(|weights| dense(weights, dropout)).collect::<Option<Vec<_>>>() else {
+            println!("{name}: skipped, not all of its layers are `Dense`");
+            continue;
+        };
+        for known in [true, false] {
+            set_random_seed(42);
+            for (i, (sizes, want)) in sizes.iter().zip(weights).enumerate() {
+                let model = made(sizes, dropout, known);
+                report.case(&format!("{name}, model {i}, known {known}"), same(&model.weights(), want));
+            }
         }
-    };
-    case("pima 8-12-8-1", || vec![pima()]);
-    case("mnist 784-128-10", || vec![mnist()]);
-    case("two models without re-seeding", || {
-        [(); 2].map(|()| sequential![Dense::new(12).input_dim(8), Dense::new(1)]).into()
-    });
-    case("dense-dropout-dense", || vec![with_dropout(Dense::new(4).input_shape([5]))]);
-    // Without the shape of the input the weights are made at the first build, in the same order.
-    case("dense-dropout-dense", || {
-        let mut model = with_dropout(Dense::new(4));
-        model.build([5]).expect("a sound model");
-        vec![model]
-    });
+    }
     report.finish();
     set_flavor(Flavor::Keras2);
 }

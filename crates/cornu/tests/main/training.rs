@@ -62,6 +62,11 @@ fn near_running(report: &mut Report, running: &[Logs], golden: &Value) {
     }
 }
 
+/// What Keras computed of the lesson's trainings.
+fn lesson_golden(file: &str) -> Value {
+    golden::read(&golden::own("random").join(file))
+}
+
 fn in_flavor(flavor: Flavor) -> Seeds {
     let mut seeds = Seeds::new(42);
     seeds.set_flavor(flavor);
@@ -129,7 +134,7 @@ fn take_steps(model: &mut Sequential, (x, y): &(Array, Array), flavor: Flavor, s
 /// The first 4200 steps; later ones depend on the last bit of every sum.
 fn pima_weights(flavor: Flavor, file: &str) -> cornu::Result<()> {
     let Some((train, _)) = pima() else { return Ok(()) };
-    let golden = golden::json("random", file);
+    let golden = lesson_golden(file);
     let mut report = Report::default();
     for (steps, bar) in [(1, 2e-8), (62, 3e-7), (620, 1e-6), (4200, 5e-6)] {
         let mut model = small()?;
@@ -156,7 +161,7 @@ fn pima_weights_follow_those_of_keras_3() -> cornu::Result<()> {
 #[test]
 fn pima_trains_as_in_the_lesson() -> cornu::Result<()> {
     let Some(((x, y), (x_test, y_test))) = pima() else { return Ok(()) };
-    let golden = golden::json("random", "keras213_pima_training.json");
+    let golden = lesson_golden("keras213_pima_training.json");
     let mut model = small()?;
     let running = Watch::new(62);
     let fit = Fit::new().epochs(150).batch_size(10).seeds(Seeds::new(42)).verbose(0);
@@ -167,6 +172,14 @@ fn pima_trains_as_in_the_lesson() -> cornu::Result<()> {
         near(&mut report, key, history[key].to_vec(), &list(&golden[key]), bar);
     }
     let predictions = model.predict_with(&x_test, Predict::new().verbose(0))?;
+    let stored = golden::read(&golden::own("../../bench").join("results.json"));
+    let printed = cornu::display::numpy(predictions.slice(s![..15, ..]));
+    let printed: Vec<&str> = printed.lines().map(|line| line.trim_matches(['[', ']', ' '])).collect();
+    assert_eq!(
+        serde_json::json!(printed),
+        stored["lesson"]["predictions"],
+        "bench/results.json, as the readmes show it"
+    );
     let first = predictions.iter().take(15).map(|&p| f64::from(p));
     near(&mut report, "the lesson's predictions", first, &list(&golden["tutorial_predictions"]), 1e-5);
     let mut accuracy =
@@ -181,7 +194,7 @@ fn pima_trains_as_in_the_lesson() -> cornu::Result<()> {
 #[test]
 fn pima_history_follows_that_of_keras_3() -> cornu::Result<()> {
     let Some(((x, y), _)) = pima() else { return Ok(()) };
-    let golden = golden::json("random", "keras3_pima_training.json");
+    let golden = lesson_golden("keras3_pima_training.json");
     let fit = Fit::new().epochs(60).batch_size(10).seeds(in_flavor(Flavor::Keras3)).verbose(0);
     let history = small()?.fit(&x, &y, fit)?;
     let mut report = Report::default();
@@ -205,7 +218,7 @@ fn large() -> cornu::Result<Sequential> {
 /// The first 1000 steps are in the first epoch, whose order is the same in both flavours.
 fn mnist_weights(flavor: Flavor, file: &str) -> cornu::Result<()> {
     let Some(((x, y), _)) = mnist() else { return Ok(()) };
-    let golden = golden::json("random", file);
+    let golden = lesson_golden(file);
     let mut report = Report::default();
     for (steps, bar) in [(1, 2e-8), (10, 2e-7), (100, 1e-6), (1000, 2e-6)] {
         let mut model = large()?;
@@ -246,7 +259,7 @@ fn mnist_weights_follow_those_of_keras_3() -> cornu::Result<()> {
 #[test]
 fn mnist_trains_as_in_the_lesson_on_any_number_of_threads() -> cornu::Result<()> {
     let Some(((x, y), (x_test, y_test))) = mnist() else { return Ok(()) };
-    let golden = golden::json("random", "keras213_mnist_training.json");
+    let golden = lesson_golden("keras213_mnist_training.json");
     let mut report = Report::default();
     let mut first = None;
     for threads in [1, 2, 3] {

@@ -158,8 +158,9 @@ fn a_terminal_gets_the_bytes_of_keras() {
             for line in text.lines() {
                 // Keras drew twice, after the first step and at the end.
                 let [_, begun, ended] = line.split('\r').collect::<Vec<_>>()[..] else {
-                    let epoch: usize = line["Epoch ".len()..][..1].parse().expect("an epoch");
-                    progress.epoch_begin(0.0, epoch - 1, 2);
+                    let (epoch, epochs) = line["Epoch ".len()..].trim_end().split_once('/').expect("an epoch of some");
+                    let number = |text: &str| text.parse::<usize>().expect("a number");
+                    progress.epoch_begin(0.0, number(epoch) - 1, number(epochs));
                     continue;
                 };
                 let begun = begun.trim_end_matches('\x08');

@@ -1,0 +1,110 @@
+//! What cases of golden files need that this version has not, by its own lists of classes and names.
+
+use cornu::activations::Activation;
+use cornu::choice::Family;
+use cornu::constraints::Constraint;
+use cornu::initializers::Initializer;
+use cornu::layers;
+use cornu::losses::Loss;
+use cornu::metrics::Metric;
+use cornu::optimizers::Optimizer;
+use cornu::regularizers::Regularizer;
+use serde_json::{Map, Value};
+
+/// Settings that ask for something: key, and whether a value does.
+type Asking = (&'static str, fn(&Value) -> bool);
+
+/// Settings that are known and refused, unless they ask for nothing.
+const REFUSED: [Asking; 6] = [
+    ("use_ema", |value| *value == true),
+    ("loss_scale_factor", |value| !value.is_null()),
+    ("gradient_accumulation_steps", |value| !value.is_null()),
+    ("loss_weights", |value| !value.is_null()),
+    ("lora_rank", |value| !value.is_null()),
+    ("quantization_config", |value| !value.is_null()),
+];
+
+/// The words one of which a refusal of a Keras object has to say: classes, names and settings that are not there.
+pub(crate) fn lacks(json: &Value) -> Vec<String> {
+    let mut lacks = Vec::new();
+    walk(json, true, &mut lacks);
+    lacks.sort();
+    lacks.dedup();
+    lacks
+}
+
+fn is_known(class: &str) -> bool {
+    let families = [<dyn Loss>::CLASSES, <dyn Metric>::CLASSES, <dyn Optimizer>::CLASSES];
+    let choices = [Initializer::CLASSES, Regularizer::CLASSES, Constraint::CLASSES];
+    layers::CLASSES.contains(&class)
+        || families.into_iter().chain(choices).any(|list| list.contains(&class))
+        || ["DTypePolicy", "function"].contains(&class)
+}
+
+fn walk(json: &Value, outermost: bool, lacks: &mut Vec<String>) {
+    match json {
+        Value::Array(list) => list.iter().for_each(|value| walk(value, false, lacks)),
+        Value::Object(object) => {
+            of_object(object, outermost, lacks);
+            object.values().for_each(|value| walk(value, false, lacks));
+        }
+        _ => {}
+    }
+}
+
+fn of_object(object: &Map<String, Value>, outermost: bool, lacks: &mut Vec<String>) {
+    let text = |key: &str| object.get(key).and_then(Value::as_str);
+    if let Some(class) = text("class_name").filter(|class| !is_known(class))
+        && !(outermost && class == "Sequential")
+    {
+        lacks.push(format!("`{class}`"));
+    }
+    let activations = ["activation", "recurrent_activation"].into_iter().filter_map(text);
+    lacks.extend(activations.filter(|name| !Activation::NAMES.contains(name)).map(|name| format!("`{name}`")));
+    let dtype = object.get("dtype").map(|dtype| dtype.pointer("/config/name").unwrap_or(dtype)).and_then(Value::as_str);
+    lacks.extend(dtype.filter(|name| name.contains("float16")).map(String::from));
+    for (key, asks) in REFUSED {
+        if object.get(key).is_some_and(asks) {
+            lacks.push(key.into());
+        }
+    }
+}
+
+/// What the settings of `compile` need besides: names that are not there, and more than one loss.
+pub(crate) fn of_compile(compile: &Value) -> Vec<String> {
+    let mut lacks = lacks(compile);
+    let mut names = |what: &Value, known: &[&str]| match what {
+        Value::String(name) if !known.contains(&name.as_str()) => lacks.push(format!("`{name}`")),
+        _ => {}
+    };
+    names(&compile["optimizer"], <dyn Optimizer>::NAMES);
+    names(&compile["loss"], <dyn Loss>::NAMES);
+    let metrics = [<dyn Metric>::NAMES, &["accuracy", "acc", "crossentropy", "ce"]].concat();
+    for metric in ["metrics", "weighted_metrics"].into_iter().filter_map(|key| compile[key].as_array()).flatten() {
+        names(metric, &metrics);
+    }
+    if compile["loss"].as_object().is_some_and(|losses| !losses.contains_key("class_name") && losses.len() > 1) {
+        lacks.push("loss".into());
+    }
+    lacks
+}
+
+#[test]
+fn what_is_lacking_is_found_by_class_name_and_setting() {
+    let of = |text: &str| lacks(&serde_json::from_str(text).expect("JSON"));
+    assert_eq!(of(r#"{"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense"}]}}"#), [""; 0]);
+    assert_eq!(
+        of(r#"{"class_name": "Functional", "config": {"layers": [{"class_name": "Conv2D"}]}}"#),
+        ["`Conv2D`", "`Functional`"]
+    );
+    assert_eq!(of(r#"{"layers": [{"class_name": "Sequential"}, {"class_name": "ReLU"}]}"#), ["`ReLU`", "`Sequential`"]);
+    assert_eq!(of(r#"{"activation": "gelu", "use_bias": true}"#), ["`gelu`"]);
+    assert_eq!(
+        of(r#"{"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}"#),
+        ["mixed_float16"]
+    );
+    assert_eq!(of(r#"{"use_ema": true, "loss_scale_factor": null}"#), ["use_ema"]);
+    let compile =
+        serde_json::json!({ "optimizer": "lion", "loss": { "a": "mse", "b": "mse" }, "metrics": ["mae", "auc"] });
+    assert_eq!(of_compile(&compile), ["`lion`", "`auc`", "loss"]);
+}

@@ -1,0 +1,171 @@
+//! Files of Keras: loaded, used, saved in every dialect and loaded again. What they hold is told by the manifest.
+
+use std::path::PathBuf;
+
+use cornu::prelude::*;
+use cornu::random::Flavor;
+use cornu::saving::Loaded;
+use cornu_files::keras::Archive;
+use cornu_graph::Array;
+use cornu_testkit::golden::{self, Case, Report};
+use serde_json::Value;
+
+use crate::lacks::{lacks, of_compile};
+use crate::saving::{Folder, numbers};
+use crate::seeds::seeded;
+
+/// The `.keras` file of a case.
+pub(crate) fn keras_file(json: &Value) -> PathBuf {
+    golden::folder("models").join(json["files"]["keras"]["file"].as_str().expect("a file"))
+}
+
+fn near(got: f64, want: &Value, (rtol, atol): (f64, f64)) -> Result<(), String> {
+    let want = want.as_f64().unwrap_or(f64::NAN);
+    if (got - want).abs() <= atol + rtol * want.abs() { Ok(()) } else { Err(format!("got {got}, want {want}")) }
+}
+
+/// A model of a case, as it was saved.
+struct Saved<'a> {
+    case: Case<'a>,
+    file: PathBuf,
+    flavor: Flavor,
+}
+
+impl Saved<'_> {
+    fn open(json: &Value) -> Saved<'_> {
+        let keras2 = json["saved_by"].as_str().is_some_and(|version| version.starts_with("keras 2"));
+        let flavor = if keras2 { Flavor::Keras2 } else { Flavor::Keras3 };
+        Saved { case: Case::open("models", json), file: keras_file(json), flavor }
+    }
+
+    fn array(&self, key: &str) -> Option<Array> {
+        self.case.array(&self.case.json[key])
+    }
+
+    /// Predictions as stored.
+    fn predicts(&self, model: &mut Sequential, want: &Value, category: &str) -> Result<(), String> {
+        // The inputs of some models are rows of a data file that is not here.
+        let Some(x) = self.array("inputs") else {
+            println!("{}: predictions skipped, the manifest has no inputs", self.case.id);
+            return Ok(());
+        };
+        let got = model.predict(&x).map_err(|error| error.to_string())?;
+        let got = Array::new(got.shape(), got.iter().copied().collect::<Vec<f32>>()).map_err(|e| e.to_string())?;
+        self.case.near(category, &got, want)
+    }
+
+    fn figures(&self, scores: &Scores, want: &Value, category: &str) -> Result<(), String> {
+        scores.iter().try_for_each(|(key, got)| {
+            near(got, &want[key], self.case.tolerance(category)).map_err(|problem| format!("{key}: {problem}"))
+        })
+    }
+
+    /// Loss and metrics as stored.
+    fn evaluates(&self, model: &mut Sequential) -> Result<(), String> {
+        let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
+        let rows = self.case.json["evaluate_batch_size"].as_u64().unwrap_or(32) as usize;
+        let evaluate = Evaluate::new().batch_size(rows).verbose(0);
+        let scores = model.evaluate_with(&x, &y, evaluate).map_err(|error| error.to_string())?;
+        self.figures(&scores, &self.case.json["evaluate"], "evaluate")
+    }
+
+    /// Some more steps of training, and the predictions after them.
+    fn resumes(&self, model: &mut Sequential) -> Result<(), String> {
+        let resume = &self.case.json["resume"];
+        let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
+        let Some(logs) = resume["logs"].as_array() else { return Ok(()) };
+        for (step, want) in logs.iter().enumerate() {
+            let scores = model.train_on_batch(&x, &y).map_err(|error| error.to_string())?;
+            self.figures(&scores, want, "resume").map_err(|problem| format!("step {step}, {problem}"))?;
+        }
+        self.predicts(model, &resume["predictions_after"], "resume")
+    }
+
+    /// Saved in that dialect and loaded again, it is the same model; a file for the version it came from has the very
+    /// variables of the original.
+    fn comes_back(&self, model: &Sequential, folder: &Folder, version: Option<u32>) -> cornu::Result<Sequential> {
+        let (id, path) = (self.case.id, folder.file("again.keras"));
+        let save = version.map_or(Save::new(), |version| Save::new().keras(version));
+        assert_eq!(model.save_with(&path, save)?, [], "{id}");
+        let Loaded { model: again, warnings } = load_model_with(&path, Load::new())?;
+        assert_eq!(warnings, [], "{id}");
+        assert_eq!(again.weights(), model.weights(), "{id}");
+        assert_eq!(again.optimizer_state(), model.optimizer_state(), "{id}");
+        assert_eq!(again.to_json()?, model.to_json()?, "{id}");
+
+        let (own, layers) = match self.flavor {
+            Flavor::Keras2 => (2, "_layer_checkpoint_dependencies"),
+            Flavor::Keras3 => (3, "layers"),
+        };
+        assert_eq!(numbers(&path, &[layers])?, numbers(&self.file, &[layers])?, "{id}");
+        let (got, want) = (numbers(&path, &["optimizer"])?, numbers(&self.file, &["optimizer"])?);
+        // Keras on JAX counts steps in 32 bits.
+        let counted_alike = got.first().map(Array::dtype) == want.first().map(Array::dtype);
+        assert!(version != Some(own) || !counted_alike || got == want, "{id}: the optimizer's variables differ");
+        // Whatever was lost would show up the second time.
+        let second = folder.file("second.keras");
+        again.save_with(&second, save)?;
+        assert!(std::fs::read(&path).ok() == std::fs::read(&second).ok(), "{id}: the second file differs");
+        Ok(again)
+    }
+
+    fn check(&self, report: &mut Report, compiles: bool) -> cornu::Result<()> {
+        let _turn = seeded(self.flavor, 1);
+        let (id, folder) = (self.case.id, Folder::new("saving"));
+        let Loaded { mut model, warnings } = load_model_with(&self.file, Load::new())?;
+        assert_eq!(warnings.is_empty(), compiles, "{id}: {warnings:?}");
+        let mut models = vec![load_model(&self.file)?];
+        for version in [None, Some(2), Some(3)] {
+            models.push(self.comes_back(&model, &folder, version)?);
+        }
+        let predictions = &self.case.json["predictions"];
+        report.case(&format!("{id} predict"), self.predicts(&mut model, predictions, "outputs"));
+        if compiles && model.compiled().is_some() {
+            report.case(&format!("{id} evaluate"), self.evaluates(&mut model));
+            for (i, model) in models.iter_mut().enumerate() {
+                report.case(&format!("{id} resume, model {i}"), self.resumes(model));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a file lacks: of its layers, and of its training settings.
+fn lacking(json: &Value) -> [Vec<String>; 2] {
+    let mut config = Archive::open(keras_file(json)).expect("an archive").config;
+    let compile = config.as_object_mut().and_then(|config| config.shift_remove("compile_config")).unwrap_or_default();
+    [lacks(&config), of_compile(&compile)]
+}
+
+#[test]
+fn files_of_both_versions_are_used_saved_and_trained_on() -> cornu::Result<()> {
+    let mut report = Report::default();
+    for json in &golden::cases("models") {
+        let [layers, compile] = lacking(json);
+        if layers.is_empty() {
+            Saved::open(json).check(&mut report, compile.is_empty())?;
+        }
+    }
+    report.finish();
+    Ok(())
+}
+
+/// A file with layers that are not there is refused for one of them.
+#[test]
+fn what_is_not_known_is_named() {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let mut report = Report::default();
+    for json in &golden::cases("models") {
+        let (path, [layers, _]) = (keras_file(json), lacking(json));
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+        let outcome = match load_model_with(&path, Load::new()) {
+            Ok(_) => Ok(()),
+            Err(error) if error.message().contains(name) && error.kind() == cornu::ErrorKind::Unsupported => {
+                Err(error.to_string())
+            }
+            Err(error) => Err(format!("{:?}", error.kind())),
+        };
+        report.lacking(json["id"].as_str().expect("an id"), &layers, outcome);
+    }
+    report.finish();
+}
