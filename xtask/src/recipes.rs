@@ -40,7 +40,7 @@ impl Recipe {
         let title = before.lines().rev().find(|line| line.starts_with('#')).unwrap_or_default();
         let section = after.split("\n#").next().unwrap_or_default();
         let edits = self.edits();
-        if !section.replace('\n', " ").contains(&format!("{edits}")) {
+        if !section.replace('\n', " ").contains(&edits) {
             return Err(format!("{GUIDE}, `{title}`: {reference} has {edits}; say so behind its name"));
         }
         let mut added = self.added().into_iter();
