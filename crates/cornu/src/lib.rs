@@ -23,6 +23,8 @@
 //!
 //! A layer of one's own is a [`config!`] and one function: see [`layers::Layer`].
 #![forbid(unsafe_code)]
+// Both panic where the output takes nothing.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod activations;
 pub mod choice;

@@ -14,6 +14,7 @@ pub use numpy::numpy;
 pub use progress::{Progress, Verbose};
 pub use summary::{Count, Row, Summary, SummaryOptions};
 pub use terminal::Terminal;
+pub(crate) use terminal::tell;
 
 /// Which Keras to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,7 +11,7 @@ use super::history::{History, Params};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
 use super::{Callback, Code, Fit, Warning};
-use crate::display::Verbose;
+use crate::display::{Verbose, tell};
 use crate::random::{Flavor, Seeds};
 
 type Logs = Vec<(String, f64)>;
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
         self.warn_if_too_few_rows();
         self.stage.enter_trace(&self.train, self.train.one_size(self.batches.size))?;
         if self.fit.verbose != Verbose::Silent {
-            self.history.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            self.history.warnings.iter().for_each(tell);
         }
         let mut callbacks = std::mem::take(&mut self.fit.callbacks);
         if let Some(bar) = Bar::new(self.fit.verbose, self.flavor, self.steps) {
@@ -226,7 +226,7 @@ impl<'a> Run<'a> {
         );
         let warning = Warning::new(Code::LossNotFinite, message);
         if self.fit.verbose != Verbose::Silent {
-            eprintln!("{warning}");
+            tell(&warning);
         }
         self.history.warnings.push(warning);
     }

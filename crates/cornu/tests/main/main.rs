@@ -8,6 +8,8 @@ mod layers;
 mod lesson;
 mod mistakes;
 mod models;
+#[cfg(target_os = "linux")]
+mod outputs;
 mod properties;
 mod saving;
 mod saving_mistakes;
