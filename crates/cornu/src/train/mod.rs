@@ -11,8 +11,6 @@ mod compile;
 mod feed;
 mod fit;
 mod history;
-#[cfg(feature = "interrupt")]
-mod interrupt;
 mod model;
 mod progress;
 mod run;

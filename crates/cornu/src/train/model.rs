@@ -20,7 +20,8 @@ use crate::random::{flavor, with_seeds};
 impl Model {
     /// Trains on the rows of `x` and their labels `y`.
     ///
-    /// Fractions are rounded to `f32` once; a row of labels is taken for a column. Ctrl-C stops between two batches.
+    /// Fractions are rounded to `f32` once; a row of labels is taken for a column. Ctrl-C stops between two batches,
+    /// unless the program ignores it or has a handler of its own, which stay as they are.
     ///
     /// ```
     /// use cornu::prelude::*;

@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
             callbacks.push(Box::new(bar));
         }
         #[cfg(feature = "interrupt")]
-        let interrupt = super::interrupt::Interrupt::watch();
+        let interrupt = cornu_cpu::kernels::interrupt::Interrupt::watch();
         let stopped = || {
             #[cfg(feature = "interrupt")]
             return interrupt.is_pressed();
@@ -146,6 +146,7 @@ impl<'a> Run<'a> {
         if self.flavor == Flavor::Keras3 && (self.fit.steps_per_epoch.is_none() || self.batches.is_used_up()) {
             self.batches.restart();
         }
+        let mut done = 0;
         for batch in 0..self.steps {
             if batch > 0 && self.is_out_of_rows() {
                 break;
@@ -154,11 +155,8 @@ impl<'a> Run<'a> {
             for callback in &mut *callbacks {
                 callback.on_train_batch_end(batch, &mut || self.stage.logs().unwrap_or_default());
             }
-            if stopped() {
-                let message = format!("stopped in epoch {} after batch {} of {}", epoch + 1, batch + 1, self.steps);
-                let help = "the model keeps what it has learned; `fit` again goes on from there";
-                return Err(Error::new(ErrorKind::Interrupted, message).help(help));
-            }
+            done = batch + 1;
+            self.go_on(stopped, epoch, done)?;
         }
         let logs = self.logs(epoch)?;
         self.warn_if_not_finite(epoch, &logs);
@@ -169,7 +167,19 @@ impl<'a> Run<'a> {
                 end = ControlFlow::Break(());
             }
         }
+        // Pressed in the validation, or in a callback.
+        self.go_on(stopped, epoch, done)?;
         Ok(end)
+    }
+
+    /// An error if the user has stopped the training.
+    fn go_on(&self, stopped: &dyn Fn() -> bool, epoch: usize, done: usize) -> Result<()> {
+        if !stopped() {
+            return Ok(());
+        }
+        let message = format!("stopped in epoch {} after batch {done} of {}", epoch + 1, self.steps);
+        let help = "the model keeps what it has learned; `fit` again goes on from there";
+        Err(Error::new(ErrorKind::Interrupted, message).help(help))
     }
 
     /// Whether an epoch ends for want of rows, before `steps_per_epoch`.
