@@ -43,6 +43,7 @@ pub mod optimizers;
 pub mod random;
 mod registry;
 pub mod regularizers;
+mod room;
 pub mod saving;
 mod trace;
 pub mod train;

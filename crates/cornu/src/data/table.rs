@@ -1,6 +1,6 @@
 //! A table: named columns of equal length with labelled rows. What pandas calls a DataFrame.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ impl Table {
         let mut names = HashSet::new();
         for column in &columns {
             if !names.insert(&column.name) {
-                return Err(Error::data(format!("a table needs different column names, got `{}` twice", column.name)));
+                return Err(Table::named_twice(&column.name));
             }
             if column.len() != index.len() {
                 let (name, rows) = (&column.name, column.len());
@@ -63,6 +63,10 @@ impl Table {
         }
         columns.iter_mut().for_each(|column| column.index = Arc::clone(&index));
         Ok(Table { columns, index })
+    }
+
+    pub(super) fn named_twice(name: &str) -> Error {
+        Error::data(format!("a table needs different column names, got `{name}` twice"))
     }
 
     /// The same values with these row labels, as many as there are rows.
@@ -119,6 +123,11 @@ impl Table {
         self.columns.iter().find(|column| column.name == name).ok_or_else(|| self.unknown(name))
     }
 
+    /// Where each column is, by its name.
+    fn places(&self) -> HashMap<&str, usize> {
+        self.columns.iter().enumerate().map(|(place, column)| (column.name(), place)).collect()
+    }
+
     fn unknown(&self, name: &str) -> Error {
         const SHOWN: usize = 20;
         let names = self.names();
@@ -140,8 +149,12 @@ impl Table {
     /// The table must have each of them.
     pub fn drop<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Result<Table> {
         let names: Vec<N> = names.into_iter().collect();
-        names.iter().try_for_each(|name| self.column(name.as_ref()).map(drop))?;
-        let kept = self.columns.iter().filter(|column| !names.iter().any(|name| name.as_ref() == column.name));
+        let (places, mut dropped) = (self.places(), HashSet::new());
+        for name in names.iter().map(N::as_ref) {
+            dropped.insert(*places.get(name).ok_or_else(|| self.unknown(name))?);
+        }
+        let kept =
+            self.columns.iter().enumerate().filter(|(place, _)| !dropped.contains(place)).map(|(_, column)| column);
         Ok(Table { columns: kept.cloned().collect(), index: Arc::clone(&self.index) })
     }
 
@@ -150,7 +163,10 @@ impl Table {
     /// # Errors
     /// The table must have each of them, and none may be asked for twice.
     pub fn select<N: AsRef<str>>(&self, names: impl IntoIterator<Item = N>) -> Result<Table> {
-        let columns: Result<Vec<Column>> = names.into_iter().map(|name| self.column(name.as_ref()).cloned()).collect();
+        let places = self.places();
+        let column =
+            |name: &str| places.get(name).map_or_else(|| Err(self.unknown(name)), |&place| Ok(&self.columns[place]));
+        let columns: Result<Vec<Column>> = names.into_iter().map(|name| column(name.as_ref()).cloned()).collect();
         let table = Table::from_columns(columns?)?;
         Ok(Table { index: Arc::clone(&self.index), ..table })
     }

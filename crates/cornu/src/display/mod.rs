@@ -5,6 +5,7 @@
 mod bar;
 pub mod numbers;
 mod numpy;
+pub(crate) mod pad;
 mod progress;
 mod summary;
 mod table;

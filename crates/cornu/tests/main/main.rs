@@ -1,11 +1,14 @@
 //! Layers and models against Keras.
 
+use cornu_testkit::alloc::Counting;
+
 mod choices;
 mod documents;
 mod dropout;
 mod interrupt;
 mod layers;
 mod lesson;
+mod memory;
 mod mistakes;
 mod models;
 #[cfg(target_os = "linux")]
@@ -18,3 +21,6 @@ mod steps;
 mod training;
 mod trajectories;
 mod validation;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

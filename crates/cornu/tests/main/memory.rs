@@ -1,0 +1,178 @@
+//! Memory: in proportion to what is given, and an error where there is not enough.
+
+use cornu::data::{
+    Average, Table, accuracy_score, classification_report, confusion_matrix, f1_score, precision_score, recall_score,
+    to_categorical,
+};
+use cornu::display::{Progress, Style, Terminal, Verbose, numbers};
+use cornu::prelude::*;
+use cornu_testkit::alloc::used;
+use std::cell::Cell;
+
+const MB: usize = 1 << 20;
+
+/// Work of twice the size asks for no more than a little over twice the memory, as bytes and as blocks.
+fn assert_linear<T>(what: &str, size: usize, work: impl Fn(usize) -> T) {
+    let (_, once) = used(|| work(size));
+    let (_, twice) = used(|| work(2 * size));
+    let within = |one: usize, two: usize| two as f64 <= 2.3 * one as f64 + 64.0;
+    assert!(within(once.bytes, twice.bytes) && within(once.count, twice.count), "{what}: {once:?}, then {twice:?}");
+}
+
+#[test]
+fn scores_of_many_classes_take_memory_for_the_labels_alone() {
+    let labels: Vec<i64> = (0..30_000).collect();
+    let shifted: Vec<i64> = labels.iter().map(|label| (label + 1) % 30_000).collect();
+    let scores = || -> cornu::Result<Vec<f64>> {
+        let report = classification_report(&labels, &labels)?;
+        assert!(report.warnings().is_empty());
+        Ok(vec![
+            accuracy_score(&labels, &labels)?,
+            precision_score(&labels, &labels, Average::Macro)?,
+            recall_score(&labels, &labels, Average::Weighted)?,
+            f1_score(&labels, &labels, Average::Micro)?,
+            report.accuracy(),
+            report.macro_avg().f1_score,
+            1.0 - accuracy_score(&labels, &shifted)?,
+        ])
+    };
+    let (scores, memory) = used(scores);
+    assert_eq!(scores.expect("scores"), [1.0; 7]);
+    assert!(memory.peak < 8 * MB, "{memory:?}");
+    assert_linear("a report of many classes", 2000, |classes| {
+        let labels: Vec<i64> = (0..classes).map(|class| class as i64).collect();
+        classification_report(&labels, &labels).expect("a report").to_string()
+    });
+}
+
+#[test]
+fn squares_that_do_not_fit_are_errors() {
+    let labels: Vec<i64> = (0..2_000_000).collect();
+    let error = confusion_matrix(&labels, &labels).expect_err("32 TB");
+    assert_eq!(error.message(), "`confusion_matrix` has no room for 2000000 by 2000000 classes");
+    let none = Vec::<i32>::new();
+    for width in [usize::MAX, usize::MAX / 2 + 1] {
+        let error = to_categorical(&none, Some(width)).expect_err("too wide");
+        assert_eq!(error.message(), format!("`to_categorical` has no room for 0 rows of {width} classes"));
+    }
+    assert_eq!(to_categorical(&none, Some(3)).expect("no rows").shape(), [0, 3]);
+}
+
+#[test]
+fn lines_of_many_metrics_are_drawn_in_proportion() {
+    let terminal = Terminal { is_tty: true, columns: 80, color: true };
+    for (style, verbose) in
+        [(Style::Keras2, Verbose::Bar), (Style::Keras3, Verbose::Bar), (Style::Keras3, Verbose::Line)]
+    {
+        let names: Vec<String> = (0..2000).map(|i| format!("metric_{i}")).collect();
+        let logs: Vec<(&str, f64)> = names.iter().map(|name| (name.as_str(), 0.5)).collect();
+        assert_linear("a line of metrics", 1000, |count| {
+            let mut progress = Progress::new(std::io::sink(), terminal, style, verbose);
+            progress.epoch_begin(0.0, 0, 1);
+            progress.step(0.5, 1, Some(2), &logs[..count]);
+            progress.epoch_end(1.0, &logs[..count]);
+        });
+    }
+}
+
+#[test]
+fn wide_and_long_tables_are_read_in_proportion() {
+    const ROWS: usize = 1 << 16;
+    const LONG: usize = 1 << 18;
+    // The reader holds a line of names three times, with up to 16 bytes for each name.
+    let lines_of_names = [
+        ("columns of one name", format!("{}a\n", "a,".repeat(LONG))),
+        ("different columns", (0..LONG / 8).map(|i| format!("{i},")).collect::<String>() + "x\n"),
+        ("columns with a value", format!("{}x\n{0}1\n", (0..LONG / 8).map(|i| format!("{i},")).collect::<String>())),
+    ];
+    let rows = [
+        ("commas alone", ",".repeat(LONG)),
+        ("columns without a name", format!("{}\n{0}\n", ",".repeat(LONG))),
+        ("numbers", format!("a\n{}", "1\n".repeat(ROWS))),
+        ("fractions", format!("a\n{}", ".5\n".repeat(ROWS))),
+        ("words", format!("a\n{}", "abcd\n".repeat(ROWS))),
+        ("missing values", format!("a,b\n{}", ",\n".repeat(ROWS))),
+        ("empty lines", format!("a\n{}1\n", "\n".repeat(LONG))),
+        ("nothing but empty lines", "\r\n".repeat(LONG)),
+        ("one line", format!("{}\n", "a".repeat(LONG))),
+        ("one cell", format!("a\n\"{}\"\n", "x\n\"\"".repeat(LONG / 4))),
+        ("quotation marks", "\"".repeat(LONG + 1)),
+        ("zero bytes", format!("a\n{}\n", "\0".repeat(LONG))),
+    ];
+    let mut report = cornu_testkit::golden::Report::default();
+    for (most, (what, text)) in rows.map(|text| (20.0, text)).into_iter().chain(lines_of_names.map(|text| (48.0, text)))
+    {
+        let (_, memory) = used(|| Table::from_csv_str(&text));
+        let factor = memory.peak as f64 / text.len() as f64;
+        report.case(what, if factor <= most { Ok(()) } else { Err(format!("{factor:.1} times the text")) });
+    }
+    let bytes = [b"a\n".as_slice(), &[0xff; LONG]].concat();
+    let (table, memory) = used(|| Table::from_csv_reader(&bytes[..]));
+    assert_eq!(table.expect_err("no text").message(), "line 2, field 1 needs UTF-8 text, got other bytes");
+    assert!(memory.peak < 20 * bytes.len());
+    report.finish();
+}
+
+#[test]
+fn sizes_that_cannot_be_counted_are_errors() {
+    let huge = 1usize << 32;
+    let model = sequential![Flatten::new().input_shape([huge, huge]), Dense::new(2)];
+    let message = |error: cornu::Error| error.message().to_owned();
+    let needed = "`Flatten` needs samples whose numbers can be counted, got [4294967296,4294967296]";
+    let got = model.ready().map(drop).map_err(message).expect_err("2^64 numbers");
+    assert!(got.ends_with(needed), "{got}");
+    let json = r#"{"class_name": "Sequential", "config": {"layers": [{"class_name": "Flatten",
+        "config": {"batch_input_shape": [null, 4294967296, 4294967296]}}]}}"#;
+    let got = Sequential::from_json(json).map(drop).map_err(message).expect_err("2^64 numbers");
+    assert!(got.ends_with(needed), "{got}");
+    let model = sequential![Dense::new(huge).use_bias(false).input_shape([huge])];
+    let got = model.ready().map(drop).map_err(message).expect_err("2^64 numbers");
+    assert!(got.ends_with("a weight of shape [4294967296,4294967296] is too large"), "{got}");
+}
+
+#[test]
+fn texts_of_any_width_are_printed() {
+    const WIDE: usize = 70_000;
+    let table = |text: String| Table::from_csv_str(&text).expect("a table");
+    // As pandas prints them.
+    let text = table(format!("{},b\n1,2\n", "h".repeat(WIDE))).to_string();
+    assert_eq!(text, format!("   {}  b\n0{}1{}2", "h".repeat(WIDE), " ".repeat(50), " ".repeat(WIDE - 47)));
+    let text = format!("{:#}", table(format!("a,b\n{},2\n", "t".repeat(WIDE))));
+    assert_eq!(text, format!("{}a  b\n0  {}  2", " ".repeat(WIDE + 2), "t".repeat(WIDE)));
+    let report = || classification_report(&[0, 1], &[1, 1]).expect("a report");
+    let text = report().digits(WIDE).to_string();
+    let row = text.lines().nth(3).expect("class 1");
+    assert_eq!(row.split_whitespace().nth(1), Some(&*format!("0.5{}", "0".repeat(WIDE - 1))));
+    let text = report().target_names(["n".repeat(WIDE), "b".into()]).expect("two names").to_string();
+    let row = |name: &str, rest: &str| format!("{}{name}  {rest}", " ".repeat(WIDE - name.len()));
+    assert_eq!(text.lines().nth(3), Some(&*row("b", "     0.50      1.00      0.67         1")));
+    for decimals in [1074, WIDE] {
+        let (half, zeros) = (5e-324, decimals - 1074);
+        assert!(numbers::fixed(half, decimals).ends_with(&format!("625{}", "0".repeat(zeros))));
+        assert_eq!(numbers::fixed(half, decimals).len(), decimals + 2);
+        assert_eq!(numbers::scientific(-1.5, decimals), format!("-1.5{}e+00", "0".repeat(decimals - 1)));
+    }
+    assert_eq!(numbers::general(0.5, WIDE), "0.5");
+    assert_eq!(numbers::fixed(f64::NAN, WIDE), "nan");
+    assert_eq!(numbers::scientific(f64::INFINITY, WIDE), "inf");
+}
+
+/// A name that counts how often it is looked at.
+struct Looked<'a>(&'a str, &'a Cell<usize>);
+
+impl AsRef<str> for Looked<'_> {
+    fn as_ref(&self) -> &str {
+        self.1.set(self.1.get() + 1);
+        self.0
+    }
+}
+
+#[test]
+fn columns_of_wide_tables_are_looked_up_once() {
+    let table = Table::new((0..2000).map(|i| (format!("column {i}"), vec![i]))).expect("a table");
+    let looks = Cell::new(0);
+    let half = || table.names().into_iter().take(1000).map(|name| Looked(name, &looks));
+    assert_eq!(table.drop(half()).expect("a table").shape(), (1, 1000));
+    assert_eq!(table.select(half()).expect("a table").shape(), (1, 1000));
+    assert_eq!(looks.get(), 2000);
+}
