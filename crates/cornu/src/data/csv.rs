@@ -9,7 +9,7 @@ use cornu_graph::{Context, Error, Result, nearest};
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{Column, Index, Table, Values, get_file};
-use crate::room::room;
+use crate::room::empty;
 
 /// The words that stand for a missing value, as in pandas.
 const MISSING: [&str; 19] = [
@@ -74,7 +74,9 @@ fn read(bytes: &[u8]) -> Result<Table> {
     while reader.read_record(&mut record).map_err(|error| malformed(bytes, &names, error))? {
         columns.iter_mut().zip(&record).for_each(|(values, cell)| push(values, cell));
     }
-    let index = Arc::new(Index::Numbers((0..rows).collect()));
+    let mut labels = empty("the labels of the rows need", rows)?;
+    labels.extend(0..rows);
+    let index = Arc::new(Index::Numbers(labels));
     let column = |((name, values), kind): ((String, Values), &mut Kind)| {
         let first_text = kind.first_text.take().filter(|_| matches!(values, Values::Text(_)));
         Column { name, values, index: Arc::clone(&index), first_text }
@@ -108,15 +110,12 @@ impl Kind {
 
     /// No values yet, of the narrowest type that holds all cells, with room for `rows`.
     fn values(&self, rows: usize) -> Result<Values> {
-        fn empty<T>(rows: usize) -> Result<Vec<T>> {
-            room::<T>("a column of the table", &[rows])?;
-            Ok(Vec::with_capacity(rows))
-        }
+        const A_COLUMN: &str = "a column of the table needs";
         Ok(match self {
-            Kind { whole: true, .. } => Values::Int(empty(rows)?),
-            Kind { number: true, .. } => Values::Float(empty(rows)?),
-            Kind { truth: true, .. } => Values::Bool(empty(rows)?),
-            _ => Values::Text(empty(rows)?),
+            Kind { whole: true, .. } => Values::Int(empty(A_COLUMN, rows)?),
+            Kind { number: true, .. } => Values::Float(empty(A_COLUMN, rows)?),
+            Kind { truth: true, .. } => Values::Bool(empty(A_COLUMN, rows)?),
+            _ => Values::Text(empty(A_COLUMN, rows)?),
         })
     }
 }

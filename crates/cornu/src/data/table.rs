@@ -8,7 +8,9 @@ use cornu_graph::{Array, Element, Error, Result, nearest};
 use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
 
 use super::column::check_positions;
+use super::convert::AN_ARRAY;
 use super::{Column, Index, Value, Values, print};
+use crate::room::{empty, room};
 
 /// Named columns of equal length, in order, with labelled rows.
 ///
@@ -222,7 +224,8 @@ impl Table {
     /// The values row by row.
     fn gather<T: Element + Default>(&self, element: impl Fn(Value<'_>) -> T) -> Result<Array> {
         let (rows, width) = self.shape();
-        let mut data = vec![T::default(); rows * width];
+        let mut data = empty(AN_ARRAY, rows.saturating_mul(width))?;
+        data.resize(rows * width, T::default());
         for (start, column) in self.columns.iter().enumerate() {
             let cells = data.iter_mut().skip(start).step_by(width);
             cells.zip(column.iter()).for_each(|(cell, value)| *cell = element(value));
@@ -236,6 +239,7 @@ impl Table {
     /// No column may hold text.
     pub fn to_ndarray<T: Element>(&self) -> Result<Array2<T>> {
         let array = self.to_array()?;
+        room::<T>(AN_ARRAY, &[array.len()])?;
         Array2::from_shape_vec(self.shape(), array.to_vec())
             .map_err(|error| Error::data("the table does not fit an array").caused_by(error))
     }

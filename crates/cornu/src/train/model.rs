@@ -16,6 +16,7 @@ use super::{Evaluate, Fit, Predict, Warning};
 use crate::Model;
 use crate::data::{ToArray, from_array};
 use crate::random::{flavor, with_seeds};
+use crate::room::room;
 
 impl Model {
     /// Trains on the rows of `x` and their labels `y`.
@@ -128,6 +129,7 @@ impl Model {
         bar.iter_mut().for_each(Bar::begin);
         let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));
+        room::<f32>(super::run::PREDICTIONS, &[predictions.len()])?;
         Ok(from_array(&predictions))
     }
 
@@ -233,8 +235,8 @@ fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>) -> Result<(Data
         return Err(error.help("give `validation_data` instead"));
     }
     warnings.extend(data.y.as_ref().and_then(checks::split));
-    let order: Vec<usize> = (0..rows).collect();
-    Ok((data.take(&order[..kept]), Some(data.take(&order[kept..]))))
+    let order = data.order()?;
+    Ok((data.take(&order[..kept])?, Some(data.take(&order[kept..])?)))
 }
 
 impl Stage<'_> {

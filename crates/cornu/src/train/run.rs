@@ -13,6 +13,10 @@ use super::step::{Kind, Stage};
 use super::{Callback, Code, Fit, Warning};
 use crate::display::{Verbose, tell};
 use crate::random::{Flavor, Seeds};
+use crate::room::empty;
+
+/// What has no room, if there are too many of them.
+pub(super) const PREDICTIONS: &str = "the predictions need";
 
 type Logs = Vec<(String, f64)>;
 
@@ -21,7 +25,7 @@ impl Stage<'_> {
     pub(super) fn evaluate(&mut self, data: &Data, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
         self.reset()?;
         self.training.drawn.meet(data.one_size(batches.size));
-        let order: Vec<usize> = (0..data.rows()).collect();
+        let order = data.order()?;
         for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
             let program = self.program(Kind::Test, data, rows.len())?;
             let session = self.variables.session()?;
@@ -44,14 +48,18 @@ impl Stage<'_> {
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(0, &mut Vec::new));
             return session.output(program, 0);
         }
-        let order: Vec<usize> = (0..data.rows()).collect();
+        let order = data.order()?;
         let (mut all, mut shape) = (Vec::new(), None);
         for (i, rows) in order.chunks(batch).enumerate() {
             let program = self.program(Kind::Predict, data, rows.len())?;
             let session = self.variables.session()?;
             data.feeds(rows).with(|feeds| session.run(program, feeds))?;
             let output = session.output(program, 0)?;
-            shape.get_or_insert_with(|| output.shape().with(0, data.rows()));
+            if shape.is_none() {
+                let whole = output.shape().with(0, data.rows());
+                all = empty(PREDICTIONS, whole.size())?;
+                shape = Some(whole);
+            }
             all.extend(output.to_vec::<f32>());
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(i, &mut Vec::new));
         }

@@ -1,12 +1,13 @@
 //! Memory: in proportion to what is given, and an error where there is not enough.
 
 use cornu::data::{
-    Average, Table, accuracy_score, classification_report, confusion_matrix, f1_score, precision_score, recall_score,
-    to_categorical,
+    Average, Table, ToArray, accuracy_score, classification_report, confusion_matrix, f1_score, precision_score,
+    recall_score, to_categorical,
 };
 use cornu::display::{Progress, Style, Terminal, Verbose, numbers};
 use cornu::prelude::*;
 use cornu_testkit::alloc::used;
+use ndarray::Array2;
 use std::cell::Cell;
 
 const MB: usize = 1 << 20;
@@ -175,4 +176,69 @@ fn columns_of_wide_tables_are_looked_up_once() {
     assert_eq!(table.drop(half()).expect("a table").shape(), (1, 1000));
     assert_eq!(table.select(half()).expect("a table").shape(), (1, 1000));
     assert_eq!(looks.get(), 2000);
+}
+
+/// Runs `work` with no more than `bytes` of further address space; gives the message of its error.
+#[cfg(target_os = "linux")]
+fn short_of<T>(bytes: usize, work: impl FnOnce() -> cornu::Result<T>) -> String {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let status = std::fs::read_to_string("/proc/self/status").expect("what the process takes");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("its address space");
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    let before = getrlimit(Resource::As);
+    let limit = rustix::process::Rlimit { current: Some((kilobytes << 10) + bytes as u64), ..before };
+    setrlimit(Resource::As, limit).expect("a limit");
+    let result = work();
+    setrlimit(Resource::As, before).expect("the limit from before");
+    result.map_or_else(|error| error.message().to_owned(), |_| "there was enough".into())
+}
+
+/// A limit is for a whole process, so this runs in one of its own: this test, started once more.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_memory_is_short_data_are_refused() {
+    const CHILD: &str = "CORNU_TEST_MEMORY";
+    const ROWS: usize = 1 << 22;
+    if std::env::var_os(CHILD).is_none() {
+        let program = std::env::current_exe().expect("this test");
+        let arguments = ["memory::where_memory_is_short_data_are_refused", "--exact", "--nocapture"];
+        // Large blocks come from the address space alone, and what is given back leaves it at once.
+        let variables = [(CHILD, "1"), ("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_ARENA_MAX", "1")];
+        let child = std::process::Command::new(program).args(arguments).envs(variables).output().expect("a process");
+        let printed = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success(), "{}: {printed}{}", child.status, String::from_utf8_lossy(&child.stderr));
+        assert!(printed.contains("1 passed"), "{printed}");
+        return;
+    }
+    let needs = |what: &str, size: &str| format!("{what} {size} of memory, more than there is");
+    let x = Array2::<f32>::zeros((ROWS / 32, 1));
+    let mut model = sequential![Dense::new(256).use_bias(false).input_shape([1])];
+    model.predict(&x.slice(ndarray::s![..64, ..])).expect("room for 64 rows");
+    let predicted = needs("the predictions need", "128.00 MB");
+    assert_eq!(short_of(100 * MB, || model.predict(&x)), predicted);
+    assert_eq!(short_of(200 * MB, || model.predict(&x)), predicted);
+
+    let (x, y) = (Array2::<f32>::zeros((ROWS, 1)), Array2::<f32>::zeros((ROWS, 1)));
+    let mut model = sequential![Dense::new(1).input_shape([1])];
+    model.compile(Compile::new().loss("mse")).expect("settings");
+    assert_eq!(short_of(8 * MB, || model.predict(&x)), needs("an array needs", "16.00 MB"));
+    assert_eq!(short_of(8 * MB, || model.predict(&x.t())), needs("an array needs", "16.00 MB"));
+    let doubles = x.mapv(f64::from);
+    assert_eq!(short_of(40 * MB, || model.predict(&doubles)), needs("an array needs", "16.00 MB"));
+    assert_eq!(short_of(40 * MB, || model.evaluate(&x, &y)), needs("the order of the rows needs", "32.00 MB"));
+    let mut split = |mb| short_of(mb * MB, || model.fit(&x, &y, Fit::new().validation_split(0.5).verbose(0)));
+    assert_eq!(split(40), needs("the order of the rows needs", "32.00 MB"));
+    assert_eq!(split(70), needs("the rows to train on and to validate with need", "8.00 MB"));
+
+    let table = Table::new([("a", vec![0i64; ROWS])]).expect("a table");
+    let (column, room) = (table.column("a").expect("a column"), needs("an array needs", "32.00 MB"));
+    assert_eq!(short_of(20 * MB, || table.to_array()), room);
+    assert_eq!(short_of(50 * MB, || table.to_ndarray::<i64>()), room);
+    assert_eq!(short_of(20 * MB, || column.to_array()), room);
+    assert_eq!(short_of(50 * MB, || column.to_ndarray::<f64>()), room);
+    let rows = vec![[0i64; 8]; ROWS / 8];
+    assert_eq!(short_of(20 * MB, || rows.to_array()), room);
+    let text = format!("a\n{}", "1\n".repeat(ROWS / 4));
+    assert_eq!(short_of(5 * MB, || Table::from_csv_str(&text)), needs("a column of the table needs", "8.00 MB"));
+    assert_eq!(short_of(12 * MB, || Table::from_csv_str(&text)), needs("the labels of the rows need", "8.00 MB"));
 }
