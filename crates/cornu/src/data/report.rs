@@ -6,7 +6,7 @@ use cornu_graph::{Error, Result};
 
 use super::ToArray;
 use super::scores::Counts;
-use crate::display::numbers::fixed;
+use crate::display::numbers::{MOST_DECIMALS, fixed};
 use crate::display::pad::right;
 
 /// The scores of one class, or their mean.
@@ -54,10 +54,10 @@ pub fn classification_report(
 }
 
 impl ClassificationReport {
-    /// Prints this many decimals; without it, two.
+    /// Prints this many decimals, at most 1,048,576; without it, two.
     #[must_use]
     pub fn digits(self, digits: usize) -> Self {
-        ClassificationReport { digits, ..self }
+        ClassificationReport { digits: digits.min(MOST_DECIMALS), ..self }
     }
 
     /// Prints these names for the classes, in the order of their labels.

@@ -59,16 +59,20 @@ fn positional(scientific: &str) -> String {
 
 /// No double has more decimals, nor more digits in exponent form: those behind are zeros. (`format!` panics from 65,536 on.)
 const DECIMALS: usize = 1074;
+/// No more decimals are printed than this.
+pub(crate) const MOST_DECIMALS: usize = 1 << 20;
 
-/// Python's `%.{decimals}f`.
+/// Python's `%.{decimals}f`; of more than 1,048,576 decimals, that many.
 pub fn fixed(value: f64, decimals: usize) -> String {
+    let decimals = decimals.min(MOST_DECIMALS);
     let exact = decimals.min(DECIMALS);
     let zeros = if value.is_finite() { decimals - exact } else { 0 };
     format!("{}{}", named(&format!("{value:.exact$}")), "0".repeat(zeros))
 }
 
-/// Python's `%.{decimals}e`: an exponent of a sign and at least two digits.
+/// Python's `%.{decimals}e`: an exponent of a sign and at least two digits; of more than 1,048,576 decimals, that many.
 pub fn scientific(value: f64, decimals: usize) -> String {
+    let decimals = decimals.min(MOST_DECIMALS);
     let exact = decimals.min(DECIMALS);
     let text = format!("{value:.exact$e}");
     match text.split_once('e') {

@@ -5,6 +5,9 @@ use cornu_graph::{Array, Buffer, DType, Error, Feed, Result, Type};
 use crate::data::ToArray;
 use crate::room::{self, room};
 
+/// What has no room, if there are too many rows.
+pub(super) const ORDER: &str = "the order of the rows needs";
+
 /// Features, and labels and weights if there are any, with the same number of rows.
 pub(crate) struct Data {
     pub(crate) x: Array,
@@ -71,7 +74,7 @@ impl Data {
 
     /// All rows, from the first on.
     pub(crate) fn order(&self) -> Result<Vec<usize>> {
-        let mut order = room::empty("the order of the rows needs", self.rows())?;
+        let mut order = room::empty(ORDER, self.rows())?;
         order.extend(0..self.rows());
         Ok(order)
     }

@@ -66,6 +66,7 @@ impl Model {
             checks::numbers(validation).context("fit: `validation_data`")?;
             stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
         }
+        room::<usize>(super::feed::ORDER, &[train.rows()])?;
         Run::new(stage, train, validation, fit, &seeds, warnings).epochs()
     }
 

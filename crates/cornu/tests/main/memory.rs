@@ -4,7 +4,7 @@ use cornu::data::{
     Average, Table, ToArray, accuracy_score, classification_report, confusion_matrix, f1_score, precision_score,
     recall_score, to_categorical,
 };
-use cornu::display::{Progress, Style, Terminal, Verbose, numbers};
+use cornu::display::{Progress, Style, SummaryOptions, Terminal, Verbose, numbers};
 use cornu::prelude::*;
 use cornu_testkit::alloc::used;
 use ndarray::Array2;
@@ -154,8 +154,24 @@ fn texts_of_any_width_are_printed() {
         assert_eq!(numbers::scientific(-1.5, decimals), format!("-1.5{}e+00", "0".repeat(decimals - 1)));
     }
     assert_eq!(numbers::general(0.5, WIDE), "0.5");
+    assert_eq!(numbers::fixed(0.5, usize::MAX).len(), 2 + (1 << 20));
+    assert_eq!(numbers::scientific(0.5, usize::MAX).len(), 6 + (1 << 20));
+    assert!(report().digits(usize::MAX).to_string().len() > 1 << 20);
     assert_eq!(numbers::fixed(f64::NAN, WIDE), "nan");
     assert_eq!(numbers::scientific(f64::INFINITY, WIDE), "inf");
+}
+
+#[test]
+fn summaries_are_as_wide_as_asked_for_within_reason() {
+    let summary = sequential![Dense::new(1).input_shape([1])].summary();
+    let text = |line_length: usize| {
+        let options = SummaryOptions { line_length: Some(line_length), ..SummaryOptions::default() };
+        summary.text(&options, Terminal { columns: line_length, ..Terminal::PLAIN })
+    };
+    let wide = text(70_000).expect("a table");
+    assert!(wide.lines().skip(1).take(5).all(|line| line.chars().count() == 70_000));
+    let error = text(usize::MAX).expect_err("too wide");
+    assert_eq!(error.message(), format!("summary: `line_length` needs at most 100000 columns, got {}", usize::MAX));
 }
 
 /// A name that counts how often it is looked at.
@@ -226,6 +242,8 @@ fn where_memory_is_short_data_are_refused() {
     let doubles = x.mapv(f64::from);
     assert_eq!(short_of(40 * MB, || model.predict(&doubles)), needs("an array needs", "16.00 MB"));
     assert_eq!(short_of(40 * MB, || model.evaluate(&x, &y)), needs("the order of the rows needs", "32.00 MB"));
+    let whole = short_of(40 * MB, || model.fit(&x, &y, Fit::new().verbose(0)));
+    assert_eq!(whole, needs("the order of the rows needs", "32.00 MB"));
     let mut split = |mb| short_of(mb * MB, || model.fit(&x, &y, Fit::new().validation_split(0.5).verbose(0)));
     assert_eq!(split(40), needs("the order of the rows needs", "32.00 MB"));
     assert_eq!(split(70), needs("the rows to train on and to validate with need", "8.00 MB"));
