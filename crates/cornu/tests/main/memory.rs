@@ -78,8 +78,8 @@ fn lines_of_many_metrics_are_drawn_in_proportion() {
 
 #[test]
 fn wide_and_long_tables_are_read_in_proportion() {
-    const ROWS: usize = 1 << 16;
-    const LONG: usize = 1 << 18;
+    const ROWS: usize = 1 << 15;
+    const LONG: usize = 1 << 17;
     // The reader holds a line of names three times, with up to 16 bytes for each name.
     let lines_of_names = [
         ("columns of one name", format!("{}a\n", "a,".repeat(LONG))),
@@ -214,7 +214,6 @@ fn short_of<T>(bytes: usize, work: impl FnOnce() -> cornu::Result<T>) -> String 
 #[test]
 fn where_memory_is_short_data_are_refused() {
     const CHILD: &str = "CORNU_TEST_MEMORY";
-    const ROWS: usize = 1 << 22;
     if std::env::var_os(CHILD).is_none() {
         let program = std::env::current_exe().expect("this test");
         let arguments = ["memory::where_memory_is_short_data_are_refused", "--exact", "--nocapture"];
@@ -226,7 +225,21 @@ fn where_memory_is_short_data_are_refused() {
         assert!(printed.contains("1 passed"), "{printed}");
         return;
     }
-    let needs = |what: &str, size: &str| format!("{what} {size} of memory, more than there is");
+    predictions_and_rows();
+    tables();
+}
+
+/// As many rows as take 16 MB in single precision.
+#[cfg(target_os = "linux")]
+const ROWS: usize = 1 << 22;
+
+#[cfg(target_os = "linux")]
+fn needs(what: &str, size: &str) -> String {
+    format!("{what} {size} of memory, more than there is")
+}
+
+#[cfg(target_os = "linux")]
+fn predictions_and_rows() {
     let x = Array2::<f32>::zeros((ROWS / 32, 1));
     let mut model = sequential![Dense::new(256).use_bias(false).input_shape([1])];
     model.predict(&x.slice(ndarray::s![..64, ..])).expect("room for 64 rows");
@@ -247,7 +260,10 @@ fn where_memory_is_short_data_are_refused() {
     let mut split = |mb| short_of(mb * MB, || model.fit(&x, &y, Fit::new().validation_split(0.5).verbose(0)));
     assert_eq!(split(40), needs("the order of the rows needs", "32.00 MB"));
     assert_eq!(split(70), needs("the rows to train on and to validate with need", "8.00 MB"));
+}
 
+#[cfg(target_os = "linux")]
+fn tables() {
     let table = Table::new([("a", vec![0i64; ROWS])]).expect("a table");
     let (column, room) = (table.column("a").expect("a column"), needs("an array needs", "32.00 MB"));
     assert_eq!(short_of(20 * MB, || table.to_array()), room);
