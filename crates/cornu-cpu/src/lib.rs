@@ -19,6 +19,8 @@
 //! # Ok::<(), cornu_graph::Error>(())
 //! ```
 #![deny(unsafe_code)]
+// Both panic where the output takes nothing.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod arena;
 mod fuse;

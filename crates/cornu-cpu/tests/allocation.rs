@@ -1,30 +1,9 @@
 //! A step of training allocates nothing. In a program of its own, since it counts every allocation there is.
-#![allow(unsafe_code, reason = "an allocator that counts")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cornu_cpu::Cpu;
 use cornu_graph::Feed;
+use cornu_testkit::alloc::Counting;
 use cornu_testkit::nets::Mlp;
-
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: hands everything on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -38,9 +17,9 @@ fn a_step_allocates_nothing() {
         let order: Vec<usize> = (0..mlp.batch).map(|row| row * 3).collect();
         let mut step = || session.run(program, &[Feed::Rows(&x, &order), Feed::Rows(&y, &order)]).expect("a step");
         let mut round = || {
-            let before = ALLOCATIONS.load(Ordering::Relaxed);
+            let before = Counting::count();
             (0..50).for_each(|_| step());
-            ALLOCATIONS.load(Ordering::Relaxed) - before
+            Counting::count() - before
         };
         // A thread allocates when it starts, which may be long after the first step on a busy machine. What steps
         // allocate, they allocate in every round.

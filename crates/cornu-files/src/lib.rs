@@ -19,6 +19,8 @@
 //! What is read may come from a stranger. Nothing in a file makes another file open, sizes are compared with the bytes
 //! that are there before memory is taken, and what does not add up is an error.
 #![forbid(unsafe_code)]
+// Both panic where the output takes nothing.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod atomic;
 pub mod h5;

@@ -171,10 +171,16 @@ impl<T> Context<T> for Result<T> {
 
 /// The candidate nearest to `word`, if one is near enough to be what was meant.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // The distance takes the product of both lengths, and nobody mistypes a name of a page.
+    const LONGEST: usize = 200;
     let plain = |s: &str| s.to_lowercase().replace(['_', '-', ' '], "");
+    if word.len() > LONGEST {
+        return None;
+    }
     let word = plain(word);
+    let candidates = candidates.into_iter().filter(|name| name.len() <= 2 * LONGEST);
     let (best, distance) =
-        candidates.into_iter().map(|name| (name, edits(&word, &plain(name)))).min_by_key(|&(_, distance)| distance)?;
+        candidates.map(|name| (name, edits(&word, &plain(name)))).min_by_key(|&(_, distance)| distance)?;
     // A name of which no letter is left is no neighbour.
     (distance <= 1 + word.len() / 4 && distance < word.chars().count()).then_some(best)
 }
@@ -212,4 +218,7 @@ fn the_nearest_name_is_found_only_when_near() {
     assert_eq!(nearest("BinaryCrossentropy", names), Some("binary_crossentropy"));
     assert_eq!(nearest("quartic", names), None);
     assert_eq!(nearest("c", ["a", "b"]), None);
+    let long = "long ".repeat(200_000);
+    assert_eq!(nearest(&long, [&long[1..]]), None);
+    assert_eq!(nearest("adm", [&long, "adam"]), Some("adam"));
 }

@@ -21,6 +21,8 @@
 //! # Ok::<(), cornu_graph::Error>(())
 //! ```
 #![forbid(unsafe_code)]
+// Both panic where the output takes nothing.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod array;
 mod error;

@@ -4,6 +4,7 @@ use cornu_graph::random::{Stream, normal, truncated_normal, uniform};
 use cornu_graph::{Array, Error, Result, Shape};
 
 use crate::config::Field;
+use crate::display::numbers;
 use crate::random::Flavor;
 
 /// The standard deviation of a standard normal distribution cut off at two deviations.
@@ -117,8 +118,8 @@ impl Initializer {
             shape.checked_size().ok_or_else(|| Error::usage(format!("a weight of shape {shape} is too large")))?;
         let mut data = Vec::new();
         data.try_reserve_exact(size).map_err(|error| {
-            let gigabytes = size as f64 * size_of::<f32>() as f64 / 1e9;
-            let message = format!("a weight of shape {shape} needs {gigabytes:.0} GB of memory, more than there is");
+            let bytes = numbers::bytes((size as u64).saturating_mul(size_of::<f32>() as u64));
+            let message = format!("a weight of shape {shape} needs {bytes} of memory, more than there is");
             Error::usage(message).caused_by(error)
         })?;
         data.resize(size, 0.0);
@@ -211,14 +212,14 @@ fn fans(shape: &Shape, input_axes: &Axes, output_axes: &Axes) -> Result<(f64, f6
         return Ok((product(shape, inputs)?, product(shape, outputs)?));
     }
     let (inputs, outputs) = match **shape {
-        [] => (1, 1),
-        [units] => (units, units),
+        [] => (1.0, 1.0),
+        [units] => (units as f64, units as f64),
         [ref receptive @ .., inputs, outputs] => {
-            let receptive: usize = receptive.iter().product();
-            (inputs * receptive, outputs * receptive)
+            let receptive: f64 = receptive.iter().map(|&size| size as f64).product();
+            (inputs as f64 * receptive, outputs as f64 * receptive)
         }
     };
-    Ok((inputs as f64, outputs as f64))
+    Ok((inputs, outputs))
 }
 
 /// The product of the sizes of `axes`, of which negative ones count from the end.

@@ -23,7 +23,9 @@
 //!
 //! A layer of one's own is a [`config!`] and one function: see [`layers::Layer`]; so is a [loss](losses::Loss), a
 //! [metric](metrics::Metric), an [optimizer](optimizers::Optimizer).
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
+// Both panic where the output takes nothing.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod activations;
 pub mod choice;
@@ -42,6 +44,7 @@ pub mod optimizers;
 pub mod random;
 mod registry;
 pub mod regularizers;
+mod room;
 pub mod saving;
 mod trace;
 pub mod train;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use cornu_graph::{Array, Element, Error, Result};
 use ndarray::Array1;
 
-use super::print;
+use super::convert::AN_ARRAY;
+use super::{ToArray, print};
+use crate::room::room;
 
 /// The labels of the rows. They stay with their rows when rows are selected or put in another order.
 #[derive(Clone, Debug, PartialEq)]
@@ -274,9 +276,9 @@ impl Column {
     /// The column must not hold text; the message says where in the file the first text was.
     pub fn to_array(&self) -> Result<Array> {
         match &self.values {
-            Values::Float(values) => Ok(Array::vector(values.clone())),
-            Values::Int(values) => Ok(Array::vector(values.clone())),
-            Values::Bool(values) => Ok(Array::vector(values.clone())),
+            Values::Float(values) => values.to_array(),
+            Values::Int(values) => values.to_array(),
+            Values::Bool(values) => values.to_array(),
             Values::Text(_) => Err(self.text_error()),
         }
     }
@@ -286,7 +288,9 @@ impl Column {
     /// # Errors
     /// The column must not hold text.
     pub fn to_ndarray<T: Element>(&self) -> Result<Array1<T>> {
-        Ok(Array1::from(self.to_array()?.to_vec()))
+        let array = self.to_array()?;
+        room::<T>(AN_ARRAY, &[array.len()])?;
+        Ok(Array1::from(array.to_vec()))
     }
 
     /// Why this column of text is not an array of numbers.

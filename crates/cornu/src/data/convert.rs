@@ -4,6 +4,10 @@ use cornu_graph::{Array, Element, Error, Result, Shape};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
 use super::{Column, Table};
+use crate::room;
+
+/// What has no room.
+pub(super) const AN_ARRAY: &str = "an array needs";
 
 /// Anything that holds numbers in rows: what `fit`, `predict`, the scalers and the scores take.
 ///
@@ -143,7 +147,7 @@ nested_as! {
 fn nested<T: Nested + ?Sized>(rows: &T) -> Result<Array> {
     let mut shape = Vec::new();
     rows.push_shape(&mut shape);
-    let mut numbers = Vec::with_capacity(Shape::from(&shape[..]).checked_size().unwrap_or(0));
+    let mut numbers = room::empty(AN_ARRAY, Shape::from(&shape[..]).size())?;
     rows.push_numbers(&shape, &mut numbers)?;
     Array::new(shape, numbers)
 }
@@ -197,10 +201,11 @@ impl ToArray for Column {
 /// Owned, shared or a view, of any rank, in any order of memory.
 impl<S: Data<Elem: Number>, D: Dimension> ToArray for ArrayBase<S, D> {
     fn to_array(&self) -> Result<Array> {
-        let numbers = match self.as_slice() {
-            Some(numbers) => numbers.iter().map(|&number| number.element()).collect(),
-            None => self.iter().map(|&number| number.element()).collect(),
-        };
+        let mut numbers = room::empty(AN_ARRAY, self.len())?;
+        match self.as_slice() {
+            Some(all) => numbers.extend(all.iter().map(|&number| number.element())),
+            None => numbers.extend(self.iter().map(|&number| number.element())),
+        }
         Array::new(self.shape(), numbers)
     }
 }

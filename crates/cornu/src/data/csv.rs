@@ -1,5 +1,6 @@
 //! Reading tables from comma-separated text: pandas' rules for types and missing values, errors with lines.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use std::sync::Arc;
 use cornu_graph::{Context, Error, Result, nearest};
 use csv::{ReaderBuilder, StringRecord};
 
-use super::{Column, Table, Values, formats, get_file};
+use super::{Column, Index, Table, Values, formats, get_file};
+use crate::room::empty;
 use crate::train::Warning;
 
 /// The words that stand for a missing value, as in pandas.
@@ -33,12 +35,10 @@ impl Table {
     pub fn read_csv(place: impl AsRef<Path>) -> Result<Table> {
         let place = place.as_ref();
         let table = match place.to_str() {
-            Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-                get_file::read_url(url, |bytes| Table::from_csv_reader(bytes))
-            }
+            Some(url) if url.starts_with("http://") || url.starts_with("https://") => get_file::read_url(url, read),
             _ => {
                 let bytes = std::fs::read(place).map_err(|error| missing(place, error))?;
-                Table::from_csv_reader(&bytes[..]).context(format!("`{}`", place.display()))
+                read(&bytes).context(format!("`{}`", place.display()))
             }
         }?;
         table.warnings().iter().for_each(Warning::print);
@@ -50,7 +50,7 @@ impl Table {
     /// # Errors
     /// As [`Table::read_csv`].
     pub fn from_csv_str(text: &str) -> Result<Table> {
-        Table::from_csv_reader(text.as_bytes())
+        read(text.as_bytes())
     }
 
     /// Reads comma-separated values, as [`Table::read_csv`] does.
@@ -60,49 +60,113 @@ impl Table {
     pub fn from_csv_reader(mut reader: impl Read) -> Result<Table> {
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).map_err(|error| Error::file(error.to_string()).caused_by(error))?;
-        formats::refuse_others(&bytes)?;
-        refuse_html(&bytes)?;
-        refuse_open_quotes(&bytes)?;
-        let mut reader = ReaderBuilder::new().from_reader(&bytes[..]);
-        let header = reader.headers().map_err(|error| malformed(&bytes, &StringRecord::new(), error))?.clone();
-        if header.is_empty() {
-            return Err(Error::data("the table is empty").help("the first line is to name the columns"));
-        }
-        let mut cells: Vec<StringRecord> = header.iter().map(|_| StringRecord::new()).collect();
-        let mut lines = Vec::new();
-        let mut record = StringRecord::new();
-        while reader.read_record(&mut record).map_err(|error| malformed(&bytes, &header, error))? {
-            lines.push(line(&bytes, record.position()));
-            cells.iter_mut().zip(&record).for_each(|(column, cell)| column.push_field(cell));
-        }
-        refuse_other_separators(&header, &cells)?;
-        let columns = header.iter().zip(&cells).enumerate();
-        Table::from_columns(columns.map(|(i, (name, cells))| column(i, name, cells, &lines)).collect())
+        read(&bytes)
     }
 }
 
-/// The column of these cells, of the narrowest kind that holds them all.
-fn column(position: usize, name: &str, cells: &StringRecord, lines: &[u64]) -> Column {
-    let name = if name.is_empty() { format!("Unnamed: {position}") } else { name.into() };
-    let (values, first_text) = infer(cells);
-    let first_text = first_text.map(|row| Arc::new((lines[row], cells[row].to_owned())));
-    Column { first_text, ..Column::new(name, values) }
+/// Reads twice: first what the columns hold, then their values. No cell is kept as text unless its column is of texts.
+fn read(bytes: &[u8]) -> Result<Table> {
+    formats::refuse_others(bytes)?;
+    refuse_html(bytes)?;
+    refuse_open_quotes(bytes)?;
+    refuse_unnamed(bytes)?;
+    let (names, mut kinds, rows) = survey(bytes)?;
+    let mut columns = kinds.iter().map(|kind| kind.values(rows)).collect::<Result<Vec<Values>>>()?;
+    let mut record = StringRecord::new();
+    let mut reader = reader(bytes);
+    reader.read_record(&mut record).map_err(|error| malformed(bytes, &[], error))?;
+    while reader.read_record(&mut record).map_err(|error| malformed(bytes, &names, error))? {
+        columns.iter_mut().zip(&record).for_each(|(values, cell)| push(values, cell));
+    }
+    let mut labels = empty("the labels of the rows need", rows)?;
+    labels.extend(0..rows);
+    let index = Arc::new(Index::Numbers(labels));
+    let column = |((name, values), kind): ((String, Values), &mut Kind)| {
+        let first_text = kind.first_text.take().filter(|_| matches!(values, Values::Text(_)));
+        Column { name, values, index: Arc::clone(&index), first_text }
+    };
+    Table::from_columns(names.into_iter().zip(columns).zip(&mut kinds).map(column).collect())
 }
 
-/// The cells as values, and for text the row of the first cell that is not a number.
-fn infer(cells: &StringRecord) -> (Values, Option<usize>) {
-    if let Some(values) = cells.iter().map(whole).collect() {
-        return (Values::Int(values), None);
+fn reader(bytes: &[u8]) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new().has_headers(false).from_reader(bytes)
+}
+
+/// What all cells of a column are so far.
+struct Kind {
+    whole: bool,
+    number: bool,
+    truth: bool,
+    /// The line and the text of the first cell that is no number.
+    first_text: Option<Arc<(u64, String)>>,
+}
+
+impl Kind {
+    /// Looks at a cell; `line` says where it is.
+    fn meet(&mut self, cell: &str, line: impl Fn() -> u64) {
+        self.truth = self.truth && truth(cell).is_some();
+        self.whole = self.whole && whole(cell).is_some();
+        if !self.whole && self.first_text.is_none() && !is_missing(cell) && number(cell).is_none() {
+            self.number = false;
+            self.first_text = Some(Arc::new((line(), cell.to_owned())));
+        }
     }
-    let number_or_missing = |cell| number(cell).or_else(|| is_missing(cell).then_some(f64::NAN));
-    if let Some(values) = cells.iter().map(number_or_missing).collect() {
-        return (Values::Float(values), None);
+
+    /// No values yet, of the narrowest type that holds all cells, with room for `rows`.
+    fn values(&self, rows: usize) -> Result<Values> {
+        const A_COLUMN: &str = "a column of the table needs";
+        Ok(match self {
+            Kind { whole: true, .. } => Values::Int(empty(A_COLUMN, rows)?),
+            Kind { number: true, .. } => Values::Float(empty(A_COLUMN, rows)?),
+            Kind { truth: true, .. } => Values::Bool(empty(A_COLUMN, rows)?),
+            _ => Values::Text(empty(A_COLUMN, rows)?),
+        })
     }
-    if let Some(values) = cells.iter().map(truth).collect() {
-        return (Values::Bool(values), None);
+}
+
+/// Adds a cell to values of a type that holds it.
+fn push(values: &mut Values, cell: &str) {
+    match values {
+        Values::Int(values) => values.extend(whole(cell)),
+        Values::Float(values) => values.push(number(cell).unwrap_or(f64::NAN)),
+        Values::Bool(values) => values.extend(truth(cell)),
+        Values::Text(values) => values.push((!is_missing(cell)).then(|| cell.to_owned())),
     }
-    let text = cells.iter().map(|cell| (!is_missing(cell)).then(|| cell.to_owned())).collect();
-    (Values::Text(text), cells.iter().position(|cell| !is_missing(cell) && number(cell).is_none()))
+}
+
+/// The names of the columns, what they hold, and the number of rows.
+fn survey(bytes: &[u8]) -> Result<(Vec<String>, Vec<Kind>, usize)> {
+    let mut reader = reader(bytes);
+    let mut record = StringRecord::new();
+    if !reader.read_record(&mut record).map_err(|error| malformed(bytes, &[], error))? {
+        return Err(Error::data("the table is empty").help("the first line is to name the columns"));
+    }
+    let names = names(&record)?;
+    let kind = || Kind { whole: true, number: true, truth: true, first_text: None };
+    let mut kinds: Vec<Kind> = names.iter().map(|_| kind()).collect();
+    let mut separated = MARKS.map(|(mark, _)| names.len() == 1 && names[0].contains(mark));
+    let mut rows = 0;
+    while reader.read_record(&mut record).map_err(|error| malformed(bytes, &names, error))? {
+        rows += 1;
+        let line = || line(bytes, record.position());
+        kinds.iter_mut().zip(&record).for_each(|(kind, cell)| kind.meet(cell, line));
+        separated.iter_mut().zip(MARKS).for_each(|(all, (mark, _))| *all = *all && record[0].contains(mark));
+    }
+    // A table whose only column is of texts such as `1;2` was written with another separator.
+    match separated.iter().zip(MARKS).find(|(all, _)| rows > 0 && **all) {
+        Some((_, (_, word))) => Err(other_separator(word)),
+        None => Ok((names, kinds, rows)),
+    }
+}
+
+/// The names in the first line.
+fn names(record: &StringRecord) -> Result<Vec<String>> {
+    let mut known = HashSet::new();
+    if let Some(name) = record.iter().find(|name| !name.is_empty() && !known.insert(*name)) {
+        return Err(Table::named_twice(name));
+    }
+    let name = |(i, name): (usize, &str)| if name.is_empty() { format!("Unnamed: {i}") } else { name.into() };
+    Ok(record.iter().enumerate().map(name).collect())
 }
 
 fn is_missing(cell: &str) -> bool {
@@ -122,19 +186,12 @@ fn truth(cell: &str) -> Option<bool> {
     if cell.eq_ignore_ascii_case("true") { Some(true) } else { cell.eq_ignore_ascii_case("false").then_some(false) }
 }
 
-/// A table whose only column is of texts such as `1;2` was written with another separator.
-fn refuse_other_separators(header: &StringRecord, cells: &[StringRecord]) -> Result<()> {
-    let (Some(name), [cells]) = (header.get(0), cells) else { return Ok(()) };
-    let separates =
-        |mark: char| cells.iter().chain([name]).all(|cell| cell.contains(mark)) && cells.iter().next().is_some();
-    other_separator(separates).map_or(Ok(()), Err)
-}
+/// Marks that separate fields in other files, and what they are called.
+const MARKS: [(char, &str); 2] = [(';', "semicolons"), ('\t', "tabs")];
 
-fn other_separator(separates: impl Fn(char) -> bool) -> Option<Error> {
-    let marks = [(';', "semicolons"), ('\t', "tabs")];
-    let (_, word) = marks.into_iter().find(|&(mark, _)| separates(mark))?;
-    let error = Error::data(format!("needs values separated by commas, got values separated by {word}"));
-    Some(error.help("save the file with commas between the values, and points in the numbers"))
+fn other_separator(word: &str) -> Error {
+    Error::data(format!("needs values separated by commas, got values separated by {word}"))
+        .help("save the file with commas between the values, and points in the numbers")
 }
 
 /// A page about a file is often saved in place of the file.
@@ -185,6 +242,19 @@ fn refuse_open_quotes(bytes: &[u8]) -> Result<()> {
     Err(error.help("close it at the end of the field; a quotation mark inside one is written twice"))
 }
 
+/// A spreadsheet leaves at most as many columns without a name as it is wide. More are no table, and each would take a
+/// hundred times the memory of its comma.
+fn refuse_unnamed(bytes: &[u8]) -> Result<()> {
+    const WIDEST: usize = 1 << 14;
+    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default();
+    let unnamed = line.split(|&byte| byte == b',').filter(|name| name.is_empty()).count();
+    if unnamed <= WIDEST {
+        return Ok(());
+    }
+    Err(Error::data(format!("the first line leaves {unnamed} columns without a name, more than {WIDEST}"))
+        .help("the first line is to name the columns"))
+}
+
 fn missing(place: &Path, error: std::io::Error) -> Error {
     let message = match error.kind() {
         std::io::ErrorKind::NotFound => format!("no file `{}`", place.display()),
@@ -214,13 +284,13 @@ fn line(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
     position.line() + ends.filter(|&&byte| byte == b'\n').count() as u64
 }
 
-fn malformed(bytes: &[u8], header: &StringRecord, error: csv::Error) -> Error {
+fn malformed(bytes: &[u8], names: &[String], error: csv::Error) -> Error {
     let (message, help) = match error.kind() {
         csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
             // Where commas are decimal points, the first line is one field and the others are several.
-            let one_name = header.get(0).filter(|_| header.len() == 1).unwrap_or_default();
-            if let Some(error) = other_separator(|mark| one_name.contains(mark)) {
-                return error;
+            let one_name = if let [name] = names { name } else { "" };
+            if let Some((_, word)) = MARKS.into_iter().find(|&(mark, _)| one_name.contains(mark)) {
+                return other_separator(word);
             }
             let fields = if *expected_len == 1 { "field" } else { "fields" };
             let line = line(bytes, pos.as_ref());

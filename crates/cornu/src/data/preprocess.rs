@@ -6,6 +6,7 @@ use cornu_graph::{Array, Error, Result};
 use ndarray::{Array2, ArrayD, ArrayView1, ArrayViewMut1, Axis, Zip};
 
 use super::{ToArray, from_array};
+use crate::room::has_room;
 
 /// Brings each column into a range by its least and greatest value, as scikit-learn's class of this name does.
 ///
@@ -52,10 +53,13 @@ impl MinMaxScaler {
     /// Scales to the range from `min` to `max` instead.
     ///
     /// # Errors
-    /// `min` must be below `max`.
+    /// `min` must be below `max`, and the range between them finite.
     pub fn feature_range(mut self, min: f64, max: f64) -> Result<Self> {
         if min.partial_cmp(&max) != Some(Ordering::Less) {
             return Err(Error::usage(format!("`feature_range` needs a minimum below its maximum, got ({min}, {max})")));
+        }
+        if !(max - min).is_finite() {
+            return Err(Error::usage(format!("`feature_range` needs a finite range, got ({min}, {max})")));
         }
         self.feature_range = (min, max);
         Ok(self)
@@ -301,8 +305,7 @@ fn one_hot(x: impl ToArray, num_classes: Option<usize>) -> Result<ArrayD<f32>> {
         shape.pop();
     }
     shape.push(width);
-    let room = classes.len().checked_mul(width).filter(|&size| Vec::<f32>::new().try_reserve_exact(size).is_ok());
-    if room.is_none() {
+    if !has_room::<f32>(&shape) {
         let message = format!("`to_categorical` has no room for {} rows of {width} classes", classes.len());
         return Err(Error::data(message).help(
             "numbers so large are hardly classes: for a regression leave them as they are, with the loss `mse`",

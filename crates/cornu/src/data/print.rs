@@ -1,6 +1,7 @@
 //! Tables and columns as text, laid out as pandas 3 lays them out on a terminal of 80 columns.
 
 use super::{Column, Index, Table, Value, Values};
+use crate::display::pad::{left, right};
 
 /// No line is longer, unless two columns and the row labels are.
 const WIDTH: usize = 80;
@@ -237,17 +238,9 @@ fn clipped(text: &str, limit: usize) -> String {
     text.chars().take(limit - 3).chain("...".chars()).collect()
 }
 
-fn left(text: &str, width: usize) -> String {
-    format!("{text:width$}")
-}
-
-fn right(text: &str, width: usize) -> String {
-    format!("{text:>width$}")
-}
-
 /// In the middle; a space too many goes to the left if the width is odd (as Python centres).
 fn centered(text: &str, width: usize) -> String {
     let space = width.saturating_sub(text.len());
     let before = space / 2 + (space & width & 1);
-    format!("{:before$}{text}{:after$}", "", "", after = space - before)
+    left(&format!("{}{text}", " ".repeat(before)), width)
 }

@@ -6,6 +6,8 @@ use cornu_graph::{Error, Result};
 
 use super::ToArray;
 use super::scores::Counts;
+use crate::display::numbers::{MOST_DECIMALS, fixed};
+use crate::display::pad::right;
 
 /// The scores of one class, or their mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,10 +51,10 @@ pub fn classification_report(y_true: impl ToArray, y_pred: impl ToArray) -> Resu
 }
 
 impl ClassificationReport {
-    /// Prints this many decimals; without it, two.
+    /// Prints this many decimals, at most 1,048,576; without it, two.
     #[must_use]
     pub fn digits(self, digits: usize) -> Self {
-        ClassificationReport { digits, ..self }
+        ClassificationReport { digits: digits.min(MOST_DECIMALS), ..self }
     }
 
     /// Prints these names for the classes, in the order of their labels.
@@ -143,18 +145,18 @@ impl fmt::Display for ClassificationReport {
         let point = if self.counts.all_right() == 0 { ".0" } else { "" };
         let support = |count: usize| format!("{count}{point}");
         let row = |f: &mut fmt::Formatter<'_>, name: &str, scores: ClassScores| {
-            write!(f, "{name:>width$} ")?;
-            [scores.precision, scores.recall, scores.f1_score].iter().try_for_each(|score| {
-                if score.is_nan() { write!(f, " {:>9}", "nan") } else { write!(f, " {score:>9.digits$}") }
-            })?;
+            write!(f, "{} ", right(name, width))?;
+            let scores_of_class = [scores.precision, scores.recall, scores.f1_score];
+            scores_of_class.iter().try_for_each(|&score| write!(f, " {:>9}", fixed(score, digits)))?;
             writeln!(f, " {:>9}", support(scores.support))
         };
-        writeln!(f, "{:>width$}  {:>9} {:>9} {:>9} {:>9}\n", "", "precision", "recall", "f1-score", "support")?;
+        let space = " ".repeat(width);
+        writeln!(f, "{space}  {:>9} {:>9} {:>9} {:>9}\n", "precision", "recall", "f1-score", "support")?;
         for (class, name) in self.names.iter().enumerate() {
             row(f, name, self.scores(class))?;
         }
-        let (accuracy, total) = (self.accuracy(), support(self.counts.total()));
-        writeln!(f, "\n{:>width$}  {:>9} {:>9} {accuracy:>9.digits$} {total:>9}", "accuracy", "", "")?;
+        let (accuracy, total) = (fixed(self.accuracy(), digits), support(self.counts.total()));
+        writeln!(f, "\n{}  {:>9} {:>9} {accuracy:>9} {total:>9}", right("accuracy", width), "", "")?;
         row(f, "macro avg", self.macro_avg())?;
         row(f, "weighted avg", self.weighted_avg())
     }

@@ -1,12 +1,11 @@
 //! How well classes were predicted: scikit-learn's scores over pairs of labels.
 
-use std::collections::BTreeSet;
-
 use cornu_graph::{DType, Error, Result};
 use ndarray::{Array2, ArrayD, ArrayView1, Axis};
 
 use super::describe::sum;
 use super::{ToArray, from_array};
+use crate::room::has_room;
 
 /// The share of labels that were predicted right.
 ///
@@ -28,9 +27,17 @@ pub fn accuracy_score(y_true: impl ToArray, y_pred: impl ToArray) -> Result<f64>
 /// How often class `i` was predicted to be class `j`, at `[i, j]`; the classes are those that occur, sorted.
 ///
 /// # Errors
-/// As [`accuracy_score`].
+/// As [`accuracy_score`]; classes whose square has no room in memory.
 pub fn confusion_matrix(y_true: impl ToArray, y_pred: impl ToArray) -> Result<Array2<usize>> {
-    Ok(Counts::of(y_true, y_pred)?.matrix)
+    let Pairs { labels, places, .. } = Pairs::of(y_true, y_pred)?;
+    let classes = labels.len();
+    if !has_room::<usize>(&[classes, classes]) {
+        let message = format!("`confusion_matrix` has no room for {classes} by {classes} classes");
+        return Err(Error::data(message).help("are these numbers really classes?"));
+    }
+    let mut matrix = Array2::zeros((classes, classes));
+    places.into_iter().for_each(|place| matrix[place] += 1);
+    Ok(matrix)
 }
 
 /// The place of the greatest number along the last axis, the first of several: the class that the scores or probabilities
@@ -93,6 +100,15 @@ pub fn f1_score(y_true: impl ToArray, y_pred: impl ToArray, average: Average) ->
     Counts::of(y_true, y_pred)?.averaged(average, Counts::f1)
 }
 
+/// Labels side by side.
+struct Pairs {
+    /// The classes that occur, sorted.
+    labels: Vec<i64>,
+    kind: Kind,
+    /// Of each row the true class and the predicted one, by their places among the labels.
+    places: Vec<[usize; 2]>,
+}
+
 /// Labels side by side, counted. All scores follow from these counts.
 #[derive(Clone, Debug)]
 pub(super) struct Counts {
@@ -100,7 +116,16 @@ pub(super) struct Counts {
     pub(super) labels: Vec<i64>,
     /// How the labels are written.
     pub(super) kind: Kind,
-    matrix: Array2<usize>,
+    classes: Vec<Class>,
+    total: usize,
+}
+
+/// How often a class was predicted right, is true, and was predicted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Class {
+    right: usize,
+    support: usize,
+    predicted: usize,
 }
 
 /// What labels were given as, and are printed as: as the true ones, unless others were predicted; then the later of the
@@ -112,8 +137,8 @@ pub(super) enum Kind {
     Float,
 }
 
-impl Counts {
-    pub(super) fn of(y_true: impl ToArray, y_pred: impl ToArray) -> Result<Counts> {
+impl Pairs {
+    fn of(y_true: impl ToArray, y_pred: impl ToArray) -> Result<Pairs> {
         let (truth, kind) = labels("y_true", y_true)?;
         let (predicted, predicted_kind) = labels("y_pred", y_pred)?;
         if truth.len() != predicted.len() {
@@ -123,18 +148,36 @@ impl Counts {
         if truth.is_empty() {
             return Err(Error::data("`y_true` needs at least one label, got none"));
         }
-        let known: BTreeSet<i64> = truth.iter().copied().collect();
-        let kind = if predicted.iter().all(|label| known.contains(label)) { kind } else { kind.max(predicted_kind) };
-        let labels: Vec<i64> =
-            known.into_iter().chain(predicted.iter().copied()).collect::<BTreeSet<_>>().into_iter().collect();
+        let known = classes(truth.clone());
+        let labels = classes([&truth[..], &predicted].concat());
+        let kind = if known.len() == labels.len() { kind } else { kind.max(predicted_kind) };
         let place = |label: i64| labels.partition_point(|&other| other < label);
-        let mut matrix = Array2::zeros((labels.len(), labels.len()));
-        truth.iter().zip(&predicted).for_each(|(&t, &p)| matrix[[place(t), place(p)]] += 1);
-        Ok(Counts { labels, kind, matrix })
+        let places = truth.iter().zip(&predicted).map(|(&t, &p)| [place(t), place(p)]).collect();
+        Ok(Pairs { labels, kind, places })
+    }
+}
+
+/// The labels that occur, sorted.
+fn classes(mut labels: Vec<i64>) -> Vec<i64> {
+    labels.sort_unstable();
+    labels.dedup();
+    labels
+}
+
+impl Counts {
+    pub(super) fn of(y_true: impl ToArray, y_pred: impl ToArray) -> Result<Counts> {
+        let Pairs { labels, kind, places } = Pairs::of(y_true, y_pred)?;
+        let mut classes = vec![Class::default(); labels.len()];
+        for &[truth, predicted] in &places {
+            classes[truth].support += 1;
+            classes[predicted].predicted += 1;
+            classes[truth].right += usize::from(truth == predicted);
+        }
+        Ok(Counts { labels, kind, classes, total: places.len() })
     }
 
     pub(super) fn total(&self) -> usize {
-        self.matrix.sum()
+        self.total
     }
 
     pub(super) fn accuracy(&self) -> f64 {
@@ -143,21 +186,21 @@ impl Counts {
 
     /// How often a label was predicted right.
     pub(super) fn all_right(&self) -> usize {
-        self.matrix.diag().sum()
+        self.classes.iter().map(|class| class.right).sum()
     }
 
     fn right(&self, class: usize) -> usize {
-        self.matrix[[class, class]]
+        self.classes[class].right
     }
 
     /// How often the class is true.
     pub(super) fn support(&self, class: usize) -> usize {
-        self.matrix.row(class).sum()
+        self.classes[class].support
     }
 
     /// How often the class was predicted.
     pub(super) fn predicted(&self, class: usize) -> usize {
-        self.matrix.column(class).sum()
+        self.classes[class].predicted
     }
 
     pub(super) fn precision(&self, class: usize, undefined: f64) -> f64 {

@@ -1,6 +1,6 @@
 //! A table: named columns of equal length with labelled rows. What pandas calls a DataFrame.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,9 +8,11 @@ use cornu_graph::{Array, Element, Error, Result, nearest};
 use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
 
 use super::column::check_positions;
+use super::convert::AN_ARRAY;
 use super::csv::number;
 use super::{Column, Index, Value, Values, print};
 use crate::config::list;
+use crate::room::{empty, room};
 
 /// Named columns of equal length, in order, with labelled rows.
 ///
@@ -129,6 +131,11 @@ impl Table {
         self.columns.iter().find(|column| column.name == name).ok_or_else(|| self.unknown(name))
     }
 
+    /// Where each column is, by its name.
+    fn places(&self) -> HashMap<&str, usize> {
+        self.columns.iter().enumerate().map(|(place, column)| (column.name(), place)).collect()
+    }
+
     fn unknown(&self, name: &str) -> Error {
         let names = self.names();
         let error = Error::usage(format!("no column `{name}`; the table has {}", list(&names)));
@@ -143,9 +150,12 @@ impl Table {
     /// # Errors
     /// The table must have each of them.
     pub fn drop(&self, names: impl ColumnNames) -> Result<Table> {
-        let names = names.into_names();
-        names.iter().try_for_each(|name| self.column(name).map(drop))?;
-        let kept = self.columns.iter().filter(|column| !names.contains(&column.name));
+        let (places, mut dropped) = (self.places(), HashSet::new());
+        for name in names.into_names() {
+            dropped.insert(*places.get(&*name).ok_or_else(|| self.unknown(&name))?);
+        }
+        let kept =
+            self.columns.iter().enumerate().filter(|(place, _)| !dropped.contains(place)).map(|(_, column)| column);
         Ok(Table { columns: kept.cloned().collect(), index: Arc::clone(&self.index) })
     }
 
@@ -154,7 +164,10 @@ impl Table {
     /// # Errors
     /// The table must have each of them, and none may be asked for twice.
     pub fn select(&self, names: impl ColumnNames) -> Result<Table> {
-        let columns: Result<Vec<Column>> = names.into_names().iter().map(|name| self.column(name).cloned()).collect();
+        let places = self.places();
+        let column =
+            |name: &str| places.get(name).map_or_else(|| Err(self.unknown(name)), |&place| Ok(&self.columns[place]));
+        let columns: Result<Vec<Column>> = names.into_names().iter().map(|name| column(name).cloned()).collect();
         let table = Table::from_columns(columns?)?;
         Ok(Table { index: Arc::clone(&self.index), ..table })
     }
@@ -210,7 +223,8 @@ impl Table {
     /// The values row by row.
     fn gather<T: Element + Default>(&self, element: impl Fn(Value<'_>) -> T) -> Result<Array> {
         let (rows, width) = self.shape();
-        let mut data = vec![T::default(); rows * width];
+        let mut data = empty(AN_ARRAY, rows.saturating_mul(width))?;
+        data.resize(rows * width, T::default());
         for (start, column) in self.columns.iter().enumerate() {
             let cells = data.iter_mut().skip(start).step_by(width);
             cells.zip(column.iter()).for_each(|(cell, value)| *cell = element(value));
@@ -224,6 +238,7 @@ impl Table {
     /// No column may hold text.
     pub fn to_ndarray<T: Element>(&self) -> Result<Array2<T>> {
         let array = self.to_array()?;
+        room::<T>(AN_ARRAY, &[array.len()])?;
         Array2::from_shape_vec(self.shape(), array.to_vec())
             .map_err(|error| Error::data("the table does not fit an array").caused_by(error))
     }

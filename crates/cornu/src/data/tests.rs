@@ -258,6 +258,18 @@ fn what_would_be_nonsense_is_refused() {
             MinMaxScaler::new().feature_range(1.0, 1.0).map(drop),
             "`feature_range` needs a minimum below its maximum, got (1, 1)",
         ),
+        (
+            MinMaxScaler::new().feature_range(0.0, f64::INFINITY).map(drop),
+            "`feature_range` needs a finite range, got (0, inf)",
+        ),
+        (
+            MinMaxScaler::new().feature_range(f64::NEG_INFINITY, 0.0).map(drop),
+            "`feature_range` needs a finite range, got (-inf, 0)",
+        ),
+        (
+            MinMaxScaler::new().feature_range(f64::NAN, 0.0).map(drop),
+            "`feature_range` needs a minimum below its maximum, got (NaN, 0)",
+        ),
     ];
     let mut report = Report::default();
     for (result, wanted) in cases {

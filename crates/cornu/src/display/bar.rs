@@ -2,6 +2,7 @@
 
 use super::Style;
 use super::numbers::{fixed, metric, scientific};
+use super::pad::right;
 
 /// What a line says.
 pub(super) struct Line<'a> {
@@ -58,11 +59,16 @@ impl Line<'_> {
             return full;
         }
         let bar = self.style.bar().saturating_sub(full.width - room);
-        let shorter = (0..=self.logs.len()).rev().map(|logs| self.drawn(bar, logs, color));
-        shorter.into_iter().find(|line| line.width <= room).unwrap_or_else(|| {
+        let start = self.drawn(bar, 0, false).width;
+        if start > room {
             let text: String = self.drawn(0, 0, false).text.chars().take(room).collect();
-            Painted { width: text.chars().count(), text, color: false }
-        })
+            return Painted { width: text.chars().count(), text, color: false };
+        }
+        let widths = self.logs.iter().scan(start, |width, &(name, value)| {
+            *width += log(name, &metric(value)).chars().count();
+            Some(*width)
+        });
+        self.drawn(bar, widths.take_while(|&width| width <= room).count(), color)
     }
 
     /// The last line, with every metric: if even a shrunken bar does not make it fit, it goes on below, under the bar.
@@ -79,7 +85,8 @@ impl Line<'_> {
             let width = text.chars().count();
             if column + width > room && column > indent {
                 first.get_or_insert(column);
-                line.push(&format!("\n{:indent$}", ""));
+                line.push("\n");
+                line.push(&" ".repeat(indent));
                 column = indent;
             }
             line.push(&text);
@@ -166,7 +173,7 @@ impl Line<'_> {
     /// ` 3/10`, or `      3/Unknown`.
     fn counter(&self) -> String {
         match self.total {
-            Some(total) => format!("{:width$}/{total}", self.done, width = total.to_string().len()),
+            Some(total) => format!("{}/{total}", right(&self.done.to_string(), total.to_string().len())),
             None => format!("{:7}/Unknown", self.done),
         }
     }

@@ -5,6 +5,7 @@
 mod bar;
 pub mod numbers;
 mod numpy;
+pub(crate) mod pad;
 mod progress;
 mod summary;
 mod table;
@@ -14,6 +15,7 @@ pub use numpy::numpy;
 pub use progress::{Progress, Verbose};
 pub use summary::{Count, Row, Summary, SummaryOptions};
 pub use terminal::Terminal;
+pub(crate) use terminal::tell;
 
 /// Which Keras to look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

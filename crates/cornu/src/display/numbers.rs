@@ -57,23 +57,36 @@ fn positional(scientific: &str) -> String {
     format!("{sign}{digits}")
 }
 
-/// Python's `%.{decimals}f`.
+/// No double has more decimals, nor more digits in exponent form: those behind are zeros. (`format!` panics from 65,536 on.)
+const DECIMALS: usize = 1074;
+/// No more decimals are printed than this.
+pub(crate) const MOST_DECIMALS: usize = 1 << 20;
+
+/// Python's `%.{decimals}f`; of more than 1,048,576 decimals, that many.
 pub fn fixed(value: f64, decimals: usize) -> String {
-    named(&format!("{value:.decimals$}"))
+    let decimals = decimals.min(MOST_DECIMALS);
+    let exact = decimals.min(DECIMALS);
+    let zeros = if value.is_finite() { decimals - exact } else { 0 };
+    format!("{}{}", named(&format!("{value:.exact$}")), "0".repeat(zeros))
 }
 
-/// Python's `%.{decimals}e`: an exponent of a sign and at least two digits.
+/// Python's `%.{decimals}e`: an exponent of a sign and at least two digits; of more than 1,048,576 decimals, that many.
 pub fn scientific(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$e}");
+    let decimals = decimals.min(MOST_DECIMALS);
+    let exact = decimals.min(DECIMALS);
+    let text = format!("{value:.exact$e}");
     match text.split_once('e') {
-        Some((digits, exponent)) => with_exponent(digits, exponent.parse().unwrap_or_default()),
+        Some((digits, exponent)) => {
+            let digits = format!("{digits}{}", "0".repeat(decimals - exact));
+            with_exponent(&digits, exponent.parse().unwrap_or_default())
+        }
         None => named(&text),
     }
 }
 
 /// Python's `%.{digits}g`: that many digits, without the zeros that end them, in whichever form is shorter.
 pub fn general(value: f64, digits: usize) -> String {
-    let decimals = digits.max(1) - 1;
+    let decimals = digits.clamp(1, DECIMALS) - 1;
     let text = format!("{value:.decimals$e}");
     let Some((mantissa, exponent)) = text.split_once('e') else { return named(&text) };
     let exponent: i32 = exponent.parse().unwrap_or_default();

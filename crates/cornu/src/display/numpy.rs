@@ -4,6 +4,7 @@ use cornu_graph::{DType, Element};
 use ndarray::{ArrayView, ArrayViewD, Axis, Dimension};
 
 use super::numbers::{even, repr, repr32};
+use super::pad::{left, right};
 
 /// The most digits after the point.
 const PRECISION: usize = 8;
@@ -75,7 +76,7 @@ fn words<T: Element>(shown: &[T]) -> Vec<String> {
     let words: Vec<String> = shown.iter().map(|&value| scalar(value)).collect();
     let least = if T::DTYPE == DType::Bool { "False".len() } else { 0 };
     let width = words.iter().map(String::len).fold(least, usize::max);
-    words.iter().map(|word| format!("{word:>width$}")).collect()
+    words.iter().map(|word| right(word, width)).collect()
 }
 
 /// Floats with their points below one another.
@@ -91,13 +92,13 @@ fn floats<T: Element>(shown: &[T]) -> Vec<String> {
     let width = (whole + 1 + fraction + exponent).max(named);
     let whole = width - (1 + fraction + exponent);
     let text = |(part, &value): (&Result<Parts, String>, &T)| match part {
-        Err(name) => format!("{name:>width$}"),
-        Ok(Parts { whole: w, fraction: f, exponent: None }) => format!("{w:>whole$}.{f:<fraction$}"),
+        Err(name) => right(name, width),
+        Ok(Parts { whole: w, fraction: f, exponent: None }) => format!("{}.{}", right(w, whole), left(f, fraction)),
         Ok(Parts { .. }) => {
             // Numbers with fewer digits than another are not filled with zeros: they get more digits of their own.
             let Parts { whole: w, fraction: f, exponent: e } = Parts::cut(&format!("{:.fraction$e}", value.to_f64()));
             let (e, digits) = (e.unwrap_or_default(), exponent - 1);
-            format!("{w:>whole$}.{f}e{e:+0digits$}")
+            format!("{}.{f}e{e:+0digits$}", right(&w, whole))
         }
     };
     parts.iter().zip(shown).map(text).collect()

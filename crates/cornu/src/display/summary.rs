@@ -13,6 +13,9 @@ const NUMBER: Code = "38;5;34";
 const UNKNOWN: Code = "38;5;45";
 const CLASS: Code = "38;5;33";
 
+/// The widest table.
+const WIDEST: usize = 100_000;
+
 /// What there is to say about a model.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
@@ -84,7 +87,7 @@ impl Summary {
     /// The whole text, which Keras prints or hands to `print_fn` at once. Lines end where the terminal ends.
     ///
     /// # Errors
-    /// A column would be narrower than four characters, or `positions` are too few.
+    /// A column would be narrower than four characters, `line_length` is more than 100,000, or `positions` are too few.
     pub fn text(&self, options: &SummaryOptions, terminal: Terminal) -> Result<String> {
         let Terminal { columns, color, .. } = terminal;
         let (head, width) = self.columns(options, columns)?;
@@ -115,6 +118,9 @@ impl Summary {
             positions = positions.iter().map(|position| position * 0.9).chain([1.0]).collect();
         }
         let width = options.line_length.unwrap_or(most.min(screen.saturating_sub(4)));
+        if width > WIDEST {
+            return Err(Error::usage(format!("summary: `line_length` needs at most {WIDEST} columns, got {width}")));
+        }
         if positions.len() < heads.len() {
             let (needed, got) = (heads.len(), positions.len());
             return Err(Error::usage(format!(

@@ -39,13 +39,14 @@ impl Text {
         let mut lines = Vec::new();
         let mut line = 0..0;
         for word in self.words() {
-            let fits = self.trimmed(line.start..word.end) <= width;
+            let end = word.start + self.trimmed(word.clone());
+            let fits = end.saturating_sub(line.start) <= width;
             if !fits && !line.is_empty() {
                 lines.push(line.clone());
                 line = word.start..word.start;
             }
             line.end = word.end;
-            while fold && width > 0 && self.trimmed(line.clone()) > width {
+            while fold && width > 0 && end.saturating_sub(line.start) > width {
                 lines.push(line.start..line.start + width);
                 line.start += width;
             }

@@ -1,6 +1,6 @@
 //! Each sample as one row.
 
-use cornu_graph::{Error, Result, Tensor};
+use cornu_graph::{Error, Result, Shape, Tensor};
 
 use super::Layer;
 use crate::trace::Cx;
@@ -14,7 +14,7 @@ crate::config! {
 }
 
 impl Layer for Flatten {
-    fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         let rank = x.rank();
         let x = if self.data_format == "channels_first" && rank > 2 {
             let order: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
@@ -22,7 +22,11 @@ impl Layer for Flatten {
         } else {
             x
         };
-        let features: usize = x.shape().iter().skip(1).product();
+        let sample = Shape::from(x.shape().get(1..).unwrap_or_default());
+        let Some(features) = sample.checked_size() else {
+            cx.fail(Error::graph(format!("`Flatten` needs samples whose numbers can be counted, got {sample}")));
+            return x;
+        };
         x.reshape([x.dim(0), features])
     }
 

@@ -110,8 +110,8 @@ pub(crate) fn by_shapes(name: &str, y_true: &Shape, y_pred: &Shape) -> Arc<dyn M
 pub fn mean_of(state: &[Tensor], values: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
     let sample_means = |x: Tensor, first: usize| {
         let axes: Vec<usize> = (first..x.rank()).collect();
-        let count = axes.iter().map(|&axis| x.shape()[axis]).product::<usize>();
-        if axes.is_empty() { x } else { x.reduce(cornu_graph::ops::Reduction::Sum, &axes) / count.max(1) as f64 }
+        let count = axes.iter().map(|&axis| x.shape()[axis] as f64).product::<f64>();
+        if axes.is_empty() { x } else { x.reduce(cornu_graph::ops::Reduction::Sum, &axes) / count.max(1.0) }
     };
     let values = values.cast(DType::F32);
     let (values, count) = match weights {

@@ -15,6 +15,7 @@ use cornu_files::h5::{Builder, H5};
 use cornu_files::keras::Archive;
 use cornu_graph::{Context, Error, Result};
 
+use crate::display::tell;
 use crate::train::Warning;
 use crate::{Model, Sequential};
 
@@ -63,7 +64,7 @@ pub struct Loaded {
 /// weight that is missing, left over, or of another shape than its layer needs.
 pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
     let loaded = load_model_with(path, Load::new())?;
-    loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+    loaded.warnings.iter().for_each(tell);
     Ok(loaded.model)
 }
 
@@ -101,7 +102,7 @@ impl Sequential {
     /// A model that is not built, a name that does not end in `.keras`, or a place that cannot be written to.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let warnings = self.save_with(path, Save::new())?;
-        warnings.iter().for_each(|warning| eprintln!("{warning}"));
+        warnings.iter().for_each(tell);
         Ok(())
     }
 

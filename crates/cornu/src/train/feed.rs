@@ -3,6 +3,10 @@
 use cornu_graph::{Array, Buffer, DType, Error, Feed, Result, Type};
 
 use crate::data::ToArray;
+use crate::room::{self, room};
+
+/// What has no room, if there are too many rows.
+pub(super) const ORDER: &str = "the order of the rows needs";
 
 /// Features, and labels and weights if there are any, with the same number of rows.
 pub(crate) struct Data {
@@ -14,13 +18,13 @@ pub(crate) struct Data {
 impl Data {
     /// Data to predict from.
     pub(crate) fn features(x: impl ToArray) -> Result<Data> {
-        Ok(Data { x: column(floats(x.into_array()?, true), "x")?, y: None, weights: None })
+        Ok(Data { x: column(floats(x.into_array()?, true)?, "x")?, y: None, weights: None })
     }
 
     /// Data to train on or to evaluate with.
     pub(crate) fn labelled(x: impl ToArray, y: impl ToArray) -> Result<Data> {
         let data = Data::features(x)?;
-        let y = column(floats(y.into_array()?, false), "y")?;
+        let y = column(floats(y.into_array()?, false)?, "y")?;
         let (rows, labels) = (data.rows(), y.shape()[0]);
         if rows != labels {
             let message = format!("`x` and `y` need the same number of rows, got {rows} and {labels}");
@@ -47,7 +51,7 @@ impl Data {
             let got = weights.get(row);
             return Err(Error::data(format!("`sample_weight` needs weights of 0 or more, got {got} in row {row}")));
         }
-        self.weights = Some(floats(weights.clone(), true).reshape([self.rows()])?);
+        self.weights = Some(floats(weights.clone(), true)?.reshape([self.rows()])?);
         Ok(self)
     }
 
@@ -62,9 +66,21 @@ impl Data {
     }
 
     /// Some of the rows, as data of their own.
-    pub(crate) fn take(&self, rows: &[usize]) -> Data {
-        let take = |array: &Option<Array>| array.as_ref().map(|array| array.rows(rows));
-        Data { x: self.x.rows(rows), y: take(&self.y), weights: take(&self.weights) }
+    pub(crate) fn take(&self, rows: &[usize]) -> Result<Data> {
+        let take = |array: &Array| {
+            let sizes = [array.shape().with(0, rows.len()).size(), array.dtype().size()];
+            room::<u8>("the rows to train on and to validate with need", &sizes)?;
+            Ok(array.rows(rows))
+        };
+        let maybe = |array: &Option<Array>| array.as_ref().map(take).transpose();
+        Ok(Data { x: take(&self.x)?, y: maybe(&self.y)?, weights: maybe(&self.weights)? })
+    }
+
+    /// All rows, from the first on.
+    pub(crate) fn order(&self) -> Result<Vec<usize>> {
+        let mut order = room::empty(ORDER, self.rows())?;
+        order.extend(0..self.rows());
+        Ok(order)
     }
 
     fn arrays(&self) -> impl Iterator<Item = &Array> {
@@ -118,17 +134,20 @@ impl<'a> Feeds<'a> {
 
 /// Fractions rounded to `f32` once, as Keras does before training; whole numbers only if `all` is said, for labels keep
 /// their type until the loss.
-fn floats(array: Array, all: bool) -> Array {
+fn floats(array: Array, all: bool) -> Result<Array> {
+    if !matches!(array.buffer(), Buffer::F32(_)) {
+        room::<f32>("an array needs", &[array.len()])?;
+    }
     let shape = array.shape().clone();
     // One loop for each type that large arrays come in: a cast goes through `f64` element by element.
     let data: Vec<f32> = match array.buffer() {
         Buffer::F64(data) => data.iter().map(|&x| x as f32).collect(),
         Buffer::U8(data) if all => data.iter().map(|&x| f32::from(x)).collect(),
-        Buffer::F32(_) => return array,
-        _ if all => return array.cast(DType::F32),
-        _ => return array,
+        Buffer::F32(_) => return Ok(array),
+        _ if all => return Ok(array.cast(DType::F32)),
+        _ => return Ok(array),
     };
-    Array::new(shape, data).expect("one number for each number")
+    Array::new(shape, data)
 }
 
 /// A row of numbers as a column; anything with rows as it is.

@@ -16,11 +16,13 @@ use super::{Evaluate, Fit, Predict, Warning};
 use crate::Model;
 use crate::data::{ToArray, from_array};
 use crate::random::{flavor, with_seeds};
+use crate::room::room;
 
 impl Model {
     /// Trains on the rows of `x` and their labels `y`.
     ///
-    /// Fractions are rounded to `f32` once; a row of labels is taken for a column. Ctrl-C stops between two batches.
+    /// Fractions are rounded to `f32` once; a row of labels is taken for a column. Ctrl-C stops between two batches,
+    /// unless the program ignores it or has a handler of its own, which stay as they are.
     ///
     /// ```
     /// use cornu::prelude::*;
@@ -65,6 +67,7 @@ impl Model {
             checks::numbers(validation).context("fit: `validation_data`")?;
             stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
         }
+        room::<usize>(super::feed::ORDER, &[train.rows()])?;
         Run::new(stage, train, validation, fit, &seeds, warnings).epochs()
     }
 
@@ -123,6 +126,7 @@ impl Model {
         bar.iter_mut().for_each(Bar::begin);
         let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));
+        room::<f32>(super::run::PREDICTIONS, &[predictions.len()])?;
         Ok(from_array(&predictions))
     }
 
@@ -228,8 +232,8 @@ fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>) -> Result<(Data
         return Err(error.help("give `validation_data` instead"));
     }
     warnings.extend(data.y.as_ref().and_then(checks::split));
-    let order: Vec<usize> = (0..rows).collect();
-    Ok((data.take(&order[..kept]), Some(data.take(&order[kept..]))))
+    let order = data.order()?;
+    Ok((data.take(&order[..kept])?, Some(data.take(&order[kept..])?)))
 }
 
 impl Stage<'_> {

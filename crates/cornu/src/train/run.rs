@@ -11,8 +11,12 @@ use super::history::{History, Params};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
 use super::{Callback, Code, Fit, Warning};
-use crate::display::Verbose;
+use crate::display::{Verbose, tell};
 use crate::random::{Flavor, Seeds};
+use crate::room::empty;
+
+/// What has no room, if there are too many of them.
+pub(super) const PREDICTIONS: &str = "the predictions need";
 
 type Logs = Vec<(String, f64)>;
 
@@ -21,7 +25,7 @@ impl Stage<'_> {
     pub(super) fn evaluate(&mut self, data: &Data, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
         self.reset()?;
         self.training.drawn.meet(data.one_size(batches.size));
-        let order: Vec<usize> = (0..data.rows()).collect();
+        let order = data.order()?;
         for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
             let program = self.program(Kind::Test, data, rows.len())?;
             let session = self.variables.session()?;
@@ -44,14 +48,18 @@ impl Stage<'_> {
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(0, &mut Vec::new));
             return session.output(program, 0);
         }
-        let order: Vec<usize> = (0..data.rows()).collect();
+        let order = data.order()?;
         let (mut all, mut shape) = (Vec::new(), None);
         for (i, rows) in order.chunks(batch).enumerate() {
             let program = self.program(Kind::Predict, data, rows.len())?;
             let session = self.variables.session()?;
             data.feeds(rows).with(|feeds| session.run(program, feeds))?;
             let output = session.output(program, 0)?;
-            shape.get_or_insert_with(|| output.shape().with(0, data.rows()));
+            if shape.is_none() {
+                let whole = output.shape().with(0, data.rows());
+                all = empty(PREDICTIONS, whole.size())?;
+                shape = Some(whole);
+            }
             all.extend(output.to_vec::<f32>());
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(i, &mut Vec::new));
         }
@@ -105,7 +113,7 @@ impl<'a> Run<'a> {
         self.warn_if_too_few_rows();
         self.stage.enter_trace(&self.train, self.train.one_size(self.batches.size))?;
         if self.fit.verbose != Verbose::Silent {
-            self.history.warnings.iter().for_each(|warning| eprintln!("{warning}"));
+            self.history.warnings.iter().for_each(tell);
         }
         let mut callbacks = std::mem::take(&mut self.fit.callbacks);
         if let Some(bar) = Bar::new(self.fit.verbose, self.flavor, self.steps) {
@@ -146,6 +154,7 @@ impl<'a> Run<'a> {
         if self.flavor == Flavor::Keras3 && (self.fit.steps_per_epoch.is_none() || self.batches.is_used_up()) {
             self.batches.restart();
         }
+        let mut done = 0;
         for batch in 0..self.steps {
             if batch > 0 && self.is_out_of_rows() {
                 break;
@@ -154,11 +163,8 @@ impl<'a> Run<'a> {
             for callback in &mut *callbacks {
                 callback.on_train_batch_end(batch, &mut || self.stage.logs().unwrap_or_default());
             }
-            if stopped() {
-                let message = format!("stopped in epoch {} after batch {} of {}", epoch + 1, batch + 1, self.steps);
-                let help = "the model keeps what it has learned; `fit` again goes on from there";
-                return Err(Error::new(ErrorKind::Interrupted, message).help(help));
-            }
+            done = batch + 1;
+            self.go_on(stopped, epoch, done)?;
         }
         let logs = self.logs(epoch)?;
         self.warn_if_not_finite(epoch, &logs);
@@ -169,7 +175,19 @@ impl<'a> Run<'a> {
                 end = ControlFlow::Break(());
             }
         }
+        // Pressed in the validation, or in a callback.
+        self.go_on(stopped, epoch, done)?;
         Ok(end)
+    }
+
+    /// An error if the user has stopped the training.
+    fn go_on(&self, stopped: &dyn Fn() -> bool, epoch: usize, done: usize) -> Result<()> {
+        if !stopped() {
+            return Ok(());
+        }
+        let message = format!("stopped in epoch {} after batch {done} of {}", epoch + 1, self.steps);
+        let help = "the model keeps what it has learned; `fit` again goes on from there";
+        Err(Error::new(ErrorKind::Interrupted, message).help(help))
     }
 
     /// Whether an epoch ends for want of rows, before `steps_per_epoch`.
@@ -226,7 +244,7 @@ impl<'a> Run<'a> {
         );
         let warning = Warning::new(Code::LossNotFinite, message);
         if self.fit.verbose != Verbose::Silent {
-            eprintln!("{warning}");
+            tell(&warning);
         }
         self.history.warnings.push(warning);
     }

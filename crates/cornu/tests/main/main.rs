@@ -1,5 +1,7 @@
 //! Layers and models against Keras.
 
+use cornu_testkit::alloc::Counting;
+
 mod choices;
 mod closures;
 mod documents;
@@ -10,9 +12,12 @@ mod interrupt;
 mod lacks;
 mod layers;
 mod lesson;
+mod memory;
 mod mistakes;
 mod models;
 mod names;
+#[cfg(target_os = "linux")]
+mod outputs;
 mod properties;
 mod saved;
 mod saving;
@@ -25,3 +30,6 @@ mod training;
 mod trajectories;
 mod turns;
 mod validation;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;

@@ -333,3 +333,21 @@ fn a_closed_pipe_stops_nothing() {
     drop(progress);
     assert_eq!(closed.0, 1);
 }
+
+#[test]
+fn no_terminal_is_too_narrow() {
+    let logs = [("loss", 0.5), ("accuracy", 0.25)];
+    for (columns, style) in (0..12).flat_map(|columns| [(columns, Style::Keras2), (columns, Style::Keras3)]) {
+        let terminal = Terminal { is_tty: true, columns, color: false };
+        let text = printed(terminal, style, Verbose::Bar, |progress| {
+            progress.epoch_begin(0.0, 0, 2);
+            progress.step(0.5, 1, Some(2), &logs);
+            progress.step(1.5, 2, Some(2), &logs);
+            progress.epoch_end(2.0, &logs);
+        });
+        let lines = text.split(['\r', '\n', '\x08']).filter(|line| !line.starts_with("Epoch") && !line.contains(" - "));
+        let widest = lines.map(|line| line.chars().count()).max().unwrap_or(0);
+        assert!(widest < columns.max(1), "{columns}: {text:?}");
+        assert!(text.contains("loss: 0.5000") && text.contains("accuracy: 0.2500"), "{columns}: {text:?}");
+    }
+}
