@@ -59,6 +59,7 @@ fn a_learning_rate_makes_an_optimizer() {
 /// `input_shape=(8,)`, in any form that a shape comes in.
 #[test]
 fn shapes_are_tuples_arrays_or_vectors() {
+    let _turn = seeded(Flavor::Keras2, 1);
     let of = |model: Sequential| model.input_shape();
     let eight = Some(vec![None, Some(8)]);
     assert_eq!(of(sequential![Dense::new(1).input_shape((8,))]), eight);

@@ -4,9 +4,12 @@ use cornu::choice::Family;
 use cornu::metrics::Metric;
 use cornu::optimizers::Optimizer;
 use cornu::prelude::*;
+use cornu::random::Flavor;
 use cornu::{Error, ErrorKind};
 use cornu_testkit::golden::Report;
 use serde_json::json;
+
+use crate::seeds::seeded;
 
 fn compiled(compile: Compile) -> Error {
     sequential![Dense::new(1)].compile(compile).expect_err("a name that is not known")
@@ -21,6 +24,7 @@ const LOSSES: &str = "`binary_crossentropy`, `bce`, `categorical_crossentropy`, 
 
 #[test]
 fn what_only_keras_has_is_told_apart() {
+    let _turn = seeded(Flavor::Keras2, 1);
     let mse = || Compile::new().loss("mse");
     let of = |name: &str, rest: &str| {
         format!("{name}: Keras has {}, this version of cornu does not yet; there are {rest}", {
@@ -54,6 +58,7 @@ fn what_only_keras_has_is_told_apart() {
 
 #[test]
 fn what_nobody_has_is_listed_and_only_what_is_near_is_proposed() {
+    let _turn = seeded(Flavor::Keras2, 1);
     let nobody = compiled(Compile::new().loss("quartic"));
     assert_eq!(nobody.to_string(), format!("compile: unknown loss `quartic`; there are {LOSSES}"));
     assert_eq!(nobody.kind(), ErrorKind::Usage);
@@ -69,6 +74,7 @@ fn what_nobody_has_is_listed_and_only_what_is_near_is_proposed() {
 /// A file's class is read as Keras's before it is taken for the user's.
 #[test]
 fn layers_that_only_keras_has_are_told_apart() {
+    let _turn = seeded(Flavor::Keras2, 1);
     let read = |class: &str| {
         let layer = json!({ "module": "keras.layers", "class_name": class, "config": { "name": "a" } });
         let model = json!({ "class_name": "Sequential", "config": { "name": "m", "layers": [layer] } });
@@ -88,6 +94,7 @@ fn layers_that_only_keras_has_are_told_apart() {
 /// Every name of ours, in whatever case it is written, is known or proposed, never called Keras's alone.
 #[test]
 fn no_name_of_ours_is_taken_for_what_is_missing() {
+    let _turn = seeded(Flavor::Keras2, 1);
     let mut report = Report::default();
     let mut check = |name: &str, outcome: cornu::Result<()>| {
         let outcome = outcome.err().map(|error| error.to_string()).filter(|text| text.contains("does not yet"));
