@@ -1,6 +1,7 @@
 //! Reverse mode: one walk back over the graph, asking each op for its rule.
 
 use std::collections::HashMap;
+use std::panic::Location;
 
 use crate::graph::Value;
 use crate::ops::Op;
@@ -9,12 +10,20 @@ use crate::{Error, Tensor};
 /// The gradient of the scalar `y` with respect to each tensor of `wrt`; zeros where `y` does not depend on it.
 ///
 /// Contributions to one gradient are added in the reverse order of the nodes they come through: the last traced first.
+///
+/// A tensor of another trace, or a `y` that is no scalar of floats, is a mistake of the trace of `y`; the result is then
+/// zeros.
 #[track_caller]
 pub fn gradients(y: &Tensor, wrt: &[Tensor]) -> Vec<Tensor> {
-    let trace = y.trace();
+    let (trace, at) = (y.trace(), Location::caller());
+    let zeros = |w: &Tensor| y.number(0.0).cast(w.dtype()).broadcast_to(w.shape());
     if y.rank() != 0 || !y.dtype().is_float() {
-        trace.fail(Error::graph(format!("a gradient needs a scalar of floats, got {}", y.ty())));
-        return wrt.iter().map(|w| w * 0.0).collect();
+        trace.fail(Error::graph(format!("a gradient needs a scalar of floats, got {}", y.ty())).at(at));
+        return wrt.iter().map(zeros).collect();
+    }
+    if let Err(error) = wrt.iter().try_for_each(|w| trace.own(w, &"a gradient").map(|_| ())) {
+        trace.refuse(&error.at(at), wrt);
+        return wrt.iter().map(zeros).collect();
     }
     let needed = dependents(y, wrt);
     let mut gradient: HashMap<Value, Tensor> = HashMap::from([(y.value(), y.number(1.0))]);
@@ -32,9 +41,7 @@ pub fn gradients(y: &Tensor, wrt: &[Tensor]) -> Vec<Tensor> {
             gradient.insert(*arg, total);
         }
     }
-    wrt.iter()
-        .map(|w| gradient.get(&w.value()).cloned().unwrap_or_else(|| w.number(0.0).broadcast_to(w.shape())))
-        .collect()
+    wrt.iter().map(|w| gradient.get(&w.value()).cloned().unwrap_or_else(|| zeros(w))).collect()
 }
 
 /// The nodes up to `y` that depend on a tensor of `wrt`, at their places, with their arguments.

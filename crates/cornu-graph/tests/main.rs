@@ -3,6 +3,9 @@
 use cornu_graph::{Array, DType, ErrorKind, Reference, Trace, Type, VarId, gradients, passes, verify};
 use cornu_testkit::ops;
 
+#[path = "main/traces.rs"]
+mod traces;
+
 #[test]
 fn every_sample_verifies_and_prints() {
     let printed = ops::every_sample_verifies();
