@@ -1,8 +1,8 @@
-//! Work on element types and forms that have no kernel of their own: one element after the other, through doubles,
-//! without allocating. Right for everything, quick for little.
+//! Work on element types and forms that have no kernel of their own: one element after the other, as the reference
+//! evaluator does, without allocating. Right for everything, quick for little.
 
 use cornu_graph::ops::{Arg, Dot, Op, Reduction};
-use cornu_graph::{DType, Type};
+use cornu_graph::{DType, Number, Type};
 
 use crate::arena::{Arena, Place};
 
@@ -37,61 +37,40 @@ impl Plain {
             // Labels and counts of steps, in every step of training.
             Plain::Each(Op::Cast(_), args, out) if (args[0].dtype, out.dtype) == (DType::I64, DType::F32) => {
                 let (from, to) = (&arena.i64.all()[args[0].range()], &mut arena.f32.all_mut()[out.range()]);
-                to.iter_mut().zip(from).for_each(|(to, &from)| *to = from as f64 as f32);
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to = from as f32);
             }
-            Plain::Each(op, args, out) => (0..out.len).for_each(|i| arena.set(*out, i, element(arena, op, args, i))),
-            Plain::Gather(from, to, map) if from.dtype == DType::F32 => {
-                let row = arena.f32.all_mut();
-                map.iter().enumerate().for_each(|(i, &j)| row[to.at + i] = row[from.at + j as usize]);
+            Plain::Each(op, args, out) => {
+                for i in 0..out.len {
+                    let number = op.element(|k| arena.number(args[k], i));
+                    arena.set_number(*out, i, number);
+                }
             }
-            Plain::Gather(from, to, map) => {
-                map.iter().enumerate().for_each(|(i, &j)| arena.set(*to, i, arena.get(*from, j as usize)));
-            }
+            Plain::Gather(from, to, map) => arena.gather(*from, *to, map),
             Plain::Reduce(kind, from, to, map) => {
-                (0..to.len).for_each(|i| arena.set(*to, i, kind.start()));
+                (0..to.len).for_each(|i| arena.set_number(*to, i, kind.start(to.dtype)));
                 for (i, &j) in map.iter().enumerate() {
-                    arena.set(*to, j as usize, kind.step(arena.get(*to, j as usize), arena.get(*from, i)));
+                    let total = kind.step(arena.number(*to, j as usize), arena.number(*from, i));
+                    arena.set_number(*to, j as usize, total);
                 }
             }
             Plain::Arg(arg, sizes, from, to) if from.dtype == DType::F32 => {
                 let best = |arena: &Arena, i| {
                     let x = &arena.f32.all()[from.range()];
-                    winner(arg.largest, *sizes, i, |j| f64::from(x[j]))
+                    winner(*arg, *sizes, i, |j| x[j])
                 };
-                (0..to.len).for_each(|i| arena.set(*to, i, best(arena, i)));
+                (0..to.len).for_each(|i| arena.set_number(*to, i, best(arena, i)));
             }
             Plain::Arg(arg, sizes, from, to) => {
-                (0..to.len).for_each(|i| arena.set(*to, i, winner(arg.largest, *sizes, i, |j| arena.get(*from, j))));
+                (0..to.len).for_each(|i| arena.set_number(*to, i, winner(*arg, *sizes, i, |j| arena.number(*from, j))));
             }
             Plain::Dot(dot, sizes, args, out) => product(arena, *dot, *sizes, *args, *out),
         }
     }
 }
 
-fn element(arena: &Arena, op: &Op, args: &[Place], i: usize) -> f64 {
-    let x = |k: usize| arena.get(args[k], i);
-    match op {
-        Op::Unary(op) => op.f64(x(0)),
-        Op::Binary(op) => op.f64(x(0), x(1)),
-        Op::Compare(op) => f64::from(u8::from(op.f64(x(0), x(1)))),
-        Op::Select(_) => x(if x(0) != 0.0 { 1 } else { 2 }),
-        Op::Cast(to) if to.0 == DType::Bool => f64::from(u8::from(x(0) != 0.0)),
-        Op::Cast(_) => x(0),
-        other => unreachable!("`{other}` is not element by element"),
-    }
-}
-
 /// The index of the best of `count` elements for element `i` of the result.
-fn winner(largest: bool, [_, count, inner]: [usize; 3], i: usize, x: impl Fn(usize) -> f64) -> f64 {
-    let element = |j: usize| x((i / inner * count + j) * inner + i % inner);
-    let (mut best, mut at) = (element(0), 0);
-    for j in 1..count {
-        let new = element(j);
-        if !best.is_nan() && (new.is_nan() || if largest { new > best } else { new < best }) {
-            (best, at) = (new, j);
-        }
-    }
-    at as f64
+fn winner<T: PartialOrd + Copy>(arg: Arg, [_, count, inner]: [usize; 3], i: usize, x: impl Fn(usize) -> T) -> Number {
+    Number::Whole(arg.winner(count, |j| x((i / inner * count + j) * inner + i % inner)) as i128)
 }
 
 fn product(
@@ -103,10 +82,10 @@ fn product(
 ) {
     for at in 0..batch * m * n {
         let (matrix, row, column) = (at / (m * n), at / n % m, at % n);
-        let x = |i| arena.get(a, matrix * m * k + if dot.transpose_a { i * m + row } else { row * k + i });
-        let y = |i| arena.get(b, matrix * k * n + if dot.transpose_b { column * k + i } else { i * n + column });
-        let total: f64 = (0..k).map(|i| x(i) * y(i)).sum();
-        arena.set(out, at, total);
+        let x = |i| arena.number(a, matrix * m * k + if dot.transpose_a { i * m + row } else { row * k + i });
+        let y = |i| arena.number(b, matrix * k * n + if dot.transpose_b { column * k + i } else { i * n + column });
+        let total = Dot::sum(out.dtype, (0..k).map(|i| (x(i), y(i))));
+        arena.set_number(out, at, total);
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 
 use crate::ops::{Constant, Leaf, Op};
-use crate::{Array, Type};
+use crate::{Array, Number, Type};
 
 /// One tensor of a graph. Prints as `%7`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,9 +117,9 @@ impl Graph {
     }
 
     /// The number that every element of `value` is known to be.
-    pub fn splat(&self, value: Value) -> Option<f64> {
+    pub fn splat(&self, value: Value) -> Option<Number> {
         match self.op(value) {
-            Op::Leaf(Leaf::Constant(constant)) if constant.array().len() == 1 => Some(constant.array().get(0)),
+            Op::Leaf(Leaf::Constant(constant)) if constant.array().len() == 1 => Some(constant.array().number(0)),
             Op::Broadcast(_) | Op::Reshape(_) => self.splat(self.node(value).args[0]),
             _ => None,
         }

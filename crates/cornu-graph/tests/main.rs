@@ -1,10 +1,14 @@
 //! The suites over every op, and the passes as text.
 
 use cornu_graph::{Array, DType, ErrorKind, Reference, Trace, Type, VarId, gradients, passes, verify};
-use cornu_testkit::ops;
+use cornu_testkit::{edges, ops, random_graphs, slopes};
 
+#[path = "main/rules.rs"]
+mod rules;
 #[path = "main/traces.rs"]
 mod traces;
+#[path = "main/whole.rs"]
+mod whole;
 
 #[test]
 fn every_sample_verifies_and_prints() {
@@ -19,8 +23,28 @@ fn the_reference_executor_agrees_with_itself() {
 }
 
 #[test]
+fn whole_numbers_are_what_rust_makes_of_them() {
+    ops::whole_numbers_agree(&Reference);
+}
+
+#[test]
+fn passes_keep_every_bit_of_samples() {
+    ops::passes_keep_every_bit(&Reference);
+}
+
+#[test]
+fn passes_keep_every_bit_of_random_graphs() {
+    random_graphs::keep_every_bit(&[&Reference], 0..150);
+}
+
+#[test]
 fn gradients_match_differences() {
-    ops::gradients_match_differences();
+    slopes::gradients_match_differences();
+}
+
+#[test]
+fn edges_are_as_in_tensorflow() {
+    edges::are_as_in_tensorflow(&Reference);
 }
 
 /// Input, then what `body` makes of it, after simplify and fold.

@@ -1,7 +1,10 @@
 //! Suites that walk every op, layer and golden file of cornu. For tests only.
 #![forbid(unsafe_code)]
 
+pub mod edges;
 pub mod golden;
 pub mod nets;
 pub mod ops;
 pub mod random_graphs;
+pub mod slopes;
+mod whole;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{OpDef, Sample, mismatch, sample};
+use super::{Grad, OpDef, Sample, copied, edge, mismatch, sample};
 use crate::{Array, Buffer, DType, Tensor, Type, VarId};
 
 /// A node without operands.
@@ -79,7 +79,7 @@ impl OpDef for Leaf {
         })
     }
 
-    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Option<Tensor>> {
+    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Grad> {
         Vec::new()
     }
 
@@ -91,10 +91,10 @@ impl OpDef for Leaf {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![
-            sample(Leaf::Constant(Constant::new(Array::scalar(0.5f32))), []),
-            sample(Leaf::Constant(Constant::new(Array::vector(vec![3i64, -4]))), []),
-        ]
+        let of = |array| Leaf::Constant(Constant::new(array));
+        let inner = [sample(of(Array::scalar(0.5f32)), []), sample(of(Array::vector(vec![3i64, -4])), [])];
+        let edges = DType::ALL.map(|dtype| edge(of(copied(dtype)), []));
+        inner.into_iter().chain(edges).chain([edge(of(Array::zeros(&Type::f32([0, 2]))), [])]).collect()
     }
 }
 
