@@ -98,8 +98,8 @@ macro_rules! arena {
                 }
             }
 
-            /// Sets every element of a span to zero.
-            pub(crate) fn zero(&mut self, place: Place) {
+            /// Sets a span to zero.
+            pub(crate) fn clear(&mut self, place: Place) {
                 match storage(place.dtype) {
                     $(DType::$dtype => self.$field.all_mut()[place.range()].fill(<$rust>::default()),)*
                     other => unreachable!("{other} is not a storage type"),

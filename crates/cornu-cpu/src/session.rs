@@ -110,7 +110,7 @@ impl CpuSession {
             self.layout += 1;
         }
         // Old scratch memory may lie here.
-        self.machine.arena.zero(place);
+        self.machine.arena.clear(place);
         place
     }
 

@@ -296,7 +296,7 @@ impl fmt::Debug for Array {
         const SHOWN: usize = 8;
         write!(f, "{}(", self.ty())?;
         for i in 0..self.len().min(SHOWN) {
-            write!(f, "{}{}", if i > 0 { ", " } else { "" }, self.get(i))?;
+            write!(f, "{}{}", if i > 0 { ", " } else { "" }, self.number(i))?;
         }
         f.write_str(if self.len() > SHOWN { ", …)" } else { ")" })
     }

@@ -1,5 +1,7 @@
 //! One element of any type on its way through an op.
 
+use std::fmt;
+
 use crate::DType;
 
 /// An element: whole numbers as they are, everything else as a double.
@@ -41,6 +43,15 @@ impl Number {
         match self {
             Number::Whole(x) => x as f64,
             Number::Double(x) => x,
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Whole(x) => fmt::Display::fmt(x, f),
+            Number::Double(x) => fmt::Display::fmt(x, f),
         }
     }
 }

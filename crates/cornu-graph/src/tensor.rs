@@ -303,8 +303,8 @@ impl Tensor {
     /// The mean along axes, which disappear; zero of none.
     #[track_caller]
     pub fn mean<const N: usize>(&self, axes: [isize; N]) -> Tensor {
-        let axes = self.axes(axes);
-        let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
+        let (axes, shape) = (self.axes(axes), self.shape());
+        let count: usize = axes.iter().filter_map(|&axis| shape.get(axis)).product();
         self.reduce(Reduction::Sum, &axes) / count.max(1) as f64
     }
 

@@ -1,7 +1,9 @@
 //! The suites that walk the samples of every op.
 
 use cornu_graph::ops::{Binary, Op, Reduction, Sample, Unary};
-use cornu_graph::{Array, Buffer, Executor, Feed, Graph, Reference, Result, Tensor, Trace, Type, VarId, passes};
+use cornu_graph::{
+    Array, Buffer, Executor, Feed, Graph, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes,
+};
 
 use crate::golden::Report;
 use crate::whole;
@@ -12,6 +14,18 @@ fn graph_of(sample: &Sample) -> Result<Graph> {
     let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.input(arg.ty())).collect();
     let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
     trace.finish(&[y], &[])
+}
+
+/// The gradients of a sample's sum for its operands of floats, in a row; `None` where it has none.
+fn slopes_of(sample: &Sample) -> Result<Option<Graph>> {
+    let trace = Trace::new();
+    let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.input(arg.ty())).collect();
+    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    let floats: Vec<Tensor> = args.into_iter().filter(|arg| arg.dtype().is_float()).collect();
+    if floats.is_empty() || !y.dtype().is_float() {
+        return Ok(None);
+    }
+    trace.finish(&gradients(&y.sum_all(), &floats), &[]).map(Some)
 }
 
 /// A sample as a graph of one op whose operands are constants, and therefore known to the passes.
@@ -27,15 +41,15 @@ pub fn simplified(graph: &Graph) -> Graph {
     passes::run(graph, &[passes::simplify, passes::fold, passes::simplify])
 }
 
-/// What an executor makes of a graph.
-fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Array, String> {
-    let run = || {
+/// What an executor makes of a graph: its outputs.
+fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Vec<Array>, String> {
+    let run = || -> Result<Vec<Array>> {
         let mut session = executor.open();
         let program = session.compile(graph)?;
         session.run(program, &args.iter().map(Feed::Whole).collect::<Vec<_>>())?;
-        session.output(program, 0)
+        (0..graph.outputs.len()).map(|i| session.output(program, i)).collect()
     };
-    run().map_err(|error: cornu_graph::Error| error.to_string())
+    run().map_err(|error| error.to_string())
 }
 
 pub(crate) fn name(sample: &Sample) -> String {
@@ -94,6 +108,12 @@ pub fn near(got: &Array, want: &Array, tolerance: f64) -> Result<(), String> {
     })
 }
 
+/// The same of several arrays.
+fn each(got: &[Array], want: &[Array], same: impl Fn(&Array, &Array) -> Result<(), String>) -> Result<(), String> {
+    assert_eq!(got.len(), want.len(), "outputs of one graph");
+    got.iter().zip(want).try_for_each(|(got, want)| same(got, want))
+}
+
 fn alike(got: &Array, want: &Array, same: impl Fn(usize) -> bool) -> Result<(), String> {
     if got.ty() != want.ty() {
         return Err(format!("needs {}, got {}", want.ty(), got.ty()));
@@ -107,8 +127,8 @@ fn alike(got: &Array, want: &Array, same: impl Fn(usize) -> bool) -> Result<(), 
     }
 }
 
-/// Runs every sample on `executor` and on the reference evaluator, and compares: bits where an op is exact, else floats
-/// within `tolerance` of the larger of one and their size.
+/// Runs every sample and its gradient on `executor` and on the reference evaluator, and compares: bits where an op is
+/// exact, else floats within `tolerance` of the larger of one and their size.
 ///
 /// # Panics
 /// If a sample differs.
@@ -119,14 +139,19 @@ pub fn agrees_with_reference(executor: &dyn Executor, tolerance: f64) {
             let graph = graph_of(&sample).map_err(|error| error.to_string())?;
             let want = run(&Reference, &graph, &sample.args)?;
             let got = run(executor, &graph, &sample.args)?;
-            if sample_is_exact(&sample) { same_bits(&got, &want) } else { near(&got, &want, tolerance) }
+            let exact = sample_is_exact(&sample);
+            each(&got, &want, |got, want| if exact { same_bits(got, want) } else { near(got, want, tolerance) })?;
+            let Some(slopes) = slopes_of(&sample).map_err(|error| error.to_string())? else { return Ok(()) };
+            let (got, want) = (run(executor, &slopes, &sample.args)?, run(&Reference, &slopes, &sample.args)?);
+            let outcome = each(&got, &want, |got, want| near(got, want, tolerance));
+            outcome.map_err(|problem| format!("gradient: {problem}\n{slopes}"))
         };
         report.case(&name(&sample), compare());
     }
     report.finish();
 }
 
-/// Runs every sample on `executor` as it is and after the passes, with its operands given and, where an op is exact or
+/// Runs every sample and its gradient on `executor` as it is and after the passes, with its operands given and, where an op is exact or
 /// the executor is the reference itself, known: the bits are the same.
 ///
 /// # Panics
@@ -136,9 +161,12 @@ pub fn passes_keep_every_bit(executor: &dyn Executor) {
     for sample in Op::samples() {
         let compare = |graph: Result<Graph>, args: &[Array]| {
             let graph = graph.map_err(|error| error.to_string())?;
-            same_bits(&run(executor, &simplified(&graph), args)?, &run(executor, &graph, args)?)
+            each(&run(executor, &simplified(&graph), args)?, &run(executor, &graph, args)?, same_bits)
         };
         report.case(&name(&sample), compare(graph_of(&sample), &sample.args));
+        if let Some(slopes) = slopes_of(&sample).transpose() {
+            report.case(&format!("gradient of {}", name(&sample)), compare(slopes, &sample.args));
+        }
         // An approximation has other last bits where the reference computes it.
         if sample_is_exact(&sample) || executor.name() == Reference.name() {
             report.case(&format!("{} of constants", name(&sample)), compare(known_graph_of(&sample), &[]));
@@ -157,7 +185,7 @@ pub fn whole_numbers_agree(executor: &dyn Executor) {
         let Some(want) = whole::expected(&sample.op, &sample.args) else { continue };
         let graph = graph_of(&sample).map_err(|error| error.to_string());
         let got = graph.and_then(|graph| run(executor, &graph, &sample.args));
-        report.case(&name(&sample), got.and_then(|got| same_bits(&got, &want)));
+        report.case(&name(&sample), got.and_then(|got| same_bits(&got[0], &want)));
     }
     report.finish();
 }

@@ -27,7 +27,7 @@ fn splats(b: &mut Builder, op: &Op, args: &[Value], ty: &Type) -> Option<Value> 
         return None;
     }
     let number = |&arg: &Value| {
-        let number = b.graph().splat(arg)?;
+        let number = b.graph().splat_number(arg)?;
         Some(Array::from_numbers(&Type::scalar(b.graph().ty(arg).dtype), |_| number))
     };
     let numbers: Vec<Array> = args.iter().map(number).collect::<Option<_>>()?;

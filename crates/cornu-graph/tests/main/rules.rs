@@ -62,6 +62,11 @@ const NUMBERS: &[DType] = &[DType::U8, DType::U32, DType::I32, DType::I64, DType
 const BOOLEANS: &[DType] = &[DType::Bool];
 const ALL: &[DType] = &DType::ALL;
 
+/// A whole number, of a tensor's element type and shape.
+fn number(x: &Tensor, n: i32) -> Tensor {
+    x.trace().constant(Array::scalar(n).cast(x.dtype())).broadcast(x.shape(), &[])
+}
+
 fn reduced(x: &Tensor, kind: Reduction, shape: &[usize], axes: &[usize]) -> Tensor {
     let dims: Vec<usize> = shape.iter().map(|&dim| if dim == 0 { x.dim(0) } else { dim }).collect();
     x.reshape(dims).apply(Reduce { kind, axes: axes.into() })
@@ -72,9 +77,9 @@ const TERMS: &[(&str, &[DType], Term)] = &[
     ("stop_gradient", ALL, |x, _| x.stop_gradient()),
     ("-(-x)", SIGNED, |x, _| -(-x)),
     ("not not x", BOOLEANS, |x, _| x.not().not()),
-    ("x * 1", NUMBERS, |x, _| x * 1.0),
-    ("1 * x", NUMBERS, |x, _| 1.0 * x),
-    ("x / 1", NUMBERS, |x, _| x / 1.0),
+    ("x * 1", NUMBERS, |x, _| x.apply_to(Binary::Mul, &[&number(x, 1)])),
+    ("1 * x", NUMBERS, |x, _| number(x, 1).apply_to(Binary::Mul, &[x])),
+    ("x / 1", NUMBERS, |x, _| x.apply_to(Binary::Div, &[&number(x, 1)])),
     ("x ^ 1", FLOATS, |x, _| x.pow(1.0)),
     ("x + -y", SIGNED, |x, y| x + -y),
     ("x - -y", SIGNED, |x, y| x - -y),
@@ -105,22 +110,22 @@ const NO_RULES: &[(&str, &[DType], Term)] = &[
     ("x * 0", FLOATS, |x, _| x * 0.0),
     ("x * -1", FLOATS, |x, _| x * -1.0),
     ("x - x", FLOATS, |x, _| x - x.clone()),
-    ("x / x", NUMBERS, |x, _| x / x.clone()),
-    ("x * y / y", NUMBERS, |x, y| x * y / y),
+    ("x / x", NUMBERS, |x, _| x.apply_to(Binary::Div, &[x])),
+    ("x * y / y", NUMBERS, |x, y| (x * y).apply_to(Binary::Div, &[y])),
     ("x / 2", FLOATS, |x, _| x / 2.0),
     ("-(x - y)", SIGNED, |x, y| -(x - y)),
     ("-x + y", SIGNED, |x, y| -x + y),
     ("x + y - y", FLOATS, |x, y| x + y - y),
     ("x ^ 0", FLOATS, |x, _| x.pow(0.0)),
-    ("0 / x", NUMBERS, |x, _| 0.0 / x),
-    ("not (x < y)", NUMBERS, |x, y| x.lt(y).not().select(1.0, 0.0)),
+    ("0 / x", NUMBERS, |x, _| number(x, 0).apply_to(Binary::Div, &[x])),
+    ("not (x < y)", NUMBERS, |x, y| x.lt(y).not().select(x, y)),
     ("x == x", ALL, |x, _| x.eq(x)),
     ("max(x, y) of equals", NUMBERS, |x, y| x.maximum(y).minimum(x)),
     ("cast there and back", NUMBERS, |x, _| x.cast(DType::I32).cast(x.dtype())),
     ("cast by way of singles", NUMBERS, |x, _| x.cast(DType::F32).cast(DType::I64)),
     ("sum of two", NUMBERS, |x, y| {
         let both = x.reshape([1, x.dim(0)]).broadcast([2, 1, x.dim(0)], &[1, 2]) * y.reshape([1, x.dim(0)]);
-        both.sum([0, 1])
+        both.reduce(Reduction::Sum, &[0, 1])
     }),
 ];
 

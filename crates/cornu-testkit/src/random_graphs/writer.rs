@@ -67,7 +67,7 @@ impl<'r> Writer<'r> {
     fn cast(&self, x: &Tensor, dtype: DType) -> Tensor {
         let signed = x.dtype().is_float() || matches!(x.dtype(), DType::I32 | DType::I64);
         let wraps = signed && matches!(dtype, DType::U8 | DType::U32) && self.kind == Kind::Small;
-        if wraps { x.maximum(0.0).cast(dtype) } else { x.cast(dtype) }
+        if wraps { x.relu().cast(dtype) } else { x.cast(dtype) }
     }
 
     /// A constant; where anything goes, at times one that a pass can compute.
@@ -81,8 +81,8 @@ impl<'r> Writer<'r> {
         let other = next();
         match self.random.below(4) {
             0 => constant + other,
-            1 => constant.maximum(other) - 1.0,
-            2 => constant.gt(0.0).select(other, constant),
+            1 => constant.maximum(&other) - other,
+            2 => constant.gt(&other).select(other, constant),
             _ => constant,
         }
     }
@@ -215,7 +215,7 @@ impl<'r> Writer<'r> {
             }
             2 => (x - y, bound + other),
             3 if bound * other <= self.limit() => (x * y, bound * other),
-            4 if self.kind == Kind::Any => (x / y, bound),
+            4 if self.kind == Kind::Any => (x.apply_to(Binary::Div, &[&y]), bound),
             4 => (x.maximum(&y), bound.max(other)),
             _ => (x.minimum(&y), bound.max(other)),
         }

@@ -4,6 +4,7 @@ mod choices;
 mod documents;
 mod dropout;
 mod interrupt;
+mod kept_tensors;
 mod layers;
 mod lesson;
 mod mistakes;
