@@ -88,16 +88,6 @@ macro_rules! arena {
                 }
             }
 
-            /// Sets element `i` of a span, rounded or wrapped into its type.
-            pub(crate) fn set_number(&mut self, place: Place, i: usize, number: Number) {
-                let truth = place.dtype == DType::Bool;
-                let number = if truth { (number.f64() != 0.0).into() } else { number };
-                match storage(place.dtype) {
-                    $(DType::$dtype => self.$field.all_mut()[place.at + i] = Element::from_number(number),)*
-                    other => unreachable!("{other} is not a storage type"),
-                }
-            }
-
             /// Sets a span to zero.
             pub(crate) fn clear(&mut self, place: Place) {
                 match storage(place.dtype) {

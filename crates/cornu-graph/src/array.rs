@@ -94,7 +94,9 @@ macro_rules! elements {
                 }
                 fn to_f64(self) -> f64 { $to(self) }
                 fn from_f64(value: f64) -> Self { $from(value) }
+                #[inline]
                 fn number(self) -> Number { Number::$kind(self.into()) }
+                #[inline]
                 fn from_number(number: Number) -> Self {
                     match number { Number::Whole(x) => $wrap(x), Number::Double(x) => $from(x) }
                 }

@@ -39,6 +39,7 @@ impl Number {
     }
 
     /// The nearest double.
+    #[inline]
     pub fn f64(self) -> f64 {
         match self {
             Number::Whole(x) => x as f64,
@@ -57,6 +58,7 @@ impl fmt::Display for Number {
 }
 
 impl From<bool> for Number {
+    #[inline]
     fn from(truth: bool) -> Number {
         Number::Double(truth.into())
     }

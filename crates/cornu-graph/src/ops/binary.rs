@@ -24,6 +24,7 @@ macro_rules! binary {
             }
 
             /// The function itself, on doubles.
+            #[inline]
             pub fn f64(self, x: f64, y: f64) -> f64 {
                 let f: fn(f64, f64) -> f64 = match self { $(Binary::$name => $f64,)* };
                 f(x, y)
@@ -73,6 +74,7 @@ fn log_of_positive(a: &Tensor) -> Tensor {
 
 impl Binary {
     /// The function on elements of any type it has.
+    #[inline]
     pub fn number(self, x: Number, y: Number) -> Number {
         match (x, y) {
             (Number::Whole(x), Number::Whole(y)) => Number::Whole(self.whole(x, y)),
@@ -80,6 +82,7 @@ impl Binary {
         }
     }
 
+    #[inline]
     fn whole(self, x: i128, y: i128) -> i128 {
         match self {
             Binary::Add => x.wrapping_add(y),

@@ -21,6 +21,7 @@ macro_rules! compare {
             }
 
             /// The comparison itself.
+            #[inline]
             pub fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {
                 let f: fn(T, T) -> bool = match self { $(Compare::$name => $holds,)* };
                 f(a, b)

@@ -139,6 +139,7 @@ impl Op {
             Op::Binary(op) => op.number(x(0), x(1)),
             Op::Compare(op) => op.holds(x(0), x(1)).into(),
             Op::Select(_) => x(if x(0).f64() != 0.0 { 1 } else { 2 }),
+            Op::Cast(Cast(DType::Bool)) => (x(0).f64() != 0.0).into(),
             Op::Cast(_) => x(0),
             other => unreachable!("`{other}` is not element by element"),
         }

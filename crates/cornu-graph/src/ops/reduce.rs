@@ -29,6 +29,7 @@ impl Reduction {
     }
 
     /// Takes in one more element.
+    #[inline]
     pub fn step(self, total: Number, x: Number) -> Number {
         match self {
             Reduction::Sum => Binary::Add.number(total, x),

@@ -53,6 +53,7 @@ macro_rules! unary {
             }
 
             /// The function itself, on doubles.
+            #[inline]
             pub fn f64(self, x: f64) -> f64 {
                 let f: fn(f64) -> f64 = match self { $(Unary::$name => $f64,)* };
                 f(x)
@@ -107,6 +108,7 @@ unary! {
 
 impl Unary {
     /// The function on an element of any type it has.
+    #[inline]
     pub fn number(self, x: Number) -> Number {
         match x {
             Number::Whole(x) => Number::Whole(self.whole(x)),
@@ -114,6 +116,7 @@ impl Unary {
         }
     }
 
+    #[inline]
     fn whole(self, x: i128) -> i128 {
         match self {
             Unary::Neg => -x,
