@@ -3,7 +3,7 @@
 //! Booleans live among the singles, as 0 and 1: comparisons and selections then run in the same vector registers as
 //! everything else. Only what crosses the session's border is translated.
 
-use cornu_graph::{Array, Buffer, DType, Element, Error, Feed, Result, Type};
+use cornu_graph::{Array, Buffer, DType, Element, Error, Feed, Number, Result, Type};
 
 use crate::kernels::parallel;
 use crate::kernels::threads::Threads;
@@ -80,18 +80,29 @@ macro_rules! arena {
                 }
             }
 
-            /// Element `i` of a span, as a double.
-            pub(crate) fn get(&self, place: Place, i: usize) -> f64 {
+            /// Element `i` of a span.
+            pub(crate) fn number(&self, place: Place, i: usize) -> Number {
                 match storage(place.dtype) {
-                    $(DType::$dtype => self.$field.all()[place.at + i].to_f64(),)*
+                    $(DType::$dtype => self.$field.all()[place.at + i].number(),)*
                     other => unreachable!("{other} is not a storage type"),
                 }
             }
 
-            /// Sets element `i` of a span to the nearest element.
-            pub(crate) fn set(&mut self, place: Place, i: usize, value: f64) {
+            /// Sets a span to zero.
+            pub(crate) fn clear(&mut self, place: Place) {
                 match storage(place.dtype) {
-                    $(DType::$dtype => self.$field.all_mut()[place.at + i] = Element::from_f64(value),)*
+                    $(DType::$dtype => self.$field.all_mut()[place.range()].fill(<$rust>::default()),)*
+                    other => unreachable!("{other} is not a storage type"),
+                }
+            }
+
+            /// Copies element `map[i]` of one span to element `i` of another of the same storage type.
+            pub(crate) fn gather(&mut self, from: Place, to: Place, map: &[u32]) {
+                match storage(from.dtype) {
+                    $(DType::$dtype => {
+                        let row = self.$field.all_mut();
+                        map.iter().enumerate().for_each(|(i, &j)| row[to.at + i] = row[from.at + j as usize]);
+                    })*
                     other => unreachable!("{other} is not a storage type"),
                 }
             }

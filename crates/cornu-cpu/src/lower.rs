@@ -172,6 +172,9 @@ impl Lowering<'_, '_> {
 }
 
 fn reduction(reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Step {
+    if reduce.is_copy(ty) {
+        return Step::Copy(from, to);
+    }
     let neighbours = reduce.axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
     if from.dtype == DType::F32 && neighbours {
         let first = reduce.axes.first().copied().unwrap_or(0);

@@ -1,10 +1,26 @@
-//! Work on element types and forms that have no kernel of their own: one element after the other, through doubles,
-//! without allocating. Right for everything, quick for little.
+//! Work on element types and forms that have no kernel of their own: one element after the other, as the reference
+//! evaluator does, without allocating. Right for everything, quick for little.
 
 use cornu_graph::ops::{Arg, Dot, Op, Reduction};
-use cornu_graph::{DType, Type};
+use cornu_graph::{DType, Element, Number, Type};
 
-use crate::arena::{Arena, Place};
+use crate::arena::{Arena, Place, storage};
+
+/// Runs something on the row of a storage type, read (`all`) or written (`all_mut`), compiled for each type.
+macro_rules! typed {
+    ($arena:ident.$all:ident, $dtype:expr, $row:ident => $run:expr) => {
+        typed!($arena.$all, $dtype, $row => $run; F32 f32, F64 f64, I64 i64, I32 i32, U32 u32, U8 u8)
+    };
+    ($arena:ident.$all:ident, $dtype:expr, $row:ident => $run:expr; $($name:ident $field:ident),*) => {
+        match storage($dtype) {
+            $(DType::$name => { let $row = $arena.$field.$all(); $run })*
+            other => unreachable!("{other} is not a storage type"),
+        }
+    };
+}
+
+/// How many elements of mixed types are computed before they are written.
+const BLOCK: usize = 32;
 
 /// An op on spans of any element types.
 #[derive(Debug)]
@@ -37,76 +53,83 @@ impl Plain {
             // Labels and counts of steps, in every step of training.
             Plain::Each(Op::Cast(_), args, out) if (args[0].dtype, out.dtype) == (DType::I64, DType::F32) => {
                 let (from, to) = (&arena.i64.all()[args[0].range()], &mut arena.f32.all_mut()[out.range()]);
-                to.iter_mut().zip(from).for_each(|(to, &from)| *to = from as f64 as f32);
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to = from as f32);
             }
-            Plain::Each(op, args, out) => (0..out.len).for_each(|i| arena.set(*out, i, element(arena, op, args, i))),
-            Plain::Gather(from, to, map) if from.dtype == DType::F32 => {
-                let row = arena.f32.all_mut();
-                map.iter().enumerate().for_each(|(i, &j)| row[to.at + i] = row[from.at + j as usize]);
+            Plain::Each(op, args, out) if args.iter().all(|arg| arg.dtype == out.dtype) => {
+                typed!(arena.all_mut, out.dtype, row => each(row, op, args, *out));
             }
-            Plain::Gather(from, to, map) => {
-                map.iter().enumerate().for_each(|(i, &j)| arena.set(*to, i, arena.get(*from, j as usize)));
-            }
+            Plain::Each(op, args, out) => mixed(arena, op, args, *out),
+            Plain::Gather(from, to, map) => arena.gather(*from, *to, map),
             Plain::Reduce(kind, from, to, map) => {
-                (0..to.len).for_each(|i| arena.set(*to, i, kind.start()));
-                for (i, &j) in map.iter().enumerate() {
-                    arena.set(*to, j as usize, kind.step(arena.get(*to, j as usize), arena.get(*from, i)));
-                }
-            }
-            Plain::Arg(arg, sizes, from, to) if from.dtype == DType::F32 => {
-                let best = |arena: &Arena, i| {
-                    let x = &arena.f32.all()[from.range()];
-                    winner(arg.largest, *sizes, i, |j| f64::from(x[j]))
-                };
-                (0..to.len).for_each(|i| arena.set(*to, i, best(arena, i)));
+                typed!(arena.all_mut, to.dtype, row => reduce(row, *kind, *from, *to, map));
             }
             Plain::Arg(arg, sizes, from, to) => {
-                (0..to.len).for_each(|i| arena.set(*to, i, winner(arg.largest, *sizes, i, |j| arena.get(*from, j))));
+                for i in 0..to.len {
+                    let best = typed!(arena.all, from.dtype, row => winner(*arg, *sizes, i, &row[from.range()]));
+                    arena.i64.all_mut()[to.at + i] = best as i64;
+                }
             }
-            Plain::Dot(dot, sizes, args, out) => product(arena, *dot, *sizes, *args, *out),
+            Plain::Dot(dot, sizes, args, out) => {
+                typed!(arena.all_mut, out.dtype, row => product(row, *dot, *sizes, *args, *out));
+            }
         }
-    }
-}
-
-fn element(arena: &Arena, op: &Op, args: &[Place], i: usize) -> f64 {
-    let x = |k: usize| arena.get(args[k], i);
-    match op {
-        Op::Unary(op) => op.f64(x(0)),
-        Op::Binary(op) => op.f64(x(0), x(1)),
-        Op::Compare(op) => f64::from(u8::from(op.f64(x(0), x(1)))),
-        Op::Select(_) => x(if x(0) != 0.0 { 1 } else { 2 }),
-        Op::Cast(to) if to.0 == DType::Bool => f64::from(u8::from(x(0) != 0.0)),
-        Op::Cast(_) => x(0),
-        other => unreachable!("`{other}` is not element by element"),
     }
 }
 
 /// The index of the best of `count` elements for element `i` of the result.
-fn winner(largest: bool, [_, count, inner]: [usize; 3], i: usize, x: impl Fn(usize) -> f64) -> f64 {
-    let element = |j: usize| x((i / inner * count + j) * inner + i % inner);
-    let (mut best, mut at) = (element(0), 0);
-    for j in 1..count {
-        let new = element(j);
-        if !best.is_nan() && (new.is_nan() || if largest { new > best } else { new < best }) {
-            (best, at) = (new, j);
-        }
-    }
-    at as f64
+fn winner<T: Element>(arg: Arg, [_, count, inner]: [usize; 3], i: usize, x: &[T]) -> usize {
+    arg.winner(count, |j| x[(i / inner * count + j) * inner + i % inner])
 }
 
-fn product(
-    arena: &mut Arena,
+fn each<T: Element>(row: &mut [T], op: &Op, args: &[Place], out: Place) {
+    for i in 0..out.len {
+        row[out.at + i] = T::from_number(op.element(|k| row[args[k].at + i].number()));
+    }
+}
+
+/// As [`each`], where operands and result, or the condition of a choice, are of different types.
+fn mixed(arena: &mut Arena, op: &Op, args: &[Place], out: Place) {
+    let own = args[args.len() - 1].dtype;
+    let mut block = [Number::Whole(0); BLOCK];
+    for start in (0..out.len).step_by(BLOCK) {
+        let block = &mut block[..BLOCK.min(out.len - start)];
+        typed!(arena.all, own, row => for (i, number) in block.iter_mut().enumerate() {
+            let x = |k: usize| match args[k] {
+                arg if arg.dtype == own => row[arg.at + start + i].number(),
+                arg => arena.number(arg, start + i),
+            };
+            *number = op.element(x);
+        });
+        typed!(arena.all_mut, out.dtype, row => for (i, number) in block.iter().enumerate() {
+            row[out.at + start + i] = Element::from_number(*number);
+        });
+    }
+}
+
+fn reduce<T: Element>(row: &mut [T], kind: Reduction, from: Place, to: Place, map: &[u32]) {
+    row[to.range()].fill(T::from_number(kind.start(to.dtype)));
+    for (i, &j) in map.iter().enumerate() {
+        let at = to.at + j as usize;
+        row[at] = T::from_number(kind.step(row[at].number(), row[from.at + i].number()));
+    }
+}
+
+fn product<T: Element>(
+    row: &mut [T],
     dot: Dot,
     (batch, m, k, n): (usize, usize, usize, usize),
     [a, b]: [Place; 2],
     out: Place,
 ) {
     for at in 0..batch * m * n {
-        let (matrix, row, column) = (at / (m * n), at / n % m, at % n);
-        let x = |i| arena.get(a, matrix * m * k + if dot.transpose_a { i * m + row } else { row * k + i });
-        let y = |i| arena.get(b, matrix * k * n + if dot.transpose_b { column * k + i } else { i * n + column });
-        let total: f64 = (0..k).map(|i| x(i) * y(i)).sum();
-        arena.set(out, at, total);
+        let (matrix, line, column) = (at / (m * n), at / n % m, at % n);
+        let x =
+            |i: usize| row[a.at + matrix * m * k + if dot.transpose_a { i * m + line } else { line * k + i }].number();
+        let y = |i: usize| {
+            row[b.at + matrix * k * n + if dot.transpose_b { column * k + i } else { i * n + column }].number()
+        };
+        let total = Dot::sum(out.dtype, (0..k).map(|i| (x(i), y(i))));
+        row[out.at + at] = T::from_number(total);
     }
 }
 

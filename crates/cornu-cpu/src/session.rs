@@ -110,7 +110,7 @@ impl CpuSession {
             self.layout += 1;
         }
         // Old scratch memory may lie here.
-        (0..place.len).for_each(|i| self.machine.arena.set(place, i, 0.0));
+        self.machine.arena.clear(place);
         place
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use cornu_cpu::{Cpu, Level};
 use cornu_graph::{Array, Executor, Reference, Type, VarId};
 use cornu_testkit::nets::Mlp;
-use cornu_testkit::{ops, random_graphs, text};
+use cornu_testkit::{edges, ops, random_graphs, text};
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -33,6 +33,33 @@ fn random_graphs_agree_with_the_reference() {
     let executors: Vec<Cpu> = levels.chain(others).collect();
     let executors: Vec<&dyn Executor> = executors.iter().map(|cpu| cpu as &dyn Executor).collect();
     random_graphs::agree_with_reference(&executors, 0..200);
+}
+
+#[test]
+fn random_graphs_keep_every_bit_whatever_the_passes_and_threads() {
+    for level in Level::all() {
+        let cpu = |threads| Cpu::new().threads(threads).level(level);
+        random_graphs::keep_every_bit(&[&cpu(1), &cpu(1).raw(), &cpu(3), &cpu(3).raw()], 0..120);
+    }
+}
+
+#[test]
+fn whole_numbers_are_what_rust_makes_of_them() {
+    ops::whole_numbers_agree(&Cpu::new());
+    ops::whole_numbers_agree(&Cpu::new().raw());
+}
+
+#[test]
+fn passes_keep_every_bit_of_samples() {
+    for level in Level::all() {
+        ops::passes_keep_every_bit(&Cpu::new().raw().level(level));
+    }
+}
+
+#[test]
+fn edges_are_as_in_tensorflow() {
+    edges::are_as_in_tensorflow(&Cpu::new());
+    edges::are_as_in_tensorflow(&Cpu::new().raw().level(Level::Portable));
 }
 
 /// The largest difference between two lists of variables.

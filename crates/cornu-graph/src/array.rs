@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{DType, Error, Result, Shape, Type};
+use crate::{DType, Error, Number, Result, Shape, Type};
 
 /// A Rust type that can be an element.
 pub trait Element: Copy + PartialEq + PartialOrd + fmt::Debug + Send + Sync + 'static + sealed::Sealed {
@@ -19,6 +19,11 @@ pub trait Element: Copy + PartialEq + PartialOrd + fmt::Debug + Send + Sync + 's
     /// The element nearest to a double: integers are cut towards zero and held within their range; for booleans,
     /// anything but zero is true.
     fn from_f64(value: f64) -> Self;
+    /// The element, whole numbers exactly.
+    fn number(self) -> Number;
+    /// The element that a number becomes: a double as by [`Element::from_f64`]; a whole number is wrapped into a type of
+    /// whole numbers and rounded to the nearest float.
+    fn from_number(number: Number) -> Self;
 }
 
 mod sealed {
@@ -26,7 +31,7 @@ mod sealed {
 }
 
 macro_rules! elements {
-    ($($dtype:ident $rust:ty, $to:expr, $from:expr;)*) => {
+    ($($dtype:ident $rust:ty, $kind:ident, $to:expr, $from:expr, $wrap:expr;)*) => {
         /// The elements of an array.
         #[derive(Clone, PartialEq, Debug)]
         #[non_exhaustive]
@@ -64,6 +69,16 @@ macro_rules! elements {
             pub fn set(&mut self, index: usize, value: f64) {
                 match self { $(Buffer::$dtype(data) => data[index] = Element::from_f64(value),)* }
             }
+
+            /// Element `index`, whole numbers exactly.
+            pub fn number(&self, index: usize) -> Number {
+                match self { $(Buffer::$dtype(data) => data[index].number(),)* }
+            }
+
+            /// Sets element `index`, as [`Element::from_number`] does.
+            pub fn set_number(&mut self, index: usize, number: Number) {
+                match self { $(Buffer::$dtype(data) => data[index] = Element::from_number(number),)* }
+            }
         }
 
         $(
@@ -79,19 +94,26 @@ macro_rules! elements {
                 }
                 fn to_f64(self) -> f64 { $to(self) }
                 fn from_f64(value: f64) -> Self { $from(value) }
+                #[inline]
+                fn number(self) -> Number { Number::$kind(self.into()) }
+                #[inline]
+                fn from_number(number: Number) -> Self {
+                    match number { Number::Whole(x) => $wrap(x), Number::Double(x) => $from(x) }
+                }
             }
         )*
     };
 }
 
 elements! {
-    Bool bool, |x: bool| f64::from(u8::from(x)), |v: f64| v != 0.0;
-    U8 u8, f64::from, |v: f64| v as u8;
-    U32 u32, f64::from, |v: f64| v as u32;
-    I32 i32, f64::from, |v: f64| v as i32;
-    I64 i64, |x: i64| x as f64, |v: f64| v as i64;
-    F32 f32, f64::from, |v: f64| v as f32;
-    F64 f64, |x: f64| x, |v: f64| v;
+    // its kind of `Number`, to a double, from a double, from a whole number
+    Bool bool, Double, f64::from, |v: f64| v != 0.0, |x: i128| x != 0;
+    U8 u8, Whole, f64::from, |v: f64| v as u8, |x: i128| x as u8;
+    U32 u32, Whole, f64::from, |v: f64| v as u32, |x: i128| x as u32;
+    I32 i32, Whole, f64::from, |v: f64| v as i32, |x: i128| x as i32;
+    I64 i64, Whole, |x: i64| x as f64, |v: f64| v as i64, |x: i128| x as i64;
+    F32 f32, Double, f64::from, |v: f64| v as f32, |x: i128| x as f32;
+    F64 f64, Double, |x: f64| x, |v: f64| v, |x: i128| x as f64;
 }
 
 /// A shape and its elements in row-major order.
@@ -148,6 +170,13 @@ impl Array {
         array
     }
 
+    /// An array whose element at flat index `i` is `f(i)`, rounded or wrapped into the element type.
+    pub fn from_numbers(ty: &Type, f: impl FnMut(usize) -> Number) -> Array {
+        let mut array = Array::zeros(ty);
+        (0..ty.size()).map(f).enumerate().for_each(|(i, number)| array.data.set_number(i, number));
+        array
+    }
+
     /// The sizes of the axes.
     pub fn shape(&self) -> &Shape {
         &self.shape
@@ -198,11 +227,11 @@ impl Array {
         T::slice_mut(&mut self.data)
     }
 
-    /// The elements, each as the nearest `T`.
+    /// The elements, each as `T`: see [`Element::from_number`].
     pub fn to_vec<T: Element>(&self) -> Vec<T> {
         match self.as_slice::<T>() {
             Some(data) => data.to_vec(),
-            None => (0..self.len()).map(|i| T::from_f64(self.get(i))).collect(),
+            None => (0..self.len()).map(|i| T::from_number(self.number(i))).collect(),
         }
     }
 
@@ -211,20 +240,25 @@ impl Array {
         self.data.get(index)
     }
 
+    /// Element `index`, in row-major order, whole numbers exactly.
+    pub fn number(&self, index: usize) -> Number {
+        self.data.number(index)
+    }
+
     /// Sets element `index`, in row-major order, to the nearest element.
     pub fn set(&mut self, index: usize, value: f64) {
         self.data.set(index, value);
     }
 
-    /// The same numbers as another element type. Integers wider than 53 bits lose their lowest bits on the way to
-    /// another type.
+    /// The same numbers as another element type. Fractions are cut off on the way to whole numbers, where doubles beyond
+    /// the type become its nearest element and not-a-number zero; whole numbers wrap, as NumPy's `astype` has them.
     #[must_use]
     pub fn cast(self, dtype: DType) -> Array {
         if dtype == self.dtype() {
             return self;
         }
         let ty = Type { dtype, shape: self.shape.clone() };
-        Array::from_fn(&ty, |i| self.get(i))
+        Array::from_numbers(&ty, |i| self.number(i))
     }
 
     /// The same elements in another shape.
@@ -264,7 +298,7 @@ impl fmt::Debug for Array {
         const SHOWN: usize = 8;
         write!(f, "{}(", self.ty())?;
         for i in 0..self.len().min(SHOWN) {
-            write!(f, "{}{}", if i > 0 { ", " } else { "" }, self.get(i))?;
+            write!(f, "{}{}", if i > 0 { ", " } else { "" }, self.number(i))?;
         }
         f.write_str(if self.len() > SHOWN { ", …)" } else { ")" })
     }

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::str::FromStr;
 
 use crate::ops::{Constant, Leaf, Op};
-use crate::{Array, Error, Result, Type};
+use crate::{Array, Error, Number, Result, Type};
 
 /// One tensor of a graph. Prints as `%7`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -133,9 +133,14 @@ impl Graph {
 
     /// The number that every element of `value` is known to be.
     pub fn splat(&self, value: Value) -> Option<f64> {
+        self.splat_number(value).map(Number::f64)
+    }
+
+    /// The number that every element of `value` is known to be, whole numbers exactly.
+    pub fn splat_number(&self, value: Value) -> Option<Number> {
         match self.op(value) {
-            Op::Leaf(Leaf::Constant(constant)) if constant.array().len() == 1 => Some(constant.array().get(0)),
-            Op::Broadcast(_) | Op::Reshape(_) => self.splat(self.node(value).args[0]),
+            Op::Leaf(Leaf::Constant(constant)) if constant.array().len() == 1 => Some(constant.array().number(0)),
+            Op::Broadcast(_) | Op::Reshape(_) => self.splat_number(self.node(value).args[0]),
             _ => None,
         }
     }

@@ -21,12 +21,16 @@ struct Tracing {
     inputs: usize,
     scope: Vec<String>,
     problem: Option<Error>,
+    ended: bool,
 }
 
 /// A tensor that does not exist yet: a node of the graph being traced.
 ///
 /// No operation on it fails. The first mistake is kept with its place in the source and the path of the layer, and
 /// [`Trace::check`] hands it out; what comes of a mistake is a scalar.
+///
+/// A tensor belongs to the trace it was made in. Where it meets a tensor of another trace, or one that has ended, that is
+/// such a mistake; what it is ([`Tensor::ty`]) can still be asked.
 #[derive(Clone)]
 pub struct Tensor {
     trace: Trace,
@@ -68,15 +72,46 @@ impl Trace {
     /// Adds an op, or notes why it cannot be added.
     #[track_caller]
     pub fn push(&self, op: impl Into<Op>, args: &[&Tensor]) -> Tensor {
-        let op = op.into();
-        let args: Vec<Value> = args.iter().map(|arg| arg.value).collect();
-        let pushed = self.0.borrow_mut().builder.push(op, &args);
+        // Of several traces the one that goes on is told, and takes the result.
+        let home = std::iter::once(self).chain(args.iter().map(|arg| &arg.trace)).find(|trace| !trace.has_ended());
+        let home = home.unwrap_or(self);
+        let pushed = home.try_push(op.into(), args);
         let at = Location::caller();
-        let value = pushed.unwrap_or_else(|problem| {
-            self.fail(Error::graph(problem).at(at));
-            self.0.borrow_mut().builder.constant(Array::scalar(0.0f32))
+        let value = pushed.unwrap_or_else(|error| {
+            home.refuse(&error.at(at), args.iter().copied());
+            home.0.borrow_mut().builder.constant(Array::scalar(0.0f32))
         });
-        Tensor { trace: self.clone(), value }
+        Tensor { trace: home.clone(), value }
+    }
+
+    fn try_push(&self, op: Op, args: &[&Tensor]) -> Result<Value> {
+        let own = |arg: &&Tensor| self.own(arg, &format_args!("`{op}`"));
+        let args: Vec<Value> = args.iter().map(own).collect::<Result<_>>()?;
+        if self.has_ended() {
+            let late = Error::graph(format!("`{op}` cannot be added to a trace that has ended"));
+            return Err(late.help("make every tensor before `finish`"));
+        }
+        self.0.borrow_mut().builder.push(op, &args).map_err(Error::graph)
+    }
+
+    /// What a tensor is in this trace, for `what` that asks for it. Every tensor comes into a graph through here.
+    pub(crate) fn own(&self, tensor: &Tensor, what: &dyn fmt::Display) -> Result<Value> {
+        if Rc::ptr_eq(&self.0, &tensor.trace.0) {
+            return Ok(tensor.value);
+        }
+        let error = Error::graph(format!("{what} needs tensors of one trace, got {} of another trace", tensor.ty()));
+        Err(error.help("a tensor serves only the call it was made in: make it anew there, or keep its numbers"))
+    }
+
+    /// Notes a mistake with tensors, in their traces as well.
+    pub(crate) fn refuse<'a>(&self, error: &Error, tensors: impl IntoIterator<Item = &'a Tensor>) {
+        self.fail(error.clone());
+        let others = tensors.into_iter().filter(|tensor| !Rc::ptr_eq(&self.0, &tensor.trace.0));
+        others.for_each(|tensor| tensor.trace.fail(error.clone()));
+    }
+
+    fn has_ended(&self) -> bool {
+        self.0.borrow().ended
     }
 
     /// Notes a mistake, unless there was one before.
@@ -101,17 +136,21 @@ impl Trace {
         self.0.borrow_mut().problem.take().map_or(Ok(()), Err)
     }
 
-    /// Ends the trace.
+    /// Ends the trace. Its tensors can still be asked what they are, but nothing can be made of them.
     ///
     /// # Errors
-    /// The first mistake made, if there was one.
+    /// The first mistake made, if there was one; an output or a new value of another trace.
+    #[track_caller]
     pub fn finish(self, outputs: &[Tensor], updates: &[(VarId, Tensor)]) -> Result<Graph> {
         self.check()?;
-        let builder = std::mem::take(&mut self.0.borrow_mut().builder);
-        let graph = builder.finish(
-            outputs.iter().map(|output| output.value).collect(),
-            updates.iter().map(|(var, tensor)| (*var, tensor.value)).collect(),
-        );
+        let at = Location::caller();
+        let output = |(i, output)| self.own(output, &format_args!("output {i}"));
+        let update = |(var, new): &(VarId, Tensor)| Ok((*var, self.own(new, &format_args!("the new {var}"))?));
+        let outputs: Result<_> = outputs.iter().enumerate().map(output).collect();
+        let updates: Result<_> = updates.iter().map(update).collect();
+        let (outputs, updates) = (outputs.map_err(|e| e.at(at))?, updates.map_err(|e: Error| e.at(at))?);
+        let graph = Graph { outputs, updates, ..self.0.borrow().builder.graph().clone() };
+        self.0.borrow_mut().ended = true;
         if cfg!(debug_assertions) {
             verify(&graph)?;
         } else {
@@ -218,7 +257,8 @@ impl Tensor {
     #[track_caller]
     pub fn aligned(&self, other: &Tensor) -> (Tensor, Tensor) {
         let (a, b) = (self.shape(), other.shape());
-        if a == b {
+        // Tensors of two traces are for the op to refuse that they are meant for.
+        if a == b || !Rc::ptr_eq(&self.trace.0, &other.trace.0) {
             return (self.clone(), other.clone());
         }
         let rank = a.rank().max(b.rank());

@@ -1,13 +1,19 @@
 //! The suites over every op, and the passes as text.
 
+#[path = "main/rules.rs"]
+mod rules;
 mod tensors;
+#[path = "main/traces.rs"]
+mod traces;
+#[path = "main/whole.rs"]
+mod whole;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use cornu_graph::ops::Op;
 use cornu_graph::{Array, DType, ErrorKind, Graph, Reference, Trace, Type, VarId, gradients, passes, verify};
-use cornu_testkit::{ops, random_graphs, text};
+use cornu_testkit::{edges, ops, random_graphs, slopes, text};
 
 #[test]
 fn the_reference_executor_agrees_with_itself() {
@@ -15,8 +21,28 @@ fn the_reference_executor_agrees_with_itself() {
 }
 
 #[test]
+fn whole_numbers_are_what_rust_makes_of_them() {
+    ops::whole_numbers_agree(&Reference);
+}
+
+#[test]
+fn passes_keep_every_bit_of_samples() {
+    ops::passes_keep_every_bit(&Reference);
+}
+
+#[test]
+fn passes_keep_every_bit_of_random_graphs() {
+    random_graphs::keep_every_bit(&[&Reference], 0..150);
+}
+
+#[test]
 fn gradients_match_differences() {
-    ops::gradients_match_differences();
+    slopes::gradients_match_differences();
+}
+
+#[test]
+fn edges_are_as_in_tensorflow() {
+    edges::are_as_in_tensorflow(&Reference);
 }
 
 /// What a file under `tests/text` asks for.

@@ -1,9 +1,12 @@
 //! The suites that walk the samples of every op.
 
-use cornu_graph::ops::{Op, Sample};
-use cornu_graph::{Array, DType, Executor, Feed, Graph, Reference, Result, Tensor, Trace, Type, VarId, gradients};
+use cornu_graph::ops::{Binary, Op, Reduction, Sample, Unary};
+use cornu_graph::{
+    Array, Buffer, Executor, Feed, Graph, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes,
+};
 
 use crate::golden::Report;
+use crate::whole;
 
 /// A sample as a graph of one op whose operands are inputs.
 fn graph_of(sample: &Sample) -> Result<Graph> {
@@ -13,108 +16,178 @@ fn graph_of(sample: &Sample) -> Result<Graph> {
     trace.finish(&[y], &[])
 }
 
-/// What an executor makes of a graph.
-fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Array> {
-    let mut session = executor.open();
-    let program = session.compile(graph)?;
-    session.run(program, &args.iter().map(Feed::Whole).collect::<Vec<_>>())?;
-    session.output(program, 0)
+/// The gradients of a sample's sum for its operands of floats, in a row; `None` where it has none.
+fn slopes_of(sample: &Sample) -> Result<Option<Graph>> {
+    let trace = Trace::new();
+    let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.input(arg.ty())).collect();
+    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    let floats: Vec<Tensor> = args.into_iter().filter(|arg| arg.dtype().is_float()).collect();
+    if floats.is_empty() || !y.dtype().is_float() {
+        return Ok(None);
+    }
+    trace.finish(&gradients(&y.sum_all(), &floats), &[]).map(Some)
 }
 
-fn name(sample: &Sample) -> String {
+/// A sample as a graph of one op whose operands are constants, and therefore known to the passes.
+fn known_graph_of(sample: &Sample) -> Result<Graph> {
+    let trace = Trace::new();
+    let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.constant(arg.clone())).collect();
+    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    trace.finish(&[y], &[])
+}
+
+/// The graph after all passes.
+pub fn simplified(graph: &Graph) -> Graph {
+    passes::run(graph, &[passes::simplify, passes::fold, passes::simplify])
+}
+
+/// What an executor makes of a graph: its outputs.
+fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Vec<Array>, String> {
+    let run = || -> Result<Vec<Array>> {
+        let mut session = executor.open();
+        let program = session.compile(graph)?;
+        session.run(program, &args.iter().map(Feed::Whole).collect::<Vec<_>>())?;
+        (0..graph.outputs.len()).map(|i| session.output(program, i)).collect()
+    };
+    run().map_err(|error| error.to_string())
+}
+
+pub(crate) fn name(sample: &Sample) -> String {
     let types: Vec<String> = sample.args.iter().map(|arg| arg.ty().to_string()).collect();
-    format!("{:.4} {}", sample.op, types.join(" "))
+    format!("{:.4} {}{}", sample.op, types.join(" "), if sample.edge { " at its edge" } else { "" })
 }
 
-/// Runs every sample on `executor` and on the reference evaluator, and compares: floats within `tolerance` of the
-/// larger of one and their size, everything else exactly.
+/// Whether executors must give the very bits: whole numbers, copies, and what IEEE rounds in one way only.
+pub(crate) fn is_exact(op: &Op, args: &[&Type]) -> bool {
+    let floats = args.first().is_some_and(|arg| arg.dtype.is_float());
+    match op {
+        Op::Unary(op) => {
+            use Unary::{Abs, Neg, Not, Relu, Sign, Sqrt, StopGradient};
+            matches!(op, Neg | Abs | Sign | Sqrt | Relu | Not | StopGradient)
+        }
+        Op::Binary(op) => *op != Binary::Pow,
+        Op::Reduce(reduce) => !floats || reduce.kind != Reduction::Sum || reduce.is_copy(args[0]),
+        Op::Dot(_) => !floats,
+        Op::Leaf(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) | Op::Arg(_) | Op::Reshape(_) => true,
+        Op::Transpose(_) | Op::Broadcast(_) | Op::Iota(_) | Op::Random(_) => true,
+    }
+}
+
+fn sample_is_exact(sample: &Sample) -> bool {
+    let types: Vec<Type> = sample.args.iter().map(Array::ty).collect();
+    is_exact(&sample.op, &types.iter().collect::<Vec<_>>())
+}
+
+/// The elements as bits, which differ where a zero's sign does; one for all that are not numbers.
+fn bits(array: &Array, i: usize) -> u64 {
+    match array.buffer() {
+        Buffer::I64(data) => data[i].cast_unsigned(),
+        data if data.get(i).is_nan() => u64::MAX,
+        data => data.get(i).to_bits(),
+    }
+}
+
+/// Whether two arrays are the same to the last bit, the sign of zero included.
+///
+/// # Errors
+/// Says which element differs.
+pub fn same_bits(got: &Array, want: &Array) -> Result<(), String> {
+    alike(got, want, |i| bits(got, i) == bits(want, i))
+}
+
+/// Whether two arrays are the same: floats within `tolerance` of the larger of one and their size, with infinities and
+/// not-a-number at the same places, everything else exactly.
+///
+/// # Errors
+/// Says which element differs.
+pub fn near(got: &Array, want: &Array, tolerance: f64) -> Result<(), String> {
+    alike(got, want, |i| {
+        let (a, b) = (got.get(i), want.get(i));
+        let close = || want.dtype().is_float() && b.is_finite() && (a - b).abs() <= tolerance * b.abs().max(1.0);
+        bits(got, i) == bits(want, i) || a == 0.0 && b == 0.0 || close()
+    })
+}
+
+/// The same of several arrays.
+fn each(got: &[Array], want: &[Array], same: impl Fn(&Array, &Array) -> Result<(), String>) -> Result<(), String> {
+    assert_eq!(got.len(), want.len(), "outputs of one graph");
+    got.iter().zip(want).try_for_each(|(got, want)| same(got, want))
+}
+
+fn alike(got: &Array, want: &Array, same: impl Fn(usize) -> bool) -> Result<(), String> {
+    if got.ty() != want.ty() {
+        return Err(format!("needs {}, got {}", want.ty(), got.ty()));
+    }
+    match (0..want.len()).find(|&i| !same(i)) {
+        Some(i) => {
+            let (want, got, ty) = (want.number(i), got.number(i), want.ty());
+            Err(format!("element {i} of {ty} needs {want:?}, got {got:?}"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Runs every sample and its gradient on `executor` and on the reference evaluator, and compares: bits where an op is
+/// exact, else floats within `tolerance` of the larger of one and their size.
 ///
 /// # Panics
 /// If a sample differs.
 pub fn agrees_with_reference(executor: &dyn Executor, tolerance: f64) {
     let mut report = Report::default();
     for sample in Op::samples() {
-        report.case(&name(&sample), compare(executor, &sample, tolerance));
+        let compare = || {
+            let graph = graph_of(&sample).map_err(|error| error.to_string())?;
+            let want = run(&Reference, &graph, &sample.args)?;
+            let got = run(executor, &graph, &sample.args)?;
+            let exact = sample_is_exact(&sample);
+            each(&got, &want, |got, want| if exact { same_bits(got, want) } else { near(got, want, tolerance) })?;
+            let Some(slopes) = slopes_of(&sample).map_err(|error| error.to_string())? else { return Ok(()) };
+            let (got, want) = (run(executor, &slopes, &sample.args)?, run(&Reference, &slopes, &sample.args)?);
+            let outcome = each(&got, &want, |got, want| near(got, want, tolerance));
+            outcome.map_err(|problem| format!("gradient: {problem}\n{slopes}"))
+        };
+        report.case(&name(&sample), compare());
     }
     report.finish();
 }
 
-fn compare(executor: &dyn Executor, sample: &Sample, tolerance: f64) -> Result<(), String> {
-    let graph = graph_of(sample).map_err(|error| error.to_string())?;
-    let want = run(&Reference, &graph, &sample.args).map_err(|error| error.to_string())?;
-    let got = run(executor, &graph, &sample.args).map_err(|error| error.to_string())?;
-    if got.ty() != want.ty() {
-        return Err(format!("needs {}, got {}", want.ty(), got.ty()));
-    }
-    let tolerance = if want.dtype().is_float() { tolerance } else { 0.0 };
-    let same = |a: f64, b: f64| a == b || a.is_nan() && b.is_nan() || (a - b).abs() <= tolerance * b.abs().max(1.0);
-    match (0..want.len()).find(|&i| !same(got.get(i), want.get(i))) {
-        Some(i) => Err(format!("element {i} needs {}, got {}", want.get(i), got.get(i))),
-        None => Ok(()),
-    }
-}
-
-/// Checks the gradient of every sample against a finite difference in one direction, in doubles.
+/// Runs every sample and its gradient on `executor` as it is and after the passes, with its operands given and, where an op is exact or
+/// the executor is the reference itself, known: the bits are the same.
 ///
 /// # Panics
-/// If a gradient is wrong.
-pub fn gradients_match_differences() {
+/// If a sample differs.
+pub fn passes_keep_every_bit(executor: &dyn Executor) {
     let mut report = Report::default();
     for sample in Op::samples() {
-        let doubles: Vec<Array> = sample.args.iter().map(|arg| to_double(arg.clone())).collect();
-        if doubles.iter().any(|arg| arg.dtype() == DType::F64 && (0..arg.len()).all(|i| arg.get(i).is_finite())) {
-            report.case(&name(&sample), directional(&Sample { op: sample.op, args: doubles }));
+        let compare = |graph: Result<Graph>, args: &[Array]| {
+            let graph = graph.map_err(|error| error.to_string())?;
+            each(&run(executor, &simplified(&graph), args)?, &run(executor, &graph, args)?, same_bits)
+        };
+        report.case(&name(&sample), compare(graph_of(&sample), &sample.args));
+        if let Some(slopes) = slopes_of(&sample).transpose() {
+            report.case(&format!("gradient of {}", name(&sample)), compare(slopes, &sample.args));
+        }
+        // An approximation has other last bits where the reference computes it.
+        if sample_is_exact(&sample) || executor.name() == Reference.name() {
+            report.case(&format!("{} of constants", name(&sample)), compare(known_graph_of(&sample), &[]));
         }
     }
     report.finish();
 }
 
-fn to_double(array: Array) -> Array {
-    if array.dtype() == DType::F32 { array.cast(DType::F64) } else { array }
-}
-
-/// Numbers that differ from place to place, between -1 and 1.
-fn direction(ty: &Type, phase: f64) -> Array {
-    Array::from_fn(ty, |i| ((i as f64 + phase) * 1.7).sin())
-}
-
-fn directional(sample: &Sample) -> Result<(), String> {
-    let trace = Trace::new();
-    let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.input(arg.ty())).collect();
-    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
-    if !y.dtype().is_float() {
-        return Ok(());
+/// Runs every sample of whole numbers and compares with what Rust's own operators say.
+///
+/// # Panics
+/// If a sample differs.
+pub fn whole_numbers_agree(executor: &dyn Executor) {
+    let mut report = Report::default();
+    for sample in Op::samples() {
+        let Some(want) = whole::expected(&sample.op, &sample.args) else { continue };
+        let graph = graph_of(&sample).map_err(|error| error.to_string());
+        let got = graph.and_then(|graph| run(executor, &graph, &sample.args));
+        report.case(&name(&sample), got.and_then(|got| same_bits(&got[0], &want)));
     }
-    let weights = trace.constant(direction(&y.ty(), 0.3));
-    let loss = (&y * weights).sum_all();
-    // Through singles, a difference is only as good as their 24 bits.
-    let single = y.dtype() == DType::F32;
-    let (step, tolerance) = if single { (0.25, 1e-5) } else { (1e-6, 1e-5) };
-    let floats: Vec<usize> = (0..args.len()).filter(|&i| args[i].dtype().is_float()).collect();
-    let by: Vec<Tensor> = floats.iter().map(|&i| args[i].clone()).collect();
-    let slopes = gradients(&loss, &by);
-    let graph = trace.finish(&[vec![loss], slopes].concat(), &[]).map_err(|error| error.to_string())?;
-
-    let at = |step: f64| {
-        let moved = sample.args.iter().enumerate().map(|(i, arg)| {
-            if !floats.contains(&i) {
-                return arg.clone();
-            }
-            let d = direction(&arg.ty(), i as f64);
-            Array::from_fn(&arg.ty(), |j| arg.get(j) + step * d.get(j))
-        });
-        cornu_graph::evaluate(&graph, &[], &moved.collect::<Vec<_>>()).0
-    };
-    let difference = (at(step)[0].get(0) - at(-step)[0].get(0)) / (2.0 * step);
-    let slopes = &at(0.0)[1..];
-    let along = |(slope, &i): (&Array, &usize)| {
-        let d = direction(&slope.ty(), i as f64);
-        (0..slope.len()).map(|j| slope.get(j) * d.get(j)).sum::<f64>()
-    };
-    let slope: f64 = slopes.iter().zip(&floats).map(along).sum();
-    let close = (slope - difference).abs() <= tolerance * difference.abs().max(1.0);
-    // Sign and the like are flat by decree.
-    if close || slope == 0.0 { Ok(()) } else { Err(format!("difference {difference}, gradient {slope}")) }
+    report.finish();
 }
 
 /// Every sample with its name, as a graph of one op.

@@ -2,16 +2,29 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, f32s, mismatch, sample, spread};
+use super::{Grad, OpDef, Sample, edge, edges, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Tensor, Type};
 
-/// The index, along `axis`, of the largest (or smallest) element; of equal ones the first. Not-a-number wins.
+/// The index, along `axis`, of the largest (or smallest) element; of equal ones the first. Not-a-number wins, as in NumPy;
+/// TensorFlow passes it over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Arg {
     /// Whether the largest is asked for.
     pub largest: bool,
     /// Along which axis; it disappears.
     pub axis: usize,
+}
+
+impl Arg {
+    /// The index of the one that wins among `count` elements.
+    pub fn winner<T: PartialOrd + Copy>(&self, count: usize, element: impl Fn(usize) -> T) -> usize {
+        let is_nan = |x: T| x.partial_cmp(&x).is_none();
+        let better = |new: T, old: T| !is_nan(old) && (is_nan(new) || if self.largest { new > old } else { new < old });
+        let first = (0, element(0));
+        let best =
+            (1..count).map(|i| (i, element(i))).fold(first, |old, new| if better(new.1, old.1) { new } else { old });
+        best.0
+    }
 }
 
 impl OpDef for Arg {
@@ -24,19 +37,14 @@ impl OpDef for Arg {
         }
     }
 
-    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Option<Tensor>> {
-        vec![None]
+    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Grad> {
+        vec![Grad::Flat]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let x = args[0];
         let (count, inner) = (x.shape()[self.axis], x.shape()[self.axis + 1..].iter().product::<usize>());
-        let better =
-            |new: f64, old: f64| !old.is_nan() && (new.is_nan() || if self.largest { new > old } else { new < old });
-        Array::from_fn(ty, |at| {
-            let element = |i: usize| x.get((at / inner * count + i) * inner + at % inner);
-            (1..count).fold(0, |best, i| if better(element(i), element(best)) { i } else { best }) as f64
-        })
+        Array::from_fn(ty, |at| self.winner(count, |i| x.number((at / inner * count + i) * inner + at % inner)) as f64)
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -52,7 +60,13 @@ impl OpDef for Arg {
             }
             samples.push(sample(Arg { largest, axis: 1 }, [spread(DType::I64, [3, 4], 0.0, 3.0)]));
             let ties = Array::new([2, 3], vec![1.0f32, 1.0, 0.0, f32::NAN, 2.0, f32::NAN]).expect("six elements");
-            samples.push(sample(Arg { largest, axis: 1 }, [ties]));
+            samples.push(edge(Arg { largest, axis: 1 }, [ties]));
+            for dtype in DType::ALL {
+                let row = |n| [edges(dtype).reshape([1, n]).expect("as many")];
+                let n = edges(dtype).len();
+                samples.extend([0, 1].map(|axis| edge(Arg { largest, axis }, row(n))));
+                samples.push(edge(Arg { largest, axis: 1 }, [Array::zeros(&Type::new(dtype, [0, 3]))]));
+            }
         }
         samples
     }

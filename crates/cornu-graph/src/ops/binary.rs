@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Tensor, Type};
+use super::Grad::{self, By, Flat};
+use super::{OpDef, Sample, each, edge, edges, mismatch, pairs, sample, spread};
+use crate::{Array, DType, Number, OpText, Tensor, Type};
 
-type Gradient = fn([&Tensor; 2], &Tensor, &Tensor) -> [Option<Tensor>; 2];
+type Gradient = fn([&Tensor; 2], &Tensor, &Tensor) -> [Grad; 2];
 
 macro_rules! binary {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $f64:expr, $gradient:expr;)*) => {
@@ -23,6 +24,7 @@ macro_rules! binary {
             }
 
             /// The function itself, on doubles.
+            #[inline]
             pub fn f64(self, x: f64, y: f64) -> f64 {
                 let f: fn(f64, f64) -> f64 = match self { $(Binary::$name => $f64,)* };
                 f(x, y)
@@ -38,31 +40,62 @@ macro_rules! binary {
 binary! {
     // name = text, on f64, gradients from ([a, b], y, gradient of y)
     /// The sum.
-    Add = "add", |a, b| a + b, |_, _, ct| [Some(ct.clone()), Some(ct.clone())];
+    Add = "add", |a, b| a + b, |_, _, ct| [By(ct.clone()), By(ct.clone())];
     /// The difference.
-    Sub = "sub", |a, b| a - b, |_, _, ct| [Some(ct.clone()), Some(-ct)];
+    Sub = "sub", |a, b| a - b, |_, _, ct| [By(ct.clone()), By(-ct)];
     /// The product.
-    Mul = "mul", |a, b| a * b, |[a, b], _, ct| [Some(ct * b), Some(ct * a)];
-    /// The quotient.
-    Div = "div", |a, b| a / b, |[_, b], y, ct| [Some(ct / b), Some(-(ct / b) * y)];
+    Mul = "mul", |a, b| a * b, |[a, b], _, ct| [By(ct * b), By(ct * a)];
+    /// The quotient. Of whole numbers it is cut towards zero; by zero it is -1, all bits set, as when XLA compiles
+    /// TensorFlow (else TensorFlow stops there).
+    Div = "div", |a, b| a / b, |[_, b], y, ct| [By(ct / b), By(-(ct / b) * y)];
     /// The larger one; not-a-number if either is. Of equal ones the first gets the gradient.
     Max = "max", |a, b| if a > b || a.is_nan() { a } else { b }, |[a, b], _, ct| choose(&a.ge(b), ct);
     /// The smaller one; not-a-number if either is. Of equal ones the first gets the gradient.
     Min = "min", |a, b| if a < b || a.is_nan() { a } else { b }, |[a, b], _, ct| choose(&a.le(b), ct);
-    /// The first to the power of the second.
-    Pow = "pow", f64::powf, |[a, b], y, ct| [Some(ct * b * a.pow(b - 1.0)), Some(ct * y * a.log())];
+    /// The first to the power of the second. Where the base is not positive, the gradient for the exponent is that of
+    /// a logarithm of zero, as in TensorFlow; the one for the base, at 0 to the power of 0, is not-a-number, as there.
+    Pow = "pow", f64::powf, |[a, b], y, ct| [By(ct * b * a.pow(b - 1.0)), By(ct * y * log_of_positive(a))];
     /// Whether both are true.
-    And = "and", |a, b| a * b, |_, _, _| [None, None];
+    And = "and", |a, b| a * b, |_, _, _| [Flat, Flat];
     /// Whether one is true.
-    Or = "or", |a, b| (a + b).min(1.0), |_, _, _| [None, None];
+    Or = "or", |a, b| (a + b).min(1.0), |_, _, _| [Flat, Flat];
 }
 
 /// The gradient for the operand that was chosen.
-fn choose(first: &Tensor, ct: &Tensor) -> [Option<Tensor>; 2] {
-    [Some(first.select(ct, 0.0)), Some(first.not().select(ct, 0.0))]
+fn choose(first: &Tensor, ct: &Tensor) -> [Grad; 2] {
+    [By(first.select(ct, 0.0)), By(first.not().select(ct, 0.0))]
+}
+
+/// The logarithm where there is one, 0 elsewhere, and slopes that are as finite.
+fn log_of_positive(a: &Tensor) -> Tensor {
+    let positive = a.gt(0.0);
+    positive.select(positive.select(a, 1.0).log(), 0.0)
 }
 
 impl Binary {
+    /// The function on elements of any type it has.
+    #[inline]
+    pub fn number(self, x: Number, y: Number) -> Number {
+        match (x, y) {
+            (Number::Whole(x), Number::Whole(y)) => Number::Whole(self.whole(x, y)),
+            _ => Number::Double(self.f64(x.f64(), y.f64())),
+        }
+    }
+
+    #[inline]
+    fn whole(self, x: i128, y: i128) -> i128 {
+        match self {
+            Binary::Add => x.wrapping_add(y),
+            Binary::Sub => x.wrapping_sub(y),
+            Binary::Mul => x.wrapping_mul(y),
+            Binary::Div if y == 0 => -1,
+            Binary::Div => x.wrapping_div(y),
+            Binary::Max => x.max(y),
+            Binary::Min => x.min(y),
+            Binary::Pow | Binary::And | Binary::Or => unreachable!("`{self}` takes no whole numbers"),
+        }
+    }
+
     fn has(self, dtype: DType) -> bool {
         match self {
             Binary::And | Binary::Or => dtype == DType::Bool,
@@ -89,12 +122,12 @@ impl OpDef for Binary {
         }
     }
 
-    fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+    fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Grad> {
         self.gradient()([&x[0], &x[1]], y, ct).into()
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
-        Array::from_fn(ty, |i| self.f64(args[0].get(i), args[1].get(i)))
+        each(*self, args, ty)
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -111,7 +144,16 @@ impl OpDef for Binary {
                 sample(op, [spread(dtype, [3, 7], low, high), spread(dtype, [3, 7], high, low)])
             })
         };
-        Binary::ALL.iter().flat_map(|&op| of(op)).collect()
+        let edges = |op: Binary| {
+            let dtypes = DType::ALL.into_iter().filter(move |&dtype| op.has(dtype));
+            dtypes.map(move |dtype| edge(op, pairs(&edges(dtype), &edges(dtype))))
+        };
+        let none = |op: Binary| {
+            let ty = Type::new(if op.has(DType::F32) { DType::F32 } else { DType::Bool }, [0, 3]);
+            edge(op, [Array::zeros(&ty), Array::zeros(&ty)])
+        };
+        let all = Binary::ALL.iter();
+        all.flat_map(|&op| of(op).chain(edges(op)).chain([none(op)]).collect::<Vec<_>>()).collect()
     }
 }
 

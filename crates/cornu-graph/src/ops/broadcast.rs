@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, f32s, mismatch, sample, spread};
+use super::{Grad, OpDef, Sample, copied, edge, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// Repeats the operand along every axis of `shape` that is not in `axes`; axis `i` of the operand is axis `axes[i]` of
@@ -28,15 +28,15 @@ impl OpDef for Broadcast {
         }
     }
 
-    fn vjp(&self, _: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+    fn vjp(&self, _: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Grad> {
         let new: Vec<usize> = (0..self.shape.rank()).filter(|axis| !self.axes.contains(axis)).collect();
-        vec![Some(ct.reduce(super::Reduction::Sum, &new))]
+        vec![Grad::By(ct.reduce(super::Reduction::Sum, &new))]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let (to, from) = (ty.shape.strides(), args[0].shape().strides());
         let place = |at: usize, i: usize| at / to[self.axes[i]] % ty.shape[self.axes[i]] * from[i];
-        Array::from_fn(ty, |at| args[0].get((0..from.len()).map(|i| place(at, i)).sum()))
+        Array::from_numbers(ty, |at| args[0].number((0..from.len()).map(|i| place(at, i)).sum()))
     }
 
     fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
@@ -45,14 +45,19 @@ impl OpDef for Broadcast {
 
     fn samples() -> Vec<Sample> {
         let to = |shape: &[usize], axes: &[usize]| Broadcast { shape: shape.into(), axes: axes.into() };
-        vec![
+        let inner = [
             sample(to(&[3, 4], &[]), [Array::scalar(1.5f32)]),
             sample(to(&[3, 4], &[1]), [f32s([4], -1.0, 1.0)]),
             sample(to(&[3, 4], &[0]), [f32s([3], -1.0, 1.0)]),
             sample(to(&[2, 3, 4], &[0, 2]), [f32s([2, 4], -1.0, 1.0)]),
             sample(to(&[2, 3, 4], &[1]), [f32s([3], -1.0, 1.0)]),
             sample(to(&[2, 3], &[1]), [spread(DType::I64, [3], -9.0, 9.0)]),
-        ]
+        ];
+        let edges = DType::ALL.into_iter().flat_map(|dtype| {
+            let (all, none) = (copied(dtype), Array::zeros(&Type::new(dtype, [0])));
+            [edge(to(&[1, all.len(), 2], &[1]), [all]), edge(to(&[2, 0], &[1]), [none])]
+        });
+        inner.into_iter().chain(edges).collect()
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, mismatch, sample, spread};
+use super::{Grad, OpDef, Sample, each, edge, edges, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Tensor, Type};
 
-/// Turns every element into the nearest one of that type; towards integers, fractions are cut off.
+/// Turns every element into the nearest one of that type. Towards whole numbers fractions are cut off, what lies beyond
+/// the type becomes its nearest element and not-a-number 0, as when XLA compiles TensorFlow; whole numbers wrap.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Cast(
     /// The new element type.
@@ -20,13 +21,13 @@ impl OpDef for Cast {
         }
     }
 
-    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Grad> {
         let from = x[0].dtype();
-        vec![(from.is_float() && self.0.is_float()).then(|| ct.cast(from))]
+        vec![if from.is_float() && self.0.is_float() { Grad::By(ct.cast(from)) } else { Grad::Flat }]
     }
 
-    fn eval(&self, args: &[&Array], _: &Type) -> Array {
-        args[0].clone().cast(self.0)
+    fn eval(&self, args: &[&Array], ty: &Type) -> Array {
+        each(*self, args, ty)
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -36,7 +37,8 @@ impl OpDef for Cast {
     fn samples() -> Vec<Sample> {
         let all = DType::ALL;
         let pairs = all.into_iter().flat_map(|from| all.map(|to| (from, to)));
-        pairs.map(|(from, to)| sample(Cast(to), [spread(from, [2, 5], 0.0, 3.0)])).collect()
+        let both = |(from, to)| [sample(Cast(to), [spread(from, [2, 5], 0.0, 3.0)]), edge(Cast(to), [edges(from)])];
+        pairs.flat_map(both).collect()
     }
 }
 

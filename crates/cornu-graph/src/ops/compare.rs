@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, mismatch, sample, spread};
+use super::{Grad, OpDef, Sample, each, edge, edges, mismatch, pairs, sample, spread};
 use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
 
 macro_rules! compare {
-    ($($(#[$doc:meta])* $name:ident = $text:literal $method:ident, $f64:expr;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $text:literal $method:ident, $holds:expr;)*) => {
         /// A comparison of two numbers. Any comparison with not-a-number is false, but `ne` is true.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Compare { $($(#[$doc])* $name,)* }
@@ -20,9 +20,10 @@ macro_rules! compare {
                 match self { $(Compare::$name => $text,)* }
             }
 
-            /// The comparison itself, on doubles.
-            pub fn f64(self, a: f64, b: f64) -> bool {
-                let f: fn(f64, f64) -> bool = match self { $(Compare::$name => $f64,)* };
+            /// The comparison itself.
+            #[inline]
+            pub fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {
+                let f: fn(T, T) -> bool = match self { $(Compare::$name => $holds,)* };
                 f(a, b)
             }
         }
@@ -58,12 +59,12 @@ impl OpDef for Compare {
         }
     }
 
-    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Option<Tensor>> {
-        vec![None, None]
+    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Grad> {
+        vec![Grad::Flat, Grad::Flat]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
-        Array::from_fn(ty, |i| f64::from(u8::from(self.f64(args[0].get(i), args[1].get(i)))))
+        each(*self, args, ty)
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -73,7 +74,9 @@ impl OpDef for Compare {
     fn samples() -> Vec<Sample> {
         let of = |op: Compare, dtype| sample(op, [spread(dtype, [3, 7], 0.0, 4.0), spread(dtype, [3, 7], 3.0, 1.0)]);
         let dtypes = [DType::Bool, DType::U8, DType::I32, DType::I64, DType::F32, DType::F64];
-        Compare::ALL.iter().flat_map(|&op| dtypes.map(|dtype| of(op, dtype))).collect()
+        let inner = Compare::ALL.iter().flat_map(|&op| dtypes.map(|dtype| of(op, dtype)));
+        let ends = |op: Compare| DType::ALL.map(|dtype| edge(op, pairs(&edges(dtype), &edges(dtype))));
+        inner.chain(Compare::ALL.iter().flat_map(|&op| ends(op))).collect()
     }
 }
 

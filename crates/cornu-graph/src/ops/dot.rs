@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Shape, Tensor, Type};
+use super::{Binary, Grad, OpDef, Reduction, Sample, edge, edges, f32s, mismatch, sample, spread};
+use crate::{Array, DType, Number, OpText, Shape, Tensor, Type};
 
 /// `a · b` over the last two axes; the axes before them are the same for both and go along.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -35,6 +35,28 @@ impl Dot {
         let ((m, k), (k2, n)) = (last_two(a, self.transpose_a), last_two(b, self.transpose_b));
         (k == k2).then(|| (a[..rank - 2].iter().product(), m, k, n))
     }
+
+    /// Each edge with each; sums of whole numbers that wrap; sums of nothing, and nothing.
+    fn edges(dtype: DType) -> Vec<Sample> {
+        let n = edges(dtype).len();
+        let shaped = |shape: [usize; 2]| edges(dtype).reshape(shape).expect("as many");
+        let zeros = |shape: [usize; 2]| Array::zeros(&Type::new(dtype, shape));
+        let mut samples = vec![
+            edge(Dot::default(), [shaped([n, 1]), shaped([1, n])]),
+            edge(Dot::default(), [zeros([2, 0]), zeros([0, 3])]),
+            edge(Dot::default(), [zeros([0, 2]), zeros([2, 3])]),
+        ];
+        if !dtype.is_float() {
+            samples.push(edge(Dot { transpose_a: true, transpose_b: false }, [shaped([n, 1]), shaped([n, 1])]));
+        }
+        samples
+    }
+
+    /// The sum of products of pairs of that type, from the first to the last; zero of none.
+    pub fn sum(dtype: DType, pairs: impl Iterator<Item = (Number, Number)>) -> Number {
+        let start = Reduction::Sum.start(dtype);
+        pairs.fold(start, |total, (a, b)| Reduction::Sum.step(total, Binary::Mul.number(a, b)))
+    }
 }
 
 impl OpDef for Dot {
@@ -55,21 +77,22 @@ impl OpDef for Dot {
         }
     }
 
-    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Grad> {
         let (a, b) = (&x[0], &x[1]);
         let Dot { transpose_a, transpose_b } = *self;
         let da = if transpose_a { b.dot_as(ct, transpose_b, true) } else { ct.dot_as(b, false, !transpose_b) };
         let db = if transpose_b { ct.dot_as(a, true, transpose_a) } else { a.dot_as(ct, !transpose_a, false) };
-        vec![Some(da), Some(db)]
+        vec![Grad::By(da), Grad::By(db)]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let (_, m, k, n) = self.sizes(args[0].shape(), args[1].shape()).expect("the type rule was asked first");
-        Array::from_fn(ty, |at| {
+        Array::from_numbers(ty, |at| {
             let (batch, row, column) = (at / (m * n), at / n % m, at % n);
             let a = |i| if self.transpose_a { i * m + row } else { row * k + i };
             let b = |i| if self.transpose_b { column * k + i } else { i * n + column };
-            (0..k).map(|i| args[0].get(batch * m * k + a(i)) * args[1].get(batch * k * n + b(i))).sum()
+            let pair = |i| (args[0].number(batch * m * k + a(i)), args[1].number(batch * k * n + b(i)));
+            Dot::sum(ty.dtype, (0..k).map(pair))
         })
     }
 
@@ -90,6 +113,7 @@ impl OpDef for Dot {
         for dtype in [DType::F64, DType::I32, DType::I64] {
             samples.push(sample(Dot::default(), [spread(dtype, [3, 4], 0.0, 9.0), spread(dtype, [4, 2], 9.0, 0.0)]));
         }
+        samples.extend(DType::ALL.into_iter().filter(|&dtype| dtype != DType::Bool).flat_map(Self::edges));
         samples
     }
 }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, mismatch, sample};
-use crate::{Array, DType, OpText, Tensor, Type};
+use super::{Grad, OpDef, Sample, edge, mismatch, sample};
+use crate::{Array, DType, Number, OpText, Tensor, Type};
 
-/// 0, 1, 2, … along `axis`, the same along all others.
+/// 0, 1, 2, … along `axis`, the same along all others; wrapped into types of whole numbers.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Iota {
     /// The type of the result.
@@ -22,13 +22,13 @@ impl OpDef for Iota {
         }
     }
 
-    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Option<Tensor>> {
+    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Grad> {
         Vec::new()
     }
 
     fn eval(&self, _: &[&Array], ty: &Type) -> Array {
         let (stride, dim) = (ty.shape.strides()[self.axis], ty.shape[self.axis]);
-        Array::from_fn(ty, |at| (at / stride % dim) as f64)
+        Array::from_numbers(ty, |at| Number::Whole((at / stride % dim) as i128))
     }
 
     fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
@@ -39,6 +39,8 @@ impl OpDef for Iota {
         vec![
             sample(Iota { ty: Type::new(DType::I64, [3, 4]), axis: 1 }, []),
             sample(Iota { ty: Type::f32([3, 4]), axis: 0 }, []),
+            edge(Iota { ty: Type::new(DType::U8, [300]), axis: 0 }, []),
+            edge(Iota { ty: Type::new(DType::I32, [1, 0]), axis: 0 }, []),
         ]
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{OpDef, Sample, mismatch, sample};
+use super::{Grad, OpDef, Sample, copied, edge, mismatch, sample};
 use crate::{Array, Buffer, DType, Element, OpText, Tensor, Type, VarId};
 
 /// A node without operands.
@@ -79,7 +79,7 @@ impl OpDef for Leaf {
         })
     }
 
-    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Option<Tensor>> {
+    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Grad> {
         Vec::new()
     }
 
@@ -100,16 +100,16 @@ impl OpDef for Leaf {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![
-            sample(Leaf::Constant(Constant::new(Array::scalar(0.5f32))), []),
-            sample(Leaf::Constant(Constant::new(Array::vector(vec![3i64, -4]))), []),
-            sample(Leaf::Constant(Constant::new(Array::vector(vec![i64::MIN, i64::MAX]))), []),
-            sample(Leaf::Constant(Constant::new(Array::vector(vec![true, false]))), []),
-            sample(Leaf::Constant(Constant::new(Array::vector(vec![7u8; 5]))), []),
-            sample(Leaf::Constant(Constant::new(Array::vector(Vec::<f32>::new()))), []),
-            sample(Leaf::Constant(Constant::new(Array::vector(vec![-0.0f32, f32::NAN, -f32::NAN, 1e-45]))), []),
-            sample(Leaf::Constant(Constant::new(Array::vector(vec![f64::INFINITY, -0.0, 0.1, -f64::NAN]))), []),
-        ]
+        let of = |array| Leaf::Constant(Constant::new(array));
+        let inner = [sample(of(Array::scalar(0.5f32)), []), sample(of(Array::vector(vec![3i64, -4])), [])];
+        let edges = DType::ALL.map(|dtype| edge(of(copied(dtype)), []));
+        let odd = [
+            Array::zeros(&Type::f32([0, 2])),
+            Array::vector(vec![7u8; 5]),
+            Array::vector(vec![-0.0f32, f32::NAN, -f32::NAN, 1e-45]),
+            Array::vector(vec![f64::INFINITY, -0.0, 0.1, -f64::NAN]),
+        ];
+        inner.into_iter().chain(edges).chain(odd.map(|array| edge(of(array), []))).collect()
     }
 }
 

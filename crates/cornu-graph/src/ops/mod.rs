@@ -32,17 +32,18 @@ pub use select::Select;
 pub use transpose::Transpose;
 pub use unary::Unary;
 
-use crate::{Array, DType, OpText, Tensor, Type};
+use crate::{Array, DType, Number, OpText, Tensor, Type};
 
 /// What an op means, on any machine.
 pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
     /// The type of the result, or what the operands should have been (`needs …, got …`).
     fn infer(&self, args: &[&Type]) -> Result<Type, String>;
 
-    /// The gradient for each operand (`None`: does not depend on it), given `y = op(x…)` and the gradient `ct` of `y`.
-    fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>>;
+    /// The gradient for each operand, one entry each, given `y = op(x…)` and the gradient `ct` of `y`.
+    fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Grad>;
 
-    /// The result, computed slowly and plainly in f64, then rounded to `ty`.
+    /// The result, computed slowly and plainly: floats in doubles, then rounded to `ty`; whole numbers exactly, then
+    /// wrapped into it.
     fn eval(&self, args: &[&Array], ty: &Type) -> Array;
 
     /// The op that prints as `text` and has a result of type `ty`; `None` if the name is that of another one.
@@ -52,6 +53,16 @@ pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
     fn samples() -> Vec<Sample>;
 }
 
+/// What a rule says of one operand.
+#[derive(Clone, Debug)]
+pub enum Grad {
+    /// The op is taken as constant in this operand: it has no slope (comparisons, `argmax`), none worth having (`sign`), or
+    /// is told to have none (`stop_gradient`).
+    Flat,
+    /// The gradient, of the operand's type.
+    By(Tensor),
+}
+
 /// A small call of an op.
 #[derive(Clone, Debug)]
 pub struct Sample {
@@ -59,6 +70,9 @@ pub struct Sample {
     pub op: Op,
     /// Its operands.
     pub args: Vec<Array>,
+    /// Whether the operands lie where the op has no slope, or one that no difference shows: kinks, ties, infinities,
+    /// not-a-number, whole numbers at the ends of their type, nothing at all.
+    pub edge: bool,
 }
 
 macro_rules! ops {
@@ -80,7 +94,7 @@ macro_rules! ops {
             }
 
             /// See [`OpDef::vjp`].
-            pub fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+            pub fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Grad> {
                 match self { $(Op::$name(op) => op.vjp(x, y, ct),)* }
             }
 
@@ -121,9 +135,77 @@ fn mismatch(needed: &str, args: &[&Type]) -> String {
     format!("needs {needed}, got {got}")
 }
 
+impl Op {
+    /// One element of an element-wise op's result, from those at its place in the operands. It is rounded, or wrapped,
+    /// into the result's type where it is stored.
+    ///
+    /// # Panics
+    /// If the op is not element-wise.
+    pub fn element(&self, x: impl Fn(usize) -> Number) -> Number {
+        match self {
+            Op::Unary(op) => op.number(x(0)),
+            Op::Binary(op) => op.number(x(0), x(1)),
+            Op::Compare(op) => op.holds(x(0), x(1)).into(),
+            Op::Select(_) => x(if x(0).f64() != 0.0 { 1 } else { 2 }),
+            Op::Cast(Cast(DType::Bool)) => (x(0).f64() != 0.0).into(),
+            Op::Cast(_) => x(0),
+            other => unreachable!("`{other}` is not element by element"),
+        }
+    }
+}
+
+/// The result of an element-wise op.
+fn each(op: impl Into<Op>, args: &[&Array], ty: &Type) -> Array {
+    let op = op.into();
+    Array::from_numbers(ty, |i| op.element(|k| args[k].number(i)))
+}
+
 /// A sample call.
 fn sample<const N: usize>(op: impl Into<Op>, args: [Array; N]) -> Sample {
-    Sample { op: op.into(), args: args.into() }
+    Sample { op: op.into(), args: args.into(), edge: false }
+}
+
+/// A sample call at an edge of the op.
+fn edge<const N: usize>(op: impl Into<Op>, args: [Array; N]) -> Sample {
+    Sample { edge: true, ..sample(op, args) }
+}
+
+/// Each element type's edges: zeros, ones, ends, what no double holds, infinities, not-a-number.
+fn edges(dtype: DType) -> Array {
+    const ODD: i64 = (1 << 53) + 1;
+    /// Rounded to a double and then to a single it is not the nearest single.
+    const TWICE: i64 = (1 << 54) + (1 << 30) + 1;
+    let floats = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0, 0.5, -2.5];
+    match dtype {
+        DType::Bool => Array::vector(vec![false, true]),
+        DType::U8 => Array::vector(vec![0u8, 1, 7, 254, u8::MAX]),
+        DType::U32 => Array::vector(vec![0u32, 1, 7, u32::MAX - 1, u32::MAX]),
+        DType::I32 => Array::vector(vec![0, 1, -1, 7, -7, i32::MIN, i32::MAX, i32::MAX - 1]),
+        DType::I64 => Array::vector(vec![0, 1, -1, 7, -7, i64::MIN, i64::MAX, ODD, -ODD, ODD + 1, TWICE]),
+        DType::F32 => Array::vector(floats.iter().map(|&x| x as f32).chain([1e30, -1e30]).collect()),
+        DType::F64 => Array::vector(floats.into_iter().chain([1e300, -1e300]).collect()),
+    }
+}
+
+/// `edges`, and numbers so small that executors may take them for zero where they compute, but not where they copy.
+fn copied(dtype: DType) -> Array {
+    let longer = |small: Array| {
+        let (all, rest) = (edges(dtype), small.len());
+        let n = all.len();
+        Array::from_numbers(&Type::new(dtype, [n + rest]), |i| if i < n { all.number(i) } else { small.number(i - n) })
+    };
+    match dtype {
+        DType::F32 => longer(Array::vector(vec![1e-40f32, -1e-45])),
+        DType::F64 => longer(Array::vector(vec![1e-310, -5e-324])),
+        _ => edges(dtype),
+    }
+}
+
+/// Each element of `a` beside each of `b`: two rows.
+fn pairs(a: &Array, b: &Array) -> [Array; 2] {
+    let (n, m) = (a.len(), b.len());
+    let order = |f: fn(usize, usize) -> usize| (0..n * m).map(|i| f(i, m)).collect::<Vec<_>>();
+    [a.rows(&order(|i, m| i / m)), b.rows(&order(|i, m| i % m))]
 }
 
 /// An array of distinct, irregular numbers that fill `low..high`.

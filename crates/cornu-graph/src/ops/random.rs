@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, mismatch, sample};
+use super::{Grad, OpDef, Sample, edge, mismatch, sample};
 use crate::random::{Stream, uniform01};
 use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
@@ -30,8 +30,8 @@ impl OpDef for Random {
         }
     }
 
-    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Option<Tensor>> {
-        vec![None]
+    fn vjp(&self, _: &[Tensor], _: &Tensor, _: &Tensor) -> Vec<Grad> {
+        vec![Grad::Flat]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
@@ -63,6 +63,9 @@ impl OpDef for Random {
             sample(Random::Uniform(Shape::from([3, 5])), [packed.clone()]),
             sample(Random::Uniform(Shape::from([70])), [packed.clone()]),
             sample(Random::Advance(256 * 15), [packed]),
+            edge(Random::Uniform(Shape::from([0])), [Array::vector(vec![u32::MAX; 6])]),
+            edge(Random::Advance(u64::MAX), [Array::vector(vec![u32::MAX; 6])]),
+            edge(Random::Stateless(u32::MAX), [Array::vector(vec![u32::MAX, 0])]),
             sample(Random::Stateless(2_147_483_646), [Array::vector(vec![4_000_000_000u32, 7])]),
         ]
     }

@@ -3,17 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Tensor, Type};
+use super::{Binary, Grad, OpDef, Sample, edge, edges, f32s, mismatch, pairs, sample, spread};
+use crate::{Array, DType, Number, OpText, Tensor, Type};
 
 /// How elements are brought together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Reduction {
-    /// Their sum, from the first to the last; zero of none.
+    /// Their sum, from the first to the last, beginning with zero; one element by itself is its own sum, as in TensorFlow.
+    /// (The sum of -0 and -0 is 0, that of -0 alone -0.)
     Sum,
-    /// The largest; not-a-number if one is; minus infinity of none.
+    /// The largest; not-a-number if one is; the smallest there is of none.
     Max,
-    /// The smallest; not-a-number if one is; infinity of none.
+    /// The smallest; not-a-number if one is; the largest there is of none.
     Min,
 }
 
@@ -28,33 +29,23 @@ impl FromStr for Reduction {
 impl Reduction {
     const NAMES: [(&str, Reduction); 3] = [("sum", Reduction::Sum), ("max", Reduction::Max), ("min", Reduction::Min)];
 
-    /// The result for no elements at all.
-    pub fn start(self) -> f64 {
+    /// The result for no elements at all of that type.
+    pub fn start(self, dtype: DType) -> Number {
         match self {
-            Reduction::Sum => 0.0,
-            Reduction::Max => f64::NEG_INFINITY,
-            Reduction::Min => f64::INFINITY,
+            Reduction::Sum if dtype.is_float() => Number::Double(0.0),
+            Reduction::Sum => Number::Whole(0),
+            Reduction::Max => Number::smallest(dtype),
+            Reduction::Min => Number::largest(dtype),
         }
     }
 
     /// Takes in one more element.
-    pub fn step(self, total: f64, x: f64) -> f64 {
+    #[inline]
+    pub fn step(self, total: Number, x: Number) -> Number {
         match self {
-            Reduction::Sum => total + x,
-            Reduction::Max => {
-                if x > total || x.is_nan() {
-                    x
-                } else {
-                    total
-                }
-            }
-            Reduction::Min => {
-                if x < total || x.is_nan() {
-                    x
-                } else {
-                    total
-                }
-            }
+            Reduction::Sum => Binary::Add.number(total, x),
+            Reduction::Max => Binary::Max.number(x, total),
+            Reduction::Min => Binary::Min.number(x, total),
         }
     }
 }
@@ -69,6 +60,36 @@ pub struct Reduce {
 }
 
 impl Reduce {
+    /// Whether each result is of one element, and so that element.
+    pub fn is_copy(&self, x: &Type) -> bool {
+        self.axes.iter().all(|&axis| x.shape[axis] == 1)
+    }
+
+    /// Edges by themselves, in pairs, and, of whole numbers, all together; nothing.
+    fn edges(kind: Reduction, dtype: DType) -> Vec<Sample> {
+        let all = edges(dtype);
+        let n = all.len();
+        let of = |axes: &[usize], shape: &[usize], array: &Array| {
+            edge(Reduce { kind, axes: axes.into() }, [array.clone().reshape(shape).expect("as many")])
+        };
+        let zeros = |shape: [usize; 2]| Array::zeros(&Type::new(dtype, shape));
+        let [a, b] = pairs(&all, &all);
+        let two = Array::from_numbers(&Type::new(dtype, [2, n * n]), |i| [&a, &b][i / (n * n)].number(i % (n * n)));
+        let mut samples = vec![
+            of(&[], &[n], &all),
+            of(&[0], &[1, n], &all),
+            of(&[1, 2], &[n, 1, 1], &all),
+            of(&[0, 2], &[1, n, 1], &all),
+            of(&[0], &[2, n * n], &two),
+            of(&[0], &[0, 3], &zeros([0, 3])),
+            of(&[1], &[0, 3], &zeros([0, 3])),
+        ];
+        if !dtype.is_float() {
+            samples.push(of(&[0], &[n], &all));
+        }
+        samples
+    }
+
     /// The result's place for the element at flat index `at` of an operand of that type.
     fn target(&self, x: &Type) -> impl Fn(usize) -> usize + use<> {
         let strides = x.shape.strides();
@@ -95,25 +116,28 @@ impl OpDef for Reduce {
         }
     }
 
-    fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
+    fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Grad> {
         let kept: Vec<usize> = (0..x[0].rank()).filter(|axis| !self.axes.contains(axis)).collect();
         let back = |t: &Tensor| t.broadcast(x[0].shape(), &kept);
-        vec![Some(match self.kind {
+        vec![Grad::By(match self.kind {
             Reduction::Sum => back(ct),
-            // Equal winners share the gradient.
+            // Equal winners share the gradient, divided and multiplied in TensorFlow's order.
             Reduction::Max | Reduction::Min => {
                 let won = x[0].eq(back(y)).cast(x[0].dtype());
-                let share = ct / won.reduce(Reduction::Sum, &self.axes);
+                let share = ct * (1.0 / won.reduce(Reduction::Sum, &self.axes));
                 back(&share) * won
             }
         })]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
+        if self.is_copy(&args[0].ty()) {
+            return args[0].clone().reshape(ty.shape.clone()).expect("axes of size one hold no elements");
+        }
         let target = self.target(&args[0].ty());
-        let mut totals = vec![self.kind.start(); ty.size()];
-        (0..args[0].len()).for_each(|at| totals[target(at)] = self.kind.step(totals[target(at)], args[0].get(at)));
-        Array::from_fn(ty, |i| totals[i])
+        let mut totals = vec![self.kind.start(ty.dtype); ty.size()];
+        (0..args[0].len()).for_each(|at| totals[target(at)] = self.kind.step(totals[target(at)], args[0].number(at)));
+        Array::from_numbers(ty, |i| totals[i])
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -135,6 +159,8 @@ impl OpDef for Reduce {
         }
         samples.push(sample(reduce(Reduction::Sum, &[0]), [f32s([37, 19], -1.0, 1.0)]));
         samples.push(sample(reduce(Reduction::Sum, &[1]), [f32s([5, 130], -1.0, 1.0)]));
+        let numbers = DType::ALL.into_iter().filter(|&dtype| dtype != DType::Bool);
+        samples.extend(numbers.flat_map(|dtype| kinds.into_iter().flat_map(move |kind| Self::edges(kind, dtype))));
         samples
     }
 }

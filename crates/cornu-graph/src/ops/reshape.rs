@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, f32s, mismatch, sample, spread};
+use super::{Grad, OpDef, Sample, copied, edge, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// The same elements, in the same row-major order, under another shape.
@@ -20,8 +20,8 @@ impl OpDef for Reshape {
         }
     }
 
-    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
-        vec![Some(ct.reshape(x[0].shape()))]
+    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Grad> {
+        vec![Grad::By(ct.reshape(x[0].shape()))]
     }
 
     fn eval(&self, args: &[&Array], _: &Type) -> Array {
@@ -33,11 +33,16 @@ impl OpDef for Reshape {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![
+        let inner = [
             sample(Reshape([6].into()), [f32s([2, 3], -1.0, 1.0)]),
             sample(Reshape([3, 1, 2].into()), [spread(DType::I64, [2, 3], -9.0, 9.0)]),
             sample(Reshape(Shape::scalar()), [f32s([1, 1], -1.0, 1.0)]),
-        ]
+        ];
+        let edges = DType::ALL.into_iter().flat_map(|dtype| {
+            let (all, none) = (copied(dtype), Array::zeros(&Type::new(dtype, [0, 3])));
+            [edge(Reshape([1, all.len(), 1].into()), [all]), edge(Reshape([2, 0].into()), [none])]
+        });
+        inner.into_iter().chain(edges).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, f32s, mismatch, sample, spread};
+use super::{Grad, OpDef, Sample, copied, each, edge, f32s, mismatch, pairs, sample, spread};
 use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
 
 /// `select(condition, a, b)`: elements of `a` where the condition is true, of `b` elsewhere.
@@ -17,12 +17,12 @@ impl OpDef for Select {
         }
     }
 
-    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
-        vec![None, Some(x[0].select(ct, 0.0)), Some(x[0].select(0.0, ct))]
+    fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Grad> {
+        vec![Grad::Flat, Grad::By(x[0].select(ct, 0.0)), Grad::By(x[0].select(0.0, ct))]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
-        Array::from_fn(ty, |i| args[if args[0].get(i) != 0.0 { 1 } else { 2 }].get(i))
+        each(*self, args, ty)
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -31,10 +31,17 @@ impl OpDef for Select {
 
     fn samples() -> Vec<Sample> {
         let condition = || Array::new([2, 3], vec![true, false, true, true, false, false]).expect("six elements");
-        vec![
+        let inner = [
             sample(Select, [condition(), f32s([2, 3], -2.0, 2.0), f32s([2, 3], 2.0, -2.0)]),
             sample(Select, [condition(), spread(DType::I64, [2, 3], 0., 9.), spread(DType::I64, [2, 3], 9., 0.)]),
-        ]
+        ];
+        let edges = DType::ALL.map(|dtype| {
+            let [a, b] = pairs(&copied(dtype), &copied(dtype));
+            edge(Select, [Array::vector((0..a.len()).map(|i| i % 3 == 0).collect()), a, b])
+        });
+        let none = Array::zeros(&Type::f32([0]));
+        let none = edge(Select, [Array::zeros(&Type::new(DType::Bool, [0])), none.clone(), none]);
+        inner.into_iter().chain(edges).chain([none]).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{OpDef, Sample, f32s, mismatch, sample, spread};
+use super::{Grad, OpDef, Sample, copied, edge, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Tensor, Type};
 
 /// Axis `i` of the result is axis `order[i]` of the operand.
@@ -39,14 +39,14 @@ impl OpDef for Transpose {
         }
     }
 
-    fn vjp(&self, _: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Option<Tensor>> {
-        vec![Some(ct.transpose(&self.inverse().0))]
+    fn vjp(&self, _: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Grad> {
+        vec![Grad::By(ct.transpose(&self.inverse().0))]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let (from, to) = (args[0].shape().strides(), ty.shape.strides());
         let place = |at: usize, axis: usize| at / to[axis] % ty.shape[axis] * from[self.0[axis]];
-        Array::from_fn(ty, |at| args[0].get((0..ty.rank()).map(|axis| place(at, axis)).sum()))
+        Array::from_numbers(ty, |at| args[0].number((0..ty.rank()).map(|axis| place(at, axis)).sum()))
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -54,11 +54,18 @@ impl OpDef for Transpose {
     }
 
     fn samples() -> Vec<Sample> {
-        vec![
+        let inner = [
             sample(Transpose([1, 0].into()), [f32s([3, 5], -1.0, 1.0)]),
             sample(Transpose([2, 0, 1].into()), [f32s([2, 3, 4], -1.0, 1.0)]),
             sample(Transpose([0, 2, 1].into()), [spread(DType::I64, [2, 3, 4], -9.0, 9.0)]),
-        ]
+        ];
+        let edges = DType::ALL.into_iter().flat_map(|dtype| {
+            let (all, none) = (copied(dtype), Array::zeros(&Type::new(dtype, [0, 3])));
+            let row = [1, all.len()];
+            let flip = || Transpose([1, 0].into());
+            [edge(flip(), [all.reshape(row).expect("as many")]), edge(flip(), [none])]
+        });
+        inner.into_iter().chain(edges).collect()
     }
 }
 

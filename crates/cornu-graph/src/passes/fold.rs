@@ -28,8 +28,8 @@ fn splats(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
         return None;
     }
     let number = |&arg: &Value| {
-        let number = b.graph().splat(arg)?;
-        Some(Array::scalar(number).cast(b.graph().ty(arg).dtype))
+        let number = b.graph().splat_number(arg)?;
+        Some(Array::from_numbers(&Type::scalar(b.graph().ty(arg).dtype), |_| number))
     };
     let numbers: Vec<Array> = args.iter().map(number).collect::<Option<_>>()?;
     let result = op.eval(&numbers.iter().collect::<Vec<_>>(), &Type::scalar(ty.dtype));

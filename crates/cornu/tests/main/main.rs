@@ -9,6 +9,7 @@ mod dropout;
 mod first_lines;
 mod help;
 mod interrupt;
+mod kept_tensors;
 mod lacks;
 mod layers;
 mod lesson;

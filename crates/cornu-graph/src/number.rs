@@ -1,0 +1,65 @@
+//! One element of any type on its way through an op.
+
+use std::fmt;
+
+use crate::DType;
+
+/// An element: whole numbers as they are, everything else as a double.
+///
+/// Whole numbers are computed without rounding, and what comes of them is wrapped into the type it is stored as.
+#[derive(Clone, Copy, PartialEq, PartialOrd, Debug)]
+pub enum Number {
+    /// A whole number, or what comes of some; sums and products of many wrap at 128 bits, which keeps the lower ones.
+    Whole(i128),
+    /// A float; a boolean is 0 or 1.
+    Double(f64),
+}
+
+impl Number {
+    /// The smallest element of that type: minus infinity, of floats.
+    pub fn smallest(dtype: DType) -> Number {
+        match dtype {
+            DType::Bool | DType::U8 | DType::U32 => Number::Whole(0),
+            DType::I32 => Number::Whole(i32::MIN.into()),
+            DType::I64 => Number::Whole(i64::MIN.into()),
+            DType::F32 | DType::F64 => Number::Double(f64::NEG_INFINITY),
+        }
+    }
+
+    /// The largest element of that type: infinity, of floats.
+    pub fn largest(dtype: DType) -> Number {
+        match dtype {
+            DType::Bool => Number::Whole(1),
+            DType::U8 => Number::Whole(u8::MAX.into()),
+            DType::U32 => Number::Whole(u32::MAX.into()),
+            DType::I32 => Number::Whole(i32::MAX.into()),
+            DType::I64 => Number::Whole(i64::MAX.into()),
+            DType::F32 | DType::F64 => Number::Double(f64::INFINITY),
+        }
+    }
+
+    /// The nearest double.
+    #[inline]
+    pub fn f64(self) -> f64 {
+        match self {
+            Number::Whole(x) => x as f64,
+            Number::Double(x) => x,
+        }
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Number::Whole(x) => fmt::Display::fmt(x, f),
+            Number::Double(x) => fmt::Display::fmt(x, f),
+        }
+    }
+}
+
+impl From<bool> for Number {
+    #[inline]
+    fn from(truth: bool) -> Number {
+        Number::Double(truth.into())
+    }
+}

@@ -1,0 +1,112 @@
+//! Where random graphs and their numbers come from.
+
+use cornu_graph::{Array, DType, Number, Shape, Type};
+
+use super::SMALL;
+
+/// What numbers a graph computes with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    /// Small whole numbers and truth values, which every element type holds exactly.
+    Small,
+    /// Anything: floats that are rounded, whole numbers that wrap, infinities, not-a-number.
+    Any,
+}
+
+/// A generator of pseudo-random numbers (SplitMix64): the same graphs everywhere.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+
+    pub(super) fn dim(&mut self) -> usize {
+        if self.below(40) == 0 { 0 } else { *self.pick(&[1, 2, 3, 4, 5, 7, 8, 16, 17, 33]) }
+    }
+
+    /// Mostly singles.
+    pub(super) fn dtype(&mut self) -> DType {
+        if self.below(8) == 0 { DType::Bool } else { self.number() }
+    }
+
+    pub(super) fn number(&mut self) -> DType {
+        let others = [DType::F64, DType::I64, DType::I32, DType::U8, DType::U32];
+        if self.below(3) > 0 { DType::F32 } else { *self.pick(&others) }
+    }
+
+    /// Some of the axes, ascending.
+    pub(super) fn axes(&mut self, rank: usize) -> Vec<usize> {
+        (0..rank).filter(|_| self.below(2) == 0).collect()
+    }
+
+    /// Some of the dimensions, in their order.
+    pub(super) fn subshape(&mut self, dims: &[usize]) -> Shape {
+        self.axes(dims.len()).into_iter().map(|axis| dims[axis]).collect()
+    }
+
+    pub(super) fn order(&mut self, rank: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..rank).collect();
+        (1..rank).for_each(|i| order.swap(i, self.below(i + 1)));
+        order
+    }
+
+    /// The same number of elements: two axes joined, an axis of one put in, or flat.
+    pub(super) fn reshaped(&mut self, shape: &Shape) -> Shape {
+        let mut dims = shape.to_vec();
+        match self.below(3) {
+            0 if dims.len() > 1 => {
+                let at = self.below(dims.len() - 1);
+                let joined = dims.remove(at + 1);
+                dims[at] *= joined;
+            }
+            1 if dims.len() < 4 => dims.insert(self.below(dims.len() + 1), 1),
+            _ => dims = vec![shape.size()],
+        }
+        dims.into()
+    }
+
+    pub(super) fn array(&mut self, ty: &Type, kind: Kind) -> Array {
+        match kind {
+            Kind::Small => self.small(ty),
+            Kind::Any => {
+                let rarely = if ty.size() == 1 { 2 } else { 8 };
+                Array::from_numbers(ty, |_| self.any_number(ty.dtype, rarely))
+            }
+        }
+    }
+
+    fn small(&mut self, ty: &Type) -> Array {
+        Array::from_fn(ty, |_| match ty.dtype {
+            DType::Bool => self.below(2) as f64,
+            DType::U8 | DType::U32 => self.below(1 + SMALL as usize) as f64,
+            _ => self.below(1 + 2 * SMALL as usize) as f64 - SMALL,
+        })
+    }
+
+    /// Irregular floats and small whole numbers; one of `rarely` is special: zeros of both signs, infinities, not-a-number, any bits.
+    fn any_number(&mut self, dtype: DType, rarely: usize) -> Number {
+        let special = self.below(rarely) == 0;
+        if dtype == DType::Bool {
+            return (self.below(2) == 1).into();
+        }
+        if !dtype.is_float() {
+            let word = self.next();
+            return Number::Whole(if special { word.cast_signed().into() } else { i128::from(word % 19) - 9 });
+        }
+        let irregular = (self.next() >> 11) as f64 * (18.0 / (1u64 << 53) as f64) - 9.0;
+        let specials = [0.0, 0.0, -0.0, -0.0, -0.0, 1.0, 1e30, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+        Number::Double(if special { *self.pick(&specials) } else { irregular })
+    }
+}
