@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use cornu::choice::Choice;
 use cornu::config::Field;
+use cornu::metrics::Metric;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
 use cornu::train::Callback;
@@ -165,7 +166,7 @@ impl<'a> Case<'a> {
 fn settings(compile: &Value) -> cornu::Result<Compile> {
     let settings = Compile::new().optimizer(Choice::from_json(&compile["optimizer"])?);
     let settings = settings.loss(Choice::from_json(&compile["loss"])?);
-    let metrics = |key: &str| -> cornu::Result<Vec<Choice<dyn cornu::metrics::Metric>>> {
+    let metrics = |key: &str| -> cornu::Result<Vec<Choice<dyn Metric>>> {
         compile[key].as_array().into_iter().flatten().map(Choice::from_json).collect()
     };
     Ok(settings.metrics(metrics("metrics")?).weighted_metrics(metrics("weighted_metrics")?))
