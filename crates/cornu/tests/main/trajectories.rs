@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use cornu::choice::Choice;
 use cornu::config::Field;
+use cornu::metrics::Metric;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
 use cornu::train::Callback;
