@@ -13,8 +13,8 @@ const NAN: f32 = f32::NAN;
 
 type Function = fn(&[Tensor]) -> Tensor;
 
-/// A function at some points: the operands, the value, the gradient of its sum for each operand, and the gradients of the
-/// sum of the first of those, where they are listed.
+/// A function at some points: the operands, the value, the gradient of its sum for each operand, and the gradients of
+/// the sum of the first of those, where they are listed.
 struct Edge {
     name: &'static str,
     function: Function,
@@ -109,13 +109,17 @@ fn functions() -> Vec<Edge> {
         edge("sign", |x| x[0].sign(), [&X], [&[0., 0., 1., -1., NAN, -1., 1.], &[0.; 7]]).exact(),
         edge("sqrt", |x| x[0].sqrt(), [&X],
             [&[0., -0., INF, NAN, NAN, NAN, SQRT_2], &[INF, -INF, 0., NAN, NAN, NAN, 0.353_553_38]]),
-        edge("exp", |x| x[0].exp(), [&X], [&[1., 1., INF, 0., NAN, 0.367_879_45, 7.389_056], &[1., 1., INF, 0., NAN, 0.367_879_45, 7.389_056]]),
-        edge("log", |x| x[0].log(), [&X], [&[-INF, -INF, INF, NAN, NAN, NAN, LN_2], &[INF, -INF, 0., -0., NAN, -1., 0.5]]),
+        edge("exp", |x| x[0].exp(), [&X],
+            [&[1., 1., INF, 0., NAN, 0.367_879_45, 7.389_056], &[1., 1., INF, 0., NAN, 0.367_879_45, 7.389_056]]),
+        edge("log", |x| x[0].log(), [&X],
+            [&[-INF, -INF, INF, NAN, NAN, NAN, LN_2], &[INF, -INF, 0., -0., NAN, -1., 0.5]]),
         edge("tanh", |x| x[0].tanh(), [&X],
             [&[0., -0., 1., -1., NAN, -0.761_594_2, 0.964_027_6], &[1., 1., 0., 0., NAN, 0.419_974_32, 0.070_650_82]]),
         edge("sigmoid", |x| x[0].sigmoid(), [&X],
-            [&[0.5, 0.5, 1., 0., NAN, 0.268_941_43, 0.880_797_1], &[0.25, 0.25, 0., 0., NAN, 0.196_611_94, 0.104_993_574]]),
-        edge("log1p", |x| x[0].log1p(), [&X], [&[0., -0., INF, NAN, NAN, -INF, 1.098_612_3], &[1., 1., 0., -0., NAN, INF, 0.333_333_34]]),
+            [&[0.5, 0.5, 1., 0., NAN, 0.268_941_43, 0.880_797_1],
+             &[0.25, 0.25, 0., 0., NAN, 0.196_611_94, 0.104_993_574]]),
+        edge("log1p", |x| x[0].log1p(), [&X],
+            [&[0., -0., INF, NAN, NAN, -INF, 1.098_612_3], &[1., 1., 0., -0., NAN, INF, 0.333_333_34]]),
         edge("relu", |x| x[0].relu(), [&X], [&[0., 0., INF, 0., NAN, 0., 2.], &[0., 0., 1., 0., 0., 0., 1.]]).exact(),
         edge("negative", |x| x[0].negative(), [&X], [&[-0., 0., -INF, INF, NAN, 1., -2.], &[-1.; 7]]).exact(),
     ]

@@ -151,8 +151,8 @@ pub fn agrees_with_reference(executor: &dyn Executor, tolerance: f64) {
     report.finish();
 }
 
-/// Runs every sample and its gradient on `executor` as it is and after the passes, with its operands given and, where an op is exact or
-/// the executor is the reference itself, known: the bits are the same.
+/// Runs every sample and its gradient on `executor` as it is and after the passes, with its operands given and, where an
+/// op is exact or the executor is the reference itself, known: the bits are the same.
 ///
 /// # Panics
 /// If a sample differs.

@@ -85,15 +85,8 @@ fn of<T: Whole>(op: &Op, args: &[Array]) -> Option<Array> {
             array(shape, pairs.map(|(&x, &y)| T::binary(*op, x, y)).collect::<Option<_>>()?)
         }
         Op::Compare(op) => {
-            let holds = |(x, y): (&T, &T)| match op {
-                Compare::Eq => x == y,
-                Compare::Ne => x != y,
-                Compare::Lt => x < y,
-                Compare::Le => x <= y,
-                Compare::Gt => x > y,
-                Compare::Ge => x >= y,
-            };
-            Some(Array::new(shape, x.iter().zip(y()?).map(holds).collect()).expect("the op's own size"))
+            let truths = x.iter().zip(y()?).map(|(x, y)| holds(*op, x, y)).collect();
+            Some(Array::new(shape, truths).expect("the op's own size"))
         }
         Op::Cast(to) => {
             let mut out = Array::zeros(&Type::new(to.0, shape));
@@ -117,6 +110,17 @@ fn of<T: Whole>(op: &Op, args: &[Array]) -> Option<Array> {
             Some(Array::new(shape.without(*axis), rows).expect("one for each row"))
         }
         _ => None,
+    }
+}
+
+fn holds<T: Whole>(op: Compare, x: &T, y: &T) -> bool {
+    match op {
+        Compare::Eq => x == y,
+        Compare::Ne => x != y,
+        Compare::Lt => x < y,
+        Compare::Le => x <= y,
+        Compare::Gt => x > y,
+        Compare::Ge => x >= y,
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use super::{Grad, OpDef, Sample, edge, edges, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Tensor, Type};
 
-/// The index, along `axis`, of the largest (or smallest) element; of equal ones the first. Not-a-number wins, as in NumPy;
-/// TensorFlow passes it over.
+/// The index, along `axis`, of the largest (or smallest) element; of equal ones the first. Not-a-number wins, as in
+/// NumPy; TensorFlow passes it over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Arg {
     /// Whether the largest is asked for.

@@ -56,8 +56,8 @@ pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
 /// What a rule says of one operand.
 #[derive(Clone, Debug)]
 pub enum Grad {
-    /// The op is taken as constant in this operand: it has no slope (comparisons, `argmax`), none worth having (`sign`), or
-    /// is told to have none (`stop_gradient`).
+    /// The op is taken as constant in this operand: it has no slope (comparisons, `argmax`), none worth having
+    /// (`sign`), or is told to have none (`stop_gradient`).
     Flat,
     /// The gradient, of the operand's type.
     By(Tensor),

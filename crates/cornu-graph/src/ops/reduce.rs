@@ -9,8 +9,8 @@ use crate::{Array, DType, Number, OpText, Tensor, Type};
 /// How elements are brought together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Reduction {
-    /// Their sum, from the first to the last, beginning with zero; one element by itself is its own sum, as in TensorFlow.
-    /// (The sum of -0 and -0 is 0, that of -0 alone -0.)
+    /// Their sum, from the first to the last, beginning with zero; one element by itself is its own sum, as in
+    /// TensorFlow. (The sum of -0 and -0 is 0, that of -0 alone -0.)
     Sum,
     /// The largest; not-a-number if one is; the smallest there is of none.
     Max,

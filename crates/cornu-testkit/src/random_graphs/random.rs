@@ -95,7 +95,8 @@ impl Random {
         })
     }
 
-    /// Irregular floats and small whole numbers; one of `rarely` is special: zeros of both signs, infinities, not-a-number, any bits.
+    /// Irregular floats and small whole numbers; one of `rarely` is special: zeros of both signs, infinities,
+    /// not-a-number, any bits.
     fn any_number(&mut self, dtype: DType, rarely: usize) -> Number {
         let special = self.below(rarely) == 0;
         if dtype == DType::Bool {

@@ -1,6 +1,6 @@
 //! Writes random graphs, node by node.
 
-use cornu_graph::ops::{Binary, Compare, Op, Reduction, Unary};
+use cornu_graph::ops::{Arg, Binary, Compare, Op, Reduction, Unary};
 use cornu_graph::{DType, Graph, Shape, Tensor, Trace, Type, VarId};
 
 use super::random::{Kind, Random};
@@ -162,35 +162,31 @@ impl<'r> Writer<'r> {
             10 => (x.reshape(self.random.reshaped(&ty.shape)), bound),
             11 => match self.random.below(2) {
                 0 => (x.transpose(&self.random.order(ty.rank())), bound),
-                _ => {
-                    let axis = self.random.below(ty.rank().max(1));
-                    let fits = ty.shape.get(axis).is_some_and(|&dim| dim > 0);
-                    (
-                        if !fits {
-                            return None;
-                        } else if self.random.below(2) == 0 {
-                            x.argmax(axis as isize)
-                        } else {
-                            x.argmin(axis as isize)
-                        },
-                        LARGEST,
-                    )
-                }
+                _ => return self.arg(&x),
             },
             12 if !boolean => return self.dot(&x),
             13 if ty.dtype.is_float() => return self.approximate(&x),
             14 => return self.draw(),
-            _ => {
-                let ty = Type::new(self.random.number(), self.random.subshape(&self.dims.clone()));
-                let axis = self.random.below(ty.rank().max(1));
-                match (axis < ty.rank(), self.kind) {
-                    (true, _) => (self.trace.iota(ty, axis), LARGEST),
-                    (false, Kind::Small) => (self.operand(&ty).0, LARGEST),
-                    // What is approximated must not be of constants alone: a pass would compute it otherwise.
-                    (false, Kind::Any) => return None,
-                }
-            }
+            _ => return self.iota(),
         })
+    }
+
+    fn arg(&mut self, x: &Tensor) -> Option<(Tensor, f64)> {
+        let axis = self.random.below(x.rank().max(1));
+        let fits = x.shape().get(axis).is_some_and(|&dim| dim > 0);
+        let largest = || self.random.below(2) == 0;
+        fits.then(largest).map(|largest| (x.apply(Arg { largest, axis }), LARGEST))
+    }
+
+    fn iota(&mut self) -> Option<(Tensor, f64)> {
+        let ty = Type::new(self.random.number(), self.random.subshape(&self.dims.clone()));
+        let axis = self.random.below(ty.rank().max(1));
+        match (axis < ty.rank(), self.kind) {
+            (true, _) => Some((self.trace.iota(ty, axis), LARGEST)),
+            (false, Kind::Small) => Some((self.operand(&ty).0, LARGEST)),
+            // What is approximated must not be of constants alone: a pass would compute it otherwise.
+            (false, Kind::Any) => None,
+        }
     }
 
     fn unary(&mut self, x: &Tensor) -> Tensor {
