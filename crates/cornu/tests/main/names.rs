@@ -1,5 +1,6 @@
 //! Names that are not known: what only Keras has is told apart from what nobody has, and what there is is listed.
 
+use cornu::activations::Activation;
 use cornu::choice::Family;
 use cornu::metrics::Metric;
 use cornu::optimizers::Optimizer;
@@ -19,29 +20,34 @@ fn layered(layer: Dense) -> Error {
     sequential![layer.name("a")].check().expect_err("a name that is not known")
 }
 
-const LOSSES: &str = "`binary_crossentropy`, `bce`, `categorical_crossentropy`, `sparse_categorical_crossentropy`, \
-                      `mean_squared_error`, `mse`, `mean_absolute_error`, `mae`";
+/// Names as messages list them.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// The short names of a family, as messages list them.
+fn short(names: &'static [&'static str]) -> String {
+    listed(names.iter().copied().filter(|name| !name.contains(char::is_uppercase)))
+}
 
 #[test]
 fn what_only_keras_has_is_told_apart() {
     let _turn = seeded(Flavor::Keras2, 1);
     let mse = || Compile::new().loss("mse");
+    let (losses, optimizers) = (short(<dyn Loss>::NAMES), short(<dyn Optimizer>::NAMES));
     let of = |name: &str, rest: &str| {
         format!("{name}: Keras has {}, this version of cornu does not yet; there are {rest}", {
             name.rsplit(' ').next().unwrap_or(name)
         })
     };
     let cases = [
-        (compiled(Compile::new().loss("huber")), of("compile: unknown loss `huber`", LOSSES)),
-        (compiled(Compile::new().loss("KLDivergence")), of("compile: unknown loss `KLDivergence`", LOSSES)),
-        (compiled(Compile::new().loss("cosine_similarity")), of("compile: unknown loss `cosine_similarity`", LOSSES)),
-        (compiled(mse().optimizer("AdamW")), of("compile: unknown optimizer `AdamW`", "`sgd`, `rmsprop`, `adam`")),
+        (compiled(Compile::new().loss("huber")), of("compile: unknown loss `huber`", &losses)),
+        (compiled(Compile::new().loss("KLDivergence")), of("compile: unknown loss `KLDivergence`", &losses)),
+        (compiled(Compile::new().loss("cosine_similarity")), of("compile: unknown loss `cosine_similarity`", &losses)),
+        (compiled(mse().optimizer("AdamW")), of("compile: unknown optimizer `AdamW`", &optimizers)),
         (
             layered(Dense::new(1).activation("elu")),
-            of(
-                "layer `a`: Dense.activation: unknown activation `elu`",
-                "`linear`, `relu`, `sigmoid`, `softmax`, `tanh`",
-            ),
+            of("layer `a`: Dense.activation: unknown activation `elu`", &listed(Activation::NAMES.iter().copied())),
         ),
     ];
     for (error, want) in cases {
@@ -59,16 +65,17 @@ fn what_only_keras_has_is_told_apart() {
 #[test]
 fn what_nobody_has_is_listed_and_only_what_is_near_is_proposed() {
     let _turn = seeded(Flavor::Keras2, 1);
+    let (losses, optimizers) = (short(<dyn Loss>::NAMES), short(<dyn Optimizer>::NAMES));
     let nobody = compiled(Compile::new().loss("quartic"));
-    assert_eq!(nobody.to_string(), format!("compile: unknown loss `quartic`; there are {LOSSES}"));
+    assert_eq!(nobody.to_string(), format!("compile: unknown loss `quartic`; there are {losses}"));
     assert_eq!(nobody.kind(), ErrorKind::Usage);
     let near = compiled(Compile::new().loss("mse").optimizer("ADAM"));
     assert_eq!(
         near.to_string(),
-        "compile: unknown optimizer `ADAM`; there are `sgd`, `rmsprop`, `adam`\n  help: did you mean `adam`?"
+        format!("compile: unknown optimizer `ADAM`; there are {optimizers}\n  help: did you mean `adam`?")
     );
     let far = compiled(Compile::new().loss("mse").optimizer("quartic")).to_string();
-    assert_eq!(far, "compile: unknown optimizer `quartic`; there are `sgd`, `rmsprop`, `adam`");
+    assert_eq!(far, format!("compile: unknown optimizer `quartic`; there are {optimizers}"));
 }
 
 /// A file's class is read as Keras's before it is taken for the user's.
@@ -80,7 +87,7 @@ fn layers_that_only_keras_has_are_told_apart() {
         let model = json!({ "class_name": "Sequential", "config": { "name": "m", "layers": [layer] } });
         Sequential::from_json_value(&model).expect_err("a class that is not known")
     };
-    let layers = "`Activation`, `Dense`, `Dropout`, `Flatten`, `InputLayer`, `Rescaling`";
+    let layers = listed(cornu::layers::CLASSES.iter().copied());
     let own = "a layer of your own can take its place, if it is registered first: `cornu::register::<YourLayer>()`";
     for class in ["Conv2D", "LSTM", "Lambda", "Functional", "MaxPooling2D", "ELU"] {
         let text = "Keras has `CLASS`, this version of cornu does not yet; there are ".replace("CLASS", class);
@@ -115,7 +122,7 @@ fn no_name_of_ours_is_taken_for_what_is_missing() {
             check(&name, sequential![Dense::new(1)].compile(Compile::new().loss("mse").optimizer(name.as_str())));
         }
     }
-    for name in cornu::activations::Activation::NAMES {
+    for name in Activation::NAMES {
         check(name, sequential![Dense::new(1).activation(&*name.to_uppercase())].check());
     }
     for (name, alias) in Initializer::CLASSES.iter().zip(["zeros", "ones"]) {
