@@ -192,8 +192,7 @@ fn settings_are_read_and_written_in_keras_order() {
         "unknown reduction `average`; there are `sum_over_batch_size`, `sum`, `mean_with_sample_weight`, `none`, `mean`, `auto`"
     );
     let named = crate::choice::Choice::<dyn Loss>::from("binary_crosentropy").resolve().expect_err("misspelt");
-    assert_eq!(
-        named.to_string(),
-        "unknown loss `binary_crosentropy`; there are `binary_crossentropy`, `bce`, `categorical_crossentropy`, `sparse_categorical_crossentropy`, `mean_squared_error`, `mse`, `mean_absolute_error`, `mae`\n  help: did you mean `binary_crossentropy`?"
-    );
+    let text = named.to_string();
+    assert!(text.starts_with("unknown loss `binary_crosentropy`; there are `binary_crossentropy`, `bce`, "), "{text}");
+    assert!(text.ends_with("\n  help: did you mean `binary_crossentropy`?"), "{text}");
 }
