@@ -47,7 +47,7 @@ macro_rules! config {
         }
         $crate::config!(@methods $name [base: $crate::layers::Base::default(),]
             [$($(#[$a_doc])* $a, $a_ty;)*] [$($(#[$b_doc])* $b, $b_ty, $b_default;)*]);
-        $crate::layer_base!($name);
+        $crate::layer_base!($name [$($a)* $($b)*]);
 
         impl $crate::config::Config for $name {
             $crate::config!(@names $module $name [$($a)* $($b)*]);
@@ -153,11 +153,14 @@ macro_rules! config {
 ///
 /// A name that is not known becomes `Unknown`, and is reported when the model is next used. Where a name stands for other
 /// settings than the defaults of the class, they follow it: `"l1_l2" as { l1: 0.01, l2: 0.01 }`.
+///
+/// A mark behind a default says what is special about a setting: `=> SEED`, Keras 3 draws a seed where this is `None`;
+/// `=> HIDE_NULL`, only some versions of Keras know it, so that it is written only where it says something.
 #[macro_export]
 macro_rules! one_of {
     ($(#[$doc:meta])* $module:literal $what:literal pub enum $name:ident {
         $($(#[$v_doc:meta])* $variant:ident = $alias:literal $(as { $($by_alias:ident: $value:expr),* })? $(| $more:literal)*
-            $({ $($field:ident: $ty:ty = $default:expr),* $(,)? })?,)*
+            $({ $($field:ident: $ty:ty = $default:expr $(=> $mark:ident)?),* $(,)? })?,)*
     }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
@@ -210,8 +213,8 @@ macro_rules! one_of {
                         let mut config = $crate::json::Map::new();
                         $($(
                             let json = $crate::config::Field::to_json($field);
-                            // What only some versions know is written only where it says something.
-                            if !(json.is_null() && stringify!($field).ends_with("_axes")) {
+                            let marks: &[&str] = &[$(stringify!($mark))?];
+                            if !(json.is_null() && marks.contains(&"HIDE_NULL")) {
                                 config.insert(stringify!($field).into(), json);
                             }
                         )*)?
@@ -259,9 +262,10 @@ macro_rules! one_of {
             fn draws(&self) -> usize {
                 match self {
                     $(Self::$variant $({ $($field),* })? => {
-                        let unseeded: &[bool] = &[$($(
-                            stringify!($field) == "seed" && $crate::config::Field::to_json($field).is_null()
-                        ),*)?];
+                        let unseeded: &[bool] = &[$($({
+                            let marks: &[&str] = &[$(stringify!($mark))?];
+                            marks.contains(&"SEED") && $crate::config::Field::to_json($field).is_null()
+                        }),*)?];
                         usize::from(unseeded.contains(&true))
                     })*
                     Self::Unknown(_) => 0,

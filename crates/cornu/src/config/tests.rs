@@ -21,12 +21,27 @@ crate::one_of! {
         /// Nothing to set.
         Off = "off",
         /// Something to set.
-        On = "on" | "ON" { seed: Option<i64> = None, level: f64 = 1.0 },
+        On = "on" | "ON" { seed: Option<i64> = None => SEED, level: f64 = 1.0, axis: Option<i64> = None => HIDE_NULL },
     }
 }
 
 fn read_plain(json: &Value) -> Result<Plain> {
     Plain::from_json(json.as_object().expect("an object"))
+}
+
+crate::one_of! {
+    /// Settings that are called as some with marks, and have none.
+    "test" "choice" pub enum Unmarked {
+        /// All of them.
+        All = "all" { seed: Option<i64> = None, main_axes: Option<i64> = None },
+    }
+}
+
+#[test]
+fn what_a_setting_is_called_means_nothing() {
+    let all = Unmarked::from("all");
+    assert_eq!(all.draws(), 0);
+    assert_eq!(all.to_json()["config"], json!({ "seed": null, "main_axes": null }));
 }
 
 #[test]
@@ -48,10 +63,11 @@ fn mistakes_are_named() {
 
 #[test]
 fn a_choice_is_a_name_or_an_object() {
-    let on = Choice::On { seed: None, level: 2.0 };
-    assert_eq!(Choice::from_json(&json!("ON")).expect("an alias"), Choice::On { seed: None, level: 1.0 });
+    let on = Choice::On { seed: None, level: 2.0, axis: None };
+    assert_eq!(Choice::from_json(&json!("ON")).expect("an alias"), Choice::On { seed: None, level: 1.0, axis: None });
     assert_eq!(Choice::from_json(&on.to_json()).expect("its own json"), on);
     assert_eq!((on.draws(), Choice::Off.draws()), (1, 0));
+    assert_eq!(on.to_json()["config"], json!({ "seed": null, "level": 2.0 }));
     let error = Choice::from("onn").check().expect_err("an unknown name");
     assert_eq!(error.to_string(), "unknown choice `onn`\n  help: did you mean `on`?");
     let error = Choice::from_json(&json!({ "class_name": "On", "config": { "levl": 1 } })).expect_err("a key");
@@ -62,7 +78,7 @@ fn a_choice_is_a_name_or_an_object() {
 fn numbers_that_no_file_can_hold_are_refused() {
     let message = |checked: Result<()>| checked.expect_err("not finite").to_string();
     assert_eq!(message(Plain::new(3).rate(f64::NAN).check()), "Plain.rate: needs a finite number, got NaN");
-    let on = Choice::On { seed: None, level: f64::INFINITY };
+    let on = Choice::On { seed: None, level: f64::INFINITY, axis: None };
     assert_eq!(message(Field::check(&on)), "On.level: needs a finite number, got inf");
     assert_eq!(
         message(Field::check(&Some(OneOrMany::Many(vec![1.0, f64::INFINITY])))),

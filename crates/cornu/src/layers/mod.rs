@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cornu_graph::Result;
 use serde_json::{Map, Value};
 
+pub(crate) use base::dtype_name;
 pub use base::{Base, BatchShape, IntoShape, LayerConfig};
 pub use input::Input;
 pub use layer::Layer;

@@ -8,7 +8,7 @@ use cornu_graph::{DType, Tensor, ops::Reduction as Reduce};
 
 use super::{Labels, Loss, Reduction};
 use crate::config;
-use crate::random::{Flavor, flavor};
+use crate::random::Flavor;
 
 /// Keras's `backend.epsilon()`: probabilities are kept that far from zero and one.
 const EPSILON: f64 = 1e-7;
@@ -49,7 +49,7 @@ impl Loss for BinaryCrossentropy {
         }
         let each = match logits(y_pred, self.from_logits) {
             Some(z) => sigmoid_crossentropy(&y, &z),
-            None => binary_crossentropy(&y, y_pred, flavor()),
+            None => binary_crossentropy(&y, y_pred, Flavor::of(y_pred)),
         };
         each.mean([self.axis as isize])
     }
@@ -177,7 +177,7 @@ impl Loss for SparseCategoricalCrossentropy {
 
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = Self::labels(y_true, y_pred);
-        let z = self.logits(y_pred, flavor());
+        let z = self.logits(y_pred, Flavor::of(y_pred));
         let own = y.one_hot(z.dim(-1));
         let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
         match self.valid(y_true, y_pred) {

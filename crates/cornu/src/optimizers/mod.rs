@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use cornu_graph::{DType, Error, Result, Tensor};
+use cornu_graph::{Array, Error, Result, Tensor, Trace};
 
 pub use adam::Adam;
 pub use rmsprop::RMSprop;
@@ -179,7 +179,7 @@ impl Base {
         }
         if let (Some(limit), Some(norm)) = (self.global_clipnorm, global_norm(&gradients)) {
             let scale = (1.0 / norm).minimum(1.0 / limit) * limit;
-            gradients.iter_mut().for_each(|g| *g = &*g * &scale);
+            gradients.iter_mut().for_each(|g| *g = &*g * scale.cast(g.dtype()));
         }
         if let Some(limit) = self.clipvalue {
             gradients.iter_mut().for_each(|g| *g = g.clip(-limit, limit));
@@ -190,31 +190,41 @@ impl Base {
 
 /// The square root of the sum of all squares; nothing for no gradients.
 fn global_norm(gradients: &[Tensor]) -> Option<Tensor> {
-    gradients.iter().map(|g| g.square().sum_all()).reduce(|a, b| a + b).map(|squares| squares.sqrt())
+    let squares = gradients.iter().map(|g| g.square().sum_all());
+    squares.reduce(|a, b| &a + b.cast(a.dtype())).map(|squares| squares.sqrt())
 }
 
-/// What an optimizer remembers of one weight, while its update is being traced.
+/// What an optimizer remembers of one weight, while its update is being traced. A role that [`Optimizer::slots`] does not
+/// name is a mistake, which training reports.
 pub struct Slots {
+    class: &'static str,
+    trace: Trace,
     values: BTreeMap<&'static str, Tensor>,
 }
 
 impl Slots {
     /// The slot of that role, as it was before the step.
-    ///
-    /// # Panics
-    /// If [`Optimizer::slots`] does not name the role.
     pub fn get(&self, role: &str) -> Tensor {
-        self.values.get(role).unwrap_or_else(|| panic!("`{role}` is not among the optimizer's slots")).clone()
+        self.values.get(role).cloned().unwrap_or_else(|| {
+            self.refuse(role);
+            self.trace.constant(Array::scalar(0.0f32))
+        })
     }
 
     /// Changes a slot, and hands back its new value.
-    ///
-    /// # Panics
-    /// If [`Optimizer::slots`] does not name the role.
     pub fn set(&mut self, role: &str, value: Tensor) -> Tensor {
-        let slot = self.values.get_mut(role).unwrap_or_else(|| panic!("`{role}` is not among the optimizer's slots"));
-        *slot = value.clone();
+        match self.values.get_mut(role) {
+            Some(slot) => *slot = value.clone(),
+            None => self.refuse(role),
+        }
         value
+    }
+
+    fn refuse(&self, role: &str) {
+        let known: Vec<String> = self.values.keys().map(|role| format!("`{role}`")).collect();
+        let known = if known.is_empty() { "none".into() } else { format!("only {}", known.join(", ")) };
+        let message = format!("optimizer `{}` has no slot `{role}`, {known}", self.class);
+        self.trace.fail(Error::graph(message).help("name it in `Optimizer::slots`"));
     }
 }
 
@@ -238,13 +248,14 @@ pub(crate) fn apply(
 ) -> Applied {
     let (base, roles) = (optimizer.base(), optimizer.slots());
     let iterations = iterations + 1.0;
-    let t = iterations.cast(DType::F32);
     let mut applied = Applied { weights: Vec::new(), slots: vec![Vec::new(); roles.len()], iterations };
     for (i, (w, g)) in weights.iter().zip(base.clip(gradients)).enumerate() {
+        // Each weight is updated in its own precision.
+        let (lr, t) = (&lr.cast(w.dtype()), &applied.iterations.cast(w.dtype()));
         let decayed = base.weight_decay.map_or_else(|| w.clone(), |decay| w - w * decay * lr);
-        let mut own =
-            Slots { values: roles.iter().zip(slots).map(|(&role, slots)| (role, slots[i].clone())).collect() };
-        applied.weights.push(optimizer.update(&mut own, &decayed, &g, lr, &t));
+        let values = roles.iter().zip(slots).map(|(&role, slots)| (role, slots[i].clone())).collect();
+        let mut own = Slots { class: optimizer.class_name(), trace: w.trace().clone(), values };
+        applied.weights.push(optimizer.update(&mut own, &decayed, &g, lr, t));
         roles.iter().zip(&mut applied.slots).for_each(|(role, slots)| slots.push(own.get(role)));
     }
     applied
