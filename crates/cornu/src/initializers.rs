@@ -55,9 +55,9 @@ crate::one_of! {
             minval: f64 = -0.05, maxval: f64 = 0.05, seed: Option<i64> = None => SEED,
         },
         /// Normal.
-        RandomNormal = "random_normal" | "normal" { mean: f64 = 0.0, stddev: f64 = 0.05, seed: Option<i64> = None => SEED },
+        RandomNormal = "random_normal" | "normal" { mean: f64 = 0.0, stddev: f64 = 0.05 => NOT_NEGATIVE, seed: Option<i64> = None => SEED },
         /// Normal, drawn again where further than two deviations from the mean.
-        TruncatedNormal = "truncated_normal" { mean: f64 = 0.0, stddev: f64 = 0.05, seed: Option<i64> = None => SEED },
+        TruncatedNormal = "truncated_normal" { mean: f64 = 0.0, stddev: f64 = 0.05 => NOT_NEGATIVE, seed: Option<i64> = None => SEED },
         /// Around zero, with a variance of `scale` over the number of units.
         VarianceScaling = "variance_scaling" {
             scale: f64 = 1.0,

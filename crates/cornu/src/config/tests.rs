@@ -1,7 +1,16 @@
 //! Configurations to JSON and back.
 #![allow(unreachable_pub)]
 
+use cornu_testkit::golden::Report;
+
 use super::*;
+use crate::choice::Family;
+use crate::constraints::Constraint;
+use crate::initializers::Initializer;
+use crate::losses::Loss;
+use crate::metrics::Metric;
+use crate::optimizers::Optimizer;
+use crate::regularizers::Regularizer;
 
 crate::config! {
     /// A struct under test.
@@ -92,4 +101,80 @@ fn arrays_of_numpy_are_lists() {
     assert_eq!(OneOrMany::from_json(&array).expect("an array"), OneOrMany::Many(vec![0.5, 2.0]));
     let error = OneOrMany::<f64>::from_json(&json!({ "class_name": "__numpy__" })).expect_err("nothing in it");
     assert_eq!(error.message(), "expected a number, got null");
+}
+
+/// Values of all kinds that settings may have.
+fn values() -> Vec<Value> {
+    let plain = json!([true, 3, 0.25, "relu", "l2", "ones", "max_norm", "sum", "channels_first", "float64", "fan_out"]);
+    let lists = json!([[null, 5], [3], ["x"], { "class_name": "L1", "config": { "l1": 0.5 } }]);
+    [plain, lists].iter().flat_map(|values| values.as_array().cloned().unwrap_or_default()).collect()
+}
+
+/// Every setting of a class is refused or makes another object, whatever the value; there must be a value that makes one
+/// or every value must be refused. `read` gives the settings as JSON, and all there is of the object.
+fn nothing_is_dropped(
+    report: &mut Report,
+    class: &str,
+    others: &[&str],
+    read: &dyn Fn(&Map<String, Value>) -> Result<(Value, String)>,
+) {
+    // Settings without a default get the first value that fits.
+    let mut start = Map::new();
+    while let Some(key) = read(&start).err().and_then(|error| Some(error.message().split('`').nth(1)?.to_owned())) {
+        let fits = |value: &Value| {
+            start.insert(key.clone(), value.clone());
+            read(&start).err().is_none_or(|error| error.message().split('`').nth(1).is_some_and(|next| next != key))
+        };
+        assert!(values().iter().any(fits), "{class}: nothing fits `{key}`");
+    }
+    let (written, before) = read(&start).expect("no setting is missing");
+    let own = written.as_object().into_iter().flat_map(Map::keys).map(String::as_str);
+    for key in own.chain(others.iter().copied()) {
+        let dropped = values().into_iter().find(|value| {
+            let mut settings = start.clone();
+            settings.insert(key.into(), value.clone());
+            let same = written[key] == *value || value.is_number() && written[key].as_f64() == value.as_f64();
+            !same && read(&settings).is_ok_and(|(_, after)| after == before)
+        });
+        report.case(&format!("{class}.{key}"), dropped.map_or(Ok(()), |value| Err(format!("{value} is dropped"))));
+    }
+}
+
+#[test]
+fn no_setting_is_read_and_dropped() {
+    let mut report = Report::default();
+    for (class, read) in crate::layers::LAYERS {
+        let keys: &[&str] = match *class {
+            "InputLayer" => &["batch_shape", "optional"],
+            _ => &crate::layers::KEYS,
+        };
+        nothing_is_dropped(&mut report, class, keys, &|settings| {
+            read(settings).map(|layer| (layer.to_json().into(), format!("{layer:?}")))
+        });
+    }
+    fn family<T: ?Sized + Family>(report: &mut Report) {
+        for class in T::NAMES.iter().filter(|name| name.starts_with(char::is_uppercase)) {
+            let read = |settings: &Map<String, Value>| {
+                T::of_class(class, settings).map(|object| (object.to_json().into(), format!("{object:?}")))
+            };
+            if T::named(class).is_some_and(|object| object.class_name() == *class) {
+                nothing_is_dropped(report, class, &[], &read);
+            }
+        }
+    }
+    family::<dyn Loss>(&mut report);
+    family::<dyn Metric>(&mut report);
+    family::<dyn Optimizer>(&mut report);
+    fn choices<T: Field + fmt::Debug>(report: &mut Report, classes: &[&str]) {
+        for class in classes {
+            nothing_is_dropped(report, class, &[], &|settings| {
+                let object = T::from_json(&json!({ "class_name": class, "config": settings }))?;
+                Ok((object.to_json()["config"].clone(), format!("{object:?}")))
+            });
+        }
+    }
+    choices::<Initializer>(&mut report, Initializer::CLASSES);
+    choices::<Regularizer>(&mut report, Regularizer::CLASSES);
+    choices::<Constraint>(&mut report, Constraint::CLASSES);
+    report.finish();
 }

@@ -31,7 +31,7 @@ impl Default for Base {
 }
 
 /// Keys that some version of Keras writes for every layer, beside those of the layer itself.
-const KEYS: [&str; 8] = [
+pub(crate) const KEYS: [&str; 8] = [
     "name",
     "trainable",
     "dtype",

@@ -23,7 +23,7 @@ config! {
         /// Whether predictions are what goes into the last activation, not what comes out of it.
         from_logits: bool = false,
         /// The part of each label that is spread evenly over all classes.
-        label_smoothing: f64 = 0.0,
+        label_smoothing: f64 = 0.0 => PART,
         /// The axis of the classes.
         axis: i64 = -1,
     }
@@ -89,7 +89,7 @@ config! {
         /// Whether predictions are what goes into the last activation, not what comes out of it.
         from_logits: bool = false,
         /// The part of each label that is spread evenly over all classes.
-        label_smoothing: f64 = 0.0,
+        label_smoothing: f64 = 0.0 => PART,
         /// The axis of the classes.
         axis: i64 = -1,
     }

@@ -38,6 +38,14 @@ pub trait Optimizer: Config {
         Vec::new()
     }
 
+    /// Looks for settings that cannot be right, beside those.
+    ///
+    /// # Errors
+    /// The first of them.
+    fn check_settings(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The new value of the weight `w` with the gradient `g`, at the learning rate `lr` in step `t` = 1, 2, … (scalars).
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor;
 }
@@ -59,7 +67,7 @@ pub(crate) fn check(optimizer: &dyn Optimizer) -> Result<()> {
     optimizer.base().check(class)?;
     match optimizer.parts().iter().find(|(_, part)| !(0.0..=1.0).contains(part)) {
         Some((name, got)) => Err(Error::usage(format!("`{class}.{name}` needs a number from 0 to 1, got {got}"))),
-        None => Ok(()),
+        None => optimizer.check_settings(),
     }
 }
 
@@ -102,7 +110,7 @@ macro_rules! optimizer {
                 /// Whether to keep running means of the weights. Not supported yet.
                 use_ema: bool = false,
                 /// How slowly those means follow. Of no meaning without `use_ema`.
-                ema_momentum: f64 = 0.99,
+                ema_momentum: f64 = 0.99 => PART,
                 /// After how many steps those means replace the weights. Of no meaning without `use_ema`.
                 ema_overwrite_frequency: Option<i64> = None,
                 /// What the loss is multiplied by while gradients are computed. Not supported yet.

@@ -29,10 +29,11 @@ impl Data {
         Ok(Data { y: Some(y), ..data })
     }
 
-    /// The same data as a model takes it: features of the type of its input, labels in single precision but for whole
+    /// The same data as a model takes it: features of the type of its input, labels in its precision but for whole
     /// numbers, which keep their type until the loss.
     pub(crate) fn typed(self, input: DType) -> Result<Data> {
-        let y = self.y.map(|y| if y.dtype().is_float() { cast(y, DType::F32, "y") } else { Ok(y) });
+        let floats = if input == DType::F64 { input } else { DType::F32 };
+        let y = self.y.map(|y| if y.dtype().is_float() { cast(y, floats, "y") } else { Ok(y) });
         Ok(Data { x: cast(self.x, input, "x")?, y: y.transpose()?, weights: self.weights })
     }
 

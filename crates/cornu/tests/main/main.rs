@@ -2,6 +2,7 @@
 
 mod choices;
 mod documents;
+mod doubles;
 mod dropout;
 mod flavors;
 mod interrupt;
