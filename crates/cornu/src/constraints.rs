@@ -55,6 +55,8 @@ fn lengths(w: &Tensor, axes: &Axes) -> Tensor {
     let mut axes: Vec<usize> = axes.as_slice().iter().map(|&axis| w.axis(axis as isize)).collect();
     axes.sort_unstable();
     axes.dedup();
+    // A mistake is noted by then; a scalar has no axis at all.
+    axes.retain(|&axis| axis < w.rank());
     let kept = axes.iter().fold(w.shape(), |shape, &axis| shape.with(axis, 1));
     w.square().reduce(Reduction::Sum, &axes).reshape(kept).sqrt()
 }

@@ -110,14 +110,12 @@ fn values() -> Vec<Value> {
     [plain, lists].iter().flat_map(|values| values.as_array().cloned().unwrap_or_default()).collect()
 }
 
+/// Reads settings; gives them as they would be written, and all there is of the object.
+type Reader = dyn Fn(&Map<String, Value>) -> Result<(Value, String)>;
+
 /// Every setting of a class is refused or makes another object, whatever the value; there must be a value that makes one
-/// or every value must be refused. `read` gives the settings as JSON, and all there is of the object.
-fn nothing_is_dropped(
-    report: &mut Report,
-    class: &str,
-    others: &[&str],
-    read: &dyn Fn(&Map<String, Value>) -> Result<(Value, String)>,
-) {
+/// or every value must be refused.
+fn nothing_is_dropped(report: &mut Report, class: &str, others: &[&str], read: &Reader) {
     // Settings without a default get the first value that fits.
     let mut start = Map::new();
     while let Some(key) = read(&start).err().and_then(|error| Some(error.message().split('`').nth(1)?.to_owned())) {

@@ -100,6 +100,10 @@ impl Net {
     /// # Errors
     /// Says which layer was built for what, and what was got.
     pub fn check_inputs(&self, inputs: &[Tensor]) -> Result<()> {
+        if !self.inputs.is_empty() && inputs.len() != self.inputs.len() {
+            let (needed, got) = (self.inputs.len(), inputs.len());
+            return Err(Error::usage(format!("the model takes {needed} input, got {got}")));
+        }
         for (index, (x, built)) in inputs.iter().zip(&self.inputs).enumerate() {
             let reader = self.calls.iter().find(|call| call.inputs.contains(&Wire::Input(index)));
             let name = reader.map_or("input", |call| &self.layers[call.layer].name);
@@ -152,6 +156,10 @@ impl Entry {
     ) -> Result<BatchShape> {
         let mut attempt = |apart: bool| {
             let [first, second] = filled(input, apart).map(|shape| Type::new(dtype, shape));
+            if second.shape.checked_size().is_none_or(|size| size > isize::MAX as usize / 8) {
+                let message = format!("layer `{}`: inputs of shape {} fit no memory", self.name, show(input));
+                return Err(Error::usage(message));
+            }
             Result::Ok((self.outline(variables, model, first)?, self.outline(variables, model, second)?))
         };
         let several = input.iter().filter(|size| size.is_none()).count() > 1;
@@ -163,10 +171,6 @@ impl Entry {
     }
 
     fn outline(&self, variables: &mut Variables, model: &str, input: Type) -> Result<Outline> {
-        if input.shape.checked_size().is_none() {
-            let shape = &input.shape;
-            return Err(Error::usage(format!("an input of shape {shape} is too large")).context(&self.name));
-        }
         let mut cx = Cx::build(variables);
         let x = cx.input(input);
         let ys = cx.model(model, |cx| self.trace(cx, &[x]))?;

@@ -65,6 +65,10 @@ family! {
 pub(crate) fn check(optimizer: &dyn Optimizer) -> Result<()> {
     let class = optimizer.class_name();
     optimizer.base().check(class)?;
+    let slots = optimizer.slots();
+    if let Some(twice) = slots.iter().enumerate().find_map(|(i, slot)| slots[..i].contains(slot).then_some(slot)) {
+        return Err(Error::usage(format!("optimizer `{class}` has two slots called `{twice}`")));
+    }
     match optimizer.parts().iter().find(|(_, part)| !(0.0..=1.0).contains(part)) {
         Some((name, got)) => Err(Error::usage(format!("`{class}.{name}` needs a number from 0 to 1, got {got}"))),
         None => optimizer.check_settings(),
@@ -228,6 +232,15 @@ impl Slots {
         value
     }
 
+    /// A new value, which must be of the type of its weight.
+    fn checked(&self, new: Tensor, w: &Tensor) -> Tensor {
+        if new.ty() != w.ty() {
+            let message = format!("optimizer `{}`: `update` needs {}, got {}", self.class, w.ty(), new.ty());
+            self.trace.fail(Error::graph(message));
+        }
+        new
+    }
+
     fn refuse(&self, role: &str) {
         let known: Vec<String> = self.values.keys().map(|role| format!("`{role}`")).collect();
         let known = if known.is_empty() { "none".into() } else { format!("only {}", known.join(", ")) };
@@ -263,8 +276,9 @@ pub(crate) fn apply(
         let decayed = base.weight_decay.map_or_else(|| w.clone(), |decay| w - w * decay * lr);
         let values = roles.iter().zip(slots).map(|(&role, slots)| (role, slots[i].clone())).collect();
         let mut own = Slots { class: optimizer.class_name(), trace: w.trace().clone(), values };
-        applied.weights.push(optimizer.update(&mut own, &decayed, &g, lr, t));
-        roles.iter().zip(&mut applied.slots).for_each(|(role, slots)| slots.push(own.get(role)));
+        let new = optimizer.update(&mut own, &decayed, &g, lr, t);
+        applied.weights.push(own.checked(new, w));
+        roles.iter().zip(&mut applied.slots).for_each(|(role, slots)| slots.push(own.checked(own.get(role), w)));
     }
     applied
 }

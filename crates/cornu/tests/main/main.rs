@@ -1,6 +1,7 @@
 //! Layers and models against Keras.
 
 mod choices;
+mod deep;
 mod documents;
 mod doubles;
 mod dropout;
@@ -12,6 +13,7 @@ mod mistakes;
 mod models;
 mod own_classes;
 mod properties;
+mod resume;
 mod saving;
 mod saving_mistakes;
 mod seeds;

@@ -103,9 +103,17 @@ impl Optimizer for Mistaken {
         Base { learning_rate: 0.1, ..Base::default() }
     }
     fn slots(&self) -> Vec<&'static str> {
-        vec!["momentum", "velocity"]
+        match self.asks.as_str() {
+            "twice" => vec!["momentum", "momentum"],
+            _ => vec!["momentum", "velocity"],
+        }
     }
     fn update(&self, slots: &mut Slots, w: &Tensor, _: &Tensor, _: &Tensor, _: &Tensor) -> Tensor {
+        match self.sets.as_str() {
+            "a sum" => return w.sum_all(),
+            "another type" => return w.cast(cornu_graph::DType::I64),
+            _ => {}
+        }
         let m = slots.get(&self.asks);
         w + slots.set(&self.sets, m)
     }
@@ -118,6 +126,58 @@ fn an_optimizer_that_asks_for_no_slot_of_its_own_is_told() {
     let wanted = "optimizer `Mistaken` has no slot `velocitty`, only `momentum`, `velocity`";
     assert_eq!(with("velocitty", "velocity"), wanted);
     assert_eq!(with("velocity", "velocitty"), wanted);
+    assert_eq!(with("twice", "momentum"), "compile: optimizer `Mistaken` has two slots called `momentum`");
+    for odd in ["a sum", "another type"] {
+        assert!(
+            with("momentum", odd).contains("optimizer `Mistaken`: `update` needs f32[1"),
+            "{}",
+            with("momentum", odd)
+        );
+    }
+}
+
+cornu::config! {
+    /// A layer with a weight of so many axes, held to a constraint.
+    "own.tests" pub layer Held {
+        /// How many axes.
+        axes: usize,
+        /// The constraint.
+        constraint: Constraint,
+    }
+}
+
+impl Layer for Held {
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+        let weight = cx.weight("w", vec![2; self.axes], &Initializer::Ones);
+        cx.constrain("w", &Some(self.constraint.clone()));
+        let scale = weight.sum_all();
+        x * scale
+    }
+}
+
+#[test]
+fn a_constraint_along_an_axis_that_is_not_there_is_told() {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let with = |axes: usize, axis: i64| {
+        let constraint = Constraint::UnitNorm { axis: cornu::config::OneOrMany::One(axis) };
+        let mut model = sequential![Held::new(axes, constraint).input_shape([1])];
+        model.compile(Compile::new().loss("mse"))?;
+        model.fit(&[[1.0], [2.0]], &[1.0, 2.0], Fit::new().verbose(0)).map(drop)
+    };
+    assert_eq!(message(with(2, -2)), "");
+    assert_eq!(message(with(2, 5)), "needs an axis of f32[2,2], got 5");
+    assert_eq!(message(with(0, 0)), "needs an axis of f32[], got 0");
+}
+
+#[test]
+fn a_net_is_given_as_many_inputs_as_it_takes() -> Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let mut model = sequential![Dense::new(1).input_shape([2])];
+    let (net, variables) = model.parts();
+    let mut cx = Cx::new(variables, false)?;
+    let x = cx.input(cornu_graph::Type::f32([3, 2]));
+    assert_eq!(message(net.call(&mut cx, "m", &[x.clone(), x])), "the model takes 1 input, got 2");
+    Ok(())
 }
 
 cornu::config! {
