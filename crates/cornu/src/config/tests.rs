@@ -111,7 +111,7 @@ fn values() -> Vec<Value> {
 }
 
 /// Reads settings; gives them as they would be written, and all there is of the object.
-type Reader = dyn Fn(&Map<String, Value>) -> Result<(Value, String)>;
+type Reader<'a> = dyn Fn(&Map<String, Value>) -> Result<(Value, String)> + 'a;
 
 /// Every setting of a class is refused or makes another object, whatever the value; there must be a value that makes one
 /// or every value must be refused.
