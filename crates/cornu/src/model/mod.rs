@@ -167,10 +167,7 @@ impl Model {
     pub(crate) fn append(&mut self, layer: Arc<dyn Layer>) {
         let class = layer.class_name();
         let name = layer.base().name.clone().unwrap_or_else(|| automatic(class));
-        let input = layer.base().batch_shape.as_deref().map_or(Ok(()), check_sizes);
-        let checked = input.and_then(|()| layer.base().check()).and_then(|()| layer.check());
-        let checked = checked.and_then(|()| layer.check_settings());
-        if let Err(error) = checked {
+        if let Err(error) = check_settings(&*layer) {
             self.note(error.context(format!("layer `{name}`")));
             return;
         }
@@ -186,10 +183,6 @@ impl Model {
             }
             self.net.input_type = DType::from_keras_name(&layer.base().dtype);
             self.input_name = Some(name);
-            return;
-        }
-        if let Err(error) = layer.base().element() {
-            self.note(error.context(format!("layer `{name}`")));
             return;
         }
         if self.places.contains_key(&name) {
@@ -365,6 +358,16 @@ impl Model {
             }
         }
     }
+}
+
+/// Looks for settings of a layer that cannot be right.
+fn check_settings(layer: &dyn Layer) -> Result<()> {
+    layer.base().batch_shape.as_deref().map_or(Ok(()), check_sizes)?;
+    layer.base().check()?;
+    layer.check()?;
+    layer.check_settings()?;
+    // An input may have types that no layer computes in.
+    if layer.class_name() == "InputLayer" { Ok(()) } else { layer.base().element().map(drop) }
 }
 
 impl<'a> LayerView<'a> {

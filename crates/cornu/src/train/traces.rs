@@ -6,6 +6,7 @@
 
 use cornu_graph::{Array, Result, Type};
 
+use super::Compile;
 use super::feed::Data;
 use super::step::{Stage, Training};
 use crate::choice::Choice;
@@ -88,9 +89,7 @@ impl Stage<'_> {
         if !self.variables.has_streams() {
             return Ok(());
         }
-        let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
-        let settings = self.training.settings();
-        let named = settings.is_some_and(|all| all.metrics.iter().chain(&all.weighted_metrics).any(by_name));
+        let named = self.training.settings().is_some_and(names_metrics);
         let Stage { variables, training: Training { traces, drawn, .. }, .. } = self;
         let kind = data.types(0);
         if let Some(trace) = traces.current.and_then(|current| traces.all.get_mut(current)) {
@@ -126,4 +125,10 @@ impl Stage<'_> {
         traces.current = Some(place);
         variables.set_streams(&trace.now)
     }
+}
+
+/// Whether a metric goes by name.
+fn names_metrics(settings: &Compile) -> bool {
+    let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
+    settings.metrics.iter().chain(&settings.weighted_metrics).any(by_name)
 }

@@ -151,106 +151,90 @@ fn what_an_input_says_counts() -> Result<()> {
     Ok(())
 }
 
-/// The first line of what each refuses.
+/// Whether the first line of what is refused is as wanted.
 fn refused(report: &mut Report, got: Result<()>, want: &str) {
     let got = message(got);
     let first = got.lines().next().unwrap_or_default();
     report.case(want, if first == want { Ok(()) } else { Err(format!("got {first:?}")) });
 }
 
+fn dense() -> Dense {
+    Dense::new(1).name("d").input_shape([2])
+}
+
 #[test]
-fn numbers_that_cannot_be_right_are_named_with_their_setting() {
+fn numbers_of_layers_that_cannot_be_right_are_named() {
     let _turn = seeded(Flavor::Keras2, 1);
     let mut report = Report::default();
-    let dense = || Dense::new(1).name("d").input_shape([2]);
-    let start = |kernel: Initializer| sequential![dense().kernel_initializer(kernel)].check();
-    let penalty = |penalty: Regularizer| sequential![dense().kernel_regularizer(penalty)].check();
-    let hold = |constraint: Constraint| sequential![dense().kernel_constraint(constraint)].check();
-    let layer = |model: Sequential| model.check();
-    let with = |loss: Choice<dyn Loss>, optimizer: Choice<dyn Optimizer>| {
-        sequential![dense()].compile(Compile::new().loss(loss).optimizer(optimizer))
+    let mut kernel = |layer: Dense, setting: &str, want: &str| {
+        refused(&mut report, sequential![layer].check(), &format!("layer `d`: Dense.kernel_{setting}: {want}"));
     };
-    let by = |optimizer: Choice<dyn Optimizer>| with("mse".into(), optimizer);
-    let to = |loss: Choice<dyn Loss>| with(loss, "sgd".into());
-    let normal = Initializer::RandomNormal { mean: 0.0, stddev: -1.0, seed: None };
-    let cut = Initializer::TruncatedNormal { mean: f64::INFINITY, stddev: 1.0, seed: None };
-    let axis = OneOrMany::One(0);
-    let norms =
-        |min_value, max_value, rate| Constraint::MinMaxNorm { min_value, max_value, rate, axis: OneOrMany::One(0) };
-    for (got, want) in [
-        (
-            start(normal),
-            "layer `d`: Dense.kernel_initializer: RandomNormal.stddev: needs a number of 0 or more, got -1",
-        ),
-        (start(cut), "layer `d`: Dense.kernel_initializer: TruncatedNormal.mean: needs a finite number, got inf"),
-        (
-            start(Initializer::Constant { value: 1e300 }),
-            "layer `d`: Dense.kernel_initializer: Constant.value: needs a number within the range of `f32`, got 1e300",
-        ),
-        (
-            penalty(Regularizer::L2 { l2: -0.5 }),
-            "layer `d`: Dense.kernel_regularizer: L2.l2: needs a number of 0 or more, got -0.5",
-        ),
-        (
-            penalty(Regularizer::L1 { l1: f64::NAN }),
-            "layer `d`: Dense.kernel_regularizer: L1.l1: needs a finite number, got NaN",
-        ),
-        (
-            hold(Constraint::MaxNorm { max_value: -2.0, axis }),
-            "layer `d`: Dense.kernel_constraint: MaxNorm.max_value: needs a number of 0 or more, got -2",
-        ),
-        (
-            hold(norms(0.0, 1.0, 1.5)),
-            "layer `d`: Dense.kernel_constraint: MinMaxNorm.rate: needs a number from 0 to 1, got 1.5",
-        ),
-        (layer(sequential![Dropout::new(-0.1).name("o")]), "layer `o`: `rate` must be between 0 and 1, got -0.1"),
-        (
-            layer(sequential![Dropout::new(f64::NAN).name("o")]),
-            "layer `o`: Dropout.rate: needs a finite number, got NaN",
-        ),
-        (
-            layer(sequential![Rescaling::new([0.0; 0]).name("r")]),
-            "layer `r`: `scale` needs at least one number, got none",
-        ),
-        (layer(sequential![Rescaling::new(1e-39 / 1e300).name("r")]), ""),
-        (
-            layer(sequential![Rescaling::new(-1e39).name("r")]),
-            "layer `r`: Rescaling.scale: needs a number within the range of `f32`, got -1e39",
-        ),
-        (
-            layer(sequential![Rescaling::new(1.0).offset([0.0; 0]).name("r")]),
-            "layer `r`: `offset` needs at least one number, got none",
-        ),
-        (
-            to(BinaryCrossentropy::new().label_smoothing(1.5).into()),
-            "compile: BinaryCrossentropy.label_smoothing: needs a number from 0 to 1, got 1.5",
-        ),
-        (
-            to(CategoricalCrossentropy::new().label_smoothing(-1.0).into()),
-            "compile: CategoricalCrossentropy.label_smoothing: needs a number from 0 to 1, got -1",
-        ),
-        (by(Adam::new().beta_1(1.0).into()), "compile: `Adam.beta_1` needs a number below 1, got 1"),
-        (by(Adam::new().epsilon(-1e-7).into()), "compile: Adam.epsilon: needs a number of 0 or more, got -0.0000001"),
-        (by(RMSprop::new().epsilon(-1.0).into()), "compile: RMSprop.epsilon: needs a number of 0 or more, got -1"),
-        (by(SGD::new().clipvalue(-1.0).into()), "compile: `SGD.clipvalue` needs a number above 0, got -1"),
-        (by(SGD::new().global_clipnorm(0.0).into()), "compile: `SGD.global_clipnorm` needs a number above 0, got 0"),
-        (
-            by(SGD::new().clipnorm(1e300).into()),
-            "compile: SGD.clipnorm: needs a number within the range of `f32`, got 1e300",
-        ),
-        (by(SGD::new().ema_momentum(7.0).into()), "compile: SGD.ema_momentum: needs a number from 0 to 1, got 7"),
-    ] {
-        refused(&mut report, got, want);
-    }
-    let weighed = |weight: f64| {
+    let mut start = |start: Initializer, want: &str| kernel(dense().kernel_initializer(start), "initializer", want);
+    let (mean, stddev, seed, axis) = (f64::INFINITY, -1.0, None, OneOrMany::One(0));
+    start(
+        Initializer::RandomNormal { mean: 0.0, stddev, seed },
+        "RandomNormal.stddev: needs a number of 0 or more, got -1",
+    );
+    start(Initializer::TruncatedNormal { mean, stddev, seed }, "TruncatedNormal.mean: needs a finite number, got inf");
+    let range = "needs a number within the range of `f32`, got";
+    start(Initializer::Constant { value: 1e300 }, &format!("Constant.value: {range} 1e300"));
+    let mut penalty =
+        |penalty: Regularizer, want: &str| kernel(dense().kernel_regularizer(penalty), "regularizer", want);
+    penalty(Regularizer::L2 { l2: -0.5 }, "L2.l2: needs a number of 0 or more, got -0.5");
+    penalty(Regularizer::L1 { l1: f64::NAN }, "L1.l1: needs a finite number, got NaN");
+    let mut hold =
+        |constraint: Constraint, want: &str| kernel(dense().kernel_constraint(constraint), "constraint", want);
+    let norms = Constraint::MinMaxNorm { min_value: 0.0, max_value: 1.0, rate: 1.5, axis: axis.clone() };
+    hold(norms, "MinMaxNorm.rate: needs a number from 0 to 1, got 1.5");
+    let norm = Constraint::MaxNorm { max_value: -2.0, axis };
+    hold(norm, "MaxNorm.max_value: needs a number of 0 or more, got -2");
+
+    let mut layer = |model: Sequential, want: &str| refused(&mut report, model.check(), want);
+    layer(sequential![Dropout::new(-0.1).name("o")], "layer `o`: `rate` must be between 0 and 1, got -0.1");
+    layer(sequential![Dropout::new(f64::NAN).name("o")], "layer `o`: Dropout.rate: needs a finite number, got NaN");
+    let scaling = |scale: f64| sequential![Rescaling::new(scale).name("r")];
+    layer(scaling(-1e39), &format!("layer `r`: Rescaling.scale: {range} -1e39"));
+    let scaling = Rescaling::new([0.0; 0]).name("r");
+    layer(sequential![scaling], "layer `r`: `scale` needs at least one number, got none");
+    let scaling = Rescaling::new(1.0).offset([0.0; 0]).name("r");
+    layer(sequential![scaling], "layer `r`: `offset` needs at least one number, got none");
+    report.finish();
+}
+
+#[test]
+fn numbers_of_training_that_cannot_be_right_are_named() {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let mut report = Report::default();
+    let mut with = |loss: Choice<dyn Loss>, optimizer: Choice<dyn Optimizer>, want: &str| {
+        let compiled = sequential![dense()].compile(Compile::new().loss(loss).optimizer(optimizer));
+        refused(&mut report, compiled, &format!("compile: {want}"));
+    };
+    let part = "label_smoothing: needs a number from 0 to 1, got";
+    let smooth = BinaryCrossentropy::new().label_smoothing(1.5);
+    with(smooth.into(), "sgd".into(), &format!("BinaryCrossentropy.{part} 1.5"));
+    let smooth = CategoricalCrossentropy::new().label_smoothing(-1.0);
+    with(smooth.into(), "sgd".into(), &format!("CategoricalCrossentropy.{part} -1"));
+    let mut by = |optimizer: Choice<dyn Optimizer>, want: &str| with("mse".into(), optimizer, want);
+    by(Adam::new().beta_1(1.0).into(), "`Adam.beta_1` needs a number below 1, got 1");
+    by(Adam::new().epsilon(-0.5).into(), "Adam.epsilon: needs a number of 0 or more, got -0.5");
+    by(RMSprop::new().epsilon(-1.0).into(), "RMSprop.epsilon: needs a number of 0 or more, got -1");
+    by(SGD::new().clipvalue(-1.0).into(), "`SGD.clipvalue` needs a number above 0, got -1");
+    by(SGD::new().global_clipnorm(0.0).into(), "`SGD.global_clipnorm` needs a number above 0, got 0");
+    by(SGD::new().clipnorm(1e300).into(), "SGD.clipnorm: needs a number within the range of `f32`, got 1e300");
+    by(SGD::new().ema_momentum(7.0).into(), "SGD.ema_momentum: needs a number from 0 to 1, got 7");
+    for (weight, got) in [(1e300, "1e300"), (-1.0, "-1.0"), (f64::NAN, "NaN")] {
         let mut model = sequential![dense()];
-        model.compile(Compile::new().loss("mse"))?;
-        model.fit(&[[1.0, 2.0]], &[1], Fit::new().verbose(0).class_weight([(1, weight)])).map(drop)
-    };
-    let needed = "`class_weight` needs weights of 0 or more within the range of `f32`";
-    refused(&mut report, weighed(1e300), &format!("{needed}, got 1e300 for class 1"));
-    refused(&mut report, weighed(-1.0), &format!("{needed}, got -1.0 for class 1"));
-    refused(&mut report, weighed(f64::NAN), &format!("{needed}, got NaN for class 1"));
+        let fit = Fit::new().verbose(0).class_weight([(1, weight)]);
+        let fitted = model.compile(Compile::new().loss("mse")).and_then(|()| model.fit(&[[1.0, 2.0]], &[1], fit));
+        let needed = "`class_weight` needs weights of 0 or more within the range of `f32`";
+        refused(&mut report, fitted.map(drop), &format!("{needed}, got {got} for class 1"));
+    }
+    report.finish();
+}
+
+#[test]
+fn ranges_of_scalers_are_finite() {
+    let mut report = Report::default();
     let range = MinMaxScaler::new().feature_range(0.0, f64::INFINITY).map(drop);
     refused(&mut report, range, "`feature_range` needs a finite range, got (0.0, inf)");
     let spread = "needs numbers whose spread is finite, got more in column 1";
