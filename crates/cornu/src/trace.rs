@@ -5,12 +5,9 @@ use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type
 
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
-use crate::random::Flavor;
+use crate::random::{Flavor, STATELESS_MODULUS};
 use crate::regularizers::Regularizer;
 use crate::variables::{Declared, Role, Start, Variables};
-
-/// Keras 3 takes each part of a seed modulo this.
-const STATELESS_MODULUS: u32 = (1 << 31) - 2;
 
 /// A graph being traced through a model, and the variables it meets.
 ///

@@ -10,7 +10,7 @@ use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId}
 
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
-use crate::random::{Flavor, Seeds, flavor, keras_seed, with_seeds};
+use crate::random::{Flavor, STATELESS_MODULUS, Seeds, flavor, keras_seed, with_seeds};
 
 /// What a variable is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -269,7 +269,9 @@ impl Variables {
                 Ok((with_seeds(|seeds| seed.start(seeds)), Some(seed)))
             }
             (Start::Generator(own), Flavor::Keras3) => {
-                Ok((Array::vector(vec![own.unwrap_or_else(draw) as u32, 0]), None))
+                // Only what is left of it by the modulus counts, and that fits.
+                let seed = own.unwrap_or_else(draw).rem_euclid(STATELESS_MODULUS.into());
+                Ok((Array::vector(vec![seed as u32, 0]), None))
             }
         }
     }

@@ -12,7 +12,7 @@ use super::{LegacyRandomState, PyRandom};
 /// TensorFlow reduces the seeds of its stateful operations modulo this number.
 const STATEFUL_MODULUS: u64 = (1 << 31) - 1;
 /// Keras 3 reduces the seeds of stateless operations modulo this number.
-const STATELESS_MODULUS: i64 = (1 << 31) - 2;
+pub(crate) const STATELESS_MODULUS: u32 = (1 << 31) - 2;
 /// Keras draws seeds from 1 up to this number.
 const LARGEST_SEED: u64 = 1_000_000_000;
 
@@ -37,7 +37,7 @@ impl Flavor {
     pub fn stateless(self, seed: [i64; 2]) -> Stream {
         Stream::stateless(match self {
             Flavor::Keras2 => seed,
-            Flavor::Keras3 => seed.map(|part| part.rem_euclid(STATELESS_MODULUS)),
+            Flavor::Keras3 => seed.map(|part| part.rem_euclid(STATELESS_MODULUS.into())),
         })
     }
 }

@@ -6,8 +6,9 @@ use cornu::layers::{Layer, LayerConfig};
 use cornu::losses::Loss;
 use cornu::optimizers::Optimizer;
 use cornu::prelude::*;
-use cornu::random::Flavor;
+use cornu::random::{Flavor, set_flavor};
 use cornu::{Cx, Result, Tensor};
+use cornu_graph::{Array, Feed};
 use cornu_testkit::golden::Report;
 use serde_json::{Value, json};
 
@@ -242,4 +243,30 @@ fn ranges_of_scalers_are_finite() {
     refused(&mut report, MinMaxScaler::new().fit(&wide), &format!("`MinMaxScaler` {spread}"));
     refused(&mut report, StandardScaler::new().fit(&wide), &format!("`StandardScaler` {spread}"));
     report.finish();
+}
+
+/// Keras 3.15 gives these masks for twelve ones: 2 where an element stays.
+#[test]
+fn seeds_of_any_size_are_those_of_keras_3() -> Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    for (seed, want) in [
+        (5i64, [0, 2, 2, 0, 2, 0, 0, 2, 2, 2, 2, 2]),
+        ((1 << 40) + 7, [0, 2, 0, 0, 2, 0, 0, 0, 0, 0, 2, 0]),
+        (-1, [0, 2, 0, 0, 2, 2, 0, 2, 2, 0, 2, 2]),
+    ] {
+        let mut model = Sequential::named("m");
+        model.add(Dropout::new(0.5).seed(seed).input_shape([12]));
+        let (net, variables) = model.parts();
+        let mut cx = Cx::new(variables, true)?;
+        let x = Array::new([1, 12], vec![1.0f32; 12])?;
+        let input = cx.input(x.ty());
+        let outputs = net.call(&mut cx, "m", &[input])?;
+        let graph = cx.finish(&outputs, &[])?;
+        let session = variables.session()?;
+        let program = session.compile(&graph)?;
+        session.run(program, &[Feed::Whole(&x)])?;
+        assert_eq!(session.output(program, 0)?.to_vec::<i64>(), want, "{seed}");
+    }
+    set_flavor(Flavor::Keras2);
+    Ok(())
 }
