@@ -75,6 +75,24 @@ pub trait Field: Sized {
     }
 }
 
+/// [`Field::check`], and whether a number is in the range that the mark of its field names: `PART`, from 0 to 1, or
+/// `NOT_NEGATIVE`.
+///
+/// # Errors
+/// What was needed, and what was got.
+pub fn check_marked(field: &impl Field, marks: &[&str]) -> Result<()> {
+    field.check()?;
+    let (needed, fits): (_, fn(f64) -> bool) = match marks {
+        ["PART"] => ("from 0 to 1", |x| (0.0..=1.0).contains(&x)),
+        ["NOT_NEGATIVE"] => ("of 0 or more", |x| x >= 0.0),
+        _ => return Ok(()),
+    };
+    match field.to_json().as_f64().filter(|x| !fits(*x)) {
+        Some(got) => Err(Error::usage(format!("needs a number {needed}, got {got}"))),
+        None => Ok(()),
+    }
+}
+
 /// What a setter takes for a field of type `F`: an `F`; for an optional field also what it is an option of; for a
 /// choice also its name.
 pub trait IntoField<F> {
@@ -184,9 +202,13 @@ impl Field for f64 {
     fn from_json(json: &Value) -> Result<Self> {
         json.as_f64().ok_or_else(|| expected("a number", json))
     }
-    /// JSON has no name for what is not finite: a file would hold nothing in its place.
+    /// JSON has no name for what is not finite: a file would hold nothing in its place. Steps compute in `f32`.
     fn check(&self) -> Result<()> {
-        if self.is_finite() { Ok(()) } else { Err(Error::usage(format!("needs a finite number, got {self}"))) }
+        match (self.is_finite(), (*self as f32).is_finite()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Error::usage(format!("needs a number within the range of `f32`, got {self:?}"))),
+            (false, _) => Err(Error::usage(format!("needs a finite number, got {self}"))),
+        }
     }
 }
 

@@ -59,6 +59,10 @@ pub struct Loaded {
 /// The model in a `.keras` file of Keras 2.13, of Keras 3, or of [`Sequential::save`], ready to predict and to go on
 /// training. Training settings that are not known here are left out, which a line on the standard error tells.
 ///
+/// Restored are layers, weights, training settings, and what the optimizer remembers: its slots, the number of steps, the
+/// learning rate. Not restored are the streams of dropout, which begin anew; the order of rows, which each fit begins
+/// anew; the history; and the flavour, which is that of this process.
+///
 /// # Errors
 /// A file that is missing, damaged, or holds something else than a sequential model; a layer of an unknown class; a
 /// weight that is missing, left over, or of another shape than its layer needs.

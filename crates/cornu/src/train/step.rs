@@ -69,6 +69,24 @@ struct Tracked {
     state: Vec<(Type, VarId)>,
 }
 
+impl Tracked {
+    /// Whether a step gives a new value for each variable, of its type.
+    fn check(&self, new: &[Tensor]) -> Result<()> {
+        let class = self.metric.class_name();
+        let wrong = |needed: String, got: String| {
+            Err(Error::graph(format!("metric `{class}`: `update` needs {needed}, got {got}")))
+        };
+        if new.len() != self.state.len() {
+            return wrong(format!("{} new values", self.state.len()), new.len().to_string());
+        }
+        let names = self.metric.state().into_iter().map(|(name, _)| name);
+        match self.state.iter().zip(new).zip(names).find(|(((ty, _), new), _)| new.ty() != *ty) {
+            Some((((ty, _), new), name)) => wrong(format!("{ty} for `{name}`"), new.ty().to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Training {
     /// Begins anew, with other settings.
     pub(crate) fn compile(&mut self, compiled: Compiled) {
@@ -215,7 +233,7 @@ impl Stage<'_> {
             return cx.finish(&[predictions], &[]);
         };
         let loss = losses::of_rows(&*compiled.loss, y, &predictions, inputs.get(2));
-        let loss = cx.losses().iter().fold(loss, |total, penalty| total + penalty);
+        let loss = cx.losses().iter().fold(loss, |total, penalty| &total + penalty.cast(total.dtype()));
         let mut updates = Vec::new();
         if kind == Kind::Train {
             updates = state.optimize(&cx, &*compiled.optimizer, &loss, &weights);
@@ -225,6 +243,7 @@ impl Stage<'_> {
             let weights = inputs.get(2).filter(|_| tracked.weighted);
             let old: Vec<Tensor> = tracked.state.iter().map(|(ty, id)| cx.trace().var(*id, ty.clone())).collect();
             let new = tracked.metric.update(&old, y, &predictions, weights);
+            tracked.check(&new).or_else(|error| cx.trace().check().and(Err(error)))?;
             updates.extend(tracked.state.iter().map(|(_, id)| *id).zip(new));
         }
         cx.finish(&[], &updates)
@@ -304,7 +323,7 @@ impl State {
     fn count(&self, cx: &Cx, loss: &Tensor, rows: usize, updates: &mut Vec<(VarId, Tensor)>) {
         let var = |id| cx.trace().var(id, Type::scalar(DType::F32));
         let [total, count] = self.loss;
-        updates.push((total, var(total) + loss.cast(DType::F32) * rows as f64));
+        updates.push((total, var(total) + (loss * rows as f64).cast(DType::F32)));
         updates.push((count, var(count) + rows as f64));
     }
 

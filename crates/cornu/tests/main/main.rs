@@ -4,9 +4,12 @@ use cornu_testkit::alloc::Counting;
 
 mod choices;
 mod closures;
+mod deep;
 mod documents;
+mod doubles;
 mod dropout;
 mod first_lines;
+mod flavors;
 mod help;
 mod interrupt;
 mod lacks;
@@ -18,11 +21,15 @@ mod models;
 mod names;
 #[cfg(target_os = "linux")]
 mod outputs;
+mod own_classes;
 mod properties;
+mod resume;
 mod saved;
 mod saving;
 mod saving_mistakes;
 mod seeds;
+mod settings;
+mod shapes;
 mod slips;
 mod steps;
 mod tables;
