@@ -57,6 +57,7 @@ impl Table {
     pub fn from_csv_reader(mut reader: impl Read) -> Result<Table> {
         let mut bytes = Vec::new();
         reader.read_to_end(&mut bytes).map_err(|error| Error::file(error.to_string()).caused_by(error))?;
+        refuse_archive(&bytes)?;
         refuse_html(&bytes)?;
         refuse_open_quotes(&bytes)?;
         let mut reader = ReaderBuilder::new().from_reader(&bytes[..]);
@@ -131,6 +132,21 @@ fn other_separator(separates: impl Fn(char) -> bool) -> Option<Error> {
     let (_, word) = marks.into_iter().find(|&(mark, _)| separates(mark))?;
     let error = Error::data(format!("needs values separated by commas, got values separated by {word}"));
     Some(error.help("save the file with commas between the values, and points in the numbers"))
+}
+
+/// Refuses what is compressed: pandas unpacks it by the ending of its name.
+fn refuse_archive(bytes: &[u8]) -> Result<()> {
+    let kinds: [(&[u8], &str, &str); 4] = [
+        (b"\x1f\x8b", "a gzip file", "gunzip"),
+        (b"PK\x03\x04", "a zip archive", "unzip"),
+        (b"BZh", "a bzip2 file", "bunzip2"),
+        (b"\xfd7zXZ\0", "an xz file", "unxz"),
+    ];
+    match kinds.iter().find(|(start, ..)| bytes.starts_with(start)) {
+        Some((_, what, program)) => Err(Error::unsupported(format!("this is {what}, not a table of text"))
+            .help(format!("unpack it first, by `{program}` in a terminal, and read the file that comes out"))),
+        None => Ok(()),
+    }
 }
 
 /// A page about a file is often saved in place of the file.

@@ -131,9 +131,9 @@ fn read_copy<T>(folder: &Path, names: &[&str], read: impl Fn(&[u8]) -> Result<T>
     Some(value.map(|value| (path, value)))
 }
 
+/// Whether files can be made in a folder, which is made if it is not there. Nothing that is there is opened.
 fn is_writable(folder: &Path) -> bool {
-    let probe = folder.join(format!(".{}.probe", std::process::id()));
-    fs::create_dir_all(folder).is_ok() && fs::File::create(&probe).is_ok() && fs::remove_file(&probe).is_ok()
+    fs::create_dir_all(folder).is_ok() && atomic::is_writable(folder)
 }
 
 /// The SHA-256 of some bytes in lower-case hexadecimal digits.
