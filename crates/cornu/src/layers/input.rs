@@ -52,6 +52,9 @@ impl Config for InputLayer {
     fn class() -> &'static str {
         "InputLayer"
     }
+    fn package() -> &'static str {
+        "keras.layers"
+    }
     fn draws(&self) -> usize {
         0
     }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Sequential;
 use super::net::Entry;
-use crate::config::{Config, Field, object, open_object, read, refuse_unknown_keys};
+use crate::config::{Config, Field, object, open_built_in, read, refuse_unknown_keys};
 use crate::layers::{BatchShape, InputLayer};
 use crate::registry::layer_from_json;
 
@@ -81,13 +81,13 @@ impl Sequential {
     /// [`Sequential::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers
     /// are read.
     pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Sequential> {
-        let (class, config) = open_object(json)?;
+        let (class, config) = open_built_in("model", "keras", json)?;
         if class != "Sequential" {
             return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
         }
         let known = ["name", "trainable", "dtype", "layers", "build_input_shape"];
-        refuse_unknown_keys(&config, &known).context(class)?;
-        let name: Option<String> = read(&config, class, "name", Some(None))?;
+        refuse_unknown_keys(&config, &known).context(&class)?;
+        let name: Option<String> = read(&config, &class, "name", Some(None))?;
         let mut model = name.map_or_else(Sequential::new, Sequential::named);
         model.parts().1.await_values(room);
         let layers = config.get("layers").and_then(Value::as_array);

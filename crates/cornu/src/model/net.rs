@@ -127,6 +127,10 @@ impl Entry {
         let mut shape_with = |fill: usize| -> Result<Shape> {
             let mut cx = Cx::build(variables);
             let shape: Shape = input.iter().map(|size| size.unwrap_or(fill)).collect();
+            if shape.checked_size().is_none_or(|size| size > isize::MAX as usize / 8) {
+                let message = format!("layer `{}`: inputs of shape {} fit no memory", self.name, show(input));
+                return Err(Error::usage(message));
+            }
             let x = cx.input(Type::new(self.layer.base().element().context(&self.name)?, shape));
             let ys = cx.model(model, |cx| self.trace(cx, &[x]))?;
             Ok(ys.first().map(Tensor::shape).unwrap_or_default())

@@ -8,11 +8,13 @@ mod keras_file;
 mod optimizer;
 mod weights;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use cornu_files::atomic;
 use cornu_files::h5::{Builder, H5};
-use cornu_files::keras::Archive;
+use cornu_files::keras::{Archive, WHOLE_MODEL};
 use cornu_graph::{Context, Error, Result};
 
 use crate::train::Warning;
@@ -59,8 +61,8 @@ pub struct Loaded {
 /// training. Training settings that are not known here are left out, which a line on the standard error tells.
 ///
 /// # Errors
-/// A file that is missing, damaged, or holds something else than a sequential model; a layer of an unknown class; a
-/// weight that is missing, left over, or of another shape than its layer needs.
+/// A file that is missing, damaged, or holds something else than a sequential model; a layer of an unknown class, or
+/// anything of another package than Keras that was not [registered](crate::register); a weight that is missing, left over, or of another shape than its layer needs.
 pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
     let loaded = load_model_with(path, Load::new())?;
     loaded.warnings.iter().for_each(|warning| eprintln!("{warning}"));
@@ -144,11 +146,23 @@ impl Model {
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         self.ready().context("`load_weights`")?;
         let path = path.as_ref();
-        let archived = path.is_dir() || path.extension().is_some_and(|extension| extension == "keras");
+        let named = path.extension().is_some_and(|extension| extension == "keras");
         let place = format!("`{}`", path.display());
-        let file = if archived { H5::read(Archive::open(path)?.weights).context(&place)? } else { H5::open(path)? };
+        // Weights alone are told from a model by what is in the file: names change.
+        let file = if path.is_dir() || named && !is_hdf5(path) {
+            H5::read(Archive::open(path)?.weights).context(&place)?
+        } else {
+            H5::open(path)?
+        };
         weights::read(&file, self).context(place)
     }
+}
+
+/// Whether a file starts as an HDF5 file does.
+fn is_hdf5(path: &Path) -> bool {
+    let mut start = [0; 8];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *b"\x89HDF\r\n\x1a\n"
 }
 
 /// Whether a file has the ending that says what it is.
@@ -178,7 +192,7 @@ fn refuse_old_format(path: &Path) -> Result<()> {
     }
     if name.ends_with(".h5") || name.ends_with(".hdf5") {
         let error = Error::unsupported(format!("`{name}`: the old HDF5 format of whole models cannot be read"));
-        return Err(error.help("open it with the Keras that saved it and save it again as `.keras`"));
+        return Err(error.help(WHOLE_MODEL));
     }
     Ok(())
 }

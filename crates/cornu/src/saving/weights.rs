@@ -96,7 +96,7 @@ pub(super) fn read(file: &H5, model: &mut Model) -> Result<()> {
 /// The value of one weight; `place` says which for messages.
 fn value(file: &H5, variable: &Variable, path: &str, place: &str) -> Result<Array> {
     let needed = &variable.ty.shape;
-    let Some(entry) = file.datasets().iter().find(|entry| entry.path == path) else {
+    let Some(entry) = file.find(path) else {
         let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
         let there = file.datasets().iter().filter(|entry| entry.path.starts_with(folder)).count();
         let got =
@@ -150,7 +150,10 @@ fn no_weights(file: &H5) -> Error {
     let [new, old] = Layout::ALL.map(Layout::root);
     let error = Error::file(format!("there are no weights: the file has neither `{new}` nor `{old}`"));
     if file.has_group("model_weights") || file.attributes("").is_ok_and(|found| found.contains_key("layer_names")) {
-        return error.help("this is the HDF5 format before `.weights.h5`; save the weights again under such a name");
+        return error.help(
+            "this is the format before `.weights.h5`; convert it in Python: \
+             `keras.models.load_model(\"model.h5\").save_weights(\"model.weights.h5\")`",
+        );
     }
     error.help("the file was not saved by Keras, or it is damaged")
 }

@@ -13,6 +13,7 @@ mod saving;
 mod saving_mistakes;
 mod seeds;
 mod steps;
+mod strangers;
 mod training;
 mod trajectories;
 mod validation;
