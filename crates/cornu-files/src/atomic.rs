@@ -264,4 +264,103 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     }
+
+    #[test]
+    fn what_others_left_stays_and_only_old_leavings_go() {
+        let folder = Folder::new("left");
+        let path = folder.0.join("model.keras");
+        let left = |name: &str, hours: u64| {
+            let file = File::create(folder.0.join(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - Duration::from_secs(hours * 3600)).unwrap();
+            file
+        };
+        left(".model.keras.00000000000000aa.tmp", 2);
+        left(".model.keras.00000000000000bb.tmp", 0);
+        let locked = left(".model.keras.00000000000000cc.tmp", 2);
+        locked.lock().unwrap();
+        left(".model.keras.notes.tmp", 2);
+        left(".other.keras.00000000000000dd.tmp", 2);
+        left(&format!(".model.keras.{}-0.tmp", std::process::id()), 2);
+        write(&path, b"new").unwrap();
+        let mut names = folder.names();
+        names.sort();
+        let own = format!(".model.keras.{}-0.tmp", std::process::id());
+        let mut want = vec![
+            ".model.keras.00000000000000bb.tmp",
+            ".model.keras.00000000000000cc.tmp",
+            &own,
+            ".model.keras.notes.tmp",
+            ".other.keras.00000000000000dd.tmp",
+            "model.keras",
+        ];
+        want.sort_unstable();
+        assert_eq!(names, want);
+        // A write that fails takes nothing with it but its own file.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir_all(path.join("full")).unwrap();
+        write(&path, b"new").unwrap_err();
+        assert_eq!(folder.names().len(), want.len());
+    }
+
+    #[test]
+    fn many_writers_at_once_leave_one_whole_file() {
+        let folder = Folder::new("many");
+        let path = folder.0.join("model.keras");
+        let write_all = |byte: u8| (0..20).for_each(|_| write(&path, &[byte; 5000]).unwrap());
+        std::thread::scope(|scope| (0..8).for_each(|byte| drop(scope.spawn(move || write_all(byte)))));
+        let bytes = fs::read(&path).unwrap();
+        assert!(bytes.len() == 5000 && bytes.iter().all(|byte| *byte == bytes[0]));
+        assert_eq!(folder.names(), ["model.keras"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_devices_stay() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+        let folder = Folder::new("special");
+        let (pipe, link, socket) = (folder.0.join("pipe"), folder.0.join("link"), folder.0.join("socket"));
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        if made.is_ok_and(|status| status.success()) {
+            symlink("pipe", &link).unwrap();
+            for path in [&pipe, &link] {
+                let error = write(path, b"new").unwrap_err().to_string();
+                assert!(error.contains("there is a pipe, a device or a socket"), "{error}");
+            }
+            assert!(fs::metadata(&link).unwrap().file_type().is_fifo());
+        }
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        write(&socket, b"new").unwrap_err();
+        assert!(fs::metadata(&socket).unwrap().file_type().is_socket());
+        let error = write("/dev/null", b"new").unwrap_err().to_string();
+        assert!(error.contains("help: choose another name"), "{error}");
+        assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    }
+
+    /// A folder that takes files and does not tell which it has. The administrator may look into any, so that this runs
+    /// as nobody, where there is such a user.
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_only_takes_files_is_enough() {
+        use std::os::unix::fs::PermissionsExt;
+        use std::os::unix::process::CommandExt;
+        const NOBODY: u32 = 65534;
+        if let Some(path) = std::env::var_os("CORNU_WRITE_ONLY") {
+            write(Path::new(&path).join("model.keras"), b"new").unwrap();
+            return;
+        }
+        let folder = Folder::new("write-only");
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o333)).unwrap();
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        again.args(["--exact", "atomic::tests::a_folder_that_only_takes_files_is_enough"]);
+        let output = again.env("CORNU_WRITE_ONLY", &folder.0).gid(NOBODY).uid(NOBODY).output();
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+        match output {
+            Ok(output) => {
+                let text = String::from_utf8_lossy(&output.stdout).into_owned();
+                assert!(output.status.success() && text.contains("1 passed"), "{text}");
+                assert_eq!(fs::read(folder.0.join("model.keras")).unwrap(), b"new");
+            }
+            Err(error) => println!("not tried: no process of another user can be started ({error})"),
+        }
+    }
 }

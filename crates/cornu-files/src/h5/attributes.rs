@@ -9,7 +9,7 @@ use super::bytes::{Cursor, Image, NOWHERE, damaged, unknown};
 use super::datatype::{Elements, elements, shape};
 use super::header::{Header, kind};
 use super::texts::texts;
-use crate::element::{Stored, decode};
+use crate::element::decode;
 
 /// The attributes of an object, by name; those that are neither texts nor numbers are left out.
 pub(super) fn attributes(image: &Image, header: &Header) -> Result<BTreeMap<String, Attribute>> {
@@ -52,9 +52,7 @@ fn attribute<'a>(image: &Image, mut message: Cursor<'a>) -> Result<(&'a str, Opt
                 let mut texts = texts(image, kind, data, count)?;
                 Some(if shape.rank() == 0 { Attribute::Text(texts.remove(0)) } else { Attribute::Texts(texts) })
             }
-            Elements::Numbers(stored, order) if stored != Stored::Bool => {
-                Some(numbers(&decode(stored, order, shape, data)?))
-            }
+            Elements::Numbers(stored, order) => Some(numbers(&decode(stored, order, shape, data)?)),
             _ => None,
         },
     ))

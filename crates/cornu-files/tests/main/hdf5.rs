@@ -34,7 +34,7 @@ fn what_h5py_writes_is_read() {
         assert_eq!(attributes["names"], Attribute::Texts(vec!["dense".into(), "dense_1".into()]));
         assert_eq!(attributes["float"], Attribute::Floats(vec![0.5]));
         assert_eq!(attributes["ints"], Attribute::Ints(vec![0, 1, 2]));
-        assert!(!attributes.contains_key("flag"));
+        assert_eq!(attributes["flag"], Attribute::Ints(vec![1]));
         assert!(file.has_group("twin0") && file.numbers_held() > 60 + 105);
     }
 }

@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_placed() {
-        let cases: [(&[u8], &str); 19] = [
+        let cases: [(&[u8], &str); 21] = [
             (b"a,b\n1,2\n\n1,2,3\n", "line 4 needs 2 fields as the first line, got 3"),
             (b"a,b\n1,2\n\"x\ny\"\n", "line 3 needs 2 fields as the first line, got 1"),
             (b"a,b\n1,\"2\n3,4\n", "line 2 opens a quotation mark that nothing closes"),
@@ -318,6 +318,8 @@ mod tests {
             (b"a\n1,2\n", "line 2 needs 1 field as the first line, got 2"),
             (b"a\tb\n1\t2\n", "needs values separated by commas, got values separated by tabs"),
             (b"a,b\n1,\xe9\n", "line 2, field 2 needs UTF-8 text, got other bytes"),
+            (b"\x1f\x8b\x08\0", "this is a gzip file, not a table of text"),
+            (b"PK\x03\x04\x14\0", "this is a zip archive, not a table of text"),
         ];
         let mut report = cornu_testkit::golden::Report::default();
         for (text, message) in cases {

@@ -232,6 +232,21 @@ mod tests {
         fs::remove_dir_all(folder).unwrap();
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn looking_whether_a_cache_can_be_written_changes_nothing() {
+        let folder = scratch("probe");
+        let (cache, precious) = (folder.join("cache"), folder.join("precious"));
+        fs::create_dir_all(&cache).unwrap();
+        fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink("../precious", cache.join(format!(".{}.probe", std::process::id()))).unwrap();
+        assert!(is_writable(&cache) && is_writable(&folder.join("new")));
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        assert_eq!(fs::read_dir(&cache).unwrap().count(), 1);
+        assert!(!is_writable(&precious));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
     #[test]
     fn names_are_plain() {
         assert_eq!(last_part("https://host/a/b.csv?x=1/2#y"), "b.csv");

@@ -116,6 +116,7 @@ impl Sequential {
         let place = format!("`{}`", path.display());
         let (archive, warnings) = check_name(path, ".keras", "a model")
             .and_then(|()| self.ready())
+            .and_then(|()| check_memory(self))
             .and_then(|()| keras_file::archive(self, save))
             .context(format_args!("{place} cannot be saved"))?;
         archive.save(path)?;
@@ -130,7 +131,8 @@ impl Model {
     /// A model that is not built, a name that does not end in `.weights.h5`, or a place that cannot be written to.
     pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let bytes = check_name(path, ".weights.h5", "a file of weights").and_then(|()| self.ready()).and_then(|()| {
+        let ready = || self.ready().and_then(|()| check_memory(self));
+        let bytes = check_name(path, ".weights.h5", "a file of weights").and_then(|()| ready()).and_then(|()| {
             let mut builder = Builder::new();
             weights::write(self, &mut builder)?;
             builder.finish()
@@ -156,6 +158,21 @@ impl Model {
         };
         weights::read(&file, self).context(place)
     }
+}
+
+/// Whether there is memory for a file of this model: its numbers are put together several times before they are written.
+fn check_memory(model: &Model) -> Result<()> {
+    const COPIES: usize = 4;
+    let weights: usize =
+        model.variables().all().iter().map(|variable| variable.ty.size() * variable.ty.dtype.size()).sum();
+    // Each weight stands in the places of both versions of Keras.
+    let needed = weights.saturating_mul(2 * COPIES);
+    Vec::<u8>::new().try_reserve_exact(needed).map_err(|error| {
+        let megabytes = needed as f64 / 1e6;
+        Error::file(format!("it needs more memory than there is, about {megabytes:.0} MB"))
+            .help("free some memory, or save on a machine that has more")
+            .caused_by(error)
+    })
 }
 
 /// Whether a file starts as an HDF5 file does.

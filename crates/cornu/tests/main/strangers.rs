@@ -252,3 +252,30 @@ fn of_metrics_that_are_not_known_the_others_stay() -> cornu::Result<()> {
     assert_eq!(scores.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["loss", "accuracy", "mae"]);
     Ok(())
 }
+
+/// What the messages tell to do works.
+#[test]
+fn hdf5_files_under_the_name_of_an_archive() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let folder = Folder::new("hdf5-inside");
+    let path = folder.file("m.keras");
+    let mut model = load_model(golden_file("k3__pima_mlp"))?;
+    let want = model.weights();
+    std::fs::write(&path, Archive::open(golden_file("k3__pima_mlp"))?.weights).expect("a file");
+    let error = load_model(&path).expect_err("weights alone").to_string();
+    assert!(error.contains("build the model, and call `load_weights` with this path"), "{error}");
+    model.set_weights(&want.iter().map(|weight| weight * 2.0).collect::<Vec<_>>())?;
+    model.load_weights(&path)?;
+    assert_eq!(model.weights(), want);
+
+    let mut builder = Builder::new();
+    builder.group("model_weights")?;
+    std::fs::write(&path, builder.finish()?).expect("a file");
+    let convert = "`keras.models.load_model(\"model.h5\").save(\"model.keras\")`";
+    std::fs::copy(&path, folder.file("m.h5")).expect("a copy");
+    for name in ["m.keras", "m.h5"] {
+        let error = load_model(folder.file(name)).expect_err("the old format").to_string();
+        assert!(error.contains(convert), "{error}");
+    }
+    Ok(())
+}
