@@ -7,6 +7,7 @@ mod sequential;
 mod summary;
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -32,6 +33,8 @@ pub struct Model {
     name: String,
     /// The name of the input, if it was given one.
     input_name: Option<String>,
+    /// The names of its layers.
+    names: HashSet<String>,
     net: Net,
     variables: Variables,
     /// How it is trained.
@@ -52,6 +55,7 @@ impl Model {
         Model {
             name,
             input_name: None,
+            names: HashSet::new(),
             net: Net::default(),
             variables: Variables::default(),
             training: Training::default(),
@@ -168,7 +172,7 @@ impl Model {
             self.input_name = Some(name);
             return;
         }
-        if self.net.layers.iter().any(|entry| entry.name == name) {
+        if !self.names.insert(name.clone()) {
             let help = "give one of them another name, by `.name(…)`";
             self.note(Error::usage(format!("model `{}` has two layers named `{name}`", self.name)).help(help));
             return;
@@ -188,6 +192,7 @@ impl Model {
     /// Takes the last layer away.
     pub(crate) fn remove_last(&mut self) -> Option<Arc<dyn Layer>> {
         let entry = self.net.layers.pop()?;
+        self.names.remove(&entry.name);
         self.net.calls.pop();
         let place = self.net.layers.len();
         self.net.outputs = place.checked_sub(1).map(|call| Wire::Output { call, output: 0 }).into_iter().collect();
