@@ -128,10 +128,16 @@ impl<F: Field, const N: usize> IntoField<Option<Vec<F>>> for [F; N] {
 
 /// `expected a whole number, got "many"`
 pub fn expected(what: &str, got: &Value) -> Error {
+    Error::usage(format!("expected {what}, got {}", short(&got.to_string())))
+}
+
+/// A text of any length for messages.
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
     const SHOWN: usize = 60;
-    let text = got.to_string();
-    let short = text.char_indices().nth(SHOWN).map_or(text.clone(), |(end, _)| format!("{}…", &text[..end]));
-    Error::usage(format!("expected {what}, got {short}"))
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 macro_rules! plain_fields {
@@ -245,7 +251,7 @@ impl<const N: usize> IntoField<OneOrMany<f64>> for [f64; N] {
 
 /// The error for a name that is none of `known`.
 pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
-    let error = Error::usage(format!("unknown {what} `{name}`"));
+    let error = Error::usage(format!("unknown {what} `{}`", short(name)));
     match nearest(name, known) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error,
@@ -319,12 +325,15 @@ impl ClassId {
 
     /// The error for a class of another package, of which nothing is known but its name.
     pub fn stranger(&self, what: &str) -> Error {
-        let ClassId { package, name } = self;
+        let (package, name) = (short(&self.package), short(&self.name));
         let help = match what {
             "layer" => format!(
                 "Keras's own may compute something else: declare yours by `config!` with the module `\"{package}\"`, and \
                  register it first by `cornu::register::<{name}>()`"
             ),
+            "model" => {
+                "only Keras's own models are read: build this one here, and take its weights by `load_weights`".into()
+            }
             "loss" | "metric" | "optimizer" => {
                 "`Load::new().compile(false)` loads the model without it; then compile it with a class of your own"
                     .into()

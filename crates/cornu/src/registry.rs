@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cornu_graph::{Error, Result, nearest};
 use serde_json::Value;
 
-use crate::config::{ClassId, open_object};
+use crate::config::{ClassId, open_object, short};
 use crate::layers::{LAYERS, Layer, Read, read_layer};
 
 /// The classes that users registered.
@@ -47,6 +47,6 @@ fn find(id: &ClassId) -> Result<Read> {
             Some(near) => format!("did you mean `{near}`? If not: {own}"),
             None => own.into(),
         };
-        Error::unsupported(format!("unknown layer class `{}`", id.name)).help(help)
+        Error::unsupported(format!("unknown layer class `{}`", short(&id.name))).help(help)
     })
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Sequential;
 use super::net::Entry;
-use crate::config::{Config, Field, object, open_built_in, read, refuse_unknown_keys};
+use crate::config::{Config, Field, object, open_built_in, read, refuse_unknown_keys, short};
 use crate::layers::{BatchShape, InputLayer};
 use crate::registry::layer_from_json;
 
@@ -94,7 +94,7 @@ impl Sequential {
         let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
         for (place, layer) in layers.iter().enumerate() {
             let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
-            let which = name.map_or_else(|| place.to_string(), |name| format!("`{name}`"));
+            let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
             model.push(layer_from_json(layer).context(format!("model `{}`: layer {which}", model.name()))?);
         }
         model.check()?;

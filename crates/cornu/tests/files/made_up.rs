@@ -15,8 +15,12 @@ use zip::write::SimpleFileOptions;
 use crate::counting::counted;
 use crate::mutate::{MOST_BYTES, mend, zipped};
 
+/// Nor is what is said of a file any longer than a message.
 fn load(path: &Path) -> bool {
-    load_model_with(path, Load::new()).is_ok()
+    let loaded = load_model_with(path, Load::new()).map(|loaded| loaded.warnings);
+    let text = loaded.as_ref().map_or_else(ToString::to_string, |warnings| format!("{warnings:?}"));
+    assert!(text.len() < 2000, "{} bytes", text.len());
+    loaded.is_ok()
 }
 
 fn load_weights(path: &Path) -> bool {
