@@ -8,29 +8,31 @@ struct Counting;
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static MOST: AtomicUsize = AtomicUsize::new(0);
 
-fn more(size: usize) {
-    MOST.fetch_max(NOW.fetch_add(size, Relaxed) + size, Relaxed);
+/// Counts what was given: what is too much is refused by the system.
+fn more(memory: *mut u8, size: usize) -> *mut u8 {
+    if !memory.is_null() {
+        MOST.fetch_max(NOW.fetch_add(size, Relaxed) + size, Relaxed);
+    }
+    memory
 }
 
 // SAFETY: hands everything on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        more(layout.size());
         // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
+        more(unsafe { System.alloc(layout) }, layout.size())
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        more(layout.size());
         // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
+        more(unsafe { System.alloc_zeroed(layout) }, layout.size())
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        more(size);
-        NOW.fetch_sub(layout.size(), Relaxed);
         // SAFETY: the caller's promise.
-        unsafe { System.realloc(memory, layout, size) }
+        let moved = more(unsafe { System.realloc(memory, layout, size) }, size);
+        NOW.fetch_sub(if moved.is_null() { 0 } else { layout.size() }, Relaxed);
+        moved
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {

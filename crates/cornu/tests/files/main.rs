@@ -6,6 +6,7 @@ mod counting;
 mod made_up;
 mod mutate;
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One test at a time: another would be counted too.
@@ -14,17 +15,21 @@ fn alone() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many files: `CORNU_MUTATIONS`, or as many as take a few seconds.
-fn count() -> u64 {
-    std::env::var("CORNU_MUTATIONS").map_or(2500, |count| count.parse().expect("a number of files"))
+/// Which files: as many as `CORNU_MUTATIONS` says, or from one to another, as `7..8`; else as many as take a few seconds.
+fn seeds() -> Range<u64> {
+    let text = std::env::var("CORNU_MUTATIONS").unwrap_or_else(|_| "2500".into());
+    let (from, to) = text.split_once("..").unwrap_or(("0", &text));
+    let number = |text: &str| text.parse().expect("`CORNU_MUTATIONS` needs a number of files");
+    number(from)..number(to)
 }
 
 #[test]
 fn mutated_files_are_read_or_refused() {
     let _turn = alone();
-    let report = mutate::run(0..count());
+    let report = mutate::run(seeds());
     assert!(report.wrong.is_empty(), "{report}");
     // Most changes hit what is checked; that some files still open shows that the changes are small.
-    assert!(report.kinds().iter().all(|kind| kind.refused > 0 && kind.refused < kind.tried), "{report}");
+    let both = report.kinds().iter().all(|kind| kind.tried < 100 || (1..kind.tried).contains(&kind.refused));
+    assert!(both, "{report}");
     println!("{report}");
 }

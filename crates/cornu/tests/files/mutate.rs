@@ -138,6 +138,14 @@ fn one(sound: &mut Sound, seed: u64, outcome: &mut Outcome) {
         3 => (".csv", text(bits.one_of(&sound.csv).clone(), bits)),
         _ => (".json", text(bits.one_of(&sound.json).clone(), bits)),
     };
+    // A text alone makes a model as large as it says, which is a long time for large numbers; in a file there is no room.
+    let (name, bytes) = match name {
+        ".json" if has_large_numbers(&bytes) => {
+            let members = [("config.json", bytes), ("model.weights.h5", sound.weights[0].clone())];
+            (".keras", zipped(&members, false))
+        }
+        _ => (name, bytes),
+    };
     let path = sound.folder.join(format!("m{name}"));
     if name == ".keras" || name == ".weights.h5" {
         std::fs::write(&path, &bytes).expect("a file");
@@ -166,6 +174,12 @@ fn one(sound: &mut Sound, seed: u64, outcome: &mut Outcome) {
         Ok(_) => None,
     };
     outcome.wrong.extend(wrong.map(|wrong| format!("seed {seed} ({name}): {wrong}")));
+}
+
+/// Whether a text has whole numbers that could be sizes, and large ones.
+fn has_large_numbers(text: &[u8]) -> bool {
+    let numbers = text.split(|byte| !byte.is_ascii_digit());
+    numbers.filter(|digits| (5..18).contains(&digits.len())).any(|digits| digits[0] != b'0')
 }
 
 /// Whether a file is read; then all that is in it is used.
@@ -320,44 +334,39 @@ fn hdf5(mut bytes: Vec<u8>, bits: &mut Bits) -> Vec<u8> {
     if bits.below(4) == 0 {
         bytes = raw(bytes, bits);
     }
-    let size = bytes.len() as u64;
-    // Structure is where there are few numbers of weights: around signatures.
-    let marks: Vec<usize> = (0..bytes.len().saturating_sub(8))
-        .filter(|&at| {
-            [&b"TREE"[..], b"SNOD", b"HEAP", b"OHDR", b"GCOL", b"\x89HDF"]
-                .iter()
-                .any(|mark| bytes[at..].starts_with(mark))
-        })
-        .collect();
+    let marks = signatures(&bytes);
     for _ in 0..bits.below(4) {
-        let around =
-            if bits.below(3) == 0 || marks.is_empty() { bits.below(bytes.len()) } else { *bits.one_of(&marks) };
-        let at = (around + bits.below(400)).min(bytes.len().saturating_sub(8));
-        let (from, other) = (bits.below(bytes.len().saturating_sub(8)), bits.below(bytes.len()) as u64);
-        let number = *bits.one_of(&[
-            0,
-            1,
-            2,
-            255,
-            size,
-            size.saturating_sub(8),
-            u64::MAX,
-            u64::MAX - 7,
-            1 << 63,
-            1 << 32,
-            other,
-            other & !7,
-        ]);
-        match bits.below(4) {
-            0 if at + 8 <= bytes.len() => bytes[at..at + 8].copy_from_slice(&number.to_le_bytes()),
-            1 if at + 8 <= bytes.len() => bytes[at..at + 2].copy_from_slice(&(number as u16).to_le_bytes()),
-            2 if at + 8 <= bytes.len() => bytes.copy_within(from..from + 8, at),
-            _ if at < bytes.len() => bytes[at] = number as u8,
-            _ => {}
-        }
+        let anywhere = bits.below(3) == 0 || marks.is_empty();
+        let around = if anywhere { bits.below(bytes.len()) } else { *bits.one_of(&marks) };
+        renumbered(&mut bytes, around + bits.below(400), bits);
     }
     mend(&mut bytes);
     bytes
+}
+
+/// Structure is around signatures; elsewhere are the numbers of weights.
+fn signatures(bytes: &[u8]) -> Vec<usize> {
+    const SIGNATURES: [&[u8]; 6] = [b"TREE", b"SNOD", b"HEAP", b"OHDR", b"GCOL", b"\x89HDF"];
+    let starts = |at: &usize| SIGNATURES.iter().any(|signature| bytes[*at..].starts_with(signature));
+    (0..bytes.len().saturating_sub(8)).filter(starts).collect()
+}
+
+/// Puts a number of eight, two or one bytes to a place, or what stands elsewhere.
+fn renumbered(bytes: &mut [u8], at: usize, bits: &mut Bits) {
+    let (size, last) = (bytes.len() as u64, bytes.len().saturating_sub(8));
+    let (at, from, other) = (at.min(last), bits.below(last), bits.below(bytes.len()) as u64);
+    let small = [0, 1, 2, 255, size, size.saturating_sub(8), other, other & !7];
+    let number = if bits.below(3) > 0 {
+        *bits.one_of(&small)
+    } else {
+        *bits.one_of(&[u64::MAX, u64::MAX - 7, 1 << 63, 1 << 32])
+    };
+    match bits.below(4) {
+        0 if last > 0 => bytes[at..at + 8].copy_from_slice(&number.to_le_bytes()),
+        1 if last > 0 => bytes[at..at + 2].copy_from_slice(&(number as u16).to_le_bytes()),
+        2 if last > 0 => bytes.copy_within(from..from + 8, at),
+        _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = number as u8),
+    }
 }
 
 /// Puts the checksums of headers and of the superblock right.
