@@ -193,12 +193,16 @@ impl H5 {
         self.find(path).is_some()
     }
 
-    /// How many numbers the datasets hold, of those that can be read: what is only claimed counts for nothing.
+    /// How many numbers the datasets hold, of those that can be read: what is only claimed counts for nothing, and what
+    /// lies where others lie does not count again.
     pub fn numbers_held(&self) -> usize {
+        self.image.begin();
+        let mut left = self.image.len();
         let held = |entry: &Entry| {
-            let header = self.header(entry.header).ok()?;
+            let header = header(&self.image, entry.header).ok()?;
             let (.., size) = numbers(&self.image, &header).ok()??;
-            data::check(&self.image, &header, &entry.shape, size).ok().map(|()| entry.shape.size())
+            left = left.checked_sub(data::check(&self.image, &header, &entry.shape, size).ok()?)?;
+            Some(entry.shape.size())
         };
         self.datasets.iter().filter_map(held).fold(0, usize::saturating_add)
     }

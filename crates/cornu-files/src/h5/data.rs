@@ -66,13 +66,16 @@ fn stored<'a>(image: &'a Image, header: &Header<'a>, shape: &'a Shape, size: usi
     Ok(Elements::InARow(stored))
 }
 
-/// Whether the elements of a dataset are all there, without putting them together.
+/// Looks whether the elements of a dataset are all there, without putting them together; gives the bytes that they take
+/// in the file.
 ///
 /// # Errors
 /// Those of [`bytes`].
-pub(super) fn check(image: &Image, header: &Header, shape: &Shape, size: usize) -> Result<()> {
-    stored(image, header, shape, size)?;
-    Ok(())
+pub(super) fn check(image: &Image, header: &Header, shape: &Shape, size: usize) -> Result<u64> {
+    Ok(match stored(image, header, shape, size)? {
+        Elements::InARow(bytes) => bytes.len() as u64,
+        Elements::InChunks(_, chunks) => chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum(),
+    })
 }
 
 /// A dataset in chunks.
@@ -164,9 +167,10 @@ impl<'a> Chunks<'a> {
                 chunks.len()
             )));
         }
-        chunks
-            .iter()
-            .try_for_each(|chunk| filters::check(&self.filters, chunk.mask, chunk.bytes, self.whole, self.size))?;
+        chunks.iter().try_for_each(|chunk| {
+            image.charge(chunk.bytes.len())?;
+            filters::check(&self.filters, chunk.mask, chunk.bytes, self.whole, self.size)
+        })?;
         Ok(chunks)
     }
 

@@ -140,6 +140,23 @@ fn crowd() -> Vec<u8> {
     relinked(builder.finish().expect("a file"), &pairs)
 }
 
+/// What lies in a file once is there once, under however many names.
+#[test]
+fn numbers_under_many_names_are_counted_once() {
+    let _turn = crate::alone();
+    let mut builder = Builder::new();
+    let names: Vec<String> = (0..500).map(|i| format!("n{i:04}end")).collect();
+    builder.dataset("large", &Array::zeros(&cornu_graph::Type::f32([5000]))).expect("a free place");
+    for name in &names {
+        builder.dataset(name, &Array::scalar(1.0f32)).expect("a free place");
+    }
+    let pairs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "large")).collect();
+    let bytes = relinked(builder.finish().expect("a file"), &pairs);
+    let (size, file) = (bytes.len(), H5::read(bytes).expect("a sound file"));
+    assert_eq!(file.datasets().iter().map(|entry| entry.shape.size()).sum::<usize>(), 501 * 5000);
+    assert!((5000..size / 4).contains(&file.numbers_held()), "{} of {size} bytes", file.numbers_held());
+}
+
 /// A file of `h5py` whose dataset in chunks says that it is far larger.
 fn chunks(dims: [u64; 3]) -> Vec<u8> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/files/h5py-earliest.h5");
