@@ -9,7 +9,7 @@ use crate::Result;
 const CEILINGS: [(&str, usize); 6] = [
     ("crates/cornu", 12_000),
     ("crates/cornu-cpu", 4_200),
-    ("crates/cornu-files", 1_800),
+    ("crates/cornu-files", 2_500),
     ("crates/cornu-graph", 3_200),
     ("crates/cornu-testkit", 1_200),
     ("xtask", 600),

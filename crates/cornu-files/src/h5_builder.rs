@@ -21,7 +21,7 @@ pub struct Builder {
 struct Group {
     attributes: Vec<(String, Attribute)>,
     children: Vec<(String, Node)>,
-    /// The places of children by their names.
+    /// Where among the children each name is.
     places: HashMap<String, usize>,
 }
 
@@ -63,7 +63,7 @@ impl Builder {
         }
         let shape = array.shape().iter().map(|&size| size as u64).collect();
         let dataset = Dataset { dtype: array.dtype(), shape, bytes: encode(array), attributes: Vec::new() };
-        group.add(name, Node::Dataset(dataset));
+        group.push(name, Node::Dataset(dataset));
         Ok(())
     }
 
@@ -74,7 +74,9 @@ impl Builder {
     pub fn attribute(&mut self, path: &str, name: &str, value: Attribute) -> Result<()> {
         let (folder, last) = path.rsplit_once('/').unwrap_or(("", path));
         let group = self.root.descend(folder, path)?;
-        let attributes = match group.places.get(last).map(|&place| &mut group.children[place].1) {
+        let place = group.places.get(last).copied();
+        let is_dataset = place.is_some_and(|place| matches!(group.children[place].1, Node::Dataset(_)));
+        let attributes = match place.filter(|_| is_dataset).map(|place| &mut group.children[place].1) {
             Some(Node::Dataset(dataset)) => &mut dataset.attributes,
             _ => &mut self.root.descend(path, path)?.attributes,
         };
@@ -106,11 +108,11 @@ impl Builder {
 }
 
 impl Group {
-    /// Adds a child, whose name must be free, and says where it is.
-    fn add(&mut self, name: &str, node: Node) -> usize {
-        self.places.insert(name.to_owned(), self.children.len());
+    fn push(&mut self, name: &str, node: Node) -> usize {
+        let place = self.children.len();
+        self.places.insert(name.to_owned(), place);
         self.children.push((name.to_owned(), node));
-        self.children.len() - 1
+        place
     }
 
     /// The group at `path` below this one, made if it is not there; `asked` is the path for the error.
@@ -121,7 +123,7 @@ impl Group {
                 return Err(Error::usage(format!("`{asked}` is no path in an HDF5 file: a part of it is empty")));
             }
             let known = group.places.get(name).copied();
-            let index = known.unwrap_or_else(|| group.add(name, Node::Group(Group::default())));
+            let index = known.unwrap_or_else(|| group.push(name, Node::Group(Group::default())));
             group = match &mut group.children[index].1 {
                 Node::Group(child) => child,
                 Node::Dataset(_) => {

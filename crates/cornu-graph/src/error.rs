@@ -178,11 +178,14 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         return None;
     }
     let word = plain(word);
-    let candidates = candidates.into_iter().filter(|name| name.len() <= 2 * LONGEST);
+    let (letters, most) = (word.chars().count(), 1 + word.len() / 4);
+    // Names of very different lengths are far apart, whatever their letters are.
+    let near = candidates.into_iter().map(|name| (name, plain(name)));
+    let near = near.filter(|(_, plain)| plain.chars().count().abs_diff(letters) <= most);
     let (best, distance) =
-        candidates.map(|name| (name, edits(&word, &plain(name)))).min_by_key(|&(_, distance)| distance)?;
+        near.map(|(name, plain)| (name, edits(&word, &plain))).min_by_key(|&(_, distance)| distance)?;
     // A name of which no letter is left is no neighbour.
-    (distance <= 1 + word.len() / 4 && distance < word.chars().count()).then_some(best)
+    (distance <= most && distance < letters).then_some(best)
 }
 
 /// The least number of letters to insert, delete or replace to turn `a` into `b` (Levenshtein's distance).

@@ -6,7 +6,7 @@ use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type, VarId};
 
 use crate::constraints::Constraint;
-use crate::initializers::{Initializer, room_for};
+use crate::initializers::Initializer;
 use crate::random::{Flavor, STATELESS_MODULUS};
 use crate::regularizers::Regularizer;
 use crate::variables::{Declared, Role, Start, Variables};
@@ -146,7 +146,7 @@ impl<'a> Cx<'a> {
     ) -> Tensor {
         let ty = Type::new(self.scope.dtype, shape);
         let path = self.path_of(name);
-        if let Some(Err(error)) = self.declared.as_ref().map(|_| room_for(&ty)) {
+        if let Some(Err(error)) = self.declared.as_ref().map(|_| self.variables.room_for(&ty)) {
             self.fail(error.context(format!("weight `{name}`")));
         }
         self.declare(&path, &ty, role, trainable, || Start::Values(initializer.clone()));

@@ -9,7 +9,7 @@ use cornu_graph::random::Stream;
 use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
 
 use crate::constraints::Constraint;
-use crate::initializers::Initializer;
+use crate::initializers::{Initializer, room_for};
 use crate::random::{Flavor, STATELESS_MODULUS, Seeds, flavor, keras_seed, with_seeds};
 
 /// What a variable is for.
@@ -209,17 +209,28 @@ impl Variables {
         self.room = room;
     }
 
+    /// Whether there is room for a variable: in the file, if its value is awaited, else in memory.
+    ///
+    /// # Errors
+    /// It needs more than there is.
+    pub(crate) fn room_for(&self, ty: &Type) -> Result<()> {
+        match self.room {
+            None => room_for(ty),
+            Some(room) if ty.shape.checked_size().is_some_and(|size| size <= room) => Ok(()),
+            Some(_) => Err(Error::file(format!("needs shape {}, more numbers than the file holds", ty.shape))),
+        }
+    }
+
     /// The zeros for a variable whose value is awaited, if values are.
     ///
     /// # Errors
     /// A variable for which the file cannot hold the numbers: no memory is taken for it.
     pub(crate) fn awaited(&mut self, ty: &Type) -> Option<Result<Array>> {
         let room = self.room?;
-        let Some(rest) = ty.shape.checked_size().and_then(|size| room.checked_sub(size)) else {
-            return Some(Err(Error::file(format!("needs shape {}, more numbers than the file holds", ty.shape))));
-        };
-        self.room = Some(rest);
-        Some(Ok(Array::zeros(ty)))
+        Some(self.room_for(ty).map(|()| {
+            self.room = Some(room - ty.size());
+            Array::zeros(ty)
+        }))
     }
 
     /// How many sessions there have been. Programs and variables of others than the present one are gone: a new one is

@@ -140,6 +140,9 @@ macro_rules! config {
         fn class() -> &'static str {
             stringify!($name)
         }
+        fn package() -> &'static str {
+            $module
+        }
         fn draws(&self) -> usize {
             0 $(+ $crate::config::Field::draws(&self.$field))*
         }
@@ -235,8 +238,8 @@ macro_rules! one_of {
                     let known = [$($alias),*].into_iter().chain(Self::CLASSES.iter().copied());
                     return Self::named(name).ok_or_else(|| $crate::config::not_known($what, name, known));
                 }
-                let (class, config) = $crate::config::open_object(json)?;
-                let config = &config;
+                let (class, config) = $crate::config::open_built_in($what, $module, json)?;
+                let (class, config) = (class.as_str(), &config);
                 match class {
                     $(stringify!($variant) $(| $more)* => {
                         let known: &[&str] = &[$($(stringify!($field)),*)?];

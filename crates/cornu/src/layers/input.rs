@@ -59,6 +59,9 @@ impl Config for InputLayer {
     fn class() -> &'static str {
         "InputLayer"
     }
+    fn package() -> &'static str {
+        "keras.layers"
+    }
     fn draws(&self) -> usize {
         0
     }

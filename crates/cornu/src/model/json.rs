@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Sequential;
 use super::net::Entry;
-use crate::config::{Config, Field, object, open_object, read, refuse_unknown_keys};
+use crate::config::{Config, Field, object, open_built_in, read, refuse_unknown_keys, short};
 use crate::layers::{Base, BatchShape, InputLayer, dtype_name};
 use crate::registry::layer_from_json;
 
@@ -86,19 +86,19 @@ impl Sequential {
     /// [`Sequential::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers
     /// are read.
     pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Sequential> {
-        let (class, config) = open_object(json)?;
+        let (class, config) = open_built_in("model", "keras", json)?;
         if class != "Sequential" {
             return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
         }
         let known = ["name", "trainable", "dtype", "layers", "build_input_shape"];
-        refuse_unknown_keys(&config, &known).context(class)?;
-        let name: Option<String> = read(&config, class, "name", Some(None))?;
+        refuse_unknown_keys(&config, &known).context(&class)?;
+        let name: Option<String> = read(&config, &class, "name", Some(None))?;
         let mut model = name.map_or_else(Sequential::new, Sequential::named);
         // Every layer has a type of its own, which is what counts.
         let dtype =
             config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name).context(format!("{class}.dtype"))?;
         Base { dtype, ..Base::default() }.element().context(format!("{class}.dtype"))?;
-        if !read(&config, class, "trainable", Some(true))? {
+        if !read(&config, &class, "trainable", Some(true))? {
             model.freeze();
         }
         model.parts().1.await_values(room);
@@ -106,7 +106,7 @@ impl Sequential {
         let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
         for (place, layer) in layers.iter().enumerate() {
             let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
-            let which = name.map_or_else(|| place.to_string(), |name| format!("`{name}`"));
+            let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
             model.push(layer_from_json(layer).context(format!("model `{}`: layer {which}", model.name()))?);
         }
         model.check()?;

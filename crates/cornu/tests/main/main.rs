@@ -32,6 +32,7 @@ mod settings;
 mod shapes;
 mod slips;
 mod steps;
+mod strangers;
 mod tables;
 mod training;
 mod trajectories;
