@@ -36,8 +36,11 @@ pub struct VarId(u32);
 
 impl VarId {
     /// The variable at that place of a session's table.
+    ///
+    /// # Panics
+    /// If it is not below 2^32.
     pub fn new(index: usize) -> Self {
-        VarId(index as u32)
+        VarId(u32::try_from(index).expect("a session has fewer than 2^32 variables"))
     }
 
     /// Its place in the session's table.
@@ -167,7 +170,11 @@ impl Builder {
         }
         let types: Vec<&Type> = args.iter().map(|&arg| self.graph.ty(arg)).collect();
         let ty = op.infer(&types).map_err(|problem| format!("`{op}` {problem}"))?;
-        let value = Value(self.graph.nodes.len() as u32);
+        if ty.bytes().is_none() {
+            return Err(format!("`{op}` needs a result that memory has addresses for, got {ty}"));
+        }
+        let number = u32::try_from(self.graph.nodes.len());
+        let value = Value(number.map_err(|_| format!("`{op}` is node 2^32 of its graph, which can have no more"))?);
         match &op {
             Op::Leaf(Leaf::Input { .. }) => self.graph.inputs.push(value),
             Op::Leaf(Leaf::Var { id, .. }) => self.graph.vars.push((*id, value)),

@@ -264,7 +264,7 @@ impl Tensor {
     #[track_caller]
     pub fn mean<const N: usize>(&self, axes: [isize; N]) -> Tensor {
         let axes = self.axes(axes);
-        let count: usize = axes.iter().map(|&axis| self.shape()[axis]).product();
+        let count = axes.iter().map(|&axis| self.shape()[axis]).collect::<Shape>().size();
         self.reduce(Reduction::Sum, &axes) / count.max(1) as f64
     }
 
