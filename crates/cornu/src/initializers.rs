@@ -117,9 +117,8 @@ impl Initializer {
             shape.checked_size().ok_or_else(|| Error::usage(format!("a weight of shape {shape} is too large")))?;
         let mut data = Vec::new();
         data.try_reserve_exact(size).map_err(|error| {
-            let gigabytes = size as f64 * size_of::<f32>() as f64 / 1e9;
-            let message = format!("a weight of shape {shape} needs {gigabytes:.0} GB of memory, more than there is");
-            Error::usage(message).caused_by(error)
+            let bytes = size.saturating_mul(size_of::<f32>());
+            Error::memory(format_args!("a weight of shape {shape}"), bytes).caused_by(error)
         })?;
         data.resize(size, 0.0);
         self.fill(flavor.stateless([self.seed().unwrap_or(seed), 0]), shape, &mut data)?;

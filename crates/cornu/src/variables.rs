@@ -5,7 +5,7 @@ use std::fmt;
 
 use cornu_cpu::Cpu;
 use cornu_graph::random::Stream;
-use cornu_graph::{Array, Error, Executor, Result, Session, Type, VarId};
+use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
 
 use crate::constraints::Constraint;
 use crate::random::with_seeds;
@@ -123,11 +123,12 @@ impl Variables {
     /// A value that does not fit its variable.
     pub fn open(&mut self) -> Result<()> {
         let Values::Parked(values) = &self.values else { return Ok(()) };
-        let mut session = self.machine.as_ref().map_or_else(|| Cpu::new().open(), |machine| machine.open());
+        let mut session = self.machine.as_ref().map_or_else(|| Cpu::new().open(), |machine| machine.open())?;
         let mut order: Vec<usize> = (0..self.table.len()).collect();
         order.sort_by_key(|&place| (self.table[place].role, !self.table[place].trainable, place));
         for &place in &order {
-            self.table[place].id = session.declare(self.table[place].ty.clone());
+            let Variable { path, ty, .. } = &self.table[place];
+            self.table[place].id = session.declare(ty.clone()).context(path)?;
             session.write(self.table[place].id, &values[place])?;
         }
         self.values = Values::Live(session);

@@ -107,7 +107,7 @@ fn the_gradient_after_a_sigmoid_is_the_sum_in_tensorflows_order() {
     let slope = gradients(&value, &[logits]).remove(0);
     let graph = trace.finish(&[slope], &[]).expect("a good graph");
     assert!(!graph.to_string().contains("logistic") || graph.live().iter().any(|live| !live));
-    let mut session = cornu_graph::Executor::open(&cornu_graph::Reference);
+    let mut session = cornu_graph::Executor::open(&cornu_graph::Reference).expect("a session");
     let program = session.compile(&graph).expect("a good graph");
     let (x, l) = (Array::new([7, 1], z.to_vec()).expect("seven"), Array::new([7, 1], y.to_vec()).expect("seven"));
     session.run(program, &[Feed::Whole(&x), Feed::Whole(&l)]).expect("fitting inputs");
