@@ -26,7 +26,7 @@ sanitizer() {
     printf '\n== %s sanitizer\n' "$name"
     # Rust asks for the flag where the standard library is not built with the sanitizer as well.
     RUSTFLAGS="-Zsanitizer=$name -Cunsafe-allow-abi-mismatch=sanitizer" RUSTDOCFLAGS= \
-        cargo +nightly test --target "$target" $tests "$@"
+        cargo +nightly test --target "$target" --config profile.dev.package.cornu-cpu.opt-level=1 $tests "$@"
 }
 
 for what in ${*:-address thread miri}; do

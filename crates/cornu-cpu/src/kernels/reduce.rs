@@ -99,6 +99,8 @@ fn sum_in_lanes(row: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use cornu_graph::random::{Stream, uniform01};
+
     use super::*;
 
     fn sum([outer, reduced, inner]: [usize; 3], x: &[f32]) -> Vec<f32> {
@@ -124,13 +126,14 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "slow")]
     fn the_mean_of_ten_million_is_near() {
-        let x = numbers(10_000_000);
+        let mut x = vec![0.0; 10_000_000];
+        uniform01(Stream::stateful(1, 2), 0, &mut x);
         for inner in [1, 2, 5, 100] {
             let rows = x.len() / inner;
             for (column, sum) in sum([1, rows, inner], &x).into_iter().enumerate() {
                 let want: f64 = x.iter().skip(column).step_by(inner).map(|&x| f64::from(x)).sum();
                 let error = (f64::from(sum) - want).abs() / want;
-                assert!(error < 1e-6, "column {column} of {inner}: {sum}, not {want}");
+                assert!(error < 3e-6, "column {column} of {inner}: {sum}, not {want}");
             }
         }
     }
