@@ -239,6 +239,7 @@ impl CpuSession {
 
 impl Session for CpuSession {
     fn declare(&mut self, var: Type) -> Result<VarId> {
+        self.last = None;
         let place = self.reserve(&var, false)?;
         self.vars.push((place, var));
         Ok(VarId::new(self.vars.len() - 1))
@@ -257,7 +258,7 @@ impl Session for CpuSession {
     fn release(&mut self, program: ProgramId) {
         let Ok(place) = self.find(program) else { return };
         let released = self.programs.remove(place);
-        self.last = self.last.filter(|&last| last != program);
+        self.last = None;
         self.forget(&released.constants);
         self.shrink();
     }

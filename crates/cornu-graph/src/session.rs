@@ -97,7 +97,7 @@ pub trait Session: Send {
     fn release(&mut self, program: ProgramId);
 
     /// Runs one step: afterwards the variables are the new ones, and the outputs can be read until the session is next
-    /// changed, by a run of any program, `write`, `declare` or `compile`.
+    /// changed, by a run of any program, `write`, `declare`, `compile` or `release`.
     fn run(&mut self, program: ProgramId, feeds: &[Feed]) -> Result<()>;
 
     /// An output of the last run, which must have been of this program.
