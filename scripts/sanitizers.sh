@@ -24,7 +24,7 @@ sanitizer() {
         return
     fi
     printf '\n== %s sanitizer\n' "$name"
-    # Rust asks for the flag where the standard library is not built with the sanitizer as well.
+    # The flag admits a standard library that is not built with the sanitizer.
     RUSTFLAGS="-Zsanitizer=$name -Cunsafe-allow-abi-mismatch=sanitizer" RUSTDOCFLAGS= \
         cargo +nightly test --target "$target" --config profile.dev.package.cornu-cpu.opt-level=1 $tests "$@"
 }
