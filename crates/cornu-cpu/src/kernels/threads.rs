@@ -398,8 +398,9 @@ mod tests {
             }
         };
         std::thread::scope(|scope| {
-            scope.spawn(outer);
+            let other = scope.spawn(outer);
             outer();
+            other.join().expect("no part panics");
         });
         assert_eq!(runs.into_inner(), 2 * 100 * 3 * 5);
     }
