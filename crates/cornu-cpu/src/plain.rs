@@ -1,10 +1,12 @@
 //! Work on element types and forms that have no kernel of their own: one element after the other, through doubles,
 //! without allocating. Right for everything, quick for little.
 
-use cornu_graph::ops::{Arg, Dot, Op, Reduction};
-use cornu_graph::{DType, Type};
+use cornu_graph::ops::{Arg, Dot, Op, Reduce, Reduction};
+use cornu_graph::{DType, Error, Result, Type};
 
 use crate::arena::{Arena, Place};
+use crate::kernels::memory::collect;
+use crate::kernels::reduce::{BLOCK, in_blocks};
 
 /// An op on spans of any element types.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub(crate) enum Plain {
     Gather(Place, Place, Vec<u32>),
     /// Element `i` of the operand goes to element `map[i]` of the result.
     Reduce(Reduction, Place, Place, Vec<u32>),
+    /// The sum of each `count` elements in turn, named by their places: of singles, in blocks.
+    Sum(Place, Place, usize, Vec<u32>),
     /// Where along an axis the largest or smallest is: `x[outer, count, inner]`.
     Arg(Arg, [usize; 3], Place, Place),
     /// `(batch, m, k, n)` matrix products.
@@ -28,8 +32,26 @@ impl Plain {
     }
 
     /// Element `i` of the result from element `map(i)` of the operand.
-    pub(crate) fn gather(from: Place, to: Place, map: impl Fn(usize) -> usize) -> Plain {
-        Plain::Gather(from, to, (0..to.len).map(|i| map(i) as u32).collect())
+    ///
+    /// # Errors
+    /// Those of [`indices`].
+    pub(crate) fn gather(from: Place, to: Place, map: impl Fn(usize) -> usize) -> Result<Plain> {
+        Ok(Plain::Gather(from, to, indices(to.len, from.len, map)?))
+    }
+
+    /// Brings together elements along axes that are no neighbours.
+    ///
+    /// # Errors
+    /// Those of [`indices`].
+    pub(crate) fn reduce(reduce: &Reduce, ty: &Type, from: Place, to: Place) -> Result<Plain> {
+        let map = reduced_places(ty, &reduce.axes)?;
+        let count = from.len.checked_div(to.len).unwrap_or(0);
+        if (reduce.kind, from.dtype) != (Reduction::Sum, DType::F32) || count <= BLOCK {
+            return Ok(Plain::Reduce(reduce.kind, from, to, map));
+        }
+        let mut places = indices(from.len, from.len, |i| i)?;
+        places.sort_unstable_by_key(|&i| (map[i as usize], i));
+        Ok(Plain::Sum(from, to, count, places))
     }
 
     pub(crate) fn run(&self, arena: &mut Arena) {
@@ -51,6 +73,14 @@ impl Plain {
                 (0..to.len).for_each(|i| arena.set(*to, i, kind.start()));
                 for (i, &j) in map.iter().enumerate() {
                     arena.set(*to, j as usize, kind.step(arena.get(*to, j as usize), arena.get(*from, i)));
+                }
+            }
+            Plain::Sum(from, to, count, places) => {
+                for (i, places) in places.chunks_exact(*count).enumerate() {
+                    let row = arena.f32.all();
+                    let sum = |block: &[u32]| block.iter().fold(0.0, |total, &j| total + row[from.at + j as usize]);
+                    let total = in_blocks(places, sum);
+                    arena.f32.all_mut()[to.at + i] = total;
                 }
             }
             Plain::Arg(arg, sizes, from, to) if from.dtype == DType::F32 => {
@@ -110,15 +140,52 @@ fn product(
     }
 }
 
+/// `map(i)` for each of `len` elements: places among `range` elements.
+///
+/// # Errors
+/// There must be memory for them, and 32 bits must number the range.
+pub(crate) fn indices(len: usize, range: usize, map: impl Fn(usize) -> usize) -> Result<Vec<u32>> {
+    if u32::try_from(range.saturating_sub(1)).is_err() {
+        let message = format!("an index map needs at most {} elements to choose from, got {range}", 1u64 << 32);
+        return Err(Error::unsupported(message));
+    }
+    let missing =
+        || Error::memory(format_args!("an index map of {len} elements"), len.saturating_mul(size_of::<u32>()));
+    collect((0..len).map(|i| map(i) as u32)).ok_or_else(missing)
+}
+
 /// Where element `i` of an array goes when `axes` disappear.
-pub(crate) fn reduced_places(ty: &Type, axes: &[usize]) -> Vec<u32> {
+///
+/// # Errors
+/// Those of [`indices`].
+fn reduced_places(ty: &Type, axes: &[usize]) -> Result<Vec<u32>> {
     let strides = ty.shape.strides();
     let mut weights = vec![0; ty.rank()];
     let mut size = 1;
     for axis in (0..ty.rank()).rev().filter(|axis| !axes.contains(axis)) {
         weights[axis] = size;
-        size *= ty.shape[axis];
+        size = ty.shape[axis].saturating_mul(size);
     }
     let place = |i: usize| (0..ty.rank()).map(|axis| i / strides[axis] % ty.shape[axis] * weights[axis]).sum::<usize>();
-    (0..ty.size()).map(|i| place(i) as u32).collect()
+    indices(ty.size(), size, place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_beyond_32_bits_are_refused() {
+        let large = Place { dtype: DType::U8, at: 0, len: (1 << 32) + 1 };
+        let few = Place { len: 2, ..large };
+        let error = Plain::gather(large, few, |i| i << 32).expect_err("the second place is 2^32").to_string();
+        assert_eq!(error, "an index map needs at most 4294967296 elements to choose from, got 4294967297");
+        let Ok(Plain::Gather(_, _, map)) = Plain::gather(Place { len: 1 << 32, ..large }, few, |i| i * 0xffff_ffff)
+        else {
+            panic!("the largest place is 2^32 - 1");
+        };
+        assert_eq!(map, [0, u32::MAX]);
+        let ty = Type::new(DType::U8, [1, (1 << 32) + 1, 0]);
+        assert!(reduced_places(&ty, &[0, 2]).is_err());
+    }
 }

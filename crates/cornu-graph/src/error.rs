@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Graph,
     /// The work was stopped from outside.
     Interrupted,
+    /// More memory than the machine gives.
+    Memory,
 }
 
 /// A mistake in the caller's input.
@@ -71,6 +73,11 @@ impl Error {
     /// A graph that breaks a rule of its ops.
     pub fn graph(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Graph, message)
+    }
+
+    /// Memory that is not there: `what` needs that many bytes.
+    pub fn memory(what: impl fmt::Display, needed: usize) -> Self {
+        Self::new(ErrorKind::Memory, format!("{what} needs {} of memory, more than there is", bytes(needed as u64)))
     }
 
     /// Adds the likely fix.
@@ -136,6 +143,18 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.alternate() { fmt::Debug::fmt(&self.0, f) } else { fmt::Display::fmt(self, f) }
     }
+}
+
+/// A number of bytes as Keras shows it: `49.73 KB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
+    let mut size = count as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.2} {}", UNITS[unit])
 }
 
 /// A text with names out of a file in it: codes that would change the terminal are spelt out.

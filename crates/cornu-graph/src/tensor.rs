@@ -301,7 +301,7 @@ impl Tensor {
     #[track_caller]
     pub fn mean<const N: usize>(&self, axes: [isize; N]) -> Tensor {
         let (axes, shape) = (self.axes(axes), self.shape());
-        let count: usize = axes.iter().filter_map(|&axis| shape.get(axis)).product();
+        let count = axes.iter().filter_map(|&axis| shape.get(axis)).copied().collect::<Shape>().size();
         self.cast(self.dtype().to_float()).reduce(Reduction::Sum, &axes) / count.max(1) as f64
     }
 

@@ -15,7 +15,7 @@ fn graph_of(sample: &Sample) -> Result<Graph> {
 
 /// What an executor makes of a graph.
 fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Array> {
-    let mut session = executor.open();
+    let mut session = executor.open()?;
     let program = session.compile(graph)?;
     session.run(program, &args.iter().map(Feed::Whole).collect::<Vec<_>>())?;
     session.output(program, 0)

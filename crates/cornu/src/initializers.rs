@@ -208,7 +208,7 @@ impl Distribution {
 pub(crate) fn room_for(ty: &Type) -> Result<()> {
     let shape = &ty.shape;
     let size = shape.checked_size().ok_or_else(|| Error::usage(format!("a weight of shape {shape} is too large")))?;
-    room::<u8>(&format!("a weight of shape {shape} needs"), &[size, ty.dtype.size()])
+    room::<u8>(&format!("a weight of shape {shape}"), &[size, ty.dtype.size()])
 }
 
 /// A precision that values are drawn in.

@@ -160,11 +160,12 @@ impl Variables {
     /// A value that does not fit its variable.
     pub fn open(&mut self) -> Result<()> {
         let Values::Parked(values) = &self.values else { return Ok(()) };
-        let mut session = self.machine.as_ref().map_or_else(|| Cpu::new().open(), |machine| machine.open());
+        let mut session = self.machine.as_ref().map_or_else(|| Cpu::new().open(), |machine| machine.open())?;
         let mut order: Vec<usize> = (0..self.table.len()).collect();
         order.sort_by_key(|&place| (self.table[place].role, !self.table[place].trainable, place));
         for &place in &order {
-            self.table[place].id = session.declare(self.table[place].ty.clone());
+            let Variable { path, ty, .. } = &self.table[place];
+            self.table[place].id = session.declare(ty.clone()).context(path)?;
             session.write(self.table[place].id, &values[place])?;
         }
         self.values = Values::Live(session);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{OpDef, Sample, f32s, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Tensor, Type};
+use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// The index, along `axis`, of the largest (or smallest) element; of equal ones the first. Not-a-number wins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,7 +30,7 @@ impl OpDef for Arg {
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let x = args[0];
-        let (count, inner) = (x.shape()[self.axis], x.shape()[self.axis + 1..].iter().product::<usize>());
+        let (count, inner) = (x.shape()[self.axis], Shape::from(&x.shape()[self.axis + 1..]).size());
         let better =
             |new: f64, old: f64| !old.is_nan() && (new.is_nan() || if self.largest { new > old } else { new < old });
         Array::from_fn(ty, |at| {

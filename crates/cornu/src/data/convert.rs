@@ -7,7 +7,7 @@ use super::{Column, Table};
 use crate::room;
 
 /// What has no room.
-pub(super) const AN_ARRAY: &str = "an array needs";
+pub(crate) const AN_ARRAY: &str = "an array";
 
 /// Anything that holds numbers in rows: what `fit`, `predict`, the scalers and the scores take.
 ///

@@ -109,7 +109,7 @@ fn the_gradient_after_a_sigmoid_is_the_sum_in_tensorflows_order() {
     let computed =
         graph.nodes().filter(|(value, _)| live[value.index()]).any(|(_, node)| node.op.to_string() == "logistic");
     assert!(!computed, "the gradient goes through the sigmoid:\n{graph}");
-    let mut session = cornu_graph::Executor::open(&cornu_graph::Reference);
+    let mut session = cornu_graph::Executor::open(&cornu_graph::Reference).expect("a session");
     let program = session.compile(&graph).expect("a good graph");
     let (x, l) = (Array::new([7, 1], z.to_vec()).expect("seven"), Array::new([7, 1], y.to_vec()).expect("seven"));
     session.run(program, &[Feed::Whole(&x), Feed::Whole(&l)]).expect("fitting inputs");

@@ -156,7 +156,7 @@ impl Entry {
     ) -> Result<BatchShape> {
         let mut attempt = |apart: bool| {
             let [first, second] = filled(input, apart).map(|shape| Type::new(dtype, shape));
-            if second.shape.checked_size().is_none_or(|size| size > isize::MAX as usize / 8) {
+            if second.bytes().is_none() {
                 let message = format!("layer `{}`: inputs of shape {} fit no memory", self.name, show(input));
                 return Err(Error::usage(message));
             }

@@ -169,7 +169,7 @@ impl Model {
         self.check()?;
         let compiled = compile.resolve()?;
         let stage = self.stage();
-        // A session has no way to give programs and variables of training back; the next one begins without them.
+        // A session has no way to give variables of training back; the next one begins without them.
         stage.variables.park();
         stage.training.compile(compiled);
         Ok(())

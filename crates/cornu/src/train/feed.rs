@@ -2,11 +2,11 @@
 
 use cornu_graph::{Array, Buffer, DType, Error, Feed, Result, Type};
 
-use crate::data::ToArray;
+use crate::data::{AN_ARRAY, ToArray};
 use crate::room::{self, room};
 
 /// What has no room, if there are too many rows.
-pub(super) const ORDER: &str = "the order of the rows needs";
+pub(super) const ORDER: &str = "the order of the rows";
 
 /// Features, and labels and weights if there are any, with the same number of rows.
 pub(crate) struct Data {
@@ -77,7 +77,7 @@ impl Data {
     pub(crate) fn take(&self, rows: &[usize]) -> Result<Data> {
         let take = |array: &Array| {
             let sizes = [array.shape().with(0, rows.len()).size(), array.dtype().size()];
-            room::<u8>("the rows to train on and to validate with need", &sizes)?;
+            room::<u8>("the split of the rows", &sizes)?;
             Ok(array.rows(rows))
         };
         let maybe = |array: &Option<Array>| array.as_ref().map(take).transpose();
@@ -148,7 +148,7 @@ fn cast(array: Array, dtype: DType, name: &str) -> Result<Array> {
     if array.dtype() == dtype {
         return Ok(array);
     }
-    room::<u8>("an array needs", &[array.len(), dtype.size()])?;
+    room::<u8>(AN_ARRAY, &[array.len(), dtype.size()])?;
     let shape = array.shape().clone();
     // One loop for each type that large arrays come in: a cast goes through `f64` element by element.
     let cast = match (array.buffer(), dtype) {

@@ -16,7 +16,7 @@ use crate::random::{Flavor, Seeds};
 use crate::room::room;
 
 /// What has no room, if there are too many of them.
-pub(super) const PREDICTIONS: &str = "the predictions need";
+pub(super) const PREDICTIONS: &str = "the array of predictions";
 
 type Logs = Vec<(String, f64)>;
 
