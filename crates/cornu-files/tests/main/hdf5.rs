@@ -75,7 +75,7 @@ fn names_with_backslashes_are_paths() {
 /// The superblock says how long the file is: where bytes are missing, everything behind them is something else.
 #[test]
 fn a_file_that_was_cut_is_refused_wherever_it_was() {
-    let keras = Archive::open(golden::folder("models").join("files/k3__pima_mlp.keras")).unwrap().weights;
+    let keras = Archive::open(golden::own("models").join("files/k3__pima_mlp.keras")).unwrap().weights;
     let mut builder = Builder::new();
     builder.dataset("layers/dense/vars/0", &Array::zeros(&Type::f32([4, 4]))).unwrap();
     for whole in [keras, builder.finish().unwrap()] {

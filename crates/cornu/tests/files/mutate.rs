@@ -97,7 +97,7 @@ impl Sound {
     fn new() -> Sound {
         let folder = std::env::temp_dir().join(format!("cornu-mutations-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for temporary files");
-        let files = golden::folder("models").join("files");
+        let files = golden::own("models").join("files");
         let read = |name: &str| std::fs::read(files.join(format!("{name}.keras"))).expect("a golden file");
         let mut models = vec![read("k3__pima_mlp"), read("k213__pima_mlp"), read("k3__deferred_sequential")];
         let model = load_model(files.join("k3__pima_mlp.keras")).expect("a sound file");
