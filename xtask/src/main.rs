@@ -1,4 +1,4 @@
-//! The chores of this repository: `cargo xtask ci`, `size`, `recipes`, `bench`.
+//! The chores of this repository: `cargo xtask ci`, `size`, `recipes`, `mutate`, `bench`.
 #![forbid(unsafe_code)]
 
 mod bench;
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Some(("ci", _)) => run(Command::new("bash").arg(".ci/run").current_dir(root())),
         Some(("size", _)) => size::check(&root()),
         Some(("recipes", _)) => recipes::check(&root()),
+        Some(("mutate", options)) => mutate(options.get_one::<u64>("count").copied().unwrap_or(200_000)),
         Some(("bench", options)) => bench::Options::new(options, &root()).and_then(|options| bench::run(&options)),
         _ => unreachable!("clap asks for one of the commands"),
     };
@@ -37,7 +38,19 @@ fn commands() -> clap::Command {
         .subcommand(clap::Command::new("ci").about("Run everything a change must pass"))
         .subcommand(clap::Command::new("size").about("Count code lines per crate against their ceilings"))
         .subcommand(clap::Command::new("recipes").about("Apply the recipes of docs/recipes to a copy, and test it"))
+        .subcommand(
+            clap::Command::new("mutate")
+                .about("Change sound files in small ways, and see that they are read or refused")
+                .arg(clap::Arg::new("count").value_parser(clap::value_parser!(u64)).help("How many files [200000]")),
+        )
         .subcommand(bench::command())
+}
+
+/// The test that changes files, with so many of them; a development build, in which sums that overflow are found.
+fn mutate(count: u64) -> Result<()> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["test", "--package", "cornu", "--test", "files", "--", "--exact", "mutated_files_are_read_or_refused"]);
+    run(cargo.arg("--nocapture").env("CORNU_MUTATIONS", count.to_string()).current_dir(root()))
 }
 
 /// The folder of the workspace.

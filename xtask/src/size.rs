@@ -9,9 +9,9 @@ use crate::Result;
 const CEILINGS: [(&str, usize); 6] = [
     ("crates/cornu", 12_000),
     ("crates/cornu-cpu", 4_200),
-    ("crates/cornu-files", 1_800),
-    ("crates/cornu-graph", 3_200),
-    ("crates/cornu-testkit", 1_800),
+    ("crates/cornu-files", 2_500),
+    ("crates/cornu-graph", 3_600),
+    ("crates/cornu-testkit", 2_000),
     ("xtask", 600),
 ];
 

@@ -5,11 +5,14 @@
 
 use cornu_graph::{Array, Buffer, DType, Element, Error, Feed, Number, Result, Type};
 
+use crate::kernels::memory::{collect, zeros};
 use crate::kernels::parallel;
 use crate::kernels::threads::Threads;
 
 /// Bytes between two places where a span may start.
 const LINE: usize = 64;
+/// Rows of up to twice as many elements are not made smaller.
+const SMALLEST: usize = 4096;
 
 /// The element type a value is kept as.
 pub(crate) fn storage(dtype: DType) -> DType {
@@ -18,7 +21,8 @@ pub(crate) fn storage(dtype: DType) -> DType {
 
 /// The number of elements a span takes, its padding to whole lines included.
 pub(crate) fn padded(dtype: DType, len: usize) -> usize {
-    len.next_multiple_of(LINE / storage(dtype).size())
+    let line = LINE / storage(dtype).size();
+    len.div_ceil(line).saturating_mul(line)
 }
 
 /// Where a value is: a span of the row of its storage type.
@@ -42,18 +46,18 @@ pub(crate) struct Row<T> {
     start: usize,
 }
 
-impl<T: Copy + Default> Row<T> {
-    /// Makes the row at least `len` elements long; the first `kept` stay.
-    fn grow(&mut self, len: usize, kept: usize) {
-        if self.data.len() >= self.start + len {
-            return;
-        }
+impl<T: Element> Row<T> {
+    /// Makes the row `len` elements long; the first `kept` stay.
+    fn resize(&mut self, len: usize, kept: usize) -> Result<()> {
         let slack = LINE / size_of::<T>();
-        let mut data = vec![T::default(); len + slack];
+        let memory = len.checked_add(slack).and_then(zeros);
+        let missing = || Error::memory(format_args!("a row of {}", T::DTYPE), len.saturating_mul(size_of::<T>()));
+        let mut data: Vec<T> = memory.ok_or_else(missing)?;
         let start = data.as_ptr().align_offset(LINE).min(slack);
-        let kept = kept.min(self.all().len());
+        let kept = kept.min(self.all().len()).min(len);
         data[start..start + kept].copy_from_slice(&self.all()[..kept]);
         *self = Row { data, start };
+        Ok(())
     }
 
     pub(crate) fn all(&self) -> &[T] {
@@ -73,9 +77,31 @@ macro_rules! arena {
 
         impl Arena {
             /// Makes the row of that storage type at least `len` elements long; the first `kept` stay.
-            pub(crate) fn grow(&mut self, storage: DType, len: usize, kept: usize) {
+            ///
+            /// # Errors
+            /// There must be memory for it.
+            pub(crate) fn grow(&mut self, storage: DType, len: usize, kept: usize) -> Result<()> {
                 match storage {
-                    $(DType::$dtype => self.$field.grow(len, kept),)*
+                    $(DType::$dtype if self.$field.all().len() >= len => Ok(()),
+                    DType::$dtype => self.$field.resize(len, kept),)*
+                    other => unreachable!("{other} is not a storage type"),
+                }
+            }
+
+            /// Gives back what the row of that storage type has behind `len` elements, if that is most of it.
+            pub(crate) fn shrink(&mut self, storage: DType, len: usize, kept: usize) {
+                let _ = match storage {
+                    $(DType::$dtype if self.$field.all().len() / 2 <= len.max(SMALLEST) => Ok(()),
+                    // Where there is no memory for a smaller row, the larger one stays.
+                    DType::$dtype => self.$field.resize(len, kept),)*
+                    other => unreachable!("{other} is not a storage type"),
+                };
+            }
+
+            /// Sets a span to zero.
+            pub(crate) fn clear(&mut self, place: Place) {
+                match storage(place.dtype) {
+                    $(DType::$dtype => self.$field.all_mut()[place.range()].fill(<$rust>::default()),)*
                     other => unreachable!("{other} is not a storage type"),
                 }
             }
@@ -84,14 +110,6 @@ macro_rules! arena {
             pub(crate) fn number(&self, place: Place, i: usize) -> Number {
                 match storage(place.dtype) {
                     $(DType::$dtype => self.$field.all()[place.at + i].number(),)*
-                    other => unreachable!("{other} is not a storage type"),
-                }
-            }
-
-            /// Sets a span to zero.
-            pub(crate) fn clear(&mut self, place: Place) {
-                match storage(place.dtype) {
-                    $(DType::$dtype => self.$field.all_mut()[place.range()].fill(<$rust>::default()),)*
                     other => unreachable!("{other} is not a storage type"),
                 }
             }
@@ -134,13 +152,17 @@ macro_rules! arena {
             }
 
             /// A span as an array of that type.
-            pub(crate) fn array(&self, place: Place, ty: &Type) -> Array {
+            ///
+            /// # Errors
+            /// There must be memory for it.
+            pub(crate) fn array(&self, place: Place, ty: &Type) -> Result<Array> {
                 let buffer = match ty.dtype {
-                    DType::Bool => Buffer::Bool(self.f32.all()[place.range()].iter().map(|&x| x != 0.0).collect()),
-                    $(DType::$dtype => Buffer::$dtype(self.$field.all()[place.range()].to_vec()),)*
+                    DType::Bool => collect(self.f32.all()[place.range()].iter().map(|&x| x != 0.0)).map(Buffer::Bool),
+                    $(DType::$dtype => collect(self.$field.all()[place.range()].iter().copied()).map(Buffer::$dtype),)*
                     other => unreachable!("{other} is not a storage type"),
                 };
-                Array::from_buffer(ty.shape.clone(), buffer).expect("a span has the size of its type")
+                let missing = || Error::memory(format_args!("an array of {ty}"), ty.bytes().unwrap_or(usize::MAX));
+                Array::from_buffer(ty.shape.clone(), buffer.ok_or_else(missing)?)
             }
 
             /// Bytes held.

@@ -30,7 +30,7 @@ impl Draft {
         for &member in members {
             let node = view.graph.node(member);
             let args: Vec<Operand> = node.args.iter().map(|&arg| draft.operand(view, &made, arg)).collect();
-            let register = Operand::Register(draft.code.len() as u16);
+            let register = Operand::Register(numbered(draft.code.len()));
             draft.code.push(instruction(view.graph, member, &args));
             made.insert(member, register);
             if is_output(member) {
@@ -52,7 +52,7 @@ impl Draft {
             self.inputs.push((root, access));
             self.inputs.len() - 1
         });
-        Operand::Input(place as u16)
+        Operand::Input(numbered(place))
     }
 
     /// Whether both do the same to other values: then they can run as one over spans that lie in a row.
@@ -84,6 +84,11 @@ impl Draft {
         let columns = columns.unwrap_or(self.size).max(1);
         (self.size / columns, columns)
     }
+}
+
+/// The number of a register or an input.
+fn numbered(place: usize) -> u16 {
+    u16::try_from(place).expect("a group has at most `LARGEST_GROUP` members of three operands")
 }
 
 fn instruction(graph: &Graph, member: Value, args: &[Operand]) -> Instruction {

@@ -12,7 +12,7 @@
 //! let trace = Trace::new();
 //! let x = trace.input(Type::f32([2, 2]));
 //! let graph = trace.finish(&[x.dot(&x).relu()], &[])?;
-//! let mut session = Cpu::new().open();
+//! let mut session = Cpu::new().open()?;
 //! let program = session.compile(&graph)?;
 //! session.run(program, &[Feed::Whole(&Array::new([2, 2], vec![1.0f32, 2.0, -3.0, 0.5])?)])?;
 //! assert_eq!(session.output(program, 0)?.to_vec::<f32>(), [0.0, 3.0, 0.0, 0.0]);
@@ -23,6 +23,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod arena;
+mod environment;
 mod fuse;
 pub mod kernels;
 mod lower;

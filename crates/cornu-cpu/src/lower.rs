@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cornu_graph::ops::{self, Leaf, Op};
-use cornu_graph::{DType, Error, Graph, Result, Type, Value};
+use cornu_graph::{DType, Error, Graph, Result, Shape, Type, Value};
 
 use crate::arena::{Place, padded, storage};
 use crate::fuse::Draft;
@@ -11,7 +11,7 @@ use crate::kernels::dot::Dot;
 use crate::kernels::fused::{Fused, Input, Output, Program};
 use crate::kernels::reduce::Reduce;
 use crate::kernels::simd::Level;
-use crate::plain::{Plain, reduced_places};
+use crate::plain::Plain;
 use crate::plan::{Job, Plan};
 use crate::schedule::Access;
 use crate::step::Step;
@@ -34,6 +34,10 @@ pub(crate) fn lower(
     base: impl Fn(DType) -> usize,
 ) -> Result<Lowered> {
     let (places, needs) = plan.places(vars, constants, base);
+    for (dtype, &need) in &needs {
+        let bytes = need.saturating_mul(dtype.size());
+        isize::try_from(bytes).map_err(|_| Error::memory("a step", bytes))?;
+    }
     let mut lowering = Lowering { plan, level, places, needs, steps: Vec::new() };
     let graph = plan.view.graph;
     plan.jobs.iter().try_for_each(|job| lowering.job(job))?;
@@ -107,20 +111,19 @@ impl Lowering<'_, '_> {
         let out = self.place(value);
         Ok(match &node.op {
             Op::Dot(dot) => self.dot(*dot, &types, &args, out),
-            Op::Reduce(reduce) => reduction(reduce, types[0], args[0], out),
+            Op::Reduce(reduce) => reduction(reduce, types[0], args[0], out)?,
             Op::Arg(arg) => {
                 let shape = &types[0].shape;
-                let inner = shape[arg.axis + 1..].iter().product();
-                let sizes = [shape[..arg.axis].iter().product(), shape[arg.axis], inner];
+                let sizes = [size(&shape[..arg.axis]), shape[arg.axis], size(&shape[arg.axis + 1..])];
                 Step::Plain(Plain::Arg(*arg, sizes, args[0], out))
             }
             Op::Broadcast(broadcast) => {
                 let axes = broadcast.axes.iter().copied().enumerate();
-                Step::Plain(strided(types[0], &node.ty, args[0], out, axes))
+                Step::Plain(strided(types[0], &node.ty, args[0], out, axes)?)
             }
             Op::Transpose(order) => {
                 let axes = order.0.iter().copied().enumerate().map(|(to, from)| (from, to));
-                Step::Plain(strided(types[0], &node.ty, args[0], out, axes))
+                Step::Plain(strided(types[0], &node.ty, args[0], out, axes)?)
             }
             Op::Random(random) => Step::Random(random.clone(), args[0], out),
             op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
@@ -171,24 +174,28 @@ impl Lowering<'_, '_> {
     }
 }
 
-fn reduction(reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Step {
+/// The number of elements of some axes.
+fn size(dims: &[usize]) -> usize {
+    Shape::from(dims).size()
+}
+
+fn reduction(reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Result<Step> {
     if reduce.is_copy(ty) {
-        return Step::Copy(from, to);
+        return Ok(Step::Copy(from, to));
     }
     let neighbours = reduce.axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
     if from.dtype == DType::F32 && neighbours {
         let first = reduce.axes.first().copied().unwrap_or(0);
-        let size = |dims: &[usize]| dims.iter().product();
         let (before, rest) = ty.shape.split_at(first);
         let (along, after) = rest.split_at(reduce.axes.len());
         let (outer, reduced, inner) = (size(before), size(along), size(after));
-        return Step::Reduce(Reduce { kind: reduce.kind, outer, reduced, inner }, from, to);
+        return Ok(Step::Reduce(Reduce { kind: reduce.kind, outer, reduced, inner }, from, to));
     }
-    Step::Plain(Plain::Reduce(reduce.kind, from, to, reduced_places(ty, &reduce.axes)))
+    Ok(Step::Plain(Plain::reduce(reduce, ty, from, to)?))
 }
 
 /// A copy in which axis `i` of the operand is axis `j` of the result, for each pair `(i, j)`.
-fn strided(from: &Type, to: &Type, x: Place, out: Place, axes: impl Iterator<Item = (usize, usize)>) -> Plain {
+fn strided(from: &Type, to: &Type, x: Place, out: Place, axes: impl Iterator<Item = (usize, usize)>) -> Result<Plain> {
     let (inner, outer) = (from.shape.strides(), to.shape.strides());
     let axes: Vec<(usize, usize, usize)> = axes.map(|(i, j)| (outer[j], to.shape[j], inner[i])).collect();
     Plain::gather(x, out, |at| axes.iter().map(|&(stride, dim, step)| at / stride % dim * step).sum())

@@ -1,10 +1,12 @@
 //! Work on element types and forms that have no kernel of their own: one element after the other, as the reference
 //! evaluator does, without allocating. Right for everything, quick for little.
 
-use cornu_graph::ops::{Arg, Dot, Op, Reduction};
-use cornu_graph::{DType, Element, Number, Type};
+use cornu_graph::ops::{Arg, Dot, Op, Reduce, Reduction};
+use cornu_graph::{DType, Element, Error, Number, Result, Type};
 
 use crate::arena::{Arena, Place, storage};
+use crate::kernels::memory::collect;
+use crate::kernels::reduce::{BLOCK, in_blocks};
 
 /// Runs something on the row of a storage type, read (`all`) or written (`all_mut`), compiled for each type.
 macro_rules! typed {
@@ -20,7 +22,7 @@ macro_rules! typed {
 }
 
 /// How many elements of mixed types are computed before they are written.
-const BLOCK: usize = 32;
+const MIXED: usize = 32;
 
 /// An op on spans of any element types.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(crate) enum Plain {
     Gather(Place, Place, Vec<u32>),
     /// Element `i` of the operand goes to element `map[i]` of the result.
     Reduce(Reduction, Place, Place, Vec<u32>),
+    /// The sum of each `count` elements in turn, named by their places: of singles, in blocks.
+    Sum(Place, Place, usize, Vec<u32>),
     /// Where along an axis the largest or smallest is: `x[outer, count, inner]`.
     Arg(Arg, [usize; 3], Place, Place),
     /// `(batch, m, k, n)` matrix products.
@@ -44,8 +48,26 @@ impl Plain {
     }
 
     /// Element `i` of the result from element `map(i)` of the operand.
-    pub(crate) fn gather(from: Place, to: Place, map: impl Fn(usize) -> usize) -> Plain {
-        Plain::Gather(from, to, (0..to.len).map(|i| map(i) as u32).collect())
+    ///
+    /// # Errors
+    /// Those of [`indices`].
+    pub(crate) fn gather(from: Place, to: Place, map: impl Fn(usize) -> usize) -> Result<Plain> {
+        Ok(Plain::Gather(from, to, indices(to.len, from.len, map)?))
+    }
+
+    /// Brings together elements along axes that are no neighbours.
+    ///
+    /// # Errors
+    /// Those of [`indices`].
+    pub(crate) fn reduce(reduce: &Reduce, ty: &Type, from: Place, to: Place) -> Result<Plain> {
+        let map = reduced_places(ty, &reduce.axes)?;
+        let count = from.len.checked_div(to.len).unwrap_or(0);
+        if (reduce.kind, from.dtype) != (Reduction::Sum, DType::F32) || count <= BLOCK {
+            return Ok(Plain::Reduce(reduce.kind, from, to, map));
+        }
+        let mut places = indices(from.len, from.len, |i| i)?;
+        places.sort_unstable_by_key(|&i| (map[i as usize], i));
+        Ok(Plain::Sum(from, to, count, places))
     }
 
     pub(crate) fn run(&self, arena: &mut Arena) {
@@ -62,6 +84,14 @@ impl Plain {
             Plain::Gather(from, to, map) => arena.gather(*from, *to, map),
             Plain::Reduce(kind, from, to, map) => {
                 typed!(arena.all_mut, to.dtype, row => reduce(row, *kind, *from, *to, map));
+            }
+            Plain::Sum(from, to, count, places) => {
+                for (i, places) in places.chunks_exact(*count).enumerate() {
+                    let row = arena.f32.all();
+                    let sum = |block: &[u32]| block.iter().fold(0.0, |total, &j| total + row[from.at + j as usize]);
+                    let total = in_blocks(places, sum);
+                    arena.f32.all_mut()[to.at + i] = total;
+                }
             }
             Plain::Arg(arg, sizes, from, to) => {
                 for i in 0..to.len {
@@ -90,9 +120,9 @@ fn each<T: Element>(row: &mut [T], op: &Op, args: &[Place], out: Place) {
 /// As [`each`], where operands and result, or the condition of a choice, are of different types.
 fn mixed(arena: &mut Arena, op: &Op, args: &[Place], out: Place) {
     let own = args[args.len() - 1].dtype;
-    let mut block = [Number::Whole(0); BLOCK];
-    for start in (0..out.len).step_by(BLOCK) {
-        let block = &mut block[..BLOCK.min(out.len - start)];
+    let mut block = [Number::Whole(0); MIXED];
+    for start in (0..out.len).step_by(MIXED) {
+        let block = &mut block[..MIXED.min(out.len - start)];
         typed!(arena.all, own, row => for (i, number) in block.iter_mut().enumerate() {
             let x = |k: usize| match args[k] {
                 arg if arg.dtype == own => row[arg.at + start + i].number(),
@@ -133,15 +163,52 @@ fn product<T: Element>(
     }
 }
 
+/// `map(i)` for each of `len` elements: places among `range` elements.
+///
+/// # Errors
+/// There must be memory for them, and 32 bits must number the range.
+pub(crate) fn indices(len: usize, range: usize, map: impl Fn(usize) -> usize) -> Result<Vec<u32>> {
+    if u32::try_from(range.saturating_sub(1)).is_err() {
+        let message = format!("an index map needs at most {} elements to choose from, got {range}", 1u64 << 32);
+        return Err(Error::unsupported(message));
+    }
+    let missing =
+        || Error::memory(format_args!("an index map of {len} elements"), len.saturating_mul(size_of::<u32>()));
+    collect((0..len).map(|i| map(i) as u32)).ok_or_else(missing)
+}
+
 /// Where element `i` of an array goes when `axes` disappear.
-pub(crate) fn reduced_places(ty: &Type, axes: &[usize]) -> Vec<u32> {
+///
+/// # Errors
+/// Those of [`indices`].
+fn reduced_places(ty: &Type, axes: &[usize]) -> Result<Vec<u32>> {
     let strides = ty.shape.strides();
     let mut weights = vec![0; ty.rank()];
     let mut size = 1;
     for axis in (0..ty.rank()).rev().filter(|axis| !axes.contains(axis)) {
         weights[axis] = size;
-        size *= ty.shape[axis];
+        size = ty.shape[axis].saturating_mul(size);
     }
     let place = |i: usize| (0..ty.rank()).map(|axis| i / strides[axis] % ty.shape[axis] * weights[axis]).sum::<usize>();
-    (0..ty.size()).map(|i| place(i) as u32).collect()
+    indices(ty.size(), size, place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_beyond_32_bits_are_refused() {
+        let large = Place { dtype: DType::U8, at: 0, len: (1 << 32) + 1 };
+        let few = Place { len: 2, ..large };
+        let error = Plain::gather(large, few, |i| i << 32).expect_err("the second place is 2^32").to_string();
+        assert_eq!(error, "an index map needs at most 4294967296 elements to choose from, got 4294967297");
+        let Ok(Plain::Gather(_, _, map)) = Plain::gather(Place { len: 1 << 32, ..large }, few, |i| i * 0xffff_ffff)
+        else {
+            panic!("the largest place is 2^32 - 1");
+        };
+        assert_eq!(map, [0, u32::MAX]);
+        let ty = Type::new(DType::U8, [1, (1 << 32) + 1, 0]);
+        assert!(reduced_places(&ty, &[0, 2]).is_err());
+    }
 }

@@ -178,20 +178,20 @@ impl<'g> Plan<'g> {
         for (dtype, blocks) in blocks {
             let room = |value: &Value| padded(dtype, self.view.graph.ty(*value).size());
             let span = |row: &Vec<Value>| Span {
-                size: row.iter().map(room).sum(),
+                size: row.iter().map(room).fold(0, usize::saturating_add),
                 born: row.iter().map(|value| lives[value].0).min().unwrap_or(0),
                 dies: row.iter().map(|value| lives[value].1).max().unwrap_or(0),
             };
             let (offsets, total) = memory::place(&blocks.iter().map(span).collect::<Vec<_>>());
             for (row, offset) in blocks.iter().zip(offsets) {
-                let mut at = base(dtype) + offset;
+                let mut at = base(dtype).saturating_add(offset);
                 for value in row {
                     let ty = self.view.graph.ty(*value);
                     places.insert(*value, Place { dtype: ty.dtype, at, len: ty.size() });
-                    at += room(value);
+                    at = at.saturating_add(room(value));
                 }
             }
-            needs.insert(dtype, base(dtype) + total);
+            needs.insert(dtype, base(dtype).saturating_add(total));
         }
         (places, needs)
     }

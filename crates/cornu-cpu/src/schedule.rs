@@ -10,6 +10,9 @@ use cornu_graph::{DType, Graph, Value};
 
 use crate::arena::storage;
 
+/// The most members of a group: a program numbers its registers and inputs with sixteen bits.
+pub(crate) const LARGEST_GROUP: usize = 1024;
+
 /// A piece of work.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Unit {
@@ -47,6 +50,8 @@ pub(crate) struct View<'g> {
     pub(crate) graph: &'g Graph,
     pub(crate) live: Vec<bool>,
     users: Vec<Vec<Value>>,
+    /// For each broadcast that needs no memory, how its operand is read instead.
+    virtuals: Vec<Option<Access>>,
     results: HashSet<Value>,
 }
 
@@ -61,7 +66,9 @@ impl<'g> View<'g> {
                 }
             }
         }
-        View { graph, live, users, results: graph.results().collect() }
+        let mut view = View { graph, live, users, virtuals: Vec::new(), results: graph.results().collect() };
+        view.virtuals = graph.nodes().map(|(value, _)| view.virtual_access(value)).collect();
+        view
     }
 
     /// Whether the node only gives another name to its operand's memory.
@@ -99,11 +106,14 @@ impl<'g> View<'g> {
 
     /// Whether the broadcast needs no memory, since only groups read it.
     pub(crate) fn is_virtual(&self, value: Value) -> bool {
-        matches!(self.graph.op(value), Op::Broadcast(_))
-            && storage(self.graph.ty(value).dtype) == DType::F32
-            && !self.results.contains(&value)
-            && self.broadcast_access(value).is_some()
-            && self.users[value.index()].iter().all(|&user| self.is_elementwise(user) && self.has_one_row_length(user))
+        self.virtuals[value.index()].is_some()
+    }
+
+    fn virtual_access(&self, value: Value) -> Option<Access> {
+        let access = self.broadcast_access(value)?;
+        let singles = storage(self.graph.ty(value).dtype) == DType::F32 && !self.results.contains(&value);
+        let fits = |&user: &Value| self.is_elementwise(user) && self.has_one_row_length(user);
+        (singles && self.users[value.index()].iter().all(fits)).then_some(access)
     }
 
     /// Whether all broadcasts that a node reads could be read in one space of rows and columns.
@@ -130,11 +140,10 @@ impl<'g> View<'g> {
 
     /// What a member of a group reads for an operand, and how.
     pub(crate) fn read(&self, arg: Value) -> (Value, Access) {
-        if self.is_virtual(arg) {
-            let access = self.broadcast_access(arg).expect("a virtual broadcast has one");
-            return (self.root(self.graph.node(arg).args[0]), access);
+        match self.virtuals[arg.index()] {
+            Some(access) => (self.root(self.graph.node(arg).args[0]), access),
+            None => (self.root(arg), Access::Full),
         }
-        (self.root(arg), Access::Full)
     }
 
     /// The length of a row that an access asks for.
@@ -161,7 +170,7 @@ pub(crate) fn schedule(view: &View) -> Vec<Unit> {
     let mut units = Vec::new();
     loop {
         while let Some(value) = queue.plain.pop_first() {
-            if !(view.is_given(value) || view.is_alias(value) || view.is_virtual(value)) {
+            if !view.is_given(value) {
                 units.push(Unit::Single(value));
             }
             queue.complete(value);
@@ -177,6 +186,8 @@ pub(crate) fn schedule(view: &View) -> Vec<Unit> {
 struct Queue<'v, 'g> {
     view: &'v View<'g>,
     plain: BTreeSet<Value>,
+    /// Those that need no work; they wait no longer than the call of `complete` that lets them in.
+    free: BTreeSet<Value>,
     elementwise: BTreeSet<Value>,
     /// For each node, how many operands are still missing.
     waiting: Vec<usize>,
@@ -188,15 +199,20 @@ impl<'v, 'g> Queue<'v, 'g> {
             let distinct: HashSet<&Value> = node.args.iter().collect();
             distinct.len()
         });
-        let mut queue =
-            Queue { view, plain: BTreeSet::new(), elementwise: BTreeSet::new(), waiting: waiting.collect() };
+        let waiting = waiting.collect();
+        let (plain, free, elementwise) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut queue = Queue { view, plain, free, elementwise, waiting };
         let ready = view.graph.nodes().filter(|(value, node)| node.args.is_empty() && view.live[value.index()]);
         ready.for_each(|(value, _)| queue.enter(value));
         queue
     }
 
     fn enter(&mut self, value: Value) {
-        let set = if self.view.is_elementwise(value) { &mut self.elementwise } else { &mut self.plain };
+        let set = match () {
+            () if self.view.is_elementwise(value) => &mut self.elementwise,
+            () if self.view.is_alias(value) || self.view.is_virtual(value) => &mut self.free,
+            () => &mut self.plain,
+        };
         set.insert(value);
     }
 
@@ -210,9 +226,7 @@ impl<'v, 'g> Queue<'v, 'g> {
             }
         }
         // What needs no work must not keep a group's next member waiting.
-        let free = |v: &&Value| self.view.is_alias(**v) || self.view.is_virtual(**v);
-        while let Some(&value) = self.plain.iter().find(free) {
-            self.plain.remove(&value);
+        while let Some(value) = self.free.pop_first() {
             self.complete(value);
         }
     }
@@ -233,6 +247,9 @@ fn group(view: &View, queue: &mut Queue, seed: Value) -> Vec<Value> {
         kin.insert(value);
         members.push(value);
         queue.complete(value);
+        if members.len() == LARGEST_GROUP {
+            break;
+        }
         next = queue.elementwise.iter().copied().find(|&value| {
             let related = || view.graph.node(value).args.iter().any(|&arg| kin.contains(&view.read(arg).0));
             view.graph.ty(value).size() == size && (size == 1 || related()) && view.columns_of(value, columns).is_ok()

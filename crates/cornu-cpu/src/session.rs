@@ -9,14 +9,19 @@ use cornu_graph::{
 };
 
 use crate::arena::{Arena, Place, padded, storage};
+use crate::environment::Environment;
 use crate::kernels::simd::Level;
 use crate::kernels::threads::Threads;
 use crate::lower::{Lowered, lower};
+use crate::memory::Front;
 use crate::plan::Plan;
 use crate::step::{Machine, run};
 
 /// Room for variables and constants grows by at least this many elements, so that programs seldom move.
 const SMALLEST_ROOM: usize = 1024;
+
+/// The passes of every graph, in order.
+const PASSES: &[passes::Pass] = &[passes::simplify, passes::fold, passes::simplify];
 
 /// This processor.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +32,8 @@ pub struct Cpu {
 }
 
 impl Cpu {
-    /// All cores, and the widest vectors there are. `CORNU_THREADS` and `CORNU_SIMD` ask for less.
+    /// All cores, and the widest vectors there are. `CORNU_THREADS` and `CORNU_SIMD` ask for less, and `CORNU_PASSES=2`
+    /// for the first two passes only, to find a guilty one.
     pub fn new() -> Self {
         Self::default()
     }
@@ -56,23 +62,22 @@ impl Executor for Cpu {
         "cpu"
     }
 
-    fn open(&self) -> Box<dyn Session> {
-        let threads = self.threads.map_or_else(Threads::default, Threads::new);
-        let level = self
-            .level
-            .map_or_else(Level::detect, |level| if Level::all().contains(&level) { level } else { Level::detect() });
-        let passes: &[passes::Pass] = if self.raw { &[] } else { &[passes::simplify, passes::fold, passes::simplify] };
-        Box::new(CpuSession {
+    fn open(&self) -> Result<Box<dyn Session>> {
+        let environment = Environment::read()?;
+        let threads = Threads::new(self.threads.unwrap_or(environment.threads));
+        let level = self.level.filter(|level| Level::all().contains(level)).unwrap_or(environment.level);
+        let passes = if self.raw { 0 } else { environment.passes.min(PASSES.len()) };
+        Ok(Box::new(CpuSession {
             machine: Machine { level, threads, arena: Arena::default(), scratch: Vec::new() },
-            passes,
+            passes: &PASSES[..passes],
             vars: Vec::new(),
             constants: HashMap::new(),
-            used: HashMap::new(),
-            room: HashMap::new(),
+            fronts: HashMap::new(),
             layout: 0,
             programs: Vec::new(),
+            compiled: 0,
             last: None,
-        })
+        }))
     }
 }
 
@@ -80,38 +85,49 @@ struct CpuSession {
     machine: Machine,
     passes: &'static [passes::Pass],
     vars: Vec<(Place, Type)>,
-    constants: HashMap<Constant, Place>,
-    /// For each storage type, how much of the front is used, and how much there is before scratch memory begins.
-    used: HashMap<DType, usize>,
-    room: HashMap<DType, usize>,
+    /// Where each constant lies, and how many programs read it.
+    constants: HashMap<Constant, (Place, usize)>,
+    /// For each storage type, what lies before scratch memory begins.
+    fronts: HashMap<DType, Front>,
     /// Rises when scratch memory moves.
     layout: usize,
+    /// Few: whoever compiles for many shapes releases some.
     programs: Vec<Program>,
+    /// How many there have been.
+    compiled: usize,
     last: Option<ProgramId>,
 }
 
 struct Program {
+    id: ProgramId,
     graph: Graph,
     lowered: Lowered,
+    constants: Vec<Constant>,
     layout: usize,
 }
 
 impl CpuSession {
-    /// A span at the front of the arena, which no program's scratch memory overlaps.
-    fn reserve(&mut self, ty: &Type) -> Place {
+    /// A span at the front of the arena, which no program's scratch memory overlaps. Variables lie in a row, so only
+    /// others may fill gaps.
+    fn reserve(&mut self, ty: &Type, in_gaps: bool) -> Result<Place> {
         let storage = storage(ty.dtype);
-        let used = self.used.entry(storage).or_default();
-        let place = Place { dtype: ty.dtype, at: *used, len: ty.size() };
-        *used += padded(ty.dtype, ty.size());
-        let room = self.room.entry(storage).or_default();
-        if *used > *room {
-            *room = used.next_power_of_two().max(SMALLEST_ROOM);
-            self.machine.arena.grow(storage, *room, place.at);
+        let front = self.fronts.entry(storage).or_default();
+        let room = padded(ty.dtype, ty.size());
+        let at = if in_gaps { front.find(room) } else { front.used };
+        let place = Place { dtype: ty.dtype, at, len: ty.size() };
+        let end = at.saturating_add(room);
+        if end > front.room {
+            // Where there is no memory to spare, as much as is needed.
+            let ample = end.checked_next_power_of_two().unwrap_or(end).max(SMALLEST_ROOM);
+            let grown =
+                [ample, end].into_iter().find(|&room| self.machine.arena.grow(storage, room, front.used).is_ok());
+            front.room = grown.ok_or_else(|| Error::memory(ty, end.saturating_mul(storage.size())))?;
             self.layout += 1;
         }
+        front.take(at, room);
         // Old scratch memory may lie here.
         self.machine.arena.clear(place);
-        place
+        Ok(place)
     }
 
     fn feed(&mut self, place: Place, feed: &Feed) -> Result<()> {
@@ -119,44 +135,94 @@ impl CpuSession {
     }
 
     /// A place for each constant of a plan, filled.
-    fn constants(&mut self, plan: &Plan) -> Result<HashMap<Value, Place>> {
+    fn constants(&mut self, plan: &Plan, kept: &mut Vec<Constant>) -> Result<HashMap<Value, Place>> {
         let mut places = HashMap::new();
         for value in plan.constants() {
             let constant = match plan.view.graph.op(value) {
                 Op::Leaf(Leaf::Constant(constant)) => constant.clone(),
-                op => Constant::new(op.eval(&[], plan.view.graph.ty(value))),
+                op => Constant::new(computed(op, plan.view.graph.ty(value))?),
             };
-            let place = match self.constants.get(&constant) {
-                Some(&place) => place,
+            let place = match self.constants.get_mut(&constant) {
+                Some((place, programs)) => {
+                    *programs += 1;
+                    *place
+                }
                 None => {
-                    let place = self.reserve(&constant.array().ty());
+                    let place = self.reserve(&constant.array().ty(), true)?;
+                    self.constants.insert(constant.clone(), (place, 1));
                     self.feed(place, &Feed::Whole(constant.array()))?;
-                    self.constants.insert(constant, place);
                     place
                 }
             };
+            kept.push(constant);
             places.insert(value, place);
         }
         Ok(places)
     }
 
-    fn lower(&mut self, graph: &Graph) -> Result<Lowered> {
+    /// Gives back the constants that no other program reads.
+    fn forget(&mut self, constants: &[Constant]) {
+        for constant in constants {
+            let Some((place, programs)) = self.constants.get_mut(constant) else { continue };
+            *programs -= 1;
+            if *programs == 0 {
+                let front = self.fronts.entry(storage(place.dtype)).or_default();
+                front.give_back(place.at, padded(place.dtype, place.len));
+                self.constants.remove(constant);
+            }
+        }
+    }
+
+    fn lower(&mut self, id: ProgramId, graph: Graph) -> Result<Program> {
+        let mut constants = Vec::new();
+        let lowered = self.lowered(&graph, &mut constants);
+        let lowered = lowered.inspect_err(|_| self.forget(&constants))?;
+        Ok(Program { id, graph, lowered, constants, layout: self.layout })
+    }
+
+    fn lowered(&mut self, graph: &Graph, kept: &mut Vec<Constant>) -> Result<Lowered> {
         let vars: Vec<Place> = self.vars.iter().map(|(place, _)| *place).collect();
         let plan = Plan::new(graph, &vars);
-        let constants = self.constants(&plan)?;
-        let room = &self.room;
-        let lowered =
-            lower(&plan, self.machine.level, &vars, &constants, |dtype| room.get(&dtype).copied().unwrap_or(0))?;
+        let constants = self.constants(&plan, kept)?;
+        let fronts = &self.fronts;
+        let lowered = lower(&plan, self.machine.level, &vars, &constants, |dtype| {
+            fronts.get(&dtype).map_or(0, |front| front.room)
+        })?;
         for (&storage, &need) in &lowered.needs {
-            let used = self.used.get(&storage).copied().unwrap_or(0);
-            self.machine.arena.grow(storage, need, used);
+            let used = self.fronts.get(&storage).map_or(0, |front| front.used);
+            let grown = self.machine.arena.grow(storage, need, used);
+            grown.map_err(|error| error.context("a step").help("a smaller batch needs less"))?;
         }
-        let threads = &self.machine.threads;
-        let scratch = lowered.steps.iter().map(|step| step.scratch(threads)).max().unwrap_or(0);
-        if self.machine.scratch.len() < scratch {
+        let scratch = self.scratch(&lowered);
+        if let Some(more) = scratch.checked_sub(self.machine.scratch.len()) {
+            let missing = |_| Error::memory("a step", scratch.saturating_mul(size_of::<f32>()));
+            self.machine.scratch.try_reserve_exact(more).map_err(missing)?;
             self.machine.scratch.resize(scratch, 0.0);
         }
         Ok(lowered)
+    }
+
+    /// How many floats the steps need for themselves.
+    fn scratch(&self, lowered: &Lowered) -> usize {
+        lowered.steps.iter().map(|step| step.scratch(&self.machine.threads)).max().unwrap_or(0)
+    }
+
+    /// Gives back the memory that no program needs any more, if it is most of it.
+    fn shrink(&mut self) {
+        for (&storage, front) in &self.fronts {
+            let needs = self.programs.iter().filter_map(|program| program.lowered.needs.get(&storage));
+            self.machine.arena.shrink(storage, needs.fold(front.room, |most, &need| most.max(need)), front.used);
+        }
+        let scratch = self.programs.iter().map(|program| self.scratch(&program.lowered)).max().unwrap_or(0);
+        if self.machine.scratch.len() / 2 > scratch {
+            self.machine.scratch.truncate(scratch);
+            self.machine.scratch.shrink_to_fit();
+        }
+    }
+
+    /// Where a program is in the list.
+    fn find(&self, id: ProgramId) -> Result<usize> {
+        self.programs.iter().position(|program| program.id == id).ok_or_else(|| id.released())
     }
 
     fn check(&self, graph: &Graph) -> Result<()> {
@@ -172,29 +238,40 @@ impl CpuSession {
 }
 
 impl Session for CpuSession {
-    fn declare(&mut self, var: Type) -> VarId {
-        let place = self.reserve(&var);
+    fn declare(&mut self, var: Type) -> Result<VarId> {
+        self.last = None;
+        let place = self.reserve(&var, false)?;
         self.vars.push((place, var));
-        VarId::new(self.vars.len() - 1)
+        Ok(VarId::new(self.vars.len() - 1))
     }
 
     fn compile(&mut self, graph: &Graph) -> Result<ProgramId> {
         self.check(graph)?;
-        let graph = passes::run(graph, self.passes);
-        let lowered = self.lower(&graph)?;
-        self.programs.push(Program { graph, lowered, layout: self.layout });
         self.last = None;
-        Ok(ProgramId::new(self.programs.len() - 1))
+        let id = ProgramId::new(self.compiled);
+        let program = self.lower(id, passes::run(graph, self.passes))?;
+        self.programs.push(program);
+        self.compiled += 1;
+        Ok(id)
+    }
+
+    fn release(&mut self, program: ProgramId) {
+        let Ok(place) = self.find(program) else { return };
+        let released = self.programs.remove(place);
+        self.last = None;
+        self.forget(&released.constants);
+        self.shrink();
     }
 
     fn run(&mut self, program: ProgramId, feeds: &[Feed]) -> Result<()> {
-        let id = program;
-        if self.programs[id.index()].layout != self.layout {
-            let graph = std::mem::take(&mut self.programs[id.index()].graph);
-            let lowered = self.lower(&graph)?;
-            self.programs[id.index()] = Program { graph, lowered, layout: self.layout };
+        let place = self.find(program)?;
+        if self.programs[place].layout != self.layout {
+            let graph = self.programs[place].graph.clone();
+            let lowered = self.lower(program, graph)?;
+            let old = std::mem::replace(&mut self.programs[place], lowered);
+            self.forget(&old.constants);
         }
-        let Lowered { steps, inputs, .. } = &self.programs[id.index()].lowered;
+        let Lowered { steps, inputs, .. } = &self.programs[place].lowered;
         if feeds.len() != inputs.len() {
             return Err(Error::graph(format!("a step needs {} inputs, got {}", inputs.len(), feeds.len())));
         }
@@ -207,21 +284,21 @@ impl Session for CpuSession {
             arena.feed(*place, feed, threads)?;
         }
         run(steps, &mut self.machine);
-        self.last = Some(id);
+        self.last = Some(program);
         Ok(())
     }
 
     fn output(&self, program: ProgramId, index: usize) -> Result<Array> {
-        let outputs = &self.programs[program.index()].lowered.outputs;
+        let outputs = &self.programs[self.find(program)?].lowered.outputs;
         match outputs.get(index) {
-            Some((place, ty)) if self.last == Some(program) => Ok(self.machine.arena.array(*place, ty)),
+            Some((place, ty)) if self.last == Some(program) => self.machine.arena.array(*place, ty),
             _ => Err(Error::graph(format!("no output {index}: the last step was not of this program"))),
         }
     }
 
     fn read(&self, var: VarId) -> Array {
         let (place, ty) = &self.vars[var.index()];
-        self.machine.arena.array(*place, ty)
+        self.machine.arena.array(*place, ty).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn write(&mut self, var: VarId, value: &Array) -> Result<()> {
@@ -235,11 +312,23 @@ impl Session for CpuSession {
     fn memory(&self) -> Memory {
         let variables = self.vars.iter().map(|(_, ty)| ty.size() * ty.dtype.size()).sum();
         let total = self.machine.arena.bytes() + self.machine.scratch.len() * size_of::<f32>();
-        Memory { variables, scratch: total - variables }
+        Memory { variables, scratch: total - variables, programs: self.programs.len() }
     }
 
     fn describe(&self, program: ProgramId) -> String {
-        let steps = &self.programs[program.index()].lowered.steps;
-        steps.iter().map(|step| format!("{step}\n")).collect()
+        let steps = self.find(program).map(|place| self.programs[place].lowered.steps.iter());
+        steps.into_iter().flatten().map(|step| format!("{step}\n")).collect()
     }
+}
+
+/// What an op without operands makes.
+///
+/// # Errors
+/// There must be memory for it.
+fn computed(op: &Op, ty: &Type) -> Result<Array> {
+    let bytes = ty.bytes().unwrap_or(usize::MAX);
+    // Ops take their memory unasked: this asks for it, and lets it go again.
+    let asked = Vec::<u8>::new().try_reserve_exact(bytes);
+    asked.map_err(|_| Error::memory(format_args!("a constant of {ty}"), bytes))?;
+    Ok(op.eval(&[], ty))
 }

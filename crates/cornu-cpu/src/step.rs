@@ -120,6 +120,7 @@ impl fmt::Display for Step {
             Step::Plain(Plain::Each(op, _, out)) => write!(f, "{op} {} {}", out.dtype, out.len),
             Step::Plain(Plain::Gather(from, to, _)) => write!(f, "gather {} -> {}", from.len, to.len),
             Step::Plain(Plain::Reduce(kind, from, to, _)) => write!(f, "reduce {kind:?} {} -> {}", from.len, to.len),
+            Step::Plain(Plain::Sum(from, to, ..)) => write!(f, "reduce Sum {} -> {}", from.len, to.len),
             Step::Plain(Plain::Arg(arg, _, from, to)) => write!(f, "{arg} {} -> {}", from.len, to.len),
             Step::Plain(Plain::Dot(_, _, [a, b], out)) => write!(f, "dot {} {} -> {}", a.len, b.len, out.len),
             Step::Random(random, _, to) => write!(f, "{random} {}", to.len),

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use cornu_cpu::{Cpu, Level};
-use cornu_graph::{Array, Executor, Reference, Type, VarId};
+use cornu_graph::ops::Reduction;
+use cornu_graph::{Array, Executor, Feed, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{edges, ops, random_graphs, text};
 
@@ -88,6 +89,99 @@ fn threads_do_not_show() {
     }
 }
 
+/// The bits of what a function makes of an array, on that processor.
+fn bits(cpu: Cpu, x: &Array, body: &dyn Fn(&Tensor) -> Tensor) -> Vec<u32> {
+    let trace = Trace::new();
+    let y = body(&trace.input(x.ty()));
+    let graph = trace.finish(&[y], &[]).expect("a sound graph");
+    let mut session = cpu.open().expect("a session");
+    let program = session.compile(&graph).expect("a sound graph");
+    session.run(program, &[Feed::Whole(x)]).expect("a step");
+    session.output(program, 0).expect("an output").to_vec::<f32>().into_iter().map(f32::to_bits).collect()
+}
+
+type Function = (&'static str, &'static dyn Fn(&Tensor) -> Tensor);
+
+/// Sums along each choice of axes, longer than a block and not; products; element-wise programs.
+#[test]
+fn neither_threads_nor_levels_show() {
+    let functions: [Function; 8] = [
+        ("sum of rows", &|x| x.sum([0])),
+        ("sum of columns", &|x| x.sum([2])),
+        ("sum along both ends", &|x| x.sum([0, 2])),
+        ("sum of all", &Tensor::sum_all),
+        ("maximum", &|x| x.reduce(Reduction::Max, &[0])),
+        ("dot", &|x| x.reshape([130 * 21, 70]).dot_as(&x.reshape([130 * 21, 70]), true, false)),
+        ("fused", &|x| (x * x + 1.0).sqrt().exp().log1p() / (x.abs() + 0.5)),
+        ("tanh", &|x| x.tanh() * x.exp()),
+    ];
+    let x =
+        Array::from_fn(&Type::f32([130, 21, 70]), |i| ((i + 1) as f64 * 0.618_033_988_749_894_9).fract() * 6.0 - 3.0);
+    for (name, function) in functions {
+        for level in Level::all() {
+            let on = |threads| bits(Cpu::new().level(level).threads(threads), &x, function);
+            let want = on(1);
+            for threads in [2, 3, 5] {
+                assert!(on(threads) == want, "{name}, {}, {threads} threads", level.name());
+            }
+            // `Portable` has no fused multiply-add, and others round products once.
+            if name.contains("sum") || name == "maximum" {
+                let plain = bits(Cpu::new().level(Level::Portable).threads(1), &x, function);
+                assert!(plain == want, "{name}, {}", level.name());
+            }
+        }
+    }
+}
+
+/// Sums over axes that are no neighbours are as exact as others.
+#[test]
+fn long_sums_along_axes_apart_are_near() {
+    let ty = Type::f32([3000, 2, 1000]);
+    let x = Array::from_fn(&ty, |i| ((i + 1) as f64 * 0.618_033_988_749_894_9).fract());
+    let got = bits(Cpu::new(), &x, &|x| x.sum([0, 2]));
+    for (column, got) in got.into_iter().map(f32::from_bits).enumerate() {
+        let of_column = (0..x.len()).filter(|i| i / 1000 % 2 == column);
+        let want: f64 = of_column.map(|i| x.get(i)).sum();
+        assert!((f64::from(got) - want).abs() < want * 1e-6, "{got}, not {want}");
+    }
+}
+
+/// What belongs to programs goes with them, in memory and in name.
+#[test]
+fn released_programs_are_gone() {
+    let mut session = Cpu::new().threads(1).open().expect("a session");
+    let step = |session: &mut dyn Session, rows: usize| {
+        let ty = Type::f32([rows, 16]);
+        let trace = Trace::new();
+        let x = trace.input(ty.clone());
+        // A constant, an index map, and scratch memory that depend on the number of rows.
+        let y = (&x + trace.iota(ty.clone(), 0)).transpose(&[1, 0]).sum([1]);
+        let graph = trace.finish(&[y], &[]).expect("a sound graph");
+        let program = session.compile(&graph).expect("a sound graph");
+        session.run(program, &[Feed::Whole(&Array::zeros(&ty))]).expect("a step");
+        let want = (rows * (rows - 1) / 2) as f64;
+        assert_eq!(session.output(program, 0).expect("an output").get(3), want);
+        program
+    };
+    let kept: Vec<ProgramId> = (1..=4).map(|rows| step(&mut *session, rows)).collect();
+    let before = session.memory();
+    for rows in 1..=300 {
+        let program = step(&mut *session, rows);
+        session.release(program);
+        session.release(program);
+        let gone = session.run(program, &[]).expect_err("a program that is gone").to_string();
+        assert!(gone.ends_with("was released, or is of another session"), "{gone}");
+        assert!(session.output(program, 0).is_err() && session.describe(program).is_empty());
+    }
+    let after = session.memory();
+    assert_eq!(after.programs, 4);
+    assert!(after.scratch <= before.scratch.max(200_000), "{before:?}, then {after:?}");
+    for (rows, program) in (1..=4).zip(kept) {
+        session.run(program, &[Feed::Whole(&Array::zeros(&Type::f32([rows, 16])))]).expect("a step");
+        assert_eq!(session.output(program, 0).expect("an output").get(0), (rows * (rows - 1) / 2) as f64);
+    }
+}
+
 /// What each graph costs; the plan of the tutorial's model should only ever shrink.
 #[test]
 fn plans_as_text() {
@@ -95,13 +189,13 @@ fn plans_as_text() {
     text::input(&plans.join("tutorial.txt"), &Mlp::pima().step());
     text::walk(&plans, |words, graph| match words {
         ["plan"] => {
-            let mut session = Cpu::new().open();
+            let mut session = Cpu::new().open().map_err(|error| error.to_string())?;
             let vars = graph.vars.iter().chain(&graph.updates);
             let mut types: Vec<(VarId, Type)> = vars.map(|&(var, value)| (var, graph.ty(value).clone())).collect();
             types.sort_by_key(|(var, _)| *var);
             types.dedup_by_key(|(var, _)| *var);
             for (place, (var, ty)) in types.into_iter().enumerate() {
-                if session.declare(ty) != var {
+                if session.declare(ty).map_err(|error| error.to_string())? != var {
                     return Err(format!("needs variables from v0 on without a gap, got {var} for v{place}"));
                 }
             }

@@ -1,26 +1,40 @@
-//! HDF5 files as a tree of named arrays. This module and [`Builder`]'s are the only ones that know the HDF5 library.
+//! HDF5 files as a tree of named arrays: the part of the format that `h5py` writes by itself, and what [`Builder`] writes.
 //!
-//! Reading holds the whole file in memory and never opens another: external storage and links are refused by the library.
+//! Reading holds the whole file in memory and never opens another: external storage and links are refused. Arrays are
+//! slices of the file until they are asked for.
+
+mod attributes;
+mod bytes;
+mod checksum;
+mod data;
+mod datatype;
+mod dense;
+mod filters;
+mod header;
+mod links;
+mod texts;
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use cornu_graph::{Array, Context, DType, Error, Result, Shape, nearest};
-use hdf5_pure::{AttrValue, Datatype, DatatypeByteOrder, FixedPointLayout, FloatingPointLayout};
 
 use crate::element::{Order, Stored, decode};
+use bytes::{Image, damaged};
+use datatype::Elements;
+use header::{Header, header, kind};
 
 pub use crate::h5_builder::Builder;
 
 /// The signature every HDF5 file of Keras starts with.
 pub(crate) const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
-/// Deflate cannot make data smaller than this; a dataset that claims more is made up.
-const MOST_INFLATION: u64 = 1032;
-
 /// Groups inside groups; Keras nests a layer, its cells and their variables.
 const MOST_LEVELS: usize = 100;
+
+/// Bytes of all paths together that need no file of that size.
+const HARMLESS_PATHS: usize = 1 << 20;
 
 /// What an attribute holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,35 +59,47 @@ pub struct Entry {
     pub dtype: Option<DType>,
     /// The sizes of the axes.
     pub shape: Shape,
-    handle: hdf5_pure::Dataset,
+    /// Where its header is.
+    header: u64,
 }
 
 /// An HDF5 file that was read.
 pub struct H5 {
-    file: hdf5_pure::File,
-    size: u64,
+    image: Image,
+    root: u64,
     datasets: Vec<Entry>,
     groups: Vec<String>,
+    /// Where the header of each group is; of those that only a path with backslashes names there is none.
+    headers: Vec<Option<u64>>,
 }
 
 impl H5 {
-    /// Reads the bytes of a file and lists what is in it.
+    /// Reads the bytes of a file and lists what is in it. Names with backslashes are paths, as Keras wrote them on
+    /// Windows.
     ///
     /// # Errors
-    /// The bytes must be a whole HDF5 file without soft or external links.
+    /// The bytes must be a whole HDF5 file without soft or external links, in which a group has one name, and a name one
+    /// meaning.
     pub fn read(bytes: Vec<u8>) -> Result<H5> {
         if !bytes.starts_with(SIGNATURE) {
             return Err(Error::file("this is not an HDF5 file: it does not start with the signature of one")
                 .help("a file that was downloaded may be an error page; look at its first lines"));
         }
-        let size = bytes.len() as u64;
-        let file = hdf5_pure::File::from_bytes(bytes).map_err(|error| malformed("the HDF5 file", error))?;
-        // A node takes more than sixteen bytes, so a walk that meets more nodes than that goes in circles.
-        let mut walk = Walk { datasets: Vec::new(), groups: Vec::new(), budget: size / 16 };
-        walk.group(&file.root(), "", 0)?;
-        walk.datasets.sort_by(|a, b| natural_order(&a.path, &b.path));
-        walk.groups.sort_by(|a, b| natural_order(a, b));
-        Ok(H5 { file, size, datasets: walk.datasets, groups: walk.groups })
+        let room = bytes.len().max(HARMLESS_PATHS);
+        let image = Image::new(bytes);
+        let root = header::root(&image)?;
+        let mut walk =
+            Walk { image: &image, datasets: Vec::new(), groups: Vec::new(), met: HashSet::from([root]), room };
+        walk.group(&header(&image, root).context("the root group")?, "", 0)?;
+        let Walk { mut datasets, mut groups, .. } = walk;
+        datasets.sort_by(|a, b| natural_order(&a.path, &b.path));
+        // Of a group that paths name and that is there as well, the one that is there comes first, and stays.
+        groups.sort_by(|a, b| natural_order(&a.0, &b.0).then(b.1.cmp(&a.1)));
+        groups.dedup_by(|later, first| later.0 == first.0 && later.1.is_none());
+        let (groups, headers) = groups.into_iter().unzip();
+        let file = H5 { image, root, datasets, groups, headers };
+        file.refuse_twins()?;
+        Ok(file)
     }
 
     /// Reads a file.
@@ -97,6 +123,12 @@ impl H5 {
         &self.groups
     }
 
+    /// The dataset at `path`, if there is one.
+    pub fn find(&self, path: &str) -> Option<&Entry> {
+        let path = path.trim_matches('/');
+        self.datasets.binary_search_by(|entry| natural_order(&entry.path, path)).ok().map(|place| &self.datasets[place])
+    }
+
     /// The array at `path`. Half precision is read as `f32`, 8 and 16 bits as 32, unsigned 64 bits as signed.
     ///
     /// # Errors
@@ -106,23 +138,30 @@ impl H5 {
         self.numbers(entry).context(format_args!("dataset `{}`", entry.path))
     }
 
+    fn numbers(&self, entry: &Entry) -> Result<Array> {
+        let header = self.header(entry.header)?;
+        let Some((stored, order, size)) = numbers(&self.image, &header)? else {
+            return Err(Error::unsupported("its elements are neither numbers nor booleans of a known kind"));
+        };
+        decode(stored, order, entry.shape.clone(), &data::bytes(&self.image, &header, &entry.shape, size)?)
+    }
+
     /// The texts of the string dataset at `path`, in row-major order: a vocabulary.
     ///
     /// # Errors
     /// `path` must name a dataset of strings.
     pub fn strings(&self, path: &str) -> Result<Vec<String>> {
         let entry = self.entry(path)?;
-        let place = format!("dataset `{}`", entry.path);
-        let limit = usize::try_from(self.size).unwrap_or(usize::MAX);
-        let options = hdf5_pure::VlenStringReadOptions::new().with_max_elements(limit).with_max_payload_bytes(limit);
-        let variable = matches!(entry.handle.dtype(), Ok(hdf5_pure::DType::VariableLengthString));
-        self.check_size(entry).context(&place)?;
-        let read = if variable { entry.handle.read_vlen_strings(options) } else { entry.handle.read_string() };
-        let texts = read.map_err(|error| malformed(&place, error))?;
-        if Some(texts.len()) != entry.shape.checked_size() {
-            return Err(Error::file(format!("{place}: {} strings are stored for shape {}", texts.len(), entry.shape)));
-        }
-        Ok(texts)
+        let read = || {
+            let header = self.header(entry.header)?;
+            let (elements, size) = datatype::elements(header.need(kind::DATATYPE, "element type")?)?;
+            if !matches!(elements, Elements::Texts(..) | Elements::LongTexts) {
+                return Err(Error::unsupported("its elements are no texts"));
+            }
+            let bytes = data::bytes(&self.image, &header, &entry.shape, size)?;
+            texts::texts(&self.image, elements, &bytes, entry.shape.size())
+        };
+        read().context(format_args!("dataset `{}`", entry.path))
     }
 
     /// The attributes of the group or dataset at `path`, by name; those of the file are at `""`. Attributes that are
@@ -132,34 +171,53 @@ impl H5 {
     /// `path` must exist.
     pub fn attributes(&self, path: &str) -> Result<BTreeMap<String, Attribute>> {
         let path = path.trim_matches('/');
-        let attributes = match self.position(path) {
-            Some(index) => self.datasets[index].handle.attrs(),
-            None if path.is_empty() => self.file.root().attrs(),
-            None if self.has_group(path) => self.file.group(path).and_then(|group| group.attrs()),
-            None => return Err(self.missing(path)),
+        let address = match (self.find(path), self.folder(path)) {
+            _ if path.is_empty() => Some(self.root),
+            (Some(entry), _) => Some(entry.header),
+            (None, Some(place)) => self.headers[place],
+            (None, None) => return Err(self.missing(path)),
         };
-        let attributes = attributes.map_err(|error| malformed(&format!("attributes of `{path}`"), error))?;
-        Ok(attributes.into_iter().filter_map(|(name, value)| Some((name, attribute(&value)?))).collect())
+        let Some(address) = address else { return Ok(BTreeMap::new()) };
+        let read = || attributes::attributes(&self.image, &self.header(address)?);
+        read().context(format_args!("attributes of `{path}`"))
     }
 
     /// Whether there is a group at `path`.
     pub fn has_group(&self, path: &str) -> bool {
         let path = path.trim_matches('/');
-        path.is_empty() || self.groups.binary_search_by(|group| natural_order(group, path)).is_ok()
+        path.is_empty() || self.folder(path).is_some()
     }
 
     /// Whether there is a dataset at `path`.
     pub fn has_dataset(&self, path: &str) -> bool {
-        self.position(path.trim_matches('/')).is_some()
+        self.find(path).is_some()
     }
 
-    fn position(&self, path: &str) -> Option<usize> {
-        self.datasets.binary_search_by(|entry| natural_order(&entry.path, path)).ok()
+    /// How many numbers the datasets hold, of those that can be read: what is only claimed counts for nothing, and what
+    /// lies where others lie does not count again.
+    pub fn numbers_held(&self) -> usize {
+        self.image.begin();
+        let mut left = self.image.len();
+        let held = |entry: &Entry| {
+            let header = header(&self.image, entry.header).ok()?;
+            let (.., size) = numbers(&self.image, &header).ok()??;
+            left = left.checked_sub(data::check(&self.image, &header, &entry.shape, size).ok()?)?;
+            Some(entry.shape.size())
+        };
+        self.datasets.iter().filter_map(held).fold(0, usize::saturating_add)
+    }
+
+    fn header(&self, address: u64) -> Result<Header<'_>> {
+        self.image.begin();
+        header(&self.image, address)
+    }
+
+    fn folder(&self, path: &str) -> Option<usize> {
+        self.groups.binary_search_by(|group| natural_order(group, path)).ok()
     }
 
     fn entry(&self, path: &str) -> Result<&Entry> {
-        let path = path.trim_matches('/');
-        self.position(path).map(|index| &self.datasets[index]).ok_or_else(|| self.missing(path))
+        self.find(path).ok_or_else(|| self.missing(path))
     }
 
     fn missing(&self, path: &str) -> Error {
@@ -170,27 +228,15 @@ impl H5 {
         }
     }
 
-    fn numbers(&self, entry: &Entry) -> Result<Array> {
-        let (stored, order) = stored(&entry.handle)?;
-        self.check_size(entry)?;
-        let bytes = entry.handle.read_raw().map_err(|error| malformed("its elements", error))?;
-        decode(stored, order, entry.shape.clone(), &bytes)
-    }
-
-    /// Refuses a dataset that says it is larger than the file can hold, before memory is taken for it.
-    fn check_size(&self, entry: &Entry) -> Result<()> {
-        let element = entry.handle.element_size().map_err(|error| malformed("its element type", error))?;
-        let compressed = !entry.handle.filters().is_empty();
-        let most = self.size.saturating_mul(if compressed { MOST_INFLATION } else { 1 });
-        let claimed = entry.shape.checked_size().and_then(|len| (len as u64).checked_mul(element));
-        if claimed.is_none_or(|claimed| claimed > most) {
-            return Err(Error::file(format!(
-                "the shape {} needs more than the {} bytes of the whole file can hold",
-                entry.shape, self.size
-            ))
-            .help("the file was made to use up memory, or it is damaged"));
+    /// Refuses a name that is there twice: readers would not agree on what it means.
+    fn refuse_twins(&self) -> Result<()> {
+        let datasets = self.datasets.windows(2).find(|pair| pair[0].path == pair[1].path).map(|pair| &pair[0].path);
+        let groups = self.groups.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| &pair[0]);
+        let both = || self.datasets.iter().map(|entry| &entry.path).find(|path| self.folder(path).is_some());
+        match datasets.or(groups).or_else(both) {
+            Some(path) => Err(damaged(&format!("the name {} is there twice", place(path)))),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -200,97 +246,88 @@ impl std::fmt::Debug for H5 {
     }
 }
 
-/// Lists everything below a group. Links may go in circles, so the number of steps is bounded.
-struct Walk {
+/// Lists everything below a group.
+struct Walk<'a> {
+    image: &'a Image,
     datasets: Vec<Entry>,
-    groups: Vec<String>,
-    budget: u64,
+    groups: Vec<(String, Option<u64>)>,
+    /// The groups that were met. One that is met again is in itself, or under two names: their number would explode.
+    met: HashSet<u64>,
+    /// How many bytes of paths may still come.
+    room: usize,
 }
 
-impl Walk {
-    fn group(&mut self, group: &hdf5_pure::Group, path: &str, level: usize) -> Result<()> {
-        let place = || if path.is_empty() { "the root group".to_owned() } else { format!("group `{path}`") };
-        let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
-        for (name, handle) in group.iter_datasets().map_err(|error| malformed(&place(), error))? {
-            self.step()?;
-            let path = join(&name);
-            let shape = handle.shape().map_err(|error| malformed(&format!("dataset `{path}`"), error))?;
-            let shape: Result<Vec<usize>, _> = shape.into_iter().map(usize::try_from).collect();
-            let shape = shape.map_err(|_| Error::file(format!("dataset `{path}` is too large")))?;
-            let dtype = stored(&handle).ok().map(|(stored, _)| dtype(stored));
-            self.datasets.push(Entry { path, dtype, shape: shape.into(), handle });
+impl<'a> Walk<'a> {
+    fn group(&mut self, group: &Header<'a>, path: &str, level: usize) -> Result<()> {
+        let members = links::members(self.image, group).map_err(|error| error.context(place(path)))?;
+        let members = members.ok_or_else(|| damaged(&format!("{} is no group", place(path))))?;
+        if level == MOST_LEVELS {
+            return Err(damaged(&format!("{} is nested too deeply", place(path))));
         }
-        for (name, child) in group.iter_groups().map_err(|error| malformed(&place(), error))? {
-            self.step()?;
-            if level == MOST_LEVELS {
-                return Err(Error::file(format!("{} is nested too deeply: the links go in circles", place())));
+        for (name, address) in members {
+            let path = self.join(path, name)?;
+            let header = header(self.image, address).map_err(|error| error.context(place(&path)))?;
+            if header.find(kind::LAYOUT).is_some() {
+                self.dataset(&header, &path, address).map_err(|error| error.context(place(&path)))?;
+            } else if header.find(kind::SYMBOL_TABLE).or(header.find(kind::LINK_INFO)).is_some() {
+                if !self.met.insert(address) {
+                    let what = "the links of the file go in circles, or lead to one group twice";
+                    return Err(damaged(&format!("{}: {what}", place(&path))));
+                }
+                self.group(&header, &path, level + 1)?;
+                self.groups.push((path, Some(address)));
             }
-            let path = join(&name);
-            self.group(&child, &path, level + 1)?;
-            self.groups.push(path);
         }
         Ok(())
     }
 
-    fn step(&mut self) -> Result<()> {
-        self.budget = self.budget.checked_sub(1).ok_or_else(|| Error::file("the links of the file go in circles"))?;
+    fn dataset(&mut self, header: &Header, path: &str, address: u64) -> Result<()> {
+        let shape = datatype::shape(header.need(kind::DATASPACE, "shape")?)?.unwrap_or_else(|| [0].into());
+        let dtype = numbers(self.image, header)?.map(|(stored, ..)| dtype(stored));
+        self.datasets.push(Entry { path: path.to_owned(), dtype, shape, header: address });
         Ok(())
+    }
+
+    /// The path of a member, and the groups that its name alone makes.
+    fn join(&mut self, path: &str, name: &str) -> Result<String> {
+        let name = name.replace('\\', "/");
+        if name.split('/').any(|part| part.is_empty() || part == ".") {
+            return Err(damaged(&format!("a member has the odd name {:?}", name.chars().take(60).collect::<String>())));
+        }
+        let length = path.len() + 1 + name.len() * (1 + name.matches('/').count());
+        let left = self.room.checked_sub(length);
+        self.room = left.ok_or_else(|| damaged("its names take more room than the file"))?;
+        let base = if path.is_empty() { 0 } else { path.len() + 1 };
+        let path = if path.is_empty() { name } else { format!("{path}/{name}") };
+        let implied = path.match_indices('/').map(|(place, _)| place).filter(|&place| place >= base);
+        self.groups.extend(implied.map(|place| (path[..place].to_owned(), None)));
+        Ok(path)
     }
 }
 
-/// How the elements of a dataset are stored.
-fn stored(dataset: &hdf5_pure::Dataset) -> Result<(Stored, Order)> {
-    let datatype = dataset.datatype().map_err(|error| malformed("its element type", error))?;
-    let order = |order: &DatatypeByteOrder| match order {
-        DatatypeByteOrder::LittleEndian => Some(Order::Little),
-        DatatypeByteOrder::BigEndian => Some(Order::Big),
-        DatatypeByteOrder::Vax => None,
-    };
-    let found = match &datatype {
-        Datatype::FixedPoint { size, byte_order, layout } => integer(*size, layout).zip(order(byte_order)),
-        Datatype::FloatingPoint { size, byte_order, layout } => float(*size, layout).zip(order(byte_order)),
-        Datatype::Enumeration { size: 1, members, .. }
-            if members.iter().map(|member| member.name.as_str()).eq(["FALSE", "TRUE"]) =>
-        {
-            Some((Stored::Bool, Order::Little))
-        }
+/// A path for messages: of a long one the end.
+fn place(path: &str) -> String {
+    const SHOWN: usize = 100;
+    match path.char_indices().nth_back(SHOWN) {
+        _ if path.is_empty() => "the root group".into(),
+        Some((from, _)) => format!("`…{}`", &path[from..]),
+        None => format!("`{path}`"),
+    }
+}
+
+/// How the elements of a dataset are stored, and the bytes each takes, if they are numbers.
+fn numbers(image: &Image, header: &Header) -> Result<Option<(Stored, Order, usize)>> {
+    let (elements, size) = datatype::elements(header.need(kind::DATATYPE, "element type")?)?;
+    Ok(match elements {
+        Elements::Numbers(stored, order) => Some((stored, order, size)),
         // Keras stores bfloat16 as two bytes without a type, and says in an attribute what they are.
-        Datatype::Opaque { size: 2, .. } => {
-            let attributes = dataset.attrs().unwrap_or_default();
-            let named = attributes.get("dtype").and_then(AttrValue::as_str) == Some("bfloat16");
-            named.then_some((Stored::BF16, Order::Little))
+        Elements::Halves => {
+            let named =
+                attributes::attributes(image, header)?.get("dtype") == Some(&Attribute::Text("bfloat16".into()));
+            named.then_some((Stored::BF16, Order::Little, size))
         }
         _ => None,
-    };
-    found.ok_or_else(|| Error::unsupported("its elements are neither numbers nor booleans of a known kind"))
-}
-
-fn integer(size: u32, layout: &FixedPointLayout) -> Option<Stored> {
-    let whole = layout.bit_offset == 0 && u32::from(layout.bit_precision) == size * 8;
-    Some(match (size, layout.signed) {
-        _ if !whole => return None,
-        (1, true) => Stored::I8,
-        (1, false) => Stored::U8,
-        (2, true) => Stored::I16,
-        (2, false) => Stored::U16,
-        (4, true) => Stored::I32,
-        (4, false) => Stored::U32,
-        (8, true) => Stored::I64,
-        (8, false) => Stored::U64,
-        _ => return None,
     })
-}
-
-fn float(size: u32, layout: &FloatingPointLayout) -> Option<Stored> {
-    let parts = (layout.exponent_location, layout.exponent_size, layout.mantissa_size, layout.exponent_bias);
-    match (size, parts) {
-        _ if layout.bit_offset != 0 || layout.mantissa_location != 0 => None,
-        (2, (10, 5, 10, 15)) => Some(Stored::F16),
-        (2, (7, 8, 7, 127)) => Some(Stored::BF16),
-        (4, (23, 8, 23, 127)) => Some(Stored::F32),
-        (8, (52, 11, 52, 1023)) => Some(Stored::F64),
-        _ => None,
-    }
 }
 
 /// The element type [`decode`] gives.
@@ -306,23 +343,6 @@ fn dtype(stored: Stored) -> DType {
     }
 }
 
-fn attribute(value: &AttrValue) -> Option<Attribute> {
-    let single = matches!(
-        value,
-        AttrValue::String(_)
-            | AttrValue::AsciiString(_)
-            | AttrValue::StringSized { .. }
-            | AttrValue::AsciiStringSized { .. }
-            | AttrValue::VarLenString(_)
-            | AttrValue::VarLenAsciiString(_)
-    );
-    match value.as_strings() {
-        Some([text]) if single => Some(Attribute::Text(text.clone())),
-        Some(texts) => Some(Attribute::Texts(texts.to_vec())),
-        None => value.to_i64s().map(Attribute::Ints).or_else(|| value.to_f64s().map(Attribute::Floats)),
-    }
-}
-
 /// Segment by segment; numbers come first, and compare as numbers.
 fn natural_order(a: &str, b: &str) -> Ordering {
     fn key(segment: &str) -> (bool, u64, &str) {
@@ -330,12 +350,6 @@ fn natural_order(a: &str, b: &str) -> Ordering {
         (number.is_err(), number.unwrap_or(0), segment)
     }
     a.split('/').map(key).cmp(b.split('/').map(key))
-}
-
-pub(crate) fn malformed(place: &str, error: hdf5_pure::Error) -> Error {
-    Error::file(format!("{place} cannot be read: {error}"))
-        .help("the file is damaged, cut short, or uses a part of HDF5 that Keras does not")
-        .caused_by(error)
 }
 
 /// Why a file could not be read at all; the caller names it.

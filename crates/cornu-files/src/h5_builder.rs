@@ -1,5 +1,7 @@
 //! Writing HDF5 files: names and arrays in, bytes out.
 
+use std::collections::HashMap;
+
 use cornu_graph::{Array, DType, Error, Result};
 use hdf5_pure::{
     AttrValue, DatasetBuilder, Datatype, EnumTypeBuilder, FileBuilder, FinishedGroup, GroupBuilder, make_f32_type,
@@ -19,6 +21,8 @@ pub struct Builder {
 struct Group {
     attributes: Vec<(String, Attribute)>,
     children: Vec<(String, Node)>,
+    /// Where among the children each name is.
+    places: HashMap<String, usize>,
 }
 
 enum Node {
@@ -54,12 +58,12 @@ impl Builder {
     pub fn dataset(&mut self, path: &str, array: &Array) -> Result<()> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let group = self.root.descend(folder, path)?;
-        if name.is_empty() || group.children.iter().any(|(taken, _)| taken == name) {
+        if name.is_empty() || group.places.contains_key(name) {
             return Err(Error::usage(format!("nothing can be put at `{path}`: the name is empty or taken")));
         }
         let shape = array.shape().iter().map(|&size| size as u64).collect();
         let dataset = Dataset { dtype: array.dtype(), shape, bytes: encode(array), attributes: Vec::new() };
-        group.children.push((name.to_owned(), Node::Dataset(dataset)));
+        group.push(name, Node::Dataset(dataset));
         Ok(())
     }
 
@@ -69,14 +73,12 @@ impl Builder {
     /// As for [`Builder::group`].
     pub fn attribute(&mut self, path: &str, name: &str, value: Attribute) -> Result<()> {
         let (folder, last) = path.rsplit_once('/').unwrap_or(("", path));
-        let children = &mut self.root.descend(folder, path)?.children;
-        let dataset = children.iter_mut().find_map(|(child, node)| match node {
-            Node::Dataset(dataset) if child == last => Some(dataset),
-            _ => None,
-        });
-        let attributes = match dataset {
-            Some(dataset) => &mut dataset.attributes,
-            None => &mut self.root.descend(path, path)?.attributes,
+        let group = self.root.descend(folder, path)?;
+        let place = group.places.get(last).copied();
+        let is_dataset = place.is_some_and(|place| matches!(group.children[place].1, Node::Dataset(_)));
+        let attributes = match place.filter(|_| is_dataset).map(|place| &mut group.children[place].1) {
+            Some(Node::Dataset(dataset)) => &mut dataset.attributes,
+            _ => &mut self.root.descend(path, path)?.attributes,
         };
         attributes.retain(|(taken, _)| taken != name);
         attributes.push((name.to_owned(), value));
@@ -106,6 +108,13 @@ impl Builder {
 }
 
 impl Group {
+    fn push(&mut self, name: &str, node: Node) -> usize {
+        let place = self.children.len();
+        self.places.insert(name.to_owned(), place);
+        self.children.push((name.to_owned(), node));
+        place
+    }
+
     /// The group at `path` below this one, made if it is not there; `asked` is the path for the error.
     fn descend(&mut self, path: &str, asked: &str) -> Result<&mut Group> {
         let mut group = self;
@@ -113,10 +122,8 @@ impl Group {
             if name.is_empty() || name == "." {
                 return Err(Error::usage(format!("`{asked}` is no path in an HDF5 file: a part of it is empty")));
             }
-            let index = group.children.iter().position(|(child, _)| child == name).unwrap_or_else(|| {
-                group.children.push((name.to_owned(), Node::Group(Group::default())));
-                group.children.len() - 1
-            });
+            let known = group.places.get(name).copied();
+            let index = known.unwrap_or_else(|| group.push(name, Node::Group(Group::default())));
             group = match &mut group.children[index].1 {
                 Node::Group(child) => child,
                 Node::Dataset(_) => {

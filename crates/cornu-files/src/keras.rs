@@ -3,22 +3,30 @@
 //! What the two JSON texts and the HDF5 file must hold for Keras 2.13 and Keras 3 to open them is told in
 //! `docs/keras-files.md`; here they are only kept together.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cornu_graph::{Context, Error, Result};
 use serde_json::Value;
 
-use crate::{atomic, h5, json, members};
+use crate::members::{self, Members};
+use crate::{atomic, h5, json};
 
 const METADATA: &str = "metadata.json";
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.weights.h5";
 
+/// The folder of what some layers keep in files.
+const ASSETS: &str = "assets";
+
 /// Weights hardly shrink; Keras stores them as they are, and refuses archives that grow more than this.
 const MOST_INFLATION: u64 = 100;
 
-/// Up to this size, a JSON text may be larger than the archive it is in. Parsed, a text takes forty times its size.
+/// Up to this size, a JSON text may be larger than the archive it is in.
 const HARMLESS_TEXT: usize = 4 << 20;
+
+/// So many values of a JSON text need no archive of that size. Parsed, one may take two hundred bytes.
+const HARMLESS_VALUES: usize = 150_000;
 
 /// Folders inside folders that are looked into when a model was saved as a folder.
 const MOST_LEVELS: usize = 16;
@@ -32,8 +40,65 @@ pub struct Archive {
     pub config: Value,
     /// The bytes of the HDF5 file of weights, for [`h5::H5::read`].
     pub weights: Vec<u8>,
-    /// Everything else, by name and in order: the vocabularies under `assets/`.
-    pub extra: Vec<(String, Vec<u8>)>,
+    /// Everything else, in order: the vocabularies under `assets/`.
+    pub extra: Vec<Extra>,
+}
+
+/// A member that only some layers need. It is read, and inflated, when it is asked for.
+#[derive(Clone)]
+pub struct Extra {
+    name: String,
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    Bytes(Vec<u8>),
+    Member(Arc<Members>),
+    File(PathBuf),
+}
+
+impl Extra {
+    /// A member of these bytes.
+    pub fn new(name: impl Into<String>, bytes: Vec<u8>) -> Extra {
+        Extra { name: name.into(), source: Source::Bytes(bytes) }
+    }
+
+    /// Its name in the archive.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// The archive must not be damaged; of a folder, the file must be readable.
+    pub fn bytes(&self) -> Result<Vec<u8>> {
+        match &self.source {
+            Source::Bytes(bytes) => Ok(bytes.clone()),
+            Source::Member(members) => members.bytes(&self.name),
+            Source::File(path) => read_file(path),
+        }
+    }
+}
+
+/// Of the same name and the same bytes.
+impl PartialEq for Extra {
+    fn eq(&self, other: &Extra) -> bool {
+        self.name == other.name && self.bytes().ok() == other.bytes().ok()
+    }
+}
+
+impl std::fmt::Debug for Extra {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// Where the members of a model are.
+enum Place {
+    Archive(Arc<Members>),
+    Folder(PathBuf),
 }
 
 impl Archive {
@@ -44,10 +109,10 @@ impl Archive {
     pub fn open(path: impl AsRef<Path>) -> Result<Archive> {
         let path = path.as_ref();
         let archive = if path.is_dir() {
-            let mut found = Vec::new();
-            folder(path, "", 0, &mut found).and_then(|()| Archive::from_members(found))
+            let mut names = Vec::new();
+            folder(path, "", 0, &mut names).and_then(|()| Archive::of(&Place::Folder(path.into()), names, usize::MAX))
         } else {
-            std::fs::read(path).map_err(|error| h5::unreadable(&error)).and_then(|bytes| Archive::read(&bytes))
+            std::fs::read(path).map_err(|error| h5::unreadable(&error)).and_then(Archive::of_bytes)
         };
         archive.context(format_args!("`{}`", path.display()))
     }
@@ -58,54 +123,38 @@ impl Archive {
     /// The bytes must be a zip archive with the members Keras writes, whole, and no larger inside than what is stored
     /// allows.
     pub fn read(bytes: &[u8]) -> Result<Archive> {
-        if let Some(error) = something_else(bytes) {
-            return Err(error);
-        }
-        let members = members::read(bytes, MOST_INFLATION)?;
-        let most = bytes.len().max(HARMLESS_TEXT);
-        match members.iter().find(|(name, text)| [METADATA, CONFIG].contains(&name.as_str()) && text.len() > most) {
-            Some((name, text)) => {
-                let (size, whole) = (text.len(), bytes.len());
-                let error = Error::file(format!("`{name}` has {size} bytes, in an archive of {whole}"));
-                Err(error.help("the file was made to use up memory, or it is damaged"))
-            }
-            None => Archive::from_members(members),
-        }
+        Archive::of_bytes(bytes.to_vec())
     }
 
-    fn from_members(found: Vec<members::Member>) -> Result<Archive> {
-        let (mut metadata, mut config, mut weights, mut extra) = (None, None, None, Vec::new());
-        for (name, bytes) in found {
-            match name.as_str() {
-                METADATA => metadata = Some(parse(METADATA, &bytes)?),
-                CONFIG => config = Some(parse(CONFIG, &bytes)?),
-                WEIGHTS => weights = Some(bytes),
-                _ => extra.push((name, bytes)),
-            }
+    fn of_bytes(bytes: Vec<u8>) -> Result<Archive> {
+        if let Some(error) = something_else(&bytes) {
+            return Err(error);
         }
-        let missing =
-            |name: &str| {
-                let names: Vec<&str> = extra.iter().map(|(name, _)| name.as_str()).take(5).collect();
-                let error = Error::file(format!("this is not a Keras model: it has no `{name}`"));
-                match names.as_slice() {
-                    [] => error
-                        .help("a `.keras` file is a zip archive of `metadata.json`, `config.json`, `model.weights.h5`"),
-                    names if names.contains(&"saved_model.pb") => {
-                        error.help("a SavedModel cannot be read; save it as `.keras`")
-                    }
-                    names if names.iter().all(|name| name.ends_with(".npy")) => error
-                        .help("this is an `.npz` file of arrays; a model is saved with `model.save(\"name.keras\")`"),
-                    names => {
-                        error.help(format!("it holds `{}`; was a folder zipped around the model?", names.join("`, `")))
-                    }
-                }
-            };
-        Ok(Archive {
-            config: config.ok_or_else(|| missing(CONFIG))?,
-            weights: weights.ok_or_else(|| missing(WEIGHTS))?,
-            metadata: metadata.unwrap_or(Value::Null),
-            extra,
-        })
+        let size = bytes.len();
+        let members = Members::read(bytes, MOST_INFLATION)?;
+        let names = members.names().iter().filter(|name| !name.ends_with('/')).cloned().collect();
+        Archive::of(&Place::Archive(Arc::new(members)), names, size)
+    }
+
+    /// The model with members of these names; `size` bytes are all that there is.
+    fn of(place: &Place, names: Vec<String>, size: usize) -> Result<Archive> {
+        let own = |name: &String| [METADATA, CONFIG, WEIGHTS].contains(&name.as_str());
+        let (own, extra): (Vec<String>, Vec<String>) = names.into_iter().partition(own);
+        let has = |name: &str| own.iter().any(|known| known == name);
+        let bytes = |name: &str| match place {
+            _ if !has(name) => Err(missing(name, &extra)),
+            Place::Archive(members) => members.bytes(name),
+            Place::Folder(path) => read_file(&path.join(name)),
+        };
+        let text = |name: &str| bytes(name).and_then(|text| checked_text(name, &text, size));
+        let metadata = if has(METADATA) { text(METADATA)? } else { Value::Null };
+        let (config, weights) = (text(CONFIG)?, bytes(WEIGHTS)?);
+        let source = |name: &str| match place {
+            Place::Archive(members) => Source::Member(Arc::clone(members)),
+            Place::Folder(path) => Source::File(path.join(name)),
+        };
+        let extra = extra.into_iter().map(|name| Extra { source: source(&name), name }).collect();
+        Ok(Archive { metadata, config, weights, extra })
     }
 
     /// The bytes of the file: stored members in Keras's order, JSON as Python writes it.
@@ -115,8 +164,9 @@ impl Archive {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let (metadata, config) = (json::to_bytes(&self.metadata)?, json::to_bytes(&self.config)?);
         let own = [(METADATA, &metadata[..]), (CONFIG, &config[..]), (WEIGHTS, &self.weights[..])];
-        let extra = self.extra.iter().map(|(name, bytes)| (name.as_str(), &bytes[..]));
-        members::write(own.into_iter().chain(extra), false)
+        let extra: Result<Vec<_>> = self.extra.iter().map(|extra| Ok((extra.name(), extra.bytes()?))).collect();
+        let extra = extra?;
+        members::write(own.into_iter().chain(extra.iter().map(|(name, bytes)| (*name, &bytes[..]))), false)
     }
 
     /// Writes the file in one step, as [`atomic::write`] does: if anything fails, an older file at `path` is unchanged.
@@ -126,6 +176,34 @@ impl Archive {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         atomic::write(path, &self.to_bytes()?)
     }
+}
+
+/// The error for a model that lacks a member; `others` are there.
+fn missing(name: &str, others: &[String]) -> Error {
+    let names: Vec<&str> = others.iter().map(String::as_str).take(5).collect();
+    let error = Error::file(format!("this is not a Keras model: it has no `{name}`"));
+    match names.as_slice() {
+        [] => error.help("a `.keras` file is a zip archive of `metadata.json`, `config.json`, `model.weights.h5`"),
+        names if names.contains(&"saved_model.pb") => error.help("a SavedModel cannot be read; save it as `.keras`"),
+        names if names.iter().all(|name| name.ends_with(".npy")) => {
+            error.help("this is an `.npz` file of arrays; a model is saved with `model.save(\"name.keras\")`")
+        }
+        names => error.help(format!("it holds `{}`; was a folder zipped around the model?", names.join("`, `"))),
+    }
+}
+
+/// The values of a text, in an archive of `size` bytes: parsed, it takes far more memory than its bytes.
+fn checked_text(name: &str, text: &[u8], size: usize) -> Result<Value> {
+    const MADE_UP: &str = "the file was made to use up memory, or it is damaged";
+    if text.len() > size.max(HARMLESS_TEXT) {
+        let (length, whole) = (text.len(), size);
+        return Err(Error::file(format!("`{name}` has {length} bytes, in an archive of {whole}")).help(MADE_UP));
+    }
+    let values = text.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    if values > HARMLESS_VALUES && values > size / 32 {
+        return Err(Error::file(format!("`{name}` has {values} values, in an archive of {size} bytes")).help(MADE_UP));
+    }
+    parse(name, text)
 }
 
 fn parse(name: &str, bytes: &[u8]) -> Result<Value> {
@@ -140,6 +218,18 @@ fn parse(name: &str, bytes: &[u8]) -> Result<Value> {
     })
 }
 
+/// What to do about a whole model in the format before `.keras`.
+pub const WHOLE_MODEL: &str = "this is the format before `.keras`; name it `model.h5`, and convert it in Python: \
+    `keras.models.load_model(\"model.h5\").save(\"model.keras\")`";
+
+/// Whether an HDF5 file holds layers and not only weights: their settings are an attribute of the root.
+fn is_whole_model(bytes: &[u8]) -> bool {
+    let file = h5::H5::read(bytes.to_vec());
+    file.is_ok_and(|file| {
+        file.has_group("model_weights") || file.attributes("").is_ok_and(|found| found.contains_key("model_config"))
+    })
+}
+
 /// The error for bytes that are well-known, but no zip archive.
 fn something_else(bytes: &[u8]) -> Option<Error> {
     let start = bytes.trim_ascii_start();
@@ -148,10 +238,11 @@ fn something_else(bytes: &[u8]) -> Option<Error> {
     if bytes.is_empty() {
         Some(Error::file("the file is empty").help("the saving or the download of the model did not finish"))
     } else if bytes.starts_with(h5::SIGNATURE) {
-        Some(
-            Error::file("this is an HDF5 file, not a zip archive")
-                .help("give it the name it was made with: `.h5` for a whole model, `.weights.h5` for weights alone"),
-        )
+        Some(Error::file("this is an HDF5 file, not a zip archive").help(if is_whole_model(bytes) {
+            WHOLE_MODEL
+        } else {
+            "it holds weights alone: build the model, and call `load_weights` with this path"
+        }))
     } else if starts("<!doctype html") || starts("<html") || starts("<?xml") {
         Some(Error::file("this is a web page, not a model").help(again))
     } else if starts("version https://git-lfs") {
@@ -169,19 +260,23 @@ fn something_else(bytes: &[u8]) -> Option<Error> {
     }
 }
 
-/// Reads the members of a folder; links are not followed.
-fn folder(path: &Path, prefix: &str, level: usize, found: &mut Vec<members::Member>) -> Result<()> {
+/// The names of the members of a model in a folder; links are not followed, and other files are not looked at.
+fn folder(path: &Path, prefix: &str, level: usize, names: &mut Vec<String>) -> Result<()> {
     let failed = |error: std::io::Error| h5::unreadable(&error).context(format_args!("`{prefix}`"));
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let kind = entry.file_type().map_err(failed)?;
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if kind.is_file() {
-            found.push((name, std::fs::read(entry.path()).map_err(failed)?));
-        } else if kind.is_dir() && level < MOST_LEVELS {
-            folder(&entry.path(), &format!("{name}/"), level + 1, found)?;
+            names.push(name);
+        } else if kind.is_dir() && level < MOST_LEVELS && (level > 0 || name == ASSETS) {
+            folder(&entry.path(), &format!("{name}/"), level + 1, names)?;
         }
     }
-    found.sort();
+    names.sort();
     Ok(())
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| h5::unreadable(&error))
 }

@@ -7,37 +7,26 @@ use std::path::Path;
 use cornu_graph::{Array, Buffer, Context, DType, Error, Result, Shape, nearest};
 
 use crate::element::{Order, Stored, decode, encode};
-use crate::{atomic, h5, members};
+use crate::members::{self, Members};
+use crate::{atomic, h5};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// Bytes of a header; only one of records with many fields could be longer.
+const LONGEST_HEADER: usize = 1 << 16;
+
+/// Axes that an array may have, as in NumPy.
+const MOST_AXES: usize = 64;
 
 /// Reads one `.npy` array. Half precision is read as `f32`, 8 and 16 bits as 32, unsigned 64 bits as signed.
 ///
 /// # Errors
 /// The elements must be numbers or booleans, as many as the shape says; texts and Python objects are refused.
 pub fn read(bytes: &[u8]) -> Result<Array> {
-    if !bytes.starts_with(MAGIC) {
-        return Err(Error::file("this is not an `.npy` file: it does not start with the signature of one"));
-    }
-    let short = || Error::file("the `.npy` file ends within its header").help("copy or download it again");
-    let rest = &bytes[MAGIC.len()..];
-    // Version 1 gives the length of the header in two bytes, versions 2 and 3 in four.
-    let (length, rest) = match rest {
-        [1, _, a, b, rest @ ..] => (usize::from(u16::from_le_bytes([*a, *b])), rest),
-        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
-        [1..=3, ..] | [] => return Err(short()),
-        [version, ..] => {
-            return Err(Error::unsupported(format!("version {version} of the `.npy` format is not known")));
-        }
-    };
-    let (header, data) = rest.split_at_checked(length).ok_or_else(short)?;
-    let header = std::str::from_utf8(header).map_err(|_| Error::file("the header of the `.npy` file is not text"))?;
-    let header = Header::parse(header)?;
-    let needed = header.shape.checked_size().and_then(|len| len.checked_mul(header.stored.size()));
-    let data = needed.and_then(|needed| data.get(..needed)).ok_or_else(|| {
-        Error::file(format!("the `.npy` file is cut short: {} bytes are stored for shape {}", data.len(), header.shape))
-            .help("copy or download it again")
-    })?;
+    let (header, length) = Header::of(bytes)?;
+    let data = &bytes[length..];
+    let data = header.needed().and_then(|needed| data.get(..needed));
+    let data = data.ok_or_else(|| header.cut_short((bytes.len() - length) as u64))?;
     if !header.fortran_order {
         return decode(header.stored, header.order, header.shape, data);
     }
@@ -88,11 +77,16 @@ pub fn save(path: impl AsRef<Path>, array: &Array) -> Result<()> {
     atomic::write(path, &to_bytes(array))
 }
 
-/// The arrays of an `.npz` file, by name. Each is decoded when it is asked for, so that an array of texts does not keep
-/// the others from being read.
-#[derive(Debug)]
+/// The arrays of an `.npz` file, by name. Each is inflated and decoded when it is asked for, so that an array of texts
+/// does not keep the others from being read.
 pub struct Npz {
-    members: Vec<members::Member>,
+    members: Members,
+}
+
+impl std::fmt::Debug for Npz {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
 }
 
 impl Npz {
@@ -101,13 +95,7 @@ impl Npz {
     /// # Errors
     /// The bytes must be a zip archive, whole and not larger inside than what is stored allows.
     pub fn read(bytes: &[u8]) -> Result<Npz> {
-        let mut members = members::read(bytes, members::MOST_INFLATION)?;
-        for (name, _) in &mut members {
-            if let Some(stem) = name.strip_suffix(".npy") {
-                *name = stem.to_owned();
-            }
-        }
-        Ok(Npz { members })
+        Npz::of_bytes(bytes.to_vec())
     }
 
     /// Reads a file.
@@ -117,12 +105,17 @@ impl Npz {
     pub fn open(path: impl AsRef<Path>) -> Result<Npz> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|error| h5::unreadable(&error));
-        bytes.and_then(|bytes| Npz::read(&bytes)).context(format_args!("`{}`", path.display()))
+        bytes.and_then(Npz::of_bytes).context(format_args!("`{}`", path.display()))
+    }
+
+    fn of_bytes(bytes: Vec<u8>) -> Result<Npz> {
+        Ok(Npz { members: Members::read(bytes, members::MOST_INFLATION)? })
     }
 
     /// The names, in the order of the file.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.members.iter().map(|(name, _)| name.as_str())
+        let files = self.members.names().iter().filter(|name| !name.ends_with('/'));
+        files.map(|name| name.strip_suffix(".npy").unwrap_or(name))
     }
 
     /// The array of that name.
@@ -130,15 +123,28 @@ impl Npz {
     /// # Errors
     /// There must be one, and [`read`] must be able to read it.
     pub fn array(&self, name: &str) -> Result<Array> {
-        let found = self.members.iter().find(|(known, _)| known == name);
-        let (_, bytes) = found.ok_or_else(|| {
+        let known = |known: &&String| known.strip_suffix(".npy").unwrap_or(known) == name;
+        let member = self.members.names().iter().find(known).ok_or_else(|| {
             let error = Error::file(format!("the `.npz` file has no array `{name}`"));
             match nearest(name, self.names()) {
                 Some(near) => error.help(format!("the nearest name is `{near}`")),
                 None => error.help(format!("it has `{}`", self.names().take(10).collect::<Vec<_>>().join("`, `"))),
             }
         })?;
-        read(bytes).context(format_args!("array `{name}`"))
+        self.numbers(member).context(format_args!("array `{name}`"))
+    }
+
+    /// Looks at the header before the elements are inflated: they may be a thousand times what is stored.
+    fn numbers(&self, member: &str) -> Result<Array> {
+        let start = self.members.start(member, LONGEST_HEADER)?;
+        let (header, length) = Header::of(&start)?;
+        let needed = header.needed().and_then(|needed| needed.checked_add(length));
+        let size = self.members.size(member)?;
+        if needed.is_none_or(|needed| needed as u64 > size) {
+            return Err(header.cut_short(size.saturating_sub(length as u64)));
+        }
+        drop(start);
+        read(&self.members.bytes(member)?)
     }
 }
 
@@ -208,6 +214,38 @@ struct Header {
 }
 
 impl Header {
+    /// The header at the start of a file, and where the elements begin.
+    fn of(bytes: &[u8]) -> Result<(Header, usize)> {
+        if !bytes.starts_with(MAGIC) {
+            return Err(Error::file("this is not an `.npy` file: it does not start with the signature of one"));
+        }
+        let short = || Error::file("the `.npy` file ends within its header").help("copy or download it again");
+        // Version 1 gives the length of the header in two bytes, versions 2 and 3 in four.
+        let (length, rest) = match &bytes[MAGIC.len()..] {
+            [1, _, a, b, rest @ ..] => (usize::from(u16::from_le_bytes([*a, *b])), rest),
+            [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
+            [1..=3, ..] | [] => return Err(short()),
+            [version, ..] => {
+                return Err(Error::unsupported(format!("version {version} of the `.npy` format is not known")));
+            }
+        };
+        let (header, data) = rest.split_at_checked(length.min(LONGEST_HEADER)).ok_or_else(short)?;
+        let header =
+            std::str::from_utf8(header).map_err(|_| Error::file("the header of the `.npy` file is not text"))?;
+        Ok((Header::parse(header)?, bytes.len() - data.len()))
+    }
+
+    /// Bytes of all elements.
+    fn needed(&self) -> Option<usize> {
+        self.shape.checked_size().and_then(|len| len.checked_mul(self.stored.size()))
+    }
+
+    fn cut_short(&self, stored: u64) -> Error {
+        let shape = &self.shape;
+        Error::file(format!("the `.npy` file is cut short: {stored} bytes are stored for shape {shape}"))
+            .help("copy or download it again")
+    }
+
     /// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, the keys in any order.
     fn parse(text: &str) -> Result<Header> {
         let (mut descr, mut fortran_order, mut shape) = (None, None, None);
@@ -272,6 +310,9 @@ impl<'a> Text<'a> {
         while !self.take(")") {
             let end = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
             let (digits, rest) = self.0.split_at(end);
+            if sizes.len() == MOST_AXES {
+                return Err(self.wrong("more axes than an array has"));
+            }
             sizes.push(digits.parse().map_err(|_| self.wrong("a shape that is not made of whole numbers"))?);
             self.0 = rest.trim_start();
             if !self.take(",") {

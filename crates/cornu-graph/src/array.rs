@@ -275,7 +275,7 @@ impl Array {
     /// If the array is a scalar or an index is out of range.
     #[must_use]
     pub fn rows(&self, order: &[usize]) -> Array {
-        let width: usize = self.shape[1..].iter().product();
+        let width = Shape::from(&self.shape[1..]).size();
         fn pick<T: Copy>(data: &[T], width: usize, order: &[usize]) -> Vec<T> {
             order.iter().flat_map(|&row| &data[row * width..(row + 1) * width]).copied().collect()
         }

@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Graph,
     /// The work was stopped from outside.
     Interrupted,
+    /// More memory than the machine gives.
+    Memory,
 }
 
 /// A mistake in the caller's input.
@@ -71,6 +73,11 @@ impl Error {
     /// A graph that breaks a rule of its ops.
     pub fn graph(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Graph, message)
+    }
+
+    /// Memory that is not there: `what` needs that many bytes.
+    pub fn memory(what: impl fmt::Display, needed: usize) -> Self {
+        Self::new(ErrorKind::Memory, format!("{what} needs {} of memory, more than there is", bytes(needed as u64)))
     }
 
     /// Adds the likely fix.
@@ -138,6 +145,18 @@ impl fmt::Debug for Error {
     }
 }
 
+/// A number of bytes as Keras shows it: `49.73 KB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
+    let mut size = count as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.2} {}", UNITS[unit])
+}
+
 /// A text with names out of a file in it: codes that would change the terminal are spelt out.
 pub struct Printable<'a>(pub &'a str);
 
@@ -178,11 +197,14 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         return None;
     }
     let word = plain(word);
-    let candidates = candidates.into_iter().filter(|name| name.len() <= 2 * LONGEST);
+    let (letters, most) = (word.chars().count(), 1 + word.len() / 4);
+    // Names of very different lengths are far apart, whatever their letters are.
+    let near = candidates.into_iter().map(|name| (name, plain(name)));
+    let near = near.filter(|(_, plain)| plain.chars().count().abs_diff(letters) <= most);
     let (best, distance) =
-        candidates.map(|name| (name, edits(&word, &plain(name)))).min_by_key(|&(_, distance)| distance)?;
+        near.map(|(name, plain)| (name, edits(&word, &plain))).min_by_key(|&(_, distance)| distance)?;
     // A name of which no letter is left is no neighbour.
-    (distance <= 1 + word.len() / 4 && distance < word.chars().count()).then_some(best)
+    (distance <= most && distance < letters).then_some(best)
 }
 
 /// The least number of letters to insert, delete or replace to turn `a` into `b` (Levenshtein's distance).

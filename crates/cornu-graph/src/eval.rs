@@ -1,5 +1,6 @@
 //! The reference evaluator: every op by its own plain definition. Slow, and the judge of all executors.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::graph::Graph;
@@ -38,31 +39,44 @@ impl Executor for Reference {
         "reference"
     }
 
-    fn open(&self) -> Box<dyn Session> {
-        Box::new(ReferenceSession::default())
+    fn open(&self) -> Result<Box<dyn Session>> {
+        Ok(Box::new(ReferenceSession::default()))
     }
 }
 
 #[derive(Default)]
 struct ReferenceSession {
     vars: Vec<Array>,
-    programs: Vec<(Arc<Graph>, Vec<Array>)>,
+    programs: HashMap<ProgramId, (Arc<Graph>, Vec<Array>)>,
+    compiled: usize,
+}
+
+impl ReferenceSession {
+    fn program(&self, id: ProgramId) -> Result<&(Arc<Graph>, Vec<Array>)> {
+        self.programs.get(&id).ok_or_else(|| id.released())
+    }
 }
 
 impl Session for ReferenceSession {
-    fn declare(&mut self, var: Type) -> VarId {
+    fn declare(&mut self, var: Type) -> Result<VarId> {
         self.vars.push(Array::zeros(&var));
-        VarId::new(self.vars.len() - 1)
+        Ok(VarId::new(self.vars.len() - 1))
     }
 
     fn compile(&mut self, graph: &Graph) -> Result<ProgramId> {
         crate::verify(graph)?;
-        self.programs.push((Arc::new(graph.clone()), Vec::new()));
-        Ok(ProgramId::new(self.programs.len() - 1))
+        let id = ProgramId::new(self.compiled);
+        self.compiled += 1;
+        self.programs.insert(id, (Arc::new(graph.clone()), Vec::new()));
+        Ok(id)
+    }
+
+    fn release(&mut self, program: ProgramId) {
+        self.programs.remove(&program);
     }
 
     fn run(&mut self, program: ProgramId, feeds: &[Feed]) -> Result<()> {
-        let graph = Arc::clone(&self.programs[program.index()].0);
+        let graph = Arc::clone(&self.program(program)?.0);
         let inputs: Vec<Array> = feeds.iter().map(Feed::to_array).collect();
         for (index, &value) in graph.inputs.iter().enumerate() {
             if inputs.get(index).map(Array::ty).as_ref() != Some(graph.ty(value)) {
@@ -74,12 +88,12 @@ impl Session for ReferenceSession {
         for ((var, _), new) in graph.updates.iter().zip(updates) {
             self.vars[var.index()] = new;
         }
-        self.programs[program.index()].1 = outputs;
+        self.programs.insert(program, (graph, outputs));
         Ok(())
     }
 
     fn output(&self, program: ProgramId, index: usize) -> Result<Array> {
-        let outputs = &self.programs[program.index()].1;
+        let outputs = &self.program(program)?.1;
         outputs.get(index).cloned().ok_or_else(|| Error::graph(format!("no output {index}: the program has not run")))
     }
 
@@ -98,10 +112,10 @@ impl Session for ReferenceSession {
 
     fn memory(&self) -> Memory {
         let bytes = |array: &Array| array.len() * array.dtype().size();
-        Memory { variables: self.vars.iter().map(bytes).sum(), scratch: 0 }
+        Memory { variables: self.vars.iter().map(bytes).sum(), scratch: 0, programs: self.programs.len() }
     }
 
     fn describe(&self, program: ProgramId) -> String {
-        self.programs[program.index()].0.to_string()
+        self.program(program).map(|(graph, _)| graph.to_string()).unwrap_or_default()
     }
 }

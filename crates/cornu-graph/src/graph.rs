@@ -37,8 +37,11 @@ pub struct VarId(u32);
 
 impl VarId {
     /// The variable at that place of a session's table.
+    ///
+    /// # Panics
+    /// If it is not below 2^32.
     pub fn new(index: usize) -> Self {
-        VarId(index as u32)
+        VarId(u32::try_from(index).expect("a session has fewer than 2^32 variables"))
     }
 
     /// Its place in the session's table.
@@ -163,9 +166,6 @@ impl Graph {
     }
 }
 
-/// No memory has room for more elements, of eight bytes.
-const LARGEST: usize = isize::MAX as usize / 8;
-
 /// A graph that is still growing. Adding a node that is there already gives the one that is there.
 #[derive(Default)]
 pub struct Builder {
@@ -190,10 +190,11 @@ impl Builder {
         }
         let types: Vec<&Type> = args.iter().map(|&arg| self.graph.ty(arg)).collect();
         let ty = op.infer(&types).map_err(|problem| format!("`{op:.4}` {problem}"))?;
-        if ty.size() > LARGEST {
-            return Err(format!("`{op:.4}` makes {ty}, which has more elements than memory has"));
+        if ty.bytes().is_none() {
+            return Err(format!("`{op:.4}` needs a result that memory has addresses for, got {ty}"));
         }
-        let value = Value(self.graph.nodes.len() as u32);
+        let number = u32::try_from(self.graph.nodes.len());
+        let value = Value(number.map_err(|_| format!("`{op:.4}` is node 2^32 of its graph, which can have no more"))?);
         match &op {
             Op::Leaf(Leaf::Input { .. }) => self.graph.inputs.push(value),
             Op::Leaf(Leaf::Var { id, .. }) => self.graph.vars.push((*id, value)),

@@ -13,8 +13,8 @@
 //! let slope = gradients(&loss, &[w.clone()]).remove(0);
 //! let graph = trace.finish(&[loss], &[(VarId::new(0), w - slope * 0.1)])?;
 //!
-//! let mut session = Reference.open();
-//! session.declare(Type::f32([2]));
+//! let mut session = Reference.open()?;
+//! session.declare(Type::f32([2]))?;
 //! let step = session.compile(&graph)?;
 //! session.run(step, &[Feed::Whole(&Array::vector(vec![1.0f32, 2.0]))])?;
 //! assert_eq!(session.read(VarId::new(0)).to_vec::<f32>(), [0.2, 0.4]);
@@ -42,7 +42,7 @@ mod types;
 mod verify;
 
 pub use array::{Array, Buffer, Element};
-pub use error::{Context, Error, ErrorKind, Printable, Result, nearest};
+pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, nearest};
 pub use eval::{Reference, evaluate};
 pub use grad::gradients;
 pub use graph::{Builder, Graph, Node, Value, VarId};

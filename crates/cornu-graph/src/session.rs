@@ -1,21 +1,26 @@
 //! The seam between what is computed and where: an executor is a machine, a session one model's memory on it.
 
 use crate::graph::{Graph, VarId};
-use crate::{Array, Result, Shape, Type};
+use crate::{Array, Error, Result, Shape, Type};
 
-/// A compiled graph of a session.
+/// A compiled graph of a session. Sessions number them in order, and use no number twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ProgramId(usize);
 
 impl ProgramId {
-    /// The program at that place of a session's list.
+    /// The program of that number.
     pub fn new(index: usize) -> Self {
         ProgramId(index)
     }
 
-    /// Its place in the session's list.
+    /// Its number.
     pub fn index(self) -> usize {
         self.0
+    }
+
+    /// The error of its use in a session that does not have it.
+    pub fn released(self) -> Error {
+        Error::graph(format!("program {} was released, or is of another session", self.0))
     }
 }
 
@@ -73,18 +78,26 @@ pub struct Memory {
     pub variables: usize,
     /// For everything between the inputs and the results of its programs.
     pub scratch: usize,
+    /// How many programs are kept; not bytes.
+    pub programs: usize,
 }
 
 /// One model's memory on one machine: variables that start as zeros, and programs that change them.
 pub trait Session: Send {
     /// Adds a variable. Those that are treated alike (all weights, all their momenta) are best declared in a row.
-    fn declare(&mut self, var: Type) -> VarId;
+    ///
+    /// # Errors
+    /// There must be memory for it.
+    fn declare(&mut self, var: Type) -> Result<VarId>;
 
     /// Makes a graph ready to run; all its variables must have been declared.
     fn compile(&mut self, graph: &Graph) -> Result<ProgramId>;
 
+    /// Unloads a program, if it is there: its memory can be used again, and its name means nothing any more.
+    fn release(&mut self, program: ProgramId);
+
     /// Runs one step: afterwards the variables are the new ones, and the outputs can be read until the session is next
-    /// changed, by a run of any program, `write`, `declare` or `compile`.
+    /// changed, by a run of any program, `write`, `declare`, `compile` or `release`.
     fn run(&mut self, program: ProgramId, feeds: &[Feed]) -> Result<()>;
 
     /// An output of the last run, which must have been of this program.
@@ -99,7 +112,7 @@ pub trait Session: Send {
     /// How many bytes are held.
     fn memory(&self) -> Memory;
 
-    /// What a program consists of on this machine, one line a step.
+    /// What a program consists of on this machine, one line a step; nothing if it was released.
     fn describe(&self, program: ProgramId) -> String;
 }
 
@@ -109,5 +122,8 @@ pub trait Executor {
     fn name(&self) -> &str;
 
     /// Memory for a model, without variables yet.
-    fn open(&self) -> Box<dyn Session>;
+    ///
+    /// # Errors
+    /// The machine must be there, and its settings in the environment be such that can be read.
+    fn open(&self) -> Result<Box<dyn Session>>;
 }

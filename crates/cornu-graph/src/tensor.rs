@@ -1,5 +1,6 @@
 //! Tracing: arithmetic that writes a graph.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -22,6 +23,7 @@ struct Tracing {
     scope: Vec<String>,
     problem: Option<Error>,
     ended: bool,
+    context: Option<Rc<dyn Any>>,
 }
 
 /// A tensor that does not exist yet: a node of the graph being traced.
@@ -41,6 +43,19 @@ impl Trace {
     /// An empty graph.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty graph in a context: what functions that are given its tensors may want to know. It is no part of the
+    /// graph.
+    pub fn in_context(context: impl Any) -> Self {
+        let trace = Self::default();
+        trace.0.borrow_mut().context = Some(Rc::new(context));
+        trace
+    }
+
+    /// The context, if it is a `T`.
+    pub fn context<T: Any + Clone>(&self) -> Option<T> {
+        self.0.borrow().context.as_ref().and_then(|context| context.downcast_ref::<T>()).cloned()
     }
 
     /// A tensor given at each step; inputs are given in the order of these calls.
@@ -326,7 +341,7 @@ impl Tensor {
     #[track_caller]
     pub fn mean<const N: usize>(&self, axes: [isize; N]) -> Tensor {
         let (axes, shape) = (self.axes(axes), self.shape());
-        let count: usize = axes.iter().filter_map(|&axis| shape.get(axis)).product();
+        let count = axes.iter().filter_map(|&axis| shape.get(axis)).copied().collect::<Shape>().size();
         self.cast(self.dtype().to_float()).reduce(Reduction::Sum, &axes) / count.max(1) as f64
     }
 

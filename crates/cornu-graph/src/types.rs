@@ -138,19 +138,20 @@ impl Shape {
 
     /// The number of elements; the largest `usize` where it does not fit one, so that rules of types never overflow.
     pub fn size(&self) -> usize {
-        self.0.iter().fold(1, |size, &dim| size.saturating_mul(dim))
+        self.checked_size().unwrap_or(usize::MAX)
     }
 
     /// The number of elements, unless it does not fit a `usize`.
     pub fn checked_size(&self) -> Option<usize> {
-        self.0.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
+        // An axis of none leaves none, however long the others are.
+        if self.0.contains(&0) { Some(0) } else { self.0.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) }
     }
 
-    /// How many elements lie between neighbours along each axis.
+    /// How many elements lie between neighbours along each axis; the largest `usize` where that does not fit one.
     pub fn strides(&self) -> Vec<usize> {
-        let mut strides = vec![1; self.rank()];
+        let mut strides = vec![1usize; self.rank()];
         for axis in (1..self.rank()).rev() {
-            strides[axis - 1] = strides[axis] * self.0[axis];
+            strides[axis - 1] = strides[axis].saturating_mul(self.0[axis]);
         }
         strides
     }
@@ -254,6 +255,12 @@ impl Type {
     /// The number of elements.
     pub fn size(&self) -> usize {
         self.shape.size()
+    }
+
+    /// The number of bytes of all elements, unless it is more than memory can have addresses.
+    pub fn bytes(&self) -> Option<usize> {
+        let bytes = self.shape.checked_size()?.checked_mul(self.dtype.size())?;
+        isize::try_from(bytes).is_ok().then_some(bytes)
     }
 }
 

@@ -12,7 +12,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use cornu_graph::ops::Op;
-use cornu_graph::{Array, DType, ErrorKind, Graph, Reference, Trace, Type, VarId, gradients, passes, verify};
+use cornu_graph::{
+    Array, DType, ErrorKind, Executor, Feed, Graph, Reference, Shape, Trace, Type, VarId, evaluate, gradients, passes,
+    verify,
+};
 use cornu_testkit::{edges, ops, random_graphs, slopes, text};
 
 #[test]
@@ -195,7 +198,7 @@ fn a_gradient_of_a_gradient() {
     let first = gradients(&cube, std::slice::from_ref(&x)).remove(0);
     let second = gradients(&first, std::slice::from_ref(&x)).remove(0);
     let graph = trace.finish(&[second], &[]).expect("a sound graph");
-    assert_eq!(cornu_graph::evaluate(&graph, &[], &[Array::scalar(5.0)]).0[0].get(0), 30.0);
+    assert_eq!(evaluate(&graph, &[], &[Array::scalar(5.0)]).0[0].get(0), 30.0);
 }
 
 #[test]
@@ -205,4 +208,51 @@ fn two_updates_of_one_variable_are_refused() {
     let error = trace.finish(&[], &[(VarId::new(3), &v + 1.0), (VarId::new(3), &v + 2.0)]).unwrap_err();
     assert!(error.message().contains("is the second update of v3"), "{error}");
     assert!(verify(&Graph::default()).is_ok());
+}
+
+#[test]
+fn types_that_no_memory_can_hold_are_mistakes() {
+    let trace = Trace::new();
+    let x = trace.input(Type::f32([1]));
+    let wide = x.broadcast([1 << 40, 1 << 40, 1], &[2]);
+    let error = trace.finish(&[wide], &[]).expect_err("2^82 bytes").to_string();
+    let needed = "`broadcast [2]` needs a result that memory has addresses for";
+    assert!(error.starts_with(&format!("{needed}, got f32[1099511627776,1099511627776,1]\n  at ")), "{error}");
+    // As many bytes as memory can have, and one element more.
+    let trace = Trace::new();
+    trace.input(Type::f32([(1 << 61) - 1]));
+    assert!(trace.check().is_ok());
+    trace.input(Type::f32([1 << 61]));
+    assert!(trace.check().is_err());
+}
+
+#[test]
+fn shapes_of_no_elements_have_a_size_however_long_their_axes_are() {
+    for dims in [[0, 1 << 40, 1 << 40], [1 << 40, 1 << 40, 0], [1 << 40, 0, 1 << 40]] {
+        let shape = Shape::from(dims);
+        assert_eq!((shape.size(), shape.checked_size(), Type::f32(dims).bytes()), (0, Some(0), Some(0)));
+        assert_eq!(shape.strides()[2], 1);
+        let trace = Trace::new();
+        let x = trace.input(Type::f32(dims));
+        let graph = trace.finish(&[x.sum_all(), x.mean([0, 1, 2])], &[]).expect("numbers");
+        let (outputs, _) = evaluate(&graph, &[], &[Array::zeros(&Type::f32(dims))]);
+        assert_eq!(outputs.iter().map(|output| output.get(0)).collect::<Vec<_>>(), [0.0, 0.0]);
+    }
+}
+
+#[test]
+fn a_released_program_is_an_error() {
+    let trace = Trace::new();
+    let x = trace.input(Type::f32([1]));
+    let graph = trace.finish(&[&x + 1.0], &[]).expect("a sound graph");
+    let mut session = Reference.open().expect("a session");
+    let [first, second] = [0, 1].map(|_| session.compile(&graph).expect("a sound graph"));
+    session.release(first);
+    let one = Array::vector(vec![1.0f32]);
+    let error = session.run(first, &[Feed::Whole(&one)]).expect_err("it was released").to_string();
+    assert_eq!(error, "program 0 was released, or is of another session");
+    assert!(session.output(first, 0).is_err());
+    assert_ne!(session.compile(&graph).expect("a sound graph"), first);
+    session.run(second, &[Feed::Whole(&one)]).expect("a step");
+    assert_eq!(session.memory().programs, 2);
 }

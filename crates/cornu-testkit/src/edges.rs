@@ -73,7 +73,7 @@ fn outputs(executor: &dyn Executor, edge: &Edge) -> cornu_graph::Result<Vec<Arra
     let results = [vec![y.reshape([y.shape().size()])], first, second].concat();
     let graph = trace.finish(&results[..edge.want.len()], &[])?;
     let arrays: Vec<Array> = edge.operands.iter().map(|x| Array::vector(x.clone())).collect();
-    let mut session = executor.open();
+    let mut session = executor.open()?;
     let program = session.compile(&graph)?;
     session.run(program, &arrays.iter().map(Feed::Whole).collect::<Vec<_>>())?;
     (0..edge.want.len()).map(|i| session.output(program, i)).collect()

@@ -72,10 +72,10 @@ impl Mlp {
 
     /// A session with weights that are small and irregular.
     pub fn session(&self, executor: &dyn Executor) -> Box<dyn Session> {
-        let mut session = executor.open();
+        let mut session = executor.open().expect("a machine");
         let weights = self.weights().len();
         for (i, ty) in self.vars().into_iter().enumerate() {
-            let var = session.declare(ty.clone());
+            let var = session.declare(ty.clone()).expect("memory");
             if i < weights {
                 let limit = (6.0 / ty.shape.iter().sum::<usize>() as f64).sqrt();
                 let value = Array::from_fn(&ty, |j| {

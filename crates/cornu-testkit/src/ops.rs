@@ -44,7 +44,7 @@ pub fn simplified(graph: &Graph) -> Graph {
 /// What an executor makes of a graph: its outputs.
 fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Vec<Array>, String> {
     let run = || -> Result<Vec<Array>> {
-        let mut session = executor.open();
+        let mut session = executor.open()?;
         let program = session.compile(graph)?;
         session.run(program, &args.iter().map(Feed::Whole).collect::<Vec<_>>())?;
         (0..graph.outputs.len()).map(|i| session.output(program, i)).collect()

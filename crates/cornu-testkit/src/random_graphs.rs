@@ -174,9 +174,9 @@ impl Case {
 
     /// Everything that can be seen of some steps: each output and variable after each of them.
     fn run(&self, executor: &dyn Executor) -> Result<Vec<(usize, Seen, Array)>, String> {
-        let mut session = executor.open();
+        let mut session = executor.open().map_err(|error| error.to_string())?;
         for (ty, value) in &self.vars {
-            let var = session.declare(ty.clone());
+            let var = session.declare(ty.clone()).map_err(|error| error.to_string())?;
             session.write(var, value).map_err(|error| error.to_string())?;
         }
         let mut seen = Vec::new();

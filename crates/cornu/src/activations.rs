@@ -3,7 +3,7 @@
 use cornu_graph::{Result, Tensor};
 use serde_json::Value;
 
-use crate::config::{Field, IntoField, expected, not_known, unknown};
+use crate::config::{ClassId, Field, IntoField, expected, not_known, unknown};
 
 macro_rules! activations {
     ($($(#[$doc:meta])* $name:ident = $text:literal $(| $more:literal)*, $f:expr;)*) => {
@@ -83,7 +83,13 @@ impl Field for Activation {
     fn from_json(json: &Value) -> Result<Self> {
         let name = match json {
             Value::Null => return Ok(Activation::Linear),
-            Value::Object(object) => object.get("config").and_then(Value::as_str),
+            Value::Object(object) => {
+                let id = ClassId::of(json)?;
+                if !id.is_keras() {
+                    return Err(id.stranger("activation"));
+                }
+                object.get("config").and_then(Value::as_str)
+            }
             other => other.as_str(),
         };
         let name = name.ok_or_else(|| expected("the name of an activation", json))?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cornu_graph::{Context, Result};
 use serde_json::{Map, Value};
 
-use crate::config::{Config, Field, object, open_object, unknown};
+use crate::config::{Config, Field, object, open_built_in, unknown};
 
 /// A family of Keras classes that go by names: losses, metrics, optimizers.
 pub trait Family: Config {
@@ -64,8 +64,8 @@ impl<T: ?Sized + Family> Field for Choice<T> {
         if let Some(name) = json.as_str() {
             return Ok(Choice::Name(name.into()));
         }
-        let (class, config) = open_object(json).context(T::WHAT)?;
-        Ok(Choice::Object(T::of_class(class, &config)?))
+        let (class, config) = open_built_in(T::WHAT, "keras", json).context(T::WHAT)?;
+        Ok(Choice::Object(T::of_class(&class, &config)?))
     }
 }
 

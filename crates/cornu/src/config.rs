@@ -10,6 +10,7 @@ mod macros;
 pub(crate) use keras::only_keras_has;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 
 use cornu_graph::{Context, Error, ErrorKind, Result, nearest};
@@ -38,6 +39,11 @@ pub trait Config: fmt::Debug + Any + Send + Sync {
 
     /// [`Config::class_name`], without an object at hand.
     fn class() -> &'static str
+    where
+        Self: Sized;
+
+    /// [`Config::module`], without an object at hand: the package that a class of one's own is registered with.
+    fn package() -> &'static str
     where
         Self: Sized;
 
@@ -72,6 +78,24 @@ pub trait Field: Sized {
     /// How many seeds Keras 3 draws for it.
     fn draws(&self) -> usize {
         0
+    }
+}
+
+/// [`Field::check`], and whether a number is in the range that the mark of its field names: `PART`, from 0 to 1, or
+/// `NOT_NEGATIVE`.
+///
+/// # Errors
+/// What was needed, and what was got.
+pub fn check_marked(field: &impl Field, marks: &[&str]) -> Result<()> {
+    field.check()?;
+    let (needed, fits): (_, fn(f64) -> bool) = match marks {
+        ["PART"] => ("from 0 to 1", |x| (0.0..=1.0).contains(&x)),
+        ["NOT_NEGATIVE"] => ("of 0 or more", |x| x >= 0.0),
+        _ => return Ok(()),
+    };
+    match field.to_json().as_f64().filter(|x| !fits(*x)) {
+        Some(got) => Err(Error::usage(format!("needs a number {needed}, got {got}"))),
+        None => Ok(()),
     }
 }
 
@@ -150,10 +174,16 @@ lists! {
 
 /// `expected a whole number, got "many"`
 pub fn expected(what: &str, got: &Value) -> Error {
+    Error::usage(format!("expected {what}, got {}", short(&got.to_string())))
+}
+
+/// A text of any length for messages.
+pub(crate) fn short(text: &str) -> Cow<'_, str> {
     const SHOWN: usize = 60;
-    let text = got.to_string();
-    let short = text.char_indices().nth(SHOWN).map_or(text.clone(), |(end, _)| format!("{}…", &text[..end]));
-    Error::usage(format!("expected {what}, got {short}"))
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 macro_rules! plain_fields {
@@ -184,9 +214,13 @@ impl Field for f64 {
     fn from_json(json: &Value) -> Result<Self> {
         json.as_f64().ok_or_else(|| expected("a number", json))
     }
-    /// JSON has no name for what is not finite: a file would hold nothing in its place.
+    /// JSON has no name for what is not finite: a file would hold nothing in its place. Steps compute in `f32`.
     fn check(&self) -> Result<()> {
-        if self.is_finite() { Ok(()) } else { Err(Error::usage(format!("needs a finite number, got {self}"))) }
+        match (self.is_finite(), (*self as f32).is_finite()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Error::usage(format!("needs a number within the range of `f32`, got {self:?}"))),
+            (false, _) => Err(Error::usage(format!("needs a finite number, got {self}"))),
+        }
     }
 }
 
@@ -307,17 +341,17 @@ many_numbers! {
 
 /// The error for a name that is none of `known`: it lists those, and tells what only Keras has from what nobody has.
 pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
-    let known: Vec<&str> = known.into_iter().collect();
+    let (shown, known) = (short(name), Vec::from_iter(known));
     // Most classes have a name in small letters too, which is what is written.
-    let short: Vec<&str> = known.iter().copied().filter(|name| !name.contains(char::is_uppercase)).collect();
-    let list = list(if short.is_empty() { &known } else { &short });
+    let small: Vec<&str> = known.iter().copied().filter(|name| !name.contains(char::is_uppercase)).collect();
+    let list = list(if small.is_empty() { &known } else { &small });
     if only_keras_has(what, name, &known) {
         let message = format!(
-            "unknown {what} `{name}`: Keras has `{name}`, this version of cornu does not yet; there are {list}"
+            "unknown {what} `{shown}`: Keras has `{shown}`, this version of cornu does not yet; there are {list}"
         );
         return Error::unsupported(message);
     }
-    let error = Error::usage(format!("unknown {what} `{name}`; there are {list}"));
+    let error = Error::usage(format!("unknown {what} `{shown}`; there are {list}"));
     match nearest(name, known) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error,
@@ -362,26 +396,103 @@ pub fn read<F: Field>(config: &Map<String, Value>, class: &str, key: &str, defau
     }
 }
 
-/// A Keras object: `{"module": …, "class_name": …, "config": …, "registered_name": null}`.
-pub fn object(module: &str, class_name: &str, config: impl Into<Value>) -> Value {
-    let config: Value = config.into();
-    json!({ "module": module, "class_name": class_name, "config": config, "registered_name": null })
+/// Which class a Keras object is of: a name in a package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClassId {
+    /// The package it was registered with, else its module; `keras` where a file of Keras 2 names neither.
+    pub package: Cow<'static, str>,
+    /// The name of the class, or of the function.
+    pub name: Cow<'static, str>,
 }
 
-/// Class name and settings of a Keras object. Keras 2 writes some without settings.
+impl ClassId {
+    /// What `class_name`, `module` and `registered_name` say of an object.
+    ///
+    /// # Errors
+    /// Something that is no such object.
+    pub fn of(json: &Value) -> Result<ClassId> {
+        let text = |key: &str| json.get(key).and_then(Value::as_str);
+        let class = text("class_name");
+        let class = class.ok_or_else(|| expected("a Keras object with `class_name` and `config`", json))?;
+        let function = text("config").filter(|_| class == "function");
+        let name = function.unwrap_or(class);
+        let registered = text("registered_name").filter(|registered| ![name, class, ""].contains(registered));
+        let (package, name) = match registered.unwrap_or(name).rsplit_once('>') {
+            Some(parts) => parts,
+            None => match (registered, text("module")) {
+                (Some(registered), _) => (registered, name),
+                (None, Some("builtins")) if function.is_some() => ("keras", name),
+                (None, module) => (module.unwrap_or("keras"), name),
+            },
+        };
+        Ok(ClassId { package: Cow::Owned(package.into()), name: Cow::Owned(name.into()) })
+    }
+
+    /// Whether the class is one of Keras's own.
+    pub fn is_keras(&self) -> bool {
+        is_keras(&self.package)
+    }
+
+    /// The error for a class of another package, of which nothing is known but its name.
+    pub fn stranger(&self, what: &str) -> Error {
+        let (package, name) = (short(&self.package), short(&self.name));
+        let help = match what {
+            "layer" => format!(
+                "Keras's own may compute something else: declare yours by `config!` with the module `\"{package}\"`, and \
+                 register it first by `cornu::register::<{name}>()`"
+            ),
+            "model" => {
+                "only Keras's own models are read: build this one here, and take its weights by `load_weights`".into()
+            }
+            "loss" | "metric" | "optimizer" => {
+                "`Load::new().compile(false)` loads the model without it; then compile it with a class of your own"
+                    .into()
+            }
+            _ => format!(
+                "Keras's own may compute something else: declare a layer of your own that has it by `config!`, and \
+                 register that first by `cornu::register::<YourLayer>()`; only layers can be registered, not `{name}`"
+            ),
+        };
+        Error::unsupported(format!("unknown {what} `{name}` of the package `{package}`")).help(help)
+    }
+}
+
+/// Whether a module belongs to Keras, by any name that its versions have had.
+fn is_keras(module: &str) -> bool {
+    let inside =
+        |package: &str| module.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    ["keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras"].into_iter().any(inside)
+}
+
+/// A Keras object: `{"module": …, "class_name": …, "config": …, "registered_name": null}`. A class of one's own is
+/// registered with its module as the package.
+pub fn object(module: &str, class_name: &str, config: impl Into<Value>) -> Value {
+    let config: Value = config.into();
+    let registered = if is_keras(module) { Value::Null } else { format!("{module}>{class_name}").into() };
+    json!({ "module": module, "class_name": class_name, "config": config, "registered_name": registered })
+}
+
+/// Class and settings of a Keras object. Keras 2 writes some without settings.
 ///
 /// # Errors
 /// Something that is no such object.
-pub fn open_object(json: &Value) -> Result<(&str, Map<String, Value>)> {
-    let class = json.get("class_name").and_then(Value::as_str);
-    let class = class.ok_or_else(|| expected("a Keras object with `class_name` and `config`", json))?;
+pub fn open_object(json: &Value) -> Result<(ClassId, Map<String, Value>)> {
+    let id = ClassId::of(json)?;
     let config = match json.get("config") {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(config)) => config.clone(),
-        Some(other) => return Err(expected("an object", other).context(format!("{class}: `config`"))),
+        Some(other) => return Err(expected("an object", other).context(format!("{}: `config`", id.name))),
     };
-    // Classes of other packages are written `package>Class`.
-    Ok((class.rsplit('>').next().unwrap_or(class), config))
+    Ok((id, config))
+}
+
+/// Name and settings of an object whose class is Keras's, or of the module that its family is declared with.
+///
+/// # Errors
+/// Something that is no such object, or a class of another package.
+pub fn open_built_in(what: &str, module: &str, json: &Value) -> Result<(String, Map<String, Value>)> {
+    let (id, config) = open_object(json)?;
+    if id.is_keras() || id.package == module { Ok((id.name.into_owned(), config)) } else { Err(id.stranger(what)) }
 }
 
 #[cfg(test)]

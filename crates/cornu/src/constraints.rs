@@ -15,16 +15,16 @@ crate::one_of! {
     /// What a weight is held to after each step of training.
     "keras.constraints" "constraint" pub enum Constraint {
         /// Lengths are at most `max_value`.
-        MaxNorm = "max_norm" { max_value: f64 = 2.0, axis: Axes = Axes::One(0) },
+        MaxNorm = "max_norm" { max_value: f64 = 2.0 => NOT_NEGATIVE, axis: Axes = Axes::One(0) },
         /// No element is below zero.
         NonNeg = "non_neg" {},
         /// Lengths are one.
         UnitNorm = "unit_norm" { axis: Axes = Axes::One(0) },
         /// Lengths are between `min_value` and `max_value`, or are brought nearer by `rate`.
         MinMaxNorm = "min_max_norm" {
-            min_value: f64 = 0.0,
-            max_value: f64 = 1.0,
-            rate: f64 = 1.0,
+            min_value: f64 = 0.0 => NOT_NEGATIVE,
+            max_value: f64 = 1.0 => NOT_NEGATIVE,
+            rate: f64 = 1.0 => PART,
             axis: Axes = Axes::One(0),
         },
     }
@@ -55,6 +55,8 @@ fn lengths(w: &Tensor, axes: &Axes) -> Tensor {
     let mut axes: Vec<usize> = axes.as_slice().iter().map(|&axis| w.axis(axis as isize)).collect();
     axes.sort_unstable();
     axes.dedup();
+    // A mistake is noted by then; a scalar has no axis at all.
+    axes.retain(|&axis| axis < w.rank());
     let kept = axes.iter().fold(w.shape(), |shape, &axis| shape.with(axis, 1));
     w.square().reduce(Reduction::Sum, &axes).reshape(kept).sqrt()
 }

@@ -1,11 +1,11 @@
 //! How weights start: `keras.initializers`.
 
-use cornu_graph::random::{Stream, normal, truncated_normal, uniform};
-use cornu_graph::{Array, Error, Result, Shape};
+use cornu_graph::random::{self, Stream};
+use cornu_graph::{Array, DType, Element, Error, Result, Shape, Type};
 
 use crate::config::Field;
-use crate::display::numbers;
 use crate::random::Flavor;
+use crate::room::room;
 
 /// The standard deviation of a standard normal distribution cut off at two deviations.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
@@ -53,39 +53,39 @@ crate::one_of! {
         Constant = "constant" { value: f64 = 0.0 },
         /// Uniform in `[minval, maxval)`.
         RandomUniform = "random_uniform" | "uniform" {
-            minval: f64 = -0.05, maxval: f64 = 0.05, seed: Option<i64> = None,
+            minval: f64 = -0.05, maxval: f64 = 0.05, seed: Option<i64> = None => SEED,
         },
         /// Normal.
-        RandomNormal = "random_normal" | "normal" { mean: f64 = 0.0, stddev: f64 = 0.05, seed: Option<i64> = None },
+        RandomNormal = "random_normal" | "normal" { mean: f64 = 0.0, stddev: f64 = 0.05 => NOT_NEGATIVE, seed: Option<i64> = None => SEED },
         /// Normal, drawn again where further than two deviations from the mean.
-        TruncatedNormal = "truncated_normal" { mean: f64 = 0.0, stddev: f64 = 0.05, seed: Option<i64> = None },
+        TruncatedNormal = "truncated_normal" { mean: f64 = 0.0, stddev: f64 = 0.05 => NOT_NEGATIVE, seed: Option<i64> = None => SEED },
         /// Around zero, with a variance of `scale` over the number of units.
         VarianceScaling = "variance_scaling" {
             scale: f64 = 1.0,
             mode: FanMode = FanMode::FanIn,
             distribution: Distribution = Distribution::TruncatedNormal,
-            seed: Option<i64> = None,
-            input_axes: Axes = None,
-            output_axes: Axes = None,
+            seed: Option<i64> = None => SEED,
+            input_axes: Axes = None => HIDE_NULL,
+            output_axes: Axes = None => HIDE_NULL,
         },
         /// Uniform, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
         GlorotUniform = "glorot_uniform" {
-            seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None,
+            seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL,
         },
         /// Truncated normal, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
-        GlorotNormal = "glorot_normal" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        GlorotNormal = "glorot_normal" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
         /// Uniform, variance 2 over the inputs (He and others, 2015).
-        HeUniform = "he_uniform" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        HeUniform = "he_uniform" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
         /// Truncated normal, variance 2 over the inputs (He and others, 2015).
-        HeNormal = "he_normal" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        HeNormal = "he_normal" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
         /// Uniform, variance 1 over the inputs (LeCun and others, 1998).
-        LecunUniform = "lecun_uniform" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        LecunUniform = "lecun_uniform" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
         /// Truncated normal, variance 1 over the inputs (LeCun and others, 1998).
-        LecunNormal = "lecun_normal" { seed: Option<i64> = None, input_axes: Axes = None, output_axes: Axes = None },
+        LecunNormal = "lecun_normal" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
         /// `gain` on the diagonal of a matrix, which need not be square.
         Identity = "identity" | "IdentityInitializer" { gain: f64 = 1.0 },
         /// Orthonormal rows or columns, times `gain` (Saxe and others, 2014).
-        Orthogonal = "orthogonal" | "OrthogonalInitializer" { gain: f64 = 1.0, seed: Option<i64> = None },
+        Orthogonal = "orthogonal" | "OrthogonalInitializer" { gain: f64 = 1.0, seed: Option<i64> = None => SEED },
     }
 }
 
@@ -114,35 +114,42 @@ impl Initializer {
     /// # Errors
     /// Those of [`Initializer::array`].
     pub fn array_in(&self, flavor: Flavor, shape: &Shape, seed: i64) -> Result<Array> {
-        let size =
-            shape.checked_size().ok_or_else(|| Error::usage(format!("a weight of shape {shape} is too large")))?;
-        let mut data = Vec::new();
-        data.try_reserve_exact(size).map_err(|error| {
-            let bytes = numbers::bytes((size as u64).saturating_mul(size_of::<f32>() as u64));
-            let message = format!("a weight of shape {shape} needs {bytes} of memory, more than there is");
-            Error::usage(message).caused_by(error)
-        })?;
-        data.resize(size, 0.0);
-        self.fill(flavor.stateless([self.seed().unwrap_or(seed), 0]), shape, &mut data)?;
+        self.array_of(flavor, &Type::f32(shape.clone()), seed)
+    }
+
+    /// As [`Initializer::array_in`], drawn in the precision of that type of floats.
+    ///
+    /// # Errors
+    /// Those of [`Initializer::array`].
+    pub fn array_of(&self, flavor: Flavor, ty: &Type, seed: i64) -> Result<Array> {
+        let stream = flavor.stateless([self.seed().unwrap_or(seed), 0]);
+        match ty.dtype {
+            DType::F64 => self.drawn::<f64>(stream, &ty.shape),
+            dtype => Ok(self.drawn::<f32>(stream, &ty.shape)?.cast(dtype)),
+        }
+    }
+
+    fn drawn<T: Float>(&self, stream: Stream, shape: &Shape) -> Result<Array> {
+        room_for(&Type::new(T::DTYPE, shape.clone()))?;
+        let mut data = vec![T::from_f64(0.0); shape.size()];
+        self.fill(stream, shape, &mut data)?;
         Array::new(shape.clone(), data)
     }
 
-    fn fill(&self, stream: Stream, shape: &Shape, data: &mut [f32]) -> Result<()> {
+    fn fill<T: Float>(&self, stream: Stream, shape: &Shape, data: &mut [T]) -> Result<()> {
         use Distribution::{TruncatedNormal as Truncated, Uniform};
         use FanMode::{FanAvg, FanIn};
-        let scaled = |scale, mode, distribution: Distribution, inputs: &Axes, outputs: &Axes, data: &mut [f32]| {
+        let scaled = |scale, mode, distribution: Distribution, inputs: &Axes, outputs: &Axes, data: &mut [T]| {
             distribution.fill(variance(scale, mode, fans(shape, inputs, outputs)?)?, stream, data);
             Result::Ok(())
         };
         match self {
-            Self::Zeros => data.fill(0.0),
-            Self::Ones => data.fill(1.0),
-            Self::Constant { value } => data.fill(*value as f32),
-            Self::RandomUniform { minval, maxval, .. } => uniform(stream, 0, *minval as f32, *maxval as f32, data),
-            Self::RandomNormal { mean, stddev, .. } => normal(stream, 0, *mean as f32, *stddev as f32, data),
-            Self::TruncatedNormal { mean, stddev, .. } => {
-                truncated_normal(stream, 0, *mean as f32, *stddev as f32, data);
-            }
+            Self::Zeros => data.fill(T::from_f64(0.0)),
+            Self::Ones => data.fill(T::from_f64(1.0)),
+            Self::Constant { value } => data.fill(T::from_f64(*value)),
+            Self::RandomUniform { minval, maxval, .. } => T::uniform(stream, *minval, *maxval, data),
+            Self::RandomNormal { mean, stddev, .. } => T::normal(stream, *mean, *stddev, data),
+            Self::TruncatedNormal { mean, stddev, .. } => T::truncated_normal(stream, *mean, *stddev, data),
             Self::VarianceScaling { scale, mode, distribution, input_axes, output_axes, .. } => {
                 scaled(*scale, *mode, *distribution, input_axes, output_axes, data)?;
             }
@@ -152,8 +159,8 @@ impl Initializer {
             Self::HeNormal { input_axes: i, output_axes: o, .. } => scaled(2.0, FanIn, Truncated, i, o, data)?,
             Self::LecunUniform { input_axes: i, output_axes: o, .. } => scaled(1.0, FanIn, Uniform, i, o, data)?,
             Self::LecunNormal { input_axes: i, output_axes: o, .. } => scaled(1.0, FanIn, Truncated, i, o, data)?,
-            Self::Identity { gain } => identity(*gain as f32, shape, data)?,
-            Self::Orthogonal { gain, .. } => orthogonal(*gain as f32, stream, shape, data)?,
+            Self::Identity { gain } => identity(T::from_f64(*gain), shape, data)?,
+            Self::Orthogonal { gain, .. } => orthogonal(*gain, stream, shape, data)?,
             Self::Unknown(_) => Field::check(self)?,
         }
         Ok(())
@@ -180,18 +187,56 @@ impl Initializer {
 
 impl Distribution {
     /// Fills `data` with values around zero.
-    fn fill(self, variance: f64, stream: Stream, data: &mut [f32]) {
+    fn fill<T: Float>(self, variance: f64, stream: Stream, data: &mut [T]) {
         match self {
             Distribution::Uniform => {
-                let limit = (3.0 * variance).sqrt() as f32;
-                uniform(stream, 0, -limit, limit, data);
+                let limit = (3.0 * variance).sqrt();
+                T::uniform(stream, -limit, limit, data);
             }
             Distribution::TruncatedNormal => {
-                truncated_normal(stream, 0, 0.0, (variance.sqrt() / TRUNCATED_DEVIATION) as f32, data);
+                T::truncated_normal(stream, 0.0, variance.sqrt() / TRUNCATED_DEVIATION, data);
             }
-            Distribution::UntruncatedNormal => normal(stream, 0, 0.0, variance.sqrt() as f32, data),
+            Distribution::UntruncatedNormal => T::normal(stream, 0.0, variance.sqrt(), data),
         }
     }
+}
+
+/// Whether there is memory for a weight.
+///
+/// # Errors
+/// It needs more than there is.
+pub(crate) fn room_for(ty: &Type) -> Result<()> {
+    let shape = &ty.shape;
+    let size = shape.checked_size().ok_or_else(|| Error::usage(format!("a weight of shape {shape} is too large")))?;
+    room::<u8>(&format!("a weight of shape {shape}"), &[size, ty.dtype.size()])
+}
+
+/// A precision that values are drawn in.
+trait Float: Element {
+    fn uniform(stream: Stream, low: f64, high: f64, out: &mut [Self]);
+    fn normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]);
+    fn truncated_normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]);
+}
+
+macro_rules! floats {
+    ($($ty:ty: $uniform:ident, $normal:ident, $truncated_normal:ident;)*) => {$(
+        impl Float for $ty {
+            fn uniform(stream: Stream, low: f64, high: f64, out: &mut [Self]) {
+                random::$uniform(stream, 0, low as $ty, high as $ty, out);
+            }
+            fn normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]) {
+                random::$normal(stream, 0, mean as $ty, stddev as $ty, out);
+            }
+            fn truncated_normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]) {
+                random::$truncated_normal(stream, 0, mean as $ty, stddev as $ty, out);
+            }
+        }
+    )*};
+}
+
+floats! {
+    f32: uniform, normal, truncated_normal;
+    f64: uniform_f64, normal_f64, truncated_normal_f64;
 }
 
 fn variance(scale: f64, mode: FanMode, (inputs, outputs): (f64, f64)) -> Result<f64> {
@@ -232,7 +277,7 @@ fn product(shape: &Shape, axes: &[i64]) -> Result<f64> {
     })
 }
 
-fn identity(gain: f32, shape: &Shape, data: &mut [f32]) -> Result<()> {
+fn identity<T: Float>(gain: T, shape: &Shape, data: &mut [T]) -> Result<()> {
     let [_, columns] = **shape else {
         return Err(Error::usage(format!("`Identity` needs a weight with 2 axes, got shape {shape}")));
     };
@@ -241,7 +286,7 @@ fn identity(gain: f32, shape: &Shape, data: &mut [f32]) -> Result<()> {
 }
 
 /// The factor Q of a matrix of normal values, with the signs that make the diagonal of R positive.
-fn orthogonal(gain: f32, stream: Stream, shape: &Shape, data: &mut [f32]) -> Result<()> {
+fn orthogonal<T: Float>(gain: f64, stream: Stream, shape: &Shape, data: &mut [T]) -> Result<()> {
     let [ref rows @ .., columns] = **shape else {
         return Err(too_flat(shape));
     };
@@ -253,16 +298,17 @@ fn orthogonal(gain: f32, stream: Stream, shape: &Shape, data: &mut [f32]) -> Res
     }
     let rows = data.len() / columns;
     let (long, short) = (rows.max(columns), rows.min(columns));
-    normal(stream, 0, 0.0, 1.0, data);
+    T::normal(stream, 0.0, 1.0, data);
     let mut matrix = vec![0.0; data.len()];
     for (i, &value) in data.iter().enumerate() {
-        matrix[i % short * long + i / short] = f64::from(value);
+        matrix[i % short * long + i / short] = value.to_f64();
     }
     let q = orthonormal(matrix, long);
     for (i, value) in data.iter_mut().enumerate() {
         let (row, column) = (i / columns, i % columns);
         let index = if rows < columns { row * long + column } else { column * long + row };
-        *value = gain * q[index] as f32;
+        // Rounded before and after the product, as in that precision.
+        *value = T::from_f64(T::from_f64(gain).to_f64() * T::from_f64(q[index]).to_f64());
     }
     Ok(())
 }

@@ -6,11 +6,11 @@ crate::one_of! {
     /// A penalty that grows with the size of what it is put on.
     "keras.regularizers" "regularizer" pub enum Regularizer {
         /// `l1 * sum(|x|)`
-        L1 = "l1" { l1: f64 = 0.01 },
+        L1 = "l1" { l1: f64 = 0.01 => NOT_NEGATIVE },
         /// `l2 * sum(x²)`
-        L2 = "l2" { l2: f64 = 0.01 },
+        L2 = "l2" { l2: f64 = 0.01 => NOT_NEGATIVE },
         /// `l1 * sum(|x|) + l2 * sum(x²)`
-        L1L2 = "l1_l2" as { l1: 0.01, l2: 0.01 } { l1: f64 = 0.0, l2: f64 = 0.0 },
+        L1L2 = "l1_l2" as { l1: 0.01, l2: 0.01 } { l1: f64 = 0.0 => NOT_NEGATIVE, l2: f64 = 0.0 => NOT_NEGATIVE },
     }
 }
 

@@ -2,8 +2,6 @@
 
 use cornu_graph::{Error, Result};
 
-use crate::display::numbers;
-
 /// A vector with room for as many elements.
 ///
 /// # Errors
@@ -25,7 +23,7 @@ pub(crate) fn has_room<T>(sizes: &[usize]) -> bool {
         .is_some_and(|size| none || Vec::<T>::new().try_reserve_exact(size).is_ok())
 }
 
-/// Room for as many elements, which `what` says are needed (`an array needs`): what is allocated next may take as much.
+/// Room for as many elements, which `what` needs (`an array`): what is allocated next may take as much.
 ///
 /// # Errors
 /// More than there is.
@@ -34,14 +32,14 @@ pub(crate) fn room<T>(what: &str, sizes: &[usize]) -> Result<()> {
 }
 
 fn short<T>(what: &str, sizes: &[usize]) -> Error {
-    let bytes = sizes.iter().fold(size_of::<T>() as u64, |bytes, &size| bytes.saturating_mul(size as u64));
-    Error::data(format!("{what} {} of memory, more than there is", numbers::bytes(bytes)))
+    let bytes = sizes.iter().fold(size_of::<T>(), |bytes, &size| bytes.saturating_mul(size));
+    Error::memory(what, bytes)
 }
 
 #[test]
 fn what_has_no_room_is_an_error() {
     assert!(has_room::<f64>(&[0, usize::MAX >> 1]) && !has_room::<f64>(&[0, usize::MAX]));
     assert!(!has_room::<f64>(&[1 << 40, 0, 1 << 40]));
-    let error = room::<f64>("an array needs", &[1 << 20, 1 << 30]).expect_err("8 PB");
+    let error = room::<f64>("an array", &[1 << 20, 1 << 30]).expect_err("8 PB");
     assert_eq!(error.message(), "an array needs 8.00 PB of memory, more than there is");
 }

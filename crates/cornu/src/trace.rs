@@ -1,6 +1,5 @@
 //! The only way a layer meets the world: a [`Cx`] hands out weights, states and random numbers while it is traced.
 
-use std::collections::VecDeque;
 use std::panic::Location;
 
 use cornu_graph::ops::{Leaf, Op};
@@ -8,12 +7,9 @@ use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type
 
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
-use crate::random::{Flavor, flavor, keras_seed};
+use crate::random::{Flavor, STATELESS_MODULUS};
 use crate::regularizers::Regularizer;
-use crate::variables::{OpSeed, Role, Variables};
-
-/// Keras 3 takes each part of a seed modulo this.
-const STATELESS_MODULUS: u32 = (1 << 31) - 2;
+use crate::variables::{Declared, Role, Start, Variables};
 
 /// A graph being traced through a model, and the variables it meets.
 ///
@@ -22,7 +18,8 @@ const STATELESS_MODULUS: u32 = (1 << 31) - 2;
 pub struct Cx<'a> {
     trace: Trace,
     variables: &'a mut Variables,
-    building: bool,
+    /// While the model is built: what layers have asked for that there is not.
+    declared: Option<Vec<Declared>>,
     training: bool,
     path: Vec<String>,
     scope: Scope,
@@ -37,13 +34,11 @@ pub(crate) struct Scope {
     pub(crate) trainable: bool,
     /// The type of its weights.
     pub(crate) dtype: DType,
-    /// The seeds that Keras 3 drew when the layer was made, in the order in which its weights take them.
-    pub(crate) seeds: VecDeque<i64>,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Scope { trainable: true, dtype: DType::F32, seeds: VecDeque::new() }
+        Scope { trainable: true, dtype: DType::F32 }
     }
 }
 
@@ -70,19 +65,19 @@ impl<'a> Cx<'a> {
     /// Those of [`Variables::open`].
     pub fn new(variables: &'a mut Variables, training: bool) -> Result<Self> {
         variables.open()?;
-        Ok(Cx { training, ..Self::over(variables, false) })
+        Ok(Cx { training, ..Self::over(variables, None) })
     }
 
-    /// Starts to trace layers that may make their weights. The graph is of use for its types only.
+    /// Starts to trace layers whose weights are still to be made. The graph is of use for its types only.
     pub(crate) fn build(variables: &'a mut Variables) -> Self {
-        Self::over(variables, true)
+        Self::over(variables, Some(Vec::new()))
     }
 
-    fn over(variables: &'a mut Variables, building: bool) -> Self {
+    fn over(variables: &'a mut Variables, declared: Option<Vec<Declared>>) -> Self {
         Cx {
-            trace: Trace::new(),
+            trace: Trace::in_context(variables.flavor()),
             variables,
-            building,
+            declared,
             training: false,
             path: Vec::new(),
             scope: Scope::default(),
@@ -94,6 +89,16 @@ impl<'a> Cx<'a> {
     /// The graph being written.
     pub fn trace(&self) -> &Trace {
         &self.trace
+    }
+
+    /// Which Keras the model follows.
+    pub fn flavor(&self) -> Flavor {
+        self.variables.flavor()
+    }
+
+    /// What layers have asked for that there is not.
+    pub(crate) fn into_declared(self) -> Vec<Declared> {
+        self.declared.unwrap_or_default()
     }
 
     /// The variables of the model.
@@ -141,38 +146,36 @@ impl<'a> Cx<'a> {
     ) -> Tensor {
         let ty = Type::new(self.scope.dtype, shape);
         let path = self.path_of(name);
-        if self.building && self.variables.get(&path).is_none() {
-            let seed = if initializer.draws() { self.draw() } else { 0 };
-            let made = || initializer.array_in(flavor(), &ty.shape, seed).map(|value| value.cast(ty.dtype));
-            match self.variables.awaited(&ty).unwrap_or_else(made) {
-                Ok(value) => self.variables.add(path.clone(), role, trainable, value),
-                Err(error) => self.fail(error.context(format!("weight `{name}`"))),
-            }
+        if let Some(Err(error)) = self.declared.as_ref().map(|_| self.variables.room_for(&ty)) {
+            self.fail(error.context(format!("weight `{name}`")));
         }
+        self.declare(&path, &ty, role, trainable, || Start::Values(initializer.clone()));
         self.variable(&path, &ty)
     }
 
-    /// The next seed: of those drawn when the layer was made, or else of the process.
-    fn draw(&mut self) -> i64 {
-        self.scope.seeds.pop_front().unwrap_or_else(keras_seed)
+    /// While the model is built: notes that there is to be such a variable, unless there is one.
+    fn declare(&mut self, path: &str, ty: &Type, role: Role, trainable: bool, start: impl FnOnce() -> Start) {
+        let place = self.place();
+        let (Some(declared), None) = (&mut self.declared, self.variables.get(path)) else { return };
+        if declared.iter().all(|asked| asked.path != path) {
+            let (path, ty, constraint) = (path.into(), ty.clone(), None);
+            declared.push(Declared { path, place, ty, role, trainable, constraint, start: start() });
+        }
     }
 
     /// The variable of that path, as it was before the step.
     #[track_caller]
     fn variable(&mut self, path: &str, ty: &Type) -> Tensor {
-        match self.variables.get(path) {
-            Some(variable) if variable.ty == *ty => self.trace.var(variable.id(), ty.clone()),
-            Some(variable) if self.building => {
-                let name = variable.name();
-                let error =
-                    Error::usage(format!("the size of `{name}` depends on a size of the input that is left open"));
-                self.fail(error.help("say every size of the input but that of the batch"));
-                self.trace.var(variable.id(), variable.ty.clone())
-            }
-            Some(variable) => {
-                let built = &variable.ty;
-                self.fail(Error::graph(format!("`{}` is {built}, but this input needs {ty}", variable.name())));
-                self.trace.var(variable.id(), built.clone())
+        let known = self.variables.get(path).map(|variable| (variable.id(), variable.ty.clone()));
+        let asked = |(place, asked): (usize, &Declared)| {
+            (asked.path == path).then(|| (VarId::new(self.variables.all().len() + place), asked.ty.clone()))
+        };
+        match known.or_else(|| self.declared.iter().flatten().enumerate().find_map(asked)) {
+            Some((id, known)) if known == *ty => self.trace.var(id, known),
+            Some((id, known)) => {
+                let name = path.rsplit('/').next().unwrap_or(path);
+                self.fail(Error::graph(format!("`{name}` is {known}, but this input needs {ty}")));
+                self.trace.var(id, known)
             }
             None => {
                 self.fail(Error::graph(format!("there is no variable `{path}`")).help("build the model first"));
@@ -219,17 +222,17 @@ impl<'a> Cx<'a> {
 
     /// Adds the penalty of a weight to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Regularizer>) {
-        let counts = self.scope.trainable || flavor() == Flavor::Keras2;
+        let counts = self.scope.trainable || self.flavor() == Flavor::Keras2;
         if let Some(penalty) = penalty.as_ref().filter(|_| counts) {
             self.add_loss(penalty.penalty(weight));
         }
     }
 
-    /// Holds a weight of this layer to a constraint after each step of training.
+    /// Holds a weight of this layer to a constraint after each step of training, from when the weight is made.
     pub fn constrain(&mut self, name: &str, constraint: &Option<Constraint>) {
         let path = self.path_of(name);
-        if let Some(variable) = self.variables.get_mut(&path) {
-            variable.constraint.clone_from(constraint);
+        if let Some(asked) = self.declared.iter_mut().flatten().find(|asked| asked.path == path) {
+            asked.constraint.clone_from(constraint);
         }
     }
 
@@ -250,32 +253,14 @@ impl<'a> Cx<'a> {
     #[track_caller]
     pub fn random(&mut self, seed: Option<i64>) -> Random {
         self.child("seed_generator", |cx| {
-            let (stream, count) = (cx.path_of("stream"), cx.path_of("seed_generator_state"));
-            let made = [&stream, &count].iter().any(|path| cx.variables.get(path).is_some());
-            if cx.building && !made {
-                cx.make_generator(seed, stream.clone(), count.clone());
-            }
-            // A model keeps the flavour it was built in.
-            let (generator, path, words) = match cx.variables.get(&count) {
-                Some(_) => (Generator::Count, count, 2),
-                None => (Generator::Stream, stream, 6),
+            let (generator, name, words) = match cx.flavor() {
+                Flavor::Keras2 => (Generator::Stream, "stream", 6),
+                Flavor::Keras3 => (Generator::Count, "seed_generator_state", 2),
             };
-            Random { generator, state: cx.variable(&path, &Type::new(DType::U32, [words])) }
+            let (path, ty) = (cx.path_of(name), Type::new(DType::U32, [words]));
+            cx.declare(&path, &ty, Role::Seed, false, || Start::Generator(seed));
+            Random { generator, state: cx.variable(&path, &ty) }
         })
-    }
-
-    fn make_generator(&mut self, seed: Option<i64>, stream: String, count: String) {
-        match flavor() {
-            Flavor::Keras2 => {
-                let seed =
-                    seed.map_or_else(|| self.variables.next_op_seed(), |seed| OpSeed::Given(seed.cast_unsigned()));
-                self.variables.add_stream(stream, seed);
-            }
-            Flavor::Keras3 => {
-                let seed = seed.unwrap_or_else(|| self.draw());
-                self.variables.add(count, Role::Seed, false, Array::vector(vec![seed as u32, 0]));
-            }
-        }
     }
 
     /// Uniform numbers in `[0, 1)`. The source moves on by one call.
@@ -303,6 +288,11 @@ impl<'a> Cx<'a> {
     /// The first mistake made, if there was one.
     pub fn finish(self, outputs: &[Tensor], updates: &[(VarId, Tensor)]) -> Result<Graph> {
         self.trace.finish(outputs, &[&self.updates, updates].concat())
+    }
+
+    /// Where in the model this is, for messages: the path without the model's name.
+    fn place(&self) -> String {
+        self.path.get(1..).unwrap_or_default().join("/")
     }
 
     fn path_of(&self, name: &str) -> String {

@@ -1,14 +1,16 @@
 //! The memory of a model: a table of named variables, and the session that holds their values.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::ops::Range;
 
 use cornu_cpu::Cpu;
 use cornu_graph::random::Stream;
-use cornu_graph::{Array, Error, Executor, Result, Session, Type, VarId};
+use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
 
 use crate::constraints::Constraint;
-use crate::random::with_seeds;
+use crate::initializers::{Initializer, room_for};
+use crate::random::{Flavor, STATELESS_MODULUS, Seeds, flavor, keras_seed, with_seeds};
 
 /// What a variable is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,19 +64,39 @@ pub(crate) enum OpSeed {
 
 impl OpSeed {
     /// The words of the operation's stream, at its start.
-    fn start(self) -> Array {
+    pub(crate) fn start(self, seeds: &Seeds) -> Array {
         let (OpSeed::Numbered(seed) | OpSeed::Given(seed)) = self;
-        let stream: Stream = with_seeds(|seeds| seeds.stateful(seed));
+        let stream: Stream = seeds.stateful(seed);
         Array::vector(stream.pack().to_vec())
     }
+}
+
+/// A variable that a layer asked for while it was built, and that is still to be made.
+pub(crate) struct Declared {
+    pub(crate) path: String,
+    /// Layer and part of it, for messages: `dense`.
+    pub(crate) place: String,
+    pub(crate) ty: Type,
+    pub(crate) role: Role,
+    pub(crate) trainable: bool,
+    pub(crate) constraint: Option<Constraint>,
+    pub(crate) start: Start,
+}
+
+/// What a variable is at first.
+pub(crate) enum Start {
+    /// As an initializer says.
+    Values(Initializer),
+    /// A source of random numbers, of that seed if the layer has one of its own.
+    Generator(Option<i64>),
 }
 
 /// The variables of a model, in the order in which its layers made them.
 ///
 /// Values are kept here until the first step needs a session; then all weights are declared first, in order, after them
 /// all other states, so that what is treated alike lies in a row.
-#[derive(Default)]
 pub struct Variables {
+    flavor: Flavor,
     table: Vec<Variable>,
     places: HashMap<String, usize>,
     values: Values,
@@ -85,18 +107,33 @@ pub struct Variables {
     room: Option<usize>,
 }
 
+/// None, for a model that follows the Keras of this process.
+impl Default for Variables {
+    fn default() -> Self {
+        let values = Values::Parked(Vec::new());
+        Variables {
+            flavor: flavor(),
+            table: Vec::new(),
+            places: HashMap::new(),
+            values,
+            openings: 0,
+            machine: None,
+            room: None,
+        }
+    }
+}
+
 enum Values {
     Parked(Vec<Array>),
     Live(Box<dyn Session>),
 }
 
-impl Default for Values {
-    fn default() -> Self {
-        Values::Parked(Vec::new())
-    }
-}
-
 impl Variables {
+    /// Which Keras they are made and used as in.
+    pub fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+
     /// All of them.
     pub fn all(&self) -> &[Variable] {
         &self.table
@@ -123,11 +160,12 @@ impl Variables {
     /// A value that does not fit its variable.
     pub fn open(&mut self) -> Result<()> {
         let Values::Parked(values) = &self.values else { return Ok(()) };
-        let mut session = self.machine.as_ref().map_or_else(|| Cpu::new().open(), |machine| machine.open());
+        let mut session = self.machine.as_ref().map_or_else(|| Cpu::new().open(), |machine| machine.open())?;
         let mut order: Vec<usize> = (0..self.table.len()).collect();
         order.sort_by_key(|&place| (self.table[place].role, !self.table[place].trainable, place));
         for &place in &order {
-            self.table[place].id = session.declare(self.table[place].ty.clone());
+            let Variable { path, ty, .. } = &self.table[place];
+            self.table[place].id = session.declare(ty.clone()).context(path)?;
             session.write(self.table[place].id, &values[place])?;
         }
         self.values = Values::Live(session);
@@ -172,17 +210,28 @@ impl Variables {
         self.room = room;
     }
 
+    /// Whether there is room for a variable: in the file, if its value is awaited, else in memory.
+    ///
+    /// # Errors
+    /// It needs more than there is.
+    pub(crate) fn room_for(&self, ty: &Type) -> Result<()> {
+        match self.room {
+            None => room_for(ty),
+            Some(room) if ty.shape.checked_size().is_some_and(|size| size <= room) => Ok(()),
+            Some(_) => Err(Error::file(format!("needs shape {}, more numbers than the file holds", ty.shape))),
+        }
+    }
+
     /// The zeros for a variable whose value is awaited, if values are.
     ///
     /// # Errors
     /// A variable for which the file cannot hold the numbers: no memory is taken for it.
     pub(crate) fn awaited(&mut self, ty: &Type) -> Option<Result<Array>> {
         let room = self.room?;
-        let Some(rest) = ty.shape.checked_size().and_then(|size| room.checked_sub(size)) else {
-            return Some(Err(Error::file(format!("needs shape {}, more numbers than the file holds", ty.shape))));
-        };
-        self.room = Some(rest);
-        Some(Ok(Array::zeros(ty)))
+        Some(self.room_for(ty).map(|()| {
+            self.room = Some(room - ty.size());
+            Array::zeros(ty)
+        }))
     }
 
     /// How many sessions there have been. Programs and variables of others than the present one are gone: a new one is
@@ -198,14 +247,60 @@ impl Variables {
         }
     }
 
-    /// Adds a variable; the session must be closed.
-    pub(crate) fn add(&mut self, path: String, role: Role, trainable: bool, value: Array) {
+    /// Makes the variables that a layer asked for, and says where they are. `seeds` are those that Keras 3 drew when the
+    /// layer was made, in the order in which its variables take them.
+    ///
+    /// # Errors
+    /// A value that cannot be made; then none is.
+    pub(crate) fn make(&mut self, declared: Vec<Declared>, mut seeds: VecDeque<i64>) -> Result<Range<usize>> {
+        let before = self.table.len();
+        for asked in declared {
+            let name = asked.path.rsplit('/').next().unwrap_or(&asked.path);
+            match self.value(&asked, &mut seeds).context(format!("weight `{name}`")).context(&asked.place) {
+                Ok((value, stream)) => self.add(asked, value, stream),
+                Err(error) => {
+                    self.truncate(before);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(before..self.table.len())
+    }
+
+    /// What a variable is at first, and the seed of its stream if it is one.
+    fn value(&mut self, asked: &Declared, seeds: &mut VecDeque<i64>) -> Result<(Array, Option<OpSeed>)> {
+        let mut draw = || seeds.pop_front().unwrap_or_else(keras_seed);
+        match (&asked.start, self.flavor) {
+            (Start::Values(initializer), flavor) => {
+                let seed = if initializer.draws() { draw() } else { 0 };
+                let made = || initializer.array_of(flavor, &asked.ty, seed);
+                Ok((self.awaited(&asked.ty).unwrap_or_else(made)?, None))
+            }
+            (Start::Generator(own), Flavor::Keras2) => {
+                let seed = own.map_or_else(|| self.next_op_seed(), |seed| OpSeed::Given(seed.cast_unsigned()));
+                Ok((with_seeds(|seeds| seed.start(seeds)), Some(seed)))
+            }
+            (Start::Generator(own), Flavor::Keras3) => {
+                // Only what is left of it by the modulus counts, and that fits.
+                let seed = own.unwrap_or_else(draw).rem_euclid(STATELESS_MODULUS.into());
+                Ok((Array::vector(vec![seed as u32, 0]), None))
+            }
+        }
+    }
+
+    /// Adds a variable and closes the session.
+    fn add(
+        &mut self,
+        Declared { path, role, trainable, constraint, .. }: Declared,
+        value: Array,
+        stream: Option<OpSeed>,
+    ) {
         self.park();
         let Values::Parked(values) = &mut self.values else { unreachable!("the session was just closed") };
         let place = self.table.len();
         let id = VarId::new(place);
         self.places.insert(path.clone(), place);
-        self.table.push(Variable { path, ty: value.ty(), role, trainable, constraint: None, stream: None, id });
+        self.table.push(Variable { path, ty: value.ty(), role, trainable, constraint, stream, id });
         values.push(value);
     }
 
@@ -215,24 +310,18 @@ impl Variables {
         if let Values::Parked(values) = &mut self.values {
             values.truncate(count);
         }
-        self.table.truncate(count);
-        self.places.retain(|_, place| *place < count);
-    }
-
-    pub(crate) fn get_mut(&mut self, path: &str) -> Option<&mut Variable> {
-        self.places.get(path).map(|&place| &mut self.table[place])
+        for variable in self.table.drain(count.min(self.table.len())..) {
+            self.places.remove(&variable.path);
+        }
     }
 
     /// The seed of the next stateful random operation that has none of its own.
-    pub(crate) fn next_op_seed(&self) -> OpSeed {
-        let numbered = |variable: &&Variable| matches!(variable.stream, Some(OpSeed::Numbered(_)));
-        OpSeed::Numbered(self.table.iter().filter(numbered).count() as u64)
-    }
-
-    /// Adds the stream of a stateful random operation.
-    pub(crate) fn add_stream(&mut self, path: String, seed: OpSeed) {
-        self.add(path, Role::Seed, false, seed.start());
-        self.table.last_mut().expect("just added").stream = Some(seed);
+    fn next_op_seed(&self) -> OpSeed {
+        let last = self.table.iter().rev().find_map(|variable| match variable.stream {
+            Some(OpSeed::Numbered(number)) => Some(number),
+            _ => None,
+        });
+        OpSeed::Numbered(last.map_or(0, |number| number + 1))
     }
 
     /// The value of a variable.
@@ -279,16 +368,16 @@ impl Variables {
         paths.iter().zip(streams).try_for_each(|(path, stream)| self.write(path, stream))
     }
 
-    /// The streams of the next trace of the training step, at their start.
-    pub(crate) fn next_streams(&mut self) -> Vec<Array> {
+    /// The seeds of the streams in the next trace of the training step.
+    pub(crate) fn next_trace(&mut self) -> Vec<OpSeed> {
         let seeds = self.table.iter_mut().filter_map(|variable| variable.stream.as_mut());
         seeds
             .map(|seed| {
-                let start = seed.start();
+                let present = *seed;
                 if let OpSeed::Given(seed) = seed {
                     *seed = seed.wrapping_add(1);
                 }
-                start
+                present
             })
             .collect()
     }

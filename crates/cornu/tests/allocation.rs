@@ -1,31 +1,10 @@
 //! Training allocates nothing for a batch. In a program of its own, since it counts every allocation there is.
-#![allow(unsafe_code, reason = "an allocator that counts")]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cornu::Cpu;
 use cornu::prelude::*;
-use cornu::random::{Flavor, Seeds};
+use cornu::random::{Flavor, Seeds, set_flavor};
 use cornu_graph::{Array, Type};
-
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: hands everything on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
+use cornu_testkit::alloc::Counting;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -57,18 +36,17 @@ fn allocations(
 ) -> cornu::Result<usize> {
     let (mut model, data) = (model()?, data(batches));
     work(&mut model, &data)?;
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = Counting::count();
     work(&mut model, &data)?;
-    Ok(ALLOCATIONS.load(Ordering::Relaxed) - before)
+    Ok(Counting::count() - before)
 }
 
 #[test]
 fn epochs_of_more_batches_allocate_no_more() -> cornu::Result<()> {
     for (flavor, shuffle) in [(Flavor::Keras2, true), (Flavor::Keras3, true), (Flavor::Keras3, false)] {
+        set_flavor(flavor);
         let fit = |model: &mut Sequential, (x, y, weights): &(Array, Array, Array)| {
-            let mut seeds = Seeds::new(3);
-            seeds.set_flavor(flavor);
-            let fit = Fit::new().batch_size(ROWS).shuffle(shuffle).seeds(seeds).verbose(0).epochs(2);
+            let fit = Fit::new().batch_size(ROWS).shuffle(shuffle).seeds(Seeds::new(3)).verbose(0).epochs(2);
             model.fit(x, y, fit.sample_weight(weights).validation_data(x, y)).map(drop)
         };
         let (short, long) = (allocations(100, fit)?, allocations(1000, fit)?);

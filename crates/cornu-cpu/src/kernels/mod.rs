@@ -6,6 +6,7 @@
 pub mod dot;
 pub mod fused;
 pub mod math;
+pub mod memory;
 pub mod parallel;
 pub mod reduce;
 pub mod simd;

@@ -264,12 +264,12 @@ pub enum Level {
 }
 
 impl Level {
-    /// The best level of this machine, or the one that `CORNU_SIMD` (`portable`, `avx2`, `avx512`) asks for, if lower.
+    /// The words that `CORNU_SIMD` knows, from the lowest level to the best, whatever this machine has.
+    pub const NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
+
+    /// The best level of this machine.
     pub fn detect() -> Level {
-        let wanted = std::env::var("CORNU_SIMD").unwrap_or_default();
-        let levels = Level::all();
-        let highest = levels.iter().position(|level| level.name() == wanted).unwrap_or(levels.len() - 1);
-        levels[highest]
+        Level::all().pop().unwrap_or(Level::Portable)
     }
 
     /// Every level this machine has, from the lowest to the best.
@@ -286,11 +286,11 @@ impl Level {
     /// The word that `CORNU_SIMD` knows it by.
     pub fn name(self) -> &'static str {
         match self {
-            Level::Portable => "portable",
+            Level::Portable => Level::NAMES[0],
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2(_) => "avx2",
+            Level::Avx2(_) => Level::NAMES[1],
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512(_) => "avx512",
+            Level::Avx512(_) => Level::NAMES[2],
         }
     }
 }

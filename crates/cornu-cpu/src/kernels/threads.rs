@@ -20,9 +20,6 @@ const SPIN: Duration = Duration::from_micros(60);
 const AWAKE: Duration = Duration::from_millis(1);
 /// In place of a number of parts: the workers shall end.
 const CLOSING: usize = usize::MAX;
-/// Environment variables that cap the default number of threads; the last two are those TensorFlow's users know.
-const CAPS: [&str; 3] = ["CORNU_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"];
-
 /// A pool of threads, counting the one that calls. The others start at the first region and end on drop.
 pub struct Threads {
     count: usize,
@@ -73,20 +70,6 @@ pub fn share(count: usize, part: usize, parts: usize) -> Range<usize> {
     count * part / parts..count * (part + 1) / parts
 }
 
-impl Default for Threads {
-    /// One thread for each core this process may use, capped by `CORNU_THREADS`, `OMP_NUM_THREADS` and
-    /// `TF_NUM_INTRAOP_THREADS` where they are set to a positive number.
-    fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Threads::new(capped(cores, |name| std::env::var(name).ok()))
-    }
-}
-
-fn capped(cores: usize, variable: impl Fn(&str) -> Option<String>) -> usize {
-    let caps = CAPS.iter().filter_map(|name| variable(name)?.trim().parse().ok());
-    caps.filter(|&cap: &usize| cap > 0).fold(cores, usize::min)
-}
-
 /// The started workers.
 struct Crew {
     region: Arc<Region>,
@@ -96,7 +79,7 @@ struct Crew {
 impl Crew {
     /// Starts `count` workers, or as many as the system grants: a caller does by itself what no worker takes.
     fn new(count: usize) -> Self {
-        let region = Arc::new(Region::default());
+        let region = Arc::new(Region { process: std::process::id(), ..Region::default() });
         let start = |number: usize| {
             let region = Arc::clone(&region);
             let worker = std::thread::Builder::new().name(format!("cornu-{number}")).spawn(move || {
@@ -112,6 +95,10 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
+        if self.region.is_forked() {
+            // A child has no threads but the one that forked: there is nobody to wait for.
+            return std::mem::forget(std::mem::take(&mut self.workers));
+        }
         self.region.publish(CLOSING);
         for worker in self.workers.drain(..) {
             // A worker catches every panic of a part, so it ends well.
@@ -156,6 +143,8 @@ struct Region {
     bed: Mutex<()>,
     offered: Condvar,
     finished: Condvar,
+    /// The process that the workers are threads of.
+    process: u32,
 }
 
 // SAFETY: only `body` is not `Sync` by itself. The caller writes it (in `open`) when every earlier part is finished and
@@ -185,10 +174,16 @@ impl Region {
         let offer = &self.offer.0;
         offer.unstarted.store(unstarted, Ordering::SeqCst);
         let asleep = offer.asleep.load(Ordering::SeqCst);
-        if asleep > 0 {
+        // In a forked child nobody sleeps, and one who was about to may have held the lock.
+        if asleep > 0 && !self.is_forked() {
             drop(self.lock_bed());
             (0..asleep.min(unstarted)).for_each(|_| self.offered.notify_one());
         }
+    }
+
+    /// Whether this is a child of the process that has the workers.
+    fn is_forked(&self) -> bool {
+        self.process != std::process::id()
     }
 
     /// Takes one part that nobody has begun.
@@ -403,8 +398,9 @@ mod tests {
             }
         };
         std::thread::scope(|scope| {
-            scope.spawn(outer);
+            let other = scope.spawn(outer);
             outer();
+            other.join().expect("no part panics");
         });
         assert_eq!(runs.into_inner(), 2 * 100 * 3 * 5);
     }
@@ -421,17 +417,5 @@ mod tests {
             }
         });
         assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
-    }
-
-    #[test]
-    fn the_environment_caps_the_default() {
-        let with = |set: &'static [(&str, &str)]| {
-            capped(8, move |name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_string()))
-        };
-        assert_eq!(with(&[]), 8);
-        assert_eq!(with(&[("CORNU_THREADS", "3")]), 3);
-        assert_eq!(with(&[("CORNU_THREADS", "16")]), 8);
-        assert_eq!(with(&[("OMP_NUM_THREADS", " 2 "), ("TF_NUM_INTRAOP_THREADS", "4")]), 2);
-        assert_eq!(with(&[("CORNU_THREADS", "0"), ("OMP_NUM_THREADS", "4,2")]), 8);
     }
 }

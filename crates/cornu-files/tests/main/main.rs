@@ -3,5 +3,6 @@
 
 mod damage;
 mod golden;
+mod hdf5;
 mod messages;
 mod round_trip;

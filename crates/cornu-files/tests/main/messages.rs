@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Write};
 
-use cornu_files::h5::{Builder, H5};
+use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_files::keras::Archive;
 use cornu_files::npy::{self, Npz};
 use cornu_graph::Array;
@@ -22,6 +22,9 @@ fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
 fn a_file_that_is_no_model_is_named_for_what_it_is() {
     let array = Array::scalar(1.0f32);
     let h5 = Builder::new().finish().unwrap();
+    let mut builder = Builder::new();
+    builder.attribute("", "model_config", Attribute::Text("{}".into())).unwrap();
+    let whole_h5 = builder.finish().unwrap();
     let npz = npy::npz_to_bytes([("x", &array)], false).unwrap();
     let whole = zipped(&[("config.json", b"{}"), ("model.weights.h5", &h5)]);
     let cases: &[(&[u8], &str, &str)] = &[
@@ -30,7 +33,8 @@ fn a_file_that_is_no_model_is_named_for_what_it_is() {
         (b"\n<!DOCTYPE html><html>", "a web page, not a model", "what the server said"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS", "git lfs pull"),
         (b"{\"class_name\": \"Sequential\"}", "a JSON text", "has no weights"),
-        (&h5, "an HDF5 file, not a zip archive", "`.h5` for a whole model"),
+        (&h5, "an HDF5 file, not a zip archive", "call `load_weights` with this path"),
+        (&whole_h5, "an HDF5 file, not a zip archive", "`keras.models.load_model(\"model.h5\").save(\"model.keras\")`"),
         (&npz, "it has no `config.json`", "an `.npz` file of arrays"),
         (&zipped(&[("saved_model.pb", b"")]), "it has no `config.json`", "SavedModel"),
         (&zipped(&[("m/config.json", b"{}")]), "it has no `config.json`", "was a folder zipped"),
@@ -66,7 +70,10 @@ fn a_text_larger_than_its_archive_is_refused() {
         let error = Archive::read(&deflated(name, &text)).unwrap_err().to_string();
         assert!(error.contains(&format!("`{name}` has 6291459 bytes, in an archive of ")), "{error}");
     }
-    assert!(Archive::read(&zipped(&[("config.json", &text), ("model.weights.h5", &[])])).is_ok());
+    let error = Archive::read(&zipped(&[("config.json", &text), ("model.weights.h5", &[])])).unwrap_err().to_string();
+    assert!(error.contains("`config.json` has 3145729 values, in an archive of "), "{error}");
+    let long = [b"[\"".as_slice(), &b"word ".repeat(1 << 20), b"\"]"].concat();
+    assert!(Archive::read(&zipped(&[("config.json", &long), ("model.weights.h5", &[])])).is_ok());
     assert!(
         Archive::read(&deflated("config.json", &text[text.len() - 2..])).is_err_and(|e| !e.message().contains("has 2"))
     );

@@ -1,7 +1,7 @@
 //! What is written here is read back the same.
 
 use cornu_files::h5::{Attribute, Builder, H5};
-use cornu_files::keras::Archive;
+use cornu_files::keras::{Archive, Extra};
 use cornu_files::npy::{self, Npz};
 use cornu_graph::{Array, DType, Type};
 
@@ -106,7 +106,7 @@ fn an_archive_is_saved_and_opened_as_file_and_as_folder() {
         metadata: serde_json::json!({"keras_version": "3.15.1", "date_saved": "2026-11-23@14:13:13"}),
         config: serde_json::json!({"module": "keras", "class_name": "Sequential", "config": {"name": "größe"}}),
         weights: builder.finish().unwrap(),
-        extra: vec![("assets/layers/lookup/vocabulary.txt".into(), b"the\ncat\n".to_vec())],
+        extra: vec![Extra::new("assets/layers/lookup/vocabulary.txt", b"the\ncat\n".to_vec())],
     };
     let folder = std::env::temp_dir().join(format!("cornu-archive-{}", std::process::id()));
     std::fs::create_dir_all(folder.join("model/assets/layers/lookup")).unwrap();
@@ -117,13 +117,13 @@ fn an_archive_is_saved_and_opened_as_file_and_as_folder() {
         ("metadata.json", archive.metadata.to_string().into_bytes()),
         ("config.json", archive.config.to_string().into_bytes()),
         ("model.weights.h5", archive.weights.clone()),
-        ("assets/layers/lookup/vocabulary.txt", archive.extra[0].1.clone()),
+        ("assets/layers/lookup/vocabulary.txt", archive.extra[0].bytes().unwrap()),
     ];
     for (name, bytes) in members {
         std::fs::write(folder.join("model").join(name), bytes).unwrap();
     }
     let from_folder = Archive::open(folder.join("model"));
-    std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(opened.unwrap(), archive);
     assert_eq!(from_folder.unwrap(), archive);
+    std::fs::remove_dir_all(&folder).unwrap();
 }

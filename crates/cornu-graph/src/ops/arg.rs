@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Grad, OpDef, Sample, edge, edges, f32s, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Tensor, Type};
+use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// The index, along `axis`, of the largest (or smallest) element; of equal ones the first. Not-a-number wins, as in
 /// NumPy; TensorFlow passes it over.
@@ -43,7 +43,7 @@ impl OpDef for Arg {
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let x = args[0];
-        let (count, inner) = (x.shape()[self.axis], x.shape()[self.axis + 1..].iter().product::<usize>());
+        let (count, inner) = (x.shape()[self.axis], Shape::from(&x.shape()[self.axis + 1..]).size());
         Array::from_fn(ty, |at| self.winner(count, |i| x.number((at / inner * count + i) * inner + at % inner)) as f64)
     }
 

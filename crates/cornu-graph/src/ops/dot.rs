@@ -33,7 +33,7 @@ impl Dot {
             if swapped { (y, x) } else { (x, y) }
         };
         let ((m, k), (k2, n)) = (last_two(a, self.transpose_a), last_two(b, self.transpose_b));
-        (k == k2).then(|| (a[..rank - 2].iter().product(), m, k, n))
+        (k == k2).then(|| (Shape::from(&a[..rank - 2]).size(), m, k, n))
     }
 
     /// Each edge with each; sums of whole numbers that wrap; sums of nothing, and nothing.

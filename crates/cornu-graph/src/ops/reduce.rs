@@ -97,7 +97,7 @@ impl Reduce {
         let mut size = 1;
         for axis in (0..x.rank()).rev().filter(|axis| !self.axes.contains(axis)) {
             weights[axis] = size;
-            size *= x.shape[axis];
+            size = x.shape[axis].saturating_mul(size);
         }
         let dims = x.shape.to_vec();
         move |at| (0..dims.len()).map(|axis| at / strides[axis] % dims[axis] * weights[axis]).sum()

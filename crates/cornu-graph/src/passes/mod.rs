@@ -72,10 +72,9 @@ pub fn apply(graph: &Graph, rules: &[Rule]) -> Graph {
     })
 }
 
-/// Runs passes in order. `CORNU_PASSES=2` runs only the first two, to find a guilty one; debug builds verify after each.
+/// Runs passes in order; debug builds verify after each.
 pub fn run(graph: &Graph, passes: &[Pass]) -> Graph {
-    let limit = std::env::var("CORNU_PASSES").ok().and_then(|text| text.parse().ok()).unwrap_or(usize::MAX);
-    passes.iter().take(limit).enumerate().fold(graph.clone(), |graph, (number, pass)| {
+    passes.iter().enumerate().fold(graph.clone(), |graph, (number, pass)| {
         let graph = pass(&graph);
         if cfg!(debug_assertions) {
             crate::verify(&graph).unwrap_or_else(|error| panic!("pass {number} broke a rule: {error}"));

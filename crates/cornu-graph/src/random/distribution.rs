@@ -45,6 +45,25 @@ pub fn truncated_normal(stream: Stream, first: usize, mean: f32, stddev: f32, ou
     });
 }
 
+/// [`truncated_normal`] in double precision: groups of two, each with half as many blocks.
+pub fn truncated_normal_f64(stream: Stream, first: usize, mean: f64, stddev: f64, out: &mut [f64]) {
+    fill(first, out, |group| {
+        let mut generator = Philox::new(stream);
+        generator.skip(u128::from(group) * u128::from(BLOCKS_PER_GROUP / 2));
+        let mut kept = [0.0; 2];
+        let mut count = 0;
+        while count < 2 {
+            for z in box_muller_f64(generator.block()) {
+                if z.abs() < 2.0 && count < 2 {
+                    kept[count] = z;
+                    count += 1;
+                }
+            }
+        }
+        kept.map(|z| z * stddev + mean)
+    });
+}
+
 /// Whole numbers in `[low, high)`.
 ///
 /// # Errors
@@ -87,12 +106,7 @@ pub fn uniform_f64(stream: Stream, first: usize, low: f64, high: f64, out: &mut 
 /// Normal with that mean and standard deviation. Agrees with TensorFlow to about 1e-15, because logarithm, sine and
 /// cosine are the platform's.
 pub fn normal_f64(stream: Stream, first: usize, mean: f64, stddev: f64, out: &mut [f64]) {
-    fill(first, out, |group| {
-        let [x0, x1, x2, x3] = stream.block(group);
-        let radius = (-2.0 * unit_f64(x0, x1).max(SMALLEST).ln()).sqrt();
-        let (sin, cos) = (std::f64::consts::TAU * unit_f64(x2, x3)).sin_cos();
-        [sin, cos].map(|z| z * radius * stddev + mean)
-    });
+    fill(first, out, |group| box_muller_f64(stream.block(group)).map(|z| z * stddev + mean));
 }
 
 /// Fills `out` with the values `first..` of a sequence that comes in groups of `N`.
@@ -138,6 +152,13 @@ fn box_muller(x0: u32, x1: u32) -> [f32; 2] {
     let angle = (std::f64::consts::TAU * f64::from(unit(x1))) as f32;
     let (sin, cos) = sincosf(angle);
     [sin * radius, cos * radius]
+}
+
+#[inline]
+fn box_muller_f64([x0, x1, x2, x3]: [u32; 4]) -> [f64; 2] {
+    let radius = (-2.0 * unit_f64(x0, x1).max(SMALLEST).ln()).sqrt();
+    let (sin, cos) = (std::f64::consts::TAU * unit_f64(x2, x3)).sin_cos();
+    [sin, cos].map(|z| z * radius)
 }
 
 /// The next four standard normal values of `generator` that are less than 2 in size.

@@ -20,7 +20,8 @@ pub mod libm;
 mod philox;
 
 pub use distribution::{
-    int32, int64, normal, normal_f64, truncated_normal, uniform, uniform_f64, uniform01, uniform01_f64, words,
+    int32, int64, normal, normal_f64, truncated_normal, truncated_normal_f64, uniform, uniform_f64, uniform01,
+    uniform01_f64, words,
 };
 pub use philox::{Philox, Stream};
 

@@ -22,6 +22,8 @@ const NEVER: &[&str] = &[
     "softmax_input",
     "sigmoid_input",
     "new",
+    "in_context",
+    "context",
     "input",
     "var",
     "constant",

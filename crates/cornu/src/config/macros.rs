@@ -19,6 +19,9 @@
 /// Fields without a default come first and are the arguments of `new`; the others have setters that take what
 /// [`IntoField`](crate::config::IntoField) allows. A `layer` also has what all of Keras's layers have
 /// ([`Base`](crate::layers::Base)): name, element type, whether it learns, the shape of its input; a `struct` has not.
+/// A field of a layer that is called as one of those takes its place.
+///
+/// A mark behind a default says what numbers can be right: `=> PART`, from 0 to 1; `=> NOT_NEGATIVE`.
 #[macro_export]
 macro_rules! config {
     ($(#[$doc:meta])* $module:literal pub $kind:ident $name:ident { $($fields:tt)* }) => {
@@ -27,8 +30,9 @@ macro_rules! config {
 
     // Sorts the fields into those without and those with a default.
     (@sort $head:tt [$($required:tt)*] [$($rest:tt)*]
-        $(#[$doc:meta])* $field:ident: $ty:ty = $default:expr, $($more:tt)*) => {
-        $crate::config!(@sort $head [$($required)*] [$($rest)* { $(#[$doc])* $field, $ty, $default }] $($more)*);
+        $(#[$doc:meta])* $field:ident: $ty:ty = $default:expr $(=> $mark:ident)?, $($more:tt)*) => {
+        $crate::config!(@sort $head [$($required)*] [$($rest)* { $(#[$doc])* $field, $ty, $default, [$($mark)?] }]
+            $($more)*);
     };
     (@sort $head:tt [$($required:tt)*] [$($rest:tt)*]
         $(#[$doc:meta])* $field:ident: $ty:ty, $($more:tt)*) => {
@@ -36,7 +40,7 @@ macro_rules! config {
     };
 
     (@sort [$(#[$doc:meta])* $module:literal layer $name:ident] [$({ $(#[$a_doc:meta])* $a:ident, $a_ty:ty })*]
-        [$({ $(#[$b_doc:meta])* $b:ident, $b_ty:ty, $b_default:expr })*]) => {
+        [$({ $(#[$b_doc:meta])* $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*]) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name {
@@ -47,10 +51,10 @@ macro_rules! config {
         }
         $crate::config!(@methods $name [base: $crate::layers::Base::default(),]
             [$($(#[$a_doc])* $a, $a_ty;)*] [$($(#[$b_doc])* $b, $b_ty, $b_default;)*]);
-        $crate::layer_base!($name);
+        $crate::layer_base!($name [$($a)* $($b)*]);
 
         impl $crate::config::Config for $name {
-            $crate::config!(@names $module $name [$($a)* $($b)*]);
+            $crate::config!(@names $module $name [$($a [])* $($b $b_marks)*]);
             fn to_json(&self) -> $crate::json::Map<String, $crate::json::Value> {
                 let mut config = self.base.to_json();
                 $(config.insert(stringify!($a).into(), $crate::config::Field::to_json(&self.$a));)*
@@ -69,7 +73,7 @@ macro_rules! config {
     };
 
     (@sort [$(#[$doc:meta])* $module:literal struct $name:ident] [$({ $(#[$a_doc:meta])* $a:ident, $a_ty:ty })*]
-        [$({ $(#[$b_doc:meta])* $b:ident, $b_ty:ty, $b_default:expr })*]) => {
+        [$({ $(#[$b_doc:meta])* $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*]) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name {
@@ -79,7 +83,7 @@ macro_rules! config {
         $crate::config!(@methods $name [] [$($(#[$a_doc])* $a, $a_ty;)*] [$($(#[$b_doc])* $b, $b_ty, $b_default;)*]);
 
         impl $crate::config::Config for $name {
-            $crate::config!(@names $module $name [$($a)* $($b)*]);
+            $crate::config!(@names $module $name [$($a [])* $($b $b_marks)*]);
             fn to_json(&self) -> $crate::json::Map<String, $crate::json::Value> {
                 #[allow(unused_mut)]
                 let mut config = $crate::json::Map::new();
@@ -126,7 +130,7 @@ macro_rules! config {
     };
     (@default $name:ident [$($required:ident)+]) => {};
 
-    (@names $module:literal $name:ident [$($field:ident)*]) => {
+    (@names $module:literal $name:ident [$($field:ident [$($mark:ident)?])*]) => {
         fn class_name(&self) -> &'static str {
             stringify!($name)
         }
@@ -136,13 +140,17 @@ macro_rules! config {
         fn class() -> &'static str {
             stringify!($name)
         }
+        fn package() -> &'static str {
+            $module
+        }
         fn draws(&self) -> usize {
             0 $(+ $crate::config::Field::draws(&self.$field))*
         }
         fn check(&self) -> $crate::Result<()> {
             $({
                 let place = concat!(stringify!($name), ".", stringify!($field));
-                $crate::Context::context($crate::config::Field::check(&self.$field), place)?;
+                let marks: &[&str] = &[$(stringify!($mark))?];
+                $crate::Context::context($crate::config::check_marked(&self.$field, marks), place)?;
             })*
             Ok(())
         }
@@ -153,11 +161,15 @@ macro_rules! config {
 ///
 /// A name that is not known becomes `Unknown`, and is reported when the model is next used. Where a name stands for other
 /// settings than the defaults of the class, they follow it: `"l1_l2" as { l1: 0.01, l2: 0.01 }`.
+///
+/// A mark behind a default says what is special about a setting: `=> SEED`, Keras 3 draws a seed where this is `None`;
+/// `=> HIDE_NULL`, only some versions of Keras know it, so that it is written only where it says something. The marks of
+/// [`config!`] hold as well.
 #[macro_export]
 macro_rules! one_of {
     ($(#[$doc:meta])* $module:literal $what:literal pub enum $name:ident {
         $($(#[$v_doc:meta])* $variant:ident = $alias:literal $(as { $($by_alias:ident: $value:expr),* })? $(| $more:literal)*
-            $({ $($field:ident: $ty:ty = $default:expr),* $(,)? })?,)*
+            $({ $($field:ident: $ty:ty = $default:expr $(=> $mark:ident)?),* $(,)? })?,)*
     }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
@@ -210,8 +222,8 @@ macro_rules! one_of {
                         let mut config = $crate::json::Map::new();
                         $($(
                             let json = $crate::config::Field::to_json($field);
-                            // What only some versions know is written only where it says something.
-                            if !(json.is_null() && stringify!($field).ends_with("_axes")) {
+                            let marks: &[&str] = &[$(stringify!($mark))?];
+                            if !(json.is_null() && marks.contains(&"HIDE_NULL")) {
                                 config.insert(stringify!($field).into(), json);
                             }
                         )*)?
@@ -226,8 +238,8 @@ macro_rules! one_of {
                     let known = [$($alias),*].into_iter().chain(Self::CLASSES.iter().copied());
                     return Self::named(name).ok_or_else(|| $crate::config::not_known($what, name, known));
                 }
-                let (class, config) = $crate::config::open_object(json)?;
-                let config = &config;
+                let (class, config) = $crate::config::open_built_in($what, $module, json)?;
+                let (class, config) = (class.as_str(), &config);
                 match class {
                     $(stringify!($variant) $(| $more)* => {
                         let known: &[&str] = &[$($(stringify!($field)),*)?];
@@ -249,7 +261,8 @@ macro_rules! one_of {
                     $(Self::$variant $({ $($field),* })? => {
                         $($({
                             let place = concat!(stringify!($variant), ".", stringify!($field));
-                            $crate::Context::context($crate::config::Field::check($field), place)?;
+                            let marks: &[&str] = &[$(stringify!($mark))?];
+                            $crate::Context::context($crate::config::check_marked($field, marks), place)?;
                         })*)?
                         Ok(())
                     })*
@@ -259,9 +272,10 @@ macro_rules! one_of {
             fn draws(&self) -> usize {
                 match self {
                     $(Self::$variant $({ $($field),* })? => {
-                        let unseeded: &[bool] = &[$($(
-                            stringify!($field) == "seed" && $crate::config::Field::to_json($field).is_null()
-                        ),*)?];
+                        let unseeded: &[bool] = &[$($({
+                            let marks: &[&str] = &[$(stringify!($mark))?];
+                            marks.contains(&"SEED") && $crate::config::Field::to_json($field).is_null()
+                        }),*)?];
                         usize::from(unseeded.contains(&true))
                     })*
                     Self::Unknown(_) => 0,

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use cornu_graph::{Array, Element, Error, Result};
 use ndarray::Array1;
 
-use super::convert::AN_ARRAY;
-use super::{ToArray, print};
+use super::{AN_ARRAY, ToArray, print};
 use crate::room::room;
 
 /// The labels of the rows. They stay with their rows when rows are selected or put in another order.

@@ -7,7 +7,7 @@ use super::{Column, Table};
 use crate::room;
 
 /// What has no room.
-pub(super) const AN_ARRAY: &str = "an array needs";
+pub(crate) const AN_ARRAY: &str = "an array";
 
 /// Anything that holds numbers in rows: what `fit`, `predict`, the scalers and the scores take.
 ///
@@ -38,12 +38,21 @@ pub trait ToArray {
 }
 
 /// A Rust number, and the element it becomes. Those that are no [`Element`] become the narrowest one that holds
-/// them; of 64 bits without a sign, values above [`i64::MAX`] become that.
+/// them; numbers of 64 bits without a sign become [`i64`], and those above [`i64::MAX`] are refused.
 pub trait Number: Copy {
     /// The element this number becomes.
     type Element: Element;
+    /// Whether every number of this type fits in an element.
+    const FITS: bool = true;
     /// The number as an element.
     fn element(self) -> Self::Element;
+    /// Whether the element is the same number.
+    ///
+    /// # Errors
+    /// Names the number, if it is not.
+    fn check(self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A number, or equally long rows of numbers, or rows of rows: what nested vectors, slices and arrays are made of.
@@ -60,18 +69,23 @@ pub trait Nested {
 }
 
 macro_rules! numbers {
-    ($($rust:ty => $element:ty, $convert:expr;)*) => {$(
+    ($($rust:ty => $element:ty, $convert:expr $(, $check:expr)?;)*) => {$(
         impl Number for $rust {
             type Element = $element;
             fn element(self) -> $element {
                 $convert(self)
             }
+            $(const FITS: bool = false;
+            fn check(self) -> Result<()> {
+                $check(self)
+            })?
         }
 
         impl Nested for $rust {
             type Number = $rust;
             fn push_shape(&self, _shape: &mut Vec<usize>) {}
             fn push_numbers(&self, _shape: &[usize], numbers: &mut Vec<$element>) -> Result<()> {
+                self.check()?;
                 numbers.push(self.element());
                 Ok(())
             }
@@ -91,8 +105,14 @@ numbers! {
     i16 => i32, i32::from;
     u16 => i32, i32::from;
     isize => i64, |value| value as i64;
-    usize => i64, |value| i64::try_from(value).unwrap_or(i64::MAX);
-    u64 => i64, |value| i64::try_from(value).unwrap_or(i64::MAX);
+    usize => i64, |value| value as i64, |value| below_2_to_63(value as u64);
+    u64 => i64, |value| value as i64, below_2_to_63;
+}
+
+fn below_2_to_63(value: u64) -> Result<()> {
+    let needed = i64::MAX;
+    i64::try_from(value)
+        .map_or_else(|_| Err(Error::data(format!("needs whole numbers up to {needed}, got {value}"))), |_| Ok(()))
 }
 
 impl<T: Nested> Nested for [T] {
@@ -201,6 +221,9 @@ impl ToArray for Column {
 /// Owned, shared or a view, of any rank, in any order of memory.
 impl<S: Data<Elem: Number>, D: Dimension> ToArray for ArrayBase<S, D> {
     fn to_array(&self) -> Result<Array> {
+        for (i, number) in self.iter().enumerate().take_while(|_| !S::Elem::FITS) {
+            number.check().map_err(|error| error.context(format!("index {i}")))?;
+        }
         let mut numbers = room::empty(AN_ARRAY, self.len())?;
         match self.as_slice() {
             Some(all) => numbers.extend(all.iter().map(|&number| number.element())),

@@ -78,7 +78,7 @@ fn read(bytes: &[u8]) -> Result<Table> {
     while reader.read_record(&mut record).map_err(|error| malformed(bytes, &names, error))? {
         columns.iter_mut().zip(&record).for_each(|(values, cell)| push(values, cell));
     }
-    let mut labels = empty("the labels of the rows need", rows)?;
+    let mut labels = empty("the index of the rows", rows)?;
     labels.extend(0..rows);
     let index = Arc::new(Index::Numbers(labels));
     let column = |((name, values), kind): ((String, Values), &mut Kind)| {
@@ -114,7 +114,7 @@ impl Kind {
 
     /// No values yet, of the narrowest type that holds all cells, with room for `rows`.
     fn values(&self, rows: usize) -> Result<Values> {
-        const A_COLUMN: &str = "a column of the table needs";
+        const A_COLUMN: &str = "a column of the table";
         Ok(match self {
             Kind { whole: true, .. } => Values::Int(empty(A_COLUMN, rows)?),
             Kind { number: true, .. } => Values::Float(empty(A_COLUMN, rows)?),

@@ -131,9 +131,9 @@ fn read_copy<T>(folder: &Path, names: &[&str], read: impl Fn(&[u8]) -> Result<T>
     Some(value.map(|value| (path, value)))
 }
 
+/// Whether files can be made in a folder, which is made if it is not there. Nothing that is there is opened.
 fn is_writable(folder: &Path) -> bool {
-    let probe = folder.join(format!(".{}.probe", std::process::id()));
-    fs::create_dir_all(folder).is_ok() && fs::File::create(&probe).is_ok() && fs::remove_file(&probe).is_ok()
+    fs::create_dir_all(folder).is_ok() && atomic::is_writable(folder)
 }
 
 /// The SHA-256 of some bytes in lower-case hexadecimal digits.
@@ -229,6 +229,21 @@ mod tests {
         fs::write(folder.join("ab").join("x.csv"), "wrong").unwrap();
         let error = places.fetch(&remote, text).unwrap_err().to_string();
         assert!(error.contains("the copy is not right") && error.contains("it is wrong"), "{error}");
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn looking_whether_a_cache_can_be_written_changes_nothing() {
+        let folder = scratch("probe");
+        let (cache, precious) = (folder.join("cache"), folder.join("precious"));
+        fs::create_dir_all(&cache).unwrap();
+        fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink("../precious", cache.join(format!(".{}.probe", std::process::id()))).unwrap();
+        assert!(is_writable(&cache) && is_writable(&folder.join("new")));
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        assert_eq!(fs::read_dir(&cache).unwrap().count(), 1);
+        assert!(!is_writable(&precious));
         fs::remove_dir_all(folder).unwrap();
     }
 

@@ -19,6 +19,7 @@ mod table;
 mod tests;
 
 pub use column::{Column, Index, Value, Values};
+pub(crate) use convert::AN_ARRAY;
 pub use convert::{Nested, Number, ToArray, from_array};
 pub use get_file::get_file;
 pub use preprocess::{MinMaxScaler, StandardScaler, normalize, to_categorical, to_categorical_with};

@@ -79,7 +79,10 @@ impl MinMaxScaler {
             let scale = (high - low) / if range < 10.0 * f64::EPSILON { 1.0 } else { range };
             MinMaxColumn { least, greatest, scale, offset: low - least * scale }
         };
-        self.columns = Some(x.columns().into_iter().map(learn).collect());
+        let learnt: Vec<MinMaxColumn> = x.columns().into_iter().map(learn).collect();
+        let ranges = learnt.iter().map(|column| column.greatest - column.least);
+        within_range("MinMaxScaler", ranges)?;
+        self.columns = Some(learnt);
         Ok(())
     }
 
@@ -151,7 +154,11 @@ impl StandardScaler {
     /// `x` must have two axes or one, at least one row, and no infinite number.
     pub fn fit(&mut self, x: impl ToArray) -> Result<()> {
         let x = learnable("StandardScaler", x)?;
-        self.columns = Some(x.columns().into_iter().map(|column| standard(column.iter().copied())).collect());
+        let learnt: Vec<StandardColumn> =
+            x.columns().into_iter().map(|column| standard(column.iter().copied())).collect();
+        let infinite = |column: &StandardColumn| if column.mean.is_infinite() { column.mean } else { column.variance };
+        within_range("StandardScaler", learnt.iter().map(infinite))?;
+        self.columns = Some(learnt);
         Ok(())
     }
 
@@ -212,6 +219,17 @@ fn standard(values: impl Iterator<Item = f64> + Clone) -> StandardColumn {
     // Differences no larger than rounding in the sums can make them are none.
     let rounding = count * f64::EPSILON * variance + (count * mean * f64::EPSILON).powi(2);
     StandardColumn { mean, variance, scale: if variance <= rounding { 1.0 } else { variance.sqrt() } }
+}
+
+/// Refuses columns whose spread is infinite, though none of their numbers is.
+fn within_range(who: &str, mut spreads: impl Iterator<Item = f64>) -> Result<()> {
+    match spreads.position(f64::is_infinite) {
+        Some(column) => {
+            Err(Error::data(format!("`{who}` needs numbers whose spread is finite, got more in column {column}"))
+                .help("divide such a column by a large number first"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// One matrix of doubles, without infinite numbers; a list of numbers is one column.

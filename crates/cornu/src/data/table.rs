@@ -8,9 +8,8 @@ use cornu_graph::{Array, Element, Error, Result, nearest};
 use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
 
 use super::column::check_positions;
-use super::convert::AN_ARRAY;
 use super::csv::number;
-use super::{Column, Index, Value, Values, print};
+use super::{AN_ARRAY, Column, Index, Value, Values, print};
 use crate::config::list;
 use crate::room::{empty, room};
 

@@ -1,5 +1,7 @@
 //! Numbers as Python prints them: `repr`, and the `%f`, `%e` and `%g` of its format strings.
 
+pub use cornu_graph::bytes;
+
 /// Python's `repr` of a float: the fewest digits that read back as the same number, always with a point or an exponent.
 ///
 /// ```
@@ -114,18 +116,6 @@ pub fn thousands(count: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// A number of bytes as Keras shows it: `49.73 KB`.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KB", "MB", "GB", "TB", "PB"];
-    let mut size = count as f64;
-    let mut unit = 0;
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    format!("{size:.2} {}", UNITS[unit])
 }
 
 /// A metric as Keras's progress bar shows it: four decimals, or four and an exponent where those would show little.

@@ -31,7 +31,7 @@ impl Default for Base {
 }
 
 /// Keys that some version of Keras writes for every layer, beside those of the layer itself.
-const KEYS: [&str; 8] = [
+pub(crate) const KEYS: [&str; 8] = [
     "name",
     "trainable",
     "dtype",
@@ -61,6 +61,8 @@ impl Base {
     /// An unknown key or a value of the wrong kind.
     pub fn from_json(class: &str, config: &Map<String, Value>, own: &[&str]) -> Result<Base> {
         refuse_unknown_keys(config, &[own, &KEYS].concat()).context(class)?;
+        let others = config.iter().filter(|(key, _)| !own.contains(&key.as_str()));
+        let config = &others.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>();
         if config.get("quantization_config").is_some_and(|json| !json.is_null()) {
             return Err(Error::unsupported(format!("{class}.quantization_config: quantized layers are not supported")));
         }
@@ -94,7 +96,7 @@ impl Base {
         }
     }
 
-    /// Looks for settings that cannot be right.
+    /// Looks for settings that cannot be right, but for the element type: see [`Base::element`].
     ///
     /// # Errors
     /// The first of them.
@@ -105,7 +107,7 @@ impl Base {
         {
             return Err(Error::usage(format!("a layer needs a name without `/` and line breaks, got {name:?}")));
         }
-        self.element().map(drop)
+        Ok(())
     }
 }
 
@@ -123,6 +125,11 @@ pub(crate) fn dtype_name(json: &Value) -> Result<String> {
 pub trait LayerConfig: Config {
     /// What every layer has.
     fn base(&self) -> &Base;
+
+    /// The keys of its own settings. Such a key means the layer's setting, even if every layer has one of that name.
+    fn own_keys(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 /// A shape of inputs without the batch: `[8]`, `(28, 28)`, `[None, Some(3)]`.
@@ -180,53 +187,60 @@ impl IntoShape for BatchShape {
     }
 }
 
-/// The setters of what every layer has.
+/// The setters of what every layer has, but for those whose names the layer's own settings have.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! layer_base {
-    ($name:ident) => {
-        impl $name {
+    ($name:ident [$($own:ident)*]) => {
+        $crate::layer_base!(@unless name [$($own)*] $name {
             /// The name of the layer; without one the model numbers its layers by class.
             #[must_use]
             pub fn name(mut self, name: impl Into<String>) -> Self {
                 self.base.name = Some(name.into());
                 self
             }
-
+        });
+        $crate::layer_base!(@unless trainable [$($own)*] $name {
             /// Whether the weights of the layer learn.
             #[must_use]
             pub fn trainable(mut self, trainable: bool) -> Self {
                 self.base.trainable = trainable;
                 self
             }
-
+        });
+        $crate::layer_base!(@unless dtype [$($own)*] $name {
             /// The type of the layer's numbers, by Keras's name: `"float32"`.
             #[must_use]
             pub fn dtype(mut self, dtype: impl Into<String>) -> Self {
                 self.base.dtype = dtype.into();
                 self
             }
-
+        });
+        $crate::layer_base!(@unless input_shape [$($own)*] $name {
             /// The shape of one sample, if this is the first layer.
             #[must_use]
             pub fn input_shape(mut self, shape: impl $crate::layers::IntoShape) -> Self {
                 self.base.batch_shape = Some([vec![None], shape.into_shape()].concat());
                 self
             }
-
+        });
+        $crate::layer_base!(@unless input_dim [$($own)*] $name {
             /// The number of features of one sample, if this is the first layer.
             #[must_use]
-            pub fn input_dim(self, features: usize) -> Self {
-                self.input_shape([features])
+            pub fn input_dim(mut self, features: usize) -> Self {
+                self.base.batch_shape = Some(vec![None, Some(features)]);
+                self
             }
-
+        });
+        $crate::layer_base!(@unless batch_input_shape [$($own)*] $name {
             /// The shape of a whole batch, if this is the first layer.
             #[must_use]
             pub fn batch_input_shape(mut self, shape: impl $crate::layers::IntoShape) -> Self {
                 self.base.batch_shape = Some(shape.into_shape());
                 self
             }
-
+        });
+        $crate::layer_base!(@unless activity_regularizer [$($own)*] $name {
             /// A penalty on what the layer puts out.
             #[must_use]
             pub fn activity_regularizer(
@@ -236,12 +250,30 @@ macro_rules! layer_base {
                 self.base.activity_regularizer = penalty.into_field();
                 self
             }
-        }
+        });
 
         impl $crate::layers::LayerConfig for $name {
             fn base(&self) -> &$crate::layers::Base {
                 &self.base
             }
+            fn own_keys(&self) -> &'static [&'static str] {
+                &[$(stringify!($own)),*]
+            }
         }
+    };
+
+    // Drops a setter if its name is in the list.
+    (@unless name [name $($rest:ident)*] $($setter:tt)*) => {};
+    (@unless trainable [trainable $($rest:ident)*] $($setter:tt)*) => {};
+    (@unless dtype [dtype $($rest:ident)*] $($setter:tt)*) => {};
+    (@unless input_shape [input_shape $($rest:ident)*] $($setter:tt)*) => {};
+    (@unless input_dim [input_dim $($rest:ident)*] $($setter:tt)*) => {};
+    (@unless batch_input_shape [batch_input_shape $($rest:ident)*] $($setter:tt)*) => {};
+    (@unless activity_regularizer [activity_regularizer $($rest:ident)*] $($setter:tt)*) => {};
+    (@unless $key:ident [$first:ident $($rest:ident)*] $($setter:tt)*) => {
+        $crate::layer_base!(@unless $key [$($rest)*] $($setter)*);
+    };
+    (@unless $key:ident [] $name:ident { $($setter:tt)* }) => {
+        impl $name { $($setter)* }
     };
 }

@@ -47,7 +47,7 @@ impl Layer for Dense {
         let outputs = x.shape().with(x.rank() - 1, self.units);
         let features = x.dim(-1);
         // All axes but the last are one batch to the product.
-        let rows = x.reshape([x.shape().size() / features.max(1), features]);
+        let rows = x.reshape([x.shape().size() / features.max(1), features]).cast(kernel.dtype());
         let mut y = rows.dot(&kernel);
         if self.use_bias {
             let bias = cx.weight("bias", [self.units], &self.bias_initializer);

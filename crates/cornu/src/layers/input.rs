@@ -1,6 +1,6 @@
 //! The shape of what a model is given.
 
-use cornu_graph::{Context, Error, Result, Tensor};
+use cornu_graph::{Context, DType, Error, Result, Tensor};
 use serde_json::{Map, Value, json};
 
 use super::base::dtype_name;
@@ -34,6 +34,13 @@ impl InputLayer {
         self.base.name = Some(name.into());
         self
     }
+
+    /// The type of the numbers, by Keras's name: `"float32"`, `"uint8"`. Numbers that it cannot hold are refused.
+    #[must_use]
+    pub fn dtype(mut self, dtype: impl Into<String>) -> Self {
+        self.base.dtype = dtype.into();
+        self
+    }
 }
 
 impl LayerConfig for InputLayer {
@@ -51,6 +58,9 @@ impl Config for InputLayer {
     }
     fn class() -> &'static str {
         "InputLayer"
+    }
+    fn package() -> &'static str {
+        "keras.layers"
     }
     fn draws(&self) -> usize {
         0
@@ -76,9 +86,11 @@ impl Config for InputLayer {
         let class = Self::class();
         let known = ["batch_shape", "batch_input_shape", "dtype", "sparse", "ragged", "name", "optional"];
         refuse_unknown_keys(config, &known).context(class)?;
-        for key in ["sparse", "ragged"] {
+        let dense = "only dense inputs are supported";
+        let given = "only inputs that are always given are supported";
+        for (key, why) in [("sparse", dense), ("ragged", dense), ("optional", given)] {
             if read(config, class, key, Some(false))? {
-                return Err(Error::unsupported(format!("{class}.{key}: only dense inputs are supported")));
+                return Err(Error::unsupported(format!("{class}.{key}: {why}")));
             }
         }
         let older: Option<BatchShape> = read(config, class, "batch_input_shape", Some(None))?;
@@ -92,5 +104,13 @@ impl Config for InputLayer {
 impl Layer for InputLayer {
     fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
         x
+    }
+
+    fn check_settings(&self) -> Result<()> {
+        match DType::from_keras_name(&self.base.dtype) {
+            Some(_) => Ok(()),
+            None => Err(Error::unsupported(format!("the element type `{}` is not supported in inputs", self.base.dtype))
+                .help("use `float32`")),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What makes settings a layer.
 
-use cornu_graph::{Result, Tensor};
+use cornu_graph::{Array, Error, Result, Tensor};
 
 use super::LayerConfig;
 use crate::trace::Cx;
@@ -37,9 +37,15 @@ pub trait Layer: LayerConfig {
     /// What the layer makes of its input. The first axis of `x` is the batch.
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor;
 
-    /// What the layer makes of its inputs, if it takes or makes several.
+    /// What the layer makes of its inputs, if it takes or makes several. Unless it is written, the layer takes one.
     fn call_all(&self, cx: &mut Cx, xs: &[Tensor]) -> Vec<Tensor> {
-        xs.iter().take(1).map(|x| self.call(cx, x.clone())).collect()
+        match xs {
+            [x] => vec![self.call(cx, x.clone())],
+            _ => {
+                cx.fail(Error::graph(format!("`{}` takes one input, got {}", self.class_name(), xs.len())));
+                vec![xs.first().cloned().unwrap_or_else(|| cx.trace().constant(Array::scalar(0.0f32)))]
+            }
+        }
     }
 
     /// Looks for settings that do not go together.

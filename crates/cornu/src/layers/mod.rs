@@ -8,6 +8,9 @@ use std::sync::Arc;
 use cornu_graph::Result;
 use serde_json::{Map, Value};
 
+#[cfg(test)]
+pub(crate) use base::KEYS;
+pub(crate) use base::dtype_name;
 pub use base::{Base, BatchShape, IntoShape, LayerConfig};
 pub use input::Input;
 pub use layer::Layer;

@@ -1,6 +1,6 @@
 //! A change of scale, as for pixels.
 
-use cornu_graph::{Array, Error, Tensor};
+use cornu_graph::{Array, Error, Result, Tensor};
 
 use super::Layer;
 use crate::config::OneOrMany;
@@ -31,5 +31,13 @@ impl Layer for Rescaling {
             OneOrMany::Many(values) => x.trace().constant(Array::vector(values.clone()).cast(x.dtype())),
         };
         &x * numbers(&self.scale) + numbers(&self.offset)
+    }
+
+    fn check_settings(&self) -> Result<()> {
+        let numbers = [("scale", &self.scale), ("offset", &self.offset)];
+        match numbers.iter().find(|(_, numbers)| numbers.as_slice().is_empty()) {
+            Some((name, _)) => Err(Error::usage(format!("`{name}` needs at least one number, got none"))),
+            None => Ok(()),
+        }
     }
 }

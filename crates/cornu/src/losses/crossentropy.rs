@@ -8,7 +8,7 @@ use cornu_graph::{DType, Tensor, ops::Reduction as Reduce};
 
 use super::{Labels, Loss, Reduction};
 use crate::config;
-use crate::random::{Flavor, flavor};
+use crate::random::Flavor;
 
 /// Keras's `backend.epsilon()`: probabilities are kept that far from zero and one.
 const EPSILON: f64 = 1e-7;
@@ -23,7 +23,7 @@ config! {
         /// Whether predictions are what goes into the last activation, not what comes out of it.
         from_logits: bool = false,
         /// The part of each label that is spread evenly over all classes.
-        label_smoothing: f64 = 0.0,
+        label_smoothing: f64 = 0.0 => PART,
         /// The axis of the classes.
         axis: i64 = -1,
     }
@@ -50,7 +50,7 @@ impl Loss for BinaryCrossentropy {
         }
         let each = match logits(y_pred, self.from_logits) {
             Some(z) => sigmoid_crossentropy(&y, &z),
-            None => binary_crossentropy(&y, y_pred, flavor()),
+            None => binary_crossentropy(&y, y_pred, Flavor::of(y_pred)),
         };
         each.mean([self.axis as isize])
     }
@@ -92,7 +92,7 @@ config! {
         /// Whether predictions are what goes into the last activation, not what comes out of it.
         from_logits: bool = false,
         /// The part of each label that is spread evenly over all classes.
-        label_smoothing: f64 = 0.0,
+        label_smoothing: f64 = 0.0 => PART,
         /// The axis of the classes.
         axis: i64 = -1,
     }
@@ -184,7 +184,7 @@ impl Loss for SparseCategoricalCrossentropy {
     #[track_caller]
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
         let y = Self::labels(y_true, y_pred);
-        let z = self.logits(y_pred, flavor());
+        let z = self.logits(y_pred, Flavor::of(y_pred));
         let own = y.one_hot(z.dim(-1));
         let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
         match self.valid(y_true, y_pred) {

@@ -85,6 +85,10 @@ impl Config for Custom {
         "function"
     }
 
+    fn package() -> &'static str {
+        "builtins"
+    }
+
     fn from_json(_: &Map<String, Value>) -> Result<Self> {
         Err(Error::unsupported("a custom loss cannot be read from a file").help("compile the model with it again"))
     }

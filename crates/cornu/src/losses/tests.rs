@@ -7,11 +7,15 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::choice::Family;
 use crate::random::Flavor;
-use crate::random::tests::turn;
 
 /// The loss of arrays, and its gradient with respect to the predictions if it is one number.
-fn compute(loss: &dyn Loss, y: &Array, p: &Array, weights: Option<&Array>) -> (Array, Option<Array>) {
-    let trace = Trace::new();
+fn compute(
+    flavor: Flavor,
+    loss: &dyn Loss,
+    (y, p): (&Array, &Array),
+    weights: Option<&Array>,
+) -> (Array, Option<Array>) {
+    let trace = Trace::in_context(flavor);
     let arrays: Vec<&Array> = [y, p].into_iter().chain(weights).collect();
     let inputs: Vec<Tensor> = arrays.iter().map(|array| trace.input(array.ty())).collect();
     let value = total(loss, &inputs[0], &inputs[1], inputs.get(2));
@@ -32,7 +36,6 @@ fn settings(case: &Value, reduction: &Value) -> Map<String, Value> {
 /// Every case as Keras 3 computed it: Keras 2 treats probabilities of 0 and 1 otherwise.
 #[test]
 fn values_and_gradients_are_those_of_keras() {
-    let _turn = turn(Flavor::Keras3);
     let (mut report, cases) = (Report::default(), golden::cases("losses"));
     let classes = <dyn Loss>::CLASSES;
     report.has_cases(classes, "losses", "class");
@@ -54,7 +57,7 @@ fn check(case: &Case, report: &mut Report) {
                 continue;
             }
         };
-        let (value, slope) = compute(&*loss, &y, &p, case.array(&wanted["sample_weight"]).as_ref());
+        let (value, slope) = compute(Flavor::Keras3, &*loss, (&y, &p), case.array(&wanted["sample_weight"]).as_ref());
         report.case(&id, case.near("outputs", &value, &wanted["value"]));
         // Where labels do not add up to 1, TensorFlow's gradient is not the derivative.
         let slope = slope.filter(|_| class != "CategoricalCrossentropy" || adds_up(&y));
@@ -84,9 +87,8 @@ fn the_ends_of_plain_probabilities_depend_on_the_flavour() {
         (Flavor::Keras3, 0.0, 1.0, 15.942_384_719_848_633),
         (Flavor::Keras3, 0.0, 0.999_999_8, 15.536_919_593_811_035),
     ] {
-        let _turn = turn(flavor);
         let case = format!("{flavor:?} label {label} probability {probability}");
-        let got = compute(&BinaryCrossentropy::new(), &column(label), &column(probability), None).0;
+        let got = compute(flavor, &BinaryCrossentropy::new(), (&column(label), &column(probability)), None).0;
         report.case(&case, close(&got, &Array::scalar(want), 1e-6, 0.0));
     }
     report.finish();
@@ -95,10 +97,9 @@ fn the_ends_of_plain_probabilities_depend_on_the_flavour() {
 /// `specs` of TensorFlow: `g = 1/rows`, `t = (g (1/(1+e))) e`, `(g - t) - g y` or `t - g y`.
 #[test]
 fn the_gradient_after_a_sigmoid_is_the_sum_in_tensorflows_order() {
-    let _turn = turn(Flavor::Keras2);
     let z = [-3.25f32, -0.75, 0.0, 1e-3, 0.5, 2.75, 17.0];
     let y = [1i64, 0, 1, 0, 1, 0, 1];
-    let trace = Trace::new();
+    let trace = Trace::in_context(Flavor::Keras2);
     let logits = trace.input(Type::f32([7, 1]));
     let labels = trace.input(Type::new(cornu_graph::DType::I64, [7, 1]));
     let value = total(&BinaryCrossentropy::new(), &labels, &logits.sigmoid(), None);
@@ -108,7 +109,7 @@ fn the_gradient_after_a_sigmoid_is_the_sum_in_tensorflows_order() {
     let computed =
         graph.nodes().filter(|(value, _)| live[value.index()]).any(|(_, node)| node.op.to_string() == "logistic");
     assert!(!computed, "the gradient goes through the sigmoid:\n{graph}");
-    let mut session = cornu_graph::Executor::open(&cornu_graph::Reference);
+    let mut session = cornu_graph::Executor::open(&cornu_graph::Reference).expect("a session");
     let program = session.compile(&graph).expect("a good graph");
     let (x, l) = (Array::new([7, 1], z.to_vec()).expect("seven"), Array::new([7, 1], y.to_vec()).expect("seven"));
     session.run(program, &[Feed::Whole(&x), Feed::Whole(&l)]).expect("fitting inputs");
@@ -123,8 +124,7 @@ fn the_gradient_after_a_sigmoid_is_the_sum_in_tensorflows_order() {
 
 #[test]
 fn classes_after_a_softmax_use_what_went_into_it() {
-    let _turn = turn(Flavor::Keras2);
-    let trace = Trace::new();
+    let trace = Trace::in_context(Flavor::Keras2);
     let logits = trace.input(Type::f32([2, 3]));
     let labels = trace.input(Type::new(cornu_graph::DType::I64, [2, 1]));
     let value = total(&SparseCategoricalCrossentropy::new(), &labels, &logits.softmax(-1), None);
@@ -139,7 +139,6 @@ fn classes_after_a_softmax_use_what_went_into_it() {
 /// two activations stands before the loss.
 #[test]
 fn each_crossentropy_takes_what_went_into_either_activation_for_its_logits() {
-    let _turn = turn(Flavor::Keras2);
     let mut report = Report::default();
     let z = Array::new([2, 3], vec![0.1f32, -1.55, 0.825, 2.225, -0.425, -0.05]).expect("six elements");
     let one_hot = Array::new([2, 3], vec![0i64, 1, 0, 1, 0, 0]).expect("six elements");
@@ -151,7 +150,7 @@ fn each_crossentropy_takes_what_went_into_either_activation_for_its_logits() {
     ];
     for (loss, y, want) in &losses {
         for softmax in [false, true] {
-            let trace = Trace::new();
+            let trace = Trace::in_context(Flavor::Keras2);
             let (logits, labels) = (trace.input(z.ty()), trace.input(y.ty()));
             let outputs = if softmax { logits.softmax(-1) } else { logits.sigmoid() };
             let value = total(&**loss, &labels, &outputs, None);
@@ -167,7 +166,7 @@ fn each_crossentropy_takes_what_went_into_either_activation_for_its_logits() {
 /// Keras 3.15 replaces the predictions of samples that do not count, and with them what it knows of all predictions.
 #[test]
 fn leaving_out_a_class_hides_the_logits_in_keras_3() {
-    let trace = Trace::new();
+    let trace = Trace::in_context(Flavor::Keras2);
     let x = trace.input(Type::f32([2, 3]));
     let p = x.softmax(-1);
     let plain = SparseCategoricalCrossentropy::new();

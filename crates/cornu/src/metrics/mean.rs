@@ -28,7 +28,7 @@ impl Metric for Mean {
 }
 
 macro_rules! mean_loss {
-    ($($class:ident = $name:literal { $($(#[$doc:meta])* $field:ident: $ty:ty = $default:expr,)* };)*) => { $(
+    ($($class:ident = $name:literal { $($(#[$doc:meta])* $field:ident: $ty:ty = $default:expr $(=> $mark:ident)?,)* };)*) => { $(
         config! {
             #[doc = concat!("The mean of [`", stringify!($class), "`](crate::losses::", stringify!($class), ").")]
             "keras.metrics" pub struct $class {
@@ -36,7 +36,7 @@ macro_rules! mean_loss {
                 name: String = $name.into(),
                 /// The type of the figures; only `float32` is known.
                 dtype: String = "float32".into(),
-                $($(#[$doc])* $field: $ty = $default,)*
+                $($(#[$doc])* $field: $ty = $default $(=> $mark)?,)*
             }
         }
 
@@ -61,13 +61,13 @@ mean_loss! {
         /// Whether predictions are what goes into the last activation, not what comes out of it.
         from_logits: bool = false,
         /// The part of each label that is spread evenly over all classes.
-        label_smoothing: f64 = 0.0,
+        label_smoothing: f64 = 0.0 => PART,
     };
     CategoricalCrossentropy = "categorical_crossentropy" {
         /// Whether predictions are what goes into the last activation, not what comes out of it.
         from_logits: bool = false,
         /// The part of each label that is spread evenly over all classes.
-        label_smoothing: f64 = 0.0,
+        label_smoothing: f64 = 0.0 => PART,
         /// The axis of the classes.
         axis: i64 = -1,
     };

@@ -9,7 +9,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use cornu_graph::{Array, DType, Shape, Tensor};
+use cornu_graph::{Array, DType, Error, Shape, Tensor};
 
 pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
 pub use mean::{
@@ -105,9 +105,14 @@ pub(crate) fn by_shapes(name: &str, y_true: &Shape, y_pred: &Shape) -> Arc<dyn M
 }
 
 /// The variables `total` and `count` of a running mean after some more values, `[n, …]`: each sample counts by its
-/// weight, or as one, with the mean of its values.
+/// weight, or as one, with the mean of its values. Other variables than those two are a mistake, which is noted.
 #[track_caller]
 pub fn mean_of(state: &[Tensor], values: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+    let [total, count_so_far] = state else {
+        let needed = "`mean_of` needs the variables `total` and `count`";
+        values.trace().fail(Error::graph(format!("{needed}, got {}", state.len())));
+        return state.to_vec();
+    };
     let sample_means = |x: Tensor, first: usize| {
         let axes: Vec<usize> = (first..x.rank()).collect();
         let count = axes.iter().map(|&axis| x.shape()[axis] as f64).product::<f64>();
@@ -123,14 +128,15 @@ pub fn mean_of(state: &[Tensor], values: &Tensor, weights: Option<&Tensor>) -> V
         }
         None => {
             let samples = if values.rank() == 0 { 1 } else { values.dim(0) };
-            (sample_means(values, 1), state[1].number(samples as f64))
+            (sample_means(values, 1), count_so_far.number(samples as f64))
         }
     };
-    vec![&state[0] + values.sum_all(), &state[1] + count]
+    vec![total + values.sum_all(), count_so_far + count]
 }
 
-/// `total / count`, in single precision; zero of nothing.
+/// `total / count`, in single precision; zero of nothing, and not a number of other variables than those two.
 fn mean_result(state: &[Array]) -> f64 {
-    let (total, count) = (state[0].get(0) as f32, state[1].get(0) as f32);
+    let [total, count] = state else { return f64::NAN };
+    let [total, count] = [total, count].map(|sum| if sum.len() == 1 { sum.get(0) as f32 } else { f32::NAN });
     if count == 0.0 { 0.0 } else { f64::from(total / count) }
 }

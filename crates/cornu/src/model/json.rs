@@ -5,14 +5,18 @@ use serde_json::{Map, Value, json};
 
 use super::Sequential;
 use super::net::Entry;
-use crate::config::{Config, Field, object, open_object, read, refuse_unknown_keys};
-use crate::layers::{BatchShape, InputLayer};
+use crate::config::{Config, Field, object, open_built_in, read, refuse_unknown_keys, short};
+use crate::layers::{Base, BatchShape, InputLayer, dtype_name};
 use crate::registry::layer_from_json;
 
 /// The settings of a layer, with the name the model gave it.
 pub(super) fn layer_config(entry: &Entry) -> Map<String, Value> {
     let mut config = entry.layer.to_json();
-    config.insert("name".into(), entry.name.as_str().into());
+    let own = entry.layer.own_keys();
+    let of_the_model = [("name", Value::from(entry.name.as_str())), ("trainable", entry.trainable.into())];
+    for (key, value) in of_the_model.into_iter().filter(|(key, _)| !own.contains(key)) {
+        config.insert(key.into(), value);
+    }
     config
 }
 
@@ -38,6 +42,7 @@ impl Sequential {
         self.check()?;
         let input = self.input_shape().map(|shape| {
             let input = InputLayer::batch_shape(shape).name(self.input_name().unwrap_or("input_layer"));
+            let input = input.dtype(self.net().input_dtype().keras_name());
             object(input.module(), input.class_name(), input.to_json())
         });
         let layers: Vec<Value> = input.into_iter().chain(self.net().layers.iter().map(layer_to_json)).collect();
@@ -81,20 +86,27 @@ impl Sequential {
     /// [`Sequential::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers
     /// are read.
     pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Sequential> {
-        let (class, config) = open_object(json)?;
+        let (class, config) = open_built_in("model", "keras", json)?;
         if class != "Sequential" {
             return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
         }
         let known = ["name", "trainable", "dtype", "layers", "build_input_shape"];
-        refuse_unknown_keys(&config, &known).context(class)?;
-        let name: Option<String> = read(&config, class, "name", Some(None))?;
+        refuse_unknown_keys(&config, &known).context(&class)?;
+        let name: Option<String> = read(&config, &class, "name", Some(None))?;
         let mut model = name.map_or_else(Sequential::new, Sequential::named);
+        // Every layer has a type of its own, which is what counts.
+        let dtype =
+            config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name).context(format!("{class}.dtype"))?;
+        Base { dtype, ..Base::default() }.element().context(format!("{class}.dtype"))?;
+        if !read(&config, &class, "trainable", Some(true))? {
+            model.freeze();
+        }
         model.parts().1.await_values(room);
         let layers = config.get("layers").and_then(Value::as_array);
         let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
         for (place, layer) in layers.iter().enumerate() {
             let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
-            let which = name.map_or_else(|| place.to_string(), |name| format!("`{name}`"));
+            let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
             model.push(layer_from_json(layer).context(format!("model `{}`: layer {which}", model.name()))?);
         }
         model.check()?;

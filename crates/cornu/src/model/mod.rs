@@ -7,11 +7,12 @@ mod sequential;
 mod summary;
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Array, Error, Executor, Result};
-use ndarray::{ArrayD, IxDyn};
+use cornu_graph::{Array, DType, Element, Error, Executor, Result};
+use ndarray::ArrayD;
 use serde_json::Value;
 
 use names::automatic;
@@ -23,10 +24,11 @@ pub use names::clear_session;
 pub use net::{Call, Entry, Net, Wire};
 pub use sequential::Sequential;
 
+use crate::data::from_array;
 use crate::layers::{BatchShape, IntoShape, Layer};
-use crate::random::{Flavor, flavor, keras_seed};
+use crate::random::{Flavor, keras_seed};
 use crate::train::{Stage, Training};
-use crate::variables::{Variable, Variables};
+use crate::variables::{Role, Variable, Variables};
 
 /// A graph of layers, and the values of its weights.
 pub struct Model {
@@ -35,6 +37,10 @@ pub struct Model {
     input_name: Option<String>,
     net: Net,
     variables: Variables,
+    /// The places of its layers by their names.
+    places: HashMap<String, usize>,
+    /// Whether its layers may learn.
+    trainable: bool,
     /// How it is trained.
     training: Training,
     /// The first mistake made while layers were added; every use of the model reports it.
@@ -55,6 +61,8 @@ impl Model {
             input_name: None,
             net: Net::default(),
             variables: Variables::default(),
+            places: HashMap::new(),
+            trainable: true,
             training: Training::default(),
             problem: None,
         }
@@ -63,6 +71,17 @@ impl Model {
     /// The name of the model.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Which Keras it follows, in training and in all else: that which [`set_flavor`](crate::random::set_flavor) had
+    /// chosen when the model was made.
+    pub fn flavor(&self) -> Flavor {
+        self.variables.flavor()
+    }
+
+    /// Says that no layer added from now on may learn.
+    pub(crate) fn freeze(&mut self) {
+        self.trainable = false;
     }
 
     /// The name of its input, if it was given one.
@@ -149,10 +168,7 @@ impl Model {
     pub(crate) fn append(&mut self, layer: Arc<dyn Layer>) {
         let class = layer.class_name();
         let name = layer.base().name.clone().unwrap_or_else(|| automatic(class));
-        let input = layer.base().batch_shape.as_deref().map_or(Ok(()), check_sizes);
-        let checked = input.and_then(|()| layer.base().check()).and_then(|()| layer.check());
-        let checked = checked.and_then(|()| layer.check_settings());
-        if let Err(error) = checked {
+        if let Err(error) = check_settings(&*layer) {
             self.note(error.context(format!("layer `{name}`")));
             return;
         }
@@ -166,21 +182,25 @@ impl Model {
             if !self.net.layers.is_empty() {
                 self.note(Error::usage(format!("`{name}`: an `Input` can only be the first layer")));
             }
+            self.net.input_type = DType::from_keras_name(&layer.base().dtype);
             self.input_name = Some(name);
             return;
         }
-        if self.net.layers.iter().any(|entry| entry.name == name) {
+        if self.places.contains_key(&name) {
             let help = "give one of them another name, by `.name(…)`";
             self.note(Error::usage(format!("model `{}` has two layers named `{name}`", self.name)).help(help));
             return;
         }
-        let seeds = match flavor() {
+        let seeds = match self.flavor() {
             Flavor::Keras2 => Vec::new(),
             Flavor::Keras3 => (0..layer.seeds_drawn()).map(|_| keras_seed()).collect(),
         };
         let place = self.net.layers.len();
         let input = if place == 0 { Wire::Input(0) } else { Wire::Output { call: place - 1, output: 0 } };
-        self.net.layers.push(Entry { name, layer, shapes: None, seeds });
+        self.places.insert(name.clone(), place);
+        let trainable = self.trainable && layer.base().trainable;
+        let entry = Entry { name, layer, shapes: None, seeds, trainable, dtype: DType::F32, variables: 0..0 };
+        self.net.layers.push(entry);
         self.net.calls.push(Call { layer: place, inputs: vec![input] });
         self.net.outputs = vec![Wire::Output { call: place, output: 0 }];
         self.build_layers();
@@ -190,11 +210,12 @@ impl Model {
     pub(crate) fn remove_last(&mut self) -> Option<Arc<dyn Layer>> {
         let entry = self.net.layers.pop()?;
         self.net.calls.pop();
+        self.places.remove(&entry.name);
         let place = self.net.layers.len();
         self.net.outputs = place.checked_sub(1).map(|call| Wire::Output { call, output: 0 }).into_iter().collect();
-        let prefix = format!("{}/{}/", self.name, entry.name);
-        let kept = self.variables.all().iter().take_while(|variable| !variable.path.starts_with(&prefix)).count();
-        self.variables.truncate(kept);
+        if entry.shapes.is_some() {
+            self.variables.truncate(entry.variables.start);
+        }
         Some(entry.layer)
     }
 
@@ -227,7 +248,7 @@ impl Model {
                     // The layers are as they were: another shape may fit them.
                     self.problem = None;
                     self.net.inputs.clear();
-                    self.net.layers.iter_mut().for_each(|entry| entry.shapes = None);
+                    self.net.layers.iter_mut().for_each(|entry| (entry.shapes, entry.variables) = (None, 0..0));
                     self.variables.truncate(0);
                     return Err(error);
                 }
@@ -245,11 +266,12 @@ impl Model {
         let built = self.net.layers.partition_point(|entry| entry.shapes.is_some());
         let before = built.checked_sub(1).and_then(|last| self.net.layers[last].shapes.as_ref());
         let mut shape = before.map_or(input, |(_, output)| output).clone();
+        let mut dtype = built.checked_sub(1).map_or_else(|| self.net.input_dtype(), |last| self.net.layers[last].dtype);
         for entry in &mut self.net.layers[built..] {
-            match entry.build(&mut self.variables, &self.name, &shape) {
+            match entry.build(&mut self.variables, &self.name, (&shape, dtype)) {
                 Ok(output) => {
                     entry.shapes = Some((shape, output.clone()));
-                    shape = output;
+                    (shape, dtype) = (output, entry.dtype);
                 }
                 Err(error) => {
                     self.problem.get_or_insert(error);
@@ -270,21 +292,21 @@ impl Model {
     /// There must be one.
     pub fn get_layer(&self, name: &str) -> Result<LayerView<'_>> {
         let names = || self.net.layers.iter().map(|entry| entry.name.as_str());
-        let found = self.net.layers.iter().find(|entry| entry.name == name);
+        let found = self.places.get(name).map(|&place| &self.net.layers[place]);
         let entry = found.ok_or_else(|| crate::config::unknown("layer", name, names()))?;
         Ok(LayerView { model: self, entry })
     }
 
-    /// The weights, in Keras's order: layer by layer, those of each layer in the order it makes them.
+    /// The weights, in Keras's order: layer by layer, those of each layer in the order it makes them. Those of layers of
+    /// another type than `float32` are rounded to it; [`Model::weights_as`] gives all of them.
     #[doc(alias = "get_weights")]
     pub fn weights(&self) -> Vec<ArrayD<f32>> {
-        self.variables.weights().map(|variable| self.read(variable)).collect()
+        self.weights_as()
     }
 
-    fn read(&self, variable: &Variable) -> ArrayD<f32> {
-        let array = self.variables.read(variable);
-        let shape = IxDyn(array.shape());
-        ArrayD::from_shape_vec(shape, array.to_vec()).expect("an array has as many elements as its shape says")
+    /// [`Model::weights`] as numbers of another type: `weights_as::<f64>()` for layers of `float64`.
+    pub fn weights_as<T: Element>(&self) -> Vec<ArrayD<T>> {
+        self.variables.weights().map(|variable| from_array(&self.variables.read(variable))).collect()
     }
 
     /// Sets all weights, in the order of [`Model::weights`]. Nothing changes if one does not fit.
@@ -292,18 +314,26 @@ impl Model {
     /// # Errors
     /// The number of weights or the shape of one is wrong, or the model is not built.
     pub fn set_weights(&mut self, weights: &[ArrayD<f32>]) -> Result<()> {
+        self.set_weights_as(weights)
+    }
+
+    /// [`Model::set_weights`] with numbers of another type.
+    ///
+    /// # Errors
+    /// Those of [`Model::set_weights`].
+    pub fn set_weights_as<T: Element>(&mut self, weights: &[ArrayD<T>]) -> Result<()> {
         self.ready()?;
         let own: Vec<Variable> = self.variables.weights().cloned().collect();
         if own.len() != weights.len() {
             let message = format!("model `{}` has {} weights, got a list of {}", self.name, own.len(), weights.len());
             return Err(Error::data(message));
         }
-        let fit = |(variable, new): (&Variable, &ArrayD<f32>)| -> Result<Array> {
+        let fit = |(variable, new): (&Variable, &ArrayD<T>)| -> Result<Array> {
             if new.shape() != &variable.ty.shape[..] {
                 let (needed, got) = (&variable.ty.shape, new.shape());
                 return Err(Error::data(format!("weight `{}` needs shape {needed}, got {got:?}", variable.path)));
             }
-            Ok(Array::new(new.shape(), new.iter().copied().collect::<Vec<f32>>())?.cast(variable.ty.dtype))
+            Ok(Array::new(new.shape(), new.iter().copied().collect::<Vec<T>>())?.cast(variable.ty.dtype))
         };
         let arrays = own.iter().zip(weights).map(fit).collect::<Result<Vec<Array>>>()?;
         own.iter().zip(&arrays).try_for_each(|(variable, array)| self.variables.write(&variable.path, array))
@@ -331,6 +361,16 @@ impl Model {
     }
 }
 
+/// Looks for settings of a layer that cannot be right.
+fn check_settings(layer: &dyn Layer) -> Result<()> {
+    layer.base().batch_shape.as_deref().map_or(Ok(()), check_sizes)?;
+    layer.base().check()?;
+    layer.check()?;
+    layer.check_settings()?;
+    // An input may have types that no layer computes in.
+    if layer.class_name() == "InputLayer" { Ok(()) } else { layer.base().element().map(drop) }
+}
+
 impl<'a> LayerView<'a> {
     /// Its name, unique in the model.
     pub fn name(&self) -> &'a str {
@@ -355,7 +395,7 @@ impl<'a> LayerView<'a> {
 
     /// Whether its weights learn.
     pub fn trainable(&self) -> bool {
-        self.entry.layer.base().trainable
+        self.entry.trainable
     }
 
     /// The shape of a batch of its input, once it is known.
@@ -370,14 +410,19 @@ impl<'a> LayerView<'a> {
 
     /// Its weights as variables.
     pub fn variables(&self) -> impl Iterator<Item = &'a Variable> + use<'a> {
-        let prefix = format!("{}/{}/", self.model.name, self.entry.name);
-        self.model.variables.weights().filter(move |variable| variable.path.starts_with(&prefix))
+        let own = &self.model.variables.all()[self.entry.variables.clone()];
+        own.iter().filter(|variable| variable.role != Role::Seed)
     }
 
     /// Its weights.
     #[doc(alias = "get_weights")]
     pub fn weights(&self) -> Vec<ArrayD<f32>> {
-        self.variables().map(|variable| self.model.read(variable)).collect()
+        self.weights_as()
+    }
+
+    /// Its weights as numbers of another type.
+    pub fn weights_as<T: Element>(&self) -> Vec<ArrayD<T>> {
+        self.variables().map(|variable| from_array(&self.model.variables.read(variable))).collect()
     }
 
     /// The number of numbers in its weights.

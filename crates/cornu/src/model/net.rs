@@ -1,16 +1,19 @@
 //! The graph of layers: exactly what Keras's JSON says.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use cornu_graph::{Context, Error, Result, Shape, Tensor, Type};
+use cornu_graph::{Context, DType, Error, Result, Shape, Tensor, Type};
 
 use crate::layers::{BatchShape, Layer};
 use crate::trace::{Cx, Scope};
-use crate::variables::Variables;
+use crate::variables::{Declared, Variables};
 
-/// What unknown sizes are taken to be, in turn: what differs between the two traces is unknown. The numbers are
-/// Keras's.
-const FILL_INS: [usize; 2] = [83, 89];
+/// Open sizes are taken to be odd multiples of this: larger than kernels, and divisible by most strides.
+const OPEN: usize = 960;
+
+/// What a layer makes of an input of certain sizes: type of its output, and variables it asks for.
+type Outline = (Type, Vec<Declared>);
 
 /// A layer of a model.
 #[derive(Clone, Debug)]
@@ -23,6 +26,12 @@ pub struct Entry {
     pub shapes: Option<(BatchShape, BatchShape)>,
     /// The seeds Keras 3 draws when the layer is made.
     pub seeds: Vec<i64>,
+    /// Whether its weights learn: it is said neither of the layer nor of the model that they do not.
+    pub trainable: bool,
+    /// The element type of its output, once shapes are known.
+    pub(crate) dtype: DType,
+    /// Where its variables are among those of the model.
+    pub(crate) variables: Range<usize>,
 }
 
 /// One use of a layer.
@@ -57,11 +66,19 @@ pub struct Net {
     pub calls: Vec<Call>,
     /// The shapes of a batch of each input, once they are known.
     pub inputs: Vec<BatchShape>,
+    /// The element type of the input, if it was told.
+    pub input_type: Option<DType>,
     /// What the model gives.
     pub outputs: Vec<Wire>,
 }
 
 impl Net {
+    /// The element type of the input: as was told, else that of the first layer.
+    pub fn input_dtype(&self) -> DType {
+        let first = self.layers.first().and_then(|entry| entry.layer.base().element().ok());
+        self.input_type.or(first).unwrap_or(DType::F32)
+    }
+
     /// Traces all layers.
     ///
     /// # Errors
@@ -83,6 +100,10 @@ impl Net {
     /// # Errors
     /// Says which layer was built for what, and what was got.
     pub fn check_inputs(&self, inputs: &[Tensor]) -> Result<()> {
+        if !self.inputs.is_empty() && inputs.len() != self.inputs.len() {
+            let (needed, got) = (self.inputs.len(), inputs.len());
+            return Err(Error::usage(format!("the model takes {needed} input, got {got}")));
+        }
         for (index, (x, built)) in inputs.iter().zip(&self.inputs).enumerate() {
             let reader = self.calls.iter().find(|call| call.inputs.contains(&Wire::Input(index)));
             let name = reader.map_or("input", |call| &self.layers[call.layer].name);
@@ -109,7 +130,7 @@ impl Entry {
         // Floats take the element type of the layer; whole numbers, such as the indices of an embedding, stay.
         let own = |x: &Tensor| if x.dtype().is_float() && x.dtype() != dtype { x.cast(dtype) } else { x.clone() };
         let xs: Vec<Tensor> = xs.iter().map(own).collect();
-        let scope = Scope { trainable: base.trainable, dtype, seeds: self.seeds.iter().copied().collect() };
+        let scope = Scope { trainable: self.trainable, dtype };
         let ys = cx.layer(&self.name, scope, |cx| {
             let ys = self.layer.call_all(cx, &xs);
             if let Some(penalty) = &base.activity_regularizer {
@@ -122,18 +143,72 @@ impl Entry {
         Ok(ys)
     }
 
-    /// Makes the weights of the layer for batches of that shape, and says what shape its output has.
-    pub(crate) fn build(&self, variables: &mut Variables, model: &str, input: &BatchShape) -> Result<BatchShape> {
-        let mut shape_with = |fill: usize| -> Result<Shape> {
-            let mut cx = Cx::build(variables);
-            let shape: Shape = input.iter().map(|size| size.unwrap_or(fill)).collect();
-            let x = cx.input(Type::new(self.layer.base().element().context(&self.name)?, shape));
-            let ys = cx.model(model, |cx| self.trace(cx, &[x]))?;
-            Ok(ys.first().map(Tensor::shape).unwrap_or_default())
+    /// Makes the variables of the layer for batches of that shape and type, and finds the shape of its output.
+    ///
+    /// The layer is traced twice with other numbers for open sizes; what differs then is open. Each axis has a number of
+    /// its own, and where the layer takes no such input, as the sum of two axes, all have the same one. Variables are made
+    /// only afterwards, for those that depend on an open size may be of any size.
+    pub(crate) fn build(
+        &mut self,
+        variables: &mut Variables,
+        model: &str,
+        (input, dtype): (&BatchShape, DType),
+    ) -> Result<BatchShape> {
+        let mut attempt = |apart: bool| {
+            let [first, second] = filled(input, apart).map(|shape| Type::new(dtype, shape));
+            if second.bytes().is_none() {
+                let message = format!("layer `{}`: inputs of shape {} fit no memory", self.name, show(input));
+                return Err(Error::usage(message));
+            }
+            Result::Ok((self.outline(variables, model, first)?, self.outline(variables, model, second)?))
         };
-        let [first, second] = [shape_with(FILL_INS[0])?, shape_with(FILL_INS[1])?];
-        Ok(first.iter().zip(second.iter()).map(|(&a, &b)| (a == b).then_some(a)).collect())
+        let several = input.iter().filter(|size| size.is_none()).count() > 1;
+        let (first, second) = attempt(true).or_else(|error| if several { attempt(false) } else { Err(error) })?;
+        let (output, declared) = self.compare(first, &second)?;
+        self.dtype = output.1;
+        self.variables = variables.make(declared, self.seeds.iter().copied().collect())?;
+        Ok(output.0)
     }
+
+    fn outline(&self, variables: &mut Variables, model: &str, input: Type) -> Result<Outline> {
+        let mut cx = Cx::build(variables);
+        let x = cx.input(input);
+        let ys = cx.model(model, |cx| self.trace(cx, &[x]))?;
+        let none = || Error::usage(format!("`{}` gives no output", self.layer.class_name())).context(&self.name);
+        Ok((ys.first().ok_or_else(none)?.ty(), cx.into_declared()))
+    }
+
+    /// What holds whatever the open sizes are: the shape of the output with open sizes, its type, and the variables.
+    fn compare(
+        &self,
+        (y, declared): Outline,
+        (other, others): &Outline,
+    ) -> Result<((BatchShape, DType), Vec<Declared>)> {
+        let open = |what: String, place: &str| {
+            let error = Error::usage(format!("{what} depends on a size of the input that is left open"));
+            Err(error.help("say every size of the input but that of the batch").context(place))
+        };
+        if declared.len() != others.len() {
+            return open("the number of weights".into(), &self.name);
+        }
+        if let Some((asked, _)) = declared.iter().zip(others).find(|(a, b)| (&a.path, &a.ty) != (&b.path, &b.ty)) {
+            let name = asked.path.rsplit('/').next().unwrap_or(&asked.path);
+            return open(format!("the size of `{name}`"), &asked.place);
+        }
+        if y.rank() != other.rank() {
+            return open("the number of axes of the output".into(), &self.name);
+        }
+        let sizes = y.shape.iter().zip(other.shape.iter()).map(|(&a, &b)| (a == b).then_some(a));
+        Ok(((sizes.collect(), y.dtype), declared))
+    }
+}
+
+/// A shape with two choices of numbers for its open sizes, each axis `apart` from the others or all alike.
+fn filled(shape: &BatchShape, apart: bool) -> [Shape; 2] {
+    let number = |axis: usize, choice: usize| OPEN * (1 + 2 * choice + if apart { 6 + 4 * axis } else { 0 });
+    let with =
+        |choice: usize| shape.iter().enumerate().map(|(axis, size)| size.unwrap_or(number(axis, choice))).collect();
+    [with(0), with(1)]
 }
 
 /// Whether a tensor has the shape a layer was built for. As in Keras, batches may have any size, even where a file

@@ -1,6 +1,6 @@
 //! Adam (Kingma and Ba 2015), in TensorFlow's order of operations.
 
-use cornu_graph::Tensor;
+use cornu_graph::{Error, Result, Tensor};
 
 use super::{Base, Optimizer, Slots};
 
@@ -17,7 +17,7 @@ super::optimizer! {
         /// How slowly the running mean of its square follows.
         beta_2: f64 = 0.999,
         /// Keeps divisors from zero.
-        epsilon: f64 = 1e-7,
+        epsilon: f64 = 1e-7 => NOT_NEGATIVE,
         /// Whether to divide by the largest such mean so far.
         amsgrad: bool = false,
     }
@@ -40,9 +40,18 @@ impl Optimizer for Adam {
         vec![("beta_1", self.beta_1), ("beta_2", self.beta_2)]
     }
 
+    /// At 1 no mean would ever move, and steps would be divided by 0.
+    fn check_settings(&self) -> Result<()> {
+        match self.parts().iter().find(|(_, beta)| *beta == 1.0) {
+            Some((name, _)) => Err(Error::usage(format!("`Adam.{name}` needs a number below 1, got 1"))),
+            None => Ok(()),
+        }
+    }
+
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor {
         let (m, v) = (slots.get("momentum"), slots.get("velocity"));
-        let power = |beta: f64| t.number(beta).pow(t);
+        // TensorFlow makes a single of the base, whatever the precision of the weight.
+        let power = |beta: f64| t.number(f64::from(beta as f32)).pow(t);
         let alpha = (lr * (1.0 - power(self.beta_2)).sqrt()) / (1.0 - power(self.beta_1));
         let m = slots.set("momentum", &m + (g - &m) * (1.0 - self.beta_1));
         let mut v = slots.set("velocity", &v + (g * g - &v) * (1.0 - self.beta_2));

@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use cornu_graph::{DType, Error, Result, Tensor};
+use cornu_graph::{Array, Error, Result, Tensor, Trace};
 
 pub use adam::Adam;
 pub use rmsprop::RMSprop;
@@ -72,6 +72,14 @@ pub trait Optimizer: Config {
         Vec::new()
     }
 
+    /// Looks for settings that cannot be right, beside those.
+    ///
+    /// # Errors
+    /// The first of them.
+    fn check_settings(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The new value of the weight `w` with the gradient `g`, at the learning rate `lr` in step `t` = 1, 2, … (scalars).
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor;
 }
@@ -91,9 +99,13 @@ family! {
 pub(crate) fn check(optimizer: &dyn Optimizer) -> Result<()> {
     let class = optimizer.class_name();
     optimizer.base().check(class)?;
+    let slots = optimizer.slots();
+    if let Some(twice) = slots.iter().enumerate().find_map(|(i, slot)| slots[..i].contains(slot).then_some(slot)) {
+        return Err(Error::usage(format!("optimizer `{class}` has two slots called `{twice}`")));
+    }
     match optimizer.parts().iter().find(|(_, part)| !(0.0..=1.0).contains(part)) {
         Some((name, got)) => Err(Error::usage(format!("`{class}.{name}` needs a number from 0 to 1, got {got}"))),
-        None => Ok(()),
+        None => optimizer.check_settings(),
     }
 }
 
@@ -136,7 +148,7 @@ macro_rules! optimizer {
                 /// Whether to keep running means of the weights. Not supported yet.
                 use_ema: bool = false,
                 /// How slowly those means follow. Of no meaning without `use_ema`.
-                ema_momentum: f64 = 0.99,
+                ema_momentum: f64 = 0.99 => PART,
                 /// After how many steps those means replace the weights. Of no meaning without `use_ema`.
                 ema_overwrite_frequency: Option<i64> = None,
                 /// What the loss is multiplied by while gradients are computed. Not supported yet.
@@ -220,7 +232,7 @@ impl Base {
         }
         if let (Some(limit), Some(norm)) = (self.global_clipnorm, global_norm(&gradients)) {
             let scale = (1.0 / norm).minimum(1.0 / limit) * limit;
-            gradients.iter_mut().for_each(|g| *g = &*g * &scale);
+            gradients.iter_mut().for_each(|g| *g = &*g * scale.cast(g.dtype()));
         }
         if let Some(limit) = self.clipvalue {
             gradients.iter_mut().for_each(|g| *g = g.clip(-limit, limit));
@@ -231,31 +243,50 @@ impl Base {
 
 /// The square root of the sum of all squares; nothing for no gradients.
 fn global_norm(gradients: &[Tensor]) -> Option<Tensor> {
-    gradients.iter().map(|g| g.square().sum_all()).reduce(|a, b| a + b).map(|squares| squares.sqrt())
+    let squares = gradients.iter().map(|g| g.square().sum_all());
+    squares.reduce(|a, b| &a + b.cast(a.dtype())).map(|squares| squares.sqrt())
 }
 
-/// What an optimizer remembers of one weight, while its update is being traced.
+/// What an optimizer remembers of one weight, while its update is being traced. A role that [`Optimizer::slots`] does not
+/// name is a mistake, which training reports.
 pub struct Slots {
+    class: &'static str,
+    trace: Trace,
     values: BTreeMap<&'static str, Tensor>,
 }
 
 impl Slots {
     /// The slot of that role, as it was before the step.
-    ///
-    /// # Panics
-    /// If [`Optimizer::slots`] does not name the role.
     pub fn get(&self, role: &str) -> Tensor {
-        self.values.get(role).unwrap_or_else(|| panic!("`{role}` is not among the optimizer's slots")).clone()
+        self.values.get(role).cloned().unwrap_or_else(|| {
+            self.refuse(role);
+            self.trace.constant(Array::scalar(0.0f32))
+        })
     }
 
     /// Changes a slot, and hands back its new value.
-    ///
-    /// # Panics
-    /// If [`Optimizer::slots`] does not name the role.
     pub fn set(&mut self, role: &str, value: Tensor) -> Tensor {
-        let slot = self.values.get_mut(role).unwrap_or_else(|| panic!("`{role}` is not among the optimizer's slots"));
-        *slot = value.clone();
+        match self.values.get_mut(role) {
+            Some(slot) => *slot = value.clone(),
+            None => self.refuse(role),
+        }
         value
+    }
+
+    /// A new value, which must be of the type of its weight.
+    fn checked(&self, new: Tensor, w: &Tensor) -> Tensor {
+        if new.ty() != w.ty() {
+            let message = format!("optimizer `{}`: `update` needs {}, got {}", self.class, w.ty(), new.ty());
+            self.trace.fail(Error::graph(message));
+        }
+        new
+    }
+
+    fn refuse(&self, role: &str) {
+        let known: Vec<String> = self.values.keys().map(|role| format!("`{role}`")).collect();
+        let known = if known.is_empty() { "none".into() } else { format!("only {}", known.join(", ")) };
+        let message = format!("optimizer `{}` has no slot `{role}`, {known}", self.class);
+        self.trace.fail(Error::graph(message).help("name it in `Optimizer::slots`"));
     }
 }
 
@@ -279,14 +310,16 @@ pub(crate) fn apply(
 ) -> Applied {
     let (base, roles) = (optimizer.base(), optimizer.slots());
     let iterations = iterations + 1;
-    let t = iterations.cast(DType::F32);
     let mut applied = Applied { weights: Vec::new(), slots: vec![Vec::new(); roles.len()], iterations };
     for (i, (w, g)) in weights.iter().zip(base.clip(gradients)).enumerate() {
+        // Each weight is updated in its own precision.
+        let (lr, t) = (&lr.cast(w.dtype()), &applied.iterations.cast(w.dtype()));
         let decayed = base.weight_decay.map_or_else(|| w.clone(), |decay| w - w * decay * lr);
-        let mut own =
-            Slots { values: roles.iter().zip(slots).map(|(&role, slots)| (role, slots[i].clone())).collect() };
-        applied.weights.push(optimizer.update(&mut own, &decayed, &g, lr, &t));
-        roles.iter().zip(&mut applied.slots).for_each(|(role, slots)| slots.push(own.get(role)));
+        let values = roles.iter().zip(slots).map(|(&role, slots)| (role, slots[i].clone())).collect();
+        let mut own = Slots { class: optimizer.class_name(), trace: w.trace().clone(), values };
+        let new = optimizer.update(&mut own, &decayed, &g, lr, t);
+        applied.weights.push(own.checked(new, w));
+        roles.iter().zip(&mut applied.slots).for_each(|(role, slots)| slots.push(own.checked(own.get(role), w)));
     }
     applied
 }

@@ -18,7 +18,7 @@ super::optimizer! {
         /// The part of the last step that is taken again.
         momentum: f64 = 0.0,
         /// Keeps divisors from zero.
-        epsilon: f64 = 1e-7,
+        epsilon: f64 = 1e-7 => NOT_NEGATIVE,
         /// Whether to subtract the squared mean of the gradient from it.
         centered: bool = false,
     }

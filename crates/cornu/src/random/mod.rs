@@ -9,6 +9,7 @@ mod seeds;
 mod shuffle;
 
 pub use mersenne::{LegacyRandomState, Mersenne, PyRandom};
+pub(crate) use seeds::STATELESS_MODULUS;
 pub use seeds::{
     Flavor, SeedGenerator, Seeds, flavor, generation, global_seed, keras_seed, op_seed, set_flavor, set_random_seed,
     with_seeds,

@@ -1,8 +1,10 @@
 //! What `set_random_seed` sets: the generators that seeds come from.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use cornu_graph::Tensor;
 use cornu_graph::random::Stream;
 
 use super::{LegacyRandomState, PyRandom};
@@ -10,11 +12,12 @@ use super::{LegacyRandomState, PyRandom};
 /// TensorFlow reduces the seeds of its stateful operations modulo this number.
 const STATEFUL_MODULUS: u64 = (1 << 31) - 1;
 /// Keras 3 reduces the seeds of stateless operations modulo this number.
-const STATELESS_MODULUS: i64 = (1 << 31) - 2;
+pub(crate) const STATELESS_MODULUS: u32 = (1 << 31) - 2;
 /// Keras draws seeds from 1 up to this number.
 const LARGEST_SEED: u64 = 1_000_000_000;
 
-/// Whose random numbers to reproduce. The distributions are the same; what differs is who draws a seed, and when.
+/// Which Keras to follow: whose random numbers to reproduce, and how to count epochs, losses and penalties where the two
+/// differ. The distributions are the same; what differs is who draws a seed, and when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Flavor {
     /// Keras 2.13: initializers draw when a weight is created, dropout draws no seed, and each epoch has a new order.
@@ -25,11 +28,16 @@ pub enum Flavor {
 }
 
 impl Flavor {
+    /// The Keras of the model that a tensor is traced for; of this process, if it is traced for none.
+    pub fn of(tensor: &Tensor) -> Flavor {
+        tensor.trace().context().unwrap_or_else(flavor)
+    }
+
     /// The stream of a pair of seeds, which Keras 3 first reduces.
     pub fn stateless(self, seed: [i64; 2]) -> Stream {
         Stream::stateless(match self {
             Flavor::Keras2 => seed,
-            Flavor::Keras3 => seed.map(|part| part.rem_euclid(STATELESS_MODULUS)),
+            Flavor::Keras3 => seed.map(|part| part.rem_euclid(STATELESS_MODULUS.into())),
         })
     }
 }
@@ -181,14 +189,33 @@ fn entropy() -> u64 {
 
 static PROCESS: LazyLock<Mutex<Seeds>> = LazyLock::new(|| Mutex::new(Seeds::unseeded()));
 
+thread_local! {
+    /// Whether this thread holds the lock on [`PROCESS`].
+    static AT_WORK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Clears [`AT_WORK`], after a panic as well.
+struct AtWork;
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        AT_WORK.set(false);
+    }
+}
+
 /// Calls `work` with the state of this process.
 ///
 /// The state is one for all threads, behind a lock, because a seed set on one thread must hold for models that are
-/// built on another, as in Keras. `work` must not call the functions of this module that use that state: the lock is
-/// taken.
+/// built on another, as in Keras.
+///
+/// # Panics
+/// If `work` calls this function again, or another that draws from the state of this process: it would wait for itself.
 pub fn with_seeds<T>(work: impl FnOnce(&mut Seeds) -> T) -> T {
     #[cfg(test)]
     super::tests::assert_turn();
+    let nested = AT_WORK.replace(true);
+    assert!(!nested, "the process's seeds are in use on this thread: use the `Seeds` that `with_seeds` gave");
+    let _end = AtWork;
     // After a panic in `work` the state is still one that its own methods made.
     work(&mut PROCESS.lock().unwrap_or_else(PoisonError::into_inner))
 }
@@ -198,7 +225,8 @@ pub fn set_random_seed(seed: u32) {
     with_seeds(|seeds| seeds.set_random_seed(seed));
 }
 
-/// Chooses whose random numbers this process reproduces.
+/// Chooses which Keras new models follow, and whose random numbers this process reproduces. Models that there are keep
+/// the Keras they were made with.
 pub fn set_flavor(flavor: Flavor) {
     with_seeds(|seeds| seeds.set_flavor(flavor));
 }

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::optimizer::Dialect;
 use crate::choice::{Choice, Family};
-use crate::config::{Field, object, open_object};
+use crate::config::{ClassId, Field, object, open_built_in};
+use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
-use crate::train::Compile;
+use crate::train::{Compile, check_metric};
 
 /// The schedule whose learning rate stays the same if its `decay_rate` is 0.
 const SCHEDULE: &str = "InverseTimeDecay";
@@ -65,29 +66,57 @@ fn constant(rate: f64) -> Value {
     object("keras.optimizers.schedules", SCHEDULE, config)
 }
 
-/// The settings in the object of either version.
+/// Refuses losses, metrics and optimizers of other packages, which may compute anything.
 ///
 /// # Errors
-/// Settings that are not known here.
-pub(super) fn from_json(json: &Value) -> Result<Compile> {
-    let optimizer = optimizer(&json["optimizer"]).context("optimizer")?;
+/// The first of them.
+pub(super) fn refuse_strangers(json: &Value) -> Result<()> {
+    fn walk(what: &str, json: &Value) -> Result<()> {
+        match json {
+            Value::Array(items) => items.iter().try_for_each(|item| walk(what, item)),
+            Value::Object(fields) => {
+                let id = json.get("class_name").map(|_| ClassId::of(json)).transpose()?;
+                match id.filter(|id| !id.is_keras()) {
+                    Some(stranger) => Err(stranger.stranger(what)),
+                    None => fields.values().try_for_each(|field| walk(what, field)),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+    let kinds = [("optimizer", "optimizer"), ("loss", "loss"), ("metrics", "metric"), ("weighted_metrics", "metric")];
+    kinds.iter().try_for_each(|(key, what)| walk(what, &json[*key]).context(key))
+}
+
+/// The settings in the object of either version, and what of them is not known here.
+///
+/// # Errors
+/// Settings without which nothing can be trained: a loss, an optimizer.
+pub(super) fn from_json(json: &Value) -> Result<(Compile, Vec<String>)> {
+    let mut left_out = Vec::new();
     let loss = match only(&json["loss"]) {
         Value::Null => return Err(Error::unsupported("there is no loss")),
         json => Choice::from_json(&plain(json)).context("loss")?,
     };
+    let mut settings = Compile::new().loss(loss);
+    match &json["optimizer"] {
+        // Keras 3.7 and 3.8 leave out an optimizer whose settings they cannot write; Keras then takes its default.
+        Value::Null => left_out.push("no optimizer is named, so that it is Keras's default, `rmsprop`".to_owned()),
+        json => settings = settings.optimizer(optimizer(json).context("optimizer")?),
+    }
     if !matches!(only(&json["loss_weights"]).as_f64(), Some(1.0)) && !json["loss_weights"].is_null() {
         return Err(Error::unsupported("weights of losses are not supported"));
     }
-    let metrics = |key: &str| metrics(&json[key]).context(key);
-    let (plain, weighted) = (metrics("metrics")?, metrics("weighted_metrics")?);
-    Ok(Compile::new().optimizer(optimizer).loss(loss).metrics(plain).weighted_metrics(weighted))
+    let mut metrics = |key: &str| metrics(key, &json[key], &mut left_out);
+    let (plain, weighted) = (metrics("metrics"), metrics("weighted_metrics"));
+    Ok((settings.metrics(plain).weighted_metrics(weighted), left_out))
 }
 
 fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
     if json.is_string() {
         return Choice::from_json(json);
     }
-    let (class, mut config) = open_object(json)?;
+    let (class, mut config) = open_built_in("optimizer", "keras", json)?;
     // What Keras 2 writes beside the settings both know.
     if config.shift_remove("is_legacy_optimizer").is_some_and(|legacy| legacy == true) {
         return Err(Error::unsupported(format!("optimizers of the old kind are not supported, got `{class}`")));
@@ -100,12 +129,12 @@ fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
     if config.get("name").is_some_and(Value::is_null) {
         config.shift_remove("name");
     }
-    Choice::from_json(&object("keras.optimizers", class, config))
+    Choice::from_json(&object("keras.optimizers", &class, config))
 }
 
 /// The learning rate of a schedule that does not change it.
 fn constant_rate(json: &Value) -> Result<f64> {
-    let (class, config) = open_object(json)?;
+    let (class, config) = open_built_in("schedule", "keras", json)?;
     let number = |key: &str| config.get(key).and_then(Value::as_f64);
     match number("initial_learning_rate") {
         Some(rate) if class == SCHEDULE && number("decay_rate") == Some(0.0) => Ok(rate),
@@ -113,18 +142,20 @@ fn constant_rate(json: &Value) -> Result<f64> {
     }
 }
 
-/// Metrics as a list, or as a list or dictionary of lists by output.
-fn metrics<T: ?Sized + Family>(json: &Value) -> Result<Vec<Choice<T>>> {
+/// Metrics as a list, or as a list or dictionary of lists by output; those that are not known are added to `left_out`.
+fn metrics(key: &str, json: &Value, left_out: &mut Vec<String>) -> Vec<Choice<dyn Metric>> {
     let items = match json {
-        Value::Null => return Ok(Vec::new()),
+        Value::Null => return Vec::new(),
         Value::Object(outputs) if !outputs.contains_key("class_name") => only(json),
         Value::Array(items) if matches!(&items[..], [Value::Array(_)]) => only(json),
         json => json,
     };
-    match items {
-        Value::Array(items) => items.iter().map(|item| Choice::from_json(&plain(item))).collect(),
-        item => Ok(vec![Choice::from_json(&plain(item))?]),
-    }
+    let items = items.as_array().map_or(std::slice::from_ref(items), Vec::as_slice);
+    let read = |item: &Value| Choice::from_json(&plain(item)).and_then(|choice| check_metric(&choice).map(|()| choice));
+    items
+        .iter()
+        .filter_map(|item| read(item).map_err(|error| left_out.push(format!("{key}: {}", error.message()))).ok())
+        .collect()
 }
 
 /// What a list or dictionary of outputs says of the only output; anything else as it is.

@@ -7,14 +7,11 @@ use serde_json::{Value, json};
 
 use super::optimizer::{self, Dialect};
 use super::{Loaded, Save, compiled, weights};
-use crate::Sequential;
 use crate::train::{Code, Warning};
+use crate::{Model, Sequential};
 
 /// The Keras whose files these are like.
 const KERAS_VERSION: &str = "3.15.1";
-
-/// The largest number of units or of elements of one sample: a file that says more is made up, and shapes cannot overflow.
-const LARGEST: u64 = 1 << 28;
 
 /// However little a file holds, so many zeros are no harm; a wrong shape then gets the better message.
 const HARMLESS: usize = 1 << 20;
@@ -65,7 +62,6 @@ fn refused_names(model: &Sequential) -> Vec<Warning> {
 pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
     let Archive { config, weights: bytes, .. } = archive;
     let file = H5::read(bytes).context("`model.weights.h5`")?;
-    ["config", "build_config"].iter().filter_map(|key| config.get(*key)).try_for_each(plausible)?;
     let mut model = Sequential::from_config(&config, Some(room(&file))).map_err(of_the_file)?;
     weights::read(&file, &mut model)?;
     let mut warnings = Vec::new();
@@ -73,12 +69,18 @@ pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
     let said = |settings: &&Value| !settings.is_null() && **settings != json!({});
     let settings = config.get("compile_config").filter(said).filter(|_| compile);
     if let Some(settings) = settings {
-        match compiled::from_json(settings).and_then(|settings| model.compile(settings)) {
-            Ok(()) => warnings.extend(resume(&file, &mut model)?),
-            Err(error) => warnings.push(Warning::new(
-                Code::LoadedUncompiled,
-                format!("model `{}` is loaded without its training settings: {}", model.name(), error.message()),
-            )),
+        compiled::refuse_strangers(settings)?;
+        let without = |model: &Model, what: &str, why: &str| {
+            let message = format!("model `{}` is loaded without {what} of its training settings: {why}", model.name());
+            Warning::new(Code::LoadedUncompiled, message)
+        };
+        let read = compiled::from_json(settings);
+        match read.and_then(|(settings, left_out)| model.compile(settings).map(|()| left_out)) {
+            Ok(left_out) => {
+                warnings.extend(left_out.iter().map(|what| without(&model, "some", what)));
+                warnings.extend(resume(&file, &mut model)?);
+            }
+            Err(error) => warnings.push(without(&model, "any", error.message())),
         }
     }
     Ok(Loaded { model, warnings })
@@ -98,34 +100,7 @@ fn resume(file: &H5, model: &mut Sequential) -> Result<Option<Warning>> {
 
 /// How many numbers the weights of a model in this file can have.
 fn room(file: &H5) -> usize {
-    let sizes = file.datasets().iter().map(|entry| entry.shape.checked_size().unwrap_or(usize::MAX));
-    sizes.fold(HARMLESS, usize::saturating_add)
-}
-
-/// Keys of numbers that are no sizes.
-const NO_SIZES: [&str; 2] = ["seed", "shared_object_id"];
-
-/// Refuses sizes whose products would overflow.
-fn plausible(json: &Value) -> Result<()> {
-    let too_large = |size: &dyn std::fmt::Display| {
-        let error = Error::file(format!("`config.json`: the size {size} is larger than any layer's"));
-        Err(error.help("the file is damaged, or it was made to use up memory"))
-    };
-    match json {
-        Value::Number(number) if number.as_u64().is_some_and(|size| size > LARGEST) => too_large(number),
-        Value::Array(items) => {
-            let sizes = items.iter().filter_map(Value::as_u64);
-            if sizes.fold(1, u64::saturating_mul) > LARGEST {
-                return too_large(json);
-            }
-            items.iter().try_for_each(plausible)
-        }
-        Value::Object(fields) => {
-            let sizes = fields.iter().filter(|(key, _)| !NO_SIZES.contains(&key.as_str()));
-            sizes.map(|(_, value)| value).try_for_each(plausible)
-        }
-        _ => Ok(()),
-    }
+    file.numbers_held().saturating_add(HARMLESS)
 }
 
 /// What is wrong with a model that was read is wrong with its file, unless it is only not known here.

@@ -8,11 +8,13 @@ mod keras_file;
 mod optimizer;
 mod weights;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use cornu_files::atomic;
 use cornu_files::h5::{Builder, H5};
-use cornu_files::keras::Archive;
+use cornu_files::keras::{Archive, WHOLE_MODEL};
 use cornu_graph::{Context, Error, Result};
 
 use crate::display::tell;
@@ -59,9 +61,13 @@ pub struct Loaded {
 /// The model in a `.keras` file of Keras 2.13, of Keras 3, or of [`Sequential::save`], ready to predict and to go on
 /// training. Training settings that are not known here are left out, which a line on the standard error tells.
 ///
+/// Restored are layers, weights, training settings, and what the optimizer remembers: its slots, the number of steps, the
+/// learning rate. Not restored are the streams of dropout, which begin anew; the order of rows, which each fit begins
+/// anew; the history; and the flavour, which is that of this process.
+///
 /// # Errors
-/// A file that is missing, damaged, or holds something else than a sequential model; a layer of an unknown class; a
-/// weight that is missing, left over, or of another shape than its layer needs.
+/// A file that is missing, damaged, or holds something else than a sequential model; a layer of an unknown class, or
+/// anything of another package than Keras that was not [registered](crate::register); a weight that is missing, left over, or of another shape than its layer needs.
 pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
     let loaded = load_model_with(path, Load::new())?;
     loaded.warnings.iter().for_each(tell);
@@ -115,6 +121,7 @@ impl Sequential {
         let place = format!("`{}`", path.display());
         let (archive, warnings) = check_name(path, ".keras", "a model")
             .and_then(|()| self.ready())
+            .and_then(|()| check_memory(self))
             .and_then(|()| keras_file::archive(self, save))
             .context(format_args!("{place} cannot be saved"))?;
         archive.save(path)?;
@@ -129,7 +136,8 @@ impl Model {
     /// A model that is not built, a name that does not end in `.weights.h5`, or a place that cannot be written to.
     pub fn save_weights(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let bytes = check_name(path, ".weights.h5", "a file of weights").and_then(|()| self.ready()).and_then(|()| {
+        let ready = || self.ready().and_then(|()| check_memory(self));
+        let bytes = check_name(path, ".weights.h5", "a file of weights").and_then(|()| ready()).and_then(|()| {
             let mut builder = Builder::new();
             weights::write(self, &mut builder)?;
             builder.finish()
@@ -145,11 +153,38 @@ impl Model {
     pub fn load_weights(&mut self, path: impl AsRef<Path>) -> Result<()> {
         self.ready().context("`load_weights`")?;
         let path = path.as_ref();
-        let archived = path.is_dir() || path.extension().is_some_and(|extension| extension == "keras");
+        let named = path.extension().is_some_and(|extension| extension == "keras");
         let place = format!("`{}`", path.display());
-        let file = if archived { H5::read(Archive::open(path)?.weights).context(&place)? } else { H5::open(path)? };
+        // Weights alone are told from a model by what is in the file: names change.
+        let file = if path.is_dir() || named && !is_hdf5(path) {
+            H5::read(Archive::open(path)?.weights).context(&place)?
+        } else {
+            H5::open(path)?
+        };
         weights::read(&file, self).context(place)
     }
+}
+
+/// Whether there is memory for a file of this model: its numbers are put together several times before they are written.
+fn check_memory(model: &Model) -> Result<()> {
+    const COPIES: usize = 4;
+    let weights: usize =
+        model.variables().all().iter().map(|variable| variable.ty.size() * variable.ty.dtype.size()).sum();
+    // Each weight stands in the places of both versions of Keras.
+    let needed = weights.saturating_mul(2 * COPIES);
+    Vec::<u8>::new().try_reserve_exact(needed).map_err(|error| {
+        let megabytes = needed as f64 / 1e6;
+        Error::file(format!("it needs more memory than there is, about {megabytes:.0} MB"))
+            .help("free some memory, or save on a machine that has more")
+            .caused_by(error)
+    })
+}
+
+/// Whether a file starts as an HDF5 file does.
+fn is_hdf5(path: &Path) -> bool {
+    let mut start = [0; 8];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *b"\x89HDF\r\n\x1a\n"
 }
 
 /// Whether a file has the ending that says what it is.
@@ -179,7 +214,7 @@ fn refuse_old_format(path: &Path) -> Result<()> {
     }
     if name.ends_with(".h5") || name.ends_with(".hdf5") {
         let error = Error::unsupported(format!("`{name}`: the old HDF5 format of whole models cannot be read"));
-        return Err(error.help("open it with the Keras that saved it and save it again as `.keras`"));
+        return Err(error.help(WHOLE_MODEL));
     }
     Ok(())
 }

@@ -30,24 +30,36 @@ impl Layout {
 
     /// The folder of each layer's weights: `layers/dense_1/vars`. Keras 3 counts the layers of a class; Keras 2 meets
     /// those that have weights twice on its way through the model, and counts them twice.
-    fn folders(self, layers: &[LayerView]) -> Vec<String> {
+    fn folders(self, layers: &[Placed]) -> Vec<String> {
         let mut counts: HashMap<String, usize> = HashMap::new();
-        let mut folder = |layer: &LayerView| {
+        let mut folder = |(layer, variables): &Placed| {
             let class = snake_case(layer.class_name());
             let count = counts.entry(class.clone()).or_insert(0);
             let name = if *count == 0 { class } else { format!("{class}_{count}") };
-            *count += if self == Layout::Keras2 && layer.variables().next().is_some() { 2 } else { 1 };
+            *count += if self == Layout::Keras2 && !variables.is_empty() { 2 } else { 1 };
             format!("{}/{name}/vars", self.root())
         };
         layers.iter().map(&mut folder).collect()
     }
 }
 
-/// The weights of a layer in the order of files: first those that learn.
-fn variables<'a>(layer: &LayerView<'a>) -> Vec<&'a Variable> {
-    let mut variables: Vec<&Variable> = layer.variables().collect();
-    variables.sort_by_key(|variable| variable.role);
-    variables
+/// A layer, and its weights in the order of files: first those that learn.
+type Placed<'a> = (LayerView<'a>, Vec<&'a Variable>);
+
+/// Every layer with its weights. Paths are `model/layer/weight`.
+fn placed(model: &Model) -> Vec<Placed<'_>> {
+    let mut weights: HashMap<&str, Vec<&Variable>> = HashMap::new();
+    for variable in model.variables().weights() {
+        let inside = variable.path.strip_prefix(model.name()).and_then(|path| path.strip_prefix('/'));
+        let layer = inside.and_then(|path| path.split('/').next()).unwrap_or_default();
+        weights.entry(layer).or_default().push(variable);
+    }
+    let mut of = |name: &str| {
+        let mut variables = weights.remove(name).unwrap_or_default();
+        variables.sort_by_key(|variable| variable.role);
+        variables
+    };
+    model.layers().into_iter().map(|layer| (layer, of(layer.name()))).collect()
 }
 
 /// Puts all weights into a file, in the places of both versions.
@@ -55,16 +67,16 @@ fn variables<'a>(layer: &LayerView<'a>) -> Vec<&'a Variable> {
 /// # Errors
 /// Names of layers too long for an attribute.
 pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
-    let layers = model.layers();
+    let layers = placed(model);
     builder.group("vars")?;
     for layout in Layout::ALL {
         builder.group(layout.root())?;
-        for (layer, folder) in layers.iter().zip(layout.folders(&layers)) {
+        for ((layer, variables), folder) in layers.iter().zip(layout.folders(&layers)) {
             builder.group(&folder)?;
             if layout == Layout::Keras3 {
                 builder.attribute(&folder, "name", Attribute::Text(layer.name().into()))?;
             }
-            for (i, variable) in variables(layer).into_iter().enumerate() {
+            for (i, variable) in variables.iter().enumerate() {
                 builder.dataset(&format!("{folder}/{i}"), &model.variables().read(variable))?;
             }
         }
@@ -77,13 +89,13 @@ pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
 /// # Errors
 /// A weight that is missing or has another shape, or one that belongs to no layer.
 pub(super) fn read(file: &H5, model: &mut Model) -> Result<()> {
-    let layers = model.layers();
+    let layers = placed(model);
     let Some(layout) = Layout::ALL.into_iter().find(|layout| file.has_group(layout.root())) else {
         return if layers.is_empty() { Ok(()) } else { Err(no_weights(file)) };
     };
     let mut values: Vec<(String, Array)> = Vec::new();
-    for (layer, folder) in layers.iter().zip(layout.folders(&layers)) {
-        for (i, variable) in variables(layer).into_iter().enumerate() {
+    for ((layer, variables), folder) in layers.iter().zip(layout.folders(&layers)) {
+        for (i, variable) in variables.iter().enumerate() {
             let place = format!("layer `{}`: weight `{}`", layer.name(), variable.name());
             values.push((variable.path.clone(), value(file, variable, &format!("{folder}/{i}"), &place)?));
         }
@@ -96,7 +108,7 @@ pub(super) fn read(file: &H5, model: &mut Model) -> Result<()> {
 /// The value of one weight; `place` says which for messages.
 fn value(file: &H5, variable: &Variable, path: &str, place: &str) -> Result<Array> {
     let needed = &variable.ty.shape;
-    let Some(entry) = file.datasets().iter().find(|entry| entry.path == path) else {
+    let Some(entry) = file.find(path) else {
         let folder = path.rsplit_once('/').map_or(path, |(folder, _)| folder);
         let there = file.datasets().iter().filter(|entry| entry.path.starts_with(folder)).count();
         let got =
@@ -121,11 +133,11 @@ const OTHER_MODEL: &str = "weights are found by the classes and the order of the
 
 /// Refuses weights that belong to no layer: without them the model would compute something else than the one that was
 /// saved. The states of random numbers and of metrics are no weights.
-fn refuse_left_over(file: &H5, model: &Model, layers: &[LayerView]) -> Result<()> {
+fn refuse_left_over(file: &H5, model: &Model, layers: &[Placed]) -> Result<()> {
     let mut known = HashSet::new();
     for layout in Layout::ALL {
-        for (layer, folder) in layers.iter().zip(layout.folders(layers)) {
-            known.extend((0..layer.variables().count()).map(|i| format!("{folder}/{i}")));
+        for ((_, variables), folder) in layers.iter().zip(layout.folders(layers)) {
+            known.extend((0..variables.len()).map(|i| format!("{folder}/{i}")));
         }
     }
     let of_weights = |path: &str| {
@@ -150,7 +162,10 @@ fn no_weights(file: &H5) -> Error {
     let [new, old] = Layout::ALL.map(Layout::root);
     let error = Error::file(format!("there are no weights: the file has neither `{new}` nor `{old}`"));
     if file.has_group("model_weights") || file.attributes("").is_ok_and(|found| found.contains_key("layer_names")) {
-        return error.help("this is the HDF5 format before `.weights.h5`; save the weights again under such a name");
+        return error.help(
+            "this is the format before `.weights.h5`; convert it in Python: \
+             `keras.models.load_model(\"model.h5\").save_weights(\"model.weights.h5\")`",
+        );
     }
     error.help("the file was not saved by Keras, or it is damaged")
 }

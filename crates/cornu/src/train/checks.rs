@@ -62,14 +62,17 @@ pub(crate) fn numbers(data: &Data) -> Result<()> {
 }
 
 fn finite(array: &Array, name: &str) -> Result<()> {
-    let Buffer::F32(data) = array.buffer() else { return Ok(()) };
-    // Whole blocks first: adding up what is not finite is not, and additions vectorise.
-    let finite = |block: &[f32]| block.iter().all(|x| x.is_finite());
-    let Some(block) = data.chunks(1024).position(|block| !finite(block)) else { return Ok(()) };
-    let at = (block * 1024..data.len()).find(|&at| !data[at].is_finite()).unwrap_or_default();
-    let place = column(at, data.len() / array.shape()[0]);
-    let error = Error::data(format!("`{name}` needs finite numbers, got {} in {place}", data[at]));
-    Err(error.help(match data[at].is_nan() {
+    let found = match array.buffer() {
+        // Whole blocks first: such loops vectorise.
+        Buffer::F32(data) => data.chunks(1024).position(|block| !block.iter().all(|x| x.is_finite())),
+        Buffer::F64(data) => data.chunks(1024).position(|block| !block.iter().all(|x| x.is_finite())),
+        _ => None,
+    };
+    let Some(block) = found else { return Ok(()) };
+    let at = (block * 1024..array.len()).find(|&at| !array.get(at).is_finite()).unwrap_or_default();
+    let (place, got) = (column(at, array.len() / array.shape()[0]), array.get(at));
+    let error = Error::data(format!("`{name}` needs finite numbers, got {got} in {place}"));
+    Err(error.help(match got.is_nan() {
         true => "drop such rows, or fill the gaps with the mean of their column",
         false => "drop such rows, or scale the numbers: above 3.4e38 they are infinite in `f32`",
     }))
@@ -87,7 +90,7 @@ pub(crate) fn labels(y: &Array, loss: &dyn Loss, output: &Output) -> Result<()> 
         Labels::Classes { ignored } => class_rows(y, class, output).and_then(|()| class_numbers(y, ignored, output)),
         Labels::OneHot => one_hot(y, class, output),
         Labels::Probabilities => same_shape(y, class, output).and_then(|()| probabilities(y)),
-        Labels::Numbers => same_shape(y, class, output),
+        Labels::Numbers => same_shape(y, class, output).and_then(|()| exact(y)),
         Labels::Any => Ok(()),
     }
 }
@@ -183,6 +186,16 @@ fn same_shape(y: &Array, class: &str, output: &Output) -> Result<()> {
     })
 }
 
+/// Whole numbers that the loss can take as single precision.
+fn exact(y: &Array) -> Result<()> {
+    let changes = |at: &usize| f64::from(y.get(*at) as f32) != y.get(*at);
+    let Some(at) = (0..y.len()).filter(|_| !y.dtype().is_float()).find(changes) else { return Ok(()) };
+    let row = at / (y.len() / y.shape()[0]).max(1);
+    let got = y.as_slice::<i64>().map_or(y.get(at) as i64, |y| y[at]);
+    let error = Error::data(format!("`y` needs whole numbers that `f32` can hold, got {got} in row {row}"));
+    Err(error.help("give them as fractions, which are rounded, or divide them by a thousand or so"))
+}
+
 fn probabilities(y: &Array) -> Result<()> {
     let Some(at) = (0..y.len()).find(|&at| !(0.0..=1.0).contains(&y.get(at))) else { return Ok(()) };
     let row = at / (y.len() / y.shape()[0]).max(1);
@@ -276,8 +289,11 @@ fn whole(y: &Array) -> bool {
 /// # Errors
 /// Labels that are no classes, or a weight that is no weight.
 pub(crate) fn class_weights(y: &Array, weights: &BTreeMap<i64, f64>) -> Result<(Vec<f32>, Vec<Warning>)> {
-    if let Some((class, weight)) = weights.iter().find(|(_, weight)| !(**weight >= 0.0 && weight.is_finite())) {
-        return Err(Error::usage(format!("`class_weight` needs weights of 0 or more, got {weight} for class {class}")));
+    if let Some((class, weight)) =
+        weights.iter().find(|(_, weight)| !(**weight >= 0.0 && (**weight as f32).is_finite()))
+    {
+        let needed = "`class_weight` needs weights of 0 or more within the range of `f32`";
+        return Err(Error::usage(format!("{needed}, got {weight:?} for class {class}")));
     }
     if !whole(y) {
         let error = Error::data("`class_weight` needs labels that are classes, got fractions in `y`");

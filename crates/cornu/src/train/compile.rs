@@ -1,5 +1,6 @@
 //! How a model is to be trained: loss, optimizer, metrics.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use cornu_graph::{Context, Error, Result};
@@ -84,16 +85,16 @@ impl Compile {
         let plain = self.metrics.iter().map(|metric| (metric, false));
         let all = plain.chain(self.weighted_metrics.iter().map(|metric| (metric, true)));
         let mut figures: Vec<Figure<_>> = Vec::new();
+        let mut taken = HashSet::new();
         for (metric, weighted) in all {
             let mut key = match metric {
                 Choice::Name(name) => name.clone(),
                 Choice::Object(object) => object.key().to_owned(),
             };
-            let taken = |key: &str| figures.iter().any(|figure| figure.key == key);
-            if weighted && taken(&key) {
+            if weighted && taken.contains(&key) {
                 key = format!("weighted_{key}");
             }
-            if key == "loss" || taken(&key) {
+            if key == "loss" || !taken.insert(key.clone()) {
                 let error = Error::usage(format!("two figures are called `{key}`"));
                 return Err(error.help("give one of the metrics another name, by `.name(…)`"));
             }
@@ -128,7 +129,7 @@ impl Default for Compile {
 }
 
 /// Whether a metric is known.
-fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
+pub(crate) fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
     match metric {
         Choice::Name(name) if ACCURACY.contains(&name.as_str()) => Ok(()),
         metric => {
@@ -168,7 +169,7 @@ impl Model {
         self.check()?;
         let compiled = compile.resolve()?;
         let stage = self.stage();
-        // A session has no way to give programs and variables of training back; the next one begins without them.
+        // A session has no way to give variables of training back; the next one begins without them.
         stage.variables.park();
         stage.training.compile(compiled);
         Ok(())

@@ -2,11 +2,11 @@
 
 use cornu_graph::{Array, Buffer, DType, Error, Feed, Result, Type};
 
-use crate::data::ToArray;
+use crate::data::{AN_ARRAY, ToArray};
 use crate::room::{self, room};
 
 /// What has no room, if there are too many rows.
-pub(super) const ORDER: &str = "the order of the rows needs";
+pub(super) const ORDER: &str = "the order of the rows";
 
 /// Features, and labels and weights if there are any, with the same number of rows.
 pub(crate) struct Data {
@@ -18,13 +18,13 @@ pub(crate) struct Data {
 impl Data {
     /// Data to predict from.
     pub(crate) fn features(x: impl ToArray) -> Result<Data> {
-        Ok(Data { x: column(floats(x.into_array()?, true)?, "x")?, y: None, weights: None })
+        Ok(Data { x: column(x.into_array()?, "x")?, y: None, weights: None })
     }
 
     /// Data to train on or to evaluate with.
     pub(crate) fn labelled(x: impl ToArray, y: impl ToArray) -> Result<Data> {
         let data = Data::features(x)?;
-        let y = column(floats(y.into_array()?, false)?, "y")?;
+        let y = column(y.into_array()?, "y")?;
         let (rows, labels) = (data.rows(), y.shape()[0]);
         if rows != labels {
             let message = format!("`x` and `y` need the same number of rows, got {rows} and {labels}");
@@ -35,6 +35,14 @@ impl Data {
             }));
         }
         Ok(Data { y: Some(y), ..data })
+    }
+
+    /// The same data as a model takes it: features of the type of its input, labels in its precision but for whole
+    /// numbers, which keep their type until the loss.
+    pub(crate) fn typed(self, input: DType) -> Result<Data> {
+        let floats = if input == DType::F64 { input } else { DType::F32 };
+        let y = self.y.map(|y| if y.dtype().is_float() { cast(y, floats, "y") } else { Ok(y) });
+        Ok(Data { x: cast(self.x, input, "x")?, y: y.transpose()?, weights: self.weights })
     }
 
     /// The same data, each row with a weight.
@@ -51,7 +59,7 @@ impl Data {
             let got = weights.get(row);
             return Err(Error::data(format!("`sample_weight` needs weights of 0 or more, got {got} in row {row}")));
         }
-        self.weights = Some(floats(weights.clone(), true)?.reshape([self.rows()])?);
+        self.weights = Some(cast(weights.clone(), DType::F32, "sample_weight")?.reshape([self.rows()])?);
         Ok(self)
     }
 
@@ -69,7 +77,7 @@ impl Data {
     pub(crate) fn take(&self, rows: &[usize]) -> Result<Data> {
         let take = |array: &Array| {
             let sizes = [array.shape().with(0, rows.len()).size(), array.dtype().size()];
-            room::<u8>("the rows to train on and to validate with need", &sizes)?;
+            room::<u8>("the split of the rows", &sizes)?;
             Ok(array.rows(rows))
         };
         let maybe = |array: &Option<Array>| array.as_ref().map(take).transpose();
@@ -132,22 +140,38 @@ impl<'a> Feeds<'a> {
     }
 }
 
-/// Fractions rounded to `f32` once, as Keras does before training; whole numbers only if `all` is said, for labels keep
-/// their type until the loss.
-fn floats(array: Array, all: bool) -> Result<Array> {
-    if !matches!(array.buffer(), Buffer::F32(_)) {
-        room::<f32>("an array needs", &[array.len()])?;
+/// Numbers as another type: fractions are rounded to floats once, as Keras does before training.
+///
+/// # Errors
+/// A number beyond the range of the type, or one that a type of whole numbers cannot hold.
+fn cast(array: Array, dtype: DType, name: &str) -> Result<Array> {
+    if array.dtype() == dtype {
+        return Ok(array);
     }
+    room::<u8>(AN_ARRAY, &[array.len(), dtype.size()])?;
     let shape = array.shape().clone();
     // One loop for each type that large arrays come in: a cast goes through `f64` element by element.
-    let data: Vec<f32> = match array.buffer() {
-        Buffer::F64(data) => data.iter().map(|&x| x as f32).collect(),
-        Buffer::U8(data) if all => data.iter().map(|&x| f32::from(x)).collect(),
-        Buffer::F32(_) => return Ok(array),
-        _ if all => return Ok(array.cast(DType::F32)),
-        _ => return Ok(array),
+    let cast = match (array.buffer(), dtype) {
+        (Buffer::F64(data), DType::F32) => Array::new(shape, data.iter().map(|&x| x as f32).collect()),
+        (Buffer::U8(data), DType::F32) => Array::new(shape, data.iter().map(|&x| f32::from(x)).collect()),
+        _ => Ok(Array::from_fn(&Type::new(dtype, shape), |i| array.get(i))),
+    }?;
+    let changed = |at: &usize| match (array.get(*at), cast.get(*at)) {
+        (was, is) if dtype.is_float() => was.is_finite() && !is.is_finite(),
+        (was, is) => was != is,
     };
-    Array::new(shape, data)
+    // Whole blocks first: adding up what is not finite is not, and additions vectorise.
+    let suspect = match cast.as_slice::<f32>() {
+        Some(data) => data.chunks(1024).any(|block| !block.iter().sum::<f32>().is_finite()),
+        None => true,
+    };
+    let Some(at) = (0..cast.len()).filter(|_| suspect).find(changed) else { return Ok(cast) };
+    let (got, row) = (array.get(at), at / (array.len() / array.shape().first().copied().unwrap_or(1)).max(1));
+    let needed = match dtype {
+        DType::F32 => "numbers within the range of `f32`".into(),
+        dtype => format!("numbers that the input's type `{}` can hold", dtype.keras_name()),
+    };
+    Err(Error::data(format!("`{name}` needs {needed}, got {got:?} in row {row}")))
 }
 
 /// A row of numbers as a column; anything with rows as it is.
@@ -164,7 +188,8 @@ fn column(array: Array, name: &str) -> Result<Array> {
 
 #[test]
 fn rows_become_columns_and_only_features_become_floats() {
-    let data = Data::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1]).expect("two rows each");
+    let data = Data::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1]).and_then(|data| data.typed(DType::F32));
+    let data = data.expect("two rows each");
     let types = [Type::f32([1, 2]), Type::new(DType::I64, [1, 1])];
     assert_eq!(data.types(1), types);
     assert!(data.has(&types, 1) && !data.has(&types, 2) && !data.has(&types[..1], 1));

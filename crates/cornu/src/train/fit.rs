@@ -68,7 +68,10 @@ impl Fit {
         self
     }
 
-    /// The number of the first epoch, to go on where another fit ended.
+    /// The number of the first epoch, to go on where another fit ended. It names epochs and no more: with `shuffle` the
+    /// rows come in the first order of the seeds, not in that of the epoch. Without shuffling and dropout, epochs that
+    /// are divided among several fits, or among programs by [`load_model`](crate::load_model), give the same bits as in
+    /// one.
     pub fn initial_epoch(mut self, epoch: usize) -> Fit {
         self.initial_epoch = epoch;
         self
@@ -92,7 +95,9 @@ impl Fit {
         self
     }
 
-    /// Seeds of its own to shuffle by, instead of those that `set_random_seed` sets for all.
+    /// Seeds of its own for the order of rows and the streams of dropout, instead of those that `set_random_seed` sets for
+    /// all, which this fit leaves alone. Weights that are made by this fit still come from those of all; in the flavour
+    /// of Keras 3 dropout goes by seeds that were drawn when its layers were made.
     pub fn seeds(mut self, seeds: Seeds) -> Fit {
         self.seeds = Some(seeds);
         self

@@ -24,6 +24,7 @@ mod warning;
 
 pub use callback::Callback;
 pub use compile::Compile;
+pub(crate) use compile::check_metric;
 pub use fit::{Evaluate, Fit, Predict};
 pub use history::{Figures, History, Params, Scores};
 pub use state::OptimizerState;

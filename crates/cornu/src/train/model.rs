@@ -1,6 +1,6 @@
 //! What a model does with data: `fit`, `evaluate`, `predict`, and steps on single batches.
 
-use cornu_graph::{Array, Context, Error, Result, Type};
+use cornu_graph::{Array, Context, DType, Element, Error, Result, Type};
 use ndarray::ArrayD;
 
 use super::batches::InOrder;
@@ -15,7 +15,7 @@ use super::traces::Drawn;
 use super::{Evaluate, Fit, Predict, Warning};
 use crate::Model;
 use crate::data::{ToArray, from_array};
-use crate::random::{flavor, with_seeds};
+use crate::random::with_seeds;
 use crate::room::room;
 
 impl Model {
@@ -46,18 +46,25 @@ impl Model {
     }
 
     fn fit_data(&mut self, data: Data, mut fit: Fit) -> Result<History> {
+        // Whatever becomes of the process's seeds, this fit goes by those of its start.
+        let own = fit.seeds.is_some();
+        let mut seeds = fit.seeds.take().unwrap_or_else(|| with_seeds(|seeds| seeds.clone()));
+        seeds.set_flavor(self.flavor());
         let weights = fit.sample_weight.take().transpose()?;
-        let data = data.weighted(weights.as_ref())?;
+        let data = data.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
         self.build_to_train(&data)?;
-        let seeds = fit.seeds.take().unwrap_or_else(|| with_seeds(|seeds| seeds.clone()));
         let mut warnings = Vec::new();
-        let (mut train, validation) = split(data, &mut fit, &mut warnings)?;
+        let (mut train, validation) = split(data, &mut fit, &mut warnings, self.net().input_dtype())?;
         if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
             let (of_rows, found) = checks::class_weights(y, classes)?;
             warnings.extend(found);
             let own = train.weights.take().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
             let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
+            if let Some(row) = both.iter().position(|weight| !weight.is_finite()) {
+                let message = "`class_weight` times `sample_weight` needs to be within the range of `f32`";
+                return Err(Error::usage(format!("{message}, got {} in row {row}", both[row])));
+            }
             train.weights = Some(Array::vector(both));
         }
         let mut stage = self.stage();
@@ -68,7 +75,7 @@ impl Model {
             stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
         }
         room::<usize>(super::feed::ORDER, &[train.rows()])?;
-        Run::new(stage, train, validation, fit, &seeds, warnings).epochs()
+        Run::new(stage, train, validation, fit, &seeds, warnings).epochs(&seeds, own)
     }
 
     /// The loss and the metrics over the rows of `x` and their labels `y`.
@@ -88,13 +95,13 @@ impl Model {
         positive("evaluate", "batch_size", evaluate.batch_size)?;
         positive("evaluate", "steps", evaluate.steps)?;
         let weights = evaluate.sample_weight.transpose()?;
-        let data = Data::labelled(x, y)?.weighted(weights.as_ref())?;
+        let data = Data::labelled(x, y)?.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
         self.build_for(&data)?;
         let mut stage = self.stage();
         stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
         let batches = InOrder::new(&data, evaluate.batch_size, evaluate.steps);
-        let mut bar = Bar::new(evaluate.verbose, flavor(), batches.steps);
+        let mut bar = Bar::new(evaluate.verbose, stage.variables.flavor(), batches.steps);
         bar.iter_mut().for_each(Bar::begin);
         stage.evaluate(&data, batches, bar.as_mut())?;
         let logs = stage.logs()?;
@@ -102,7 +109,8 @@ impl Model {
         Ok(Scores::new(logs))
     }
 
-    /// What the model makes of the rows of `x`: an array with one row for each.
+    /// What the model makes of the rows of `x`: an array with one row for each. What a last layer of another type than
+    /// `float32` gives is rounded to it; [`Model::predict_as`] gives all of it.
     ///
     /// # Errors
     /// Data that does not fit the model.
@@ -115,18 +123,26 @@ impl Model {
     /// # Errors
     /// Those of [`Model::predict`], and a batch size of 0.
     pub fn predict_with(&mut self, x: impl ToArray, predict: Predict) -> Result<ArrayD<f32>> {
+        self.predict_as(x, predict)
+    }
+
+    /// [`Model::predict_with`] as numbers of another type: `predict_as::<f64>` for layers of `float64`.
+    ///
+    /// # Errors
+    /// Those of [`Model::predict_with`].
+    pub fn predict_as<T: Element>(&mut self, x: impl ToArray, predict: Predict) -> Result<ArrayD<T>> {
         positive("predict", "batch_size", Some(predict.batch_size))?;
-        let data = Data::features(x)?;
+        let data = Data::features(x)?.typed(self.net().input_dtype())?;
         if data.rows() == 0 {
             return Err(Error::data("`x` needs at least one row, got none"));
         }
         self.build_for(&data)?;
         let steps = data.rows().div_ceil(predict.batch_size);
-        let mut bar = Bar::new(predict.shown(steps), flavor(), steps);
+        let mut bar = Bar::new(predict.shown(steps), self.flavor(), steps);
         bar.iter_mut().for_each(Bar::begin);
         let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));
-        room::<f32>(super::run::PREDICTIONS, &[predictions.len()])?;
+        room::<T>(super::run::PREDICTIONS, &[predictions.len()])?;
         Ok(from_array(&predictions))
     }
 
@@ -136,7 +152,7 @@ impl Model {
     /// Those of [`Model::fit`].
     pub fn train_on_batch(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
         let data = Data::labelled(x, y)?;
-        self.on_batch("train_on_batch", Kind::Train, &data)
+        self.on_batch("train_on_batch", Kind::Train, data)
     }
 
     /// The loss and the metrics of these rows; no weight changes.
@@ -145,17 +161,18 @@ impl Model {
     /// Those of [`Model::evaluate`].
     pub fn test_on_batch(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
         let data = Data::labelled(x, y)?;
-        self.on_batch("test_on_batch", Kind::Test, &data)
+        self.on_batch("test_on_batch", Kind::Test, data)
     }
 
-    fn on_batch(&mut self, what: &str, kind: Kind, data: &Data) -> Result<Scores> {
+    fn on_batch(&mut self, what: &str, kind: Kind, data: Data) -> Result<Scores> {
         self.stage().training.compiled(what)?;
+        let data = &data.typed(self.net().input_dtype())?;
         checks::numbers(data)?;
         if kind == Kind::Train { self.build_to_train(data) } else { self.build_for(data) }?;
         let mut stage = self.stage();
         stage.check_and_prepare(what, data, &mut Vec::new())?;
         if kind == Kind::Train {
-            stage.enter_trace(data, Some(data.rows()))?;
+            with_seeds(|seeds| stage.enter_trace(data, Some(data.rows()), seeds, false))?;
         } else {
             stage.training.drawn.meet(Some(data.rows()));
         }
@@ -194,7 +211,7 @@ impl Model {
         if !self.is_built() {
             self.build_for(data)?;
             // Keras 2 builds it by a trace that is good for nothing else.
-            self.parts().1.next_streams();
+            self.parts().1.next_trace();
         }
         self.check()
     }
@@ -212,10 +229,10 @@ impl Model {
 }
 
 /// The rows to train on, and those to validate with.
-fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>) -> Result<(Data, Option<Data>)> {
+fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, input: DType) -> Result<(Data, Option<Data>)> {
     if let Some(validation) = fit.validation_data.take() {
         let weights = fit.validation_weights.take().transpose();
-        let validation = validation.and_then(|validation| validation.weighted(weights?.as_ref()));
+        let validation = validation.and_then(|validation| validation.typed(input)?.weighted(weights?.as_ref()));
         return Ok((data, Some(validation.map_err(|error| error.context("fit: `validation_data`"))?)));
     }
     if fit.validation_split == 0.0 {

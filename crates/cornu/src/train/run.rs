@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use cornu_graph::{Array, Error, ErrorKind, ProgramId, Result};
+use cornu_graph::{Array, Buffer, Error, ErrorKind, ProgramId, Result, Type};
 
 use super::batches::{Batches, InOrder};
 use super::feed::Data;
@@ -13,10 +13,10 @@ use super::step::{Kind, Stage};
 use super::{Callback, Code, Fit, Warning};
 use crate::display::{Verbose, tell};
 use crate::random::{Flavor, Seeds};
-use crate::room::empty;
+use crate::room::room;
 
 /// What has no room, if there are too many of them.
-pub(super) const PREDICTIONS: &str = "the predictions need";
+pub(super) const PREDICTIONS: &str = "the array of predictions";
 
 type Logs = Vec<(String, f64)>;
 
@@ -49,22 +49,43 @@ impl Stage<'_> {
             return session.output(program, 0);
         }
         let order = data.order()?;
-        let (mut all, mut shape) = (Vec::new(), None);
+        let mut all: Option<Array> = None;
+        let mut done = 0;
         for (i, rows) in order.chunks(batch).enumerate() {
             let program = self.program(Kind::Predict, data, rows.len())?;
             let session = self.variables.session()?;
             data.feeds(rows).with(|feeds| session.run(program, feeds))?;
             let output = session.output(program, 0)?;
-            if shape.is_none() {
-                let whole = output.shape().with(0, data.rows());
-                all = empty(PREDICTIONS, whole.size())?;
-                shape = Some(whole);
+            let ty = || Type::new(output.dtype(), output.shape().with(0, data.rows()));
+            if all.is_none() {
+                room::<u8>(PREDICTIONS, &[ty().size(), output.dtype().size()])?;
             }
-            all.extend(output.to_vec::<f32>());
+            done += append(all.get_or_insert_with(|| Array::zeros(&ty())), done, &output)?;
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(i, &mut Vec::new));
         }
-        Array::new(shape.unwrap_or_default(), all)
+        all.ok_or_else(|| Error::data("`x` needs at least one row, got none"))
     }
+}
+
+/// Puts the rows of `part` into `all` from the number `place` on, and says how many numbers there are.
+///
+/// # Errors
+/// Rows of another shape.
+fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
+    fn copy<T: Copy>(all: &mut [T], place: usize, part: &[T]) {
+        all[place..place + part.len()].copy_from_slice(part);
+    }
+    if all.shape()[1..] != part.shape()[1..] {
+        let (needed, got) = (all.shape().without(0), part.shape().without(0));
+        return Err(Error::usage(format!("predict: all batches need rows of shape {needed}, got {got}")));
+    }
+    match (all.buffer_mut(), part.buffer()) {
+        (Buffer::F32(all), Buffer::F32(part)) => copy(all, place, part),
+        (Buffer::F64(all), Buffer::F64(part)) => copy(all, place, part),
+        (Buffer::I64(all), Buffer::I64(part)) => copy(all, place, part),
+        (all, part) => (0..part.len()).for_each(|i| all.set(place + i, part.get(i))),
+    }
+    Ok(part.len())
 }
 
 /// A fit that has been checked.
@@ -103,15 +124,15 @@ impl<'a> Run<'a> {
         let params = Params { verbose, epochs: fit.epochs, steps };
         let history = History::new(params, warnings);
         let batches = Batches::new(fit.shuffle.then_some(seeds), rows, size);
-        let flavor = seeds.flavor();
+        let flavor = stage.variables.flavor();
         let left = rows.div_ceil(size).saturating_mul(fit.epochs.saturating_sub(fit.initial_epoch));
         Run { stage, train, validation, fit, batches, flavor, steps, left, programs: Vec::new(), history }
     }
 
     /// Trains, epoch by epoch.
-    pub(super) fn epochs(mut self) -> Result<History> {
+    pub(super) fn epochs(mut self, seeds: &Seeds, own: bool) -> Result<History> {
         self.warn_if_too_few_rows();
-        self.stage.enter_trace(&self.train, self.train.one_size(self.batches.size))?;
+        self.stage.enter_trace(&self.train, self.train.one_size(self.batches.size), seeds, own)?;
         if self.fit.verbose != Verbose::Silent {
             self.history.warnings.iter().for_each(tell);
         }

@@ -18,6 +18,9 @@ use crate::optimizers::{self, Optimizer};
 use crate::trace::Cx;
 use crate::variables::Variables;
 
+/// How many programs a model keeps: with one more, the one that was not used for longest goes.
+const MOST_PROGRAMS: usize = 32;
+
 /// What a step is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -31,6 +34,7 @@ pub(crate) enum Kind {
 pub(crate) struct Training {
     compiled: Option<Compiled>,
     state: Option<State>,
+    /// The one used last is the last.
     programs: Vec<(Kind, Vec<Type>, ProgramId)>,
     /// What the model gives for an input of that type, so that single batches need not ask again.
     outline: Option<(Type, Output)>,
@@ -67,6 +71,24 @@ struct Tracked {
     metric: Arc<dyn Metric>,
     weighted: bool,
     state: Vec<(Type, VarId)>,
+}
+
+impl Tracked {
+    /// Whether a step gives a new value for each variable, of its type.
+    fn check(&self, new: &[Tensor]) -> Result<()> {
+        let class = self.metric.class_name();
+        let wrong = |needed: String, got: String| {
+            Err(Error::graph(format!("metric `{class}`: `update` needs {needed}, got {got}")))
+        };
+        if new.len() != self.state.len() {
+            return wrong(format!("{} new values", self.state.len()), new.len().to_string());
+        }
+        let names = self.metric.state().into_iter().map(|(name, _)| name);
+        match self.state.iter().zip(new).zip(names).find(|(((ty, _), new), _)| new.ty() != *ty) {
+            Some((((ty, _), new), name)) => wrong(format!("{ty} for `{name}`"), new.ty().to_string()),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Training {
@@ -170,11 +192,8 @@ impl Stage<'_> {
         let chosen = tracked(&compiled.settings, y, output)?;
         let (base, roles) = (compiled.optimizer.base(), compiled.optimizer.slots());
         let session = self.variables.session()?;
-        let mut declare = |ty: &Type| -> Result<VarId> {
-            let id = session.declare(ty.clone());
-            session.write(id, &Array::zeros(ty))?;
-            Ok(id)
-        };
+        // They start as zeros.
+        let mut declare = |ty: &Type| session.declare(ty.clone());
         // Role by role, so that what is treated alike lies in a row.
         let slots = roles.iter().map(|_| weights.iter().map(&mut declare).collect()).collect::<Result<_>>()?;
         let scalar = Type::scalar(DType::F32);
@@ -194,12 +213,18 @@ impl Stage<'_> {
     /// The program of a step over `rows` rows of such data.
     pub(crate) fn program(&mut self, kind: Kind, data: &Data, rows: usize) -> Result<ProgramId> {
         self.training.traces.has_metrics |= kind == Kind::Test;
-        if let Some((.., program)) = self.training.programs.iter().find(|(k, t, _)| *k == kind && data.has(t, rows)) {
-            return Ok(*program);
+        let programs = &mut self.training.programs;
+        if let Some(place) = programs.iter().rposition(|(k, t, _)| *k == kind && data.has(t, rows)) {
+            programs[place..].rotate_left(1);
+            return Ok(programs[programs.len() - 1].2);
         }
         let types = data.types(rows);
         let graph = self.trace(kind, &types)?;
-        let program = self.variables.session()?.compile(&graph)?;
+        let session = self.variables.session()?;
+        if self.training.programs.len() == MOST_PROGRAMS {
+            session.release(self.training.programs.remove(0).2);
+        }
+        let program = session.compile(&graph)?;
         self.training.programs.push((kind, types, program));
         Ok(program)
     }
@@ -215,7 +240,7 @@ impl Stage<'_> {
             return cx.finish(&[predictions], &[]);
         };
         let loss = losses::of_rows(&*compiled.loss, y, &predictions, inputs.get(2));
-        let loss = cx.losses().iter().fold(loss, |total, penalty| total + penalty);
+        let loss = cx.losses().iter().fold(loss, |total, penalty| &total + penalty.cast(total.dtype()));
         let mut updates = Vec::new();
         if kind == Kind::Train {
             updates = state.optimize(&cx, &*compiled.optimizer, &loss, &weights);
@@ -225,6 +250,7 @@ impl Stage<'_> {
             let weights = inputs.get(2).filter(|_| tracked.weighted);
             let old: Vec<Tensor> = tracked.state.iter().map(|(ty, id)| cx.trace().var(*id, ty.clone())).collect();
             let new = tracked.metric.update(&old, y, &predictions, weights);
+            tracked.check(&new).or_else(|error| cx.trace().check().and(Err(error)))?;
             updates.extend(tracked.state.iter().map(|(_, id)| *id).zip(new));
         }
         cx.finish(&[], &updates)
@@ -304,7 +330,7 @@ impl State {
     fn count(&self, cx: &Cx, loss: &Tensor, rows: usize, updates: &mut Vec<(VarId, Tensor)>) {
         let var = |id| cx.trace().var(id, Type::scalar(DType::F32));
         let [total, count] = self.loss;
-        updates.push((total, var(total) + loss.cast(DType::F32) * rows as f64));
+        updates.push((total, var(total) + (loss * rows as f64).cast(DType::F32)));
         updates.push((count, var(count) + rows as f64));
     }
 
@@ -342,4 +368,36 @@ fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<Figure<A
         Ok(Figure { key: figure.key, metric, weighted: figure.weighted })
     };
     settings.figures()?.into_iter().map(chosen).collect()
+}
+
+/// Each size of batch is a program, and sizes are many.
+#[test]
+fn programs_of_many_sizes_are_not_all_kept() {
+    use crate::Sequential;
+    use crate::layers::Dense;
+    use crate::random::{Flavor, tests::turn};
+    use crate::train::Predict;
+
+    let _turn = turn(Flavor::Keras2);
+    let mut model = Sequential::new();
+    model.add(Dense::new(3).input_shape([4]));
+    let predict = |model: &mut Sequential, rows: usize| {
+        let x = ndarray::Array2::<f32>::ones((rows, 4));
+        model.predict_with(&x, Predict::new().batch_size(rows).verbose(0)).expect("a prediction")
+    };
+    let first = predict(&mut model, 1);
+    let mut held = Vec::new();
+    for rows in 1..=1000 {
+        assert_eq!(predict(&mut model, rows).len(), rows * 3);
+        // The one that is used all the time stays.
+        assert_eq!(predict(&mut model, 1), first);
+        held.push(model.variables().session_if_open().expect("a session that was run").memory());
+    }
+    assert_eq!(held[999].programs, MOST_PROGRAMS);
+    assert_eq!(model.training().programs.len(), MOST_PROGRAMS);
+    // The largest batch of all, for which memory grew, goes as well.
+    predict(&mut model, 200_000);
+    (1..=40).for_each(|rows| _ = predict(&mut model, rows));
+    let after = model.variables().session_if_open().expect("a session that was run").memory();
+    assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
 }

@@ -6,11 +6,13 @@
 
 use cornu_graph::{Array, Result, Type};
 
+use super::Compile;
 use super::feed::Data;
 use super::step::{Stage, Training};
 use crate::choice::Choice;
 use crate::metrics::Metric;
-use crate::random::generation;
+use crate::random::Seeds;
+use crate::variables::OpSeed;
 
 /// For batches of how many rows Keras 2 has drawn up a model that was not told the shape of its input.
 #[derive(Clone, Copy, Default)]
@@ -28,8 +30,8 @@ pub(crate) enum Drawn {
 #[derive(Default)]
 pub(crate) struct Traces {
     all: Vec<Trace>,
-    /// Whose streams the session has.
-    current: usize,
+    /// Whose streams the session has; none of theirs during a fit with seeds of its own and after it.
+    current: Option<usize>,
     /// Whether the optimizer had its variables before the first trace, as in a model that was loaded.
     pub(super) has_optimizer: bool,
     /// Whether the metrics that go by name were looked up before it, by an evaluation.
@@ -43,10 +45,18 @@ struct Trace {
     kind: Vec<Type>,
     /// The rows of a batch, if it is for one size only.
     rows: Option<usize>,
-    /// The streams at their start. A trace keeps the seed that was set when it was made.
-    start: Vec<Array>,
+    /// The seeds of its streams.
+    seeds: Vec<OpSeed>,
+    /// The streams at their start, once the process's seeds have been used. A trace keeps the seed that was set then.
+    start: Option<Vec<Array>>,
     /// The streams while another trace is current.
     now: Vec<Array>,
+}
+
+impl Trace {
+    fn start(&self, seeds: &Seeds) -> Vec<Array> {
+        self.seeds.iter().map(|seed| seed.start(seeds)).collect()
+    }
 }
 
 impl Traces {
@@ -72,40 +82,53 @@ impl Drawn {
 }
 
 impl Stage<'_> {
-    /// Takes up the streams for training on such data, in batches of `rows` rows each, or of several sizes.
-    pub(super) fn enter_trace(&mut self, data: &Data, rows: Option<usize>) -> Result<()> {
+    /// Takes up the streams for training on such data, in batches of `rows` rows each, or of several sizes. With seeds of
+    /// one's `own`, streams start by them and are given up afterwards; the process's go on later where they were.
+    pub(super) fn enter_trace(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
         self.open()?;
         if !self.variables.has_streams() {
             return Ok(());
         }
-        let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
-        let settings = self.training.settings();
-        let named = settings.is_some_and(|all| all.metrics.iter().chain(&all.weighted_metrics).any(by_name));
+        let named = self.training.settings().is_some_and(names_metrics);
         let Stage { variables, training: Training { traces, drawn, .. }, .. } = self;
         let kind = data.types(0);
-        if let Some(trace) = traces.all.get_mut(traces.current) {
+        if let Some(trace) = traces.current.and_then(|current| traces.all.get_mut(current)) {
             trace.now = variables.streams();
         }
-        let generation = generation();
-        if std::mem::replace(&mut traces.generation, generation) != generation {
+        if !own && std::mem::replace(&mut traces.generation, seeds.generation()) != seeds.generation() {
             // Setting a seed makes TensorFlow forget how far the streams of its traces have come.
-            traces.all.iter_mut().for_each(|trace| trace.now.clone_from(&trace.start));
+            traces.all.iter_mut().for_each(|trace| trace.now = trace.start.clone().unwrap_or_default());
         }
-        traces.current = traces.find(&kind, rows).unwrap_or_else(|| {
+        let place = traces.find(&kind, rows).unwrap_or_else(|| {
             let is_complete = traces.has_optimizer && (traces.has_metrics || !named);
             if traces.all.is_empty() && !is_complete {
                 // The first trace finds that the step makes variables, and is thrown away.
-                variables.next_streams();
+                variables.next_trace();
             }
             let rows = rows.filter(|_| traces.all.iter().all(|trace| trace.kind != kind));
             if drawn.meet(rows) {
                 // In training, drawing up the model is a trace of its own.
-                variables.next_streams();
+                variables.next_trace();
             }
-            let start = variables.next_streams();
-            traces.all.push(Trace { kind, rows, now: start.clone(), start });
+            traces.all.push(Trace { kind, rows, seeds: variables.next_trace(), start: None, now: Vec::new() });
             traces.all.len() - 1
         });
-        variables.set_streams(&traces.all[traces.current].now)
+        let trace = &mut traces.all[place];
+        if own {
+            traces.current = None;
+            return variables.set_streams(&trace.start(seeds));
+        }
+        if trace.start.is_none() {
+            trace.now = trace.start(seeds);
+            trace.start = Some(trace.now.clone());
+        }
+        traces.current = Some(place);
+        variables.set_streams(&trace.now)
     }
+}
+
+/// Whether a metric goes by name.
+fn names_metrics(settings: &Compile) -> bool {
+    let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
+    settings.metrics.iter().chain(&settings.weighted_metrics).any(by_name)
 }

@@ -43,7 +43,7 @@ codes! {
     AccuracyOfProbabilities = "CN008";
     /// An epoch that ends before `steps_per_epoch`, for want of rows.
     TooFewRows = "CN009";
-    /// A file whose training settings are not known here: the model was loaded without them.
+    /// A file whose training settings are not all known here: the model was loaded without those.
     LoadedUncompiled = "CN010";
     /// A file whose optimizer has other variables than its settings ask for: the optimizer starts anew.
     OptimizerNotRestored = "CN011";

@@ -15,7 +15,8 @@ use serde_json::{Map, Value};
 type Asking = (&'static str, fn(&Value) -> bool);
 
 /// Settings that are known and refused, unless they ask for nothing.
-const REFUSED: [Asking; 6] = [
+const REFUSED: [Asking; 7] = [
+    ("optional", |value| *value == true),
     ("use_ema", |value| *value == true),
     ("loss_scale_factor", |value| !value.is_null()),
     ("gradient_accumulation_steps", |value| !value.is_null()),

@@ -218,7 +218,8 @@ fn training_settings_that_are_not_known_do_not_stop_a_model_from_predicting() ->
             other => Err(format!("expected `{expected}`, got {other:?}")),
         };
         report.case(place, outcome);
-        assert!(model.compiled().is_none() && model.optimizer_state().is_none());
+        // Of metrics that are not known the others stay.
+        assert_eq!(model.compiled().is_some(), place == "/metrics", "{place}");
         assert_eq!(load_model_with(&path, Load::new().compile(false))?.warnings, []);
     }
     report.finish();
@@ -278,7 +279,7 @@ fn settings_that_say_nothing_are_no_reason_to_warn() -> cornu::Result<()> {
         ("/compile_config", json!({}), false, ""),
         ("/compile_config", json!(null), false, ""),
         ("/compile_config/metrics", sparse(-1), true, ""),
-        ("/compile_config/metrics", sparse(1), false, "SparseCategoricalCrossentropy: unknown key `axis`"),
+        ("/compile_config/metrics", sparse(1), true, "SparseCategoricalCrossentropy: unknown key `axis`"),
     ];
     let mut report = Report::default();
     for (place, value, compiled, warning) in changes {

@@ -166,13 +166,13 @@ fn damaged_and_made_up_files_are_explained() {
             "sizes that overflow",
             changed(&format!("{dense}/units"), json!(1u64 << 60)),
             ErrorKind::File,
-            "`config.json`: the size 1152921504606846976",
+            "weight `kernel`: needs shape [12,1152921504606846976], more numbers than the file holds",
         ),
         (
             "shapes that overflow",
             changed("/config/layers/0/config/batch_shape", json!([null, 1 << 20, 1 << 20])),
             ErrorKind::File,
-            "`config.json`: the size [null,1048576,1048576]",
+            "weight `kernel`: needs shape [1048576,12], more numbers than the file holds",
         ),
     ];
     for (id, bytes, kind, expected) in cases {

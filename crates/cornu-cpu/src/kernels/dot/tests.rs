@@ -177,3 +177,32 @@ fn other_numbers() {
     assert_eq!(out, [((400 + 300) % 256) as u8]);
     dot_any::<i64>([1, 0, 1], [false, true], &[], &[], &mut [7]);
 }
+
+/// An infinity or not-a-number shows in its row or column alone, and a product of negative zeros is a zero.
+#[test]
+fn edges_stay_in_their_rows() {
+    for [m, k, n] in [[1, 1, 1], [5, 9, 17], [33, 40, 20]] {
+        for transposed in TRANSPOSED {
+            let mut case = Case::new([m, k, n], transposed);
+            let at = if transposed[0] { m - 1 } else { (m - 1) * k };
+            for edge in [f32::INFINITY, f32::NEG_INFINITY, f32::NAN] {
+                case.a[at] = edge;
+                for level in Level::all() {
+                    for (i, (got, want)) in case.run(level, None).into_iter().zip(case.reference()).enumerate() {
+                        let same =
+                            if want.is_finite() { got.is_finite() } else { f64::from(got).total_cmp(&want).is_eq() };
+                        assert!(
+                            same || got.is_nan() && want.is_nan(),
+                            "{} {case}: {i} is {got}, not {want}",
+                            level.name()
+                        );
+                    }
+                }
+            }
+            (case.a, case.b) = (vec![-0.0; m * k], vec![0.0; k * n]);
+            for level in Level::all() {
+                assert!(case.run(level, None).iter().all(|&x| x == 0.0), "{} {case}", level.name());
+            }
+        }
+    }
+}

@@ -340,3 +340,38 @@ fn mistakes_are_named() {
         assert_eq!(Fused::new(&program, 96).unwrap_err().message(), message);
     }
 }
+
+/// Zeros of both signs, infinities, not-a-number, the least, largest and subnormal numbers: each against each.
+#[test]
+fn edges() {
+    const TINY: [f32; 4] = [1e-45, -1e-45, 1e-40, -1.175_494e-38];
+    const OTHERS: [f32; 12] = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.0,
+        0.5,
+        f32::MIN_POSITIVE,
+        -f32::MIN_POSITIVE,
+        f32::MAX,
+        f32::MIN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+    ];
+    let edges = [&OTHERS[..], &TINY].concat();
+    for op in UNARY.into_iter().chain(BINARY).chain([Select]) {
+        // The functions of `math` are stated for numbers that are not subnormal.
+        let kinds = if matches!(op, Exp | Log | Log1p | Tanh | Logistic) { &edges[..OTHERS.len()] } else { &edges };
+        let len = kinds.len() * kinds.len();
+        let stride = len.next_multiple_of(LINE);
+        let mut arena = vec![0.0; 4 * stride];
+        for i in 0..len {
+            arena[i] = kinds[i / kinds.len()];
+            arena[stride + i] = kinds[i % kinds.len()];
+            arena[2 * stride + i] = kinds[(i * 7 + 3) % kinds.len()];
+        }
+        let inputs = [0, 1, 2].map(|k| Input::Full(k * stride));
+        check(&format!("{op:?}"), &program((1, len), &inputs, &[one(op)], &[(Reg(0), 3 * stride)]), &arena);
+    }
+}

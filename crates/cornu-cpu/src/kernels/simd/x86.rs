@@ -42,19 +42,33 @@ macro_rules! instructions {
     };
 }
 
-/// The mask for the first `n` of eight lanes.
-#[inline(always)]
-fn first(n: usize) -> __m256i {
-    debug_assert!(n <= 8);
-    // SAFETY: called by methods of `Avx2` only.
-    unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
+impl Avx2 {
+    /// The mask for the first `n` of eight lanes.
+    #[inline(always)]
+    fn first(self, n: usize) -> __m256i {
+        debug_assert!(n <= 8);
+        // SAFETY: `self` proves that the machine has the instructions.
+        unsafe { _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)) }
+    }
+}
+
+impl Avx512 {
+    /// AVX2, which every machine with AVX-512 has: `detect` asks for both.
+    #[inline(always)]
+    fn avx2(self) -> Avx2 {
+        Avx2(())
+    }
 }
 
 /// The first `columns` floats of row `row`, or of the last row if there are fewer.
 macro_rules! quad {
-    ($from:ident, $stride:ident, $rows:ident, $columns:ident, $row:expr) => {{
+    ($s:expr, $from:ident, $stride:ident, $rows:ident, $columns:ident, $row:expr) => {{
         let from = $from.add(usize::min($row, $rows - 1) * $stride);
-        if $columns == 4 { _mm_loadu_ps(from) } else { _mm_maskload_ps(from, _mm256_castsi256_si128(first($columns))) }
+        if $columns == 4 {
+            _mm_loadu_ps(from)
+        } else {
+            _mm_maskload_ps(from, _mm256_castsi256_si128($s.first($columns)))
+        }
     }};
 }
 
@@ -98,13 +112,13 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn load_first(self, n: usize, from: *const f32) -> __m256 {
         // SAFETY: see `load`; masked lanes are not touched.
-        unsafe { _mm256_maskload_ps(from, first(n)) }
+        unsafe { _mm256_maskload_ps(from, self.first(n)) }
     }
 
     #[inline(always)]
     unsafe fn store_first(self, n: usize, to: *mut f32, x: __m256) {
         // SAFETY: see `load`; masked lanes are not touched.
-        unsafe { _mm256_maskstore_ps(to, first(n), x) }
+        unsafe { _mm256_maskstore_ps(to, self.first(n), x) }
     }
 
     #[inline(always)]
@@ -114,8 +128,8 @@ impl Simd for Avx2 {
             macro_rules! quads {
                 ($q:literal) => {
                     _mm256_insertf128_ps::<1>(
-                        _mm256_castps128_ps256(quad!(from, stride, rows, columns, $q)),
-                        quad!(from, stride, rows, columns, 4 + $q),
+                        _mm256_castps128_ps256(quad!(self, from, stride, rows, columns, $q)),
+                        quad!(self, from, stride, rows, columns, 4 + $q),
                     )
                 };
             }
@@ -210,10 +224,10 @@ impl Simd for Avx512 {
         unsafe {
             macro_rules! quads {
                 ($q:literal) => {{
-                    let x = _mm512_castps128_ps512(quad!(from, stride, rows, columns, $q));
-                    let x = _mm512_insertf32x4::<1>(x, quad!(from, stride, rows, columns, 4 + $q));
-                    let x = _mm512_insertf32x4::<2>(x, quad!(from, stride, rows, columns, 8 + $q));
-                    _mm512_insertf32x4::<3>(x, quad!(from, stride, rows, columns, 12 + $q))
+                    let x = _mm512_castps128_ps512(quad!(self.avx2(), from, stride, rows, columns, $q));
+                    let x = _mm512_insertf32x4::<1>(x, quad!(self.avx2(), from, stride, rows, columns, 4 + $q));
+                    let x = _mm512_insertf32x4::<2>(x, quad!(self.avx2(), from, stride, rows, columns, 8 + $q));
+                    _mm512_insertf32x4::<3>(x, quad!(self.avx2(), from, stride, rows, columns, 12 + $q))
                 }};
             }
             let rows = [quads!(0), quads!(1), quads!(2), quads!(3)];
