@@ -38,6 +38,7 @@ mod read;
 mod rewrite;
 mod session;
 mod tensor;
+mod trace;
 mod types;
 mod verify;
 
@@ -50,6 +51,7 @@ pub use number::Number;
 pub use read::OpText;
 pub use rewrite::rewrite;
 pub use session::{Executor, Feed, Memory, ProgramId, Session};
-pub use tensor::{IntoTensor, Tensor, Trace};
+pub use tensor::{IntoTensor, Tensor};
+pub use trace::Trace;
 pub use types::{DType, Shape, Type};
 pub use verify::verify;

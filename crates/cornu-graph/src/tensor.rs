@@ -1,30 +1,12 @@
-//! Tracing: arithmetic that writes a graph.
+//! Tensors of a trace: arithmetic that writes a graph.
 
-use std::any::Any;
-use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
-use std::rc::Rc;
 
-use crate::graph::{Builder, Graph, Node, Value, VarId};
-use crate::ops::{Binary, Constant, Iota, Leaf, Op, Reduction, Unary};
-use crate::verify::{verify, verify_ends};
-use crate::{Array, DType, Error, Result, Shape, Type};
-
-/// A graph being written, and the first mistake made while writing it.
-#[derive(Clone, Default)]
-pub struct Trace(Rc<RefCell<Tracing>>);
-
-#[derive(Default)]
-struct Tracing {
-    builder: Builder,
-    inputs: usize,
-    scope: Vec<String>,
-    problem: Option<Error>,
-    ended: bool,
-    context: Option<Rc<dyn Any>>,
-}
+use crate::graph::Value;
+use crate::ops::{Binary, Op, Reduction, Unary};
+use crate::{Array, DType, Error, Shape, Trace, Type};
 
 /// A tensor that does not exist yet: a node of the graph being traced.
 ///
@@ -35,152 +17,8 @@ struct Tracing {
 /// such a mistake; what it is ([`Tensor::ty`]) can still be asked.
 #[derive(Clone)]
 pub struct Tensor {
-    trace: Trace,
-    value: Value,
-}
-
-impl Trace {
-    /// An empty graph.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// An empty graph in a context: what functions that are given its tensors may want to know. It is no part of the
-    /// graph.
-    pub fn in_context(context: impl Any) -> Self {
-        let trace = Self::default();
-        trace.0.borrow_mut().context = Some(Rc::new(context));
-        trace
-    }
-
-    /// The context, if it is a `T`.
-    pub fn context<T: Any + Clone>(&self) -> Option<T> {
-        self.0.borrow().context.as_ref().and_then(|context| context.downcast_ref::<T>()).cloned()
-    }
-
-    /// A tensor given at each step; inputs are given in the order of these calls.
-    #[track_caller]
-    pub fn input(&self, ty: Type) -> Tensor {
-        let index = self.0.borrow().inputs;
-        self.0.borrow_mut().inputs += 1;
-        self.push(Leaf::Input { index, ty }, &[])
-    }
-
-    /// A variable as it was before the step.
-    #[track_caller]
-    pub fn var(&self, id: VarId, ty: Type) -> Tensor {
-        self.push(Leaf::Var { id, ty }, &[])
-    }
-
-    /// Numbers known now.
-    #[track_caller]
-    pub fn constant(&self, array: Array) -> Tensor {
-        self.push(Leaf::Constant(Constant::new(array)), &[])
-    }
-
-    /// 0, 1, 2, … along an axis.
-    #[track_caller]
-    pub fn iota(&self, ty: Type, axis: usize) -> Tensor {
-        self.push(Iota { ty, axis }, &[])
-    }
-
-    /// Adds an op, or notes why it cannot be added.
-    #[track_caller]
-    pub fn push(&self, op: impl Into<Op>, args: &[&Tensor]) -> Tensor {
-        // Of several traces the one that goes on is told, and takes the result.
-        let home = std::iter::once(self).chain(args.iter().map(|arg| &arg.trace)).find(|trace| !trace.has_ended());
-        let home = home.unwrap_or(self);
-        let pushed = home.try_push(op.into(), args);
-        let at = Location::caller();
-        let value = pushed.unwrap_or_else(|error| {
-            home.refuse(&error.at(at), args.iter().copied());
-            home.0.borrow_mut().builder.constant(Array::scalar(0.0f32))
-        });
-        Tensor { trace: home.clone(), value }
-    }
-
-    fn try_push(&self, op: Op, args: &[&Tensor]) -> Result<Value> {
-        let own = |arg: &&Tensor| self.own(arg, &format_args!("`{op}`"));
-        let args: Vec<Value> = args.iter().map(own).collect::<Result<_>>()?;
-        if self.has_ended() {
-            let late = Error::graph(format!("`{op}` cannot be added to a trace that has ended"));
-            return Err(late.help("make every tensor before `finish`"));
-        }
-        self.0.borrow_mut().builder.push(op, &args).map_err(Error::graph)
-    }
-
-    /// What a tensor is in this trace, for `what` that asks for it. Every tensor comes into a graph through here.
-    pub(crate) fn own(&self, tensor: &Tensor, what: &dyn fmt::Display) -> Result<Value> {
-        if Rc::ptr_eq(&self.0, &tensor.trace.0) {
-            return Ok(tensor.value);
-        }
-        let error = Error::graph(format!("{what} needs tensors of one trace, got {} of another trace", tensor.ty()));
-        Err(error.help("a tensor serves only the call it was made in: make it anew there, or keep its numbers"))
-    }
-
-    /// Notes a mistake with tensors, in their traces as well.
-    pub(crate) fn refuse<'a>(&self, error: &Error, tensors: impl IntoIterator<Item = &'a Tensor>) {
-        self.fail(error.clone());
-        let others = tensors.into_iter().filter(|tensor| !Rc::ptr_eq(&self.0, &tensor.trace.0));
-        others.for_each(|tensor| tensor.trace.fail(error.clone()));
-    }
-
-    fn has_ended(&self) -> bool {
-        self.0.borrow().ended
-    }
-
-    /// Notes a mistake, unless there was one before.
-    pub fn fail(&self, error: Error) {
-        let mut tracing = self.0.borrow_mut();
-        if tracing.problem.is_none() {
-            let path = tracing.scope.join("/");
-            tracing.problem = Some(if path.is_empty() { error } else { error.context(path) });
-        }
-    }
-
-    /// Runs `body` under a name that goes before the message of its mistakes.
-    pub fn scope<T>(&self, name: &str, body: impl FnOnce() -> T) -> T {
-        self.0.borrow_mut().scope.push(name.into());
-        let result = body();
-        self.0.borrow_mut().scope.pop();
-        result
-    }
-
-    /// The first mistake so far, if there was one.
-    pub fn check(&self) -> Result<()> {
-        self.0.borrow_mut().problem.take().map_or(Ok(()), Err)
-    }
-
-    /// Ends the trace. Its tensors can still be asked what they are, but nothing can be made of them.
-    ///
-    /// # Errors
-    /// The first mistake made, if there was one; an output or a new value of another trace.
-    #[track_caller]
-    pub fn finish(self, outputs: &[Tensor], updates: &[(VarId, Tensor)]) -> Result<Graph> {
-        self.check()?;
-        let at = Location::caller();
-        let output = |(i, output)| self.own(output, &format_args!("output {i}"));
-        let update = |(var, new): &(VarId, Tensor)| Ok((*var, self.own(new, &format_args!("the new {var}"))?));
-        let outputs: Result<_> = outputs.iter().enumerate().map(output).collect();
-        let updates: Result<_> = updates.iter().map(update).collect();
-        let (outputs, updates) = (outputs.map_err(|e| e.at(at))?, updates.map_err(|e: Error| e.at(at))?);
-        let graph = Graph { outputs, updates, ..self.0.borrow().builder.graph().clone() };
-        self.0.borrow_mut().ended = true;
-        if cfg!(debug_assertions) {
-            verify(&graph)?;
-        } else {
-            verify_ends(&graph)?;
-        }
-        Ok(graph)
-    }
-
-    pub(crate) fn node(&self, value: Value) -> Node {
-        self.0.borrow().builder.graph().node(value).clone()
-    }
-
-    pub(crate) fn tensor(&self, value: Value) -> Tensor {
-        Tensor { trace: self.clone(), value }
-    }
+    pub(crate) trace: Trace,
+    pub(crate) value: Value,
 }
 
 impl Tensor {
@@ -196,7 +34,7 @@ impl Tensor {
 
     /// What it is.
     pub fn ty(&self) -> Type {
-        self.trace.0.borrow().builder.graph().ty(self.value).clone()
+        self.trace.ty(self.value)
     }
 
     /// Its element type.
@@ -273,7 +111,7 @@ impl Tensor {
     pub fn aligned(&self, other: &Tensor) -> (Tensor, Tensor) {
         let (a, b) = (self.shape(), other.shape());
         // Tensors of two traces are for the op to refuse that they are meant for.
-        if a == b || !Rc::ptr_eq(&self.trace.0, &other.trace.0) {
+        if a == b || !self.trace.is(&other.trace) {
             return (self.clone(), other.clone());
         }
         let rank = a.rank().max(b.rank());
@@ -530,13 +368,5 @@ impl Neg for Tensor {
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} : {}", self.value, self.ty())
-    }
-}
-
-impl Trace {
-    /// Calls `visit` with each node up to `last`.
-    pub(crate) fn each_node_to(&self, last: Value, mut visit: impl FnMut(Value, &Node)) {
-        let tracing = self.0.borrow();
-        tracing.builder.graph().nodes().take(last.index() + 1).for_each(|(value, node)| visit(value, node));
     }
 }
