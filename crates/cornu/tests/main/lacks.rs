@@ -106,6 +106,6 @@ fn what_is_lacking_is_found_by_class_name_and_setting() {
     );
     assert_eq!(of(r#"{"use_ema": true, "loss_scale_factor": null}"#), ["use_ema"]);
     let compile =
-        serde_json::json!({ "optimizer": "lion", "loss": { "a": "mse", "b": "mse" }, "metrics": ["mae", "auc"] });
-    assert_eq!(of_compile(&compile), ["`lion`", "`auc`", "loss"]);
+        serde_json::json!({ "optimizer": "tiger", "loss": { "a": "mse", "b": "mse" }, "metrics": ["mae", "auc"] });
+    assert_eq!(of_compile(&compile), ["`tiger`", "`auc`", "loss"]);
 }
