@@ -160,6 +160,8 @@ fn explain(path: &Path, error: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use cornu_testkit::process;
+
     use super::*;
 
     /// A folder of this test's own, removed at the end.
@@ -344,20 +346,18 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         use std::os::unix::process::CommandExt;
         const NOBODY: u32 = 65534;
-        if let Some(path) = std::env::var_os("CORNU_WRITE_ONLY") {
+        if let Some(path) = process::word() {
             write(Path::new(&path).join("model.keras"), b"new").unwrap();
             return;
         }
         let folder = Folder::new("write-only");
         fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o333)).unwrap();
-        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
-        again.args(["--exact", "atomic::tests::a_folder_that_only_takes_files_is_enough"]);
-        let output = again.env("CORNU_WRITE_ONLY", &folder.0).gid(NOBODY).uid(NOBODY).output();
+        let mut again = process::again("atomic::tests::a_folder_that_only_takes_files_is_enough", "", &folder.0);
+        let output = again.gid(NOBODY).uid(NOBODY).output();
         fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
         match output {
             Ok(output) => {
-                let text = String::from_utf8_lossy(&output.stdout).into_owned();
-                assert!(output.status.success() && text.contains("1 passed"), "{text}");
+                process::assert_passed(&output);
                 assert_eq!(fs::read(folder.0.join("model.keras")).unwrap(), b"new");
             }
             Err(error) => println!("not tried: no process of another user can be started ({error})"),

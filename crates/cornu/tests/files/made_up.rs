@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
 use cornu::prelude::*;
@@ -11,6 +10,7 @@ use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_files::npy::{self, Npz};
 use cornu_graph::Array;
 use cornu_testkit::alloc::used;
+use cornu_testkit::process;
 use zip::write::SimpleFileOptions;
 
 use crate::mutate::{MOST_BYTES, mend, zipped};
@@ -285,7 +285,7 @@ fn of_a_folder_only_the_members_of_a_model_are_read() {
 #[test]
 fn what_is_refused_asks_for_little_and_nothing_aborts() {
     let _turn = crate::alone();
-    if let Some(folder) = std::env::var_os("CORNU_MADE_UP") {
+    if let Some(folder) = process::word() {
         return with_little_memory(Path::new(&folder));
     }
     let folder = Folder::new("made-up");
@@ -301,13 +301,10 @@ fn what_is_refused_asks_for_little_and_nothing_aborts() {
 /// This test in a process of its own, with 512 MB of addresses.
 fn again_with_little_memory(folder: &Path) {
     let test = "made_up::what_is_refused_asks_for_little_and_nothing_aborts";
-    let script = format!("ulimit -v 524288 && exec \"$0\" --exact {test} --nocapture --test-threads 1");
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &script]).arg(std::env::current_exe().expect("this program")).env("CORNU_MADE_UP", folder);
+    let mut again = process::again(test, "ulimit -v 524288 &&", folder);
     // Each thread would reserve 64 MB of addresses for its heap.
-    let output = shell.env("MALLOC_ARENA_MAX", "1").env("CORNU_THREADS", "1").output().expect("a shell");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    again.envs([("MALLOC_ARENA_MAX", "1"), ("CORNU_THREADS", "1")]);
+    process::assert_passed(&again.output().expect("a process"));
 }
 
 /// Files and models that need more than there is: errors, where an abort would be.

@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,12 +12,11 @@ use cornu::ErrorKind;
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::train::Callback;
+use cornu_testkit::process;
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::raise;
 
 use crate::seeds::seeded;
-
-const CHILD: &str = "CORNU_TEST_INTERRUPT";
 
 /// Does something after the third batch.
 struct AfterThree<F>(F);
@@ -46,16 +45,12 @@ fn fit(third: impl FnMut() + 'static) -> cornu::Result<()> {
 
 /// Runs `case` in a process of its own, which a shell starts after `before`; gives its end and what it printed.
 fn alone(name: &str, before: &str, case: impl FnOnce()) -> Option<(ExitStatus, String)> {
-    if std::env::var_os(CHILD).is_some() {
+    if process::word().is_some() {
         let _turn = seeded(Flavor::Keras2, 1);
         case();
         return None;
     }
-    let program = std::env::current_exe().expect("this test");
-    let line = format!("{before}exec \"$0\" \"$@\"");
-    let arguments = [&format!("interrupt::{name}"), "--exact", "--nocapture"];
-    let child = Command::new("sh").args(["-c", &line]).arg(program).args(arguments).env(CHILD, "1").output();
-    let child = child.expect("a process");
+    let child = process::again(&format!("interrupt::{name}"), before, "").output().expect("a process");
     Some((child.status, String::from_utf8_lossy(&child.stdout).into_owned()))
 }
 

@@ -2,16 +2,14 @@
 //! else is. Outputs are for a whole process, so each of these runs in one of its own: this test, started once more.
 
 use std::fs::{File, OpenOptions};
-use std::process::Command;
 
 use cornu::losses::loss;
 use cornu::prelude::*;
 use cornu::random::Flavor;
+use cornu_testkit::process;
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 
 use crate::seeds::seeded;
-
-const CHILD: &str = "CORNU_TEST_OUTPUTS";
 
 /// The writing end of something that takes nothing, to be put in place of the standard outputs.
 fn refusing(kind: &str) -> File {
@@ -51,7 +49,7 @@ fn prints() -> cornu::Result<()> {
 
 #[test]
 fn what_cannot_be_printed_stops_nothing() {
-    if let Some(kind) = std::env::var_os(CHILD) {
+    if let Some(kind) = process::word() {
         // The harness writes to both outputs, so the process ends here.
         let end = refusing(&kind.to_string_lossy());
         dup2_stdout(&end).and_then(|()| dup2_stderr(&end)).expect("outputs");
@@ -60,9 +58,7 @@ fn what_cannot_be_printed_stops_nothing() {
     }
     for kind in ["full", "read-only", "broken pipe"] {
         let name = "outputs::what_cannot_be_printed_stops_nothing";
-        let program = std::env::current_exe().expect("this test");
-        let child =
-            Command::new(program).args([name, "--exact", "--nocapture"]).env(CHILD, kind).output().expect("a process");
+        let child = process::again(name, "", kind).output().expect("a process");
         assert_eq!(child.status.code(), Some(0), "{kind}: 2 is an error, 3 a panic");
     }
 }
