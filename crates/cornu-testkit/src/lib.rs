@@ -1,8 +1,9 @@
-//! Suites that walk every op, layer and golden file of cornu. For tests only.
+//! Suites that walk every op, layer and golden file of cornu, and what their tests share. For tests only.
 
 pub mod alloc;
 pub mod bits;
 pub mod edges;
+pub mod folder;
 pub mod golden;
 pub mod nets;
 pub mod ops;

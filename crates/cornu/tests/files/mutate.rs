@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{Cursor, Read, Write};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cornu::data::Table;
@@ -14,6 +14,7 @@ use cornu_files::npy::{self, Npz};
 use cornu_graph::Array;
 use cornu_testkit::alloc::used;
 use cornu_testkit::bits::Bits;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden;
 use ndarray::{ArrayD, IxDyn};
 use zip::write::SimpleFileOptions;
@@ -70,13 +71,12 @@ struct Sound {
     /// Takes the weights, and must not change if they are refused.
     model: Sequential,
     values: Vec<ArrayD<f32>>,
-    folder: PathBuf,
+    folder: Folder,
 }
 
 impl Sound {
     fn new() -> Sound {
-        let folder = std::env::temp_dir().join(format!("cornu-mutations-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+        let folder = Folder::new("mutations");
         let files = golden::own("models").join("files");
         let read = |name: &str| std::fs::read(files.join(format!("{name}.keras"))).expect("a golden file");
         let mut models = vec![read("k3__pima_mlp"), read("k213__pima_mlp"), read("k3__deferred_sequential")];
@@ -92,12 +92,6 @@ impl Sound {
         let csv = csv.iter().map(|text| text.as_bytes().to_vec()).collect();
         let values = model.weights();
         Sound { models, weights, npz: npz.into(), csv, json, model, values, folder }
-    }
-}
-
-impl Drop for Sound {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

@@ -8,6 +8,7 @@ use cornu::metrics::{self, Metric};
 use cornu::prelude::*;
 use cornu::{Cx, DType, Error, Tensor};
 use cornu_graph::{Type, gradients};
+use cornu_testkit::bits::Bits;
 use cornu_testkit::golden::Report;
 
 use crate::seeds::seeded;
@@ -268,11 +269,8 @@ fn no_random_closure_can_panic() {
     let mut report = Report::default();
     for seed in 0..400u64 {
         let each = own(move |y, p| {
-            let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-            let mut below = |bound: usize| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                (state >> 33) as usize % bound
-            };
+            let mut bits = Bits(seed);
+            let mut below = |end| bits.below(end);
             let mut made = vec![y.clone(), p.clone(), y - p];
             for _ in 0..1 + below(6) {
                 let (a, b) = (below(made.len()), made.len() - 1 - below(2));

@@ -54,6 +54,13 @@ fn alone(name: &str, before: &str, case: impl FnOnce()) -> Option<(ExitStatus, S
     Some((child.status, String::from_utf8_lossy(&child.stdout).into_owned()))
 }
 
+/// The process came to the end of its case, where it says that it is still here.
+#[track_caller]
+fn assert_went_on(ended: Option<(ExitStatus, String)>) {
+    let Some((status, printed)) = ended else { return };
+    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
+}
+
 #[test]
 fn ctrl_c_stops_a_fit_and_later_the_program() {
     let ended = alone("ctrl_c_stops_a_fit_and_later_the_program", "", || {
@@ -91,8 +98,7 @@ fn a_program_that_ignores_ctrl_c_still_does() {
         press();
         println!("still here");
     });
-    let Some((status, printed)) = ended else { return };
-    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
+    assert_went_on(ended);
 }
 
 /// Notes Ctrl-C, as a program does that ends in good order.
@@ -112,8 +118,7 @@ fn a_handler_from_before_a_fit_is_the_only_one() {
         assert!(noted.load(Ordering::SeqCst), "seen after the fit");
         println!("still here");
     });
-    let Some((status, printed)) = ended else { return };
-    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
+    assert_went_on(ended);
 }
 
 #[test]
@@ -127,8 +132,7 @@ fn a_handler_from_after_a_fit_is_the_only_one() {
         assert!(noted.load(Ordering::SeqCst), "seen during another");
         println!("still here");
     });
-    let Some((status, printed)) = ended else { return };
-    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
+    assert_went_on(ended);
 }
 
 #[test]
@@ -142,8 +146,7 @@ fn a_handler_made_during_a_fit_stays() {
         assert!(noted.load(Ordering::SeqCst), "seen after the fit");
         println!("still here");
     });
-    let Some((status, printed)) = ended else { return };
-    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
+    assert_went_on(ended);
 }
 
 /// A fit on a thread of its own, which tells when it has come to its third batch and goes on when it is told.

@@ -6,6 +6,7 @@ use std::fs::{File, OpenOptions};
 use cornu::losses::loss;
 use cornu::prelude::*;
 use cornu::random::Flavor;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::process;
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 
@@ -24,8 +25,7 @@ fn refusing(kind: &str) -> File {
 fn prints() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let (x, y) = ([[0.0], [0.5], [1.0], [1.5]], [0.0, 1.0, 0.0, 1.0]);
-    let folder = std::env::temp_dir().join(format!("cornu-outputs-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = Folder::new("outputs");
     let file = folder.join("model.keras");
     let mut model = sequential![Dense::new(1).input_shape([1])];
     let _ = model.print_summary();
@@ -41,7 +41,6 @@ fn prints() -> cornu::Result<()> {
     model.compile(Compile::new().loss(own))?;
     model.save(&file)?;
     load_model(&file)?;
-    let _ = std::fs::remove_dir_all(&folder);
     model.evaluate(&x, &y)?;
     model.predict_with(&x, Predict::new().verbose(1))?;
     Ok(())

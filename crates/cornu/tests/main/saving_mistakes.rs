@@ -7,10 +7,11 @@ use cornu::train::Code;
 use cornu_files::h5::{Builder, H5};
 use cornu_files::keras::Archive;
 use cornu_graph::Array;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::Report;
 use serde_json::{Value, json};
 
-use crate::saving::{Folder, golden_file, trained};
+use crate::saving::{golden_file, trained};
 use crate::seeds::seeded;
 
 /// A file's arrays, with one changed, left out (`None`) or added.
@@ -29,7 +30,7 @@ fn with(weights: &[u8], path: &str, value: Option<&Array>) -> Vec<u8> {
 
 /// What loading says of the bytes, and what kind of mistake it is.
 fn refusal(folder: &Folder, bytes: &[u8]) -> (Option<ErrorKind>, String) {
-    let path = folder.file("bad.keras");
+    let path = folder.join("bad.keras");
     std::fs::write(&path, bytes).expect("a file");
     match load_model(&path) {
         Ok(_) => (None, "loaded".into()),
@@ -221,7 +222,7 @@ fn made_up_sizes_are_explained() {
 fn an_optimizer_with_other_variables_starts_anew() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("anew");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let mut archive = Archive::open(golden_file("k3__pima_mlp"))?;
     archive.weights = with(&archive.weights, "optimizer/vars/13", None);
     archive.weights = with(&archive.weights, "optimizer/vars/12", None);
@@ -237,7 +238,7 @@ fn an_optimizer_with_other_variables_starts_anew() -> cornu::Result<()> {
 /// What is said of a file in the folder, without the folder's name.
 fn said(folder: &Folder, result: cornu::Result<()>) -> String {
     let text = result.err().map(|error| error.to_string()).unwrap_or_default();
-    text.replace(&folder.file("").display().to_string(), "")
+    text.replace(&folder.join("").display().to_string(), "")
 }
 
 /// Names that a model cannot be saved under, and what is said of each.
@@ -255,23 +256,23 @@ fn wrong_names_and_places_are_explained() {
     let folder = Folder::new("places");
     let (mut model, mut report) = (trained("adam"), Report::default());
     for (name, expected) in NAMES {
-        let text = said(&folder, model.save(folder.file(name)));
+        let text = said(&folder, model.save(folder.join(name)));
         report.case(name, if text.contains(expected) { Ok(()) } else { Err(format!("want {expected}, got {text}")) });
     }
     report.finish();
-    let text = said(&folder, model.save_weights(folder.file("m.keras")));
+    let text = said(&folder, model.save_weights(folder.join("m.keras")));
     assert!(
         text.contains("must end in `.weights.h5`\n  help: write `m.weights.h5`; for the whole model, call `save`"),
         "{text}"
     );
-    let text = said(&folder, Sequential::load(folder.file("m.h5")).map(drop));
+    let text = said(&folder, Sequential::load(folder.join("m.h5")).map(drop));
     assert!(text.starts_with("`m.h5`: the old HDF5 format of whole models cannot be read"), "{text}");
-    let text = said(&folder, Sequential::load(folder.file("m.weights.h5")).map(drop));
+    let text = said(&folder, Sequential::load(folder.join("m.weights.h5")).map(drop));
     assert!(text.contains("call `load_weights`"), "{text}");
-    let text = said(&folder, model.load_weights(folder.file("none.weights.h5")));
+    let text = said(&folder, model.load_weights(folder.join("none.weights.h5")));
     assert!(text.starts_with("`none.weights.h5`: there is no such file"), "{text}");
     let unbuilt = sequential![Dense::new(1).name("d")];
-    let text = said(&folder, unbuilt.save(folder.file("m.keras")));
+    let text = said(&folder, unbuilt.save(folder.join("m.keras")));
     assert!(
         text.starts_with("`m.keras` cannot be saved: model `sequential") && text.contains("is not built"),
         "{text}"
@@ -282,7 +283,7 @@ fn wrong_names_and_places_are_explained() {
 fn a_file_that_is_read_only_stays() {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("read-only");
-    let old = folder.file("old.keras");
+    let old = folder.join("old.keras");
     std::fs::write(&old, "old").expect("a file");
     let mut permissions = std::fs::metadata(&old).expect("a file").permissions();
     permissions.set_readonly(true);
@@ -296,7 +297,7 @@ fn a_file_that_is_read_only_stays() {
 fn nothing_changes_if_one_weight_does_not_fit() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("unchanged");
-    let (path, mut model) = (folder.file("m.weights.h5"), trained("adam"));
+    let (path, mut model) = (folder.join("m.weights.h5"), trained("adam"));
     let before = model.weights();
     let other = sequential![Dense::new(4).input_shape([3]), Dense::new(2)];
     other.save_weights(&path)?;
