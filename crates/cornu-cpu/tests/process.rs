@@ -2,27 +2,21 @@
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "processes are forked")]
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cornu_cpu::Cpu;
 use cornu_graph::{Array, DType, Executor, Feed, Session, Tensor, Trace, Type};
-
-const CHILD: &str = "CORNU_TEST_CHILD";
+use cornu_testkit::process;
 
 /// Runs the test of that name in a process of its own, after a line of shell commands, and requires that it passes
 /// there. False in that process.
 fn elsewhere(name: &str, commands: &str, environment: &[(&str, &str)]) -> bool {
-    if std::env::var_os(CHILD).is_some() {
-        return false;
+    let here = process::word().is_some();
+    if !here {
+        let mut again = process::again(name, commands, "");
+        process::assert_passed(&again.envs(environment.iter().copied()).output().expect("a process"));
     }
-    let mut child = Command::new("sh");
-    child.args(["-c", &format!("{commands} exec \"$0\" \"$@\"")]).arg(std::env::current_exe().expect("this test"));
-    child.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1").envs(environment.iter().copied());
-    let output = child.output().expect("a process");
-    let printed = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&printed));
-    true
+    !here
 }
 
 fn open(cpu: Cpu) -> Box<dyn Session> {

@@ -160,33 +160,15 @@ fn explain(path: &Path, error: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use cornu_testkit::folder::Folder;
+    use cornu_testkit::process;
+
     use super::*;
-
-    /// A folder of this test's own, removed at the end.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Folder {
-            let path = std::env::temp_dir().join(format!("cornu-atomic-{name}-{}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Folder(path)
-        }
-
-        fn names(&self) -> Vec<String> {
-            fs::read_dir(&self.0).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
 
     #[test]
     fn a_file_is_made_and_then_replaced() {
-        let folder = Folder::new("replaced");
-        let path = folder.0.join("model.keras");
+        let folder = Folder::new("atomic-replaced");
+        let path = folder.join("model.keras");
         write(&path, b"one").unwrap();
         write(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
@@ -195,8 +177,8 @@ mod tests {
 
     #[test]
     fn a_failing_write_leaves_nothing_behind() {
-        let folder = Folder::new("failing");
-        let path = folder.0.join("taken");
+        let folder = Folder::new("atomic-failing");
+        let path = folder.join("taken");
         fs::create_dir_all(path.join("full")).unwrap();
         let error = write(&path, b"bytes").unwrap_err();
         assert!(error.message().contains("taken` cannot be written"), "{error}");
@@ -214,16 +196,16 @@ mod tests {
 
     #[test]
     fn names_may_be_as_long_as_the_disk_allows() {
-        let folder = Folder::new("long");
+        let folder = Folder::new("atomic-long");
         let name = format!("{}.keras", "n".repeat(249));
-        write(folder.0.join(&name), b"bytes").unwrap();
+        write(folder.join(&name), b"bytes").unwrap();
         assert_eq!(folder.names(), [name]);
     }
 
     #[test]
     fn a_read_only_file_stays() {
-        let folder = Folder::new("read-only");
-        let path = folder.0.join("model.keras");
+        let folder = Folder::new("atomic-read-only");
+        let path = folder.join("model.keras");
         write(&path, b"old").unwrap();
         let mut permissions = fs::metadata(&path).unwrap().permissions();
         permissions.set_readonly(true);
@@ -237,8 +219,8 @@ mod tests {
     #[test]
     fn links_to_nothing_and_in_circles() {
         use std::os::unix::fs::symlink;
-        let folder = Folder::new("links");
-        let path = |name: &str| folder.0.join(name);
+        let folder = Folder::new("atomic-links");
+        let path = |name: &str| folder.join(name);
         symlink("second", path("first")).unwrap();
         symlink("real", path("second")).unwrap();
         write(path("first"), b"new").unwrap();
@@ -254,8 +236,8 @@ mod tests {
     #[test]
     fn a_link_is_followed_and_permissions_are_kept() {
         use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = Folder::new("link");
-        let (path, link) = (folder.0.join("real"), folder.0.join("link"));
+        let folder = Folder::new("atomic-link");
+        let (path, link) = (folder.join("real"), folder.join("link"));
         fs::write(&path, b"old").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         symlink(&path, &link).unwrap();
@@ -267,10 +249,10 @@ mod tests {
 
     #[test]
     fn what_others_left_stays_and_only_old_leavings_go() {
-        let folder = Folder::new("left");
-        let path = folder.0.join("model.keras");
+        let folder = Folder::new("atomic-left");
+        let path = folder.join("model.keras");
         let left = |name: &str, hours: u64| {
-            let file = File::create(folder.0.join(name)).unwrap();
+            let file = File::create(folder.join(name)).unwrap();
             file.set_modified(std::time::SystemTime::now() - Duration::from_secs(hours * 3600)).unwrap();
             file
         };
@@ -282,8 +264,6 @@ mod tests {
         left(".other.keras.00000000000000dd.tmp", 2);
         left(&format!(".model.keras.{}-0.tmp", std::process::id()), 2);
         write(&path, b"new").unwrap();
-        let mut names = folder.names();
-        names.sort();
         let own = format!(".model.keras.{}-0.tmp", std::process::id());
         let mut want = vec![
             ".model.keras.00000000000000bb.tmp",
@@ -294,7 +274,7 @@ mod tests {
             "model.keras",
         ];
         want.sort_unstable();
-        assert_eq!(names, want);
+        assert_eq!(folder.names(), want);
         // A write that fails takes nothing with it but its own file.
         fs::remove_file(&path).unwrap();
         fs::create_dir_all(path.join("full")).unwrap();
@@ -304,8 +284,8 @@ mod tests {
 
     #[test]
     fn many_writers_at_once_leave_one_whole_file() {
-        let folder = Folder::new("many");
-        let path = folder.0.join("model.keras");
+        let folder = Folder::new("atomic-many");
+        let path = folder.join("model.keras");
         let write_all = |byte: u8| (0..20).for_each(|_| write(&path, &[byte; 5000]).unwrap());
         std::thread::scope(|scope| (0..8).for_each(|byte| drop(scope.spawn(move || write_all(byte)))));
         let bytes = fs::read(&path).unwrap();
@@ -317,8 +297,8 @@ mod tests {
     #[test]
     fn pipes_and_devices_stay() {
         use std::os::unix::fs::{FileTypeExt, symlink};
-        let folder = Folder::new("special");
-        let (pipe, link, socket) = (folder.0.join("pipe"), folder.0.join("link"), folder.0.join("socket"));
+        let folder = Folder::new("atomic-special");
+        let (pipe, link, socket) = (folder.join("pipe"), folder.join("link"), folder.join("socket"));
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();
         if made.is_ok_and(|status| status.success()) {
             symlink("pipe", &link).unwrap();
@@ -344,21 +324,19 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         use std::os::unix::process::CommandExt;
         const NOBODY: u32 = 65534;
-        if let Some(path) = std::env::var_os("CORNU_WRITE_ONLY") {
+        if let Some(path) = process::word() {
             write(Path::new(&path).join("model.keras"), b"new").unwrap();
             return;
         }
-        let folder = Folder::new("write-only");
-        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o333)).unwrap();
-        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
-        again.args(["--exact", "atomic::tests::a_folder_that_only_takes_files_is_enough"]);
-        let output = again.env("CORNU_WRITE_ONLY", &folder.0).gid(NOBODY).uid(NOBODY).output();
-        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = Folder::new("atomic-write-only");
+        fs::set_permissions(&*folder, fs::Permissions::from_mode(0o333)).unwrap();
+        let mut again = process::again("atomic::tests::a_folder_that_only_takes_files_is_enough", "", &*folder);
+        let output = again.gid(NOBODY).uid(NOBODY).output();
+        fs::set_permissions(&*folder, fs::Permissions::from_mode(0o755)).unwrap();
         match output {
             Ok(output) => {
-                let text = String::from_utf8_lossy(&output.stdout).into_owned();
-                assert!(output.status.success() && text.contains("1 passed"), "{text}");
-                assert_eq!(fs::read(folder.0.join("model.keras")).unwrap(), b"new");
+                process::assert_passed(&output);
+                assert_eq!(fs::read(folder.join("model.keras")).unwrap(), b"new");
             }
             Err(error) => println!("not tried: no process of another user can be started ({error})"),
         }

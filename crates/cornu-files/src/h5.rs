@@ -28,7 +28,7 @@ use header::{Header, header, kind};
 pub use crate::h5_builder::Builder;
 
 /// The signature every HDF5 file of Keras starts with.
-pub(crate) const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
+pub const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
 
 /// Groups inside groups; Keras nests a layer, its cells and their variables.
 const MOST_LEVELS: usize = 100;

@@ -96,9 +96,8 @@ impl Members {
         let size = checked_size(&file, name, self.most)?;
         let mut bytes = Vec::new();
         // What is stored is there; what inflates need not be.
-        bytes.try_reserve_exact(file.compressed_size().min(size).min(most as u64) as usize).map_err(|error| {
-            Error::file(format!("member `{name}` needs more memory than there is")).caused_by(error)
-        })?;
+        let stored = file.compressed_size().min(size).min(most as u64) as usize;
+        bytes.try_reserve_exact(stored).map_err(|_| Error::memory(format_args!("member `{name}`"), stored))?;
         let read = file.take(size.saturating_add(1).min(most as u64)).read_to_end(&mut bytes);
         match read {
             Ok(length) if length as u64 == size.min(most as u64) => Ok(bytes),

@@ -31,15 +31,16 @@ impl Trace {
         Self::default()
     }
 
-    /// An empty graph in a context: what functions that are given its tensors may want to know. It is no part of the
-    /// graph.
+    /// An empty graph that carries one value of any type beside it: what functions want to know that are given nothing but
+    /// a tensor, such as the version of Keras that a loss follows. It is kept as long as the trace or a tensor of it, is
+    /// never changed, and is no part of the graph: nodes, text and equality know nothing of it.
     pub fn in_context(context: impl Any) -> Self {
         let trace = Self::default();
         trace.0.borrow_mut().context = Some(Rc::new(context));
         trace
     }
 
-    /// The context, if it is a `T`.
+    /// A copy of the value of [`Trace::in_context`]; `None` if there is none, or it is of another type than `T`.
     pub fn context<T: Any + Clone>(&self) -> Option<T> {
         self.0.borrow().context.as_ref().and_then(|context| context.downcast_ref::<T>()).cloned()
     }

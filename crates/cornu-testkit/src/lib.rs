@@ -1,10 +1,13 @@
-//! Suites that walk every op, layer and golden file of cornu. For tests only.
+//! Suites that walk every op, layer and golden file of cornu, and what their tests share. For tests only.
 
 pub mod alloc;
+pub mod bits;
 pub mod edges;
+pub mod folder;
 pub mod golden;
 pub mod nets;
 pub mod ops;
+pub mod process;
 pub mod random_graphs;
 pub mod slopes;
 pub mod text;

@@ -115,7 +115,7 @@ struct Case {
 
 impl Case {
     fn new(kind: Kind, seed: u64, nodes: usize) -> Case {
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let large = random.below(24) == 0;
         let dims: [usize; 4] = if large { [2, 40, 33, 64] } else { std::array::from_fn(|_| random.dim()) };
         let mut types: Vec<Type> = Vec::new();

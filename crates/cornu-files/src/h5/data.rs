@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use cornu_graph::{Result, Shape};
+use cornu_graph::{Error, Result, Shape};
 
 use super::bytes::{Cursor, Image, NOWHERE, damaged, unknown};
 use super::filters::{self, Filter, filters, undo};
@@ -177,7 +177,7 @@ impl<'a> Chunks<'a> {
     /// The elements of all chunks in their order.
     fn join(&self, chunks: &[Chunk], needed: usize) -> Result<Vec<u8>> {
         let mut data = Vec::new();
-        data.try_reserve_exact(needed).map_err(|_| damaged("it needs more memory than there is"))?;
+        data.try_reserve_exact(needed).map_err(|_| Error::memory("it", needed))?;
         data.resize(needed, 0);
         for chunk in chunks {
             self.place(chunk, &undo(&self.filters, chunk.mask, chunk.bytes, self.whole, self.size)?, &mut data);

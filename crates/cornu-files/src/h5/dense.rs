@@ -95,7 +95,7 @@ struct Heap<'a> {
     columns: u64,
     /// Bytes of a block in the first rows.
     first: u64,
-    /// Bytes before the links of a block.
+    /// Bytes of the largest block that holds links; larger ones would hold lists of blocks.
     largest_direct: u64,
     /// Where the first block, or the list of blocks, is; and the rows of that list.
     root: (u64, u64),

@@ -4,24 +4,8 @@ use cornu_files::h5::H5;
 use cornu_files::keras::Archive;
 use cornu_files::npy;
 use cornu_graph::Array;
+use cornu_testkit::bits::Bits;
 use cornu_testkit::golden;
-
-/// A small generator of bits (splitmix64), so that a failing seed can be run again.
-struct Bits(u64);
-
-impl Bits {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-}
 
 /// The bytes with one thing wrong: cut short, a bit or some bytes changed, a length made huge, a part copied elsewhere.
 fn damaged(bytes: &[u8], bits: &mut Bits) -> Vec<u8> {
@@ -33,7 +17,7 @@ fn damaged(bytes: &[u8], bits: &mut Bits) -> Vec<u8> {
         1 => bytes[at] ^= 1 << bits.below(8),
         2 => bytes[at..end].fill(0xff),
         3 => bytes[at..end].fill(0),
-        4 => bytes[at..end].iter_mut().for_each(|byte| *byte = bits.next() as u8),
+        4 => bytes[at..end].iter_mut().for_each(|byte| *byte = bits.word() as u8),
         _ => bytes.copy_within(at..end, bits.below(at + 1)),
     }
     bytes

@@ -4,6 +4,7 @@ use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_files::keras::{Archive, Extra};
 use cornu_files::npy::{self, Npz};
 use cornu_graph::{Array, DType, Type};
+use cornu_testkit::folder::Folder;
 
 /// Arrays of every element type in several shapes, with the extreme values of each type.
 fn arrays() -> Vec<(String, Array)> {
@@ -108,7 +109,7 @@ fn an_archive_is_saved_and_opened_as_file_and_as_folder() {
         weights: builder.finish().unwrap(),
         extra: vec![Extra::new("assets/layers/lookup/vocabulary.txt", b"the\ncat\n".to_vec())],
     };
-    let folder = std::env::temp_dir().join(format!("cornu-archive-{}", std::process::id()));
+    let folder = Folder::new("archive");
     std::fs::create_dir_all(folder.join("model/assets/layers/lookup")).unwrap();
     let file = folder.join("model.keras");
     archive.save(&file).unwrap();
@@ -125,5 +126,4 @@ fn an_archive_is_saved_and_opened_as_file_and_as_folder() {
     let from_folder = Archive::open(folder.join("model"));
     assert_eq!(opened.unwrap(), archive);
     assert_eq!(from_folder.unwrap(), archive);
-    std::fs::remove_dir_all(&folder).unwrap();
 }

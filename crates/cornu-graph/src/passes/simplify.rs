@@ -86,10 +86,11 @@ fn one(b: &Builder, x: Value) -> bool {
 
 /// Along axes of size one there is nothing to bring together.
 fn reduce_ones(b: &Builder, reduce: &Reduce, x: Value) -> Option<Instead> {
-    let shape = &b.graph().ty(x).shape;
-    if reduce.axes.is_empty() || reduce.axes.iter().any(|&axis| shape[axis] != 1) {
+    let ty = b.graph().ty(x);
+    if reduce.axes.is_empty() || !reduce.is_copy(ty) {
         return None;
     }
+    let shape = &ty.shape;
     let kept = (0..shape.rank()).filter(|axis| !reduce.axes.contains(axis)).map(|axis| shape[axis]);
     Instead::node(Reshape(kept.collect()), &[x])
 }

@@ -3,6 +3,7 @@
 use cornu_graph::{Array, DType, Number, Shape, Type};
 
 use super::SMALL;
+use crate::bits::Bits;
 
 /// What numbers a graph computes with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,23 +14,20 @@ pub(super) enum Kind {
     Any,
 }
 
-/// A generator of pseudo-random numbers (SplitMix64): the same graphs everywhere.
-pub(super) struct Random(pub(super) u64);
+/// What graphs are made of, by chance: the same ones everywhere.
+pub(super) struct Random(Bits);
 
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    pub(super) fn new(seed: u64) -> Self {
+        Self(Bits(seed))
     }
 
     pub(super) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        self.0.below(bound)
     }
 
     pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.below(from.len())]
+        self.0.one_of(from)
     }
 
     pub(super) fn dim(&mut self) -> usize {
@@ -103,10 +101,10 @@ impl Random {
             return (self.below(2) == 1).into();
         }
         if !dtype.is_float() {
-            let word = self.next();
+            let word = self.0.word();
             return Number::Whole(if special { word.cast_signed().into() } else { i128::from(word % 19) - 9 });
         }
-        let irregular = (self.next() >> 11) as f64 * (18.0 / (1u64 << 53) as f64) - 9.0;
+        let irregular = (self.0.word() >> 11) as f64 * (18.0 / (1u64 << 53) as f64) - 9.0;
         let specials = [0.0, 0.0, -0.0, -0.0, -0.0, 1.0, 1e30, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
         Number::Double(if special { *self.pick(&specials) } else { irregular })
     }

@@ -110,9 +110,8 @@ numbers! {
 }
 
 fn below_2_to_63(value: u64) -> Result<()> {
-    let needed = i64::MAX;
-    i64::try_from(value)
-        .map_or_else(|_| Err(Error::data(format!("needs whole numbers up to {needed}, got {value}"))), |_| Ok(()))
+    let large = |_| Error::data(format!("needs whole numbers up to {}, got {value}", i64::MAX));
+    i64::try_from(value).map(drop).map_err(large)
 }
 
 impl<T: Nested> Nested for [T] {

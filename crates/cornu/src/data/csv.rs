@@ -9,8 +9,8 @@ use cornu_graph::{Context, Error, Result, nearest};
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{Column, Index, Table, Values, formats, get_file};
+use crate::display::tell;
 use crate::room::empty;
-use crate::train::Warning;
 
 /// The words that stand for a missing value, as in pandas.
 const MISSING: [&str; 19] = [
@@ -41,7 +41,7 @@ impl Table {
                 read(&bytes).context(format!("`{}`", place.display()))
             }
         }?;
-        table.warnings().iter().for_each(Warning::print);
+        table.warnings().iter().for_each(tell);
         Ok(table)
     }
 

@@ -60,8 +60,8 @@ fn header_of_numbers(names: &[&str], columns: &[Column]) -> Option<Warning> {
     let numbers: Vec<f64> = names.iter().filter_map(|name| number(name)).collect();
     let counted = numbers.windows(2).all(|pair| pair[1] - pair[0] == 1.0) && (numbers.len() > 1 || numbers == [0.0]);
     let years = numbers.iter().all(|year| (1500.0..2200.0).contains(year) && year.fract() == 0.0) && numbers.len() > 1;
-    let names_all = names.iter().zip(columns).any(is_name);
-    if numbers.is_empty() || counted || years || names_all || columns.iter().all(Column::is_empty) {
+    let has_name = names.iter().zip(columns).any(is_name);
+    if numbers.is_empty() || counted || years || has_name || columns.iter().all(Column::is_empty) {
         return None;
     }
     let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(",");

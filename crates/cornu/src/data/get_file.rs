@@ -177,15 +177,9 @@ fn download(_url: &str) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use cornu_testkit::folder::Folder;
 
-    /// An empty folder of this test's own.
-    fn scratch(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("cornu-get-file-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        folder
-    }
+    use super::*;
 
     fn text(bytes: &[u8]) -> Result<String> {
         let text = String::from_utf8_lossy(bytes).into_owned();
@@ -197,10 +191,10 @@ mod tests {
 
     #[test]
     fn our_own_folder_goes_before_the_cache_and_the_net() {
-        let folder = scratch("order");
+        let folder = Folder::new("get-file-order");
         let cache = folder.join("cache");
         fs::create_dir_all(&cache).unwrap();
-        let places = Places { own: Some(folder.clone()), caches: vec![cache.clone()] };
+        let places = Places { own: Some(folder.to_path_buf()), caches: vec![cache.clone()] };
         let remote = Remote { url: NOWHERE, names: &["x.csv", "y.csv"], subfolder: "" };
         fs::write(cache.join("x.csv"), "cached").unwrap();
         assert_eq!(places.fetch(&remote, text).unwrap().1, "cached");
@@ -209,13 +203,12 @@ mod tests {
         fs::write(folder.join("y.csv"), "wrong").unwrap();
         let error = places.fetch(&remote, text).unwrap_err();
         assert_eq!(error.message(), format!("`{}`: it is wrong", folder.join("y.csv").display()));
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn without_copy_and_net_the_error_says_what_to_do() {
-        let folder = scratch("none");
-        let places = Places { own: None, caches: vec![folder.clone()] };
+        let folder = Folder::new("get-file-none");
+        let places = Places { own: None, caches: vec![folder.to_path_buf()] };
         let remote = Remote { url: NOWHERE, names: &["x.csv"], subfolder: "ab" };
         let error = places.fetch(&remote, text).unwrap_err().to_string();
         for part in [NOWHERE, "CORNU_DATASETS", folder.join("ab").join("x.csv").to_str().unwrap()] {
@@ -229,13 +222,12 @@ mod tests {
         fs::write(folder.join("ab").join("x.csv"), "wrong").unwrap();
         let error = places.fetch(&remote, text).unwrap_err().to_string();
         assert!(error.contains("the copy is not right") && error.contains("it is wrong"), "{error}");
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[cfg(unix)]
     #[test]
     fn looking_whether_a_cache_can_be_written_changes_nothing() {
-        let folder = scratch("probe");
+        let folder = Folder::new("get-file-probe");
         let (cache, precious) = (folder.join("cache"), folder.join("precious"));
         fs::create_dir_all(&cache).unwrap();
         fs::write(&precious, "precious").unwrap();
@@ -244,7 +236,6 @@ mod tests {
         assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
         assert_eq!(fs::read_dir(&cache).unwrap().count(), 1);
         assert!(!is_writable(&precious));
-        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
@@ -270,8 +261,8 @@ mod tests {
     fn a_download_is_kept_once_it_is_right() {
         use std::io::{Read, Write};
 
-        let folder = scratch("download");
-        let places = Places { own: None, caches: vec![folder.clone()] };
+        let folder = Folder::new("get-file-download");
+        let places = Places { own: None, caches: vec![folder.to_path_buf()] };
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/x.csv", listener.local_addr().unwrap());
         let server = std::thread::spawn(move || {
@@ -284,11 +275,10 @@ mod tests {
         });
         let remote = Remote { url: &url, names: &["x.csv"], subfolder: "" };
         assert!(places.fetch(&remote, text).is_err());
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "nothing may be kept");
+        assert_eq!(fs::read_dir(&*folder).unwrap().count(), 0, "nothing may be kept");
         assert_eq!(places.fetch(&remote, text).unwrap().1, "right");
         server.join().unwrap();
         assert_eq!(places.fetch(&remote, text).unwrap(), (folder.join("x.csv"), "right".into()));
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
-        fs::remove_dir_all(folder).unwrap();
+        assert_eq!(fs::read_dir(&*folder).unwrap().count(), 1);
     }
 }

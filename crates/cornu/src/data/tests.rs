@@ -220,14 +220,19 @@ fn to_categorical_and_normalize_are_those_of_keras() {
     report.finish();
 }
 
+/// Each result is an error with that message.
+fn refused<const N: usize>(cases: [(cornu_graph::Result<()>, &str); N]) {
+    let mut report = Report::default();
+    for (result, wanted) in cases {
+        let got = result.map_or_else(|error| error.message().to_owned(), |()| "ok".into());
+        report.case(wanted, if got == wanted { Ok(()) } else { Err(format!("got `{got}`")) });
+    }
+    report.finish();
+}
+
 #[test]
-fn what_would_be_nonsense_is_refused() {
-    let say =
-        |result: cornu_graph::Result<()>| result.map_or_else(|error| error.message().to_owned(), |()| "ok".into());
-    let unfitted = StandardScaler::new().transform(&[[1.0]]).map(drop);
-    let mut fitted = MinMaxScaler::new();
-    assert!(fitted.fit(&[[1.0, 2.0], [3.0, 4.0]]).is_ok());
-    let cases = [
+fn labels_that_have_no_score_are_refused() {
+    refused([
         (accuracy_score(&[0, 1], &[0]).map(drop), "`y_pred` needs 2 labels as `y_true` has, got 1"),
         (
             accuracy_score(&[0, 1], &[0.25, 1.0]).map(drop),
@@ -242,10 +247,25 @@ fn what_would_be_nonsense_is_refused() {
             accuracy_score(&Vec::<i64>::new(), &Vec::<i64>::new()).map(drop),
             "`y_true` needs at least one label, got none",
         ),
+    ]);
+}
+
+#[test]
+fn conversions_that_mean_nothing_are_refused() {
+    refused([
         (to_categorical(&[0, -1]).map(drop), "`to_categorical` needs whole classes from 0 up, got -1 at index 1"),
         (to_categorical(&[f64::NAN]).map(drop), "`to_categorical` needs whole classes from 0 up, got NaN at index 0"),
         (to_categorical_with(&[0, 3], 3).map(drop), "`to_categorical` needs classes below 3, got 3 at index 1"),
         (normalize(&[1.0], 1, 2.0).map(drop), "`normalize` needs an axis of f64[1], got 1"),
+    ]);
+}
+
+#[test]
+fn arrays_that_a_scaler_cannot_scale_are_refused() {
+    let unfitted = StandardScaler::new().transform(&[[1.0]]).map(drop);
+    let mut fitted = MinMaxScaler::new();
+    assert!(fitted.fit(&[[1.0, 2.0], [3.0, 4.0]]).is_ok());
+    refused([
         (unfitted, "this `StandardScaler` has learnt nothing yet"),
         (fitted.transform(&[[1.0]]).map(drop), "`MinMaxScaler` needs 2 columns as it was fitted on, got 1"),
         (fitted.transform([1.0, 2.0]).map(drop), "`MinMaxScaler` needs 2 columns as it was fitted on, got 1"),
@@ -254,6 +274,12 @@ fn what_would_be_nonsense_is_refused() {
             fitted.fit(&[[1.0], [f64::INFINITY]]),
             "`MinMaxScaler` needs finite numbers, got an infinite one in row 1, column 0",
         ),
+    ]);
+}
+
+#[test]
+fn ranges_that_are_none_are_refused() {
+    refused([
         (
             MinMaxScaler::new().feature_range(1.0, 1.0).map(drop),
             "`feature_range` needs a minimum below its maximum, got (1, 1)",
@@ -270,13 +296,7 @@ fn what_would_be_nonsense_is_refused() {
             MinMaxScaler::new().feature_range(f64::NAN, 0.0).map(drop),
             "`feature_range` needs a minimum below its maximum, got (NaN, 0)",
         ),
-    ];
-    let mut report = Report::default();
-    for (result, wanted) in cases {
-        let got = say(result);
-        report.case(wanted, if got == wanted { Ok(()) } else { Err(format!("got `{got}`")) });
-    }
-    report.finish();
+    ]);
 }
 
 #[test]

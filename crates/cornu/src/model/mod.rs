@@ -25,7 +25,7 @@ pub use net::{Call, Entry, Net, Wire};
 pub use sequential::Sequential;
 
 use crate::data::from_array;
-use crate::layers::{BatchShape, IntoShape, Layer};
+use crate::layers::{BatchShape, InputLayer, IntoShape, Layer};
 use crate::random::{Flavor, keras_seed};
 use crate::train::{Stage, Training};
 use crate::variables::{Role, Variable, Variables};
@@ -178,7 +178,7 @@ impl Model {
         {
             self.net.inputs.push(shape.clone());
         }
-        if class == "InputLayer" {
+        if is_input(&*layer) {
             if !self.net.layers.is_empty() {
                 self.note(Error::usage(format!("`{name}`: an `Input` can only be the first layer")));
             }
@@ -361,6 +361,10 @@ impl Model {
     }
 }
 
+fn is_input(layer: &dyn Layer) -> bool {
+    (layer as &dyn Any).is::<InputLayer>()
+}
+
 /// Looks for settings of a layer that cannot be right.
 fn check_settings(layer: &dyn Layer) -> Result<()> {
     layer.base().batch_shape.as_deref().map_or(Ok(()), check_sizes)?;
@@ -368,7 +372,7 @@ fn check_settings(layer: &dyn Layer) -> Result<()> {
     layer.check()?;
     layer.check_settings()?;
     // An input may have types that no layer computes in.
-    if layer.class_name() == "InputLayer" { Ok(()) } else { layer.base().element().map(drop) }
+    if is_input(layer) { Ok(()) } else { layer.base().element().map(drop) }
 }
 
 impl<'a> LayerView<'a> {

@@ -3,7 +3,7 @@
 use cornu_graph::{Error, Result};
 
 use super::{Classes, Parts, count, with_generator};
-use crate::display::Verbose;
+use crate::display::{Verbose, tell};
 use crate::train::{Code, Warning};
 
 /// The options that the kinds of folds share.
@@ -128,7 +128,7 @@ impl StratifiedKFold {
             }));
         }
         if !self.0.silent {
-            self.warnings(&classes).iter().for_each(Warning::print);
+            self.warnings(&classes).iter().for_each(tell);
         }
         let mut folds = vec![0; rows];
         let mut assign = |shuffle: &mut dyn FnMut(&mut [usize])| {

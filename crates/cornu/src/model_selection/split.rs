@@ -5,7 +5,7 @@ use std::fmt;
 use cornu_graph::{Error, Result};
 
 use super::{Classes, Parts, count as count_rows, with_generator};
-use crate::display::Verbose;
+use crate::display::{Verbose, tell};
 use crate::random::LegacyRandomState;
 use crate::train::{Code, Warning};
 
@@ -139,7 +139,7 @@ impl Split {
             (Some(classes), true) => {
                 check_classes(classes, n, train, test)?;
                 if !self.silent {
-                    self.warnings(n).iter().for_each(Warning::print);
+                    self.warnings(n).iter().for_each(tell);
                 }
                 Ok(with_generator(self.random_state, |random| stratified(classes, train, test, random)))
             }

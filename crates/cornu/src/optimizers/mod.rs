@@ -18,7 +18,7 @@ pub use rmsprop::RMSprop;
 pub use sgd::SGD;
 
 use crate::choice::family;
-use crate::config::Config;
+use crate::config::{Config, list};
 
 /// A way to train: its settings, and how it extends the graph of a training step.
 ///
@@ -283,8 +283,8 @@ impl Slots {
     }
 
     fn refuse(&self, role: &str) {
-        let known: Vec<String> = self.values.keys().map(|role| format!("`{role}`")).collect();
-        let known = if known.is_empty() { "none".into() } else { format!("only {}", known.join(", ")) };
+        let known = list(&Vec::from_iter(self.values.keys().copied()));
+        let known = if self.values.is_empty() { known } else { format!("only {known}") };
         let message = format!("optimizer `{}` has no slot `{role}`, {known}", self.class);
         self.trace.fail(Error::graph(message).help("name it in `Optimizer::slots`"));
     }

@@ -13,11 +13,12 @@ use std::io::Read;
 use std::path::Path;
 
 use cornu_files::atomic;
-use cornu_files::h5::{Builder, H5};
+use cornu_files::h5::{Builder, H5, SIGNATURE};
 use cornu_files::keras::{Archive, WHOLE_MODEL};
 use cornu_graph::{Context, Error, Result};
 
 use crate::display::tell;
+use crate::room::room;
 use crate::train::Warning;
 use crate::{Model, Sequential};
 
@@ -172,19 +173,14 @@ fn check_memory(model: &Model) -> Result<()> {
         model.variables().all().iter().map(|variable| variable.ty.size() * variable.ty.dtype.size()).sum();
     // Each weight stands in the places of both versions of Keras.
     let needed = weights.saturating_mul(2 * COPIES);
-    Vec::<u8>::new().try_reserve_exact(needed).map_err(|error| {
-        let megabytes = needed as f64 / 1e6;
-        Error::file(format!("it needs more memory than there is, about {megabytes:.0} MB"))
-            .help("free some memory, or save on a machine that has more")
-            .caused_by(error)
-    })
+    room::<u8>("it", &[needed]).map_err(|error| error.help("free some memory, or save on a machine that has more"))
 }
 
 /// Whether a file starts as an HDF5 file does.
 fn is_hdf5(path: &Path) -> bool {
-    let mut start = [0; 8];
+    let mut start = [0; SIGNATURE.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start == *b"\x89HDF\r\n\x1a\n"
+    read.is_ok() && start == SIGNATURE
 }
 
 /// Whether a file has the ending that says what it is.

@@ -1,6 +1,7 @@
 //! What is looked at before the first epoch: errors where the result would be meaningless, warnings where a mistake is
 //! likely. One pass over the data.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 
 use cornu_graph::ops::{Binary, Op, Unary};
@@ -9,6 +10,7 @@ use cornu_graph::{Array, Buffer, Error, Result, Shape, Tensor};
 use super::feed::Data;
 use super::{Code, Compile, Warning};
 use crate::losses::{Labels, Loss};
+use crate::metrics::Accuracy;
 use crate::model::show;
 
 /// What the last layer gives.
@@ -332,7 +334,7 @@ pub(super) fn class_of_rows(y: &Array) -> Vec<i64> {
 /// Metrics that hardly mean what was meant.
 pub(crate) fn metrics(settings: &Compile) -> Option<Warning> {
     let mut all = settings.metrics.iter().chain(&settings.weighted_metrics);
-    let exact = all.any(|metric| metric.resolve().is_ok_and(|metric| metric.class_name() == "Accuracy"));
+    let exact = all.any(|metric| metric.resolve().is_ok_and(|metric| (&*metric as &dyn Any).is::<Accuracy>()));
     let message = "`Accuracy` counts predictions equal to the label, which probabilities hardly are; the name \
                    \"accuracy\" chooses the right one";
     exact.then(|| Warning::new(Code::AccuracyOfProbabilities, message))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Index;
 
 use super::Warning;
+use crate::config::list;
 
 /// Figures by name, as [`evaluate`](crate::Model::evaluate) gives them: first the loss, then the metrics in
 /// the order they were asked for.
@@ -40,7 +41,7 @@ impl Index<&str> for Scores {
 
     fn index(&self, name: &str) -> &f64 {
         let found = self.0.iter().find(|(key, _)| key == name);
-        let names = || self.0.iter().map(|(key, _)| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let names = || list(&Vec::from_iter(self.0.iter().map(|(key, _)| key.as_str())));
         &found.unwrap_or_else(|| panic!("no figure `{name}`: there are {}", names())).1
     }
 }
@@ -105,7 +106,7 @@ impl Index<&str> for Figures {
 
     fn index(&self, name: &str) -> &Vec<f64> {
         let found = self.0.iter().find(|(key, _)| key == name);
-        let names = || self.keys().iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let names = || list(&self.keys());
         &found.unwrap_or_else(|| panic!("no figures `{name}`: there are {}", names())).1
     }
 }

@@ -1,6 +1,8 @@
 //! What works but is hardly what was meant: warnings from a look at the data before the first epoch. Each look ends at the
 //! first number that settles it.
 
+use std::any::Any;
+
 use cornu_graph::{Array, Result, Shape, Type};
 
 use super::checks::{Activation, Output, class_of_rows, column, shown};
@@ -8,8 +10,9 @@ use super::feed::Data;
 use super::step::Stage;
 use super::{Code, Compile, Warning};
 use crate::choice::Choice;
+use crate::layers;
 use crate::losses::{Labels, Loss};
-use crate::metrics::{ACCURACY, Metric};
+use crate::metrics::{ACCURACY, BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
 
 /// Numbers beyond this are hardly scaled: ages and percentages are below it, pixels and prices are not.
 const SCALED: f32 = 100.0;
@@ -27,13 +30,18 @@ impl Stage<'_> {
         warnings.extend(out_of_reach(y, &*compiled.loss, &output));
         warnings.extend(one_class(y, &*compiled.loss, &output));
         // A layer that scales or looks numbers up is given them as they are.
-        let passes_on = ["Flatten", "Dropout", "Activation"];
-        let mut classes = self.net.layers.iter().map(|entry| entry.layer.class_name());
-        if classes.find(|class| !passes_on.contains(class)) == Some("Dense") {
+        let mut layers = self.net.layers.iter().map(|entry| -> &dyn Any { &*entry.layer });
+        let first = layers.find(|layer| !passes_on(*layer));
+        if first.is_some_and(|layer| layer.is::<layers::Dense>()) {
             warnings.extend(unscaled(&data.x));
         }
         Ok(())
     }
+}
+
+/// Whether features come out of a layer about as large as they were.
+fn passes_on(layer: &dyn Any) -> bool {
+    layer.is::<layers::Flatten>() || layer.is::<layers::Dropout>() || layer.is::<layers::Activation>()
 }
 
 /// Whether a metric counts right predictions; `Accuracy` itself has a warning of its own.
@@ -41,8 +49,10 @@ fn counts(metric: &Choice<dyn Metric>) -> bool {
     match metric {
         Choice::Name(name) if ACCURACY.contains(&name.as_str()) => name.starts_with("acc"),
         metric => metric.resolve().is_ok_and(|metric| {
-            let class = metric.class_name();
-            class.ends_with("Accuracy") && class != "Accuracy"
+            let metric: &dyn Any = &*metric;
+            metric.is::<BinaryAccuracy>()
+                || metric.is::<CategoricalAccuracy>()
+                || metric.is::<SparseCategoricalAccuracy>()
         }),
     }
 }

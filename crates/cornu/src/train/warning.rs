@@ -1,7 +1,6 @@
 //! Warnings: what Keras lets pass in silence and is probably a mistake. The one list of their codes.
 
 use std::fmt;
-use std::io::Write;
 
 use cornu_graph::Printable;
 
@@ -83,11 +82,6 @@ pub struct Warning {
 impl Warning {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Warning {
         Warning { code, message: message.into() }
-    }
-
-    /// A line on the standard error. One that is closed has nobody to read it.
-    pub(crate) fn print(&self) {
-        let _ = writeln!(std::io::stderr(), "{self}");
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Write};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use cornu::prelude::*;
@@ -11,6 +10,8 @@ use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_files::npy::{self, Npz};
 use cornu_graph::Array;
 use cornu_testkit::alloc::used;
+use cornu_testkit::folder::Folder;
+use cornu_testkit::process;
 use zip::write::SimpleFileOptions;
 
 use crate::mutate::{MOST_BYTES, mend, zipped};
@@ -248,66 +249,47 @@ fn read_all(folder: &Path) -> Vec<String> {
     wrong
 }
 
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("cornu-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for temporary files");
-        Folder(folder)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// The model is there, and every other file of the folder is none of its business.
 #[test]
 fn of_a_folder_only_the_members_of_a_model_are_read() {
     let _turn = crate::alone();
     let folder = Folder::new("folder");
-    std::fs::create_dir_all(folder.0.join("films")).expect("a folder");
+    std::fs::create_dir_all(folder.join("films")).expect("a folder");
     for place in ["films/film.bin", "film.bin"] {
-        let film = std::fs::File::create(folder.0.join(place)).expect("a file");
+        let film = std::fs::File::create(folder.join(place)).expect("a file");
         film.set_len(500 << 20).expect("room that is not used");
     }
-    let (given, memory) = used(|| load(&folder.0));
+    let (given, memory) = used(|| load(&folder));
     assert!(!given && memory.peak < MOST_BYTES, "{given}, {} MB", memory.peak >> 20);
-    std::fs::write(folder.0.join("config.json"), model(&dense(""), "")).expect("a file");
-    std::fs::write(folder.0.join("model.weights.h5"), sound_weights()).expect("a file");
-    let (given, memory) = used(|| load(&folder.0));
+    std::fs::write(folder.join("config.json"), model(&dense(""), "")).expect("a file");
+    std::fs::write(folder.join("model.weights.h5"), sound_weights()).expect("a file");
+    let (given, memory) = used(|| load(&folder));
     assert!(given && memory.peak < MOST_BYTES, "{given}, {} MB", memory.peak >> 20);
 }
 
 #[test]
 fn what_is_refused_asks_for_little_and_nothing_aborts() {
     let _turn = crate::alone();
-    if let Some(folder) = std::env::var_os("CORNU_MADE_UP") {
+    if let Some(folder) = process::word() {
         return with_little_memory(Path::new(&folder));
     }
     let folder = Folder::new("made-up");
     for (name, bytes) in cases() {
-        std::fs::write(folder.0.join(name), bytes).expect("a file");
+        std::fs::write(folder.join(name), bytes).expect("a file");
     }
-    assert_eq!(read_all(&folder.0), Vec::<String>::new());
+    assert_eq!(read_all(&folder), Vec::<String>::new());
     if cfg!(target_os = "linux") {
-        again_with_little_memory(&folder.0);
+        again_with_little_memory(&folder);
     }
 }
 
 /// This test in a process of its own, with 512 MB of addresses.
 fn again_with_little_memory(folder: &Path) {
     let test = "made_up::what_is_refused_asks_for_little_and_nothing_aborts";
-    let script = format!("ulimit -v 524288 && exec \"$0\" --exact {test} --nocapture --test-threads 1");
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &script]).arg(std::env::current_exe().expect("this program")).env("CORNU_MADE_UP", folder);
+    let mut again = process::again(test, "ulimit -v 524288 &&", folder);
     // Each thread would reserve 64 MB of addresses for its heap.
-    let output = shell.env("MALLOC_ARENA_MAX", "1").env("CORNU_THREADS", "1").output().expect("a shell");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    again.envs([("MALLOC_ARENA_MAX", "1"), ("CORNU_THREADS", "1")]);
+    process::assert_passed(&again.output().expect("a process"));
 }
 
 /// Files and models that need more than there is: errors, where an abort would be.
@@ -317,7 +299,7 @@ fn with_little_memory(folder: &Path) {
     // 100 MB of weights are 200 MB in a file, which is put together in memory.
     let mut model = sequential![Dense::new(5000).input_shape([5000]).kernel_initializer("zeros")];
     model.compile(Compile::new().loss("mse").optimizer("adam")).expect("sound settings");
-    let needed = "needs more memory than there is";
+    let needed = "of memory, more than there is";
     let error = model.save(folder.join("large.keras")).expect_err("no memory for that").to_string();
     assert!(error.contains(needed), "{error}");
     let error = model.save_weights(folder.join("large.weights.h5")).expect_err("no memory for that").to_string();

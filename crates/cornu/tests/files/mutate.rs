@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{Cursor, Read, Write};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use cornu::data::Table;
@@ -13,6 +13,8 @@ use cornu::prelude::*;
 use cornu_files::npy::{self, Npz};
 use cornu_graph::Array;
 use cornu_testkit::alloc::used;
+use cornu_testkit::bits::Bits;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden;
 use ndarray::{ArrayD, IxDyn};
 use zip::write::SimpleFileOptions;
@@ -25,27 +27,6 @@ pub(crate) const MOST_BYTES: usize = 64 << 20;
 
 /// No file of a few kilobytes takes longer.
 const MOST_TIME: Duration = Duration::from_secs(10);
-
-/// A generator of bits (splitmix64), so that a failing seed can be run again.
-pub(crate) struct Bits(u64);
-
-impl Bits {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    fn one_of<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
-}
 
 /// What came of the files of one kind.
 #[derive(Default)]
@@ -90,13 +71,12 @@ struct Sound {
     /// Takes the weights, and must not change if they are refused.
     model: Sequential,
     values: Vec<ArrayD<f32>>,
-    folder: PathBuf,
+    folder: Folder,
 }
 
 impl Sound {
     fn new() -> Sound {
-        let folder = std::env::temp_dir().join(format!("cornu-mutations-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+        let folder = Folder::new("mutations");
         let files = golden::own("models").join("files");
         let read = |name: &str| std::fs::read(files.join(format!("{name}.keras"))).expect("a golden file");
         let mut models = vec![read("k3__pima_mlp"), read("k213__pima_mlp"), read("k3__deferred_sequential")];
@@ -115,12 +95,6 @@ impl Sound {
     }
 }
 
-impl Drop for Sound {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
 /// Changes a file for each seed, and reads it.
 pub(crate) fn run(seeds: Range<u64>) -> Outcome {
     let (mut sound, mut outcome) = (Sound::new(), Outcome::default());
@@ -129,50 +103,59 @@ pub(crate) fn run(seeds: Range<u64>) -> Outcome {
 }
 
 fn one(sound: &mut Sound, seed: u64, outcome: &mut Outcome) {
-    let bits = &mut Bits(seed);
-    let (name, bytes): (&'static str, Vec<u8>) = match seed % 5 {
-        0 => (".keras", archive(bits.one_of(&sound.models).clone(), bits)),
-        1 => (".weights.h5", hdf5(bits.one_of(&sound.weights).clone(), bits)),
-        2 => (".npz", if bits.below(2) == 0 { raw(bits.one_of(&sound.npz).clone(), bits) } else { arrays(bits) }),
-        3 => (".csv", text(bits.one_of(&sound.csv).clone(), bits)),
-        _ => (".json", text(bits.one_of(&sound.json).clone(), bits)),
-    };
-    // A text alone makes a model as large as it says, which is a long time for large numbers; in a file there is no room.
-    let (name, bytes) = match name {
-        ".json" if has_large_numbers(&bytes) => {
-            let members = [("config.json", bytes), ("model.weights.h5", sound.weights[0].clone())];
-            (".keras", zipped(&members, false))
-        }
-        _ => (name, bytes),
-    };
+    let (name, bytes) = changed(sound, seed % 5, &mut Bits(seed));
     let path = sound.folder.join(format!("m{name}"));
     if name == ".keras" || name == ".weights.h5" {
         std::fs::write(&path, &bytes).expect("a file");
     }
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
     let clock = Instant::now();
-    let (read, memory) = used(|| catch_unwind(AssertUnwindSafe(|| read(sound, name, &path, &bytes))));
+    let (read, memory) = used(|| without_hook(|| read(sound, name, &path, &bytes)));
     let time = clock.elapsed();
-    std::panic::set_hook(hook);
     let kind = outcome.kinds.entry(name).or_default();
     kind.tried += 1;
     kind.most_time = kind.most_time.max(time);
-    let refused = !matches!(read, Ok(true));
-    if refused {
+    if !matches!(read, Ok(true)) {
         kind.refused += 1;
         kind.most_bytes = kind.most_bytes.max(memory.peak);
     }
     let wrong = match read {
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            Some(text.or(panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
-        }
+        Err(panic) => Some(panic),
         Ok(_) if time > MOST_TIME => Some(format!("{time:?}")),
         Ok(false) if memory.peak > MOST_BYTES => Some(format!("{} MB for what is refused", memory.peak >> 20)),
         Ok(_) => None,
     };
     outcome.wrong.extend(wrong.map(|wrong| format!("seed {seed} ({name}): {wrong}")));
+}
+
+/// What a file of that kind is called, and one of the sound ones with changes.
+fn changed(sound: &Sound, kind: u64, bits: &mut Bits) -> (&'static str, Vec<u8>) {
+    match kind {
+        0 => (".keras", archive(bits.one_of(&sound.models).clone(), bits)),
+        1 => (".weights.h5", hdf5(bits.one_of(&sound.weights).clone(), bits)),
+        2 => (".npz", if bits.below(2) == 0 { raw(bits.one_of(&sound.npz).clone(), bits) } else { arrays(bits) }),
+        3 => (".csv", text(bits.one_of(&sound.csv).clone(), bits)),
+        _ => match text(bits.one_of(&sound.json).clone(), bits) {
+            // A text alone makes a model as large as it says, which is a long time for large numbers; in a file there
+            // is no room.
+            bytes if has_large_numbers(&bytes) => {
+                let members = [("config.json", bytes), ("model.weights.h5", sound.weights[0].clone())];
+                (".keras", zipped(&members, false))
+            }
+            bytes => (".json", bytes),
+        },
+    }
+}
+
+/// The result of `work`, or the message of its panic, which is not printed.
+fn without_hook<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let result = catch_unwind(AssertUnwindSafe(work));
+    std::panic::set_hook(hook);
+    result.map_err(|panic| match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().map(|text| (*text).to_owned()).unwrap_or_default(),
+    })
 }
 
 /// Whether a text has whole numbers that could be sizes, and large ones.
@@ -226,7 +209,7 @@ fn raw(mut bytes: Vec<u8>, bits: &mut Bits) -> Vec<u8> {
             1 if !bytes.is_empty() => bytes[at] ^= 1 << bits.below(8),
             2 if !bytes.is_empty() => bytes[at..end].fill(0xff),
             3 if !bytes.is_empty() => bytes[at..end].fill(0),
-            4 if !bytes.is_empty() => bytes[at..end].iter_mut().for_each(|byte| *byte = bits.next() as u8),
+            4 if !bytes.is_empty() => bytes[at..end].iter_mut().for_each(|byte| *byte = bits.word() as u8),
             5 if !bytes.is_empty() => bytes.copy_within(at..end, bits.below(at + 1)),
             6 if !bytes.is_empty() => drop(bytes.drain(at..end)),
             _ => {
@@ -272,40 +255,42 @@ fn arrays(bits: &mut Bits) -> Vec<u8> {
     zipped(&[("a.npy", [&head[..8], &length, &header, data].concat())], bits.below(2) == 0)
 }
 
+/// What a text is given in the place of something else.
+const WORDS: [&str; 30] = [
+    "null",
+    "true",
+    "-1",
+    "0",
+    "1e999",
+    "-1e-999",
+    "18446744073709551615",
+    "9223372036854775808",
+    "4294967296",
+    "1e308",
+    "[]",
+    "{}",
+    "\"\"",
+    "[null, 4294967296, 4294967296]",
+    "0.5",
+    "\"relu\"",
+    "\"Dense\"",
+    "\"Flatten\"",
+    "\"Dropout\"",
+    "\"float64\"",
+    "{\"class_name\": \"L2\", \"config\": {}}",
+    ",",
+    ":",
+    "\"",
+    "\n",
+    "{",
+    "}",
+    "\\u0000",
+    "ß",
+    "[[[[[[[[",
+];
+
 /// A text with words put in the places of others, or some bytes changed.
 fn text(mut bytes: Vec<u8>, bits: &mut Bits) -> Vec<u8> {
-    const WORDS: [&str; 30] = [
-        "null",
-        "true",
-        "-1",
-        "0",
-        "1e999",
-        "-1e-999",
-        "18446744073709551615",
-        "9223372036854775808",
-        "4294967296",
-        "1e308",
-        "[]",
-        "{}",
-        "\"\"",
-        "[null, 4294967296, 4294967296]",
-        "0.5",
-        "\"relu\"",
-        "\"Dense\"",
-        "\"Flatten\"",
-        "\"Dropout\"",
-        "\"float64\"",
-        "{\"class_name\": \"L2\", \"config\": {}}",
-        ",",
-        ":",
-        "\"",
-        "\n",
-        "{",
-        "}",
-        "\\u0000",
-        "ß",
-        "[[[[[[[[",
-    ];
     for _ in 0..=bits.below(3) {
         if bits.below(4) == 0 || bytes.is_empty() {
             bytes = raw(bytes, bits);

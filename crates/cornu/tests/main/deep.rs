@@ -7,9 +7,9 @@ use cornu::metrics::Mean;
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::{Cx, Result, Tensor};
+use cornu_testkit::folder::Folder;
 use serde_json::{Value, json};
 
-use crate::saving::Folder;
 use crate::seeds::seeded;
 
 /// How often [`Counted`] was traced.
@@ -81,7 +81,7 @@ fn many_weights_and_streams_are_made_saved_and_read() -> Result<()> {
     }
     assert_eq!(model.layers().iter().map(|layer| layer.count_params()).sum::<usize>(), 2 * LAYERS);
     let folder = Folder::new("deep");
-    let path = folder.file("model.keras");
+    let path = folder.join("model.keras");
     model.save(&path)?;
     assert_eq!(load_model(&path)?.weights(), model.weights());
     Ok(())

@@ -6,10 +6,10 @@ use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::{Result, Sequential};
 use cornu_graph::Array;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::{Report, close};
 use serde_json::json;
 
-use crate::saving::Folder;
 use crate::seeds::seeded;
 
 const X: [[f64; 2]; 4] = [[0.1, 0.2], [0.3, -0.7], [1.1, 0.5], [-0.9, 0.4]];
@@ -208,7 +208,7 @@ fn run(
 fn layers_of_both_precisions_train_and_save_together() -> Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("doubles");
-    let path = folder.file("model.keras");
+    let path = folder.join("model.keras");
     let optimizers: [Choice<dyn Optimizer>; 3] = [
         Adam::new().amsgrad(true).global_clipnorm(0.5).into(),
         RMSprop::new().centered(true).momentum(0.5).clipnorm(0.5).into(),

@@ -6,6 +6,7 @@ use cornu::random::{Flavor, Seeds, set_flavor};
 use cornu::{Cx, Tensor};
 use cornu_graph::random::uniform01;
 use cornu_graph::{Array, DType};
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::{self, Report};
 use ndarray::{Array1, Array2};
 
@@ -331,11 +332,11 @@ impl Do {
                 model.evaluate_with(&x, &y, Evaluate::new().verbose(0))?;
             }
             SaveAndLoad => {
-                let path = std::env::temp_dir().join(format!("cornu-dropout-{}.keras", std::process::id()));
+                let folder = Folder::new("dropout");
+                let path = folder.join("model.keras");
                 cornu::register::<Tap>();
                 model.save(&path)?;
                 *model = load_model(&path)?;
-                std::fs::remove_file(&path).expect("it was just written");
             }
             NameMetric => {
                 model.compile(Compile::new().loss("mse").optimizer("adam").metrics(["mae"]))?;

@@ -59,46 +59,54 @@ fn slips(check: impl FnOnce(&mut Slips) -> cornu::Result<()>) -> cornu::Result<(
     Ok(())
 }
 
+/// Sequences need no more than a last layer, behind a `Flatten` where that is what is missing.
+fn last(units: usize, activation: &str, flatten: bool) -> Sequential {
+    let last = Dense::new(units).activation(activation);
+    if flatten { sequential![Flatten::new(), last] } else { sequential![last] }
+}
+
 /// An output with more axes than the labels speak of is at fault, for every loss that looks at labels.
 #[test]
 fn an_output_of_too_many_axes_is_shown() -> cornu::Result<()> {
     slips(|slips| {
-        let model = |units: usize, activation: &str, flatten: bool| {
-            let last = Dense::new(units).activation(activation);
-            if flatten { sequential![Flatten::new(), last] } else { sequential![last] }
-        };
         let help = "put a `Flatten` before the last `Dense`, so that the output has one row for each sample";
-        let x = sequences();
-        let hot = to_categorical(classes(2))?;
-        let sparse = "sparse_categorical_crossentropy";
+        let (x, hot) = (sequences(), to_categorical(classes(2))?);
         slips.slip(
-            trained(model(2, "softmax", false), sparse, &x, classes(2)),
+            trained(last(2, "softmax", false), "sparse_categorical_crossentropy", &x, classes(2)),
             "fit: `SparseCategoricalCrossentropy` needs one class number for each row of the output, got labels (None, 1) for \
              an output (None, 3, 2)",
             help,
-            trained(model(2, "softmax", true), sparse, &x, classes(2)),
+            trained(last(2, "softmax", true), "sparse_categorical_crossentropy", &x, classes(2)),
         );
         slips.slip(
-            trained(model(2, "softmax", false), "categorical_crossentropy", &x, &hot),
+            trained(last(2, "softmax", false), "categorical_crossentropy", &x, &hot),
             "fit: `CategoricalCrossentropy` needs one-hot labels of the output's shape, got labels (None, 2) for an output \
              (None, 3, 2)",
             help,
-            trained(model(2, "softmax", true), "categorical_crossentropy", &x, &hot),
+            trained(last(2, "softmax", true), "categorical_crossentropy", &x, &hot),
         );
         for (loss, class) in [("bce", "BinaryCrossentropy"), ("mse", "MeanSquaredError"), ("mae", "MeanAbsoluteError")]
         {
             slips.slip(
-                trained(model(1, "sigmoid", false), loss, &x, classes(2)),
+                trained(last(1, "sigmoid", false), loss, &x, classes(2)),
                 &format!(
                     "fit: `{class}` needs labels of the output's 1 values a row, got labels (None, 1) for an output (None, 3, 1)"
                 ),
                 help,
-                trained(model(1, "sigmoid", true), loss, &x, classes(2)),
+                trained(last(1, "sigmoid", true), loss, &x, classes(2)),
             );
         }
+        Ok(())
+    })
+}
+
+#[test]
+fn an_output_of_other_axes_than_the_labels_is_shown() -> cornu::Result<()> {
+    slips(|slips| {
+        let x = sequences();
         let flat = Array2::from_shape_fn((ROWS, 6), |(row, column)| ((row + column) % 2) as f64);
         slips.slip(
-            trained(model(2, "sigmoid", false), "mse", &x, &flat),
+            trained(last(2, "sigmoid", false), "mse", &x, &flat),
             "got labels (None, 6) for an output (None, 3, 2)",
             "put a `Flatten` after the last layer, so that the output has one row for each sample",
             trained(sequential![Dense::new(2).activation("sigmoid"), Flatten::new()], "mse", &x, &flat),
@@ -113,8 +121,8 @@ fn an_output_of_too_many_axes_is_shown() -> cornu::Result<()> {
         );
         // As many labels as outputs are right, with as many axes.
         let each = Array2::from_shape_fn((ROWS, 3), |(row, y)| ((row + y) % 2) as i64);
-        trained(model(2, "softmax", false), sparse, &x, &each)?;
-        trained(model(2, "softmax", false), "mse", &x, &images)
+        trained(last(2, "softmax", false), "sparse_categorical_crossentropy", &x, &each)?;
+        trained(last(2, "softmax", false), "mse", &x, &images)
     })
 }
 
@@ -147,6 +155,20 @@ fn labels_of_another_form_are_mended() -> cornu::Result<()> {
             fit(3, "softmax", sparse, &x, classes(3)),
         );
         slips.slip(
+            fit(3, "linear", "mse", &x, classes(2)),
+            "got labels (None, 1) for an output (None, 3)",
+            "give the last layer 1 unit",
+            fit(1, "linear", "mse", &x, classes(2)),
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn class_numbers_beyond_the_outputs_are_mended() -> cornu::Result<()> {
+    slips(|slips| {
+        let (x, sparse) = (features(), "sparse_categorical_crossentropy");
+        slips.slip(
             fit(2, "softmax", sparse, &x, classes(3)),
             "`y` needs class numbers from 0 to 1, got 2 in row 1",
             "give the last layer 3 units, one for each class from 0",
@@ -170,55 +192,53 @@ fn labels_of_another_form_are_mended() -> cornu::Result<()> {
             "class numbers are whole; for a regression use the loss `mse`",
             fit(1, "linear", "mse", &x, [0.5; ROWS]),
         );
-        slips.slip(
-            fit(3, "linear", "mse", &x, classes(2)),
-            "got labels (None, 1) for an output (None, 3)",
-            "give the last layer 1 unit",
-            fit(1, "linear", "mse", &x, classes(2)),
-        );
-        binary(slips, &x)
+        Ok(())
     })
 }
 
-fn binary(slips: &mut Slips, x: &Array2<f64>) -> cornu::Result<()> {
-    let with = |y: &Array1<i64>| fit(1, "sigmoid", "bce", x, y);
-    slips.slip(
-        with(&classes(3)),
-        "`binary_crossentropy` needs labels from 0 to 1, got 2 in row 1",
-        "for 3 classes use `sparse_categorical_crossentropy`, and a last layer of 3 units with a softmax",
-        fit(3, "softmax", "sparse_categorical_crossentropy", x, classes(3)),
-    );
-    slips.slip(
-        with(&(classes(2) + 1)),
-        "got 2 in row 0",
-        "two classes are 0 and 1: take 1 off each label",
-        with(&classes(2)),
-    );
-    slips.slip(
-        with(&(classes(2) * 2 - 1)),
-        "got -1 in row 1",
-        "two classes are 0 and 1: write 0 for -1",
-        with(&classes(2)),
-    );
-    let prices = classes(5).mapv(|x| x as f64 * 1.5);
-    slips.slip(
-        fit(1, "sigmoid", "bce", x, &prices),
-        "got 1.5 in row 0",
-        "for a regression use the loss `mse`",
-        fit(1, "sigmoid", "mse", x, &prices),
-    );
-    let pixels = Array2::from_shape_fn((ROWS, 4), |(row, column)| ((row * 40 + column * 77) % 256) as f64);
-    slips.slip(
-        fit(4, "sigmoid", "bce", x, &pixels),
-        "got 77 in row 0",
-        "divide `y` by 255",
-        fit(4, "sigmoid", "bce", x, pixels / 255.0),
-    );
-    Ok(())
+#[test]
+fn labels_beyond_0_and_1_are_mended() -> cornu::Result<()> {
+    slips(|slips| {
+        let x = &features();
+        let with = |y: &Array1<i64>| fit(1, "sigmoid", "bce", x, y);
+        slips.slip(
+            with(&classes(3)),
+            "`binary_crossentropy` needs labels from 0 to 1, got 2 in row 1",
+            "for 3 classes use `sparse_categorical_crossentropy`, and a last layer of 3 units with a softmax",
+            fit(3, "softmax", "sparse_categorical_crossentropy", x, classes(3)),
+        );
+        slips.slip(
+            with(&(classes(2) + 1)),
+            "got 2 in row 0",
+            "two classes are 0 and 1: take 1 off each label",
+            with(&classes(2)),
+        );
+        slips.slip(
+            with(&(classes(2) * 2 - 1)),
+            "got -1 in row 1",
+            "two classes are 0 and 1: write 0 for -1",
+            with(&classes(2)),
+        );
+        let prices = classes(5).mapv(|x| x as f64 * 1.5);
+        slips.slip(
+            fit(1, "sigmoid", "bce", x, &prices),
+            "got 1.5 in row 0",
+            "for a regression use the loss `mse`",
+            fit(1, "sigmoid", "mse", x, &prices),
+        );
+        let pixels = Array2::from_shape_fn((ROWS, 4), |(row, column)| ((row * 40 + column * 77) % 256) as f64);
+        slips.slip(
+            fit(4, "sigmoid", "bce", x, &pixels),
+            "got 77 in row 0",
+            "divide `y` by 255",
+            fit(4, "sigmoid", "bce", x, pixels / 255.0),
+        );
+        Ok(())
+    })
 }
 
 #[test]
-fn tables_and_scalers_are_mended() -> cornu::Result<()> {
+fn tables_are_mended() -> cornu::Result<()> {
     slips(|slips| {
         let table = Table::from_csv_str("age,weight\n31,60\n58,81\n")?;
         slips.slip(
@@ -227,6 +247,29 @@ fn tables_and_scalers_are_mended() -> cornu::Result<()> {
             "did you mean `weight`?",
             table.column("weight"),
         );
+        slips.slip(
+            Table::from_csv_str("6,148,6\n1,2,3\n"),
+            "a table needs different column names, got `6` twice",
+            "if the first line is data, write a line of names before it",
+            Table::from_csv_str("a,b,c\n6,148,6\n1,2,3\n"),
+        );
+        slips.slip(
+            Table::read_csv("htp://example.org/table.csv"),
+            "no file `htp://example.org/table.csv`",
+            "an address begins with `http://` or `https://`",
+            Ok(()),
+        );
+        let packed = Table::from_csv_reader(&b"\x1f\x8b\x08\x00\x00"[..]);
+        let unpack = "unpack it first, by `gunzip` in a terminal, and read the file that comes out";
+        slips.slip(packed, "this is a gzip file, not a table of text", unpack, Ok(()));
+        Ok(())
+    })
+}
+
+#[test]
+fn scalers_are_mended() -> cornu::Result<()> {
+    slips(|slips| {
+        let table = Table::from_csv_str("age,weight\n31,60\n58,81\n")?;
         let mut scaler = StandardScaler::new();
         slips.slip(
             scaler.clone().transform(&table),
@@ -246,21 +289,13 @@ fn tables_and_scalers_are_mended() -> cornu::Result<()> {
             "images are scaled by the first layer of the model: `Rescaling::new(1.0 / 255.0)`",
             sequential![Rescaling::new(1.0 / 255.0)].predict(sequences()),
         );
-        slips.slip(
-            Table::from_csv_str("6,148,6\n1,2,3\n"),
-            "a table needs different column names, got `6` twice",
-            "if the first line is data, write a line of names before it",
-            Table::from_csv_str("a,b,c\n6,148,6\n1,2,3\n"),
-        );
-        slips.slip(
-            Table::read_csv("htp://example.org/table.csv"),
-            "no file `htp://example.org/table.csv`",
-            "an address begins with `http://` or `https://`",
-            Ok(()),
-        );
-        let packed = Table::from_csv_reader(&b"\x1f\x8b\x08\x00\x00"[..]);
-        let unpack = "unpack it first, by `gunzip` in a terminal, and read the file that comes out";
-        slips.slip(packed, "this is a gzip file, not a table of text", unpack, Ok(()));
+        Ok(())
+    })
+}
+
+#[test]
+fn scores_are_mended() -> cornu::Result<()> {
+    slips(|slips| {
         let (y, p) = ([0, 1], ndarray::array![[0.25f32], [0.75]]);
         slips.slip(
             accuracy_score(y, &p),
@@ -319,16 +354,20 @@ fn splits_are_mended() -> cornu::Result<()> {
     })
 }
 
+fn quiet() -> Fit {
+    Fit::new().verbose(0)
+}
+
+fn compiled() -> cornu::Result<Sequential> {
+    let mut model = sequential![Dense::new(1).activation("sigmoid")];
+    model.compile(Compile::new().loss("bce"))?;
+    Ok(model)
+}
+
 #[test]
 fn calls_in_another_order_are_mended() -> cornu::Result<()> {
     slips(|slips| {
         let (x, y) = (features(), classes(2));
-        let quiet = || Fit::new().verbose(0);
-        let compiled = || -> cornu::Result<Sequential> {
-            let mut model = sequential![Dense::new(1).activation("sigmoid")];
-            model.compile(Compile::new().loss("bce"))?;
-            Ok(model)
-        };
         slips.slip(
             sequential![Dense::new(1)].fit(&x, &y, quiet()),
             "`fit` needs a compiled model",
@@ -347,6 +386,20 @@ fn calls_in_another_order_are_mended() -> cornu::Result<()> {
             "0.2 keeps the last fifth of the rows for validation",
             compiled()?.fit(&x, &y, quiet().validation_split(0.2)),
         );
+        slips.slip(
+            compiled()?.set_learning_rate(0.5),
+            "the model has not been trained or evaluated yet",
+            "give the learning rate to the optimizer: `Adam::new().learning_rate(0.01)`",
+            compiled()?.compile(Compile::new().loss("bce").optimizer(Adam::new().learning_rate(0.01))),
+        );
+        Ok(())
+    })
+}
+
+#[test]
+fn rows_that_lie_otherwise_are_mended() -> cornu::Result<()> {
+    slips(|slips| {
+        let (x, y) = (features(), classes(2));
         let mut model = compiled()?;
         model.fit(&x, &y, quiet())?;
         let error = model.predict([1.0, 2.0, 3.0, 4.0]).err();
@@ -362,21 +415,22 @@ fn calls_in_another_order_are_mended() -> cornu::Result<()> {
             "each row of `x` is one sample: turn columns into rows by `x.t()`",
             model.fit(x.t().t(), &y, quiet()),
         );
-        slips.slip(
-            compiled()?.set_learning_rate(0.5),
-            "the model has not been trained or evaluated yet",
-            "give the learning rate to the optimizer: `Adam::new().learning_rate(0.01)`",
-            compiled()?.compile(Compile::new().loss("bce").optimizer(Adam::new().learning_rate(0.01))),
-        );
+        Ok(())
+    })
+}
+
+#[test]
+fn models_that_are_not_finished_are_mended() -> cornu::Result<()> {
+    slips(|slips| {
         let named =
             |name: &str| sequential![Dense::new(1).name("a").input_shape([2]), Dense::new(1).name(name)].check();
         let two = "give one of them another name, by `.name(…)`";
         slips.slip(named("a"), "has two layers named `a`", two, named("b"));
         slips.slip(
-            Sequential::new().predict(&x),
+            Sequential::new().predict(features()),
             "has no layers",
             "add a layer",
-            sequential![Dense::new(1)].predict(&x),
+            sequential![Dense::new(1)].predict(features()),
         );
         let unbuilt = "give the first layer an `input_shape`, call `build([features])`, or fit the model to data";
         slips.slip(

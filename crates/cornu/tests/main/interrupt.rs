@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -12,12 +12,11 @@ use cornu::ErrorKind;
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::train::Callback;
+use cornu_testkit::process;
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::raise;
 
 use crate::seeds::seeded;
-
-const CHILD: &str = "CORNU_TEST_INTERRUPT";
 
 /// Does something after the third batch.
 struct AfterThree<F>(F);
@@ -46,17 +45,20 @@ fn fit(third: impl FnMut() + 'static) -> cornu::Result<()> {
 
 /// Runs `case` in a process of its own, which a shell starts after `before`; gives its end and what it printed.
 fn alone(name: &str, before: &str, case: impl FnOnce()) -> Option<(ExitStatus, String)> {
-    if std::env::var_os(CHILD).is_some() {
+    if process::word().is_some() {
         let _turn = seeded(Flavor::Keras2, 1);
         case();
         return None;
     }
-    let program = std::env::current_exe().expect("this test");
-    let line = format!("{before}exec \"$0\" \"$@\"");
-    let arguments = [&format!("interrupt::{name}"), "--exact", "--nocapture"];
-    let child = Command::new("sh").args(["-c", &line]).arg(program).args(arguments).env(CHILD, "1").output();
-    let child = child.expect("a process");
+    let child = process::again(&format!("interrupt::{name}"), before, "").output().expect("a process");
     Some((child.status, String::from_utf8_lossy(&child.stdout).into_owned()))
+}
+
+/// The process came to the end of its case, where it says that it is still here.
+#[track_caller]
+fn assert_went_on(ended: Option<(ExitStatus, String)>) {
+    let Some((status, printed)) = ended else { return };
+    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
 }
 
 #[test]
@@ -96,8 +98,7 @@ fn a_program_that_ignores_ctrl_c_still_does() {
         press();
         println!("still here");
     });
-    let Some((status, printed)) = ended else { return };
-    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
+    assert_went_on(ended);
 }
 
 /// Notes Ctrl-C, as a program does that ends in good order.
@@ -117,8 +118,7 @@ fn a_handler_from_before_a_fit_is_the_only_one() {
         assert!(noted.load(Ordering::SeqCst), "seen after the fit");
         println!("still here");
     });
-    let Some((status, printed)) = ended else { return };
-    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
+    assert_went_on(ended);
 }
 
 #[test]
@@ -132,8 +132,7 @@ fn a_handler_from_after_a_fit_is_the_only_one() {
         assert!(noted.load(Ordering::SeqCst), "seen during another");
         println!("still here");
     });
-    let Some((status, printed)) = ended else { return };
-    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
+    assert_went_on(ended);
 }
 
 #[test]
@@ -147,8 +146,7 @@ fn a_handler_made_during_a_fit_stays() {
         assert!(noted.load(Ordering::SeqCst), "seen after the fit");
         println!("still here");
     });
-    let Some((status, printed)) = ended else { return };
-    assert!(status.success() && printed.contains("still here"), "{status}: {printed}");
+    assert_went_on(ended);
 }
 
 /// A fit on a thread of its own, which tells when it has come to its third batch and goes on when it is told.

@@ -8,6 +8,8 @@ use cornu::display::{Progress, Style, SummaryOptions, Terminal, Verbose, numbers
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu_testkit::alloc::used;
+#[cfg(target_os = "linux")]
+use cornu_testkit::process;
 use ndarray::Array2;
 
 use crate::seeds::seeded;
@@ -197,17 +199,11 @@ fn short_of<T>(bytes: usize, work: impl FnOnce() -> cornu::Result<T>) -> String 
 #[cfg(target_os = "linux")]
 #[test]
 fn where_memory_is_short_data_are_refused() {
-    const CHILD: &str = "CORNU_TEST_MEMORY";
-    if std::env::var_os(CHILD).is_none() {
-        let program = std::env::current_exe().expect("this test");
-        let arguments = ["memory::where_memory_is_short_data_are_refused", "--exact", "--nocapture"];
+    if process::word().is_none() {
+        let mut again = process::again("memory::where_memory_is_short_data_are_refused", "", "");
         // Large blocks come from the address space alone, and what is given back leaves it at once.
-        let variables = [(CHILD, "1"), ("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_ARENA_MAX", "1")];
-        let child = std::process::Command::new(program).args(arguments).envs(variables).output().expect("a process");
-        let printed = String::from_utf8_lossy(&child.stdout);
-        assert!(child.status.success(), "{}: {printed}{}", child.status, String::from_utf8_lossy(&child.stderr));
-        assert!(printed.contains("1 passed"), "{printed}");
-        return;
+        again.envs([("MALLOC_MMAP_THRESHOLD_", "65536"), ("MALLOC_ARENA_MAX", "1")]);
+        return process::assert_passed(&again.output().expect("a process"));
     }
     predictions_and_rows();
     tables();

@@ -2,16 +2,15 @@
 //! else is. Outputs are for a whole process, so each of these runs in one of its own: this test, started once more.
 
 use std::fs::{File, OpenOptions};
-use std::process::Command;
 
 use cornu::losses::loss;
 use cornu::prelude::*;
 use cornu::random::Flavor;
+use cornu_testkit::folder::Folder;
+use cornu_testkit::process;
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 
 use crate::seeds::seeded;
-
-const CHILD: &str = "CORNU_TEST_OUTPUTS";
 
 /// The writing end of something that takes nothing, to be put in place of the standard outputs.
 fn refusing(kind: &str) -> File {
@@ -26,8 +25,7 @@ fn refusing(kind: &str) -> File {
 fn prints() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let (x, y) = ([[0.0], [0.5], [1.0], [1.5]], [0.0, 1.0, 0.0, 1.0]);
-    let folder = std::env::temp_dir().join(format!("cornu-outputs-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = Folder::new("outputs");
     let file = folder.join("model.keras");
     let mut model = sequential![Dense::new(1).input_shape([1])];
     let _ = model.print_summary();
@@ -43,7 +41,6 @@ fn prints() -> cornu::Result<()> {
     model.compile(Compile::new().loss(own))?;
     model.save(&file)?;
     load_model(&file)?;
-    let _ = std::fs::remove_dir_all(&folder);
     model.evaluate(&x, &y)?;
     model.predict_with(&x, Predict::new().verbose(1))?;
     Ok(())
@@ -51,7 +48,7 @@ fn prints() -> cornu::Result<()> {
 
 #[test]
 fn what_cannot_be_printed_stops_nothing() {
-    if let Some(kind) = std::env::var_os(CHILD) {
+    if let Some(kind) = process::word() {
         // The harness writes to both outputs, so the process ends here.
         let end = refusing(&kind.to_string_lossy());
         dup2_stdout(&end).and_then(|()| dup2_stderr(&end)).expect("outputs");
@@ -60,9 +57,7 @@ fn what_cannot_be_printed_stops_nothing() {
     }
     for kind in ["full", "read-only", "broken pipe"] {
         let name = "outputs::what_cannot_be_printed_stops_nothing";
-        let program = std::env::current_exe().expect("this test");
-        let child =
-            Command::new(program).args([name, "--exact", "--nocapture"]).env(CHILD, kind).output().expect("a process");
+        let child = process::again(name, "", kind).output().expect("a process");
         assert_eq!(child.status.code(), Some(0), "{kind}: 2 is an error, 3 a panic");
     }
 }

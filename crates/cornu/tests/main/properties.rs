@@ -4,6 +4,7 @@ use cornu::Cpu;
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu_graph::{Array, Executor, Reference, Type};
+use cornu_testkit::bits::Bits;
 use cornu_testkit::golden::Report;
 use ndarray::ArrayD;
 
@@ -14,25 +15,17 @@ const LOSSES: [&str; 6] =
     ["mse", "mae", "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy", "logits"];
 const LARGEST_BATCH: usize = 17;
 
-/// Numbers from a counter: SplitMix64 (Steele, Lea and Flood, 2014).
-struct Draw(u64);
+/// Numbers for layers, rows and weights.
+struct Draw(Bits);
 
 impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// From 0 to below `end`.
     fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+        self.0.below(end)
     }
 
     /// From -1 to 1, in steps that singles hold exactly.
     fn number(&mut self) -> f64 {
-        (self.next() >> 44) as f64 / f64::from(1 << 19) - 1.0
+        (self.0.word() >> 44) as f64 / f64::from(1 << 19) - 1.0
     }
 
     fn array(&mut self, ty: &Type) -> Array {
@@ -54,7 +47,7 @@ struct Case {
 impl Case {
     /// The network number `number`: every activation, loss and size of batch has its turn.
     fn new(number: usize) -> cornu::Result<Case> {
-        let mut draw = Draw(number as u64);
+        let mut draw = Draw(Bits(number as u64));
         let (rows, features) = (1 + number % LARGEST_BATCH, 1 + draw.below(6));
         let loss = LOSSES[number % LOSSES.len()];
         let hidden = 1 + draw.below(2);
@@ -154,7 +147,7 @@ fn slopes(case: &Case) -> cornu::Result<Result<(), String>> {
     let mut model = case.model()?;
     model.run_on(Reference)?;
     model.compile(case.settings().optimizer(SGD::new().learning_rate(1.0)))?;
-    let mut draw = Draw(0);
+    let mut draw = Draw(Bits(0));
     let line: Vec<ArrayD<f32>> =
         case.weights.iter().map(|weight| cornu::data::from_array(&draw.array(&Type::f32(weight.shape())))).collect();
     let mut along = |step: f32| -> cornu::Result<f64> {

@@ -1,12 +1,12 @@
 //! Training that goes on from a file: what is restored, to the bit.
 
-use crate::saving::Folder;
 use crate::seeds::seeded;
 use cornu::choice::Choice;
 use cornu::optimizers::Optimizer;
 use cornu::prelude::*;
 use cornu::random::{Flavor, set_flavor};
 use cornu::{Result, Sequential};
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::Report;
 
 const X: [[f64; 3]; 8] = [
@@ -42,7 +42,7 @@ fn epochs(model: &mut Sequential, from: usize, to: usize) -> Result<Vec<f64>> {
 #[test]
 fn six_epochs_are_three_and_three_more_after_a_file() -> Result<()> {
     let folder = Folder::new("resume");
-    let path = folder.file("model.keras");
+    let path = folder.join("model.keras");
     let mut report = Report::default();
     let optimizers: [(&str, Make); 6] = [
         ("SGD", || SGD::new().learning_rate(0.3).into()),

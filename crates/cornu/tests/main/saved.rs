@@ -7,11 +7,12 @@ use cornu::random::Flavor;
 use cornu::saving::Loaded;
 use cornu_files::keras::Archive;
 use cornu_graph::Array;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::{self, Case, Report};
 use serde_json::Value;
 
 use crate::lacks::{lacks, of_compile};
-use crate::saving::{Folder, numbers};
+use crate::saving::numbers;
 use crate::seeds::seeded;
 
 /// The `.keras` file of a case.
@@ -84,7 +85,7 @@ impl Saved<'_> {
     /// Saved in that dialect and loaded again, it is the same model; a file for the version it came from has the very
     /// variables of the original.
     fn comes_back(&self, model: &Sequential, folder: &Folder, version: Option<u32>) -> cornu::Result<Sequential> {
-        let (id, path) = (self.case.id, folder.file("again.keras"));
+        let (id, path) = (self.case.id, folder.join("again.keras"));
         let save = version.map_or(Save::new(), |version| Save::new().keras(version));
         assert_eq!(model.save_with(&path, save)?, [], "{id}");
         let Loaded { model: again, warnings } = load_model_with(&path, Load::new())?;
@@ -103,7 +104,7 @@ impl Saved<'_> {
         let counted_alike = got.first().map(Array::dtype) == want.first().map(Array::dtype);
         assert!(version != Some(own) || !counted_alike || got == want, "{id}: the optimizer's variables differ");
         // Whatever was lost would show up the second time.
-        let second = folder.file("second.keras");
+        let second = folder.join("second.keras");
         again.save_with(&second, save)?;
         assert!(std::fs::read(&path).ok() == std::fs::read(&second).ok(), "{id}: the second file differs");
         Ok(again)

@@ -9,32 +9,11 @@ use cornu::train::Code;
 use cornu_files::h5::H5;
 use cornu_files::keras::Archive;
 use cornu_graph::Array;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::{self, Report};
 use serde_json::{Value, json};
 
 use crate::seeds::seeded;
-
-/// A folder of its own, which goes with the test.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("cornu-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for temporary files");
-        Folder(folder)
-    }
-
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What is left over does no harm.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The `.keras` file of a golden model in this repository.
 pub(crate) fn golden_file(id: &str) -> PathBuf {
@@ -82,7 +61,7 @@ fn compile_config(path: &Path) -> cornu::Result<Value> {
 fn the_learning_rate_is_written_for_the_version_asked_for() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let (folder, rate) = (Folder::new("dialects"), f64::from(0.01f32));
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     // Four weights: momentum and velocity for each, the number of steps, and in one case the learning rate.
     let adam = trained(Adam::new().learning_rate(0.01));
     for (save, constant, count) in
@@ -95,24 +74,36 @@ fn the_learning_rate_is_written_for_the_version_asked_for() -> cornu::Result<()>
         assert_eq!(numbers(&path, &["optimizer"])?.len(), count, "{save:?}");
         assert_eq!(load_model(&path)?.learning_rate()?, rate);
     }
-    // Slots by weight for Adam, by role where there is one role or several of them.
-    let shapes = |path: &Path| -> cornu::Result<Vec<usize>> {
-        Ok(numbers(path, &["optimizer"])?.iter().map(|array| array.len()).collect())
-    };
-    adam.save(&path)?;
-    assert_eq!(shapes(&path)?, [1, 12, 12, 4, 4, 4, 4, 1, 1]);
+    let error = adam.save_with(&path, Save::new().keras(4)).expect_err("no such version");
+    assert!(error.message().ends_with("m.keras` cannot be saved: `keras` is 2 or 3, got 4"), "{error}");
+    Ok(())
+}
+
+/// How many numbers each variable of the optimizer has in a file.
+fn slots(path: &Path) -> cornu::Result<Vec<usize>> {
+    Ok(numbers(path, &["optimizer"])?.iter().map(|array| array.len()).collect())
+}
+
+#[test]
+fn slots_are_written_where_both_versions_find_them() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let folder = Folder::new("slots");
+    let path = folder.join("m.keras");
+    // By weight for Adam, by role where there is one role or several of them.
+    trained(Adam::new()).save(&path)?;
+    assert_eq!(slots(&path)?, [1, 12, 12, 4, 4, 4, 4, 1, 1]);
     trained(Adam::new().amsgrad(true)).save(&path)?;
-    assert_eq!(shapes(&path)?, [1, 12, 12, 4, 4, 4, 4, 1, 1, 12, 4, 4, 1]);
+    assert_eq!(slots(&path)?, [1, 12, 12, 4, 4, 4, 4, 1, 1, 12, 4, 4, 1]);
     trained(RMSprop::new().momentum(0.5).centered(true)).save(&path)?;
-    assert_eq!(shapes(&path)?, [1, 12, 4, 4, 1, 12, 4, 4, 1, 12, 4, 4, 1]);
+    assert_eq!(slots(&path)?, [1, 12, 4, 4, 1, 12, 4, 4, 1, 12, 4, 4, 1]);
     trained(SGD::new().momentum(0.9)).save(&path)?;
-    assert_eq!(shapes(&path)?, [1, 12, 4, 4, 1]);
+    assert_eq!(slots(&path)?, [1, 12, 4, 4, 1]);
 
     // Without slots there is nothing both versions could share.
     let sgd = trained(SGD::new());
     for (save, sizes) in [(Save::new(), vec![1, 1]), (Save::new().keras(2), vec![1, 12, 4, 4, 1])] {
         sgd.save_with(&path, save)?;
-        assert_eq!(shapes(&path)?, sizes, "{save:?}");
+        assert_eq!(slots(&path)?, sizes, "{save:?}");
         assert_eq!(load_model(&path)?.optimizer_state(), sgd.optimizer_state(), "{save:?}");
     }
     // With a single weight the files of the two versions would be mistaken for each other.
@@ -121,11 +112,9 @@ fn the_learning_rate_is_written_for_the_version_asked_for() -> cornu::Result<()>
     single.train_on_batch(&[[1.0, 2.0]], &[1.0])?;
     for save in [Save::new(), Save::new().keras(2), Save::new().keras(3)] {
         single.save_with(&path, save)?;
-        assert_eq!(shapes(&path)?, [1], "{save:?}");
+        assert_eq!(slots(&path)?, [1], "{save:?}");
         assert_eq!(load_model(&path)?.optimizer_state(), single.optimizer_state(), "{save:?}");
     }
-    let error = sgd.save_with(&path, Save::new().keras(4)).expect_err("no such version");
-    assert!(error.message().ends_with("m.keras` cannot be saved: `keras` is 2 or 3, got 4"), "{error}");
     Ok(())
 }
 
@@ -133,7 +122,7 @@ fn the_learning_rate_is_written_for_the_version_asked_for() -> cornu::Result<()>
 fn a_learning_rate_set_by_hand_survives_loading() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("rate");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let mut model = trained("adam");
     model.set_learning_rate(0.125)?;
     model.save(&path)?;
@@ -149,7 +138,7 @@ fn a_learning_rate_set_by_hand_survives_loading() -> cornu::Result<()> {
 fn names_of_input_and_model_and_unbatched_sizes_come_back() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("names");
-    let (path, mut model) = (folder.file("m.keras"), Sequential::named("mine"));
+    let (path, mut model) = (folder.join("m.keras"), Sequential::named("mine"));
     model.add(Input::new([2]).name("left")).add(Dense::new(1).trainable(false)).save(&path)?;
     let mut archive = Archive::open(&path)?;
     assert_eq!(archive.config["config"]["layers"][0]["config"]["name"], "left");
@@ -167,7 +156,7 @@ fn names_of_input_and_model_and_unbatched_sizes_come_back() -> cornu::Result<()>
 fn weights_alone_are_found_in_both_layouts() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("weights");
-    let path = folder.file("m.weights.h5");
+    let path = folder.join("m.weights.h5");
     for id in ["k3__pima_mlp", "k213__pima_mlp"] {
         let original = load_model(golden_file(id))?;
         let mut model = load_model(golden_file("tutorial__keras_8-12-8-1_42"))?;
@@ -191,7 +180,7 @@ fn weights_alone_are_found_in_both_layouts() -> cornu::Result<()> {
 fn training_settings_that_are_not_known_do_not_stop_a_model_from_predicting() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("uncompiled");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let archive = Archive::open(golden_file("k3__pima_mlp"))?;
     let schedule = json!({ "class_name": "CosineDecay", "config": { "initial_learning_rate": 0.1, "decay_steps": 9 } });
     let changes = [
@@ -230,7 +219,7 @@ fn training_settings_that_are_not_known_do_not_stop_a_model_from_predicting() ->
 fn other_ways_to_write_the_same_settings_are_read() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("forms");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let archive = Archive::open(golden_file("k3__pima_mlp"))?;
     let function = json!({ "module": "builtins", "class_name": "function", "config": "binary_crossentropy" });
     let old_loss = json!({ "class_name": "BinaryCrossentropy", "config": { "reduction": "auto", "fn": "x" } });
@@ -269,7 +258,7 @@ fn other_ways_to_write_the_same_settings_are_read() -> cornu::Result<()> {
 fn settings_that_say_nothing_are_no_reason_to_warn() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("nothing");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let archive = Archive::open(golden_file("k3__mnist_mlp"))?;
     let sparse = |axis: i64| {
         let config = json!({ "name": "loss_again", "dtype": "float32", "from_logits": true, "axis": axis });
@@ -301,7 +290,7 @@ fn settings_that_say_nothing_are_no_reason_to_warn() -> cornu::Result<()> {
 fn names_that_keras_refuses_are_told() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("refused");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let warned = |model: &str, layer: &str| -> cornu::Result<Vec<String>> {
         let mut made = Sequential::named(model);
         made.add(Dense::new(1).input_shape([2]).name(layer));
@@ -329,7 +318,7 @@ fn names_that_keras_refuses_are_told() -> cornu::Result<()> {
 fn a_loss_of_ones_own_stays_out_of_the_file() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("custom");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let mut model = trained("adam");
     model.compile(Compile::new().loss(loss("quartic", |y, p| (y - p).square().square().mean([-1]))))?;
     let warnings = model.save_with(&path, Save::new())?;

@@ -7,10 +7,11 @@ use cornu::train::Code;
 use cornu_files::h5::{Builder, H5};
 use cornu_files::keras::Archive;
 use cornu_graph::Array;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::Report;
 use serde_json::{Value, json};
 
-use crate::saving::{Folder, golden_file, trained};
+use crate::saving::{golden_file, trained};
 use crate::seeds::seeded;
 
 /// A file's arrays, with one changed, left out (`None`) or added.
@@ -27,13 +28,9 @@ fn with(weights: &[u8], path: &str, value: Option<&Array>) -> Vec<u8> {
     builder.finish().expect("a sound file")
 }
 
-fn zeros(shape: &[usize]) -> Option<Array> {
-    Some(Array::zeros(&Type::f32(shape)))
-}
-
 /// What loading says of the bytes, and what kind of mistake it is.
 fn refusal(folder: &Folder, bytes: &[u8]) -> (Option<ErrorKind>, String) {
-    let path = folder.file("bad.keras");
+    let path = folder.join("bad.keras");
     std::fs::write(&path, bytes).expect("a file");
     match load_model(&path) {
         Ok(_) => (None, "loaded".into()),
@@ -41,97 +38,133 @@ fn refusal(folder: &Folder, bytes: &[u8]) -> (Option<ErrorKind>, String) {
     }
 }
 
+/// A model, a variable of its file, the array put in its place (`None` takes it out), and what is said.
+const MISFITS: [(&str, &str, Option<Misfit>, &str); 8] = [
+    (
+        "k3__pima_mlp",
+        "layers/dense_1/vars/0",
+        None,
+        "`bad.keras`: layer `dense_1`: weight `kernel` needs shape [12,8], but there is no `layers/dense_1/vars/0`: the \
+         file has only 1 of this layer's",
+    ),
+    (
+        "k3__pima_mlp",
+        "layers/dense_1/vars/0",
+        Some(Misfit::Floats(&[12, 9])),
+        "`bad.keras`: layer `dense_1`: weight `kernel` needs shape [12,8], got [12,9] at `layers/dense_1/vars/0`",
+    ),
+    (
+        "k213__pima_mlp",
+        "_layer_checkpoint_dependencies/dense_2/vars/0",
+        Some(Misfit::Floats(&[8, 12])),
+        "`bad.keras`: layer `dense_1`: weight `kernel` needs shape [12,8], got [8,12]",
+    ),
+    (
+        "k3__pima_mlp",
+        "layers/dense/vars/1",
+        Some(Misfit::Integers(&[12])),
+        "layer `dense`: weight `bias` needs f32, got i32",
+    ),
+    (
+        "k3__pima_mlp",
+        "layers/dense/vars/2",
+        Some(Misfit::Floats(&[3])),
+        "model `sequential` of 3 layers has no weight for `layers/dense/vars/2`, shape [3]",
+    ),
+    (
+        "k213__pima_mlp",
+        "_layer_checkpoint_dependencies/dense_1/vars/0",
+        Some(Misfit::Floats(&[3])),
+        "has no weight for `_layer_checkpoint_dependencies/dense_1/vars/0`",
+    ),
+    (
+        "k3__pima_mlp",
+        "optimizer/vars/4",
+        Some(Misfit::Floats(&[13])),
+        "the optimizer's variable `optimizer/vars/4` needs f32[12], got f32[13]",
+    ),
+    (
+        "k3__pima_mlp",
+        "optimizer/vars/0",
+        Some(Misfit::Floats(&[])),
+        "the optimizer's variable `optimizer/vars/0` needs i64[], got f32[]",
+    ),
+];
+
+/// Zeros of a shape.
+#[derive(Clone, Copy)]
+enum Misfit {
+    Floats(&'static [usize]),
+    Integers(&'static [usize]),
+}
+
+impl Misfit {
+    fn array(self) -> Array {
+        match self {
+            Misfit::Floats(shape) => Array::zeros(&Type::f32(shape)),
+            Misfit::Integers(shape) => Array::zeros(&Type::new(DType::I32, shape)),
+        }
+    }
+}
+
 #[test]
 fn weights_that_do_not_fit_name_layer_and_shapes() {
     let _turn = seeded(Flavor::Keras3, 1);
     let (folder, mut report) = (Folder::new("misfits"), Report::default());
-    let kernel = "`bad.keras`: layer `dense_1`: weight `kernel` needs shape [12,8], ";
-    let cases = [
-        (
-            "k3__pima_mlp",
-            "layers/dense_1/vars/0",
-            None,
-            format!("{kernel}but there is no `layers/dense_1/vars/0`: the file has only 1 of this layer's"),
-        ),
-        (
-            "k3__pima_mlp",
-            "layers/dense_1/vars/0",
-            zeros(&[12, 9]),
-            format!("{kernel}got [12,9] at `layers/dense_1/vars/0`"),
-        ),
-        (
-            "k213__pima_mlp",
-            "_layer_checkpoint_dependencies/dense_2/vars/0",
-            zeros(&[8, 12]),
-            format!("{kernel}got [8,12]"),
-        ),
-        (
-            "k3__pima_mlp",
-            "layers/dense/vars/1",
-            Some(Array::vector(vec![0i32; 12])),
-            "layer `dense`: weight `bias` needs f32, got i32".into(),
-        ),
-        (
-            "k3__pima_mlp",
-            "layers/dense/vars/2",
-            zeros(&[3]),
-            "model `sequential` of 3 layers has no weight for `layers/dense/vars/2`, shape [3]".into(),
-        ),
-        (
-            "k213__pima_mlp",
-            "_layer_checkpoint_dependencies/dense_1/vars/0",
-            zeros(&[3]),
-            "has no weight for `_layer_checkpoint_dependencies/dense_1/vars/0`".into(),
-        ),
-        (
-            "k3__pima_mlp",
-            "optimizer/vars/4",
-            zeros(&[13]),
-            "the optimizer's variable `optimizer/vars/4` needs f32[12], got f32[13]".into(),
-        ),
-        (
-            "k3__pima_mlp",
-            "optimizer/vars/0",
-            zeros(&[]),
-            "the optimizer's variable `optimizer/vars/0` needs i64[], got f32[]".into(),
-        ),
-    ];
-    for (id, path, value, expected) in cases {
+    for (id, path, value, expected) in MISFITS {
         let mut archive = Archive::open(golden_file(id)).expect("a sound file");
-        archive.weights = with(&archive.weights, path, value.as_ref());
+        archive.weights = with(&archive.weights, path, value.map(Misfit::array).as_ref());
         let (kind, text) = refusal(&folder, &archive.to_bytes().expect("a sound file"));
-        let right = kind == Some(ErrorKind::File) && text.contains(&expected);
+        let right = kind == Some(ErrorKind::File) && text.contains(expected);
         report.case(path, if right { Ok(()) } else { Err(format!("want {expected}, got {kind:?} {text}")) });
     }
     report.finish();
 }
 
-#[test]
-fn damaged_and_made_up_files_are_explained() {
-    let _turn = seeded(Flavor::Keras3, 1);
+/// Loading each of the files ends with an error of that kind which says that.
+fn refusals<const N: usize>(cases: [(&str, Vec<u8>, ErrorKind, &str); N]) {
     let (folder, mut report) = (Folder::new("damaged"), Report::default());
-    let archive = Archive::open(golden_file("k3__pima_mlp")).expect("a sound file");
-    let changed = |place: &str, value: Value| {
-        let mut archive = archive.clone();
-        *archive.config.pointer_mut(place).expect("a place") = value;
-        archive.to_bytes().expect("a sound file")
-    };
+    for (id, bytes, kind, expected) in cases {
+        let (got, text) = refusal(&folder, &bytes);
+        let right = got == Some(kind) && text.contains(expected);
+        report.case(id, if right { Ok(()) } else { Err(format!("want {kind:?} {expected}, got {got:?} {text}")) });
+    }
+    report.finish();
+}
+
+fn sound() -> Archive {
+    Archive::open(golden_file("k3__pima_mlp")).expect("a sound file")
+}
+
+#[test]
+fn damaged_files_are_explained() {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let archive = sound();
     let weights = |weights: Vec<u8>| Archive { weights, ..archive.clone() }.to_bytes().expect("a sound file");
     let whole = archive.to_bytes().expect("a sound file");
-    let dense = "/config/layers/2/config";
-    let lambda =
-        json!({ "module": "keras.layers", "class_name": "Lambda", "config": { "name": "f", "function": "os" } });
-    let cases = [
+    let cut = weights(archive.weights[..9000].to_vec());
+    refusals([
         ("nothing", Vec::new(), ErrorKind::File, "`bad.keras`: the file is empty"),
         ("cut short", whole[..whole.len() / 2].to_vec(), ErrorKind::File, "`bad.keras`: the zip archive is cut short"),
         ("no archive", b"not an archive".to_vec(), ErrorKind::File, "`bad.keras`: this is not a `.keras` file"),
-        (
-            "weights cut short",
-            weights(archive.weights[..9000].to_vec()),
-            ErrorKind::File,
-            "`bad.keras`: `model.weights.h5`: ",
-        ),
+        ("weights cut short", cut, ErrorKind::File, "`bad.keras`: `model.weights.h5`: "),
         ("no weights", weights(Builder::new().finish().expect("a file")), ErrorKind::File, "there are no weights"),
+    ]);
+}
+
+/// The sound model with another value at a place of its settings.
+fn changed(place: &str, value: Value) -> Vec<u8> {
+    let mut archive = sound();
+    *archive.config.pointer_mut(place).expect("a place") = value;
+    archive.to_bytes().expect("a sound file")
+}
+
+#[test]
+fn made_up_models_are_explained() {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let lambda =
+        json!({ "module": "keras.layers", "class_name": "Lambda", "config": { "name": "f", "function": "os" } });
+    refusals([
         (
             "a graph",
             changed("/class_name", json!("Functional")),
@@ -146,25 +179,33 @@ fn damaged_and_made_up_files_are_explained() {
         ),
         (
             "a setting",
-            changed(&format!("{dense}/units"), json!("many")),
+            changed("/config/layers/2/config/units", json!("many")),
             ErrorKind::File,
             "layer `dense_1`: Dense.units: expected a whole number",
         ),
+    ]);
+}
+
+#[test]
+fn made_up_sizes_are_explained() {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let units = |value: Value| changed("/config/layers/2/config/units", value);
+    refusals([
         (
             "another size",
-            changed(&format!("{dense}/units"), json!(9)),
+            units(json!(9)),
             ErrorKind::File,
             "layer `dense_1`: weight `kernel` needs shape [12,9], got [12,8]",
         ),
         (
             "a huge layer",
-            changed(&format!("{dense}/units"), json!(200_000_000)),
+            units(json!(200_000_000)),
             ErrorKind::File,
             "weight `kernel`: needs shape [12,200000000], more numbers than the file holds",
         ),
         (
             "sizes that overflow",
-            changed(&format!("{dense}/units"), json!(1u64 << 60)),
+            units(json!(1u64 << 60)),
             ErrorKind::File,
             "weight `kernel`: needs shape [12,1152921504606846976], more numbers than the file holds",
         ),
@@ -174,20 +215,14 @@ fn damaged_and_made_up_files_are_explained() {
             ErrorKind::File,
             "weight `kernel`: needs shape [1048576,12], more numbers than the file holds",
         ),
-    ];
-    for (id, bytes, kind, expected) in cases {
-        let (got, text) = refusal(&folder, &bytes);
-        let right = got == Some(kind) && text.contains(expected);
-        report.case(id, if right { Ok(()) } else { Err(format!("want {kind:?} {expected}, got {got:?} {text}")) });
-    }
-    report.finish();
+    ]);
 }
 
 #[test]
 fn an_optimizer_with_other_variables_starts_anew() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("anew");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let mut archive = Archive::open(golden_file("k3__pima_mlp"))?;
     archive.weights = with(&archive.weights, "optimizer/vars/13", None);
     archive.weights = with(&archive.weights, "optimizer/vars/12", None);
@@ -200,65 +235,69 @@ fn an_optimizer_with_other_variables_starts_anew() -> cornu::Result<()> {
     Ok(())
 }
 
+/// What is said of a file in the folder, without the folder's name.
+fn said(folder: &Folder, result: cornu::Result<()>) -> String {
+    let text = result.err().map(|error| error.to_string()).unwrap_or_default();
+    text.replace(&folder.join("").display().to_string(), "")
+}
+
+/// Names that a model cannot be saved under, and what is said of each.
+const NAMES: [(&str, &str); 5] = [
+    ("m.h5", "the name of a model must end in `.keras`\n  help: write `m.keras`; the old HDF5 format is not written"),
+    ("m", "the name of a model must end in `.keras`\n  help: write `m.keras`"),
+    ("m.weights.h5", "help: write `m.keras`; for the weights alone, call `save_weights`"),
+    (".keras", "help: write `model.keras`"),
+    ("none/m.keras", "its folder does not exist"),
+];
+
 #[test]
-fn wrong_names_and_places_are_explained_and_the_old_file_stays() {
+fn wrong_names_and_places_are_explained() {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("places");
     let (mut model, mut report) = (trained("adam"), Report::default());
-    let message = |result: cornu::Result<()>| {
-        result
-            .err()
-            .map(|error| error.to_string())
-            .unwrap_or_default()
-            .replace(&folder.file("").display().to_string(), "")
-    };
-    let names = [
-        (
-            "m.h5",
-            "the name of a model must end in `.keras`\n  help: write `m.keras`; the old HDF5 format is not written",
-        ),
-        ("m", "the name of a model must end in `.keras`\n  help: write `m.keras`"),
-        ("m.weights.h5", "help: write `m.keras`; for the weights alone, call `save_weights`"),
-        (".keras", "help: write `model.keras`"),
-        ("none/m.keras", "its folder does not exist"),
-    ];
-    for (name, expected) in names {
-        let text = message(model.save(folder.file(name)));
+    for (name, expected) in NAMES {
+        let text = said(&folder, model.save(folder.join(name)));
         report.case(name, if text.contains(expected) { Ok(()) } else { Err(format!("want {expected}, got {text}")) });
     }
-    let text = message(model.save_weights(folder.file("m.keras")));
+    report.finish();
+    let text = said(&folder, model.save_weights(folder.join("m.keras")));
     assert!(
         text.contains("must end in `.weights.h5`\n  help: write `m.weights.h5`; for the whole model, call `save`"),
         "{text}"
     );
-    let text = message(Sequential::load(folder.file("m.h5")).map(drop));
+    let text = said(&folder, Sequential::load(folder.join("m.h5")).map(drop));
     assert!(text.starts_with("`m.h5`: the old HDF5 format of whole models cannot be read"), "{text}");
-    let text = message(Sequential::load(folder.file("m.weights.h5")).map(drop));
+    let text = said(&folder, Sequential::load(folder.join("m.weights.h5")).map(drop));
     assert!(text.contains("call `load_weights`"), "{text}");
-    let text = message(model.load_weights(folder.file("none.weights.h5")));
+    let text = said(&folder, model.load_weights(folder.join("none.weights.h5")));
     assert!(text.starts_with("`none.weights.h5`: there is no such file"), "{text}");
     let unbuilt = sequential![Dense::new(1).name("d")];
-    let text = message(unbuilt.save(folder.file("m.keras")));
+    let text = said(&folder, unbuilt.save(folder.join("m.keras")));
     assert!(
         text.starts_with("`m.keras` cannot be saved: model `sequential") && text.contains("is not built"),
         "{text}"
     );
+}
 
-    let old = folder.file("old.keras");
+#[test]
+fn a_file_that_is_read_only_stays() {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let folder = Folder::new("read-only");
+    let old = folder.join("old.keras");
     std::fs::write(&old, "old").expect("a file");
     let mut permissions = std::fs::metadata(&old).expect("a file").permissions();
     permissions.set_readonly(true);
     std::fs::set_permissions(&old, permissions).expect("a file of one's own");
-    assert!(message(model.save(&old)).contains("`old.keras` cannot be written: the file that is there is read-only"));
+    let text = said(&folder, trained("adam").save(&old));
+    assert!(text.contains("`old.keras` cannot be written: the file that is there is read-only"), "{text}");
     assert_eq!(std::fs::read(&old).expect("the old file"), b"old");
-    report.finish();
 }
 
 #[test]
 fn nothing_changes_if_one_weight_does_not_fit() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("unchanged");
-    let (path, mut model) = (folder.file("m.weights.h5"), trained("adam"));
+    let (path, mut model) = (folder.join("m.weights.h5"), trained("adam"));
     let before = model.weights();
     let other = sequential![Dense::new(4).input_shape([3]), Dense::new(2)];
     other.save_weights(&path)?;

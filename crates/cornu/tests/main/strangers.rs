@@ -8,10 +8,11 @@ use cornu::train::Code;
 use cornu::{Cx, Tensor};
 use cornu_files::h5::{Builder, H5};
 use cornu_files::keras::Archive;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::Report;
 use serde_json::{Value, json};
 
-use crate::saving::{Folder, golden_file};
+use crate::saving::golden_file;
 use crate::seeds::seeded;
 
 /// The file of a small model with one value changed or added.
@@ -65,7 +66,7 @@ fn named(place: &str, class: &str, config: &Value, module: &Value, registered: &
 fn classes_of_other_packages_are_never_taken_for_keras_s() {
     let _turn = seeded(Flavor::Keras3, 1);
     let (folder, mut report) = (Folder::new("strangers"), Report::default());
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     for (what, place, class, config) in places() {
         let name = if class == "function" { config.as_str().unwrap_or(class) } else { class };
         for (module, registered, package) in [
@@ -95,7 +96,7 @@ fn classes_of_other_packages_are_never_taken_for_keras_s() {
 fn keras_s_classes_answer_to_every_name_they_have_had() {
     let _turn = seeded(Flavor::Keras3, 1);
     let (folder, mut report) = (Folder::new("names-of-keras"), Report::default());
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     for (_, place, class, config) in places() {
         let name = if class == "function" { config.as_str().unwrap_or(class) } else { class };
         let mut forms = vec![
@@ -149,7 +150,7 @@ mod own {
 fn a_class_of_one_s_own_is_found_by_its_package() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("own-classes");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let model = sequential![own::Dense::new().input_shape([3]), Dense::new(2)];
     model.save(&path)?;
     let error = load_model(&path).expect_err("a class that is not registered").to_string();
@@ -179,7 +180,7 @@ fn a_class_of_one_s_own_is_found_by_its_package() -> cornu::Result<()> {
 fn numbers_that_ask_for_no_memory_may_have_any_size() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("large-numbers");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     cornu::register::<own::Dense>();
     let layer = own::Dense::new().salt(1i64 << 60).mask_value(-1e30).max_tokens(1usize << 40);
     sequential![layer.input_shape([3]), Dense::new(2)].save(&path)?;
@@ -193,7 +194,7 @@ fn numbers_that_ask_for_no_memory_may_have_any_size() -> cornu::Result<()> {
 fn files_of_windows_open() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let folder = Folder::new("windows");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     for (id, root) in [("k213__pima_mlp", "_layer_checkpoint_dependencies"), ("k3__pima_mlp", "layers")] {
         let (mut archive, want) = (Archive::open(golden_file(id))?, load_model(golden_file(id))?.weights());
         let file = H5::read(archive.weights)?;
@@ -216,7 +217,7 @@ fn files_of_windows_open() -> cornu::Result<()> {
 fn without_an_optimizer_it_is_keras_s_default() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("no-optimizer");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let mut archive = Archive::open(golden_file("k3__pima_mlp"))?;
     archive.config["compile_config"].as_object_mut().expect("an object").shift_remove("optimizer");
     archive.save(&path)?;
@@ -235,7 +236,7 @@ fn without_an_optimizer_it_is_keras_s_default() -> cornu::Result<()> {
 fn of_metrics_that_are_not_known_the_others_stay() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("some-metrics");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let unknown = object(&json!("keras.metrics"), "R2Score", &json!(null), &json!({ "name": "r2_score" }));
     let by_function = object(&json!("builtins"), "function", &json!("function"), &json!("my_own"));
     let archive = changed("/compile_config/metrics", json!(["accuracy", unknown, "mae", by_function, "auc"]));
@@ -258,7 +259,7 @@ fn of_metrics_that_are_not_known_the_others_stay() -> cornu::Result<()> {
 fn hdf5_files_under_the_name_of_an_archive() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("hdf5-inside");
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     let mut model = load_model(golden_file("k3__pima_mlp"))?;
     let want = model.weights();
     std::fs::write(&path, Archive::open(golden_file("k3__pima_mlp"))?.weights).expect("a file");
@@ -272,9 +273,9 @@ fn hdf5_files_under_the_name_of_an_archive() -> cornu::Result<()> {
     builder.group("model_weights")?;
     std::fs::write(&path, builder.finish()?).expect("a file");
     let convert = "`keras.models.load_model(\"model.h5\").save(\"model.keras\")`";
-    std::fs::copy(&path, folder.file("m.h5")).expect("a copy");
+    std::fs::copy(&path, folder.join("m.h5")).expect("a copy");
     for name in ["m.keras", "m.h5"] {
-        let error = load_model(folder.file(name)).expect_err("the old format").to_string();
+        let error = load_model(folder.join(name)).expect_err("the old format").to_string();
         assert!(error.contains(convert), "{error}");
     }
     Ok(())

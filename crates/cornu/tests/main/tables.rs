@@ -7,10 +7,10 @@ use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu_files::npy::Npz;
 use cornu_graph::Array;
+use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::{self, Report, close};
 use serde_json::Value;
 
-use crate::saving::Folder;
 use crate::seeds::seeded;
 use crate::training::list;
 
@@ -40,8 +40,8 @@ fn follow(report: &mut Report, want: &Value, model: &mut Sequential, halves: &Ha
     let predictions = model.predict_with(&test.0, Predict::new().verbose(0))?;
     near("predictions", predictions.iter().take(30).map(|&p| f64::from(p)).collect(), &want["predictions"], 5e-6);
     let folder = Folder::new("tables");
-    model.save(folder.file("m.keras"))?;
-    let mut again = load_model(folder.file("m.keras"))?;
+    model.save(folder.join("m.keras"))?;
+    let mut again = load_model(folder.join("m.keras"))?;
     assert_eq!(again.predict_with(&test.0, Predict::new().verbose(0))?, predictions);
     Ok(())
 }

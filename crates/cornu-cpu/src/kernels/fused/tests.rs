@@ -12,6 +12,7 @@ const BINARY: [Opcode; 15] = [Add, Sub, Mul, Div, Max, Min, Pow, Eq, Ne, Lt, Le,
 /// What an operation gives for one element; `exp` and its like in `f64`.
 fn plain(op: Opcode, a: f32, b: f32, c: f32) -> f32 {
     let wide = |f: fn(f64) -> f64| f(f64::from(a)) as f32;
+    let either = |first: bool, x: f32, y: f32| if first { x } else { y };
     match op {
         Copy => a,
         Neg => -a,
@@ -24,41 +25,31 @@ fn plain(op: Opcode, a: f32, b: f32, c: f32) -> f32 {
         Sqrt => a.sqrt(),
         Tanh => wide(f64::tanh),
         Logistic => wide(|a| 1.0 / (1.0 + (-a).exp())),
-        Not => f32::from(a == 0.0),
         Add => a + b,
         Sub => a - b,
         Mul => a * b,
         Div => a / b,
-        Max => {
-            if a.is_nan() || a > b {
-                a
-            } else {
-                b
-            }
-        }
-        Min => {
-            if a.is_nan() || a < b {
-                a
-            } else {
-                b
-            }
-        }
+        Max => either(a.is_nan() || a > b, a, b),
+        Min => either(a.is_nan() || a < b, a, b),
         Pow => f64::from(a).powf(f64::from(b)) as f32,
-        Eq => f32::from(a == b),
-        Ne => f32::from(a != b),
-        Lt => f32::from(a < b),
-        Le => f32::from(a <= b),
-        Gt => f32::from(a > b),
-        Ge => f32::from(a >= b),
-        And => f32::from(a != 0.0 && b != 0.0),
-        Or => f32::from(a != 0.0 || b != 0.0),
-        Select => {
-            if a != 0.0 {
-                b
-            } else {
-                c
-            }
-        }
+        Select => either(a != 0.0, b, c),
+        Not | Eq | Ne | Lt | Le | Gt | Ge | And | Or => f32::from(holds(op, a, b)),
+    }
+}
+
+/// What an operation that gives a truth says of one element.
+fn holds(op: Opcode, a: f32, b: f32) -> bool {
+    match op {
+        Not => a == 0.0,
+        Eq => a == b,
+        Ne => a != b,
+        Lt => a < b,
+        Le => a <= b,
+        Gt => a > b,
+        Ge => a >= b,
+        And => a != 0.0 && b != 0.0,
+        Or => a != 0.0 || b != 0.0,
+        _ => panic!("{op:?} gives a number"),
     }
 }
 
