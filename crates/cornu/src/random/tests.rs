@@ -268,8 +268,7 @@ fn dropout_masks_come_from_the_streams() {
         let golden = json("random", &format!("{file}_dropout.json"));
         for (id, case) in entries(&golden).filter(|(_, case)| case.is_object()) {
             let mut seeds = seeded(flavor, seed_of(&golden));
-            let rates: Vec<f32> =
-                id.split(' ').filter_map(|rate| rate.split_once('=')?.1.parse().ok()).collect();
+            let rates: Vec<f32> = id.split(' ').filter_map(|rate| rate.split_once('=')?.1.parse().ok()).collect();
             let mut streams: Vec<_> = (0..rates.len()).map(|q| seeds.stateful(q as u64)).collect();
             let mut generators: Vec<_> = rates.iter().map(|_| SeedGenerator::new(seeds.keras_seed())).collect();
             for layer in 0..rates.len() {
