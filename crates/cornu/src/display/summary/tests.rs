@@ -14,10 +14,10 @@ fn facts(text: &str) -> Vec<Facts> {
     let mut rows = vec![[String::new(), String::new()]];
     for line in text.lines() {
         match line.split('│').map(str::trim).collect::<Vec<_>>()[..] {
-            [_, _, shape, params, ..] => {
+            [_, _, shape, ref rest @ ..] => {
                 let row = rows.last_mut().expect("one to begin with");
                 row[0] += &format!("{shape} ");
-                row[1] += params;
+                row[1] += rest.first().unwrap_or(&"");
             }
             _ => rows.push(Default::default()),
         }
@@ -88,14 +88,27 @@ fn tables_are_those_of_keras() {
     let cases = manifest["cases"].as_array().expect("cases").iter();
     let cases =
         cases.filter(|case| case["kind"] == "summary" && case["id"].as_str().expect("id").starts_with("keras3"));
+    let cases: Vec<&Value> = cases.collect();
     let mut report = Report::default();
-    for case in cases {
+    for case in &cases {
         let (id, want) = (case["id"].as_str().expect("id"), case["printed_to_a_pipe"].as_str().expect("a text"));
         let (model, kwargs) = (&case["model_json"], &case["kwargs"]);
         let nested = kwargs["expand_nested"] == true;
+        // What a cut table does not show may stand in another one of the same model.
+        let of_model = cases.iter().filter(|other| other["model_json"] == *model);
+        let tables = of_model.map(|other| facts(other["printed_to_a_pipe"].as_str().unwrap_or_default()));
+        let mut known = facts(want);
+        let len = known.len();
+        for table in tables.filter(|table| table.len() == len) {
+            known.iter_mut().zip(table).filter(|(fact, _)| fact.0.is_empty()).for_each(|(fact, other)| *fact = other);
+        }
+        if known.iter().any(|(shapes, _)| shapes.is_empty()) {
+            println!("{id}: skipped, no table of this model shows all of its shapes");
+            continue;
+        }
         let summary = Summary {
             model_name: model["config"]["name"].as_str().expect("name").to_owned(),
-            rows: rows(model, &mut facts(want).into_iter(), nested),
+            rows: rows(model, &mut known.into_iter(), nested),
             sequential: model["class_name"] == "Sequential",
             trainable: count(want, "Trainable"),
             non_trainable: count(want, "Non-trainable"),
