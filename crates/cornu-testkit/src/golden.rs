@@ -43,10 +43,10 @@ pub fn json(group: &str, file: &str) -> Value {
 /// The cases of a group's `manifest.json`.
 ///
 /// # Panics
-/// If the manifest cannot be read or lists no cases.
+/// If the manifest cannot be read or has no list of cases.
 pub fn cases(group: &str) -> Vec<Value> {
     match json(group, "manifest.json")["cases"].take() {
-        Value::Array(cases) if !cases.is_empty() => cases,
+        Value::Array(cases) => cases,
         _ => panic!("the manifest of `{group}` lists no cases"),
     }
 }
@@ -218,15 +218,15 @@ impl Report {
         }
     }
 
-    /// Ends the test.
+    /// Ends the test. The folder that `CORNU_GOLDEN` names need not have cases of every kind.
     ///
     /// # Panics
-    /// If a case failed, or if none was there that has all it needs.
+    /// If a case failed, or if none of this repository's has all it needs.
     pub fn finish(self) {
         let (count, of) = (self.failures.len(), self.checked + self.lacking);
         println!("{} cases checked, {} lack what is not there yet", self.checked, self.lacking);
         assert!(self.failures.is_empty(), "{count} of {of} cases failed:\n{}", self.failures.join("\n"));
-        assert!(self.checked > 0, "no case was checked");
+        assert!(self.checked > 0 || std::env::var_os("CORNU_GOLDEN").is_some(), "no case was checked");
     }
 }
 

@@ -178,7 +178,10 @@ mod tests {
                 let values: Vec<f64> =
                     text.trim_matches(['[', ']']).split(", ").filter_map(|v| v.parse().ok()).collect();
                 check("as_python_float", &values, &repr);
-                check("str_each", &values, &|value| repr32(value as f32));
+                // Before NumPy 2, exponents began at other sizes.
+                if case["numpy"].as_str().is_none_or(|version| !version.starts_with("1.")) {
+                    check("str_each", &values, &|value| repr32(value as f32));
+                }
                 check("format_4f", &values, &|value| fixed(value, 4));
                 report.case(&format!("{id} tolist"), if list(&values) == text { Ok(()) } else { Err(list(&values)) });
             } else {

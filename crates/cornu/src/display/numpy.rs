@@ -216,6 +216,8 @@ mod tests {
             Buffer::F32(data) => shaped(array.shape(), data),
             Buffer::F64(data) => shaped(array.shape(), data),
             Buffer::I64(data) => shaped(array.shape(), data),
+            Buffer::I32(data) => shaped(array.shape(), data),
+            Buffer::U32(data) => shaped(array.shape(), data),
             Buffer::U8(data) => shaped(array.shape(), data),
             Buffer::Bool(data) => shaped(array.shape(), data),
             _ => format!("no way to print {}", array.ty()),

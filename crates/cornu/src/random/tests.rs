@@ -207,7 +207,7 @@ fn epochs_are_in_keras_order() {
 }
 
 /// The number after a word of a call, such as `epochs=`.
-fn setting<T: std::str::FromStr>(call: &str, word: &str) -> Option<T> {
+pub(crate) fn setting<T: std::str::FromStr>(call: &str, word: &str) -> Option<T> {
     let (_, rest) = call.split_once(word)?;
     rest.split([',', ')', ' ']).next()?.parse().ok()
 }
@@ -250,6 +250,11 @@ fn unseeded_orders_differ() {
     }
 }
 
+/// The seed of a golden file, if its note tells another than 42.
+pub(crate) fn seed_of(golden: &Value) -> u32 {
+    golden["note"].as_str().and_then(|note| setting(note, "set_random_seed(")).unwrap_or(42)
+}
+
 fn mask(stream: cornu_graph::random::Stream, size: usize, rate: f32) -> String {
     let mut values = vec![0.0; size];
     uniform01(stream, 0, &mut values);
@@ -260,13 +265,13 @@ fn mask(stream: cornu_graph::random::Stream, size: usize, rate: f32) -> String {
 fn dropout_masks_come_from_the_streams() {
     let mut report = Report::default();
     for (flavor, file) in flavors() {
-        for (id, case) in entries(&json("random", &format!("{file}_dropout.json"))).filter(|(_, case)| case.is_object())
-        {
-            let mut seeds = seeded(flavor, 42);
-            let mut streams = [0, 1].map(|q| seeds.stateful(q));
-            let mut generators = [0; 2].map(|_| SeedGenerator::new(seeds.keras_seed()));
-            let rates: Vec<f32> = id.split(' ').map(|rate| rate[3..].parse().expect("a rate")).collect();
-            for layer in 0..2 {
+        let golden = json("random", &format!("{file}_dropout.json"));
+        for (id, case) in entries(&golden).filter(|(_, case)| case.is_object()) {
+            let mut seeds = seeded(flavor, seed_of(&golden));
+            let rates: Vec<f32> = id.split(' ').filter_map(|rate| rate.split_once('=')?.1.parse().ok()).collect();
+            let mut streams: Vec<_> = (0..rates.len()).map(|q| seeds.stateful(q as u64)).collect();
+            let mut generators: Vec<_> = rates.iter().map(|_| SeedGenerator::new(seeds.keras_seed())).collect();
+            for layer in 0..rates.len() {
                 for wanted in items(&case[format!("dropout{}", layer + 1)]) {
                     let wanted = wanted.as_str().expect("a mask");
                     let stream = match flavor {
@@ -290,7 +295,7 @@ fn dropout_called_directly_draws_a_seed_each_time() {
     let mut report = Report::default();
     for (flavor, file) in flavors() {
         let golden = json("random", &format!("{file}_dropout.json"));
-        let mut seeds = seeded(flavor, 42);
+        let mut seeds = seeded(flavor, seed_of(&golden));
         let mut unseeded = SeedGenerator::new(seeds.keras_seed());
         for (call, masks) in entries(&golden).filter(|(_, masks)| masks.is_array()) {
             let fixed: Option<u64> = setting(call, "seed=");

@@ -33,15 +33,29 @@ fn same(got: &[ArrayD<f32>], want: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// A model of the golden files: layers of so many units after an input of so many, if it is made of those.
-fn dense(weights: &Value, dropout: bool) -> Option<(usize, Vec<usize>)> {
+/// A model of the golden files: an input of so many features, and the units of each layer; a `Dropout` has none.
+type Layers = (usize, Vec<Option<usize>>);
+
+/// The layers of a model that is made of `Dense` and, as its name says, `Dropout`.
+fn layers(name: &str, weights: &Value) -> Option<Layers> {
     let shapes: Vec<Vec<usize>> = weights.as_array()?.iter().map(|weight| sizes(&weight["shape"])).collect();
     let of_layer = |pair: &[Vec<usize>]| match pair {
         [kernel, bias] if kernel.len() == 2 && kernel[1..] == bias[..] => Some(kernel[1]),
         _ => None,
     };
     let units: Vec<usize> = shapes.chunks(2).map(of_layer).collect::<Option<_>>()?;
-    (!dropout || units.len() == 2).then(|| (shapes[0][0], units))
+    let features = *shapes.first()?.first()?;
+    if !name.contains("dropout") {
+        return Some((features, units.into_iter().map(Some).collect()));
+    }
+    let mut units = units.into_iter();
+    let layer = |word| match word {
+        "dense" => units.next().map(Some),
+        "dropout" => Some(None),
+        _ => None,
+    };
+    let layers = name.split('-').map(layer).collect::<Option<_>>()?;
+    units.next().is_none().then_some((features, layers))
 }
 
 fn sizes(shape: &Value) -> Vec<usize> {
@@ -49,14 +63,16 @@ fn sizes(shape: &Value) -> Vec<usize> {
 }
 
 /// With the shape of the input or without, when the weights are made at the first build, in the same order.
-fn made((features, units): &(usize, Vec<usize>), dropout: bool, known: bool) -> Sequential {
+fn made((features, layers): &Layers, known: bool) -> Sequential {
     let mut model = Sequential::new();
-    for (i, &units) in units.iter().enumerate() {
-        let layer = Dense::new(units);
-        model.add(if i == 0 && known { layer.input_shape([*features]) } else { layer });
-        if i == 0 && dropout {
-            model.add(Dropout::new(0.5));
-        }
+    if known {
+        model.add(Input::new([*features]));
+    }
+    for layer in layers {
+        match layer {
+            Some(units) => model.add(Dense::new(*units)),
+            None => model.add(Dropout::new(0.5)),
+        };
     }
     if !known {
         model.build([*features]).expect("a sound model");
@@ -65,21 +81,21 @@ fn made((features, units): &(usize, Vec<usize>), dropout: bool, known: bool) -> 
 }
 
 fn check(flavor: Flavor, file: &str) {
-    let _turn = seeded(flavor, 42);
+    let golden = json("random", file);
+    let note = golden["note"].as_str().and_then(|note| note.split_once("set_random_seed(")?.1.split(')').next());
+    let seed = note.map_or(42, |seed| seed.parse().expect("a seed"));
+    let _turn = seeded(flavor, seed);
     let mut report = Report::default();
-    for (name, models) in
-        json("random", file).as_object().expect("models").iter().filter(|(_, models)| models.is_array())
-    {
-        let dropout = name.contains("dropout");
+    for (name, models) in golden.as_object().expect("models").iter().filter(|(_, models)| models.is_array()) {
         let weights = models.as_array().expect("models");
-        let Some(sizes) = weights.iter().map(|weights| dense(weights, dropout)).collect::<Option<Vec<_>>>() else {
+        let Some(all) = weights.iter().map(|weights| layers(name, weights)).collect::<Option<Vec<_>>>() else {
             println!("{name}: skipped, not all of its layers are `Dense`");
             continue;
         };
         for known in [true, false] {
-            set_random_seed(42);
-            for (i, (sizes, want)) in sizes.iter().zip(weights).enumerate() {
-                let model = made(sizes, dropout, known);
+            set_random_seed(seed);
+            for (i, (layers, want)) in all.iter().zip(weights).enumerate() {
+                let model = made(layers, known);
                 report.case(&format!("{name}, model {i}, known {known}"), same(&model.weights(), want));
             }
         }

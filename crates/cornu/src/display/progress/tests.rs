@@ -146,6 +146,13 @@ fn told(line: &str) -> Option<f64> {
     units.iter().find_map(|(unit, seconds)| Some(time.strip_suffix(unit)?.parse::<f64>().ok()? * seconds))
 }
 
+/// The time of the first of so many steps: Keras 2 tells how long the others will take.
+fn first_step(line: &str, steps: usize) -> f64 {
+    let eta = line.split("ETA: ").nth(1).and_then(|rest| rest.split([' ', '\x08']).next()).unwrap_or_default();
+    let eta = eta.trim_end_matches('s').split(':').fold(0.0, |sum, part| 60.0 * sum + part.parse().unwrap_or(0.0));
+    told(line).unwrap_or(if eta > 0.0 { (eta + 0.5) / (steps - 1) as f64 } else { 0.01 / steps as f64 })
+}
+
 #[test]
 fn a_terminal_gets_the_bytes_of_keras() {
     let mut report = Report::default();
@@ -164,8 +171,8 @@ fn a_terminal_gets_the_bytes_of_keras() {
                     continue;
                 };
                 let begun = begun.trim_end_matches('\x08');
-                let first = told(begun).unwrap_or(0.01);
                 let (steps, logs) = parsed(ended);
+                let first = first_step(begun, steps);
                 progress.step(first, 1, Some(steps), &borrowed(&parsed(begun).1));
                 progress.step(first, steps, Some(steps), &borrowed(&logs));
                 let rest = told(ended).expect("a time per step") * (steps - 1) as f64;
