@@ -1,6 +1,6 @@
 //! Mistakes that Keras lets pass in silence, or reports in riddles: what is said of each.
 
-use cornu::choice::Choice;
+use cornu::choice::{Choice, Family};
 use cornu::losses::Reduction;
 use cornu::metrics;
 use cornu::optimizers::Optimizer;
@@ -11,6 +11,7 @@ use cornu::{Cx, Error, ErrorKind, Tensor};
 use cornu_testkit::golden::Report;
 use ndarray::Array2;
 
+use crate::names::short;
 use crate::seeds::seeded;
 
 const ROWS: usize = 12;
@@ -44,12 +45,12 @@ fn refused<T>(report: &mut Report, outcome: cornu::Result<T>, want: &str) {
     report.case(want.lines().next().unwrap_or(want), if got == want { Ok(()) } else { Err(format!("got\n{got}")) });
 }
 
-/// What is said of a metric of that name.
-fn metric_named(name: &str, rest: &str) -> String {
-    let known = "`accuracy`, `acc`, `crossentropy`, `ce`, `binary_accuracy`, `categorical_accuracy`, \
-                 `sparse_categorical_accuracy`, `mean`, `mean_squared_error`, `mse`, `mean_absolute_error`, `mae`, \
-                 `binary_crossentropy`, `bce`, `categorical_crossentropy`, `sparse_categorical_crossentropy`";
-    format!("compile: unknown metric `{name}`; there are {known}{rest}")
+/// What is said of a loss, a metric or an optimizer of that name, and of one that is near.
+fn unknown<T: ?Sized + Family>(name: &str, near: &str) -> String {
+    // These names are no metrics, but choose one by the shapes.
+    let by_shapes = if T::WHAT == "metric" { "`accuracy`, `acc`, `crossentropy`, `ce`, " } else { "" };
+    let known = short(T::NAMES);
+    format!("compile: unknown {} `{name}`; there are {by_shapes}{known}\n  help: did you mean `{near}`?", T::WHAT)
 }
 
 /// Runs cases that are refused, while seeds and names are theirs alone.
@@ -96,22 +97,22 @@ fn what_compile_does_not_know_is_refused() -> cornu::Result<()> {
         refused(
             report,
             compiled(1, "sigmoid", "binary_crosentropy"),
-            "compile: unknown loss `binary_crosentropy`; there are `binary_crossentropy`, `bce`, `categorical_crossentropy`, `sparse_categorical_crossentropy`, `mean_squared_error`, `mse`, `mean_absolute_error`, `mae`\n  help: did you mean `binary_crossentropy`?",
+            &unknown::<dyn Loss>("binary_crosentropy", "binary_crossentropy"),
         );
         refused(
             report,
             model(1, "sigmoid").compile(Compile::new().loss("mse").optimizer("adamm")),
-            "compile: unknown optimizer `adamm`; there are `sgd`, `rmsprop`, `adam`\n  help: did you mean `adam`?",
+            &unknown::<dyn Optimizer>("adamm", "adam"),
         );
         refused(
             report,
             model(1, "sigmoid").compile(Compile::new().loss("mse").metrics(["binary_acuracy"])),
-            &metric_named("binary_acuracy", "\n  help: did you mean `binary_accuracy`?"),
+            &unknown::<dyn Metric>("binary_acuracy", "binary_accuracy"),
         );
         refused(
             report,
             model(1, "sigmoid").compile(Compile::new().loss("mse").metrics(["acuracy"])),
-            &metric_named("acuracy", "\n  help: did you mean `accuracy`?"),
+            &unknown::<dyn Metric>("acuracy", "accuracy"),
         );
         refused(
             report,

@@ -21,12 +21,12 @@ fn layered(layer: Dense) -> Error {
 }
 
 /// Names as messages list them.
-fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The short names of a family, as messages list them.
-fn short(names: &'static [&'static str]) -> String {
+pub(crate) fn short(names: &'static [&'static str]) -> String {
     listed(names.iter().copied().filter(|name| !name.contains(char::is_uppercase)))
 }
 
