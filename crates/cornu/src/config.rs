@@ -85,13 +85,14 @@ pub trait Field: Sized {
 /// `NOT_NEGATIVE`.
 ///
 /// # Errors
-/// What was needed, and what was got.
+/// What was needed, and what was got; a mark that there is not.
 pub fn check_marked(field: &impl Field, marks: &[&str]) -> Result<()> {
     field.check()?;
     let (needed, fits): (_, fn(f64) -> bool) = match marks {
         ["PART"] => ("from 0 to 1", |x| (0.0..=1.0).contains(&x)),
         ["NOT_NEGATIVE"] => ("of 0 or more", |x| x >= 0.0),
-        _ => return Ok(()),
+        [] | ["SEED" | "HIDE_NULL"] => return Ok(()),
+        _ => return Err(Error::usage(format!("needs a mark that there is, got {}", list(marks)))),
     };
     match field.to_json().as_f64().filter(|x| !fits(*x)) {
         Some(got) => Err(Error::usage(format!("needs a number {needed}, got {got}"))),

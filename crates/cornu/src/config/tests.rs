@@ -179,3 +179,10 @@ fn no_setting_is_read_and_dropped() {
     choices::<Constraint>(&mut report, Constraint::CLASSES);
     report.finish();
 }
+
+#[test]
+fn a_mark_that_is_none_is_named() {
+    let error = check_marked(&0.5, &["PRAT"]).expect_err("no such mark");
+    assert_eq!(error.message(), "needs a mark that there is, got `PRAT`");
+    assert!(check_marked(&0.5, &["SEED"]).is_ok() && check_marked(&1.5, &["PART"]).is_err());
+}

@@ -82,6 +82,29 @@ fn unconnected(rows: Vec<Row>) -> Vec<Row> {
     rows.into_iter().map(|row| Row { connected_to: Vec::new(), ..row }).collect()
 }
 
+/// The facts of a case's table; what it does not show, as it is cut, may stand in another table of the same model.
+fn known(case: &Value, cases: &[&Value]) -> Vec<Facts> {
+    let of = |case: &Value| facts(case["printed_to_a_pipe"].as_str().unwrap_or_default());
+    let mut known = of(case);
+    for other in cases.iter().filter(|other| other["model_json"] == case["model_json"]) {
+        let table = of(other);
+        if table.len() == known.len() {
+            known.iter_mut().zip(table).filter(|(fact, _)| fact.0.is_empty()).for_each(|(fact, other)| *fact = other);
+        }
+    }
+    known
+}
+
+fn options(kwargs: &Value) -> SummaryOptions {
+    let positions = kwargs["positions"].as_array();
+    SummaryOptions {
+        line_length: kwargs["line_length"].as_u64().map(|length| length as usize),
+        positions: positions.map(|list| list.iter().filter_map(Value::as_f64).collect()),
+        expand_nested: kwargs["expand_nested"] == true,
+        show_trainable: kwargs["show_trainable"] == true,
+    }
+}
+
 #[test]
 fn tables_are_those_of_keras() {
     let manifest = json("datasets-and-tools", "manifest.json");
@@ -94,14 +117,7 @@ fn tables_are_those_of_keras() {
         let (id, want) = (case["id"].as_str().expect("id"), case["printed_to_a_pipe"].as_str().expect("a text"));
         let (model, kwargs) = (&case["model_json"], &case["kwargs"]);
         let nested = kwargs["expand_nested"] == true;
-        // What a cut table does not show may stand in another one of the same model.
-        let of_model = cases.iter().filter(|other| other["model_json"] == *model);
-        let tables = of_model.map(|other| facts(other["printed_to_a_pipe"].as_str().unwrap_or_default()));
-        let mut known = facts(want);
-        let len = known.len();
-        for table in tables.filter(|table| table.len() == len) {
-            known.iter_mut().zip(table).filter(|(fact, _)| fact.0.is_empty()).for_each(|(fact, other)| *fact = other);
-        }
+        let known = known(case, &cases);
         if known.iter().any(|(shapes, _)| shapes.is_empty()) {
             println!("{id}: skipped, no table of this model shows all of its shapes");
             continue;
@@ -114,14 +130,7 @@ fn tables_are_those_of_keras() {
             non_trainable: count(want, "Non-trainable"),
             optimizer: None,
         };
-        let positions = kwargs["positions"].as_array();
-        let options = SummaryOptions {
-            line_length: kwargs["line_length"].as_u64().map(|length| length as usize),
-            positions: positions.map(|list| list.iter().filter_map(Value::as_f64).collect()),
-            expand_nested: nested,
-            show_trainable: kwargs["show_trainable"] == true,
-        };
-        let got = summary.text(&options, Terminal::PLAIN).unwrap_or_else(|error| error.to_string());
+        let got = summary.text(&options(kwargs), Terminal::PLAIN).unwrap_or_else(|error| error.to_string());
         let lines = got.lines().zip(want.lines());
         let different =
             lines.filter(|(got, want)| got != want).map(|(got, want)| format!("\n  got  {got}\n  want {want}")).next();
