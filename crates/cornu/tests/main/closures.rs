@@ -7,7 +7,7 @@ use cornu::losses::{Custom, Loss, Reduction, SparseCategoricalCrossentropy};
 use cornu::metrics::{self, Metric};
 use cornu::prelude::*;
 use cornu::{Cx, DType, Error, Tensor};
-use cornu_graph::{Type, gradients};
+use cornu_graph::{Trace, Type, gradients};
 use cornu_testkit::golden::Report;
 
 use crate::seeds::seeded;
@@ -306,6 +306,7 @@ impl Layer for Odd {
                 cx.update(&x, x.clone());
                 x
             }
+            6 => stray([x.dim(0), 2]),
             _ => cx.child("inner", |cx| x.reshape([7]) + cx.weight("w", [3], &Initializer::Zeros)),
         }
     }
@@ -316,6 +317,8 @@ cornu::config! {
     "my.metrics" pub struct OddFigure {
         /// The name in logs.
         name: String = "odd".into(),
+        /// Whether what it gives is of another trace.
+        strays: bool = false,
     }
 }
 
@@ -325,6 +328,9 @@ impl Metric for OddFigure {
     }
 
     fn update(&self, state: &[Tensor], _: &Tensor, p: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+        if self.strays {
+            return state.iter().map(|old| stray(old.shape())).collect();
+        }
         metrics::mean_of(state, &p.mean([5]), weights)
     }
 }
@@ -335,8 +341,13 @@ impl Loss for OddFigure {
     }
 
     fn call(&self, y: &Tensor, p: &Tensor) -> Tensor {
-        y.mean([5]) + p
+        if self.strays { stray(p.shape()) } else { y.mean([5]) + p }
     }
+}
+
+/// A tensor of a trace of its own.
+fn stray(shape: impl Into<Shape>) -> Tensor {
+    Trace::new().input(Type::f32(shape))
 }
 
 /// The source line that an error shows.
@@ -376,6 +387,39 @@ fn mistakes_of_own_layers_metrics_and_losses_are_shown_at_their_lines() -> cornu
     };
     let figure = fine(Compile::new().loss("mse").metrics([OddFigure::new()]));
     assert_eq!(shown(&figure), "metrics::mean_of(state, &p.mean([5]), weights)");
-    assert_eq!(shown(&fine(Compile::new().loss(OddFigure::new()))), "y.mean([5]) + p");
+    assert_eq!(
+        shown(&fine(Compile::new().loss(OddFigure::new()))),
+        "if self.strays { stray(p.shape()) } else { y.mean([5]) + p }"
+    );
+    Ok(())
+}
+
+/// Whoever gives a tensor of another trace is named; a line of the library's would blame the library.
+#[test]
+fn tensors_of_another_trace_are_refused_where_they_are_given() -> cornu::Result<()> {
+    let _turn = seeded(cornu::random::Flavor::Keras3, 3);
+    let fit = |layer: Option<Odd>, compile: Compile| -> String {
+        let mut model = sequential![Dense::new(2).input_shape([2])];
+        if let Some(layer) = layer {
+            model.add(layer);
+        }
+        model.add(Dense::new(1));
+        let trained = model.compile(compile).and_then(|()| {
+            let fit = Fit::new().verbose(0).sample_weight([1.0, 2.0, 1.0, 1.0]);
+            model.fit(features(4), [[0.0], [1.0], [0.0], [1.0]], fit)
+        });
+        trained.expect_err("a tensor of another trace").to_string()
+    };
+    let given = |whose: &str, text: &str| {
+        assert!(text.contains(&format!("{whose} needs tensors of one trace, got f32[")), "{text}");
+        assert!(text.contains("of another trace") && text.contains("help: ") && !text.contains("src/"), "{text}");
+    };
+    given("odd: the layer", &fit(Some(Odd::new().mistake(6)), Compile::new().loss("mse")));
+    let figure = || OddFigure::new().strays(true);
+    given("metric `OddFigure`", &fit(None, Compile::new().loss("mse").metrics([figure()])));
+    given("loss `OddFigure`", &fit(None, Compile::new().loss(figure())));
+    let text = fit(None, Compile::new().loss(own(|_, p| stray(p.shape()))));
+    given("loss `own`", &text);
+    assert!(text.contains("closures.rs:"), "{text}");
     Ok(())
 }
