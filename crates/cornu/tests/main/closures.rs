@@ -307,6 +307,21 @@ impl Layer for Odd {
                 x
             }
             6 => stray([x.dim(0), 2]),
+            7..=12 => {
+                let count = cx.state("count", [], &Initializer::Zeros);
+                match self.mistake {
+                    7 => cx.add_loss(stray([])),
+                    8 => cx.add_loss(x.clone()),
+                    9 => cx.update(&count, stray([])),
+                    10 => cx.update(&count, x.clone()),
+                    11 => (0..2).for_each(|_| cx.update(&count, &count + 1.0)),
+                    _ => {
+                        let random = cx.random(None);
+                        return cx.uniform(&random, [1 << 40, 1 << 40]);
+                    }
+                }
+                x
+            }
             _ => cx.child("inner", |cx| x.reshape([7]) + cx.weight("w", [3], &Initializer::Zeros)),
         }
     }
@@ -394,11 +409,11 @@ fn mistakes_of_own_layers_metrics_and_losses_are_shown_at_their_lines() -> cornu
     Ok(())
 }
 
-/// Whoever gives a tensor of another trace is named; a line of the library's would blame the library.
+/// Whoever gives what cannot be taken is named; a line of the library's would blame the library.
 #[test]
-fn tensors_of_another_trace_are_refused_where_they_are_given() -> cornu::Result<()> {
-    let _turn = seeded(cornu::random::Flavor::Keras3, 3);
-    let fit = |layer: Option<Odd>, compile: Compile| -> String {
+fn odd_tensors_are_refused_where_they_are_given() -> cornu::Result<()> {
+    let _turn = seeded(cornu::random::Flavor::Keras2, 3);
+    let fit = |layer: Option<Odd>, compile: Compile| -> Error {
         let mut model = sequential![Dense::new(2).input_shape([2])];
         if let Some(layer) = layer {
             model.add(layer);
@@ -408,13 +423,25 @@ fn tensors_of_another_trace_are_refused_where_they_are_given() -> cornu::Result<
             let fit = Fit::new().verbose(0).sample_weight([1.0, 2.0, 1.0, 1.0]);
             model.fit(features(4), [[0.0], [1.0], [0.0], [1.0]], fit)
         });
-        trained.expect_err("a tensor of another trace").to_string()
+        trained.expect_err("a mistake")
     };
     let given = |whose: &str, text: &str| {
         assert!(text.contains(&format!("{whose} needs tensors of one trace, got f32[")), "{text}");
         assert!(text.contains("of another trace") && text.contains("help: ") && !text.contains("src/"), "{text}");
     };
-    given("odd: the layer", &fit(Some(Odd::new().mistake(6)), Compile::new().loss("mse")));
+    for (mistake, line) in (7..).zip([
+        "7 => cx.add_loss(stray([])),",
+        "8 => cx.add_loss(x.clone()),",
+        "9 => cx.update(&count, stray([])),",
+        "10 => cx.update(&count, x.clone()),",
+        "11 => (0..2).for_each(|_| cx.update(&count, &count + 1.0)),",
+        "return cx.uniform(&random, [1 << 40, 1 << 40]);",
+    ]) {
+        let error = fit(Some(Odd::new().mistake(mistake)), Compile::new().loss("mse"));
+        assert_eq!(shown(&error), line, "{error}");
+    }
+    let fit = |layer, compile| fit(layer, compile).to_string();
+    given("odd: the layer", &fit(Some(Odd::new().mistake(6).name("odd")), Compile::new().loss("mse")));
     let figure = || OddFigure::new().strays(true);
     given("metric `OddFigure`", &fit(None, Compile::new().loss("mse").metrics([figure()])));
     given("loss `OddFigure`", &fit(None, Compile::new().loss(figure())));
