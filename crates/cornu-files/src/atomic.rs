@@ -3,6 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
+#[cfg(unix)]
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +21,19 @@ use cornu_graph::{Error, Result};
 pub fn write(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     replace(path, bytes).map_err(|error| explain(path, error))
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+/// Those of [`fs::read`]; and a device is refused, which may give bytes without end.
+pub fn read(path: impl AsRef<Path>) -> io::Result<Vec<u8>> {
+    #[cfg(unix)]
+    if fs::metadata(&path).is_ok_and(|found| found.file_type().is_char_device() || found.file_type().is_block_device())
+    {
+        return Err(io::Error::other("this is a device, not a file"));
+    }
+    fs::read(path)
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {

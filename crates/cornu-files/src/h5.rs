@@ -20,6 +20,7 @@ use std::path::Path;
 
 use cornu_graph::{Array, Context, DType, Error, Result, Shape, nearest};
 
+use crate::atomic;
 use crate::element::{Order, Stored, decode};
 use bytes::{Image, damaged};
 use datatype::Elements;
@@ -109,7 +110,7 @@ impl H5 {
     pub fn open(path: impl AsRef<Path>) -> Result<H5> {
         let path = path.as_ref();
         let place = format!("`{}`", path.display());
-        let bytes = std::fs::read(path).map_err(|error| unreadable(&error)).context(&place)?;
+        let bytes = atomic::read(path).map_err(|error| unreadable(&error)).context(&place)?;
         H5::read(bytes).context(&place)
     }
 

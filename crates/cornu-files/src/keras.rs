@@ -112,7 +112,7 @@ impl Archive {
             let mut names = Vec::new();
             folder(path, "", 0, &mut names).and_then(|()| Archive::of(&Place::Folder(path.into()), names, usize::MAX))
         } else {
-            std::fs::read(path).map_err(|error| h5::unreadable(&error)).and_then(Archive::of_bytes)
+            read_file(path).and_then(Archive::of_bytes)
         };
         archive.context(format_args!("`{}`", path.display()))
     }
@@ -278,5 +278,5 @@ fn folder(path: &Path, prefix: &str, level: usize, names: &mut Vec<String>) -> R
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| h5::unreadable(&error))
+    atomic::read(path).map_err(|error| h5::unreadable(&error))
 }

@@ -40,7 +40,7 @@ pub fn read(bytes: &[u8]) -> Result<Array> {
 /// As [`read`]; and the file must exist and be readable.
 pub fn open(path: impl AsRef<Path>) -> Result<Array> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(|error| h5::unreadable(&error));
+    let bytes = atomic::read(path).map_err(|error| h5::unreadable(&error));
     bytes.and_then(|bytes| read(&bytes)).context(format_args!("`{}`", path.display()))
 }
 
@@ -104,7 +104,7 @@ impl Npz {
     /// As [`Npz::read`]; and the file must exist and be readable.
     pub fn open(path: impl AsRef<Path>) -> Result<Npz> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|error| h5::unreadable(&error));
+        let bytes = atomic::read(path).map_err(|error| h5::unreadable(&error));
         bytes.and_then(Npz::of_bytes).context(format_args!("`{}`", path.display()))
     }
 

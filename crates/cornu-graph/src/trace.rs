@@ -105,6 +105,14 @@ impl Trace {
         Err(error.help("a tensor serves only the call it was made in: make it anew there, or keep its numbers"))
     }
 
+    /// Whether a tensor that `what` gave can be used here.
+    ///
+    /// # Errors
+    /// A tensor of another trace.
+    pub fn takes(&self, tensor: &Tensor, what: impl fmt::Display) -> Result<()> {
+        self.own(tensor, &what).map(drop)
+    }
+
     /// Notes a mistake with tensors, in their traces as well.
     pub(crate) fn refuse<'a>(&self, error: &Error, tensors: impl IntoIterator<Item = &'a Tensor>) {
         self.fail(error.clone());

@@ -187,13 +187,17 @@ impl<'a> Cx<'a> {
     /// Says what a variable will be after the step.
     #[track_caller]
     pub fn update(&mut self, variable: &Tensor, new: Tensor) {
-        match variable.op() {
-            Op::Leaf(Leaf::Var { id, .. }) => self.updates.push((id, new)),
-            other => {
-                let message = format!("only a variable can be updated, got `{other:.4}`");
-                self.fail(Error::graph(message).at(Location::caller()));
+        let (needed, got) = (variable.ty(), new.ty());
+        let wrong = match (variable.op(), self.trace.takes(&new, "`update`")) {
+            (_, Err(error)) => error,
+            (Op::Leaf(Leaf::Var { id, .. }), _) if self.updates.iter().any(|(known, _)| *known == id) => {
+                Error::graph("a variable takes one `update` a step, got a second")
             }
-        }
+            (Op::Leaf(Leaf::Var { id, .. }), _) if got == needed => return self.updates.push((id, new)),
+            (Op::Leaf(Leaf::Var { .. }), _) => Error::graph(format!("`update` needs {needed}, got {got}")),
+            (other, _) => Error::graph(format!("only a variable can be updated, got `{other:.4}`")),
+        };
+        self.fail(wrong.at(Location::caller()));
     }
 
     /// Runs a part of a layer under a name that goes into the paths of its variables.
@@ -237,8 +241,15 @@ impl<'a> Cx<'a> {
     }
 
     /// Adds a scalar to the loss of the model.
+    #[track_caller]
     pub fn add_loss(&mut self, loss: Tensor) {
-        self.losses.push(loss);
+        let wrong = match self.trace.takes(&loss, "`add_loss`") {
+            Err(error) => error,
+            Ok(()) if loss.rank() == 0 => return self.losses.push(loss),
+            Ok(()) => Error::graph(format!("`add_loss` needs one number, got {}", loss.ty()))
+                .help("`sum_all()` makes one of them"),
+        };
+        self.fail(wrong.at(Location::caller()));
     }
 
     /// The penalties so far.
@@ -271,7 +282,8 @@ impl<'a> Cx<'a> {
         match random.generator {
             Generator::Stream => {
                 // TensorFlow reserves 256 blocks for each number.
-                self.update(state, state.random_advance(256 * shape.size() as u64));
+                let size = shape.checked_size().unwrap_or(usize::MAX) as u64;
+                self.update(state, state.random_advance(size.saturating_mul(256)));
                 state.random_uniform(shape)
             }
             Generator::Count => {

@@ -126,6 +126,19 @@ fn a_missing_file_or_array_is_named() {
     assert!(error.contains("no array `x_trian`\n  help: the nearest name is `x_train`"), "{error}");
 }
 
+/// A device may give bytes without end.
+#[cfg(unix)]
+#[test]
+fn a_device_is_not_read() {
+    for device in ["/dev/null", "/dev/zero"] {
+        let errors = [Archive::open(device).err(), H5::open(device).err(), Npz::open(device).err()];
+        for error in errors.into_iter().chain([npy::open(device).err()]) {
+            let error = error.expect("a device").to_string();
+            assert_eq!(error, format!("`{device}`: it cannot be read: this is a device, not a file"));
+        }
+    }
+}
+
 #[test]
 fn nothing_can_be_written_over_or_into_a_dataset() {
     let array = Array::scalar(1.0f32);

@@ -37,7 +37,7 @@ impl Table {
         let table = match place.to_str() {
             Some(url) if url.starts_with("http://") || url.starts_with("https://") => get_file::read_url(url, read),
             _ => {
-                let bytes = std::fs::read(place).map_err(|error| missing(place, error))?;
+                let bytes = cornu_files::atomic::read(place).map_err(|error| missing(place, error))?;
                 read(&bytes).context(format!("`{}`", place.display()))
             }
         }?;

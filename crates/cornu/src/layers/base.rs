@@ -3,7 +3,7 @@
 use cornu_graph::{Context, DType, Error, Result};
 use serde_json::{Map, Value};
 
-use crate::config::{Config, Field, expected, read, refuse_unknown_keys};
+use crate::config::{ClassId, Config, Field, expected, read, refuse_unknown_keys};
 use crate::regularizers::Regularizer;
 
 /// The sizes of the axes of a batch; the first, and others where they may vary, are `None`.
@@ -115,7 +115,13 @@ impl Base {
 pub(crate) fn dtype_name(json: &Value) -> Result<String> {
     let name = match json {
         Value::Null => return Ok(Base::default().dtype),
-        Value::Object(policy) => policy.get("config").and_then(|config| config.get("name")).and_then(Value::as_str),
+        Value::Object(policy) => {
+            let class = ClassId::of(json)?;
+            if !class.is_keras() {
+                return Err(class.stranger("dtype policy"));
+            }
+            policy.get("config").and_then(|config| config.get("name")).and_then(Value::as_str)
+        }
         other => other.as_str(),
     };
     name.map(Into::into).ok_or_else(|| expected("an element type", json))

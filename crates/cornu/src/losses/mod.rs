@@ -162,12 +162,24 @@ impl Field for Reduction {
     }
 }
 
+/// What the loss gives for each sample, which must be of the trace that it is called in.
+fn each(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
+    let (trace, values) = (y_pred.trace(), loss.call(y_true, y_pred));
+    match trace.takes(&values, format_args!("loss `{}`", loss.class_name())) {
+        Ok(()) => values,
+        Err(error) => {
+            trace.fail(loss.place().into_iter().fold(error, Error::at));
+            y_pred.clone()
+        }
+    }
+}
+
 /// The loss of a batch: one number, or one for each sample if that is the loss's reduction.
 ///
 /// `weights` weigh the samples; they broadcast against the result of [`Loss::call`].
 pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Tensor {
     let (y_true, y_pred) = same_rank(y_true, y_pred);
-    let values = loss.call(&y_true, &y_pred);
+    let values = each(loss, &y_true, &y_pred);
     let values = values.cast(values.dtype().to_float());
     let weights = weights.map(|weights| weights.cast(values.dtype()));
     let weights = match loss.valid(&y_true, &y_pred) {
@@ -185,7 +197,7 @@ pub(crate) fn of_rows(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights
     let Some(weights) = weights else { return total(loss, y_true, y_pred, None) };
     let (y, p) = same_rank(y_true, y_pred);
     // Equal nodes are one node: the numbers are computed once.
-    let values = loss.call(&y, &p);
+    let values = each(loss, &y, &p);
     let mut shape = vec![1; values.rank().max(1)];
     shape[0] = weights.dim(0);
     if values.rank() > 0 && values.dim(0) != shape[0] && values.dim(0) != 1 && shape[0] != 1 {

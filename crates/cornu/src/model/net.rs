@@ -133,6 +133,10 @@ impl Entry {
         let scope = Scope { trainable: self.trainable, dtype };
         let ys = cx.layer(&self.name, scope, |cx| {
             let ys = self.layer.call_all(cx, &xs);
+            if let Some(error) = ys.iter().find_map(|y| cx.trace().takes(y, "the layer").err()) {
+                cx.fail(error);
+                return ys;
+            }
             if let Some(penalty) = &base.activity_regularizer {
                 // The mean over the samples of the batch.
                 ys.iter().for_each(|y| cx.add_loss(penalty.penalty(y) / y.dim(0).max(1) as f64));

@@ -4,6 +4,7 @@ use cornu_graph::{Error, Result};
 
 use super::{Classes, Parts, count, with_generator};
 use crate::display::{Verbose, tell};
+use crate::room::room;
 use crate::train::{Code, Warning};
 
 /// The options that the kinds of folds share.
@@ -28,7 +29,8 @@ impl Options {
             return Err(Error::usage("`random_state` of folds needs `shuffle(true)`")
                 .help("without shuffling nothing is random; leave `random_state` out"));
         }
-        Ok(())
+        // Each fold lists all rows.
+        room::<usize>("the folds", &[k, rows])
     }
 }
 
@@ -64,7 +66,7 @@ impl KFold {
     /// For each fold, the rows to train on and the rows to test on, in ascending order.
     ///
     /// # Errors
-    /// There must be 2 folds or more, and not more folds than rows; a `random_state` needs shuffling.
+    /// There must be 2 folds or more, not more folds than rows, and memory for them; a `random_state` needs shuffling.
     pub fn split(&self, rows: usize) -> Result<Vec<(Vec<usize>, Vec<usize>)>> {
         self.0.check(rows)?;
         let k = self.0.n_splits;

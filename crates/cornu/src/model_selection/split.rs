@@ -7,6 +7,7 @@ use cornu_graph::{Error, Result};
 use super::{Classes, Parts, count as count_rows, with_generator};
 use crate::display::{Verbose, tell};
 use crate::random::LegacyRandomState;
+use crate::room::room;
 use crate::train::{Code, Warning};
 
 /// How large a part is: a fraction of the rows (`0.2`), or a number of them (`150`).
@@ -129,6 +130,7 @@ impl Split {
     /// row for each class.
     pub fn indices(&self, n: usize) -> Result<(Vec<usize>, Vec<usize>)> {
         let (train, test) = self.sizes(n)?;
+        room::<usize>("the order of the rows", &[2, n])?;
         match (&self.stratify, self.shuffle) {
             (Some(_), false) => Err(Error::usage("a stratified split needs `shuffle(true)`, got `shuffle(false)`")),
             (None, false) => Ok(((0..train).collect(), (train..train + test).collect())),

@@ -273,9 +273,11 @@ impl Slots {
         value
     }
 
-    /// A new value, which must be of the type of its weight.
+    /// A new value, which must be of this trace and of the type of its weight.
     fn checked(&self, new: Tensor, w: &Tensor) -> Tensor {
-        if new.ty() != w.ty() {
+        if let Err(error) = self.trace.takes(&new, format_args!("optimizer `{}`", self.class)) {
+            self.trace.fail(error);
+        } else if new.ty() != w.ty() {
             let message = format!("optimizer `{}`: `update` needs {}, got {}", self.class, w.ty(), new.ty());
             self.trace.fail(Error::graph(message));
         }

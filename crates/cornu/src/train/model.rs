@@ -199,7 +199,8 @@ impl Model {
     /// A model that was not trained yet (give the rate to the optimizer), or a rate below 0.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
         if !(rate >= 0.0 && (rate as f32).is_finite()) {
-            return Err(Error::usage(format!("the learning rate needs a number of 0 or more, got {rate}")));
+            let needed = "a number of 0 or more within the range of `f32`";
+            return Err(Error::usage(format!("the learning rate needs {needed}, got {rate:?}")));
         }
         let mut stage = self.stage();
         stage.open()?;

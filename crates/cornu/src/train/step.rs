@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use cornu_graph::{Array, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Type, VarId, gradients};
+use cornu_graph::{
+    Array, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients,
+};
 
 use super::checks::Output;
 use super::compile::Figure;
@@ -74,9 +76,10 @@ struct Tracked {
 }
 
 impl Tracked {
-    /// Whether a step gives a new value for each variable, of its type.
-    fn check(&self, new: &[Tensor]) -> Result<()> {
+    /// Whether a step gives a new value for each variable, of its type and of that trace.
+    fn check(&self, trace: &Trace, new: &[Tensor]) -> Result<()> {
         let class = self.metric.class_name();
+        new.iter().try_for_each(|new| trace.takes(new, format_args!("metric `{class}`")))?;
         let wrong = |needed: String, got: String| {
             Err(Error::graph(format!("metric `{class}`: `update` needs {needed}, got {got}")))
         };
@@ -250,7 +253,7 @@ impl Stage<'_> {
             let weights = inputs.get(2).filter(|_| tracked.weighted);
             let old: Vec<Tensor> = tracked.state.iter().map(|(ty, id)| cx.trace().var(*id, ty.clone())).collect();
             let new = tracked.metric.update(&old, y, &predictions, weights);
-            tracked.check(&new).or_else(|error| cx.trace().check().and(Err(error)))?;
+            tracked.check(cx.trace(), &new).or_else(|error| cx.trace().check().and(Err(error)))?;
             updates.extend(tracked.state.iter().map(|(_, id)| *id).zip(new));
         }
         cx.finish(&[], &updates)

@@ -7,7 +7,7 @@ use cornu::losses::{Custom, Loss, Reduction, SparseCategoricalCrossentropy};
 use cornu::metrics::{self, Metric};
 use cornu::prelude::*;
 use cornu::{Cx, DType, Error, Tensor};
-use cornu_graph::{Type, gradients};
+use cornu_graph::{Trace, Type, gradients};
 use cornu_testkit::bits::Bits;
 use cornu_testkit::golden::Report;
 
@@ -315,6 +315,22 @@ impl Layer for Odd {
                 cx.update(&x, x.clone());
                 x
             }
+            6 => stray([x.dim(0), 2]),
+            7..=12 => {
+                let count = cx.state("count", [], &Initializer::Zeros);
+                match self.mistake {
+                    7 => cx.add_loss(stray([])),
+                    8 => cx.add_loss(x.clone()),
+                    9 => cx.update(&count, stray([])),
+                    10 => cx.update(&count, x.clone()),
+                    11 => (0..2).for_each(|_| cx.update(&count, &count + 1.0)),
+                    _ => {
+                        let random = cx.random(None);
+                        return cx.uniform(&random, [1 << 40, 1 << 40]);
+                    }
+                }
+                x
+            }
             _ => cx.child("inner", |cx| x.reshape([7]) + cx.weight("w", [3], &Initializer::Zeros)),
         }
     }
@@ -325,6 +341,8 @@ cornu::config! {
     "my.metrics" pub struct OddFigure {
         /// The name in logs.
         name: String = "odd".into(),
+        /// Whether what it gives is of another trace.
+        strays: bool = false,
     }
 }
 
@@ -334,6 +352,9 @@ impl Metric for OddFigure {
     }
 
     fn update(&self, state: &[Tensor], _: &Tensor, p: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+        if self.strays {
+            return state.iter().map(|old| stray(old.shape())).collect();
+        }
         metrics::mean_of(state, &p.mean([5]), weights)
     }
 }
@@ -344,8 +365,13 @@ impl Loss for OddFigure {
     }
 
     fn call(&self, y: &Tensor, p: &Tensor) -> Tensor {
-        y.mean([5]) + p
+        if self.strays { stray(p.shape()) } else { y.mean([5]) + p }
     }
+}
+
+/// A tensor of a trace of its own.
+fn stray(shape: impl Into<Shape>) -> Tensor {
+    Trace::new().input(Type::f32(shape))
 }
 
 /// The source line that an error shows.
@@ -385,6 +411,51 @@ fn mistakes_of_own_layers_metrics_and_losses_are_shown_at_their_lines() -> cornu
     };
     let figure = fine(Compile::new().loss("mse").metrics([OddFigure::new()]));
     assert_eq!(shown(&figure), "metrics::mean_of(state, &p.mean([5]), weights)");
-    assert_eq!(shown(&fine(Compile::new().loss(OddFigure::new()))), "y.mean([5]) + p");
+    assert_eq!(
+        shown(&fine(Compile::new().loss(OddFigure::new()))),
+        "if self.strays { stray(p.shape()) } else { y.mean([5]) + p }"
+    );
+    Ok(())
+}
+
+/// Whoever gives what cannot be taken is named; a line of the library's would blame the library.
+#[test]
+fn odd_tensors_are_refused_where_they_are_given() -> cornu::Result<()> {
+    let _turn = seeded(cornu::random::Flavor::Keras2, 3);
+    let fit = |layer: Option<Odd>, compile: Compile| -> Error {
+        let mut model = sequential![Dense::new(2).input_shape([2])];
+        if let Some(layer) = layer {
+            model.add(layer);
+        }
+        model.add(Dense::new(1));
+        let trained = model.compile(compile).and_then(|()| {
+            let fit = Fit::new().verbose(0).sample_weight([1.0, 2.0, 1.0, 1.0]);
+            model.fit(features(4), [[0.0], [1.0], [0.0], [1.0]], fit)
+        });
+        trained.expect_err("a mistake")
+    };
+    let given = |whose: &str, text: &str| {
+        assert!(text.contains(&format!("{whose} needs tensors of one trace, got f32[")), "{text}");
+        assert!(text.contains("of another trace") && text.contains("help: ") && !text.contains("src/"), "{text}");
+    };
+    for (mistake, line) in (7..).zip([
+        "7 => cx.add_loss(stray([])),",
+        "8 => cx.add_loss(x.clone()),",
+        "9 => cx.update(&count, stray([])),",
+        "10 => cx.update(&count, x.clone()),",
+        "11 => (0..2).for_each(|_| cx.update(&count, &count + 1.0)),",
+        "return cx.uniform(&random, [1 << 40, 1 << 40]);",
+    ]) {
+        let error = fit(Some(Odd::new().mistake(mistake)), Compile::new().loss("mse"));
+        assert_eq!(shown(&error), line, "{error}");
+    }
+    let fit = |layer, compile| fit(layer, compile).to_string();
+    given("odd: the layer", &fit(Some(Odd::new().mistake(6).name("odd")), Compile::new().loss("mse")));
+    let figure = || OddFigure::new().strays(true);
+    given("metric `OddFigure`", &fit(None, Compile::new().loss("mse").metrics([figure()])));
+    given("loss `OddFigure`", &fit(None, Compile::new().loss(figure())));
+    let text = fit(None, Compile::new().loss(own(|_, p| stray(p.shape()))));
+    given("loss `own`", &text);
+    assert!(text.contains("closures.rs:"), "{text}");
     Ok(())
 }

@@ -259,6 +259,8 @@ fn tables_are_mended() -> cornu::Result<()> {
             "an address begins with `http://` or `https://`",
             Ok(()),
         );
+        #[cfg(unix)]
+        assert!(Table::read_csv("/dev/null").is_err_and(|error| error.message().contains("a device")));
         let packed = Table::from_csv_reader(&b"\x1f\x8b\x08\x00\x00"[..]);
         let unpack = "unpack it first, by `gunzip` in a terminal, and read the file that comes out";
         slips.slip(packed, "this is a gzip file, not a table of text", unpack, Ok(()));

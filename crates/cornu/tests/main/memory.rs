@@ -5,6 +5,7 @@ use cornu::data::{
     recall_score, to_categorical_with,
 };
 use cornu::display::{Progress, Style, SummaryOptions, Terminal, Verbose, numbers};
+use cornu::model_selection::KFold;
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu_testkit::alloc::used;
@@ -61,6 +62,22 @@ fn squares_that_do_not_fit_are_errors() {
         assert_eq!(error.message(), format!("`to_categorical` has no room for 0 rows of {width} classes"));
     }
     assert_eq!(to_categorical_with(&none, 3).expect("no rows").shape(), [0, 3]);
+}
+
+#[test]
+fn more_rows_than_memory_has_are_not_split() {
+    for rows in [usize::MAX, 1 << 56] {
+        for error in [
+            Split::test_size(0.5).random_state(1).indices(rows).expect_err("no room"),
+            Split::test_size(0.5).shuffle(false).indices(rows).expect_err("no room"),
+            KFold::new(2).split(rows).expect_err("no room"),
+            KFold::new(2).shuffle(true).random_state(1).split(rows).expect_err("no room"),
+            KFold::new(1 << 30).split(1 << 30).expect_err("no room"),
+        ] {
+            assert_eq!(error.kind(), cornu::ErrorKind::Memory, "{error}");
+        }
+    }
+    assert_eq!(KFold::new(3).split(3).expect("folds").len(), 3);
 }
 
 #[test]

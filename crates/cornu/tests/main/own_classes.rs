@@ -7,7 +7,7 @@ use cornu::optimizers::{Base, Optimizer, Slots};
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::{Cx, Result, Tensor};
-use cornu_graph::Shape;
+use cornu_graph::{Shape, Trace};
 
 use crate::seeds::seeded;
 
@@ -112,6 +112,7 @@ impl Optimizer for Mistaken {
         match self.sets.as_str() {
             "a sum" => return w.sum_all(),
             "another type" => return w.cast(DType::I64),
+            "another trace" => return Trace::new().input(w.ty()),
             _ => {}
         }
         let m = slots.get(&self.asks);
@@ -134,6 +135,8 @@ fn an_optimizer_that_asks_for_no_slot_of_its_own_is_told() {
             with("momentum", odd)
         );
     }
+    let stray = with("momentum", "another trace");
+    assert!(stray.starts_with("optimizer `Mistaken` needs tensors of one trace, got f32["), "{stray}");
 }
 
 cornu::config! {

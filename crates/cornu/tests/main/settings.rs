@@ -223,9 +223,11 @@ fn numbers_of_training_that_cannot_be_right_are_named() {
     by(SGD::new().global_clipnorm(0.0).into(), "`SGD.global_clipnorm` needs a number above 0, got 0");
     by(SGD::new().clipnorm(1e300).into(), "SGD.clipnorm: needs a number within the range of `f32`, got 1e300");
     by(SGD::new().ema_momentum(7.0).into(), "SGD.ema_momentum: needs a number from 0 to 1, got 7");
-    for (weight, got) in [(1e300, "1e300"), (-1.0, "-1.0"), (f64::NAN, "NaN")] {
+    for (number, got) in [(1e300, "1e300"), (-1.0, "-1.0"), (f64::NAN, "NaN")] {
         let mut model = sequential![dense()];
-        let fit = Fit::new().verbose(0).class_weight([(1, weight)]);
+        let needed = "the learning rate needs a number of 0 or more within the range of `f32`";
+        refused(&mut report, model.set_learning_rate(number), &format!("{needed}, got {got}"));
+        let fit = Fit::new().verbose(0).class_weight([(1, number)]);
         let fitted = model.compile(Compile::new().loss("mse")).and_then(|()| model.fit(&[[1.0, 2.0]], &[1], fit));
         let needed = "`class_weight` needs weights of 0 or more within the range of `f32`";
         refused(&mut report, fitted.map(drop), &format!("{needed}, got {got} for class 1"));

@@ -92,6 +92,34 @@ fn classes_of_other_packages_are_never_taken_for_keras_s() {
     report.finish();
 }
 
+/// Types of numbers are objects too: a policy of another package may compute in any.
+#[test]
+fn policies_of_other_packages_are_never_taken_for_keras_s() {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let (folder, mut report) = (Folder::new("policies"), Report::default());
+    let path = folder.file("m.keras");
+    for place in ["/config/layers/0/config/dtype", &format!("{DENSE}/config/dtype")] {
+        for (module, registered, package) in [
+            ("keras", json!(null), None),
+            ("keras.mixed_precision", json!("DTypePolicy"), None),
+            ("keras", json!("mypkg>DTypePolicy"), Some("mypkg")),
+            ("my.policies", json!(null), Some("my.policies")),
+        ] {
+            let policy = object(&json!(module), "DTypePolicy", &registered, &json!({ "name": "float32" }));
+            changed(place, policy).save(&path).expect("a place to write to");
+            let expected =
+                package.map(|package| format!("unknown dtype policy `DTypePolicy` of the package `{package}`"));
+            let outcome = match (load_model(&path), expected) {
+                (Ok(_), None) => Ok(()),
+                (Err(error), Some(expected)) if error.message().contains(&expected) => Ok(()),
+                (got, expected) => Err(format!("expected {expected:?}, got {got:?}")),
+            };
+            report.case(&format!("{place} {module} {registered}"), outcome);
+        }
+    }
+    report.finish();
+}
+
 #[test]
 fn keras_s_classes_answer_to_every_name_they_have_had() {
     let _turn = seeded(Flavor::Keras3, 1);

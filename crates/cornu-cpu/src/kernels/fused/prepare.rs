@@ -70,8 +70,13 @@ fn block(len: usize, cols: usize, inputs: &[Input]) -> usize {
 fn check(program: &Program, inputs: &[Input], arena: usize) -> Result<()> {
     let len = program.rows * program.cols;
     let inside = |what: String, at: usize, size: usize, aligned: bool| {
-        let end = at.checked_add(size).filter(|&end| end <= arena && u32::try_from(end).is_ok());
-        if end.is_none() || aligned && !at.is_multiple_of(LINE) {
+        let end = at.saturating_add(size);
+        if end <= arena && u32::try_from(end).is_err() {
+            let most = 1u64 << 32;
+            let message = format!("a step needs at most {most} numbers of type `f32`, got {end}");
+            return Err(Error::unsupported(message).help("use a smaller `batch_size`, or a smaller model"));
+        }
+        if end > arena || aligned && !at.is_multiple_of(LINE) {
             let multiple = if aligned { format!(" at a multiple of {LINE}") } else { String::new() };
             let needed = format!("{what} needs {size} floats{multiple} inside an arena of {arena}");
             return Err(Error::graph(format!("{needed}, got {at}")));

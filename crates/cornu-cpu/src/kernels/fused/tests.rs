@@ -330,6 +330,9 @@ fn mistakes_are_named() {
     for (program, message) in cases {
         assert_eq!(Fused::new(&program, 96).unwrap_err().message(), message);
     }
+    let error = Fused::new(&program((1, 20), &[full(0)], &[neg], &[(Reg(0), 1 << 32)]), 1 << 33).unwrap_err();
+    assert_eq!(error.message(), "a step needs at most 4294967296 numbers of type `f32`, got 4294967328");
+    assert!(error.to_string().contains("help: "), "{error}");
 }
 
 /// Zeros of both signs, infinities, not-a-number, the least, largest and subnormal numbers: each against each.
