@@ -97,7 +97,7 @@ fn classes_of_other_packages_are_never_taken_for_keras_s() {
 fn policies_of_other_packages_are_never_taken_for_keras_s() {
     let _turn = seeded(Flavor::Keras3, 1);
     let (folder, mut report) = (Folder::new("policies"), Report::default());
-    let path = folder.file("m.keras");
+    let path = folder.join("m.keras");
     for place in ["/config/layers/0/config/dtype", &format!("{DENSE}/config/dtype")] {
         for (module, registered, package) in [
             ("keras", json!(null), None),

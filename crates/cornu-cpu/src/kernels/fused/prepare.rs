@@ -1,6 +1,7 @@
 //! From a program to steps: checks, the size of a block, and a place for every register.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use cornu_graph::{Error, Result};
 
@@ -69,20 +70,6 @@ fn block(len: usize, cols: usize, inputs: &[Input]) -> usize {
 /// Every rule of [`Fused::new`].
 fn check(program: &Program, inputs: &[Input], arena: usize) -> Result<()> {
     let len = program.rows * program.cols;
-    let inside = |what: String, at: usize, size: usize, aligned: bool| {
-        let end = at.saturating_add(size);
-        if end <= arena && u32::try_from(end).is_err() {
-            let most = 1u64 << 32;
-            let message = format!("a step needs at most {most} numbers of type `f32`, got {end}");
-            return Err(Error::unsupported(message).help("use a smaller `batch_size`, or a smaller model"));
-        }
-        if end > arena || aligned && !at.is_multiple_of(LINE) {
-            let multiple = if aligned { format!(" at a multiple of {LINE}") } else { String::new() };
-            let needed = format!("{what} needs {size} floats{multiple} inside an arena of {arena}");
-            return Err(Error::graph(format!("{needed}, got {at}")));
-        }
-        Ok(at..at + size)
-    };
     let mut reads = Vec::new();
     for (i, input) in inputs.iter().enumerate() {
         let (at, size) = match *input {
@@ -91,7 +78,7 @@ fn check(program: &Program, inputs: &[Input], arena: usize) -> Result<()> {
             Input::Row(at) => (at, program.cols),
             Input::Column(at) => (at, program.rows),
         };
-        reads.push(inside(format!("input {i}"), at, size, matches!(input, Input::Full(_)))?);
+        reads.push(inside(arena, &format!("input {i}"), at, size, matches!(input, Input::Full(_)))?);
     }
     for (k, instruction) in program.code.iter().enumerate() {
         instruction.operands().try_for_each(|operand| exists(&format!("instruction {k}"), operand, k, inputs.len()))?;
@@ -99,8 +86,8 @@ fn check(program: &Program, inputs: &[Input], arena: usize) -> Result<()> {
     let mut writes = Vec::new();
     for (i, output) in program.outputs.iter().enumerate() {
         exists(&format!("output {i}"), output.from, program.code.len(), inputs.len())?;
-        let span = inside(format!("output {i}"), output.at, len.next_multiple_of(LINE), true)?;
-        let overlaps = |other: &std::ops::Range<usize>| span.start < other.end && other.start < span.end;
+        let span = inside(arena, &format!("output {i}"), output.at, len.next_multiple_of(LINE), true)?;
+        let overlaps = |other: &Range<usize>| span.start < other.end && other.start < span.end;
         if let Some(j) = writes.iter().position(overlaps) {
             return Err(Error::graph(format!("output {i} needs a span of its own, got one that overlaps output {j}")));
         }
@@ -112,6 +99,22 @@ fn check(program: &Program, inputs: &[Input], arena: usize) -> Result<()> {
         writes.push(span);
     }
     Ok(())
+}
+
+/// The span of an input or output, if it lies in the arena and 32 bits count its floats.
+fn inside(arena: usize, what: &str, at: usize, size: usize, aligned: bool) -> Result<Range<usize>> {
+    let end = at.saturating_add(size);
+    if end <= arena && u32::try_from(end).is_err() {
+        let most = 1u64 << 32;
+        let message = format!("a step needs at most {most} numbers of type `f32`, got {end}");
+        return Err(Error::unsupported(message).help("use a smaller `batch_size`, or a smaller model"));
+    }
+    if end > arena || aligned && !at.is_multiple_of(LINE) {
+        let multiple = if aligned { format!(" at a multiple of {LINE}") } else { String::new() };
+        let needed = format!("{what} needs {size} floats{multiple} inside an arena of {arena}");
+        return Err(Error::graph(format!("{needed}, got {at}")));
+    }
+    Ok(at..end)
 }
 
 /// That an operand of the instruction `before` is an input or an earlier register.
