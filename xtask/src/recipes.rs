@@ -10,8 +10,10 @@ use crate::{Result, output, run};
 
 const FOLDER: &str = "docs/recipes";
 const GUIDE: &str = "CONTRIBUTING.md";
-/// Where the copy lies, below the repository.
-const COPY: &str = "target/recipes";
+/// Where the copy lies, below the repository, and where it is built: cargo tells packages of two workspaces apart by
+/// their places inside the workspace alone.
+const COPY: &str = "target/recipes/tree";
+const BUILD: &str = "target/recipes/build";
 
 /// One patch.
 struct Recipe {
@@ -71,7 +73,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     }
     let mut tests = Command::new("cargo");
     tests.args(["test", "--workspace", "--lib", "--tests"]).current_dir(root.join(COPY));
-    run(tests.env("CARGO_TARGET_DIR", root.join("target")))
+    run(tests.env("CARGO_TARGET_DIR", root.join(BUILD)))
 }
 
 fn recipes(root: &Path) -> Result<Vec<Recipe>> {
