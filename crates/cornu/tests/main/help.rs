@@ -170,6 +170,15 @@ fn labels_of_another_form_are_mended() -> cornu::Result<()> {
             "class numbers are whole; for a regression use the loss `mse`",
             fit(1, "linear", "mse", &x, [0.5; ROWS]),
         );
+        let regression = "numbers so large are hardly classes: for a regression use the loss `mse`";
+        for (units, activation, loss) in [(3, "softmax", sparse), (1, "sigmoid", "bce")] {
+            slips.slip(
+                fit(units, activation, loss, &x, classes(2) * 2_000_000_000),
+                "got 2000000000 in row 0",
+                regression,
+                fit(1, "linear", "mse", &x, classes(2) * 2_000_000_000),
+            );
+        }
         slips.slip(
             fit(3, "linear", "mse", &x, classes(2)),
             "got labels (None, 1) for an output (None, 3)",
