@@ -36,8 +36,8 @@ for what in ${*:-address thread miri}; do
     # What the standard library does to its own threads and channels is not seen, and looks like races.
     thread)
         mkdir -p "$CARGO_TARGET_DIR"
-        printf 'race:%s\n' 'test::event::CompletedTest' 'std::thread::lifecycle::Packet' 'std::thread::thread::Inner' \
-            >"$CARGO_TARGET_DIR/known"
+        printf 'race:%s\n' 'test::run_test' 'test::event::CompletedTest' 'std::thread::lifecycle::Packet' \
+            'std::thread::thread::Inner' >"$CARGO_TARGET_DIR/known"
         TSAN_OPTIONS=suppressions=$PWD/$CARGO_TARGET_DIR/known sanitizer thread
         ;;
     miri)

@@ -8,6 +8,7 @@ use cornu_graph::{DType, Tensor, Trace, Type, gradients};
 /// Methods of `Tensor` and `Trace` that cannot fail, or that no mistake can be made with.
 const NEVER: &[&str] = &[
     "trace",
+    "takes",
     "value",
     "ty",
     "dtype",

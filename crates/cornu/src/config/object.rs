@@ -55,9 +55,7 @@ impl ClassId {
             "model" => {
                 "only Keras's own models are read: build this one here, and take its weights by `load_weights`".into()
             }
-            "dtype policy" => {
-                "in Python, give the layer the name of a type, as `dtype=\"float32\"`, and save the model again".into()
-            }
+            "dtype policy" => "in Python, name a type, `dtype=\"float32\"`, and save the model again".into(),
             "loss" | "metric" | "optimizer" => {
                 "`Load::new().compile(false)` loads the model without it; then compile it with a class of your own"
                     .into()

@@ -30,7 +30,7 @@ impl Options {
                 .help("without shuffling nothing is random; leave `random_state` out"));
         }
         // Each fold lists all rows.
-        room::<usize>("the folds", &[k, rows])
+        room::<usize>("a list of the folds", &[k, rows])
     }
 }
 

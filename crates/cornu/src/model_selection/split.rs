@@ -130,7 +130,7 @@ impl Split {
     /// row for each class.
     pub fn indices(&self, n: usize) -> Result<(Vec<usize>, Vec<usize>)> {
         let (train, test) = self.sizes(n)?;
-        room::<usize>("the order of the rows", &[2, n])?;
+        room::<usize>("an order of the rows", &[2, n])?;
         match (&self.stratify, self.shuffle) {
             (Some(_), false) => Err(Error::usage("a stratified split needs `shuffle(true)`, got `shuffle(false)`")),
             (None, false) => Ok(((0..train).collect(), (train..train + test).collect())),

@@ -135,6 +135,11 @@ fn class_rows(y: &Array, class: &str, output: &Output) -> Result<()> {
     })
 }
 
+/// Larger labels are prices, identifiers or times.
+const MOST_CLASSES: f64 = 1e6;
+
+const HARDLY_CLASSES: &str = "numbers so large are hardly classes: for a regression use the loss `mse`";
+
 fn class_numbers(y: &Array, ignored: Option<i64>, output: &Output) -> Result<()> {
     let classes = output.units();
     let ignored = ignored.map(|class| class as f64);
@@ -151,6 +156,8 @@ fn class_numbers(y: &Array, ignored: Option<i64>, output: &Output) -> Result<()>
         error.help(format!("the model has {classes} outputs, and labels count from 0: take 1 off each label"))
     } else if least < 0.0 {
         error.help("labels count from 0; give each class a number from there")
+    } else if greatest > MOST_CLASSES {
+        error.help(HARDLY_CLASSES)
     } else {
         error.help(format!("give the last layer {} units, one for each class from 0", greatest + 1.0))
     })
@@ -212,6 +219,8 @@ fn probabilities(y: &Array) -> Result<()> {
         error.help(format!("two classes are 0 and 1: take {least} off each label"))
     } else if greatest <= 1.0 {
         error.help(format!("two classes are 0 and 1: write 0 for {least}"))
+    } else if greatest > MOST_CLASSES {
+        error.help(HARDLY_CLASSES)
     } else {
         let classes = greatest + 1.0;
         error.help(format!(

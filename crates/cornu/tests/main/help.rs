@@ -192,6 +192,15 @@ fn class_numbers_beyond_the_outputs_are_mended() -> cornu::Result<()> {
             "class numbers are whole; for a regression use the loss `mse`",
             fit(1, "linear", "mse", &x, [0.5; ROWS]),
         );
+        let regression = "numbers so large are hardly classes: for a regression use the loss `mse`";
+        for (units, activation, loss) in [(3, "softmax", sparse), (1, "sigmoid", "bce")] {
+            slips.slip(
+                fit(units, activation, loss, &x, classes(2) * 2_000_000_000),
+                "got 2000000000 in row 0",
+                regression,
+                fit(1, "linear", "mse", &x, classes(2) * 2_000_000_000),
+            );
+        }
         Ok(())
     })
 }
