@@ -7,10 +7,11 @@ Run it once with Keras 3, which makes everything but what is of Keras 2, and the
 import keras
 import parts
 import seeded
+import tools
 import trainings
 from group import KERAS2
 
-made = [trainings.make_models, seeded.make_random]
+made = [trainings.make_models, seeded.make_random, tools.make_tools]
 if not KERAS2:
     choices = [parts.make_layers, parts.make_activations, parts.make_choices, parts.make_losses]
     made = [*choices, parts.make_metrics, parts.make_optimizers, trainings.make_training, *made]

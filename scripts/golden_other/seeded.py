@@ -138,7 +138,9 @@ def masks():
         model = keras.Sequential([*stack, layers.Dense(1)])
         model.compile(optimizer="sgd", loss="mse")
         for epochs in [2, 1]:
-            model.fit(np.ones((11, 3), "float32"), np.ones((11, 1)), batch_size=4, epochs=epochs, shuffle=False, verbose=0)
+            model.fit(
+                np.ones((11, 3), "float32"), np.ones((11, 1)), batch_size=4, epochs=epochs, shuffle=False, verbose=0
+            )
         found["p1={} p2={}".format(*rates)] = {f"dropout{i + 1}": list for i, list in enumerate(seen)}
     for call, layer in {
         "direct calls layer(ones(5,3), training=True)": lambda: layers.Dropout(0.5),

@@ -42,6 +42,7 @@ def make_training():
         "kwargs": {"monitor": "val_loss", "factor": 0.2, "patience": 1, "min_delta": 0.01},
     }
     rates = {"class": "LearningRateScheduler", "rates": [0.05, 0.01, 0.02]}
+    impatient = {"class": "EarlyStopping", "kwargs": {"monitor": "val_loss", "patience": 0, "mode": "max"}}
     cases = [
         ("one_layer", [dense(1)], line, sgd(0.03), "mse", dict(metrics=["mae"]), dict(epochs=3, batch_size=7)),
         (
@@ -115,6 +116,15 @@ def make_training():
             logits,
             dict(metrics=["sparse_categorical_accuracy"]),
             dict(epochs=2, batch_size=4),
+        ),
+        (
+            "two_callbacks",
+            [dense(4, activation="relu"), dense(1)],
+            line,
+            adam(0.03),
+            "mse",
+            dict(metrics=["mae"]),
+            dict(epochs=3, batch_size=8, callbacks=[rates, impatient], validation_data=True),
         ),
         ("other_optimizer", [dense(3), dense(1)], line, optimizers.Adagrad(), "mse", {}, dict(epochs=1, batch_size=8)),
         (
@@ -218,6 +228,14 @@ def make_models():
             rows,
             line,
             dict(optimizer=optimizers.SGD(0.1, momentum=0.9), loss="mse", metrics=["mae"]),
+        ),
+        ("one_weight", [dense(1, use_bias=False)], rows, line, dict(optimizer="sgd", loss="mse")),
+        (
+            "idle_momenta",
+            [dense(3, activation="tanh"), dense(1)],
+            rows,
+            line,
+            dict(optimizer=optimizers.SGD(0.02, weight_decay=0.01), loss="mae"),
         ),
         (
             "only_predicts",

@@ -102,7 +102,17 @@ impl Saved<'_> {
         let (got, want) = (numbers(&path, &["optimizer"])?, numbers(&self.file, &["optimizer"])?);
         // Keras on JAX counts steps in 32 bits.
         let counted_alike = got.first().map(Array::dtype) == want.first().map(Array::dtype);
-        assert!(version != Some(own) || !counted_alike || got == want, "{id}: the optimizer's variables differ");
+        // Plain `SGD` of Keras 2.13 keeps momenta that it does not read.
+        let idle = model.optimizer_state().is_none_or(|state| state.slots.is_empty());
+        let same =
+            |(got, want): (&Array, &Array)| got == want || idle && got.shape().rank() > 0 && got.ty() == want.ty();
+        // Of what either version would take for the other's, the number of steps alone is written.
+        let steps_alone = idle && got.len() == 1 && want.len() == 2;
+        let same = (got.len() == want.len() || steps_alone) && got.iter().zip(&want).all(same);
+        assert!(
+            version != Some(own) || !counted_alike || same,
+            "{id}: the optimizer has {got:?}, in the file {want:?}"
+        );
         // Whatever was lost would show up the second time.
         let second = folder.join("second.keras");
         again.save_with(&second, save)?;
