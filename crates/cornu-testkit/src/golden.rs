@@ -12,8 +12,14 @@ pub fn own(group: &str) -> PathBuf {
 }
 
 /// The first place that has a file of a group: under `CORNU_GOLDEN` if that is set, else the copy in this repository.
+///
+/// # Panics
+/// If `CORNU_GOLDEN` names no folder; it is looked for from the folder of the package under test.
 fn place(group: &str, file: &str) -> PathBuf {
-    let given = std::env::var_os("CORNU_GOLDEN").map(|root| PathBuf::from(root).join(group));
+    let root = std::env::var_os("CORNU_GOLDEN").map(PathBuf::from);
+    let missing = root.as_ref().filter(|root| !root.is_dir());
+    assert!(missing.is_none(), "`CORNU_GOLDEN` needs a folder by its whole path, got {missing:?}");
+    let given = root.map(|root| root.join(group));
     given.filter(|folder| folder.join(file).exists()).unwrap_or_else(|| own(group))
 }
 
