@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::ops::{Constant, Leaf, Op};
 use crate::{Array, Error, Number, Result, Type};
@@ -87,7 +88,8 @@ pub struct Node {
 /// A read of a variable always sees the value from before the step, whatever the updates say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
-    pub(crate) nodes: Vec<Node>,
+    /// Shared: a trace that has ended still knows what its tensors are.
+    pub(crate) nodes: Arc<Vec<Node>>,
     /// The tensors given at each step, in the order they are given.
     pub inputs: Vec<Value>,
     /// The variables that are read, as they were before the step.
@@ -200,7 +202,7 @@ impl Builder {
             Op::Leaf(Leaf::Var { id, .. }) => self.graph.vars.push((*id, value)),
             _ => {}
         }
-        self.graph.nodes.push(Node { op, args: args.into(), ty });
+        Arc::make_mut(&mut self.graph.nodes).push(Node { op, args: args.into(), ty });
         self.known.insert(key, value);
         Ok(value)
     }

@@ -34,22 +34,22 @@ impl Tensor {
 
     /// What it is.
     pub fn ty(&self) -> Type {
-        self.trace.ty(self.value)
+        self.trace.ty(self.value, Type::clone)
     }
 
     /// Its element type.
     pub fn dtype(&self) -> DType {
-        self.ty().dtype
+        self.trace.ty(self.value, |ty| ty.dtype)
     }
 
     /// The sizes of its axes.
     pub fn shape(&self) -> Shape {
-        self.ty().shape
+        self.trace.ty(self.value, |ty| ty.shape.clone())
     }
 
     /// The number of axes.
     pub fn rank(&self) -> usize {
-        self.ty().rank()
+        self.trace.ty(self.value, Type::rank)
     }
 
     /// The size of an axis (negative: from the end); 1 where there is no such axis.

@@ -177,8 +177,9 @@ impl Trace {
         Tensor { trace: self.clone(), value }
     }
 
-    pub(crate) fn ty(&self, value: Value) -> Type {
-        self.0.borrow().builder.graph().ty(value).clone()
+    /// What `look` finds of the type of a value.
+    pub(crate) fn ty<T>(&self, value: Value, look: impl FnOnce(&Type) -> T) -> T {
+        look(self.0.borrow().builder.graph().ty(value))
     }
 
     /// Whether that is this trace.

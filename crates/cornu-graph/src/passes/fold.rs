@@ -22,11 +22,11 @@ fn computed(b: &Builder, op: &Op, args: &[Value]) -> Option<Type> {
 
 /// An element-wise op on numbers that fill a shape.
 fn splats(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
-    let ty = computed(b, op, args)?;
     let elementwise = matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_));
-    if !elementwise || ty.rank() == 0 {
+    if !elementwise || args.iter().any(|&arg| b.graph().splat_number(arg).is_none()) {
         return None;
     }
+    let ty = computed(b, op, args).filter(|ty| ty.rank() > 0)?;
     let number = |&arg: &Value| {
         let number = b.graph().splat_number(arg)?;
         Some(Array::from_numbers(&Type::scalar(b.graph().ty(arg).dtype), |_| number))
@@ -39,15 +39,12 @@ fn splats(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
 
 /// Any op on constants, if the result is small.
 fn constants(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
-    let ty = computed(b, op, args)?;
     let known = |&arg: &Value| match b.graph().op(arg) {
         Op::Leaf(Leaf::Constant(constant)) => Some(constant.clone()),
         _ => None,
     };
     let known: Vec<Constant> = args.iter().map(known).collect::<Option<_>>()?;
-    if ty.size() > LARGEST {
-        return None;
-    }
+    let ty = computed(b, op, args).filter(|ty| ty.size() <= LARGEST)?;
     let arrays: Vec<&Array> = known.iter().map(Constant::array).collect();
     let result = op.eval(&arrays, &ty);
     Instead::node(Leaf::Constant(Constant::new(result)), &[])

@@ -47,7 +47,7 @@ pub const RULES: [(&str, &[Rule]); 2] = [("simplify", SIMPLIFY), ("fold", FOLD)]
 
 /// Removes what changes nothing and joins what can be joined.
 pub fn simplify(graph: &Graph) -> Graph {
-    apply(graph, SIMPLIFY)
+    rebuild(graph, simplify::first)
 }
 
 /// Replaces ops on constants by their results. One number that fills a shape stays one number, broadcast.
@@ -57,8 +57,11 @@ pub fn fold(graph: &Graph) -> Graph {
 
 /// Rebuilds a graph by rules: at each node the first that applies, until none does.
 pub fn apply(graph: &Graph, rules: &[Rule]) -> Graph {
+    rebuild(graph, |b, op, args| rules.iter().find_map(|rule| (rule.apply)(b, op, args)))
+}
+
+fn rebuild(graph: &Graph, first: impl Fn(&mut Builder, &Op, &[Value]) -> Option<Instead>) -> Graph {
     rewrite(graph, |b, op, args| {
-        let first = |b: &mut Builder, op: &Op, args: &[Value]| rules.iter().find_map(|rule| (rule.apply)(b, op, args));
         let mut instead = first(b, op, args)?;
         loop {
             match instead {

@@ -15,6 +15,15 @@ macro_rules! rules {
                 _ => None,
             },
         },)*];
+
+        /// What the first of the rules that applies makes of an op, tried one after the other without a call for each.
+        #[allow(unused_variables)]
+        pub(super) fn first($b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
+            $(if let ($op, $args) = (op, args) $(&& $applies)? && let Some(instead) = $instead {
+                return Some(instead);
+            })*
+            None
+        }
     };
 }
 

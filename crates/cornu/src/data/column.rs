@@ -90,6 +90,7 @@ impl Values {
         }
     }
 
+    #[inline]
     fn get(&self, position: usize) -> Value<'_> {
         match self {
             Values::Float(values) => Value::Float(values[position]),
