@@ -20,9 +20,6 @@ use crate::step::{Machine, run};
 /// Room for variables and constants grows by at least this many elements, so that programs seldom move.
 const SMALLEST_ROOM: usize = 1024;
 
-/// The passes of every graph, in order.
-const PASSES: &[passes::Pass] = &[passes::simplify, passes::fold, passes::simplify];
-
 /// This processor.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu {
@@ -66,10 +63,10 @@ impl Executor for Cpu {
         let environment = Environment::read()?;
         let threads = Threads::new(self.threads.unwrap_or(environment.threads));
         let level = self.level.filter(|level| Level::all().contains(level)).unwrap_or(environment.level);
-        let passes = if self.raw { 0 } else { environment.passes.min(PASSES.len()) };
+        let count = if self.raw { 0 } else { environment.passes.min(passes::ALL.len()) };
         Ok(Box::new(CpuSession {
             machine: Machine { level, threads, arena: Arena::default(), scratch: Vec::new() },
-            passes: &PASSES[..passes],
+            passes: &passes::ALL[..count],
             vars: Vec::new(),
             constants: HashMap::new(),
             fronts: HashMap::new(),

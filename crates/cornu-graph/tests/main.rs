@@ -52,7 +52,7 @@ fn edges_are_as_in_tensorflow() {
 fn made(words: &[&str], graph: &Graph) -> Result<String, String> {
     match words {
         [pass @ ("simplify" | "fold"), rule] => text::printed(&text::by_rule(pass, rule, graph)?),
-        ["passes"] => text::printed(&passes::run(graph, &[passes::simplify, passes::fold, passes::simplify])),
+        ["passes"] => text::printed(&passes::run(graph, passes::ALL)),
         ["gradient", op] if graph.nodes().any(|(_, node)| op_name(&node.op) == *op) => {
             text::printed(&text::gradient(graph)?)
         }

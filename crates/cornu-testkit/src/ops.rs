@@ -38,7 +38,7 @@ fn known_graph_of(sample: &Sample) -> Result<Graph> {
 
 /// The graph after all passes.
 pub fn simplified(graph: &Graph) -> Graph {
-    passes::run(graph, &[passes::simplify, passes::fold, passes::simplify])
+    passes::run(graph, passes::ALL)
 }
 
 /// What an executor makes of a graph: its outputs.

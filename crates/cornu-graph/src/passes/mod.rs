@@ -42,6 +42,9 @@ impl From<Value> for Instead {
     }
 }
 
+/// The passes of an executor, in order.
+pub const ALL: &[Pass] = &[simplify, fold, simplify];
+
 /// The passes that are lists of rules, with their names.
 pub const RULES: [(&str, &[Rule]); 2] = [("simplify", SIMPLIFY), ("fold", FOLD)];
 
