@@ -6,11 +6,12 @@ use std::path::Path;
 use crate::Result;
 
 /// How many code lines each package may have.
-const CEILINGS: [(&str, usize); 6] = [
-    ("crates/cornu", 12_000),
+const CEILINGS: [(&str, usize); 7] = [
+    ("crates/cornu", 9_500),
     ("crates/cornu-cpu", 4_200),
+    ("crates/cornu-data", 8_000),
     ("crates/cornu-files", 2_500),
-    ("crates/cornu-graph", 3_600),
+    ("crates/cornu-graph", 4_300),
     ("crates/cornu-testkit", 2_000),
     ("xtask", 600),
 ];

@@ -25,25 +25,33 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod array;
+mod convert;
 mod error;
 mod eval;
 mod grad;
 mod graph;
 mod number;
+pub mod numbers;
 pub mod ops;
+pub mod pad;
 pub mod passes;
 mod print;
 pub mod random;
 mod read;
 mod rewrite;
+pub mod room;
 mod session;
 mod tensor;
 mod trace;
 mod types;
 mod verify;
+mod warning;
 
 pub use array::{Array, Buffer, Element};
-pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, nearest};
+#[cfg(feature = "ndarray")]
+pub use convert::from_array;
+pub use convert::{AN_ARRAY, Nested, Numeric, ToArray};
+pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, nearest};
 pub use eval::{Reference, evaluate};
 pub use grad::gradients;
 pub use graph::{Builder, Graph, Node, Value, VarId};
@@ -55,3 +63,4 @@ pub use tensor::{IntoTensor, Tensor};
 pub use trace::Trace;
 pub use types::{DType, Shape, Type};
 pub use verify::verify;
+pub use warning::{Code, Verbose, Warning, tell};

@@ -5,6 +5,7 @@ pub mod bits;
 pub mod edges;
 pub mod folder;
 pub mod golden;
+pub mod lists;
 pub mod nets;
 pub mod ops;
 pub mod process;

@@ -15,7 +15,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 
-use cornu_graph::{Context, Error, ErrorKind, Result, nearest};
+use cornu_graph::{Context, Error, ErrorKind, Result, list, nearest};
 use ndarray::{ArrayBase, Data, Ix1};
 use serde_json::{Map, Value, json};
 
@@ -359,16 +359,6 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a s
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error,
     }
-}
-
-/// Names as a message shows them: `a`, `b`, and 3 more.
-pub(crate) fn list(names: &[&str]) -> String {
-    const SHOWN: usize = 20;
-    let mut list: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    if names.len() > SHOWN {
-        list.push(format!("and {} more", names.len() - SHOWN));
-    }
-    if list.is_empty() { "none".into() } else { list.join(", ") }
 }
 
 /// [`unknown`] for what is read from JSON: it may well be right in another version.

@@ -1,11 +1,11 @@
 //! How weights start: `keras.initializers`.
 
 use cornu_graph::random::{self, Stream};
+use cornu_graph::room::room;
 use cornu_graph::{Array, DType, Element, Error, Result, Shape, Type};
 
 use crate::config::Field;
 use crate::random::Flavor;
-use crate::room::room;
 
 /// The standard deviation of a standard normal distribution cut off at two deviations.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;

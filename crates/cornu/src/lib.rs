@@ -31,26 +31,24 @@ pub mod activations;
 pub mod choice;
 pub mod config;
 pub mod constraints;
-pub mod data;
-pub mod datasets;
 pub mod display;
 pub mod initializers;
 pub mod layers;
 pub mod losses;
 pub mod metrics;
 mod model;
-pub mod model_selection;
 pub mod optimizers;
 pub mod random;
 mod registry;
 pub mod regularizers;
-mod room;
 pub mod saving;
 mod trace;
 pub mod train;
 mod variables;
 
 pub use cornu_cpu::Cpu;
+#[cfg(feature = "data")]
+pub use cornu_data::{self as data, datasets, model_selection};
 pub use cornu_graph as graph;
 pub use cornu_graph::{
     Array, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, Type, VarId, gradients,
@@ -67,10 +65,12 @@ pub use variables::{Role, Variable, Variables};
 /// `use cornu::prelude::*;`
 pub mod prelude {
     pub use crate::constraints::Constraint;
+    #[cfg(feature = "data")]
     pub use crate::data::{
         Column, MinMaxScaler, StandardScaler, Table, accuracy_score, argmax, classification_report, confusion_matrix,
         to_categorical, to_categorical_with,
     };
+    #[cfg(feature = "data")]
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, Layer, Rescaling};
@@ -79,6 +79,7 @@ pub mod prelude {
         SparseCategoricalCrossentropy, loss,
     };
     pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
+    #[cfg(feature = "data")]
     pub use crate::model_selection::{Split, train_test_split};
     pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slots};
     pub use crate::random::set_random_seed;

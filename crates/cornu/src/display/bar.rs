@@ -1,8 +1,9 @@
 //! One line of progress: how far, how long, and the metrics so far.
 
+use cornu_graph::pad::right;
+
 use super::Style;
 use super::numbers::{fixed, metric, scientific};
-use super::pad::right;
 
 /// What a line says.
 pub(super) struct Line<'a> {

@@ -2,36 +2,13 @@
 
 use std::io::Write;
 
+use cornu_graph::Verbose;
+
 use super::bar::{Line, Painted};
 use super::{Style, Terminal};
 
 /// The least time between two drawings of a live line, in seconds.
 const INTERVAL: f64 = 0.1;
-
-/// How much is printed: Keras's `verbose`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Verbose {
-    /// `"auto"`: as [`Verbose::Bar`].
-    #[default]
-    Auto,
-    /// `0`: nothing.
-    Silent,
-    /// `1`: a bar, live on a terminal; elsewhere one line per epoch.
-    Bar,
-    /// `2`: one line per epoch, without a bar.
-    Line,
-}
-
-impl From<u8> for Verbose {
-    /// Keras's numbers: 0, 1, and 2 for anything above.
-    fn from(level: u8) -> Verbose {
-        match level {
-            0 => Verbose::Silent,
-            1 => Verbose::Bar,
-            _ => Verbose::Line,
-        }
-    }
-}
 
 /// Draws the progress of a run.
 ///

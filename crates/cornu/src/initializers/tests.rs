@@ -1,11 +1,12 @@
 //! Values against those of both Keras versions.
 
 use cornu_testkit::golden::{Report, json};
+use cornu_testkit::lists::{expect, f32s, indices, items, sha256};
 use serde_json::Value;
 
 use super::*;
 use crate::random::Seeds;
-use crate::random::tests::{expect, f32s, indices, items, seed_of, sha256};
+use crate::random::tests::seed_of;
 
 /// The initializer of a golden case: Keras's defaults, then the case's arguments and seed.
 fn named(name: &str, seed: Option<i64>, args: &Value) -> Initializer {

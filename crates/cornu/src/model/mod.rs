@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Array, DType, Element, Error, Executor, Result};
+use cornu_graph::{Array, DType, Element, Error, Executor, Result, from_array};
 use ndarray::ArrayD;
 use serde_json::Value;
 
@@ -24,7 +24,6 @@ pub use names::clear_session;
 pub use net::{Call, Entry, Net, Wire};
 pub use sequential::Sequential;
 
-use crate::data::from_array;
 use crate::layers::{BatchShape, InputLayer, IntoShape, Layer};
 use crate::random::{Flavor, keras_seed};
 use crate::train::{Stage, Training};

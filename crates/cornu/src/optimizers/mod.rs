@@ -11,6 +11,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use cornu_graph::list;
 use cornu_graph::{Array, Error, Result, Tensor, Trace};
 
 pub use adam::Adam;
@@ -18,7 +19,7 @@ pub use rmsprop::RMSprop;
 pub use sgd::SGD;
 
 use crate::choice::family;
-use crate::config::{Config, list};
+use crate::config::Config;
 
 /// A way to train: its settings, and how it extends the graph of a training step.
 ///

@@ -1,13 +1,10 @@
 //! What `set_random_seed` sets: the generators that seeds come from.
 
 use std::cell::Cell;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use cornu_graph::Tensor;
-use cornu_graph::random::Stream;
-
-use super::{LegacyRandomState, PyRandom};
+use cornu_graph::random::{PyRandom, Stream, entropy};
 
 /// TensorFlow reduces the seeds of its stateful operations modulo this number.
 const STATEFUL_MODULUS: u64 = (1 << 31) - 1;
@@ -69,7 +66,7 @@ impl SeedGenerator {
     }
 }
 
-/// Every generator that a program using Keras has: Python's, NumPy's, TensorFlow's and Keras's own.
+/// Every generator that a model draws from: Python's, TensorFlow's and Keras's own.
 ///
 /// They start equal for equal seeds and are independent of each other. Neither `compile` nor `fit`, `evaluate` or
 /// `predict` draws from them.
@@ -79,7 +76,6 @@ pub struct Seeds {
     global: Option<u32>,
     generation: u64,
     python: PyRandom,
-    numpy: LegacyRandomState,
     operations: PyRandom,
     private: PyRandom,
     shared: Option<SeedGenerator>,
@@ -93,7 +89,6 @@ impl Seeds {
             flavor: Flavor::default(),
             global: Some(seed),
             generation: 0,
-            numpy: LegacyRandomState::new(seed),
             operations: python.clone(),
             private: python.clone(),
             python,
@@ -107,7 +102,6 @@ impl Seeds {
         Seeds {
             global: None,
             python: PyRandom::new(entropy().cast_signed()),
-            numpy: LegacyRandomState::new(entropy() as u32),
             operations: PyRandom::new(entropy().cast_signed()),
             private: PyRandom::new(entropy().cast_signed()),
             ..Seeds::new(0)
@@ -174,17 +168,6 @@ impl Seeds {
     pub fn python(&mut self) -> &mut PyRandom {
         &mut self.python
     }
-
-    /// NumPy's generator, the one of `numpy.random`.
-    pub fn numpy(&mut self) -> &mut LegacyRandomState {
-        &mut self.numpy
-    }
-}
-
-/// 64 bits from the keys of a new hasher, which the standard library seeds from the operating system and changes each
-/// time.
-fn entropy() -> u64 {
-    RandomState::new().hash_one(0)
 }
 
 static PROCESS: LazyLock<Mutex<Seeds>> = LazyLock::new(|| Mutex::new(Seeds::unseeded()));
@@ -220,8 +203,10 @@ pub fn with_seeds<T>(work: impl FnOnce(&mut Seeds) -> T) -> T {
     work(&mut PROCESS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// `keras.utils.set_random_seed(seed)`: sets every generator of this process.
+/// `keras.utils.set_random_seed(seed)`: sets every generator of this process, that of NumPy (`cornu::data::random`) too.
 pub fn set_random_seed(seed: u32) {
+    #[cfg(feature = "data")]
+    cornu_data::random::seed(seed);
     with_seeds(|seeds| seeds.set_random_seed(seed));
 }
 

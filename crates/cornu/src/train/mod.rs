@@ -20,13 +20,12 @@ mod slips;
 mod state;
 mod step;
 mod traces;
-mod warning;
 
 pub use callback::Callback;
 pub use compile::Compile;
 pub(crate) use compile::check_metric;
+pub use cornu_graph::{Code, Warning};
 pub use fit::{Evaluate, Fit, Predict};
 pub use history::{Figures, History, Params, Scores};
 pub use state::OptimizerState;
 pub(crate) use step::{Stage, Training};
-pub use warning::{Code, Warning};

@@ -1,6 +1,7 @@
 //! What a model does with data: `fit`, `evaluate`, `predict`, and steps on single batches.
 
-use cornu_graph::{Array, Context, DType, Element, Error, Result, Type};
+use cornu_graph::room::room;
+use cornu_graph::{Array, Context, DType, Element, Error, Result, ToArray, Type, from_array};
 use ndarray::ArrayD;
 
 use super::batches::InOrder;
@@ -14,9 +15,7 @@ use super::step::{Kind, Stage};
 use super::traces::Drawn;
 use super::{Evaluate, Fit, Predict, Warning};
 use crate::Model;
-use crate::data::{ToArray, from_array};
 use crate::random::with_seeds;
-use crate::room::room;
 
 impl Model {
     /// Trains on the rows of `x` and their labels `y`.

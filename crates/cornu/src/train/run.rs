@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use cornu_graph::{Array, Buffer, Error, ErrorKind, ProgramId, Result, Type};
+use cornu_graph::room::room;
+use cornu_graph::{Array, Buffer, Error, ErrorKind, ProgramId, Result, Type, tell};
 
 use super::batches::{Batches, InOrder};
 use super::feed::Data;
@@ -11,9 +12,8 @@ use super::history::{History, Params};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
 use super::{Callback, Code, Fit, Warning};
-use crate::display::{Verbose, tell};
+use crate::display::Verbose;
 use crate::random::{Flavor, Seeds};
-use crate::room::room;
 
 /// What has no room, if there are too many of them.
 pub(super) const PREDICTIONS: &str = "the array of predictions";

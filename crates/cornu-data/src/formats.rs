@@ -1,10 +1,9 @@
 //! What is taken for comma-separated text and is not quite: files of other formats, and tables without a line of names.
 
-use cornu_graph::{Error, Result};
+use cornu_graph::{Code, Error, Result, Warning};
 
 use super::csv::number;
 use super::{Column, Table, Values};
-use crate::train::{Code, Warning};
 
 const UNPACK: &str = "unpack it first, by `PROGRAM` in a terminal, and read the file that comes out";
 const SAVE: &str = "open it where it was made, and save it as CSV";

@@ -2,16 +2,16 @@
 
 use std::cmp::Ordering;
 
+use cornu_graph::room::has_room;
 use cornu_graph::{Array, Error, Result};
 use ndarray::{Array2, ArrayD, ArrayView1, ArrayViewMut1, Axis, Zip};
 
 use super::{ToArray, from_array};
-use crate::room::has_room;
 
 /// Brings each column into a range by its least and greatest value, as scikit-learn's class of this name does.
 ///
 /// ```
-/// use cornu::data::MinMaxScaler;
+/// use cornu_data::MinMaxScaler;
 ///
 /// let mut scaler = MinMaxScaler::new();
 /// let x_train = scaler.fit_transform(&[[1.0, 10.0], [3.0, 30.0]])?;
@@ -286,7 +286,7 @@ fn map_columns<C>(
 /// A part of the rows may lack the last classes: [`to_categorical_with`] is told how many there are.
 ///
 /// ```
-/// use cornu::data::to_categorical;
+/// use cornu_data::to_categorical;
 ///
 /// assert_eq!(to_categorical([0, 2])?, ndarray::array![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]].into_dyn());
 /// # Ok::<(), cornu_graph::Error>(())

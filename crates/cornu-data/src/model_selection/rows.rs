@@ -3,7 +3,7 @@
 use cornu_graph::Array;
 use ndarray::{ArrayBase, Axis, Data, RemoveAxis};
 
-use crate::data::{Column, Table};
+use crate::{Column, Table};
 
 /// Something with rows, of which some can be taken in any order.
 pub trait Rows {

@@ -5,7 +5,7 @@
 use cornu_graph::Result;
 
 use super::Known;
-use crate::data::Table;
+use crate::Table;
 
 /// Where the table is published, cleaned and standardised.
 pub const URL: &str = concat!(

@@ -1,12 +1,12 @@
 //! Texts with spaces beside them, up to a width of any size: `format!` panics at widths above 65,535.
 
 /// At the left of `width` columns.
-pub(crate) fn left(text: &str, width: usize) -> String {
+pub fn left(text: &str, width: usize) -> String {
     format!("{text}{}", space(text, width))
 }
 
 /// At the right of `width` columns.
-pub(crate) fn right(text: &str, width: usize) -> String {
+pub fn right(text: &str, width: usize) -> String {
     format!("{}{text}", space(text, width))
 }
 

@@ -82,7 +82,7 @@ fn the_table_of_the_pima_women_prints_as_in_pandas() {
         println!("skipped: CORNU_DATASETS names no folder with pima-indians-diabetes.csv");
         return;
     }
-    let table = crate::datasets::pima::load_data().expect("CORNU_DATASETS has the table");
+    let table = datasets::pima::load_data().expect("CORNU_DATASETS has the table");
     let mut report = Report::default();
     cases("pima.json").iter().for_each(|case| report.case(id(case), check_pima(case, &table)));
     report.finish();

@@ -1,22 +1,22 @@
 //! Numbers as Python prints them: `repr`, and the `%f`, `%e` and `%g` of its format strings.
 
-pub use cornu_graph::bytes;
+pub use crate::bytes;
 
 /// Python's `repr` of a float: the fewest digits that read back as the same number, always with a point or an exponent.
 ///
 /// ```
-/// use cornu::display::numbers::repr;
+/// use cornu_graph::numbers::repr;
 /// assert_eq!([repr(100.0), repr(0.1 + 0.2), repr(1e-5)], ["100.0", "0.30000000000000004", "1e-05"]);
 /// ```
 pub fn repr(value: f64) -> String {
-    if value.is_finite() { cornu_files::json::repr(value) } else { named(&value.to_string()) }
+    positional(&even(value, &format!("{value:e}")))
 }
 
 /// A single-precision number as NumPy 2 prints it, with the fewest digits that tell it from its neighbours, and with an
 /// exponent from a million on and below 1e-4 (which the single next to 1e-4 is).
 ///
 /// ```
-/// use cornu::display::numbers::{repr, repr32};
+/// use cornu_graph::numbers::{repr, repr32};
 /// assert_eq!([repr32(0.1), repr(0.1_f32.into())], ["0.1", "0.10000000149011612"]);
 /// assert_eq!([repr32(999_999.0), repr32(1e6), repr32(1e-4)], ["999999.0", "1e+06", "1e-04"]);
 /// ```
@@ -32,7 +32,7 @@ pub fn repr32(value: f32) -> String {
 
 /// The shortest digits of a number, in plain or in exponent form. If two such are equally near to it, Rust takes the
 /// larger; Python and NumPy take the one that ends in an even digit.
-pub(super) fn even(value: f64, shortest: &str) -> String {
+pub fn even(value: f64, shortest: &str) -> String {
     let (digits, exponent) = shortest.split_once('e').map_or((shortest, None), |(digits, e)| (digits, Some(e)));
     let Some((_, fraction)) = digits.split_once('.') else { return shortest.to_owned() };
     let decimals = fraction.len();
@@ -62,7 +62,7 @@ fn positional(scientific: &str) -> String {
 /// No double has more decimals, nor more digits in exponent form: those behind are zeros. (`format!` panics from 65,536 on.)
 const DECIMALS: usize = 1074;
 /// No more decimals are printed than this.
-pub(crate) const MOST_DECIMALS: usize = 1 << 20;
+pub const MOST_DECIMALS: usize = 1 << 20;
 
 /// Python's `%.{decimals}f`; of more than 1,048,576 decimals, that many.
 pub fn fixed(value: f64, decimals: usize) -> String {

@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use cornu_graph::{Error, Result};
+use cornu_graph::random::LegacyRandomState;
+use cornu_graph::room::room;
+use cornu_graph::{Code, Error, Result, Verbose, Warning, tell};
 
 use super::{Classes, Parts, count as count_rows, with_generator};
-use crate::display::{Verbose, tell};
-use crate::random::LegacyRandomState;
-use crate::room::room;
-use crate::train::{Code, Warning};
 
 /// How large a part is: a fraction of the rows (`0.2`), or a number of them (`150`).
 #[derive(Clone, Copy, Debug, PartialEq)]

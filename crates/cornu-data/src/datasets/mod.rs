@@ -13,6 +13,6 @@ pub(crate) struct Known {
     pub(crate) sha256: &'static str,
 }
 
-/// The tables known by their address. [`Table::read_csv`](crate::data::Table::read_csv) finds their copies by any of
+/// The tables known by their address. [`Table::read_csv`](crate::Table::read_csv) finds their copies by any of
 /// their names and checks them.
 pub(crate) const KNOWN: [Known; 1] = [pima::FILE];

@@ -4,19 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Array, Element, Error, Result, nearest};
+use cornu_graph::room::{empty, room};
+use cornu_graph::{Array, Element, Error, Result, list, nearest};
 use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
 
 use super::column::check_positions;
 use super::csv::number;
-use super::{AN_ARRAY, Column, Index, Value, Values, print};
-use crate::config::list;
-use crate::room::{empty, room};
+use super::{AN_ARRAY, Column, Index, ToArray, Value, Values, print};
 
 /// Named columns of equal length, in order, with labelled rows.
 ///
 /// ```
-/// use cornu::data::Table;
+/// use cornu_data::Table;
 ///
 /// let table = Table::from_csv_str("height,weight,label\n1.7,60,0\n1.9,,1\n")?;
 /// let x = table.drop("label")?;
@@ -38,7 +37,7 @@ impl Table {
     /// A table of these columns, its rows labelled 0, 1, 2, ….
     ///
     /// ```
-    /// # use cornu::data::{Table, Values};
+    /// # use cornu_data::{Table, Values};
     /// let table = Table::new([("age", Values::from(vec![31, 58])), ("name", vec!["ann", "bob"].into())])?;
     /// assert_eq!(table.shape(), (2, 2));
     /// # Ok::<(), cornu_graph::Error>(())
@@ -240,6 +239,12 @@ impl Table {
         room::<T>(AN_ARRAY, &[array.len()])?;
         Array2::from_shape_vec(self.shape(), array.to_vec())
             .map_err(|error| Error::data("the table does not fit an array").caused_by(error))
+    }
+}
+
+impl ToArray for Table {
+    fn to_array(&self) -> Result<Array> {
+        Table::to_array(self)
     }
 }
 

@@ -2,7 +2,7 @@
 //! `random_state` gives the same rows in the same order.
 //!
 //! ```
-//! use cornu::model_selection::{Split, train_test_split};
+//! use cornu_data::model_selection::{Split, train_test_split};
 //!
 //! let x: Vec<f32> = (0..10).map(|i| i as f32).collect();
 //! let y: Vec<i64> = (0..10).collect();
@@ -26,7 +26,7 @@ use std::borrow::Borrow;
 
 use cornu_graph::{Error, Result};
 
-use crate::random::{LegacyRandomState, with_seeds};
+use crate::random::with_generator;
 
 /// Splits two things with as many rows: `(x_train, x_test, y_train, y_test)`, in scikit-learn's order.
 ///
@@ -56,15 +56,6 @@ fn count(rows: usize) -> String {
 
 /// The rows to train on and the rows to test on.
 type Parts = (Vec<usize>, Vec<usize>);
-
-/// Calls `work` with the generator of that state; without one, with NumPy's generator of this process, which
-/// [`set_random_seed`](crate::random::set_random_seed) sets.
-fn with_generator<T>(random_state: Option<u32>, work: impl FnOnce(&mut LegacyRandomState) -> T) -> T {
-    match random_state {
-        Some(seed) => work(&mut LegacyRandomState::new(seed)),
-        None => with_seeds(|seeds| work(seeds.numpy())),
-    }
-}
 
 #[cfg(test)]
 mod tests;

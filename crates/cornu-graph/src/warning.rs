@@ -1,8 +1,10 @@
-//! Warnings: what Keras lets pass in silence and is probably a mistake. The one list of their codes.
+//! Warnings: what Keras lets pass in silence and is probably a mistake. The one list of their codes, and how much is
+//! said.
 
 use std::fmt;
+use std::io::Write;
 
-use cornu_graph::Printable;
+use crate::Printable;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
@@ -80,7 +82,8 @@ pub struct Warning {
 }
 
 impl Warning {
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Warning {
+    /// A warning of that kind.
+    pub fn new(code: Code, message: impl Into<String>) -> Warning {
         Warning { code, message: message.into() }
     }
 }
@@ -92,9 +95,40 @@ impl fmt::Display for Warning {
     }
 }
 
+/// How much is printed: Keras's `verbose`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Verbose {
+    /// `"auto"`: as [`Verbose::Bar`].
+    #[default]
+    Auto,
+    /// `0`: nothing.
+    Silent,
+    /// `1`: a bar, live on a terminal; elsewhere one line per epoch.
+    Bar,
+    /// `2`: one line per epoch, without a bar.
+    Line,
+}
+
+impl From<u8> for Verbose {
+    /// Keras's numbers: 0, 1, and 2 for anything above.
+    fn from(level: u8) -> Verbose {
+        match level {
+            0 => Verbose::Silent,
+            1 => Verbose::Bar,
+            _ => Verbose::Line,
+        }
+    }
+}
+
+/// A line on the standard error; where that takes nothing (closed, full, or a pipe that nobody reads) it is lost, while
+/// `eprintln!` would panic.
+pub fn tell(line: impl fmt::Display) {
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
 #[test]
 fn every_code_is_explained() {
-    let text = include_str!("../../../../docs/warnings.md");
+    let text = include_str!("../../../docs/warnings.md");
     for code in Code::ALL {
         assert!(text.contains(&format!("## {} ", code.as_str())), "docs/warnings.md lacks {}", code.as_str());
     }

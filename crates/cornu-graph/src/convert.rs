@@ -1,21 +1,20 @@
-//! What is numbers: one trait for tables, columns, `ndarray` arrays, slices and nested vectors.
+//! What is numbers: one trait for arrays, slices and nested vectors, and for `ndarray` arrays by the feature `ndarray`.
 
-use cornu_graph::{Array, Element, Error, Result, Shape};
+#[cfg(feature = "ndarray")]
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
-use super::{Column, Table};
-use crate::room;
+use crate::{Array, Element, Error, Result, Shape, room};
 
 /// What has no room.
-pub(crate) const AN_ARRAY: &str = "an array";
+pub const AN_ARRAY: &str = "an array";
 
-/// Anything that holds numbers in rows: what `fit`, `predict`, the scalers and the scores take.
+/// Anything that holds numbers in rows: what `fit` and `predict` take, and whatever else wants numbers.
 ///
 /// ```
-/// use cornu::data::ToArray;
+/// use cornu_graph::ToArray;
 ///
 /// assert_eq!(vec![[0.0, 1.0], [2.0, 3.0]].to_array()?.shape().to_string(), "[2,2]");
-/// assert_eq!(ndarray::array![1, 2, 3].to_array()?.shape().to_string(), "[3]");
+/// assert_eq!([1, 2, 3].to_array()?.shape().to_string(), "[3]");
 /// # Ok::<(), cornu_graph::Error>(())
 /// ```
 pub trait ToArray {
@@ -39,7 +38,7 @@ pub trait ToArray {
 
 /// A Rust number, and the element it becomes. Those that are no [`Element`] become the narrowest one that holds
 /// them; numbers of 64 bits without a sign become [`i64`], and those above [`i64::MAX`] are refused.
-pub trait Number: Copy {
+pub trait Numeric: Copy {
     /// The element this number becomes.
     type Element: Element;
     /// Whether every number of this type fits in an element.
@@ -58,19 +57,19 @@ pub trait Number: Copy {
 /// A number, or equally long rows of numbers, or rows of rows: what nested vectors, slices and arrays are made of.
 pub trait Nested {
     /// The numbers inside.
-    type Number: Number;
+    type Number: Numeric;
     /// Appends the sizes of the axes, outermost first, going by the first row of each.
     fn push_shape(&self, shape: &mut Vec<usize>);
     /// Appends the numbers.
     ///
     /// # Errors
     /// The sizes must be those of `shape`; the error names the row.
-    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<Self::Number as Number>::Element>) -> Result<()>;
+    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<Self::Number as Numeric>::Element>) -> Result<()>;
 }
 
 macro_rules! numbers {
     ($($rust:ty => $element:ty, $convert:expr $(, $check:expr)?;)*) => {$(
-        impl Number for $rust {
+        impl Numeric for $rust {
             type Element = $element;
             fn element(self) -> $element {
                 $convert(self)
@@ -124,7 +123,7 @@ impl<T: Nested> Nested for [T] {
         }
     }
 
-    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<T::Number as Number>::Element>) -> Result<()> {
+    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<T::Number as Numeric>::Element>) -> Result<()> {
         let Some((&len, rest)) = shape.split_first() else { return Err(Error::data("needs a number, got rows")) };
         if self.len() != len {
             return Err(Error::data(format!("needs {len} elements as the first row, got {}", self.len())));
@@ -149,7 +148,7 @@ macro_rules! nested_as {
             fn push_numbers(
                 &self,
                 shape: &[usize],
-                numbers: &mut Vec<<Self::Number as Number>::Element>,
+                numbers: &mut Vec<<Self::Number as Numeric>::Element>,
             ) -> Result<()> {
                 <$inner>::push_numbers(self, shape, numbers)
             }
@@ -205,20 +204,9 @@ impl ToArray for Array {
     }
 }
 
-impl ToArray for Table {
-    fn to_array(&self) -> Result<Array> {
-        Table::to_array(self)
-    }
-}
-
-impl ToArray for Column {
-    fn to_array(&self) -> Result<Array> {
-        Column::to_array(self)
-    }
-}
-
 /// Owned, shared or a view, of any rank, in any order of memory.
-impl<S: Data<Elem: Number>, D: Dimension> ToArray for ArrayBase<S, D> {
+#[cfg(feature = "ndarray")]
+impl<S: Data<Elem: Numeric>, D: Dimension> ToArray for ArrayBase<S, D> {
     fn to_array(&self) -> Result<Array> {
         for (i, number) in self.iter().enumerate().take_while(|_| !S::Elem::FITS) {
             number.check().map_err(|error| error.context(format!("index {i}")))?;
@@ -233,16 +221,17 @@ impl<S: Data<Elem: Number>, D: Dimension> ToArray for ArrayBase<S, D> {
 }
 
 /// The array as an `ndarray` whose elements are the nearest `T`.
+#[cfg(feature = "ndarray")]
 pub fn from_array<T: Element>(array: &Array) -> ArrayD<T> {
     ArrayD::from_shape_vec(IxDyn(array.shape()), array.to_vec()).expect("an array has as many elements as its shape")
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ndarray"))]
 mod tests {
-    use cornu_graph::{DType, Type};
     use ndarray::{Array1, Array2, Axis, array};
 
     use super::*;
+    use crate::{DType, Type};
 
     fn ty(numbers: &(impl ToArray + ?Sized)) -> Type {
         numbers.to_array().unwrap().ty()
@@ -257,7 +246,6 @@ mod tests {
         assert_eq!(ty(&vec![&[1usize, 2][..]]), Type::new(DType::I64, [1, 2]));
         assert_eq!(ty(&&array![[1i16]]), Type::new(DType::I32, [1, 1]));
         assert_eq!(ty(&Vec::<f32>::new()), Type::f32([0]));
-        assert_eq!(ty(&Column::new("y", vec![1])), Type::new(DType::I64, [1]));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Tables and columns as text, laid out as pandas 3 lays them out on a terminal of 80 columns.
 
+use cornu_graph::pad::{left, right};
+
 use super::{Column, Index, Table, Value, Values};
-use crate::display::pad::{left, right};
 
 /// No line is longer, unless two columns and the row labels are.
 const WIDTH: usize = 80;

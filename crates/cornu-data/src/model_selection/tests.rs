@@ -2,12 +2,11 @@
 
 use cornu_graph::Array;
 use cornu_testkit::golden::{Report, json};
+use cornu_testkit::lists::{check_order, expect, indices, integers, items};
 use serde_json::Value;
 
 use super::*;
-use crate::data::{Column, Table};
-use crate::random::Flavor;
-use crate::random::tests::{check_order, expect, indices, integers, items, turn};
+use crate::{Column, Table};
 
 fn size(value: &Value) -> Option<Size> {
     value.as_i64().map(Size::Rows).or_else(|| value.as_f64().map(Size::Fraction))
@@ -139,7 +138,6 @@ fn columns_references_and_arrays_are_split_and_stratified_by() {
 /// Rows are drawn by the generator of the process.
 #[test]
 fn without_a_seed_rows_are_still_a_partition() {
-    let _turn = turn(Flavor::Keras2);
     let (train, test) = Split::new().indices(40).expect("a split");
     let mut all = [train, test].concat();
     assert!(!all.is_sorted());

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use cornu_graph::{Error, Result};
+use crate::{Error, Result};
 
 /// The words of the state, and how far apart the two are that make a new one.
 const WORDS: usize = 624;

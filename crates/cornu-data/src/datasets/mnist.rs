@@ -5,7 +5,7 @@ use cornu_files::npy::Npz;
 use cornu_graph::{Array, Context, Error, Result};
 use ndarray::{Array1, Array3};
 
-use crate::data::get_file::{Places, Remote, check_hash, sha256};
+use crate::get_file::{Places, Remote, check_hash, sha256};
 
 /// Where the arrays are published.
 pub const URL: &str = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz";

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use cornu_graph::numbers::{MOST_DECIMALS, fixed};
+use cornu_graph::pad::right;
 use cornu_graph::{Error, Result};
 
 use super::ToArray;
 use super::scores::Counts;
-use crate::display::numbers::{MOST_DECIMALS, fixed};
-use crate::display::pad::right;
 
 /// The scores of one class, or their mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub struct ClassificationReport {
 /// Scores the predictions of each class.
 ///
 /// ```
-/// use cornu::data::classification_report;
+/// use cornu_data::classification_report;
 ///
 /// let report = classification_report(&[0, 0, 1, 1], &[0, 1, 1, 1])?.target_names(["no", "yes"])?;
 /// println!("{report}");

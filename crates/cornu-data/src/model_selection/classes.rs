@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use cornu_graph::Array;
 use ndarray::{ArrayBase, Data, Ix1};
 
-use crate::data::{Column, Values};
+use crate::{Column, Values};
 
 /// The class of each row, numbered from 0 in the order of the labels.
 #[derive(Clone, Debug, PartialEq, Eq)]

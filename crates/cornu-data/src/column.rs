@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use cornu_graph::room::room;
 use cornu_graph::{Array, Element, Error, Result};
 use ndarray::Array1;
 
 use super::{AN_ARRAY, ToArray, print};
-use crate::room::room;
 
 /// The labels of the rows. They stay with their rows when rows are selected or put in another order.
 #[derive(Clone, Debug, PartialEq)]
@@ -326,6 +326,12 @@ impl PartialEq for Column {
             && self.len() == other.len()
             && self.index == other.index
             && self.iter().zip(other.iter()).all(same)
+    }
+}
+
+impl ToArray for Column {
+    fn to_array(&self) -> Result<Array> {
+        Column::to_array(self)
     }
 }
 

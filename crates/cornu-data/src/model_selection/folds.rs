@@ -1,11 +1,9 @@
 //! Cross-validation: each row is in the test part of one fold.
 
-use cornu_graph::{Error, Result};
+use cornu_graph::room::room;
+use cornu_graph::{Code, Error, Result, Verbose, Warning, tell};
 
 use super::{Classes, Parts, count, with_generator};
-use crate::display::{Verbose, tell};
-use crate::room::room;
-use crate::train::{Code, Warning};
 
 /// The options that the kinds of folds share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Memory that may not be there: asked for before, since an allocation that fails ends the program.
 
-use cornu_graph::{Error, Result};
+use crate::{Error, Result};
 
 /// A vector with room for as many elements.
 ///
 /// # Errors
 /// More than there is.
-pub(crate) fn empty<T>(what: &str, len: usize) -> Result<Vec<T>> {
+pub fn empty<T>(what: &str, len: usize) -> Result<Vec<T>> {
     let mut data = Vec::new();
     match data.try_reserve_exact(len) {
         Ok(()) => Ok(data),
@@ -15,7 +15,7 @@ pub(crate) fn empty<T>(what: &str, len: usize) -> Result<Vec<T>> {
 }
 
 /// Whether there is room for an array of these sizes: for the number of its elements, and for them in memory.
-pub(crate) fn has_room<T>(sizes: &[usize]) -> bool {
+pub fn has_room<T>(sizes: &[usize]) -> bool {
     // As in `ndarray`, the sizes beside one of zero count too.
     let size = sizes.iter().filter(|&&size| size > 0).try_fold(1usize, |all, &size| all.checked_mul(size));
     let none = sizes.contains(&0);
@@ -27,7 +27,7 @@ pub(crate) fn has_room<T>(sizes: &[usize]) -> bool {
 ///
 /// # Errors
 /// More than there is.
-pub(crate) fn room<T>(what: &str, sizes: &[usize]) -> Result<()> {
+pub fn room<T>(what: &str, sizes: &[usize]) -> Result<()> {
     if has_room::<T>(sizes) { Ok(()) } else { Err(short::<T>(what, sizes)) }
 }
 

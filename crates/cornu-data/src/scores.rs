@@ -1,18 +1,18 @@
 //! How well classes were predicted: scikit-learn's scores over pairs of labels.
 
+use cornu_graph::room::has_room;
 use cornu_graph::{DType, Error, Result};
 use ndarray::{Array2, ArrayD, ArrayView1, Axis};
 
 use super::describe::sum;
 use super::{ToArray, from_array};
-use crate::room::has_room;
 
 /// The share of labels that were predicted right.
 ///
 /// Labels are integers, booleans, or floats with whole values; `[n]` or `[n, 1]`.
 ///
 /// ```
-/// use cornu::data::accuracy_score;
+/// use cornu_data::accuracy_score;
 ///
 /// assert_eq!(accuracy_score(&[0, 1, 1, 0], &[0.0, 1.0, 0.0, 0.0])?, 0.75);
 /// # Ok::<(), cornu_graph::Error>(())
@@ -44,7 +44,7 @@ pub fn confusion_matrix(y_true: impl ToArray, y_pred: impl ToArray) -> Result<Ar
 /// `[.., classes]` speak for, `[..]`. NumPy's `argmax(x, axis=-1)`.
 ///
 /// ```
-/// use cornu::data::argmax;
+/// use cornu_data::argmax;
 ///
 /// assert_eq!(argmax([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]])?, ndarray::array![1, 0].into_dyn());
 /// # Ok::<(), cornu_graph::Error>(())

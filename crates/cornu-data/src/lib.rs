@@ -1,17 +1,22 @@
-//! From a file to arrays and back to a verdict: tables, conversions, scalers, scores.
+//! From a file to arrays and back to a verdict: tables, conversions, scalers, scores, splits, data sets.
 //!
 //! Names and results are those of pandas ([`Table`], [`Column`]), scikit-learn ([`StandardScaler`],
-//! [`classification_report`], …) and `keras.utils` ([`to_categorical`], [`normalize`], [`get_file`]). Whatever holds
-//! numbers is a [`ToArray`]; every function here takes any of them.
+//! [`classification_report`], [`model_selection`], …) and `keras.utils` ([`to_categorical`], [`normalize`],
+//! [`get_file`]). Whatever holds numbers is a [`ToArray`]; every function here takes any of them.
+#![forbid(unsafe_code)]
+// Both panic where the output takes nothing.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod column;
-mod convert;
 mod csv;
+pub mod datasets;
 mod describe;
 mod formats;
 pub(crate) mod get_file;
+pub mod model_selection;
 mod preprocess;
 mod print;
+pub mod random;
 mod report;
 mod scores;
 mod table;
@@ -19,8 +24,8 @@ mod table;
 mod tests;
 
 pub use column::{Column, Index, Value, Values};
-pub(crate) use convert::AN_ARRAY;
-pub use convert::{Nested, Number, ToArray, from_array};
+use cornu_graph::AN_ARRAY;
+pub use cornu_graph::{ToArray, from_array};
 pub use get_file::get_file;
 pub use preprocess::{MinMaxScaler, StandardScaler, normalize, to_categorical, to_categorical_with};
 pub use report::{ClassScores, ClassificationReport, classification_report};

@@ -5,12 +5,11 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use cornu_graph::{Context, Error, Result, nearest};
+use cornu_graph::room::empty;
+use cornu_graph::{Context, Error, Result, nearest, tell};
 use csv::{ReaderBuilder, StringRecord};
 
 use super::{Column, Index, Table, Values, formats, get_file};
-use crate::display::tell;
-use crate::room::empty;
 
 /// The words that stand for a missing value, as in pandas.
 const MISSING: [&str; 19] = [
@@ -314,7 +313,7 @@ fn malformed(bytes: &[u8], names: &[String], error: csv::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Value;
+    use crate::Value;
 
     fn dtypes(text: &str) -> Vec<&'static str> {
         Table::from_csv_str(text).unwrap().columns().iter().map(Column::dtype).collect()
