@@ -9,7 +9,7 @@ use cornu_graph::room::empty;
 use cornu_graph::{Context, Error, Result, nearest, tell};
 use csv::{ReaderBuilder, StringRecord};
 
-use super::{Column, Index, Table, Values, formats, get_file};
+use super::{Column, Index, Table, Texts, Values, formats, get_file};
 
 /// The words that stand for a missing value, as in pandas.
 const MISSING: [&str; 19] = [
@@ -77,12 +77,10 @@ fn read(bytes: &[u8]) -> Result<Table> {
     while reader.read_record(&mut record).map_err(|error| malformed(bytes, &names, error))? {
         columns.iter_mut().zip(&record).for_each(|(values, cell)| push(values, cell));
     }
-    let mut labels = empty("the index of the rows", rows)?;
-    labels.extend(0..rows);
-    let index = Arc::new(Index::Numbers(labels));
+    let index = Arc::new(Index::range(rows));
     let column = |((name, values), kind): ((String, Values), &mut Kind)| {
         let first_text = kind.first_text.take().filter(|_| matches!(values, Values::Text(_)));
-        Column { name, values, index: Arc::clone(&index), first_text }
+        Column { name, values: Arc::new(values), index: Arc::clone(&index), first_text }
     };
     Table::from_columns(names.into_iter().zip(columns).zip(&mut kinds).map(column).collect())
 }
@@ -118,7 +116,11 @@ impl Kind {
             Kind { whole: true, .. } => Values::Int(empty(A_COLUMN, rows)?),
             Kind { number: true, .. } => Values::Float(empty(A_COLUMN, rows)?),
             Kind { truth: true, .. } => Values::Bool(empty(A_COLUMN, rows)?),
-            _ => Values::Text(empty(A_COLUMN, rows)?),
+            _ => {
+                // Room for the texts is asked for as they come.
+                empty::<i64>(A_COLUMN, rows)?;
+                Values::Text(Texts::with_capacity(rows, 0))
+            }
         })
     }
 }
@@ -129,7 +131,8 @@ fn push(values: &mut Values, cell: &str) {
         Values::Int(values) => values.extend(whole(cell)),
         Values::Float(values) => values.push(number(cell).unwrap_or(f64::NAN)),
         Values::Bool(values) => values.extend(truth(cell)),
-        Values::Text(values) => values.push((!is_missing(cell)).then(|| cell.to_owned())),
+        Values::Text(values) => values.push((!is_missing(cell)).then_some(cell)),
+        _ => unreachable!("`Kind::values` makes no others"),
     }
 }
 

@@ -20,7 +20,7 @@ impl Table {
         if columns.is_empty() {
             return Err(Error::data("`describe` needs a column of numbers, got none"));
         }
-        Ok(Table::from_columns(columns)?.with_index(Index::Names(ROWS.map(String::from).to_vec())))
+        Ok(Table::from_columns(columns)?.with_index(Index::new(ROWS.to_vec())))
     }
 }
 

@@ -10,9 +10,11 @@
 mod column;
 mod csv;
 pub mod datasets;
+mod dates;
 mod describe;
 mod formats;
 pub(crate) mod get_file;
+mod index;
 pub mod model_selection;
 mod preprocess;
 mod print;
@@ -22,12 +24,17 @@ mod scores;
 mod table;
 #[cfg(test)]
 mod tests;
+mod texts;
+mod values;
 
-pub use column::{Column, Index, Value, Values};
+pub use column::Column;
 use cornu_graph::AN_ARRAY;
 pub use cornu_graph::{ToArray, from_array};
 pub use get_file::get_file;
+pub use index::Index;
 pub use preprocess::{MinMaxScaler, StandardScaler, normalize, to_categorical, to_categorical_with};
 pub use report::{ClassScores, ClassificationReport, classification_report};
 pub use scores::{Average, accuracy_score, argmax, confusion_matrix, f1_score, precision_score, recall_score};
 pub use table::{ColumnNames, Table};
+pub use texts::Texts;
+pub use values::{Category, NAT, Value, Values};

@@ -1,8 +1,9 @@
 //! Tables and columns as text, laid out as pandas 3 lays them out on a terminal of 80 columns.
 
+use cornu_graph::numbers::repr;
 use cornu_graph::pad::{left, right};
 
-use super::{Column, Index, Table, Value, Values};
+use super::{Column, Index, NAT, Table, Value, Values, dates};
 
 /// No line is longer, unless two columns and the row labels are.
 const WIDTH: usize = 80;
@@ -99,6 +100,18 @@ pub(super) fn quoted(value: Value<'_>) -> String {
     }
 }
 
+/// A row label as text.
+pub(super) fn label(value: Value<'_>) -> String {
+    match value {
+        Value::Float(value) => repr(value),
+        Value::Int(value) => value.to_string(),
+        Value::Bool(value) => (if value { "True" } else { "False" }).into(),
+        Value::Date(value) => dates::text(value, !dates::is_midnight(value)),
+        Value::Text(text) => text.into(),
+        Value::Missing => "NaN".into(),
+    }
+}
+
 fn shown_rows(rows: usize) -> Vec<usize> {
     if rows <= MAX_ROWS {
         return (0..rows).collect();
@@ -127,9 +140,17 @@ fn cells(values: &Values, rows: &[usize], longest: usize) -> Vec<String> {
     match values {
         Values::Float(values) => floats(&rows.iter().map(|&row| values[row]).collect::<Vec<_>>()),
         Values::Int(values) => rows.iter().map(|&row| signed(values[row] < 0, values[row].to_string())).collect(),
+        Values::Float32(values) => floats(&rows.iter().map(|&row| values[row].into()).collect::<Vec<_>>()),
         Values::Bool(values) => rows.iter().map(|&row| if values[row] { " True" } else { " False" }.into()).collect(),
+        Values::Truth(_) => rows.iter().map(|&row| format!(" {}", label(values.get(row)))).collect(),
+        Values::Date(moments) => {
+            let time = rows.iter().any(|&row| !dates::is_midnight(moments[row]) && moments[row] != NAT);
+            let text = |moment| if moment == NAT { "NaT".into() } else { dates::text(moment, time) };
+            rows.iter().map(|&row| format!(" {}", text(moments[row]))).collect()
+        }
+        Values::Category(category) => cells(&category.plain(), rows, longest),
         Values::Text(values) => {
-            let text = |row: usize| values[row].as_deref().map_or("NaN".into(), escaped);
+            let text = |row: usize| values.get(row).map_or("NaN".into(), escaped);
             rows.iter().map(|&row| clipped(&format!(" {}", text(row)), longest)).collect()
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use cornu_graph::room::{empty, room};
@@ -51,7 +52,7 @@ impl Table {
 
     /// A table of these columns; the first one's row labels are those of the table.
     pub(super) fn from_columns(mut columns: Vec<Column>) -> Result<Table> {
-        let index = columns.first().map_or_else(|| Arc::new(Index::Numbers(Vec::new())), |c| Arc::clone(&c.index));
+        let index = columns.first().map_or_else(|| Arc::new(Index::range(0)), |c| Arc::clone(&c.index));
         let mut names = HashSet::new();
         for column in &columns {
             if !names.insert(&column.name) {
@@ -180,7 +181,17 @@ impl Table {
     }
 
     fn take_unchecked(&self, positions: &[usize]) -> Table {
-        let index = Arc::new(self.index.take(positions));
+        self.taken(positions, self.index.take(positions))
+    }
+
+    /// The rows of a range, which must be within the table.
+    fn slice(&self, rows: Range<usize>) -> Table {
+        let index = self.index.slice(rows.clone());
+        self.taken(&rows.collect::<Vec<_>>(), index)
+    }
+
+    fn taken(&self, positions: &[usize], index: Index) -> Table {
+        let index = Arc::new(index);
         let columns = self.columns.iter().map(|column| column.take_unchecked(positions, &index));
         Table { columns: columns.collect(), index }
     }
@@ -188,13 +199,13 @@ impl Table {
     /// The first `n` rows; all of them if there are fewer.
     #[must_use]
     pub fn head(&self, n: usize) -> Table {
-        self.take_unchecked(&(0..n.min(self.rows())).collect::<Vec<_>>())
+        self.slice(0..n.min(self.rows()))
     }
 
     /// The last `n` rows; all of them if there are fewer.
     #[must_use]
     pub fn tail(&self, n: usize) -> Table {
-        self.take_unchecked(&(self.rows().saturating_sub(n)..self.rows()).collect::<Vec<_>>())
+        self.slice(self.rows().saturating_sub(n)..self.rows())
     }
 
     /// The values as an array `[rows, columns]`: `i64` if every value is a whole number, `bool` if all are true or
@@ -203,11 +214,11 @@ impl Table {
     /// # Errors
     /// No column may hold text; the message says where in the file the first text was.
     pub fn to_array(&self) -> Result<Array> {
-        if let Some(text) = self.columns.iter().find(|column| matches!(column.values, Values::Text(_))) {
+        if let Some(text) = self.columns.iter().find(|column| !column.values.is_numeric()) {
             return Err(text.text_error());
         }
         let any = |test: fn(&Values) -> bool| self.columns.iter().any(|column| test(&column.values));
-        if self.columns.is_empty() || any(|values| matches!(values, Values::Float(_))) {
+        if self.columns.is_empty() || any(|values| matches!(values, Values::Float(_) | Values::Float32(_))) {
             self.gather(|value| value.to_f64().unwrap_or(f64::NAN))
         } else if any(|values| matches!(values, Values::Int(_))) {
             self.gather(
@@ -294,10 +305,10 @@ where
     Values: From<Vec<T>>,
 {
     fn from(array: ArrayBase<S, Ix2>) -> Table {
-        let index = Arc::new(Index::Numbers((0..array.nrows()).collect()));
+        let index = Arc::new(Index::range(array.nrows()));
         let columns = array.axis_iter(Axis(1)).enumerate().map(|(i, column)| Column {
             name: i.to_string(),
-            values: column.to_vec().into(),
+            values: Arc::new(column.to_vec().into()),
             index: Arc::clone(&index),
             first_text: None,
         });

@@ -345,7 +345,7 @@ fn selected_rows_keep_their_labels() {
     let table = Table::from_csv_str("a,b\n1,x\n2,y\n3,z\n").unwrap().take(&[2, 0]).unwrap();
     assert_eq!(table.to_string(), "   a  b\n2  3  z\n0  1  x");
     assert_eq!(table.column("b").unwrap().to_string(), "2    z\n0    x\nName: b, dtype: str");
-    assert_eq!(table.take(&[1, 1]).unwrap().index(), &Index::Numbers(vec![0, 0]));
+    assert_eq!(table.take(&[1, 1]).unwrap().index(), &Index::new(vec![0, 0]));
 }
 
 #[test]

@@ -62,8 +62,8 @@ macro_rules! ordered_labels {
 }
 ordered_labels!(bool u8 u16 u32 u64 usize i8 i16 i32 i64 isize char &str String);
 
-/// Text, of which that which is missing comes last.
-impl Label for Option<String> {
+/// What is missing comes last.
+impl<T: Ord> Label for Option<T> {
     fn order(&self, other: &Self) -> Ordering {
         (self.is_none(), self).cmp(&(other.is_none(), other))
     }
@@ -114,9 +114,13 @@ impl From<&Column> for Classes {
     fn from(labels: &Column) -> Classes {
         match labels.values() {
             Values::Float(labels) => Classes::from(labels),
-            Values::Int(labels) => Classes::from(labels),
+            Values::Float32(labels) => Classes::from(labels),
+            Values::Int(labels) | Values::Date(labels) => Classes::from(labels),
             Values::Bool(labels) => Classes::from(labels),
-            Values::Text(labels) => Classes::from(labels),
+            Values::Truth(labels) => Classes::of(labels.iter()),
+            Values::Text(labels) => Classes::of(labels.iter().collect::<Vec<_>>().iter()),
+            // Those of categories come in the order of their labels, as NumPy sorts them.
+            Values::Category(category) => Classes::from(&labels.with_values(category.plain())),
         }
     }
 }

@@ -1,0 +1,107 @@
+//! Texts of a column in one row of bytes, as Arrow's `LargeUtf8` lays them out.
+
+/// Texts, some of which may be missing. One allocation holds all of them.
+///
+/// ```
+/// use cornu_data::Texts;
+///
+/// let texts: Texts = [Some("ann"), None, Some("bob")].into_iter().collect();
+/// assert_eq!((texts.len(), texts.get(0), texts.get(1)), (3, Some("ann"), None));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Texts {
+    bytes: String,
+    /// Where each text begins, and where the last one ends.
+    offsets: Vec<i64>,
+    /// Whether each text is there; nothing where all are.
+    present: Option<Vec<bool>>,
+}
+
+impl Default for Texts {
+    fn default() -> Texts {
+        Texts { bytes: String::new(), offsets: vec![0], present: None }
+    }
+}
+
+impl Texts {
+    /// No texts yet, with room for `texts` of them, of `bytes` in all.
+    pub fn with_capacity(texts: usize, bytes: usize) -> Texts {
+        let mut offsets = Vec::with_capacity(texts + 1);
+        offsets.push(0);
+        Texts { bytes: String::with_capacity(bytes), offsets, present: None }
+    }
+
+    /// The number of texts, with those that are missing.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The text at `position`; `None` if it is missing.
+    ///
+    /// # Panics
+    /// If `position` is not below [`Texts::len`].
+    #[inline]
+    pub fn get(&self, position: usize) -> Option<&str> {
+        let text = &self.bytes[self.offsets[position] as usize..self.offsets[position + 1] as usize];
+        self.present.as_ref().is_none_or(|present| present[position]).then_some(text)
+    }
+
+    /// Adds a text, or one that is missing.
+    pub fn push(&mut self, text: Option<&str>) {
+        if text.is_none() || self.present.is_some() {
+            let len = self.len();
+            self.present.get_or_insert_with(|| vec![true; len]).push(text.is_some());
+        }
+        self.bytes.push_str(text.unwrap_or_default());
+        self.offsets.push(self.bytes.len() as i64);
+    }
+
+    /// The texts in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
+        (0..self.len()).map(|position| self.get(position))
+    }
+
+    /// All texts one behind the other.
+    pub fn bytes(&self) -> &str {
+        &self.bytes
+    }
+
+    /// Where each text begins in [`Texts::bytes`], and where the last one ends.
+    pub fn offsets(&self) -> &[i64] {
+        &self.offsets
+    }
+
+    /// Whether each text is there; `None` where all are.
+    pub fn present(&self) -> Option<&[bool]> {
+        self.present.as_deref()
+    }
+}
+
+impl<'a> FromIterator<Option<&'a str>> for Texts {
+    fn from_iter<I: IntoIterator<Item = Option<&'a str>>>(texts: I) -> Texts {
+        let mut all = Texts::default();
+        texts.into_iter().for_each(|text| all.push(text));
+        all
+    }
+}
+
+impl PartialEq for Texts {
+    fn eq(&self, other: &Texts) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+#[test]
+fn missing_texts_are_not_empty_ones() {
+    let texts: Texts = [Some(""), None, Some("é"), None].into_iter().collect();
+    assert_eq!(texts.iter().collect::<Vec<_>>(), [Some(""), None, Some("é"), None]);
+    assert_eq!((texts.bytes(), texts.offsets()), ("é", &[0, 0, 0, 2, 2][..]));
+    assert_eq!(texts.present(), Some(&[true, false, true, false][..]));
+    assert_ne!(texts, [Some(""), Some(""), Some("é"), None].into_iter().collect());
+    assert_eq!([Some("a")].into_iter().collect::<Texts>().present(), None);
+}
