@@ -8,6 +8,8 @@ mod batches;
 mod callback;
 mod checks;
 mod compile;
+#[cfg(feature = "data")]
+mod estimator;
 mod feed;
 mod fit;
 mod history;
