@@ -21,6 +21,7 @@ mod preprocess;
 mod print;
 pub mod random;
 mod report;
+mod scalar;
 mod scores;
 mod table;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use get_file::get_file;
 pub use index::Index;
 pub use preprocess::{MinMaxScaler, StandardScaler, normalize, to_categorical, to_categorical_with};
 pub use report::{ClassScores, ClassificationReport, classification_report};
+pub use scalar::Scalar;
 pub use scores::{Average, accuracy_score, argmax, confusion_matrix, f1_score, precision_score, recall_score};
 pub use table::{ColumnNames, Table};
 pub use texts::Texts;
