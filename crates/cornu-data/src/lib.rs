@@ -8,6 +8,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod column;
+mod compute;
 mod csv;
 pub mod datasets;
 mod dates;
@@ -17,28 +18,34 @@ mod formats;
 pub(crate) mod get_file;
 mod index;
 pub mod model_selection;
+mod order;
 mod preprocess;
 mod print;
 pub mod random;
 mod report;
+mod rows;
 mod scalar;
 mod scores;
+mod stats;
 mod table;
 #[cfg(test)]
 mod tests;
 mod texts;
 mod values;
 
-pub use column::Column;
+pub use column::{Column, Counts, Fill, Keep};
+pub use compute::{Computed, Operand};
 use cornu_graph::AN_ARRAY;
 pub use cornu_graph::{ToArray, from_array};
+pub use describe::Describe;
 pub use estimator::{Estimator, Stored};
 pub use get_file::get_file;
 pub use index::Index;
 pub use preprocess::{MinMaxScaler, StandardScaler, normalize, to_categorical, to_categorical_with};
 pub use report::{ClassScores, ClassificationReport, classification_report};
+pub use rows::{Sample, SortBy};
 pub use scalar::Scalar;
 pub use scores::{Average, accuracy_score, argmax, confusion_matrix, f1_score, precision_score, recall_score};
-pub use table::{ColumnNames, Table};
+pub use table::{ColumnNames, Concat, DropNa, Duplicates, IntoColumn, Table, concat, concat_with};
 pub use texts::Texts;
 pub use values::{Category, NAT, Value, Values};

@@ -4,7 +4,7 @@ use cornu_graph::room::has_room;
 use cornu_graph::{DType, Error, Result};
 use ndarray::{Array2, ArrayD, ArrayView1, Axis};
 
-use super::describe::sum;
+use super::stats::sum;
 use super::{ToArray, from_array};
 
 /// The share of labels that were predicted right.
