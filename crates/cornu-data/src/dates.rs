@@ -1,5 +1,7 @@
 //! Moments as text: microseconds since 1970-01-01 00:00, in the calendar of ISO 8601.
 
+use super::NAT;
+
 const DAY: i64 = 86_400_000_000;
 
 /// Whether a moment is at midnight.
@@ -18,6 +20,39 @@ pub(crate) fn text(micros: i64, time: bool) -> String {
     let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
     let clock = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
     if fraction == 0 { format!("{date} {clock}") } else { format!("{date} {clock}.{fraction:06}") }
+}
+
+/// How much of its moments a column shows: as much as the most exact of them needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    Day,
+    Second,
+    Millisecond,
+    Microsecond,
+}
+
+/// What the most exact of moments needs.
+pub(crate) fn detail(moments: &[i64]) -> Detail {
+    let of = |&moment: &i64| match moment {
+        NAT => Detail::Day,
+        moment if is_midnight(moment) => Detail::Day,
+        moment if moment % 1_000_000 == 0 => Detail::Second,
+        moment if moment % 1_000 == 0 => Detail::Millisecond,
+        _ => Detail::Microsecond,
+    };
+    moments.iter().map(of).max().unwrap_or(Detail::Day)
+}
+
+/// A moment as a column of that detail shows it.
+pub(crate) fn text_in(micros: i64, detail: Detail) -> String {
+    let fraction = micros.rem_euclid(1_000_000);
+    let whole = || text(micros - fraction, true);
+    match detail {
+        Detail::Day => text(micros, false),
+        Detail::Second => text(micros, true),
+        Detail::Millisecond => format!("{}.{:03}", whole(), fraction / 1000),
+        Detail::Microsecond => format!("{}.{fraction:06}", whole()),
+    }
 }
 
 /// Year, month and day of a number of days since 1970-01-01: the inverse of a count of days in years that begin in March.

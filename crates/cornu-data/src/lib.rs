@@ -17,6 +17,7 @@ mod estimator;
 mod formats;
 pub(crate) mod get_file;
 mod index;
+mod info;
 pub mod model_selection;
 mod order;
 mod preprocess;
@@ -31,6 +32,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod to_csv;
 mod values;
 
 pub use column::{Column, Counts, Fill, Keep};
@@ -48,4 +50,5 @@ pub use scalar::Scalar;
 pub use scores::{Average, accuracy_score, argmax, confusion_matrix, f1_score, precision_score, recall_score};
 pub use table::{ColumnNames, Concat, DropNa, Duplicates, IntoColumn, Table, concat, concat_with};
 pub use texts::Texts;
+pub use to_csv::ToCsv;
 pub use values::{Category, NAT, Value, Values};

@@ -173,14 +173,16 @@ fn moments(values: &Values) -> Result<Vec<i64>, usize> {
 /// Each value as text; missing ones stay missing.
 pub(crate) fn texts(values: &Values) -> Texts {
     let mut texts = Texts::with_capacity(values.len(), 0);
-    let time = matches!(values, Values::Date(moments) if moments.iter().any(|&m| m != NAT && !dates::is_midnight(m)));
     match values {
         Values::Float32(values) => values.iter().for_each(|&value| {
             texts.push((!value.is_nan()).then(|| repr32(value)).as_deref());
         }),
-        Values::Date(moments) => moments.iter().for_each(|&moment| {
-            texts.push((moment != NAT).then(|| dates::text(moment, time)).as_deref());
-        }),
+        Values::Date(moments) => {
+            let detail = dates::detail(moments);
+            moments.iter().for_each(|&moment| {
+                texts.push((moment != NAT).then(|| dates::text_in(moment, detail)).as_deref());
+            });
+        }
         _ => values.iter().for_each(|value| match value {
             Value::Text(text) => texts.push(Some(text)),
             Value::Float(value) if !value.is_nan() => texts.push(Some(&repr(value))),

@@ -293,9 +293,10 @@ impl ToArray for Column {
     }
 }
 
+/// `{}` prints as pandas does, `{:#}` every row, without name and type, as `to_string()` of pandas.
 impl fmt::Display for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&print::series(self))
+        f.write_str(&print::series(self, f.alternate()))
     }
 }
 

@@ -239,6 +239,20 @@ macro_rules! numbers_first {
 
 numbers_first! { f64, i64, i32 }
 
+macro_rules! texts_first {
+    ($($right:ty),*) => {$(
+        impl Add<$right> for &str {
+            type Output = Computed;
+
+            fn add(self, right: $right) -> Computed {
+                binary(self, Operator::Arithmetic(Arithmetic::Add), right)
+            }
+        }
+    )*};
+}
+
+texts_first! { Column, &Column, Computed, &Computed }
+
 macro_rules! unary {
     ($($type:ty),*) => {$(
         impl Not for $type {
