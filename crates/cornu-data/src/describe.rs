@@ -185,7 +185,7 @@ fn of_words(column: &Column) -> (Vec<String>, Values) {
 /// Shares as per cent, with as many decimals as tell them apart.
 fn formatted(percentiles: &[f64]) -> Vec<String> {
     let percents: Vec<f64> = percentiles.iter().map(|share| 100.0 * share).collect();
-    let ends = [percents.first().map(|first| *first), percents.last().map(|last| 100.0 - last)];
+    let ends = [percents.first().copied(), percents.last().map(|last| 100.0 - last)];
     let steps = percents.windows(2).map(|pair| (pair[1] - pair[0]).abs());
     let least = ends.into_iter().flatten().filter(|&end| end > 0.0).chain(steps).fold(f64::INFINITY, f64::min);
     let decimals = (-least.log10().floor()).clamp(1.0, 17.0) as i32;

@@ -90,8 +90,9 @@ fn index_line(index: &Index) -> String {
         Values::Category(_) => "CategoricalIndex",
         _ => "Index",
     };
+    let timed = matches!(&*labels, Values::Date(moments) if dates::detail(moments) > dates::Detail::Day);
     let text = |value: Value<'_>| match value {
-        Value::Date(moment) => dates::text(moment, true),
+        Value::Date(moment) => dates::text(moment, timed),
         _ if matches!(&*labels, Values::Date(_)) => "NaT".into(),
         value if value.is_missing() => "nan".into(),
         value => print::label(value),

@@ -113,7 +113,8 @@ impl Sample {
 #[derive(Clone, Debug, Default)]
 pub struct SortBy {
     names: Vec<String>,
-    descending: Vec<bool>,
+    descending: bool,
+    ascending: Vec<bool>,
     na_first: bool,
     ignore_index: bool,
 }
@@ -133,13 +134,13 @@ impl SortBy {
     /// The greatest first.
     #[must_use]
     pub fn descending(self) -> SortBy {
-        self.ascending([false])
+        SortBy { descending: true, ..self }
     }
 
-    /// For each column whether the least come first; of one value, for all.
+    /// For each column whether the least come first.
     #[must_use]
     pub fn ascending(self, ascending: impl IntoIterator<Item = bool>) -> SortBy {
-        SortBy { descending: ascending.into_iter().map(|ascending| !ascending).collect(), ..self }
+        SortBy { ascending: ascending.into_iter().collect(), ..self }
     }
 
     /// Missing values come first instead of last.
@@ -156,8 +157,7 @@ impl SortBy {
 
     /// The rows in the order of these columns.
     pub(crate) fn order(&self, columns: &[&Values]) -> Vec<usize> {
-        let last = self.descending.last().copied().unwrap_or(false);
-        let way = |place: usize| self.descending.get(place).copied().unwrap_or(last);
+        let way = |place: usize| self.ascending.get(place).map_or(self.descending, |ascending| !ascending);
         let columns: Vec<(&Values, bool)> = columns.iter().enumerate().map(|(i, &values)| (values, way(i))).collect();
         order::argsort_by(&columns, self.na_first)
     }
@@ -185,11 +185,10 @@ impl Table {
     /// The table must have the columns.
     pub fn sort_values(&self, by: impl Into<SortBy>) -> Result<Table> {
         let by = by.into();
-        if by.descending.len() > 1 && by.descending.len() != by.names.len() {
-            let (names, ways) = (by.names.len(), by.descending.len());
-            return Err(Error::usage(format!(
-                "`ascending` needs one value or {names}, one for each column, got {ways}"
-            )));
+        if !by.ascending.is_empty() && by.ascending.len() != by.names.len() {
+            let (names, ways) = (by.names.len(), by.ascending.len());
+            return Err(Error::usage(format!("`ascending` needs {names} values, one for each column, got {ways}"))
+                .help("`descending()` turns all columns around"));
         }
         let columns = by.names.iter().map(|name| Ok(self.column(name)?.values())).collect::<Result<Vec<_>>>()?;
         if columns.is_empty() {

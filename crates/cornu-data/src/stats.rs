@@ -154,7 +154,10 @@ pub(crate) fn quantiles(values: &Values, quantiles: &[f64]) -> Option<Vec<f64>> 
     Some(match values {
         Values::Float32(values) => {
             let mut there: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-            quantiles_of(&mut there, quantiles).into_iter().map(|value| f64::from(value as f32)).collect()
+            // pandas rounds them to singles where it has left out missing ones.
+            let rounded = there.len() < values.len();
+            let single = |value: f64| if rounded { f64::from(value as f32) } else { value };
+            quantiles_of(&mut there, quantiles).into_iter().map(single).collect()
         }
         _ => {
             let mut there = doubles(values)?;
@@ -197,8 +200,7 @@ fn quantiles_of<T: Float>(values: &mut [T], quantiles: &[f64]) -> Vec<f64> {
     let mut result = vec![f64::NAN; quantiles.len()];
     let mut sorted = 0;
     for place in order {
-        // Through per cent, as pandas asks NumPy for them.
-        let at = quantiles[place] * 100.0 / 100.0 * last as f64;
+        let at = quantiles[place] * last as f64;
         let below = (at.floor() as usize).min(last);
         if below >= sorted {
             values[sorted..].select_nth_unstable_by(below - sorted, T::order);

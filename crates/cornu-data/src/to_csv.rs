@@ -202,7 +202,7 @@ impl ToCsv {
     fn write_cell(&self, values: &Values, row: usize, detail: dates::Detail, float: &Float, cell: &mut String) {
         match values {
             Values::Float(values) if !values[row].is_nan() => {
-                cell.push_str(&float.text(values[row], repr(values[row])))
+                cell.push_str(&float.text(values[row], repr(values[row])));
             }
             Values::Float32(values) if !values[row].is_nan() => {
                 cell.push_str(&float.text(values[row].into(), repr32(values[row])));

@@ -40,6 +40,7 @@ impl Column {
         }
         let refused = |row: usize| self.no_counterpart(dtype, row);
         let values = match (dtype, self.values()) {
+            ("object", Values::Date(moments)) => Values::Object(moments.iter().copied().map(Scalar::Date).collect()),
             ("object", values) => Values::Object(values.iter().map(Scalar::from).collect()),
             ("str", values) => Values::Text(texts(values)),
             ("category", values) => Values::Category(category(values)),
@@ -152,8 +153,7 @@ fn whole(values: &Values) -> Result<Vec<i64>, usize> {
 fn truth(values: &Values) -> Vec<bool> {
     let truth = |value: Value<'_>| match value {
         Value::Text(text) => !text.is_empty(),
-        Value::Missing => !matches!(values, Values::Truth(_)),
-        Value::Date(_) => true,
+        Value::Missing | Value::Date(_) => true,
         value => value.to_f64() != Some(0.0),
     };
     values.iter().map(truth).collect()

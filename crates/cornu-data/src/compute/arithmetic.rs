@@ -155,13 +155,16 @@ fn whole(a: &Numbers<'_, i64>, operator: Arithmetic, b: &Numbers<'_, i64>) -> Re
         Arithmetic::Div => return Ok(Values::Float(floats(&as_floats(a), operator, &as_floats(b)))),
         // A division by zero has no whole number for its result.
         Arithmetic::FloorDiv | Arithmetic::Mod if any(|value| value == 0) => {
-            return Ok(Values::Float(floats(&as_floats(a), operator, &as_floats(b))));
+            let part = |a: i64, b: i64| match (b, operator) {
+                (0, Arithmetic::FloorDiv) => divided(a as f64, 0.0).0,
+                (0, _) => f64::NAN,
+                (_, Arithmetic::FloorDiv) => floor(a, b) as f64,
+                _ => rest(a, b) as f64,
+            };
+            return Ok(Values::Float(zip(a, b, part)));
         }
-        Arithmetic::FloorDiv => |a, b| a.wrapping_div(b) - i64::from(a.wrapping_rem(b) != 0 && (a < 0) != (b < 0)),
-        Arithmetic::Mod => |a, b| {
-            let rest = a.wrapping_rem(b);
-            if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
-        },
+        Arithmetic::FloorDiv => floor,
+        Arithmetic::Mod => rest,
         Arithmetic::Pow if any(|value| value < 0) => {
             return Err(Error::usage("`**` of whole numbers needs exponents of at least 0, got a negative one")
                 .help("turn the column into numbers first: `astype(\"float64\")`"));
@@ -169,6 +172,17 @@ fn whole(a: &Numbers<'_, i64>, operator: Arithmetic, b: &Numbers<'_, i64>) -> Re
         Arithmetic::Pow => power,
     };
     Ok(Values::Int(zip(a, b, function)))
+}
+
+/// The quotient, rounded down.
+fn floor(a: i64, b: i64) -> i64 {
+    a.wrapping_div(b) - i64::from(a.wrapping_rem(b) != 0 && (a < 0) != (b < 0))
+}
+
+/// What is left, with the sign of the divisor.
+fn rest(a: i64, b: i64) -> i64 {
+    let rest = a.wrapping_rem(b);
+    if rest != 0 && (rest < 0) != (b < 0) { rest + b } else { rest }
 }
 
 fn power(mut base: i64, mut exponent: i64) -> i64 {

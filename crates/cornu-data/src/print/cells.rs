@@ -38,6 +38,10 @@ pub(super) fn labels(index: &Index, rows: &[usize]) -> Vec<String> {
     let mut labels: Vec<String> = match &*values {
         Values::Text(texts) => rows.iter().map(|&row| texts.get(row).map_or("NaN".into(), escaped)).collect(),
         Values::Int(_) if index.steps().is_some() => return rows.iter().map(plain).collect(),
+        Values::Float(_) | Values::Float32(_) => {
+            let cells = cells(&values, rows, usize::MAX);
+            cells.into_iter().map(|cell| if cell == "NaN" { " NaN".into() } else { cell }).collect()
+        }
         values => cells(values, rows, usize::MAX),
     };
     while !labels.is_empty() && labels.iter().all(|label| label.starts_with(' ')) {
@@ -84,9 +88,10 @@ pub(super) fn categories(category: &Category, width: usize) -> String {
             line = head.len() + 1;
         } else if place > 0 {
             list += separator;
-            line += super::width(text);
+            line += separator.len();
         }
         list += text;
+        line += super::width(text);
     }
     format!("{head}[{}]", list.replace(" < ... < ", " ... "))
 }
@@ -102,12 +107,14 @@ pub(super) fn cells(values: &Values, rows: &[usize], longest: usize) -> Vec<Stri
         Values::Date(moments) => {
             let detail = dates::detail(&rows.iter().map(|&row| moments[row]).collect::<Vec<_>>());
             let text = |moment| if moment == NAT { "NaT".into() } else { dates::text_in(moment, detail) };
-            rows.iter().map(|&row| format!(" {}", text(moments[row]))).collect()
+            rows.iter().map(|&row| text(moments[row])).collect()
         }
         Values::Object(values) => rows.iter().map(|&row| clipped(&object(&values[row]), longest)).collect(),
         Values::Category(category) => match &*category.categories {
             // Whole numbers stay so beside missing values.
-            Values::Int(_) => rows.iter().map(|&row| format!(" {}", label(values.get(row)))).collect(),
+            Values::Int(_) if category.codes.contains(&None) => {
+                rows.iter().map(|&row| format!(" {}", label(values.get(row)))).collect()
+            }
             _ => cells(&category.plain(), rows, longest),
         },
         Values::Text(values) => {

@@ -8,7 +8,7 @@ use cornu_graph::pad::{left, right};
 use self::cells::{MAX_CELL, cells, clipped, escaped, labels, listed};
 pub(super) use self::cells::{label, quoted};
 pub(super) use self::series::series;
-use super::{Column, Table, Values};
+use super::{Column, Table};
 
 /// No line is longer, unless two columns and the row labels are.
 const WIDTH: usize = 80;
@@ -83,7 +83,7 @@ fn shown_rows(rows: usize) -> Vec<usize> {
 fn strip(column: &Column, rows: &[usize], longest: usize, named: bool) -> Strip {
     let mut lines = cells(column.values(), rows, longest);
     // Numbers keep a place for their sign, and so does the name above them.
-    let sign = if matches!(column.values(), Values::Text(_)) { "" } else { " " };
+    let sign = if column.values().is_numeric() { " " } else { "" };
     let name = format!("{sign}{}", escaped(column.name()));
     // Under a very long name, cells stay where they would be under one as long as the longest cell.
     let cell_width = lines.iter().map(|line| width(line)).chain([width(&name).min(longest)]).max().unwrap_or(0);

@@ -132,7 +132,6 @@ fn expression(table: &Table, json: &Json) -> Outcome<Operand> {
         return Ok(table.column(arguments[0].as_str().expect("a name"))?.into());
     }
     let operand = |place: usize| expression(table, &arguments[place]);
-    let whole = |place: usize| arguments[place].as_i64().expect("a number") as i32;
     if let Json::Number(_) = &arguments[0] {
         let (number, right) = (arguments[0].as_i64().expect("a whole number"), column(operand(1)?)?);
         return Ok(match name {
@@ -147,10 +146,21 @@ fn expression(table: &Table, json: &Json) -> Outcome<Operand> {
         return Ok((text.as_str() + column(operand(1)?)?).into());
     }
     let left = column(operand(0)?)?;
-    let computed: Computed = match name {
-        "add" => &left + operand(1)?,
-        "sub" => &left - operand(1)?,
-        "mul" => &left * operand(1)?,
+    let computed = match binary(&left, name, &operand)? {
+        Some(computed) => computed,
+        None => function(&left, name, &arguments[1..], &operand)?,
+    };
+    Ok(computed.column()?.into())
+}
+
+type Operands<'a> = &'a dyn Fn(usize) -> Outcome<Operand>;
+
+/// An operator with a column on its left.
+fn binary(left: &Column, name: &str, operand: Operands<'_>) -> Outcome<Option<Computed>> {
+    Ok(Some(match name {
+        "add" => left + operand(1)?,
+        "sub" => left - operand(1)?,
+        "mul" => left * operand(1)?,
         "div" => left / operand(1)?,
         "mod" => left % operand(1)?,
         "floordiv" => left.floordiv(operand(1)?),
@@ -164,24 +174,29 @@ fn expression(table: &Table, json: &Json) -> Outcome<Operand> {
         "and" => left & operand(1)?,
         "or" => left | operand(1)?,
         "xor" => left ^ operand(1)?,
+        _ => return Ok(None),
+    }))
+}
+
+fn function(left: &Column, name: &str, arguments: &[Json], operand: Operands<'_>) -> Outcome<Computed> {
+    Ok(match name {
         "not" => !left,
         "neg" => -left,
-        "isin" => left.is_in(scalars(&arguments[1])),
+        "isin" => left.is_in(scalars(&arguments[0])),
         "between" => left.between(operand(1)?, operand(2)?),
         "isna" => left.isna().into(),
         "notna" => left.notna().into(),
-        "contains" => left.contains(arguments[1].as_str().expect("a text")),
+        "contains" => left.contains(arguments[0].as_str().expect("a text")),
         "abs" => left.abs(),
-        "round" => left.round(whole(1)),
-        "clip" => left.clip(scalar(&arguments[1]), scalar(&arguments[2])),
-        "map" => match arguments[1].as_str() {
+        "round" => left.round(arguments[0].as_i64().expect("a number") as i32),
+        "clip" => left.clip(scalar(&arguments[0]), scalar(&arguments[1])),
+        "map" => match arguments[0].as_str() {
             Some("sqrt") => left.map(f64::sqrt),
             Some("double") => left.map(|value| value * 2.0),
-            _ => return form(format!("function {}", arguments[1])),
+            _ => return form(format!("function {}", arguments[0])),
         },
         _ => return form(format!("operation `{name}`")),
-    };
-    Ok(computed.column()?.into())
+    })
 }
 
 fn column(operand: Operand) -> Outcome<Column> {

@@ -283,7 +283,7 @@ fn sample(arguments: &Arguments<'_>) -> Outcome<Sample> {
 fn order(arguments: &Arguments<'_>, names: &[String]) -> SortBy {
     let mut by = SortBy::new(names).ignore_index(arguments.flag("ignore_index").unwrap_or(false));
     match arguments.get("ascending") {
-        Some(Json::Bool(ascending)) => by = by.ascending([*ascending]),
+        Some(Json::Bool(false)) => by = by.descending(),
         Some(Json::Array(ways)) => by = by.ascending(ways.iter().filter_map(Json::as_bool)),
         _ => {}
     }
