@@ -1,6 +1,7 @@
 //! Orders of rows: by numbers that sort as the values do, never by comparing values.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use crate::{NAT, Scalar, Value, Values};
 
@@ -121,8 +122,8 @@ pub(crate) fn numbered_rows(columns: &[&Values], rows: usize) -> (Vec<u32>, Vec<
     columns.fold(numbered(first), |(codes, _), values| numbered_by(codes.into_iter().zip(numbered(values).0)))
 }
 
-fn numbered_by<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> (Vec<u32>, Vec<usize>) {
-    let (mut seen, mut firsts) = (HashMap::new(), Vec::new());
+fn numbered_by<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> (Vec<u32>, Vec<usize>) {
+    let (mut seen, mut firsts) = (HashMap::<K, u32, BuildHasherDefault<Mixer>>::default(), Vec::new());
     let code = |(row, key)| {
         *seen.entry(key).or_insert_with(|| {
             firsts.push(row);
@@ -131,6 +132,45 @@ fn numbered_by<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> (Vec<u
     };
     let codes = keys.enumerate().map(code).collect();
     (codes, firsts)
+}
+
+/// Hashes by multiplying and folding: values of a table are many and short.
+#[derive(Default)]
+struct Mixer(u64);
+
+impl Hasher for Mixer {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(value.into());
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(value.into());
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        let product = u128::from(self.0.rotate_left(29) ^ value ^ 0x2545_F491_4F6C_DD1D) * 0x9E37_79B9_7F4A_7C15;
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
+
+    fn write_i64(&mut self, value: i64) {
+        self.write_u64(value.cast_unsigned());
+    }
+
+    fn write_isize(&mut self, value: isize) {
+        self.write_u64(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 #[test]
