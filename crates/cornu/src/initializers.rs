@@ -5,7 +5,7 @@ use cornu_graph::room::room;
 use cornu_graph::{Array, DType, Element, Error, Result, Shape, Type};
 
 use crate::config::Field;
-use crate::random::Flavor;
+use crate::flavor::Flavor;
 
 /// The standard deviation of a standard normal distribution cut off at two deviations.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;

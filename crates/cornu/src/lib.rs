@@ -32,6 +32,7 @@ pub mod choice;
 pub mod config;
 pub mod constraints;
 pub mod display;
+mod flavor;
 pub mod initializers;
 pub mod layers;
 pub mod losses;

@@ -6,8 +6,9 @@ use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type, VarId};
 
 use crate::constraints::Constraint;
+use crate::flavor::{Flavor, Generator, STATELESS_MODULUS};
 use crate::initializers::Initializer;
-use crate::random::{Flavor, STATELESS_MODULUS};
+
 use crate::regularizers::Regularizer;
 use crate::variables::{Declared, Role, Start, Variables};
 
@@ -40,15 +41,6 @@ impl Default for Scope {
     fn default() -> Self {
         Scope { trainable: true, dtype: DType::F32 }
     }
-}
-
-/// Where a layer's random numbers come from. See [`Cx::random`].
-#[derive(Clone, Copy, Debug)]
-enum Generator {
-    /// A stream of its own that goes on from step to step: `u32[6]`.
-    Stream,
-    /// A seed and a count of the steps so far: `u32[2]`.
-    Count,
 }
 
 /// A source of random numbers. See [`Cx::random`].
@@ -226,7 +218,7 @@ impl<'a> Cx<'a> {
 
     /// Adds the penalty of a weight to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Regularizer>) {
-        let counts = self.scope.trainable || self.flavor() == Flavor::Keras2;
+        let counts = self.scope.trainable || self.flavor().penalises_frozen();
         if let Some(penalty) = penalty.as_ref().filter(|_| counts) {
             self.add_loss(penalty.penalty(weight));
         }
@@ -264,12 +256,13 @@ impl<'a> Cx<'a> {
     #[track_caller]
     pub fn random(&mut self, seed: Option<i64>) -> Random {
         self.child("seed_generator", |cx| {
-            let (generator, name, words) = match cx.flavor() {
-                Flavor::Keras2 => (Generator::Stream, "stream", 6),
-                Flavor::Keras3 => (Generator::Count, "seed_generator_state", 2),
+            let generator = cx.flavor().generator();
+            let (name, words) = match generator {
+                Generator::Stream => ("stream", 6),
+                Generator::Count => ("seed_generator_state", 2),
             };
             let (path, ty) = (cx.path_of(name), Type::new(DType::U32, [words]));
-            cx.declare(&path, &ty, Role::Seed, false, || Start::Generator(seed));
+            cx.declare(&path, &ty, Role::Seed, false, || Start::Generator(generator, seed));
             Random { generator, state: cx.variable(&path, &ty) }
         })
     }

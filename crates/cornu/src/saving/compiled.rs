@@ -33,7 +33,7 @@ pub(super) fn storable(settings: &Compile, optimizer: &dyn Optimizer) -> Result<
     }
     known(optimizer)?;
     settings.loss.iter().try_for_each(chosen)?;
-    settings.metrics.iter().chain(&settings.weighted_metrics).try_for_each(chosen)
+    settings.all_metrics().try_for_each(chosen)
 }
 
 /// The settings as an object for both versions of Keras.

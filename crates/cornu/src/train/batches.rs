@@ -3,7 +3,7 @@
 use super::Fit;
 use super::feed::Data;
 use super::fit::batch_rows;
-use crate::random::{Seeds, Shuffle};
+use crate::random::Shuffle;
 
 /// The rows of one batch after another.
 pub(super) struct Batches {
@@ -18,11 +18,9 @@ enum Order {
 }
 
 impl Batches {
-    /// Batches of `size` rows: in an order of the seeds' for each epoch, or without any in the rows' own.
-    pub(super) fn new(seeds: Option<&Seeds>, rows: usize, size: usize) -> Batches {
-        let order = seeds
-            .map_or_else(|| Order::Plain(0, (0..rows).collect()), |seeds| Order::Shuffled(Shuffle::new(seeds, rows)));
-        Batches { order, size }
+    /// Batches of `size` rows: in an order of its own for each epoch, or else in the rows' own.
+    pub(super) fn new(shuffle: Option<Shuffle>, rows: usize, size: usize) -> Batches {
+        Batches { order: shuffle.map_or_else(|| Order::Plain(0, (0..rows).collect()), Order::Shuffled), size }
     }
 
     /// The next batch. An order that is used up begins anew.
@@ -34,16 +32,6 @@ impl Batches {
                 *used = first.saturating_add(self.size).min(rows.len());
                 &rows[first..*used]
             }
-        }
-    }
-
-    /// Begins with the first row of a new order.
-    pub(super) fn restart(&mut self) {
-        match &mut self.order {
-            Order::Shuffled(shuffle) => {
-                shuffle.next_order();
-            }
-            Order::Plain(used, _) => *used = 0,
         }
     }
 

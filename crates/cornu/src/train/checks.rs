@@ -342,7 +342,7 @@ pub(super) fn class_of_rows(y: &Array) -> Vec<i64> {
 
 /// Metrics that hardly mean what was meant.
 pub(crate) fn metrics(settings: &Compile) -> Option<Warning> {
-    let mut all = settings.metrics.iter().chain(&settings.weighted_metrics);
+    let mut all = settings.all_metrics();
     let exact = all.any(|metric| metric.resolve().is_ok_and(|metric| (&*metric as &dyn Any).is::<Accuracy>()));
     let message = "`Accuracy` counts predictions equal to the label, which probabilities hardly are; the name \
                    \"accuracy\" chooses the right one";

@@ -77,6 +77,11 @@ impl Compile {
         self
     }
 
+    /// The metrics, and after them those that weights count for.
+    pub(crate) fn all_metrics(&self) -> impl Iterator<Item = &Choice<dyn Metric>> {
+        self.metrics.iter().chain(&self.weighted_metrics)
+    }
+
     /// The metrics by the names of their figures.
     ///
     /// # Errors
@@ -114,7 +119,7 @@ impl Compile {
         }
         let optimizer = self.optimizer.resolve().context("compile")?;
         optimizers::check(&*optimizer).context("compile")?;
-        for metric in self.metrics.iter().chain(&self.weighted_metrics) {
+        for metric in self.all_metrics() {
             check_metric(metric).context("compile")?;
         }
         self.figures().context("compile")?;

@@ -15,13 +15,13 @@ mod fit;
 mod history;
 #[cfg(feature = "interrupt")]
 mod interrupt;
+mod keras2_streams;
 mod model;
 mod progress;
 mod run;
 mod slips;
 mod state;
 mod step;
-mod traces;
 
 pub use callback::Callback;
 pub use compile::Compile;

@@ -12,10 +12,9 @@ use super::history::{History, Scores};
 use super::progress::Bar;
 use super::run::Run;
 use super::step::{Kind, Stage};
-use super::traces::Drawn;
 use super::{Evaluate, Fit, Predict, Warning};
 use crate::Model;
-use crate::random::with_seeds;
+use crate::random::Seeds;
 
 impl Model {
     /// Trains on the rows of `x` and their labels `y`.
@@ -47,12 +46,11 @@ impl Model {
     fn fit_data(&mut self, data: Data, mut fit: Fit) -> Result<History> {
         // Whatever becomes of the process's seeds, this fit goes by those of its start.
         let own = fit.seeds.is_some();
-        let mut seeds = fit.seeds.take().unwrap_or_else(|| with_seeds(|seeds| seeds.clone()));
-        seeds.set_flavor(self.flavor());
+        let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
         let weights = fit.sample_weight.take().transpose()?;
         let data = data.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
-        self.build_to_train(&data)?;
+        self.build_for(&data, true)?;
         let mut warnings = Vec::new();
         let (mut train, validation) = split(data, &mut fit, &mut warnings, self.net().input_dtype())?;
         if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
@@ -96,7 +94,7 @@ impl Model {
         let weights = evaluate.sample_weight.transpose()?;
         let data = Data::labelled(x, y)?.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
-        self.build_for(&data)?;
+        self.build_for(&data, false)?;
         let mut stage = self.stage();
         stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
         let batches = InOrder::new(&data, evaluate.batch_size, evaluate.steps);
@@ -135,7 +133,7 @@ impl Model {
         if data.rows() == 0 {
             return Err(Error::data("`x` needs at least one row, got none"));
         }
-        self.build_for(&data)?;
+        self.build_for(&data, false)?;
         let steps = data.rows().div_ceil(predict.batch_size);
         let mut bar = Bar::new(predict.shown(steps), self.flavor(), steps);
         bar.iter_mut().for_each(Bar::begin);
@@ -167,13 +165,16 @@ impl Model {
         self.stage().training.compiled(what)?;
         let data = &data.typed(self.net().input_dtype())?;
         checks::numbers(data)?;
-        if kind == Kind::Train { self.build_to_train(data) } else { self.build_for(data) }?;
+        self.build_for(data, kind == Kind::Train)?;
         let mut stage = self.stage();
         stage.check_and_prepare(what, data, &mut Vec::new())?;
         if kind == Kind::Train {
-            with_seeds(|seeds| stage.enter_trace(data, Some(data.rows()), seeds, false))?;
+            if stage.has_streams() {
+                let seeds = stage.variables.seeds().with(|seeds| seeds.clone());
+                stage.take_up_streams(data, Some(data.rows()), &seeds, false)?;
+            }
         } else {
-            stage.training.drawn.meet(Some(data.rows()));
+            stage.training.evaluating(Some(data.rows()));
         }
         stage.reset()?;
         let program = stage.program(kind, data, data.rows())?;
@@ -206,24 +207,19 @@ impl Model {
         stage.set_learning_rate(rate)
     }
 
-    /// [`Model::build_for`], where the first step of training is what builds the model.
-    fn build_to_train(&mut self, data: &Data) -> Result<()> {
-        if !self.is_built() {
-            self.build_for(data)?;
-            // Keras 2 builds it by a trace that is good for nothing else.
-            self.parts().1.next_trace();
-        }
-        self.check()
+    /// The state of the generators that the model draws from.
+    fn copy_of_seeds(&mut self) -> Seeds {
+        self.parts().1.seeds().with(|seeds| seeds.clone())
     }
 
-    /// Builds a model whose layers were not told the shape of their input.
-    fn build_for(&mut self, data: &Data) -> Result<()> {
+    /// Builds a model whose layers were not told the shape of their input, for data to train on or for other data.
+    fn build_for(&mut self, data: &Data, to_train: bool) -> Result<()> {
         if self.is_built() {
             return self.check();
         }
         let shape = data.x.shape()[1..].iter().map(|&size| Some(size));
         self.build_batch(&std::iter::once(None).chain(shape).collect())?;
-        self.stage().training.drawn = Drawn::ToCome;
+        self.stage().built(to_train);
         Ok(())
     }
 }

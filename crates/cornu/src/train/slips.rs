@@ -59,7 +59,7 @@ fn counts(metric: &Choice<dyn Metric>) -> bool {
 
 /// An accuracy of labels that are neither 0 nor 1: no prediction is ever equal to them.
 fn accuracy(settings: &Compile, y: &Array, loss: &dyn Loss, output: &Output) -> Option<Warning> {
-    settings.metrics.iter().chain(&settings.weighted_metrics).find(|metric| counts(metric))?;
+    settings.all_metrics().find(|metric| counts(metric))?;
     let compared = match loss.labels() {
         Labels::Numbers => true,
         Labels::Probabilities | Labels::Any => output.units() == 1,

@@ -9,14 +9,16 @@ use cornu_graph::{
 use super::checks::Output;
 use super::compile::Figure;
 use super::feed::Data;
-use super::traces::{Drawn, Traces};
+use super::keras2_streams::{self, Keras2Streams};
 use super::{Compile, OptimizerState};
 use crate::Net;
 use crate::choice::Choice;
 use crate::constraints::Constraint;
+use crate::flavor::Flavor;
 use crate::losses::{self, Loss};
 use crate::metrics::{self, ACCURACY, Metric};
 use crate::optimizers::{self, Optimizer};
+use crate::random::Seeds;
 use crate::trace::Cx;
 use crate::variables::Variables;
 
@@ -32,7 +34,6 @@ pub(crate) enum Kind {
 }
 
 /// A model's training: how it is done, its variables in the session, its programs.
-#[derive(Default)]
 pub(crate) struct Training {
     compiled: Option<Compiled>,
     state: Option<State>,
@@ -42,9 +43,8 @@ pub(crate) struct Training {
     outline: Option<(Type, Output)>,
     /// What the optimizer is to remember once it has variables.
     restored: Option<OptimizerState>,
-    /// What Keras 2's random streams belong to.
-    pub(super) traces: Traces,
-    pub(super) drawn: Drawn,
+    /// What decides about random streams, if the model follows Keras 2.
+    streams: Option<Keras2Streams>,
     /// Which session variables and programs belong to.
     pub(super) opening: u64,
 }
@@ -95,12 +95,36 @@ impl Tracked {
 }
 
 impl Training {
+    /// Of a model that is not compiled.
+    pub(crate) fn new(flavor: Flavor) -> Training {
+        let streams = flavor.retraces().then(Keras2Streams::default);
+        Training {
+            compiled: None,
+            state: None,
+            programs: Vec::new(),
+            outline: None,
+            restored: None,
+            streams,
+            opening: 0,
+        }
+    }
+
     /// Begins anew, with other settings.
     pub(crate) fn compile(&mut self, compiled: Compiled) {
         self.compiled = Some(compiled);
         self.restored = None;
-        self.traces = Traces::default();
         self.state = None;
+        self.streams.iter_mut().for_each(Keras2Streams::forget_traces);
+    }
+
+    /// Rows are evaluated, in batches of `rows` each or of several sizes.
+    pub(super) fn evaluating(&mut self, rows: Option<usize>) {
+        self.streams.iter_mut().for_each(|streams| streams.evaluating(rows));
+    }
+
+    /// Rows are predicted, in batches of `rows` each or of several sizes.
+    pub(super) fn predicting(&mut self, rows: Option<usize>) {
+        self.streams.iter_mut().for_each(|streams| streams.predicting(rows));
     }
 
     /// Goes on in another session, whose variables of training are still to be made.
@@ -139,7 +163,7 @@ impl Training {
     /// Notes what the optimizer is to remember.
     pub(super) fn restore(&mut self, state: OptimizerState) {
         self.restored = Some(state);
-        self.traces.has_optimizer = true;
+        self.streams.iter_mut().for_each(Keras2Streams::restored);
     }
 
     /// What the optimizer is to remember, which is done now.
@@ -165,9 +189,34 @@ impl Stage<'_> {
             self.training.programs.clear();
             self.training.state = None;
             self.training.outline = None;
-            self.training.traces = Traces::default();
+            self.training.streams.iter_mut().for_each(Keras2Streams::forget_traces);
         }
         Ok(())
+    }
+
+    /// Data has built a model that was not told the shape of its input.
+    pub(super) fn built(&mut self, to_train: bool) {
+        let Stage { variables, training, .. } = self;
+        training.streams.iter_mut().for_each(|streams| streams.built(variables, to_train));
+    }
+
+    /// Whether a training takes up random streams first.
+    pub(super) fn has_streams(&self) -> bool {
+        self.training.streams.is_some() && self.variables.has_streams()
+    }
+
+    /// Takes up the random streams for training on such data, in batches of `rows` rows each, or of several sizes, if
+    /// there are any. `own` are seeds of the fit alone.
+    pub(super) fn take_up_streams(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
+        self.open()?;
+        if !self.variables.has_streams() {
+            return Ok(());
+        }
+        let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
+        let names_metrics = self.training.settings().is_some_and(|settings| settings.all_metrics().any(by_name));
+        let Stage { variables, training, .. } = self;
+        let Some(streams) = &mut training.streams else { return Ok(()) };
+        streams.training(variables, keras2_streams::Training { kind: data.types(0), rows, seeds, own, names_metrics })
     }
 
     /// What the model gives for an input of that type.
@@ -215,7 +264,6 @@ impl Stage<'_> {
 
     /// The program of a step over `rows` rows of such data.
     pub(crate) fn program(&mut self, kind: Kind, data: &Data, rows: usize) -> Result<ProgramId> {
-        self.training.traces.has_metrics |= kind == Kind::Test;
         let programs = &mut self.training.programs;
         if let Some(place) = programs.iter().rposition(|(k, t, _)| *k == kind && data.has(t, rows)) {
             programs[place..].rotate_left(1);
@@ -378,7 +426,7 @@ fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<Figure<A
 fn programs_of_many_sizes_are_not_all_kept() {
     use crate::Sequential;
     use crate::layers::Dense;
-    use crate::random::{Flavor, tests::turn};
+    use crate::random::tests::turn;
     use crate::train::Predict;
 
     let _turn = turn(Flavor::Keras2);

@@ -9,6 +9,7 @@ mod documents;
 mod doubles;
 mod dropout;
 mod first_lines;
+mod flavor_differences;
 mod flavors;
 mod help;
 mod interrupt;
