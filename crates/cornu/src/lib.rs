@@ -32,12 +32,15 @@ pub mod choice;
 pub mod config;
 pub mod constraints;
 pub mod display;
+#[cfg(feature = "data")]
+mod estimator;
 mod flavor;
 pub mod initializers;
 pub mod layers;
 pub mod losses;
 pub mod metrics;
 mod model;
+mod net;
 pub mod optimizers;
 pub mod random;
 mod registry;
@@ -54,7 +57,8 @@ pub use cornu_graph as graph;
 pub use cornu_graph::{
     Array, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, Type, VarId, gradients,
 };
-pub use model::{Call, Entry, LayerView, Model, Net, Sequential, Wire, clear_session};
+pub use model::{LayerView, Model, Sequential};
+pub use net::{Call, Entry, Net, Wire, clear_session};
 pub use registry::register;
 pub use saving::load_model;
 #[doc(hidden)]

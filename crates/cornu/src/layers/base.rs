@@ -193,6 +193,44 @@ impl IntoShape for BatchShape {
     }
 }
 
+/// The arm of [`config!`](crate::config!) for layers.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! layer_config {
+    ([$(#[$doc:meta])* $module:literal $name:ident] [$({ $(#[$a_doc:meta])* $a:ident, $a_ty:ty })*]
+        [$({ $(#[$b_doc:meta])* $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*]) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $name {
+            /// What every layer has.
+            pub base: $crate::layers::Base,
+            $($(#[$a_doc])* pub $a: $a_ty,)*
+            $($(#[$b_doc])* pub $b: $b_ty,)*
+        }
+        $crate::config!(@methods $name [base: $crate::layers::Base::default(),]
+            [$($(#[$a_doc])* $a, $a_ty;)*] [$($(#[$b_doc])* $b, $b_ty, $b_default;)*]);
+        $crate::layer_base!($name [$($a)* $($b)*]);
+
+        impl $crate::config::Config for $name {
+            $crate::config!(@names $module $name [$($a [])* $($b $b_marks)*]);
+            fn to_json(&self) -> $crate::json::Map<String, $crate::json::Value> {
+                let mut config = self.base.to_json();
+                $(config.insert(stringify!($a).into(), $crate::config::Field::to_json(&self.$a));)*
+                $(config.insert(stringify!($b).into(), $crate::config::Field::to_json(&self.$b));)*
+                config
+            }
+            fn from_json(config: &$crate::json::Map<String, $crate::json::Value>) -> $crate::Result<Self> {
+                let class = stringify!($name);
+                let known: &[&str] = &[$(stringify!($a),)* $(stringify!($b),)*];
+                let base = $crate::layers::Base::from_json(class, config, known)?;
+                $(let $a: $a_ty = $crate::config::read(config, class, stringify!($a), None)?;)*
+                $(let $b: $b_ty = $crate::config::read(config, class, stringify!($b), Some($b_default))?;)*
+                Ok($name { base, $($a,)* $($b,)* })
+            }
+        }
+    };
+}
+
 /// The setters of what every layer has, but for those whose names the layer's own settings have.
 #[doc(hidden)]
 #[macro_export]

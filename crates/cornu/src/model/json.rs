@@ -4,9 +4,9 @@ use cornu_graph::{Context, Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::Sequential;
-use super::net::Entry;
 use crate::config::{Config, Field, object, open_built_in, read, refuse_unknown_keys, short};
 use crate::layers::{Base, BatchShape, InputLayer, dtype_name};
+use crate::net::Entry;
 use crate::registry::layer_from_json;
 
 /// The settings of a layer, with the name the model gave it.

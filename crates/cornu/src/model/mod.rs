@@ -1,10 +1,9 @@
 //! Models: graphs of layers, and the values of their weights.
 
 mod json;
-mod names;
-mod net;
 mod sequential;
 mod summary;
+mod train;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -15,17 +14,11 @@ use cornu_graph::{Array, DType, Element, Error, Executor, Result, from_array};
 use ndarray::ArrayD;
 use serde_json::Value;
 
-use names::automatic;
-pub(crate) use names::snake_case;
-use net::check_sizes;
-pub(crate) use net::show;
-
-pub use names::clear_session;
-pub use net::{Call, Entry, Net, Wire};
 pub use sequential::Sequential;
 
 use crate::flavor::{Flavor, SeedsAt, flavor};
 use crate::layers::{BatchShape, InputLayer, IntoShape, Layer};
+use crate::net::{Call, Entry, Net, Wire, automatic, check_sizes, show};
 use crate::random::SeedSource;
 use crate::train::{Stage, Training};
 use crate::variables::{Role, Variable, Variables};

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use cornu_graph::Error;
 
 use super::Model;
-use super::names::automatic;
 use crate::flavor::Flavor;
 use crate::layers::Layer;
+use crate::net::automatic;
 use crate::random::Seeds;
 
 /// A model whose layers stand in a line: `keras.Sequential`. Everything a [`Model`] can do it can do.

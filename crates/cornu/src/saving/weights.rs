@@ -7,9 +7,9 @@ use cornu_files::h5::{Attribute, Builder, Entry, H5};
 use cornu_graph::{Array, Error, Result};
 
 use crate::flavor::Flavor;
-use crate::model::snake_case;
+use crate::model::{LayerView, Model};
+use crate::net::snake_case;
 use crate::variables::Variable;
-use crate::{LayerView, Model};
 
 /// Both versions, in the order in which their places are looked for.
 const ALL: [Flavor; 2] = [Flavor::Keras3, Flavor::Keras2];

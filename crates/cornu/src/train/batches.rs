@@ -45,14 +45,14 @@ impl Batches {
 
 /// Batches from the first row on.
 #[derive(Clone, Copy)]
-pub(super) struct InOrder {
+pub(crate) struct InOrder {
     pub(super) size: usize,
-    pub(super) steps: usize,
+    pub(crate) steps: usize,
 }
 
 impl InOrder {
     /// Batches of `size` rows, if that is said, and at most `steps` of them, if that is.
-    pub(super) fn new(data: &Data, size: Option<usize>, steps: Option<usize>) -> InOrder {
+    pub(crate) fn new(data: &Data, size: Option<usize>, steps: Option<usize>) -> InOrder {
         let size = batch_rows(size, steps, data.rows());
         let all = data.rows().div_ceil(size);
         InOrder { size, steps: steps.map_or(all, |steps| steps.min(all)) }

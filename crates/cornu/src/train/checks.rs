@@ -11,7 +11,7 @@ use super::feed::Data;
 use super::{Code, Compile, Warning};
 use crate::losses::{Labels, Loss};
 use crate::metrics::Accuracy;
-use crate::model::show;
+use crate::net::show;
 
 /// What the last layer gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use cornu_graph::{Context, Error, Result};
 
 use super::step::Compiled;
-use crate::Model;
 use crate::choice::{Choice, Family};
 use crate::config::unknown;
 use crate::losses::{Loss, Reduction};
 use crate::metrics::{ACCURACY, Metric};
 use crate::optimizers::{self, Optimizer};
 
-/// The arguments of [`Model::compile`]: losses, optimizers and metrics by name or as objects.
+/// The arguments of [`Model::compile`](crate::Model::compile): losses, optimizers and metrics by name or as objects.
 ///
 /// ```
 /// use cornu::losses::SparseCategoricalCrossentropy;
@@ -109,7 +108,7 @@ impl Compile {
     }
 
     /// Looks the names up.
-    fn resolve(self) -> Result<Compiled> {
+    pub(crate) fn resolve(self) -> Result<Compiled> {
         let no_loss = || Error::usage("`compile` needs a loss").help("for example `.loss(\"binary_crossentropy\")`");
         let loss = self.loss.as_ref().ok_or_else(no_loss)?.resolve().context("compile")?;
         if loss.reduction() == Reduction::None {
@@ -156,27 +155,4 @@ pub(crate) fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
 /// The error for a metric that is not known: Keras's short names are meant more often than classes.
 fn unknown_metric(name: &str) -> Error {
     unknown("metric", name, ACCURACY.iter().chain(<dyn Metric>::NAMES).copied())
-}
-
-impl Model {
-    /// Says how the model is to be trained. Weights stay as they are; the optimizer starts anew.
-    ///
-    /// ```
-    /// use cornu::prelude::*;
-    /// let mut model = sequential![Input::new([8]), Dense::new(1).activation("sigmoid")];
-    /// model.compile(Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["accuracy"]))?;
-    /// # Ok::<(), cornu::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Names that are not known, and settings that cannot be right.
-    pub fn compile(&mut self, compile: Compile) -> Result<()> {
-        self.check()?;
-        let compiled = compile.resolve()?;
-        let stage = self.stage();
-        // A session has no way to give variables of training back; the next one begins without them.
-        stage.variables.park();
-        stage.training.compile(compiled);
-        Ok(())
-    }
 }

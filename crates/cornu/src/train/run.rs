@@ -17,13 +17,13 @@ use crate::flavor::{Flavor, RowsEnd};
 use crate::random::{Seeds, Shuffle};
 
 /// What has no room, if there are too many of them.
-pub(super) const PREDICTIONS: &str = "the array of predictions";
+pub(crate) const PREDICTIONS: &str = "the array of predictions";
 
 type Logs = Vec<(String, f64)>;
 
 impl Stage<'_> {
     /// Runs over rows in order; the running totals are of these rows afterwards.
-    pub(super) fn evaluate(&mut self, data: &Data, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
+    pub(crate) fn evaluate(&mut self, data: &Data, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
         self.reset()?;
         self.training.evaluating(data.one_size(batches.size));
         let order = data.order()?;
@@ -39,7 +39,7 @@ impl Stage<'_> {
     }
 
     /// What the model makes of the rows, batch by batch.
-    pub(super) fn predict(&mut self, data: &Data, batch: usize, mut bar: Option<&mut Bar>) -> Result<Array> {
+    pub(crate) fn predict(&mut self, data: &Data, batch: usize, mut bar: Option<&mut Bar>) -> Result<Array> {
         self.open()?;
         self.training.predicting(data.one_size(batch));
         if data.rows() <= batch {
@@ -90,7 +90,7 @@ fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
 }
 
 /// A fit that has been checked.
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     stage: Stage<'a>,
     train: Data,
     validation: Option<Data>,
@@ -106,7 +106,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         stage: Stage<'a>,
         train: Data,
         validation: Option<Data>,
@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
     }
 
     /// Trains, epoch by epoch.
-    pub(super) fn epochs(mut self, seeds: &Seeds, own: bool) -> Result<History> {
+    pub(crate) fn epochs(mut self, seeds: &Seeds, own: bool) -> Result<History> {
         self.warn_if_too_few_rows();
         self.stage.take_up_streams(&self.train, self.train.one_size(self.batches.size), seeds, own)?;
         if self.fit.verbose != Verbose::Silent {

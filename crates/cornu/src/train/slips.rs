@@ -22,7 +22,7 @@ const ROWS: usize = 1024;
 
 impl Stage<'_> {
     /// Adds what looks like a slip in the data, the loss and the metrics of a fit.
-    pub(super) fn slips(&mut self, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
+    pub(crate) fn slips(&mut self, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
         let Some(y) = &data.y else { return Ok(()) };
         let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1)))?;
         let compiled = self.training.compiled("fit")?;

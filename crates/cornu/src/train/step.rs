@@ -3,27 +3,27 @@
 use std::sync::Arc;
 
 use cornu_graph::{
-    Array, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients,
+    Array, Context, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients,
 };
 
-use super::checks::Output;
+use super::checks::{self, Output};
 use super::compile::Figure;
 use super::feed::Data;
 use super::keras2_streams::{self, Keras2Streams};
-use super::{Compile, OptimizerState};
-use crate::Net;
+use super::{Compile, OptimizerState, Warning};
 use crate::choice::Choice;
 use crate::constraints::Constraint;
 use crate::flavor::Flavor;
 use crate::losses::{self, Loss};
 use crate::metrics::{self, ACCURACY, Metric};
+use crate::net::Net;
 use crate::optimizers::{self, Optimizer};
 use crate::random::Seeds;
 use crate::trace::Cx;
 use crate::variables::Variables;
 
 /// How many programs a model keeps: with one more, the one that was not used for longest goes.
-const MOST_PROGRAMS: usize = 32;
+pub(crate) const MOST_PROGRAMS: usize = 32;
 
 /// What a step is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Training {
     }
 
     /// Rows are evaluated, in batches of `rows` each or of several sizes.
-    pub(super) fn evaluating(&mut self, rows: Option<usize>) {
+    pub(crate) fn evaluating(&mut self, rows: Option<usize>) {
         self.streams.iter_mut().for_each(|streams| streams.evaluating(rows));
     }
 
@@ -143,6 +143,12 @@ impl Training {
         let missing =
             || Error::usage(format!("`{what}` needs a compiled model")).help("call `compile` with a loss first");
         self.compiled.as_ref().ok_or_else(missing)
+    }
+
+    /// How many programs are kept.
+    #[cfg(test)]
+    pub(crate) fn programs(&self) -> usize {
+        self.programs.len()
     }
 
     /// How the model was compiled, if it was.
@@ -195,19 +201,19 @@ impl Stage<'_> {
     }
 
     /// Data has built a model that was not told the shape of its input.
-    pub(super) fn built(&mut self, to_train: bool) {
+    pub(crate) fn built(&mut self, to_train: bool) {
         let Stage { variables, training, .. } = self;
         training.streams.iter_mut().for_each(|streams| streams.built(variables, to_train));
     }
 
     /// Whether a training takes up random streams first.
-    pub(super) fn has_streams(&self) -> bool {
+    pub(crate) fn has_streams(&self) -> bool {
         self.training.streams.is_some() && self.variables.has_streams()
     }
 
     /// Takes up the random streams for training on such data, in batches of `rows` rows each, or of several sizes, if
     /// there are any. `own` are seeds of the fit alone.
-    pub(super) fn take_up_streams(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
+    pub(crate) fn take_up_streams(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
         self.open()?;
         if !self.variables.has_streams() {
             return Ok(());
@@ -232,6 +238,18 @@ impl Stage<'_> {
         let output = Output::of(&predictions);
         self.training.outline = Some((ty, output.clone()));
         Ok(output)
+    }
+
+    /// Looks at labels and model, and makes the variables of training.
+    pub(crate) fn check_and_prepare(&mut self, what: &str, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
+        let Some(y) = &data.y else { return Ok(()) };
+        self.open()?;
+        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1))).context(what)?;
+        let loss = Arc::clone(&self.training.compiled(what)?.loss);
+        checks::labels(y, &*loss, &output).context(what)?;
+        warnings.extend(checks::output(&*loss, &output));
+        warnings.extend(checks::metrics(&self.training.compiled(what)?.settings));
+        self.prepare(what, y.shape(), &output.shape)
     }
 
     /// Makes the variables of training, unless there are any, for labels and outputs of those shapes.
@@ -419,36 +437,4 @@ fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<Figure<A
         Ok(Figure { key: figure.key, metric, weighted: figure.weighted })
     };
     settings.figures()?.into_iter().map(chosen).collect()
-}
-
-/// Each size of batch is a program, and sizes are many.
-#[test]
-fn programs_of_many_sizes_are_not_all_kept() {
-    use crate::Sequential;
-    use crate::layers::Dense;
-    use crate::random::tests::turn;
-    use crate::train::Predict;
-
-    let _turn = turn(Flavor::Keras2);
-    let mut model = Sequential::new();
-    model.add(Dense::new(3).input_shape([4]));
-    let predict = |model: &mut Sequential, rows: usize| {
-        let x = ndarray::Array2::<f32>::ones((rows, 4));
-        model.predict_with(&x, Predict::new().batch_size(rows).verbose(0)).expect("a prediction")
-    };
-    let first = predict(&mut model, 1);
-    let mut held = Vec::new();
-    for rows in 1..=1000 {
-        assert_eq!(predict(&mut model, rows).len(), rows * 3);
-        // The one that is used all the time stays.
-        assert_eq!(predict(&mut model, 1), first);
-        held.push(model.variables().session_if_open().expect("a session that was run").memory());
-    }
-    assert_eq!(held[999].programs, MOST_PROGRAMS);
-    assert_eq!(model.training().programs.len(), MOST_PROGRAMS);
-    // The largest batch of all, for which memory grew, goes as well.
-    predict(&mut model, 200_000);
-    (1..=40).for_each(|rows| _ = predict(&mut model, rows));
-    let after = model.variables().session_if_open().expect("a session that was run").memory();
-    assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
 }

@@ -1,9 +1,14 @@
 //! The graph of layers: exactly what Keras's JSON says.
 
+mod names;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use cornu_graph::{Context, DType, Error, Result, Shape, Tensor, Type};
+
+pub use names::clear_session;
+pub(crate) use names::{automatic, snake_case};
 
 use crate::layers::{BatchShape, Layer};
 use crate::trace::{Cx, Scope};
