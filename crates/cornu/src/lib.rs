@@ -43,7 +43,7 @@ mod model;
 mod net;
 pub mod optimizers;
 pub mod random;
-mod registry;
+pub mod registry;
 pub mod regularizers;
 pub mod saving;
 mod trace;
@@ -59,7 +59,6 @@ pub use cornu_graph::{
 };
 pub use model::{LayerView, Model, Sequential};
 pub use net::{Call, Entry, Net, Wire, clear_session};
-pub use registry::register;
 pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
@@ -69,6 +68,7 @@ pub use variables::{Role, Variable, Variables};
 /// What most programs need, and those that declare layers, losses, metrics, optimizers or callbacks of their own:
 /// `use cornu::prelude::*;`
 pub mod prelude {
+    pub use crate::choice::Choice;
     pub use crate::constraints::Constraint;
     #[cfg(feature = "data")]
     pub use crate::data::{

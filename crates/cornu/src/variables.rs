@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use cornu_cpu::Cpu;
 use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
@@ -35,7 +36,7 @@ pub struct Variable {
     /// Whether training changes it.
     pub trainable: bool,
     /// What it is held to after each step.
-    pub constraint: Option<Constraint>,
+    pub constraint: Option<Arc<dyn Constraint>>,
     /// If it is the stream of a stateful random operation of Keras 2: that operation's seed.
     stream: Option<OpSeed>,
     id: VarId,
@@ -61,14 +62,14 @@ pub(crate) struct Declared {
     pub(crate) ty: Type,
     pub(crate) role: Role,
     pub(crate) trainable: bool,
-    pub(crate) constraint: Option<Constraint>,
+    pub(crate) constraint: Option<Arc<dyn Constraint>>,
     pub(crate) start: Start,
 }
 
 /// What a variable is at first.
 pub(crate) enum Start {
     /// As an initializer says.
-    Values(Initializer),
+    Values(Arc<dyn Initializer>),
     /// A source of random numbers, of that seed if the layer has one of its own.
     Generator(Generator, Option<i64>),
 }

@@ -380,7 +380,7 @@ impl<'a> LayerView<'a> {
     }
 
     /// Keras's name of its class.
-    pub fn class_name(&self) -> &'static str {
+    pub fn class_name(&self) -> &'a str {
         self.entry.layer.class_name()
     }
 

@@ -142,7 +142,7 @@ impl Entry {
                 cx.fail(error);
                 return ys;
             }
-            if let Some(penalty) = &base.activity_regularizer {
+            if let Some(penalty) = base.activity_regularizer.as_ref().and_then(|penalty| cx.chosen(penalty)) {
                 // The mean over the samples of the batch.
                 ys.iter().for_each(|y| cx.add_loss(penalty.penalty(y) / y.dim(0).max(1) as f64));
             }

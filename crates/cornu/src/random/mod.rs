@@ -7,7 +7,7 @@
 mod seeds;
 mod shuffle;
 
-pub use cornu_graph::random::{LegacyRandomState, Mersenne, PyRandom};
+pub use cornu_graph::random::{LegacyRandomState, Mersenne, PyRandom, Stream};
 pub(crate) use seeds::OpSeed;
 pub use seeds::{
     SeedGenerator, SeedSource, Seeds, generation, global_seed, keras_seed, op_seed, set_random_seed, with_seeds,

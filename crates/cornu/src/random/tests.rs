@@ -204,7 +204,7 @@ pub(crate) fn seed_of(golden: &Value) -> u32 {
     golden["note"].as_str().and_then(|note| setting(note, "set_random_seed(")).unwrap_or(42)
 }
 
-fn mask(stream: cornu_graph::random::Stream, size: usize, rate: f32) -> String {
+fn mask(stream: Stream, size: usize, rate: f32) -> String {
     let mut values = vec![0.0; size];
     uniform01(stream, 0, &mut values);
     values.iter().map(|&value| if value >= rate { '1' } else { '0' }).collect()

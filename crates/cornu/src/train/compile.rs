@@ -6,11 +6,12 @@ use std::sync::Arc;
 use cornu_graph::{Context, Error, Result};
 
 use super::step::Compiled;
-use crate::choice::{Choice, Family};
+use crate::choice::Choice;
 use crate::config::unknown;
 use crate::losses::{Loss, Reduction};
 use crate::metrics::{ACCURACY, Metric};
 use crate::optimizers::{self, Optimizer};
+use crate::registry::Family;
 
 /// The arguments of [`Model::compile`](crate::Model::compile): losses, optimizers and metrics by name or as objects.
 ///
@@ -138,7 +139,9 @@ pub(crate) fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
         Choice::Name(name) if ACCURACY.contains(&name.as_str()) => Ok(()),
         metric => {
             let found: Arc<dyn Metric> = match metric {
-                Choice::Name(name) => <dyn Metric>::named(name).ok_or_else(|| unknown_metric(name))?,
+                Choice::Name(name) => {
+                    <dyn Metric>::registry().named(name).unwrap_or_else(|| Err(unknown_metric(name)))?
+                }
                 Choice::Object(object) => Arc::clone(object),
             };
             match found.to_json().get("dtype").and_then(|dtype| dtype.as_str()) {
@@ -154,5 +157,5 @@ pub(crate) fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
 
 /// The error for a metric that is not known: Keras's short names are meant more often than classes.
 fn unknown_metric(name: &str) -> Error {
-    unknown("metric", name, ACCURACY.iter().chain(<dyn Metric>::NAMES).copied())
+    unknown("metric", name, ACCURACY.iter().copied().chain(<dyn Metric>::names()))
 }

@@ -12,7 +12,6 @@ use super::feed::Data;
 use super::keras2_streams::{self, Keras2Streams};
 use super::{Compile, OptimizerState, Warning};
 use crate::choice::Choice;
-use crate::constraints::Constraint;
 use crate::flavor::Flavor;
 use crate::losses::{self, Loss};
 use crate::metrics::{self, ACCURACY, Metric};
@@ -20,7 +19,7 @@ use crate::net::Net;
 use crate::optimizers::{self, Optimizer};
 use crate::random::Seeds;
 use crate::trace::Cx;
-use crate::variables::Variables;
+use crate::variables::{Variable, Variables};
 
 /// How many programs a model keeps: with one more, the one that was not used for longest goes.
 pub(crate) const MOST_PROGRAMS: usize = 32;
@@ -299,8 +298,7 @@ impl Stage<'_> {
     }
 
     fn trace(&mut self, kind: Kind, types: &[Type]) -> Result<Graph> {
-        let weights: Vec<(VarId, Type, Option<Constraint>)> =
-            self.variables.trainable().map(|v| (v.id(), v.ty.clone(), v.constraint.clone())).collect();
+        let weights: Vec<Variable> = self.variables.trainable().cloned().collect();
         let mut cx = Cx::new(self.variables, kind == Kind::Train)?;
         let inputs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
         let predictions = predictions(self.net, self.name, &mut cx, &inputs[0])?;
@@ -375,21 +373,20 @@ impl State {
         cx: &Cx,
         optimizer: &dyn Optimizer,
         loss: &Tensor,
-        weights: &[(VarId, Type, Option<Constraint>)],
+        weights: &[Variable],
     ) -> Vec<(VarId, Tensor)> {
         let var = |id: VarId, ty: &Type| cx.trace().var(id, ty.clone());
-        let old: Vec<Tensor> = weights.iter().map(|(id, ty, _)| var(*id, ty)).collect();
-        let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, (_, ty, _))| var(id, ty)).collect();
+        let old: Vec<Tensor> = weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect();
+        let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, weight)| var(id, &weight.ty)).collect();
         let slots: Vec<Vec<Tensor>> = self.slots.iter().map(of_role).collect();
         let iterations = var(self.iterations, &Type::scalar(DType::I64));
         let lr = var(self.learning_rate, &Type::scalar(DType::F32));
         let new = optimizers::apply(optimizer, &old, gradients(loss, &old), &slots, (&iterations, &lr));
-        let held = |(weight, (_, _, constraint)): (Tensor, &(VarId, Type, Option<Constraint>))| match constraint {
-            Some(constraint) => constraint.apply(&weight),
-            None => weight,
+        let held = |(weight, new): (&Variable, Tensor)| match &weight.constraint {
+            Some(constraint) => (weight.id(), constraint.apply(&new)),
+            None => (weight.id(), new),
         };
-        let ids = weights.iter().map(|(id, ..)| *id);
-        let mut updates: Vec<(VarId, Tensor)> = ids.zip(new.weights.into_iter().zip(weights).map(held)).collect();
+        let mut updates: Vec<(VarId, Tensor)> = weights.iter().zip(new.weights).map(held).collect();
         updates.extend(self.slots.concat().into_iter().zip(new.slots.concat()));
         updates.push((self.iterations, new.iterations));
         updates

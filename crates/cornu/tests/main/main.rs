@@ -8,6 +8,7 @@ mod deep;
 mod documents;
 mod doubles;
 mod dropout;
+mod families;
 mod first_lines;
 mod flavor_differences;
 mod flavors;

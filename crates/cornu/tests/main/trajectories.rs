@@ -384,7 +384,7 @@ fn usable(json: &Value, model: &Value) -> Result<(), String> {
 #[test]
 fn small_trainings_are_those_of_keras() {
     let _turn = seeded(Flavor::Keras3, 1);
-    cornu::register::<Elu>();
+    cornu::layers::register::<Elu>();
     let mut report = Report::default();
     for json in &golden::cases("training") {
         let id = json["id"].as_str().expect("an id");
