@@ -19,21 +19,27 @@ pub(crate) fn argsort(values: &Values, descending: bool, na_first: bool) -> Vec<
 /// The rows in the order of the first of the columns, those with equal values in the order of the next, and so on.
 pub(crate) fn argsort_by(columns: &[(&Values, bool)], na_first: bool) -> Vec<usize> {
     let rows = columns.first().map_or(0, |(values, _)| values.len());
-    let mut order: Vec<u32> = (0..rows as u32).collect();
-    let mut pairs: Vec<u128> = Vec::with_capacity(rows);
+    let mut order: Vec<usize> = Vec::new();
     for (values, descending) in columns.iter().rev() {
         let keys = keys(values, *descending, na_first);
-        pairs.clear();
         // The place so far in the lower half keeps equal keys in it.
-        pairs
-            .extend(order.iter().enumerate().map(|(place, &row)| u128::from(keys[row as usize]) << 64 | place as u128));
-        if !pairs.is_sorted() {
-            pairs.sort_unstable();
+        let pair = |(place, key): (usize, u64)| u128::from(key) << 64 | place as u128;
+        if order.is_empty() {
+            let sorted = sorted(keys.into_iter().enumerate().map(pair).collect());
+            order = sorted.into_iter().map(|pair| pair as usize).collect();
+        } else {
+            let sorted = sorted(order.iter().map(|&row| keys[row]).enumerate().map(pair).collect());
+            order = sorted.into_iter().map(|pair| order[pair as usize]).collect();
         }
-        let sorted: Vec<u32> = pairs.iter().map(|&pair| order[pair as u32 as usize]).collect();
-        order = sorted;
     }
-    order.into_iter().map(|row| row as usize).collect()
+    if columns.is_empty() { (0..rows).collect() } else { order }
+}
+
+fn sorted(mut pairs: Vec<u128>) -> Vec<u128> {
+    if !pairs.is_sorted() {
+        pairs.sort_unstable();
+    }
+    pairs
 }
 
 /// Numbers that stand in the order of the values, equal where those are.

@@ -57,16 +57,21 @@ impl Texts {
     /// If a position is not below [`Texts::len`].
     #[must_use]
     pub fn take(&self, positions: &[usize]) -> Texts {
-        let span = |&row: &usize| self.offsets[row] as usize..self.offsets[row + 1] as usize;
-        let bytes = positions.iter().map(|row| span(row).len()).sum();
-        let mut taken = Texts::with_capacity(positions.len(), bytes);
-        for row in positions {
-            taken.bytes.push_str(&self.bytes[span(row)]);
-            taken.offsets.push(taken.bytes.len() as i64);
+        let all = self.bytes.as_bytes();
+        // Room for as many bytes as so many texts take on average: places are looked up once, not to be counted first.
+        let share = all.len() as f64 / self.len().max(1) as f64;
+        let mut bytes = Vec::with_capacity((share * positions.len() as f64) as usize);
+        let mut offsets = Vec::with_capacity(positions.len() + 1);
+        offsets.push(0);
+        for &row in positions {
+            bytes.extend_from_slice(&all[self.offsets[row] as usize..self.offsets[row + 1] as usize]);
+            offsets.push(bytes.len() as i64);
         }
+        bytes.shrink_to_fit();
+        // Whole texts behind each other are text.
+        let bytes = String::from_utf8(bytes).unwrap_or_default();
         let present = self.present.as_ref().map(|present| positions.iter().map(|&row| present[row]).collect());
-        taken.present = present.filter(|present: &Vec<bool>| present.contains(&false));
-        taken
+        Texts { bytes, offsets, present: present.filter(|present: &Vec<bool>| present.contains(&false)) }
     }
 
     /// The texts of a range of rows.

@@ -6,6 +6,7 @@ mod missing;
 mod replace;
 mod stats;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -208,20 +209,25 @@ impl Column {
     /// # Errors
     /// The column must not hold text; the message says where in the file the first text was.
     pub fn to_array(&self) -> Result<Array> {
-        match &*self.values {
+        match &*self.numbers()? {
             Values::Float(values) => values.to_array(),
             Values::Float32(values) => values.to_array(),
             Values::Int(values) => values.to_array(),
             Values::Bool(values) => values.to_array(),
-            // Of several kinds, all numbers: words were replaced.
+            _ => Err(self.text_error()),
+        }
+    }
+
+    /// The values, if they are numbers: those of several kinds too, if each is one, as where words were replaced.
+    pub(super) fn numbers(&self) -> Result<Cow<'_, Values>> {
+        match &*self.values {
+            values if values.is_numeric() => Ok(Cow::Borrowed(values)),
             Values::Object(values) if values.iter().all(|value| value.is_missing() || value.to_f64().is_some()) => {
-                Column::new("", Values::from(values.clone())).to_array().or_else(|_| {
-                    values.iter().map(|value| value.to_f64().unwrap_or(f64::NAN)).collect::<Vec<_>>().to_array()
-                })
+                let numbers = Values::from(values.clone());
+                let floats = || values.iter().map(|value| value.to_f64().unwrap_or(f64::NAN)).collect();
+                Ok(Cow::Owned(if numbers.is_numeric() { numbers } else { Values::Float(floats()) }))
             }
-            Values::Truth(_) | Values::Date(_) | Values::Text(_) | Values::Category(_) | Values::Object(_) => {
-                Err(self.text_error())
-            }
+            _ => Err(self.text_error()),
         }
     }
 
