@@ -11,15 +11,22 @@ pub(crate) fn is_midnight(micros: i64) -> bool {
 
 /// `2024-05-31`, or with the time of day `2024-05-31 14:00:00`, with six decimals where there are fractions.
 pub(crate) fn text(micros: i64, time: bool) -> String {
-    let (year, month, day) = civil(micros.div_euclid(DAY));
-    let date = format!("{year:04}-{month:02}-{day:02}");
-    if !time {
-        return date;
+    match micros.rem_euclid(1_000_000) {
+        _ if !time => day(micros),
+        0 => seconds(micros),
+        fraction => format!("{}.{fraction:06}", seconds(micros)),
     }
-    let of_day = micros.rem_euclid(DAY);
-    let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
-    let clock = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if fraction == 0 { format!("{date} {clock}") } else { format!("{date} {clock}.{fraction:06}") }
+}
+
+fn day(micros: i64) -> String {
+    let (year, month, day) = civil(micros.div_euclid(DAY));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Day and time of day, without fractions of a second.
+fn seconds(micros: i64) -> String {
+    let seconds = micros.rem_euclid(DAY) / 1_000_000;
+    format!("{} {:02}:{:02}:{:02}", day(micros), seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// How much of its moments a column shows: as much as the most exact of them needs.
@@ -46,12 +53,11 @@ pub(crate) fn detail(moments: &[i64]) -> Detail {
 /// A moment as a column of that detail shows it.
 pub(crate) fn text_in(micros: i64, detail: Detail) -> String {
     let fraction = micros.rem_euclid(1_000_000);
-    let whole = || text(micros - fraction, true);
     match detail {
-        Detail::Day => text(micros, false),
-        Detail::Second => text(micros, true),
-        Detail::Millisecond => format!("{}.{:03}", whole(), fraction / 1000),
-        Detail::Microsecond => format!("{}.{fraction:06}", whole()),
+        Detail::Day => day(micros),
+        Detail::Second => seconds(micros),
+        Detail::Millisecond => format!("{}.{:03}", seconds(micros), fraction / 1000),
+        Detail::Microsecond => format!("{}.{fraction:06}", seconds(micros)),
     }
 }
 

@@ -123,9 +123,31 @@ fn kind(value: &Scalar) -> u8 {
 
 /// The numbers of rows of several columns: rows are equal where all their values are.
 pub(crate) fn numbered_rows(columns: &[&Values], rows: usize) -> (Vec<u32>, Vec<usize>) {
-    let mut columns = columns.iter();
-    let Some(first) = columns.next() else { return numbered_by((0..rows).map(|_| ())) };
-    columns.fold(numbered(first), |(codes, _), values| numbered_by(codes.into_iter().zip(numbered(values).0)))
+    match columns {
+        [] => numbered_by((0..rows).map(|_| ())),
+        [values] => numbered(values),
+        _ => numbered_by_hash(columns, rows).unwrap_or_else(|| {
+            let first = numbered(columns[0]);
+            let next =
+                |(codes, _): (Vec<u32>, _), values: &&Values| numbered_by(codes.into_iter().zip(numbered(values).0));
+            columns[1..].iter().fold(first, next)
+        }),
+    }
+}
+
+/// The same by one number for each row, mixed of its values; nothing if two rows that differ have the same.
+fn numbered_by_hash(columns: &[&Values], rows: usize) -> Option<(Vec<u32>, Vec<usize>)> {
+    if columns.iter().any(|values| matches!(values, Values::Object(_))) {
+        return None;
+    }
+    let mut mixed: Vec<Mixer> = (0..rows).map(|_| Mixer(0)).collect();
+    for values in columns {
+        mixed.iter_mut().zip(values.iter()).for_each(|(mixer, value)| value.key().hash(mixer));
+    }
+    let (codes, firsts) = numbered_by(mixed.iter().map(|mixer| mixer.0));
+    let same = |a: usize, b: usize| columns.iter().all(|values| values.get(a).key() == values.get(b).key());
+    let equal = |(row, &code): (usize, &u32)| row == firsts[code as usize] || same(row, firsts[code as usize]);
+    codes.iter().enumerate().all(equal).then_some((codes, firsts))
 }
 
 fn numbered_by<K: Hash + Eq>(keys: impl Iterator<Item = K>) -> (Vec<u32>, Vec<usize>) {
@@ -190,4 +212,6 @@ fn rows_come_in_the_order_of_their_values() {
     assert_eq!(argsort(&whole, false, true), [1, 2, 0]);
     let key = Values::Bool(vec![true, false, true, false]);
     assert_eq!(argsort_by(&[(&key, true), (&texts, false)], false), [2, 0, 3, 1]);
+    assert_eq!(numbered_rows(&[&key, &texts], 4), (vec![0, 1, 2, 3], vec![0, 1, 2, 3]));
+    assert_eq!(numbered_rows(&[&key, &key], 4), (vec![0, 1, 0, 1], vec![0, 1]));
 }

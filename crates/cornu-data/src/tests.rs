@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayD, IxDyn};
 use serde_json::Value as Json;
 
 mod change;
+mod refused;
 
 use super::*;
 

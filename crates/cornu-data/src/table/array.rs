@@ -79,16 +79,16 @@ cell! {
 
 /// The values row by row, in blocks of rows that stay in the cache while the columns are gone through.
 fn gathered<T: Cell>(columns: &[Cow<'_, Values>], rows: usize) -> Result<Array> {
-    const BLOCK: usize = 512;
+    const BLOCK: usize = 256;
     let width = columns.len();
     let mut data = empty(AN_ARRAY, rows.saturating_mul(width))?;
-    data.resize(rows * width, T::default());
-    for (block, cells) in data.chunks_mut((BLOCK * width).max(1)).enumerate() {
-        let start = block * BLOCK;
+    let mut cells = vec![T::default(); BLOCK * width];
+    for start in (0..rows).step_by(BLOCK) {
         let rows = start..(start + BLOCK).min(rows);
         for (place, values) in columns.iter().enumerate() {
             put(cells.iter_mut().skip(place).step_by(width), values, rows.clone());
         }
+        data.extend_from_slice(&cells[..rows.len() * width]);
     }
     Array::new([rows, width], data)
 }
