@@ -1,5 +1,7 @@
 //! Count, mean, spread and quartiles of the columns of numbers, as pandas computes them.
 
+use std::ops::{Add, Neg};
+
 use cornu_graph::{Error, Result};
 
 use super::{Column, Index, Table, Value, Values};
@@ -55,25 +57,26 @@ fn quantile_of(values: &[f64], quantile: f64) -> f64 {
 
 /// The sum in NumPy's order (pairwise, in blocks of eight running sums), so that the last digits agree with pandas:
 /// they are all that is left of the mean of a standardised column.
-pub(super) fn sum(values: &[f64]) -> f64 {
+pub(super) fn sum<T: Copy + From<i8> + Add<Output = T> + Neg<Output = T>>(values: &[T]) -> T {
     const BLOCK: usize = 128;
     const LANES: usize = 8;
+    let nothing = -T::from(0);
     if values.len() < LANES {
-        return values.iter().fold(-0.0, |sum, value| sum + value);
+        return values.iter().fold(nothing, |sum, &value| sum + value);
     }
     if values.len() > BLOCK {
         let half = values.len() / 2;
         let (left, right) = values.split_at(half - half % LANES);
         return sum(left) + sum(right);
     }
-    let mut lanes = [-0.0; LANES];
+    let mut lanes = [nothing; LANES];
     let chunks = values.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += value);
+        lanes.iter_mut().zip(chunk).for_each(|(lane, &value)| *lane = *lane + value);
     }
     let [a, b, c, d, e, f, g, h] = lanes;
-    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
+    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, &value| sum + value)
 }
 
 #[cfg(test)]

@@ -18,11 +18,13 @@ pub(crate) mod get_file;
 mod index;
 mod labels;
 pub mod model_selection;
+mod predictions;
 mod preprocess;
 mod print;
 pub mod random;
-mod report;
 mod scores;
+#[cfg(test)]
+mod sklearn;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -36,9 +38,9 @@ pub use estimator::{Estimator, Stored};
 pub use get_file::get_file;
 pub use index::Index;
 pub use labels::{Label, Labels, ToLabels};
+pub use predictions::{Predictions, argmax};
 pub use preprocess::{MinMaxScaler, StandardScaler, normalize, to_categorical, to_categorical_with};
-pub use report::{ClassScores, ClassificationReport, classification_report};
-pub use scores::{Average, accuracy_score, argmax, confusion_matrix, f1_score, precision_score, recall_score};
+pub use scores::*;
 pub use table::{ColumnNames, Table};
 pub use texts::Texts;
 pub use values::{Category, NAT, Value, Values};
