@@ -27,7 +27,7 @@ pub enum MultiClass {
 /// let p = [[0.8, 0.1, 0.1], [0.2, 0.5, 0.3], [0.3, 0.3, 0.4], [0.4, 0.5, 0.1]];
 /// let options = Ranking::new().multi_class(MultiClass::Ovr);
 /// assert_eq!(options.roc_auc_scores(y, p)?, [1.0, 0.8333333333333334, 1.0]);
-/// assert_eq!(options.average(Average::Weighted).roc_auc_score(y, p)?, 0.9583333333333333);
+/// assert_eq!(options.average(Average::Weighted).roc_auc_score(y, p)?, 0.9583333333333334);
 /// # Ok::<(), cornu_graph::Error>(())
 /// ```
 ///
