@@ -22,6 +22,7 @@ mod predictions;
 mod preprocess;
 mod print;
 pub mod random;
+mod scalar;
 mod scores;
 #[cfg(test)]
 mod sklearn;
@@ -40,6 +41,7 @@ pub use index::Index;
 pub use labels::{Label, Labels, ToLabels};
 pub use predictions::{Predictions, argmax};
 pub use preprocess::{MinMaxScaler, StandardScaler, normalize, to_categorical, to_categorical_with};
+pub use scalar::Scalar;
 pub use scores::*;
 pub use table::{ColumnNames, Table};
 pub use texts::Texts;

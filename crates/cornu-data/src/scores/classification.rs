@@ -7,8 +7,8 @@ use cornu_graph::{Error, Result, ToArray, list};
 
 use super::pairs::{Pairs, labels};
 use super::precision::{Precision, Weights};
-use crate::labels::{Label, shown};
-use crate::{ToLabels, Value, Values};
+use crate::labels::shown;
+use crate::{Scalar, ToLabels, Value, Values};
 
 /// How the scores of the classes become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum Disagreement {
 #[derive(Clone, Debug, Default)]
 pub struct Classification {
     average: Option<Average>,
-    pos_label: Option<Result<Values>>,
+    pos_label: Option<Scalar>,
     labels: Option<Result<Arc<Values>>>,
     zero_division: Option<f64>,
     pub(super) sample_weight: Weights,
@@ -75,8 +75,8 @@ impl Classification {
 
     /// The positive class of [`Average::Binary`]; without it, 1.
     #[must_use]
-    pub fn pos_label<L: Label>(self, label: L) -> Classification {
-        Classification { pos_label: Some(L::gather(&mut [label].iter())), ..self }
+    pub fn pos_label(self, label: impl Into<Scalar>) -> Classification {
+        Classification { pos_label: Some(label.into()), ..self }
     }
 
     /// The classes that count, in this order; without it, all that occur.
@@ -181,11 +181,10 @@ impl Classification {
             return Err(Error::data(format!("`Average::Binary` needs at most two classes, got {}", classes.len()))
                 .help("choose `Average::Macro`, `Average::Weighted` or `Average::Micro`"));
         }
-        let one = Values::Int(vec![1]);
-        let label = self.pos_label.as_ref().map(Result::as_ref).transpose().map_err(Clone::clone)?.unwrap_or(&one);
-        match pairs.truth.code(label.get(0)) {
+        let label = self.pos_label.clone().unwrap_or(Scalar::Int(1));
+        match pairs.truth.code(label.as_value()) {
             None if classes.len() == 2 => {
-                let (label, names) = (shown(label.get(0)), classes.iter().map(shown).collect::<Vec<_>>());
+                let (label, names) = (shown(label.as_value()), classes.iter().map(shown).collect::<Vec<_>>());
                 let names = names.join(" and ");
                 Err(Error::data(format!("the positive class {label} does not occur, only {names}"))
                     .help(format!("name the positive class: `pos_label({})`", literal(classes.get(1)))))

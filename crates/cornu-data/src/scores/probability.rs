@@ -5,8 +5,8 @@ use cornu_graph::{Array, Error, Result, ToArray, list};
 use super::pairs::labels;
 use super::precision::{Precision, Weights, finite};
 use super::ranked::{outputs_of, positive, same_rows};
-use crate::labels::{Label, find, shown};
-use crate::{Labels, ToLabels, Values};
+use crate::labels::{find, shown};
+use crate::{Labels, Scalar, ToLabels, Values};
 
 /// The options of losses of probabilities; each is a method of its name. An option that a loss has not is an error.
 ///
@@ -22,7 +22,7 @@ use crate::{Labels, ToLabels, Values};
 #[derive(Clone, Debug, Default)]
 pub struct Probabilities {
     labels: Option<Result<Values>>,
-    pos_label: Option<Result<Values>>,
+    pos_label: Option<Scalar>,
     sample_weight: Weights,
     normalize: Option<bool>,
     scale_by_half: Option<bool>,
@@ -51,8 +51,8 @@ impl Probabilities {
 
     /// The class that the probabilities are of, where there is one for each row; without it, 1.
     #[must_use]
-    pub fn pos_label<L: Label>(self, label: L) -> Probabilities {
-        Probabilities { pos_label: Some(L::gather(&mut [label].iter())), ..self }
+    pub fn pos_label(self, label: impl Into<Scalar>) -> Probabilities {
+        Probabilities { pos_label: Some(label.into()), ..self }
     }
 
     /// How much each row counts: `[rows]`.

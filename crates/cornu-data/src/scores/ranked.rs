@@ -7,7 +7,7 @@ use super::curve;
 use super::pairs::labels;
 use super::precision::{Precision, Weights, finite};
 use crate::labels::{compare, find, shown};
-use crate::{Labels, ToLabels, Value, Values};
+use crate::{Labels, Scalar, ToLabels, Value, Values};
 
 /// True classes beside scores.
 pub(super) struct Ranked {
@@ -115,11 +115,9 @@ pub(super) fn same_rows(name: &str, truth: &Labels, scores: &Array) -> Result<()
 }
 
 /// The code of the class that is positive where none is named: 1, of -1 and 1 or of 0 and 1.
-pub(super) fn positive(truth: &Labels, given: Option<&Result<Values>>) -> Result<Option<usize>> {
-    let one = Values::Int(vec![1]);
+pub(super) fn positive(truth: &Labels, given: Option<&Scalar>) -> Result<Option<usize>> {
     if let Some(given) = given {
-        let given = given.as_ref().map_err(Clone::clone)?;
-        return Ok(truth.code(given.get(0)));
+        return Ok(truth.code(given.as_value()));
     }
     let usual = [&[0, 1][..], &[-1, 1], &[0], &[-1], &[1]];
     let is = |usual: &&[i64]| {
@@ -127,7 +125,7 @@ pub(super) fn positive(truth: &Labels, given: Option<&Result<Values>>) -> Result
         truth.count() == usual.len() && truth.classes().iter().zip(usual.iter()).all(|(a, b)| compare(a, b).is_eq())
     };
     match usual.iter().any(is) {
-        true => Ok(truth.code(one.get(0))),
+        true => Ok(truth.code(Value::Int(1))),
         false => {
             let names: Vec<String> = truth.classes().iter().take(5).map(shown).collect();
             Err(Error::usage(format!(

@@ -6,8 +6,8 @@ use super::classification::{Average, share};
 use super::curve::{self, Curve};
 use super::precision::Weights;
 use super::ranked::{Ranked, averaged, each, each_against_each, many_hits, positive, two_hits};
-use crate::labels::{Label, shown};
-use crate::{ToLabels, Values};
+use crate::labels::shown;
+use crate::{Scalar, ToLabels, Values};
 
 /// How several classes become problems of two, for [`roc_auc_score`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub enum MultiClass {
 #[derive(Clone, Debug, Default)]
 pub struct Ranking {
     average: Option<Average>,
-    pos_label: Option<Result<Values>>,
+    pos_label: Option<Scalar>,
     labels: Option<Result<Values>>,
     sample_weight: Weights,
     max_fpr: Option<f64>,
@@ -59,8 +59,8 @@ impl Ranking {
 
     /// The class that high scores speak for; without it, 1.
     #[must_use]
-    pub fn pos_label<L: Label>(self, label: L) -> Ranking {
-        Ranking { pos_label: Some(L::gather(&mut [label].iter())), ..self }
+    pub fn pos_label(self, label: impl Into<Scalar>) -> Ranking {
+        Ranking { pos_label: Some(label.into()), ..self }
     }
 
     /// The classes of the columns of scores, in ascending order; without it, those that occur.
@@ -332,8 +332,7 @@ impl Ranking {
 
     /// The code of the positive class of two.
     fn precise(&self, ranked: &Ranked) -> Result<Option<usize>> {
-        let one = Ok(Values::Int(vec![1]));
-        let code = positive(&ranked.truth, Some(self.pos_label.as_ref().unwrap_or(&one)))?;
+        let code = positive(&ranked.truth, Some(self.pos_label.as_ref().unwrap_or(&Scalar::Int(1))))?;
         if code.is_none() && ranked.truth.count() == 2 {
             let names: Vec<String> = ranked.truth.classes().iter().map(shown).collect();
             return Err(Error::usage(format!("`pos_label` must be one of {}", names.join(" and ")))

@@ -10,8 +10,8 @@ use super::averaged::Selected;
 use super::classification::{Average, Classification, distinct, share};
 use super::pairs::{Counts, Pairs};
 use super::precision::Precision;
-use crate::labels::{Label, compare};
-use crate::{ToLabels, Values, print};
+use crate::labels::compare;
+use crate::{Scalar, ToLabels, Values, print};
 
 /// The scores of one class, or their mean.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -126,9 +126,9 @@ impl ClassificationReport {
     }
 
     /// The scores of the class of that label, if it is scored.
-    pub fn class<L: Label>(&self, label: L) -> Option<ClassScores> {
-        let label = L::gather(&mut [label].iter()).ok()?;
-        let place = self.labels.iter().position(|other| compare(other, label.get(0)).is_eq())?;
+    pub fn class(&self, label: impl Into<Scalar>) -> Option<ClassScores> {
+        let label = label.into();
+        let place = self.labels.iter().position(|other| compare(other, label.as_value()).is_eq())?;
         Some(self.scores()[place])
     }
 

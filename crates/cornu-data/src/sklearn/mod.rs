@@ -8,7 +8,7 @@ use cornu_testkit::golden::{self, Report};
 use cornu_testkit::lists::items;
 use serde_json::{Value as Json, json};
 
-use crate::{Label, ToArray, ToLabels, Value, Values};
+use crate::{Scalar, ToArray, ToLabels, Value, Values};
 
 mod scores;
 
@@ -105,16 +105,8 @@ impl ToLabels for Data {
 }
 
 /// One label, as it is in the case.
-struct One<'a>(&'a Json);
-
-impl Label for One<'_> {
-    fn gather<'b>(labels: &mut dyn Iterator<Item = &'b Self>) -> Result<Values>
-    where
-        Self: 'b,
-    {
-        let labels = Data::of(&Json::Array(labels.map(|label| label.0.clone()).collect()))?;
-        Ok((*labels.label_values()?).clone())
-    }
+fn label(json: &Json) -> Result<Scalar> {
+    Ok(Scalar::from(Data::of(&json!([json]))?.label_values()?.get(0)))
 }
 
 /// A number, or one of the words that stand for those JSON has not.

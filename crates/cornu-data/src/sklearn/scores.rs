@@ -3,7 +3,7 @@
 use cornu_graph::Result;
 use serde_json::{Value as Json, json};
 
-use super::{Call, Case, Data, One, flag, list, number, shown, unknown};
+use super::{Call, Case, Data, flag, label, list, number, shown, unknown};
 use crate::*;
 
 /// Each score by its name.
@@ -91,7 +91,7 @@ fn classification(case: &Case<'_>, own: &[&str]) -> Result<Classification> {
         options = match name {
             "average" if json.is_null() => options,
             "average" => options.average(average(json)?),
-            "pos_label" => options.pos_label(One(json)),
+            "pos_label" => options.pos_label(label(json)?),
             "labels" => options.labels(Data::of(json)?),
             "zero_division" => options.zero_division(number(json)),
             "sample_weight" => options.sample_weight(Data::of(json)?),
@@ -198,7 +198,7 @@ fn ranking(case: &Case<'_>) -> Result<Ranking> {
         options = match name {
             "average" if json.is_null() => options,
             "average" => options.average(average(json)?),
-            "pos_label" => options.pos_label(One(json)),
+            "pos_label" => options.pos_label(label(json)?),
             "labels" => options.labels(Data::of(json)?),
             "sample_weight" => options.sample_weight(Data::of(json)?),
             "max_fpr" => options.max_fpr(number(json)),
@@ -226,7 +226,7 @@ fn probabilities(case: &Case<'_>) -> Result<Probabilities> {
     for (name, json) in case.settings() {
         options = match name {
             "labels" => options.labels(Data::of(json)?),
-            "pos_label" => options.pos_label(One(json)),
+            "pos_label" => options.pos_label(label(json)?),
             "sample_weight" => options.sample_weight(Data::of(json)?),
             "normalize" => options.normalize(flag(json)?),
             "scale_by_half" => options.scale_by_half(flag(json)?),
