@@ -12,15 +12,23 @@
 //! # Ok::<(), cornu_graph::Error>(())
 //! ```
 
-mod classes;
+mod cross_validator;
 mod folds;
+mod groups;
 mod rows;
+mod series;
+mod shuffle;
+mod sizes;
 mod split;
 
-pub use classes::{Classes, Label};
-pub use folds::{KFold, StratifiedKFold};
-pub use rows::Rows;
-pub use split::{Size, Split};
+pub use cross_validator::{CrossValidator, Given};
+pub use folds::{KFold, LeaveOneOut, RepeatedKFold, RepeatedStratifiedKFold, StratifiedKFold};
+pub use groups::{GroupKFold, StratifiedGroupKFold};
+pub use rows::{Rows, Several};
+pub use series::TimeSeriesSplit;
+pub use shuffle::{ShuffleSplit, StratifiedShuffleSplit};
+pub use sizes::Size;
+pub use split::Split;
 
 use std::borrow::Borrow;
 
@@ -49,13 +57,42 @@ pub fn train_test_split<X: Rows, Y: Rows>(
     Ok((x.take_rows(&train), x.take_rows(&test), y.take_rows(&train), y.take_rows(&test)))
 }
 
+/// Splits any number of things with as many rows, given as a tuple: a pair of parts for each.
+///
+/// ```
+/// use cornu_data::model_selection::{Split, train_test_splits};
+///
+/// let (x, y, weights) = (vec![1.0, 2.0, 3.0, 4.0], ["a", "b", "c", "d"], vec![1, 1, 2, 2]);
+/// let split = Split::test_size(1).random_state(0);
+/// let ((x_train, x_test), (y_train, y_test), (_, w_test)) = train_test_splits((&x, &y, &weights), &split)?;
+/// assert_eq!((x_train, y_train), (vec![4.0, 2.0, 1.0], vec!["d", "b", "a"]));
+/// assert_eq!((x_test, y_test, w_test), (vec![3.0], vec!["c"], vec![2]));
+/// # Ok::<(), cornu_graph::Error>(())
+/// ```
+///
+/// # Errors
+/// All must have the same number of rows; for the rest see [`Split::indices`].
+pub fn train_test_splits<T: Several>(things: T, split: impl Borrow<Split>) -> Result<T::Parts> {
+    let counts = things.row_counts();
+    let rows = counts.first().copied().unwrap_or(0);
+    if let Some(place) = counts.iter().position(|&count| count != rows) {
+        let got = counts[place];
+        return Err(Error::data(format!(
+            "`train_test_splits` needs {rows} rows as the first has, got {got} in number {place}"
+        ))
+        .help("take all from the same rows of one table"));
+    }
+    let (train, test) = split.borrow().indices(rows)?;
+    Ok(things.take_parts(&train, &test))
+}
+
 /// `1 row`, `3 rows`.
 fn count(rows: usize) -> String {
     format!("{rows} row{}", if rows == 1 { "" } else { "s" })
 }
 
 /// The rows to train on and the rows to test on.
-type Parts = (Vec<usize>, Vec<usize>);
+pub type Parts = (Vec<usize>, Vec<usize>);
 
 #[cfg(test)]
 mod tests;

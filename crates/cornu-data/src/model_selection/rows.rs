@@ -117,3 +117,45 @@ impl Rows for Column {
         self.take(order).unwrap_or_else(|error| panic!("{error}"))
     }
 }
+
+/// Several things with rows, as a tuple.
+pub trait Several {
+    /// For each of them the part to train on and the part to test on.
+    type Parts;
+
+    /// The number of rows of each.
+    fn row_counts(&self) -> Vec<usize>;
+
+    /// The rows to train on and the rows to test on, of each.
+    ///
+    /// # Panics
+    /// If an index is not below [`Several::row_counts`].
+    fn take_parts(&self, train: &[usize], test: &[usize]) -> Self::Parts;
+}
+
+macro_rules! several {
+    ($($name:ident)*) => {
+        impl<$($name: Rows),*> Several for ($($name,)*) {
+            type Parts = ($(($name::Taken, $name::Taken),)*);
+
+            #[expect(non_snake_case, reason = "each thing is called as its type")]
+            fn row_counts(&self) -> Vec<usize> {
+                let ($($name,)*) = self;
+                vec![$($name.row_count()),*]
+            }
+
+            #[expect(non_snake_case, reason = "each thing is called as its type")]
+            fn take_parts(&self, train: &[usize], test: &[usize]) -> Self::Parts {
+                let ($($name,)*) = self;
+                ($(($name.take_rows(train), $name.take_rows(test)),)*)
+            }
+        }
+    };
+}
+
+several!(A);
+several!(A B);
+several!(A B C);
+several!(A B C D);
+several!(A B C D E);
+several!(A B C D E F);

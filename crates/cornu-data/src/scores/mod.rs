@@ -21,6 +21,7 @@ pub use confusion::{
     ConfusionMatrix, Normalize, balanced_accuracy_score, cohen_kappa_score, confusion_matrix, matthews_corrcoef,
 };
 pub use curve::auc;
+pub(crate) use pairs::labels as classes_of;
 pub use probability::{Probabilities, brier_score_loss, log_loss};
 pub use ranking::{
     MultiClass, PrecisionRecallCurve, Ranking, RocCurve, average_precision_score, precision_recall_curve,

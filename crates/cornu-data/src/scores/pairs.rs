@@ -102,7 +102,7 @@ pub(crate) struct Counts {
 }
 
 /// The labels of `name`, none of which is missing or between classes.
-pub(super) fn labels(name: &str, y: impl ToLabels) -> Result<Labels> {
+pub(crate) fn labels(name: &str, y: impl ToLabels) -> Result<Labels> {
     let labels = y.to_labels().context(format!("`{name}`"))?;
     let no_class = |class: Value<'_>| match class {
         Value::Float(value) => value.fract() != 0.0 || !value.is_finite(),
