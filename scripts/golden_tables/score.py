@@ -376,6 +376,125 @@ def regressions():
     case("mean_absolute_percentage_error", [0.0, 2.0], [1.0, 2.0])
 
 
+
+
+def folds(call, rows, y=None, groups=None, **settings):
+    """Keeps the rows that a splitter of sklearn.model_selection gives, or that it refused."""
+    entry = {"call": call, "rows": rows, "settings": plain(settings)}
+    for name, labels in [("y", y), ("groups", groups)]:
+        if labels is not None:
+            entry[name] = plain(np.asarray(labels))
+    try:
+        splitter = getattr(selection, call)(**settings)
+        parts = [[train.tolist(), test.tolist()] for train, test in splitter.split(np.zeros((rows, 1)), y, groups)]
+        # In ascending order the rows to train on are the others.
+        rest = all(sorted(train + test) == list(range(rows)) and train == sorted(train) for train, test in parts)
+        entry["expect"] = {"tests": [test for _, test in parts]} if rest else {"parts": parts}
+    except (ValueError, TypeError) as error:
+        entry["refused"] = str(error).split("\n")[0]
+    cases.append(entry)
+
+
+def splits():
+    for rows, n in [(10, 2), (11, 3), (23, 5), (5, 5)]:
+        folds("KFold", rows, n_splits=n)
+        for seed in [0, 42]:
+            folds("KFold", rows, n_splits=n, shuffle=True, random_state=seed)
+            folds("RepeatedKFold", rows, n_splits=n, n_repeats=2, random_state=seed)
+    for kind, classes, rows in [("int", 3, 31), ("text", 4, 40), ("bool", 2, 17), ("float", 3, 25)]:
+        y = labels(kind, classes, rows)
+        folds("StratifiedKFold", rows, y, n_splits=3)
+        folds("StratifiedKFold", rows, y, n_splits=3, shuffle=True, random_state=7)
+        folds("RepeatedStratifiedKFold", rows, y, n_splits=2, n_repeats=2, random_state=5)
+        folds("StratifiedShuffleSplit", rows, y, n_splits=3, test_size=0.3, random_state=1)
+        folds("StratifiedShuffleSplit", rows, y, n_splits=2, test_size=6, train_size=7, random_state=2)
+        folds("GroupKFold", rows, None, y, n_splits=2)
+        folds("GroupKFold", rows, None, y, n_splits=2, shuffle=True, random_state=3)
+        groups = random.randint(0, 9, rows)
+        folds("GroupKFold", rows, y, groups, n_splits=4)
+        folds("GroupKFold", rows, y, groups, n_splits=4, shuffle=True, random_state=8)
+        for n in [2, 3, 4]:
+            folds("StratifiedGroupKFold", rows, y, groups, n_splits=n)
+            folds("StratifiedGroupKFold", rows, y, groups, n_splits=n, shuffle=True, random_state=n)
+    folds("StratifiedShuffleSplit", 12, [0, 1] * 6, random_state=0, n_splits=1, test_size=0.25, train_size=0.5)
+    for settings in [{}, {"test_size": 0.25}, {"test_size": 4}, {"train_size": 0.5}, {"train_size": 0.3, "test_size": 2}]:
+        folds("ShuffleSplit", 21, n_splits=3, random_state=4, **settings)
+    for rows, settings in [(12, {"n_splits": 3}), (13, {"n_splits": 5}), (20, {"n_splits": 3, "max_train_size": 5}),
+                           (20, {"n_splits": 3, "test_size": 2}), (20, {"n_splits": 3, "test_size": 2, "gap": 3}),
+                           (20, {"n_splits": 4, "gap": 2, "max_train_size": 3})]:
+        folds("TimeSeriesSplit", rows, **settings)
+    folds("LeaveOneOut", 4)
+
+
+def refused_splits():
+    folds("KFold", 3, n_splits=4)
+    folds("KFold", 3, n_splits=1)
+    folds("KFold", 3, n_splits=2, random_state=1)
+    folds("RepeatedKFold", 3, n_splits=2, n_repeats=0)
+    folds("RepeatedKFold", 3, n_splits=4, n_repeats=1)
+    folds("StratifiedKFold", 4, [0, 0, 1, 1], n_splits=3)
+    folds("StratifiedKFold", 4, [0.5, 0.25, 1.0, 1.0], n_splits=2)
+    folds("StratifiedKFold", 4, [0.0, NAN, 1.0, 1.0], n_splits=2)
+    folds("GroupKFold", 4, None, [0, 0, 1, 1], n_splits=3)
+    folds("GroupKFold", 4, None, [0, 0, 1, 1], n_splits=2, random_state=1)
+    folds("StratifiedGroupKFold", 4, [0, 1, 0, 1], [0, 0, 0, 0], n_splits=2)
+    folds("StratifiedGroupKFold", 4, [0, 1, 2, 3], [0, 0, 1, 1], n_splits=2)
+    folds("TimeSeriesSplit", 4, n_splits=4)
+    folds("TimeSeriesSplit", 4, n_splits=1)
+    folds("TimeSeriesSplit", 9, n_splits=3, test_size=3)
+    folds("TimeSeriesSplit", 9, n_splits=3, gap=5)
+    folds("ShuffleSplit", 9, n_splits=1, test_size=9)
+    folds("ShuffleSplit", 9, n_splits=1, test_size=1.0)
+    folds("ShuffleSplit", 9, n_splits=1, test_size=5, train_size=5)
+    folds("ShuffleSplit", 1, n_splits=1)
+    folds("StratifiedShuffleSplit", 4, [0, 0, 0, 1], n_splits=1, test_size=2)
+    folds("StratifiedShuffleSplit", 6, [0, 0, 1, 1, 2, 2], n_splits=1, test_size=2)
+    folds("LeaveOneOut", 1)
+
+
+def parted(rows, y=None, **settings):
+    """Keeps what `train_test_split` makes of the numbers of the rows."""
+    entry = {"call": "train_test_split", "rows": rows, "settings": plain(settings)}
+    if y is not None:
+        entry["y"] = plain(np.asarray(y))
+    try:
+        entry["expect"] = result(selection.train_test_split(np.arange(rows), stratify=y, **settings))
+    except (ValueError, TypeError) as error:
+        entry["refused"] = str(error).split("\n")[0]
+    cases.append(entry)
+
+
+def parts():
+    for settings in [{}, {"test_size": 0.33}, {"test_size": 7, "train_size": 9}, {"train_size": 0.6}]:
+        parted(20, random_state=42, **settings)
+        parted(20, labels("text", 3, 20), random_state=11, **settings)
+    parted(20, labels("text", 2, 20), random_state=1, test_size=4)
+    parted(10, shuffle=False, test_size=3)
+    parted(10, [0, 1] * 5, shuffle=False)
+    parted(10, [0, 1], test_size=3)
+    parted(10, test_size=0.0)
+    parted(1)
+
+
+def grids(call, *grids, **settings):
+    """Keeps the combinations of a grid, or some of them."""
+    cases.append({"call": call, "args": plain(grids), "settings": plain(settings),
+                  "expect": result(list(getattr(selection, call)(list(grids), **settings)))})
+
+
+def combinations():
+    small = {"units": [8, 16], "activation": ["relu", "tanh"], "rate": [0.1, 0.01], "bias": [True, False]}
+    large = {name: list(range(12)) for name in ["c", "a", "b"]}
+    grids("ParameterGrid", small)
+    grids("ParameterGrid", {"b": [1, 2]}, {"a": ["x"], "B": [0.5, 1.5]}, {})
+    for seed in [0, 1]:
+        grids("ParameterSampler", small, n_iter=5, random_state=seed)
+        grids("ParameterSampler", small, n_iter=16, random_state=seed)
+        grids("ParameterSampler", small, {"k": [1, 2, 3]}, n_iter=4, random_state=seed)
+        grids("ParameterSampler", large, n_iter=8, random_state=seed)
+        grids("ParameterSampler", {"a": list(range(300))}, n_iter=298, random_state=seed)
+
+
 class_scores()
 refused_classes()
 reports()
@@ -383,6 +502,10 @@ rankings()
 losses()
 refused_rankings()
 regressions()
+splits()
+refused_splits()
+parts()
+combinations()
 
 folder = pathlib.Path(sys.argv[1])
 

@@ -5,7 +5,7 @@ use std::fmt;
 use cornu_graph::{Error, Result};
 
 use super::{several, shown};
-use crate::{NAT, Value, Values};
+use crate::{NAT, Scalar, Value, Values};
 
 /// What slices of labels are made of.
 pub trait Label {
@@ -47,6 +47,7 @@ labels! {
     };
     Option<&str> => |labels| Ok(Values::Text(labels.copied().collect()));
     Option<String> => |labels| Ok(Values::Text(labels.map(Option::as_deref).collect()));
+    Scalar => |labels| Ok(Values::Object(labels.cloned().collect()));
     Option<bool> => |labels| Ok(Values::Truth(labels.copied().collect()));
     Option<f64> => |labels| Ok(Values::Float(labels.map(|label| label.unwrap_or(f64::NAN)).collect()));
     Option<i64> => |labels| {

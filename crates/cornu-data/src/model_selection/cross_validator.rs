@@ -10,8 +10,10 @@ use crate::Labels;
 pub struct Given<'a> {
     /// The number of rows.
     pub rows: usize,
-    /// The class of each row, where the targets are classes.
+    /// The class of each row, where the targets can be classes.
     pub labels: Option<&'a Labels>,
+    /// Whether the targets are taken for classes: whole numbers need not be.
+    pub classify: bool,
     /// The group of each row, where groups were given.
     pub groups: Option<&'a Labels>,
 }
@@ -30,7 +32,8 @@ impl<'a> Given<'a> {
 
 /// Something that splits rows into parts to train on and parts to test on, several times: scikit-learn's `cv`.
 ///
-/// A number is that many folds without shuffling, stratified where the targets are classes; a list of parts is itself.
+/// A number is that many folds without shuffling, stratified where the targets are classes and no score is
+/// one of numbers; a list of parts is itself.
 pub trait CrossValidator {
     /// For each split, the rows to train on and the rows to test on.
     ///
@@ -47,7 +50,7 @@ impl<C: CrossValidator + ?Sized> CrossValidator for &C {
 
 impl CrossValidator for usize {
     fn splits(&self, given: &Given<'_>) -> Result<Vec<Parts>> {
-        match given.labels {
+        match given.labels.filter(|_| given.classify) {
             Some(labels) => StratifiedKFold::new(*self).split(labels),
             None => KFold::new(*self).split(given.rows),
         }

@@ -14,21 +14,27 @@
 
 mod cross_validator;
 mod folds;
+mod grid;
 mod groups;
 mod rows;
+mod scoring;
 mod series;
 mod shuffle;
 mod sizes;
 mod split;
+mod validation;
 
 pub use cross_validator::{CrossValidator, Given};
 pub use folds::{KFold, LeaveOneOut, RepeatedKFold, RepeatedStratifiedKFold, StratifiedKFold};
+pub use grid::{Parameter, ParameterGrid, ParameterSampler, Parameters};
 pub use groups::{GroupKFold, StratifiedGroupKFold};
 pub use rows::{Rows, Several};
+pub use scoring::Scoring;
 pub use series::TimeSeriesSplit;
 pub use shuffle::{ShuffleSplit, StratifiedShuffleSplit};
 pub use sizes::Size;
 pub use split::Split;
+pub use validation::{CrossValidate, CrossValidated, SplitScores, cross_val_predict, cross_val_score, cross_validate};
 
 use std::borrow::Borrow;
 

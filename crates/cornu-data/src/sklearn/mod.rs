@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::{Scalar, ToArray, ToLabels, Value, Values};
 
 mod scores;
+mod splits;
 
 /// What is called by a name.
 type Call = fn(&Case<'_>) -> Result<Json>;
@@ -152,7 +153,7 @@ fn same(got: &Json, wanted: &Json, rtol: f64) -> bool {
 
 fn outcome(case: &Case<'_>) -> Result<(), String> {
     let name = case.json["call"].as_str().unwrap_or_default();
-    let call = scores::CALLS.iter().find(|(other, _)| *other == name);
+    let call = scores::CALLS.iter().chain(splits::CALLS).find(|(other, _)| *other == name);
     let Some((_, call)) = call else { return Err("is not known to the test".into()) };
     let (got, wanted) = (call(case), &case.json["expect"]);
     match (got, case.json["refused"].as_str()) {
@@ -180,7 +181,6 @@ fn scores_and_splits_are_those_of_scikit_learn() {
 }
 
 /// A value of a column, as it is in a case.
-#[expect(dead_code, reason = "used by splits")]
 fn value(value: Value<'_>) -> Json {
     match value {
         Value::Text(text) => json!(text),
