@@ -28,7 +28,8 @@ pub fn argmax(x: impl ToArray) -> Result<ArrayD<i64>> {
     Ok(x.map_axis(Axis(last), |row| place(row) as i64))
 }
 
-/// Arrays of predictions, `[rows]` or `[rows, outputs]`: what `predict` gives.
+/// Arrays of predictions, `[rows]` or `[rows, outputs]`: what `predict` gives, of any rank. No method has a name that
+/// `ndarray` has.
 ///
 /// ```
 /// use cornu_data::Predictions;
@@ -36,8 +37,8 @@ pub fn argmax(x: impl ToArray) -> Result<ArrayD<i64>> {
 ///
 /// let predicted = array![[0.1f32, 0.7, 0.2], [0.5, 0.3, 0.2]].into_dyn();
 /// assert_eq!(predicted.argmax()?, array![1, 0].into_dyn());
-/// assert_eq!(predicted.row(1)?, array![0.5, 0.3, 0.2]);
-/// assert_eq!(predicted.column(0)?, array![0.1, 0.5]);
+/// assert_eq!(predicted.outputs(1)?, array![0.5, 0.3, 0.2]);
+/// assert_eq!(predicted.output(0)?, array![0.1, 0.5]);
 /// let names = ["cat", "dog", "cow"];
 /// assert_eq!(predicted.to_classes(names)?.to_string(), "0    dog\n1    cat\nName: class, dtype: str");
 /// assert_eq!(predicted.to_table(names)?.to_string(), "   cat  dog  cow\n0  0.1  0.7  0.2\n1  0.5  0.3  0.2");
@@ -63,11 +64,11 @@ pub trait Predictions: ToArray {
     ///
     /// # Errors
     /// There must be that row.
-    fn row(&self, row: usize) -> Result<Array1<Self::Number>> {
+    fn outputs(&self, row: usize) -> Result<Array1<Self::Number>> {
         let array = self.to_array()?;
         let rows = array.shape().first().copied().unwrap_or(0);
         if row >= rows {
-            return Err(Error::usage(format!("`row` needs a number below {rows}, the number of rows, got {row}")));
+            return Err(Error::usage(format!("`outputs` needs a row below {rows}, the number of rows, got {row}")));
         }
         Ok(Array1::from(array.rows(&[row]).to_vec()))
     }
@@ -76,22 +77,23 @@ pub trait Predictions: ToArray {
     ///
     /// # Errors
     /// There must be that output, of `[rows, outputs]`; `[rows]` has one.
-    fn column(&self, column: usize) -> Result<Array1<Self::Number>> {
+    fn output(&self, output: usize) -> Result<Array1<Self::Number>> {
         let array = self.to_array()?;
-        let width = outputs("column", &array)?;
-        if column >= width {
+        let width = width_of("output", &array)?;
+        if output >= width {
             return Err(Error::usage(format!(
-                "`column` needs a number below {width}, the number of outputs, got {column}"
+                "`output` needs a number below {width}, the number of outputs, got {output}"
             )));
         }
-        Ok(array.to_vec().into_iter().skip(column).step_by(width).collect())
+        Ok(array.to_vec().into_iter().skip(output).step_by(width).collect())
     }
 
-    /// Each number rounded to the nearest whole one; those halfway to the even one, as NumPy's `round` does.
+    /// Each number rounded to the nearest whole one; those halfway to the even one, as NumPy's `round`
+    /// does (that of `ndarray` goes away from zero).
     ///
     /// # Errors
     /// An array that has no room.
-    fn round(&self) -> Result<ArrayD<Self::Number>> {
+    fn rounded(&self) -> Result<ArrayD<Self::Number>> {
         let rounded = from_array::<f64>(&self.to_array()?).mapv(f64::round_ties_even);
         Ok(rounded.mapv(Self::Number::from_f64))
     }
@@ -103,7 +105,7 @@ pub trait Predictions: ToArray {
     /// There must be a class for each output, or two for one output.
     fn to_classes(&self, classes: impl ToLabels) -> Result<Column> {
         let (array, classes) = (self.to_array()?, classes.label_values()?);
-        match outputs("to_classes", &array)? {
+        match width_of("to_classes", &array)? {
             1 => above("to_classes", &array, 0.5, &classes),
             width if width == classes.len() => {
                 let places: Vec<usize> = argmax(&array)?.iter().map(|&place| place as usize).collect();
@@ -122,7 +124,7 @@ pub trait Predictions: ToArray {
     /// There must be one output and two classes.
     fn to_classes_above(&self, threshold: f64, classes: impl ToLabels) -> Result<Column> {
         let array = self.to_array()?;
-        match outputs("to_classes_above", &array)? {
+        match width_of("to_classes_above", &array)? {
             1 => above("to_classes_above", &array, threshold, &*classes.label_values()?),
             width => Err(Error::data(format!("`to_classes_above` needs one output, got {width}"))
                 .help("of several, the greatest counts: `to_classes`")),
@@ -135,12 +137,12 @@ pub trait Predictions: ToArray {
     /// There must be as many names as outputs, all different.
     fn to_table(&self, names: impl ColumnNames) -> Result<Table> {
         let (array, names) = (self.to_array()?, names.into_names());
-        let width = outputs("to_table", &array)?;
+        let width = width_of("to_table", &array)?;
         if names.len() != width {
             let got = names.len();
             return Err(Error::usage(format!("`to_table` needs a name for each of {width} outputs, got {got}")));
         }
-        Table::new(names.into_iter().enumerate().map(|(i, name)| (name, output(&array, i, width))))
+        Table::new(names.into_iter().enumerate().map(|(i, name)| (name, one_output(&array, i, width))))
     }
 }
 
@@ -154,7 +156,7 @@ impl Predictions for Array {
 }
 
 /// The number of outputs of `[rows]` or `[rows, outputs]`.
-fn outputs(who: &str, array: &Array) -> Result<usize> {
+fn width_of(who: &str, array: &Array) -> Result<usize> {
     match array.shape()[..] {
         [_] => Ok(1),
         [_, width] => Ok(width),
@@ -163,7 +165,7 @@ fn outputs(who: &str, array: &Array) -> Result<usize> {
 }
 
 /// One output of all rows, as a column holds it.
-fn output(array: &Array, column: usize, width: usize) -> Values {
+fn one_output(array: &Array, column: usize, width: usize) -> Values {
     fn every<T: Copy>(data: &[T], column: usize, width: usize) -> Vec<T> {
         data.iter().skip(column).step_by(width).copied().collect()
     }

@@ -194,14 +194,14 @@ pub(super) fn true_classes(truth: &Array) -> Result<Array> {
 pub(super) fn predicted_classes(predicted: &Array) -> Result<Array> {
     match predicted.shape()[..] {
         [_, classes] if classes > 1 => ToArray::to_array(&argmax(predicted)?),
-        _ => ToArray::to_array(&Predictions::round(predicted)?.mapv(|class| class + 0.0)),
+        _ => ToArray::to_array(&predicted.rounded()?.mapv(|class| class + 0.0)),
     }
 }
 
 /// Scores of each class; of two classes, those of the second.
 fn scores(predicted: &Array) -> Result<Array> {
     match predicted.shape()[..] {
-        [_, 2] => Ok(ToArray::to_array(&Predictions::column(predicted, 1)?)?.cast(predicted.dtype())),
+        [_, 2] => Ok(ToArray::to_array(&predicted.output(1)?)?.cast(predicted.dtype())),
         _ => Ok(predicted.clone()),
     }
 }

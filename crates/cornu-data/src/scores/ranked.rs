@@ -45,7 +45,7 @@ impl Ranked {
             1 => Ok(&self.scores),
             outputs => {
                 Err(Error::data(format!("`y_score` needs one score in each row for two classes, got {outputs}"))
-                    .help("take the scores of the positive class: `y_score.column(1)`"))
+                    .help("take the scores of the positive class: `y_score.output(1)`"))
             }
         }
     }
