@@ -78,6 +78,7 @@ pub fn train_test_split<X: Rows, Y: Rows>(
 ///
 /// # Errors
 /// All must have the same number of rows; for the rest see [`Split::indices`].
+#[expect(clippy::needless_pass_by_value, reason = "a tuple of references is made for the call")]
 pub fn train_test_splits<T: Several>(things: T, split: impl Borrow<Split>) -> Result<T::Parts> {
     let counts = things.row_counts();
     let rows = counts.first().copied().unwrap_or(0);

@@ -22,6 +22,7 @@ use crate::*;
 #[derive(Clone)]
 pub struct Scoring(Kind);
 
+type Plain = dyn Fn(&Array, &Array) -> Result<f64>;
 type Function = dyn Fn(&Array, &Array) -> Result<f64> + Send + Sync;
 
 #[derive(Clone)]
@@ -44,7 +45,6 @@ enum Wants {
 macro_rules! scorings {
     ($($name:literal $wants:ident, |$truth:ident, $predicted:ident| $score:expr;)*) => {
         /// Every score that has a name: its name, what it wants, and how it is computed.
-        #[expect(clippy::type_complexity, reason = "one row for each score")]
         const SCORINGS: &[(&str, Wants, fn(&Array, &Array) -> Result<f64>)] = &[
             $(($name, Wants::$wants, |$truth, $predicted| $score)),*
         ];
@@ -148,7 +148,7 @@ impl Scoring {
     /// The score of predictions.
     pub(super) fn score(&self, truth: &Array, predicted: &Array) -> Result<f64> {
         self.check()?;
-        let (wants, score): (Wants, &dyn Fn(&Array, &Array) -> Result<f64>) = match &self.0 {
+        let (wants, score): (Wants, &Plain) = match &self.0 {
             Kind::Named(name) => {
                 let (_, wants, score) = SCORINGS.iter().find(|(known, ..)| known == name).expect("it was looked for");
                 (*wants, score)

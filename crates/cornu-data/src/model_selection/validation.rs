@@ -13,7 +13,8 @@ use crate::{Estimator, Labels, ToLabels};
 /// The score of each split: a fresh estimator, with how it is to learn, comes from `build` for each.
 ///
 /// ```
-/// # use cornu_data::{Estimator, Array};
+/// # use cornu_data::Estimator;
+/// # use cornu_graph::Array;
 /// use cornu_data::model_selection::{KFold, cross_val_score};
 /// # struct Mean(f64);
 /// # impl Estimator for Mean {
