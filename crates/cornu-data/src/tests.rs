@@ -236,6 +236,12 @@ fn labels_that_have_no_score_are_refused() {
 fn conversions_that_mean_nothing_are_refused() {
     refused([
         (to_categorical(&[0, -1]).map(drop), "`to_categorical` needs whole classes from 0 up, got -1 at index 1"),
+        (
+            to_categorical(&[Some("a"), None]).map(drop),
+            "`to_categorical` needs a class in each row, got none at index 1",
+        ),
+        (to_categorical_with(["a", "b", "c"], 2).map(drop), "`to_categorical` needs classes below 2, got 2 at index 2"),
+        (to_categorical(vec![vec![0, 1], vec![0]]).map(drop), "row 1: needs 2 labels as the first row, got 1"),
         (to_categorical(&[f64::NAN]).map(drop), "`to_categorical` needs whole classes from 0 up, got NaN at index 0"),
         (to_categorical_with(&[0, 3], 3).map(drop), "`to_categorical` needs classes below 3, got 3 at index 1"),
         (normalize(&[1.0], 1, 2.0).map(drop), "`normalize` needs an axis of f64[1], got 1"),
@@ -279,6 +285,20 @@ fn ranges_that_are_none_are_refused() {
             "`feature_range` needs a minimum below its maximum, got (NaN, 0)",
         ),
     ]);
+}
+
+/// Alphabetically, as scikit-learn has classes of text; in a column, an array and rows of rows.
+#[test]
+fn classes_of_text_become_rows_with_a_one() {
+    let wanted = to_categorical([1, 0, 2, 1]).unwrap();
+    let words = ["dog", "cat", "elk", "dog"];
+    assert_eq!(to_categorical(words).unwrap(), wanted);
+    assert_eq!(to_categorical(&Column::new("pet", words.to_vec())).unwrap(), wanted);
+    assert_eq!(to_categorical(words.map(|word| [word])).unwrap(), wanted);
+    let rows = [["dog", "cat"], ["elk", "dog"]];
+    assert_eq!(to_categorical(rows).unwrap(), wanted.into_shape_with_order(IxDyn(&[2, 2, 3])).unwrap());
+    assert_eq!(to_categorical_with(rows, 5).unwrap().shape(), [2, 2, 5]);
+    assert_eq!(to_categorical(vec![vec![0u8, 1], vec![1, 0]]).unwrap().shape(), [2, 2, 2]);
 }
 
 #[test]
