@@ -59,8 +59,9 @@ pub fn train_test_split<X: Rows, Y: Rows>(
         ))
         .help("take `x` and `y` from the same rows of one table"));
     }
-    let (train, test) = split.borrow().indices(rows)?;
-    Ok((x.take_rows(&train), x.take_rows(&test), y.take_rows(&train), y.take_rows(&test)))
+    let order = split.borrow().order(rows)?;
+    let (train, test) = (order.train(), order.test());
+    Ok((x.take_rows(train), x.take_rows(test), y.take_rows(train), y.take_rows(test)))
 }
 
 /// Splits any number of things with as many rows, given as a tuple: a pair of parts for each.
@@ -89,8 +90,8 @@ pub fn train_test_splits<T: Several>(things: T, split: impl Borrow<Split>) -> Re
         ))
         .help("take all from the same rows of one table"));
     }
-    let (train, test) = split.borrow().indices(rows)?;
-    Ok(things.take_parts(&train, &test))
+    let order = split.borrow().order(rows)?;
+    Ok(things.take_parts(order.train(), order.test()))
 }
 
 /// `1 row`, `3 rows`.

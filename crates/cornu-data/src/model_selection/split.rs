@@ -1,5 +1,7 @@
 //! `train_test_split`: one part to train on, one to test on.
 
+use std::ops::Range;
+
 use cornu_graph::room::room;
 use cornu_graph::{Code, Error, Result, Verbose, Warning, tell};
 
@@ -95,25 +97,48 @@ impl Split {
     /// have a row. Stratifying needs shuffling, a label for each row, 2 rows of each class or more, and parts with a
     /// row for each class.
     pub fn indices(&self, n: usize) -> Result<Parts> {
+        self.order(n).map(|order| (order.train().to_vec(), order.test().to_vec()))
+    }
+
+    /// The same in one row.
+    pub(super) fn order(&self, n: usize) -> Result<Order> {
         let (train, test) = self.sizes.of(n, FOR_TESTING)?;
         room::<usize>("an order of the rows", &[2, n])?;
         match (&self.stratify, self.shuffle) {
             (Some(_), false) => Err(Error::usage("a stratified split needs `shuffle(true)`, got `shuffle(false)`")),
-            (None, false) => Ok(((0..train).collect(), (train..train + test).collect())),
+            (None, false) => {
+                Ok(Order { rows: (0..train + test).collect(), train: 0..train, test: train..train + test })
+            }
             (None, true) => {
-                let mut order = with_generator(self.random_state, |random| random.permutation(n));
-                let mut for_train = order.split_off(test);
-                for_train.truncate(train);
-                Ok((for_train, order))
+                let rows = with_generator(self.random_state, |random| random.permutation(n));
+                Ok(Order { rows, train: test..test + train, test: 0..test })
             }
             (Some(labels), true) => {
                 let labels = labels.as_ref().map_err(Clone::clone)?;
                 if !self.silent {
                     self.warnings(n).iter().for_each(tell);
                 }
-                with_generator(self.random_state, |random| stratified(labels, n, (train, test), 1, random))
-                    .map(|mut splits| splits.remove(0))
+                let draw = |random: &mut _| stratified(labels, n, (train, test), 1, random);
+                let rows = with_generator(self.random_state, draw)?.into_iter().flat_map(|(a, b)| [a, b].concat());
+                Ok(Order { rows: rows.collect(), train: 0..train, test: train..train + test })
             }
         }
+    }
+}
+
+/// Rows in order, of which some are for training and some for testing.
+pub(super) struct Order {
+    rows: Vec<usize>,
+    train: Range<usize>,
+    test: Range<usize>,
+}
+
+impl Order {
+    pub(super) fn train(&self) -> &[usize] {
+        &self.rows[self.train.clone()]
+    }
+
+    pub(super) fn test(&self) -> &[usize] {
+        &self.rows[self.test.clone()]
     }
 }
