@@ -3,8 +3,9 @@
 use cornu_graph::{Error, Result};
 
 use super::classification::{Average, Classification};
-use super::pairs::{Counts, Pairs};
+use super::pairs::Counts;
 use super::precision::Precision;
+use crate::labels::find;
 use crate::{ToLabels, Values};
 
 /// Precision, recall, F-score and support of each class; where an average was asked for, one of each and no support.
@@ -115,13 +116,11 @@ fn mean(scores: &[f64], weights: Option<&[f64]>) -> f64 {
     }
 }
 
-impl Pairs {
-    /// The codes of these labels, in their order; without any, of all classes.
-    pub(super) fn codes_of(&self, labels: Option<&Values>) -> Vec<Option<usize>> {
-        match labels {
-            Some(labels) => labels.iter().map(|label| self.truth.code(label)).collect(),
-            None => (0..self.truth.count()).map(Some).collect(),
-        }
+/// The codes of these labels, in their order; without any, of all classes.
+pub(super) fn codes_of(classes: &Values, labels: Option<&Values>) -> Vec<Option<usize>> {
+    match labels {
+        Some(labels) => labels.iter().map(|label| find(classes, label)).collect(),
+        None => (0..classes.len()).map(Some).collect(),
     }
 }
 
@@ -134,7 +133,7 @@ impl Classification {
         let pairs = self.pairs(y_true, y_pred)?;
         let codes = match average {
             Some(Average::Binary) => vec![self.positive(&pairs)?],
-            _ => pairs.codes_of(self.given_labels()?.as_deref()),
+            _ => codes_of(pairs.classes(), self.given_labels()?.as_deref()),
         };
         Ok(Selected::of(&pairs.counts(), codes))
     }

@@ -6,9 +6,9 @@ use cornu_graph::numbers::{MOST_DECIMALS, fixed, repr};
 use cornu_graph::pad::right;
 use cornu_graph::{Context, Error, Result};
 
-use super::averaged::Selected;
+use super::averaged::{Selected, codes_of};
 use super::classification::{Average, Classification, distinct, share};
-use super::pairs::{Counts, Pairs};
+use super::pairs::Counts;
 use super::precision::Precision;
 use crate::labels::compare;
 use crate::{Scalar, ToLabels, Values, print};
@@ -30,8 +30,11 @@ pub struct ClassScores {
 #[derive(Clone, Debug)]
 pub struct ClassificationReport {
     /// The classes that occur, and how often.
-    pairs: Pairs,
+    occurring: Values,
     counts: Counts,
+    accuracy: f64,
+    /// Whether supports are printed as floats.
+    floats: bool,
     /// The classes that are scored.
     labels: Values,
     selected: Selected,
@@ -68,10 +71,15 @@ impl Classification {
         self.only("classification_report", &["labels", "sample_weight", "zero_division"])?;
         let undefined = self.undefined_score()?;
         let pairs = self.pairs(y_true, y_pred)?;
-        let (counts, labels) = (pairs.counts(), pairs.classes().clone());
-        let selected = Selected::of(&counts, pairs.codes_of(None));
-        let names = labels.iter().map(print::label).collect();
-        let report = ClassificationReport { pairs, counts, labels, selected, names, digits: 2, undefined };
+        let (counts, occurring, right) = (pairs.counts(), pairs.classes().clone(), pairs.right());
+        let accuracy = share(&right, pairs.weights.as_deref(), true);
+        // scikit-learn counts in floats where nothing was predicted right, and prints them so.
+        let floats = pairs.weights.is_some() || right.iter().all(|&right| right == 0.0);
+        drop(pairs);
+        let selected = Selected::of(&counts, codes_of(&occurring, None));
+        let (names, labels) = (occurring.iter().map(print::label).collect(), occurring.clone());
+        let report =
+            ClassificationReport { occurring, counts, accuracy, floats, labels, selected, names, digits: 2, undefined };
         match self.given_labels()? {
             Some(labels) => report.labels(&*labels),
             None => Ok(report),
@@ -93,7 +101,7 @@ impl ClassificationReport {
     pub fn labels(self, labels: impl ToLabels) -> Result<Self> {
         let labels = labels.label_values().context("`labels`")?;
         distinct(&labels)?;
-        let selected = Selected::of(&self.counts, self.pairs.codes_of(Some(&labels)));
+        let selected = Selected::of(&self.counts, codes_of(&self.occurring, Some(&labels)));
         let names = labels.iter().map(print::label).collect();
         Ok(ClassificationReport { labels: (*labels).clone(), selected, names, ..self })
     }
@@ -145,16 +153,16 @@ impl ClassificationReport {
 
     /// The share of all labels that were predicted right.
     pub fn accuracy(&self) -> f64 {
-        share(&self.pairs.right(), self.pairs.weights.as_deref(), true)
+        self.accuracy
     }
 
     /// Whether all classes that occur are scored.
     fn is_whole(&self) -> bool {
-        let scored = self.pairs.codes_of(Some(&self.labels));
+        let scored = codes_of(&self.occurring, Some(&self.labels));
         let mut places: Vec<usize> = scored.into_iter().flatten().collect();
         places.sort_unstable();
         places.dedup();
-        places.len() == self.pairs.truth.count()
+        places.len() == self.occurring.len()
     }
 
     /// The scores over all labels at once.
@@ -201,9 +209,7 @@ impl fmt::Display for ClassificationReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (digits, longest) = (self.digits, self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0));
         let width = longest.max("weighted avg".len()).max(digits);
-        // scikit-learn counts in floats where nothing was predicted right, and prints them so.
-        let floats = self.pairs.weights.is_some() || self.pairs.right().iter().all(|&right| right == 0.0);
-        let support = |count: f64| if floats { repr(count) } else { count.to_string() };
+        let support = |count: f64| if self.floats { repr(count) } else { count.to_string() };
         let row = |f: &mut fmt::Formatter<'_>, name: &str, scores: ClassScores| {
             write!(f, "{} ", right(name, width))?;
             let scores_of_class = [scores.precision, scores.recall, scores.f1_score];
