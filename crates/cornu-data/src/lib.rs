@@ -7,6 +7,8 @@
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod column;
 mod csv;
 pub mod datasets;
@@ -14,10 +16,15 @@ mod dates;
 mod describe;
 mod estimator;
 mod formats;
+#[cfg(test)]
+mod formats_tests;
 pub(crate) mod get_file;
 mod index;
+mod json_lines;
 mod labels;
 pub mod model_selection;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod preprocess;
 mod print;
 pub mod random;
