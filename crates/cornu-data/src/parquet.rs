@@ -1,6 +1,7 @@
 //! Parquet files, read and written by way of Arrow.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::ChunkReader;
 
@@ -58,10 +60,36 @@ fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 }
 
 fn read(file: impl ChunkReader + 'static) -> Result<Table> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable)?;
-    let schema = Arc::clone(reader.schema());
-    let batches = reader.with_batch_size(ROWS).build().map_err(unreadable)?;
-    Table::from_arrow(joined(schema, batches)?)
+    let read = || {
+        let length = file.len();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(unreadable)?;
+        check(reader.metadata(), length)?;
+        let schema = Arc::clone(reader.schema());
+        let batches = reader.with_batch_size(ROWS).build().map_err(unreadable)?;
+        joined(schema, batches)
+    };
+    // The library indexes pages by numbers of the file that it does not check.
+    let batch = catch_unwind(AssertUnwindSafe(read));
+    Table::from_arrow(batch.unwrap_or_else(|_| Err(damaged("its pages do not fit together")))?)
+}
+
+fn damaged(why: &str) -> Error {
+    Error::file(format!("the Parquet file is damaged: {why}")).help("copy or write it again")
+}
+
+/// Whether all columns lie within the file.
+fn check(metadata: &ParquetMetaData, length: u64) -> Result<()> {
+    for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let end = start.checked_add(column.compressed_size()).filter(|&end| start >= 0 && end >= start);
+        if end.and_then(|end| u64::try_from(end).ok()).is_none_or(|end| end > length) {
+            return Err(damaged(&format!("column `{}` lies beyond its end", column.column_path().string())));
+        }
+    }
+    if metadata.row_groups().iter().any(|group| group.num_rows() < 0) {
+        return Err(damaged("a number of rows is negative"));
+    }
+    Ok(())
 }
 
 /// The batches one behind the other. Each column lets its parts go once it is made.
