@@ -25,6 +25,8 @@ mod labels;
 pub mod model_selection;
 #[cfg(feature = "parquet")]
 mod parquet;
+#[cfg(feature = "polars")]
+mod polars;
 mod preprocess;
 mod print;
 pub mod random;
