@@ -177,9 +177,7 @@ fn narrowed(values: Vec<Scalar>) -> Values {
 /// Numbers, as whole ones where all are.
 fn whole(values: &[Scalar], numbers: Vec<f64>) -> Values {
     // 2^63 is the first double beyond.
-    let fits = |number: f64| {
-        number.fract() == 0.0 && (-9.223_372_036_854_775_808e18..9.223_372_036_854_775_808e18).contains(&number)
-    };
+    let fits = |number: f64| number.fract() == 0.0 && (-2f64.powi(63)..2f64.powi(63)).contains(&number);
     if numbers.is_empty() || !numbers.iter().all(|&number| fits(number)) {
         return Values::Float(numbers);
     }

@@ -177,15 +177,7 @@ fn values(series: Series) -> Result<Values> {
         DataType::Float64 => Values::Float(numbers(physical::<Float64Type>(series)?, f64::NAN)),
         DataType::Float32 => Values::Float32(numbers(physical::<Float32Type>(series)?, f32::NAN)),
         DataType::Int64 if series.null_count() == 0 => Values::Int(numbers(physical::<Int64Type>(series)?, 0)),
-        kind if kind.is_integer() => {
-            let whole = series.strict_cast(&DataType::Int64).map_err(refused)?;
-            if whole.null_count() == 0 {
-                Values::Int(numbers(physical::<Int64Type>(whole)?, 0))
-            } else {
-                let whole = whole.i64().map_err(refused)?;
-                Values::Float(whole.iter().map(|number| number.map_or(f64::NAN, |number| number as f64)).collect())
-            }
-        }
+        kind if kind.is_integer() => integers(&series)?,
         DataType::Boolean => {
             let truths = series.bool().map_err(refused)?;
             let all: Option<Vec<bool>> = truths.iter().collect();
@@ -205,6 +197,16 @@ fn values(series: Series) -> Result<Values> {
             return Err(error.help("cast the column before, or drop it"));
         }
     })
+}
+
+/// Whole numbers of any width, which nulls make floats.
+fn integers(series: &Series) -> Result<Values> {
+    let whole = series.strict_cast(&DataType::Int64).map_err(refused)?;
+    if whole.null_count() == 0 {
+        return Ok(Values::Int(numbers(physical::<Int64Type>(whole)?, 0)));
+    }
+    let whole = whole.i64().map_err(refused)?;
+    Ok(Values::Float(whole.iter().map(|number| number.map_or(f64::NAN, |number| number as f64)).collect()))
 }
 
 fn moments(series: Series, unit: TimeUnit) -> Result<Vec<i64>> {

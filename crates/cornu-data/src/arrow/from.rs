@@ -107,6 +107,21 @@ fn moments<T: ArrowPrimitiveType<Native: Into<i64>>>(array: ArrayRef, times: i64
     Ok(Values::Date(moments.into_iter().enumerate().map(micros).collect::<Result<_>>()?))
 }
 
+/// The moments of an array of days or times.
+fn dates(array: ArrayRef) -> Result<Values> {
+    match array.data_type() {
+        DataType::Date32 => moments::<Date32Type>(array, DAY, 1),
+        DataType::Date64 => moments::<Date64Type>(array, 1_000, 1),
+        DataType::Timestamp(unit, None) => match unit {
+            TimeUnit::Second => moments::<TimestampSecondType>(array, 1_000_000, 1),
+            TimeUnit::Millisecond => moments::<TimestampMillisecondType>(array, 1_000, 1),
+            TimeUnit::Microsecond => Ok(Values::Date(filled(parts::<TimestampMicrosecondType>(array), NAT))),
+            TimeUnit::Nanosecond => moments::<TimestampNanosecondType>(array, 1, 1_000),
+        },
+        other => Err(unsupported(other)),
+    }
+}
+
 /// The values of an array.
 pub(super) fn values(array: ArrayRef, ordered: bool) -> Result<Values> {
     match array.data_type() {
@@ -138,14 +153,7 @@ pub(super) fn values(array: ArrayRef, ordered: bool) -> Result<Values> {
                 _ => Values::Truth(truths.iter().collect()),
             })
         }
-        DataType::Date32 => moments::<Date32Type>(array, DAY, 1),
-        DataType::Date64 => moments::<Date64Type>(array, 1_000, 1),
-        DataType::Timestamp(unit, None) => match unit {
-            TimeUnit::Second => moments::<TimestampSecondType>(array, 1_000_000, 1),
-            TimeUnit::Millisecond => moments::<TimestampMillisecondType>(array, 1_000, 1),
-            TimeUnit::Microsecond => Ok(Values::Date(filled(parts::<TimestampMicrosecondType>(array), NAT))),
-            TimeUnit::Nanosecond => moments::<TimestampNanosecondType>(array, 1, 1_000),
-        },
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, None) => dates(array),
         DataType::LargeUtf8 => Ok(Values::Text(texts(array)?)),
         DataType::Utf8 => Ok(Values::Text(array.as_string::<i32>().iter().collect())),
         DataType::Utf8View => Ok(Values::Text(array.as_string_view().iter().collect())),
