@@ -7,6 +7,8 @@
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod column;
 mod compute;
 mod csv;
@@ -15,12 +17,19 @@ mod dates;
 mod describe;
 mod estimator;
 mod formats;
+#[cfg(test)]
+mod formats_tests;
 pub(crate) mod get_file;
 mod index;
 mod info;
+mod json_lines;
 mod labels;
 pub mod model_selection;
 mod order;
+#[cfg(feature = "parquet")]
+mod parquet;
+#[cfg(feature = "polars")]
+mod polars;
 mod predictions;
 mod preprocess;
 mod print;
