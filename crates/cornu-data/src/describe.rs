@@ -43,7 +43,7 @@ fn summary(column: &Column) -> [f64; 8] {
 }
 
 /// The value below which a share `quantile` of the sorted `values` lies, between neighbours by a straight line.
-fn quantile_of(values: &[f64], quantile: f64) -> f64 {
+pub(crate) fn quantile_of(values: &[f64], quantile: f64) -> f64 {
     let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
     let place = quantile * last as f64;
     let below = place.floor();
@@ -56,24 +56,36 @@ fn quantile_of(values: &[f64], quantile: f64) -> f64 {
 /// The sum in NumPy's order (pairwise, in blocks of eight running sums), so that the last digits agree with pandas:
 /// they are all that is left of the mean of a standardised column.
 pub(super) fn sum(values: &[f64]) -> f64 {
+    pairwise(values, &|value| [value])[0]
+}
+
+/// The sums in NumPy's order of what `of` makes of each value.
+pub(crate) fn pairwise<const N: usize>(values: &[f64], of: &impl Fn(f64) -> [f64; N]) -> [f64; N] {
     const BLOCK: usize = 128;
     const LANES: usize = 8;
     if values.len() < LANES {
-        return values.iter().fold(-0.0, |sum, value| sum + value);
+        return values.iter().fold([-0.0; N], |sum, &value| lanes(sum, of(value)));
     }
     if values.len() > BLOCK {
         let half = values.len() / 2;
         let (left, right) = values.split_at(half - half % LANES);
-        return sum(left) + sum(right);
+        return lanes(pairwise(left, of), pairwise(right, of));
     }
-    let mut lanes = [-0.0; LANES];
+    let mut running = [[-0.0; N]; LANES];
     let chunks = values.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += value);
+        running.iter_mut().zip(chunk).for_each(|(lane, &value)| *lane = lanes(*lane, of(value)));
     }
-    let [a, b, c, d, e, f, g, h] = lanes;
-    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
+    let [a, b, c, d, e, f, g, h] = running;
+    let all = lanes(lanes(lanes(a, b), lanes(c, d)), lanes(lanes(e, f), lanes(g, h)));
+    rest.iter().fold(all, |sum, &value| lanes(sum, of(value)))
+}
+
+/// Several sums side by side, each one further.
+#[inline]
+pub(crate) fn lanes<const N: usize>(sums: [f64; N], values: [f64; N]) -> [f64; N] {
+    std::array::from_fn(|i| sums[i] + values[i])
 }
 
 #[cfg(test)]

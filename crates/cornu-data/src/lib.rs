@@ -18,6 +18,7 @@ pub(crate) mod get_file;
 mod index;
 mod labels;
 pub mod model_selection;
+mod prepare;
 mod preprocess;
 mod print;
 pub mod random;
@@ -36,7 +37,13 @@ pub use estimator::{Estimator, Stored};
 pub use get_file::get_file;
 pub use index::Index;
 pub use labels::{Label, Labels, ToLabels};
-pub use preprocess::{MinMaxScaler, StandardScaler, normalize, to_categorical, to_categorical_with};
+pub use prepare::{
+    Binarizer, Branch, ColumnTransformer, Columns, DropCategory, Features, Frame, Frequency, FunctionTransformer,
+    HandleUnknown, LabelEncoder, Last, Linear, MaxAbsScaler, MinMaxScaler, Norm, Normalizer, OneHotEncoder,
+    OrdinalEncoder, Pipeline, PolynomialFeatures, RobustScaler, Rows, Scalar, SimpleImputer, StandardScaler, Strategy,
+    Transformer, Unknown, load_transformer, make_column_selector, make_column_selector_without,
+};
+pub use preprocess::{normalize, to_categorical, to_categorical_with};
 pub use report::{ClassScores, ClassificationReport, classification_report};
 pub use scores::{Average, accuracy_score, argmax, confusion_matrix, f1_score, precision_score, recall_score};
 pub use table::{ColumnNames, Table};
