@@ -70,7 +70,7 @@ impl Transformer for Binarizer {
         Ok(Table::from_columns(columns)?.with_index(table.index().clone()).into())
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
-        Ok(learnt(CLASS, &self.learnt)?.names())
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        learnt(CLASS, &self.learnt)?.names_of(input)
     }
 }

@@ -215,13 +215,14 @@ impl ColumnTransformer {
     }
 
     /// The names that a part gives to what it makes.
-    fn named(&self, learnt: &Learnt, part: &Fitted) -> Result<Vec<String>> {
-        let names = learnt.seen.names();
+    fn named(&self, learnt: &Learnt, part: &Fitted, input: Option<&[String]>) -> Result<Vec<String>> {
+        let names = learnt.seen.names_of(input)?;
+        let names: Vec<String> = part.places.iter().map(|&place| names[place].clone()).collect();
         let of_part = match &part.branch {
             Branch::Drop => Vec::new(),
-            Branch::Passthrough => part.places.iter().map(|&place| names[place].clone()).collect(),
+            Branch::Passthrough => names,
             Branch::Transformer(_) if part.places.is_empty() => Vec::new(),
-            Branch::Transformer(transformer) => transformer.feature_names_out()?,
+            Branch::Transformer(transformer) => transformer.feature_names_out(Some(&names))?,
         };
         let verbose = self.verbose_feature_names_out;
         Ok(of_part.into_iter().map(|name| if verbose { format!("{}__{name}", part.name) } else { name }).collect())
@@ -264,7 +265,7 @@ impl Transformer for ColumnTransformer {
         let learnt = Learnt { seen, parts };
         let mut names = HashSet::new();
         for part in &learnt.parts {
-            if let Some(twice) = self.named(&learnt, part)?.into_iter().find(|name| !names.insert(name.clone())) {
+            if let Some(twice) = self.named(&learnt, part, None)?.into_iter().find(|name| !names.insert(name.clone())) {
                 return Err(Error::usage(format!("`{CLASS}` makes the column `{twice}` twice"))
                     .help("`verbose_feature_names_out(true)` puts the name of the part before it"));
             }
@@ -277,7 +278,11 @@ impl Transformer for ColumnTransformer {
         let learnt = learnt(CLASS, &self.learnt)?;
         let places = self.places_now(learnt, &x)?;
         let (rows, index) = (matches!(x, Frame::Rows(_)), x.index());
-        let table = x.into_table()?;
+        let mut table = x.into_table()?;
+        if learnt.seen.names.is_none() {
+            // Parts were fitted on columns called by their places.
+            table = table.with_names(learnt.seen.names())?;
+        }
         let mut columns: Vec<Column> = Vec::new();
         for (part, places) in learnt.parts.iter().zip(places) {
             let of_part = match &part.branch {
@@ -293,16 +298,16 @@ impl Transformer for ColumnTransformer {
                 let (name, needed, got) = (&part.name, table.rows(), of_part.rows());
                 return Err(Error::data(format!("`{CLASS}`: `{name}` needs to keep {needed} rows, it made {got}")));
             }
-            let names = self.named(learnt, part)?;
+            let names = self.named(learnt, part, None)?;
             columns.extend(of_part.columns().iter().zip(names).map(|(column, name)| renamed(column, name)));
         }
         Frame::from(Table::from_columns(columns)?.with_index(index)).like(rows)
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         let names: Vec<Vec<String>> =
-            learnt.parts.iter().map(|part| self.named(learnt, part)).collect::<Result<_>>()?;
+            learnt.parts.iter().map(|part| self.named(learnt, part, input)).collect::<Result<_>>()?;
         Ok(names.concat())
     }
 

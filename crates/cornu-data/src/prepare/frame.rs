@@ -200,6 +200,18 @@ impl Seen {
         self.names.clone().unwrap_or_else(|| numbered(self.columns))
     }
 
+    /// The names of the columns, or those that they are called now.
+    pub(crate) fn names_of(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        match input {
+            Some(names) if names.len() != self.columns => {
+                let (needed, got) = (self.columns, names.len());
+                Err(Error::usage(format!("`feature_names_out` needs {needed} names of columns, got {got}")))
+            }
+            Some(names) => Ok(names.to_vec()),
+            None => Ok(self.names()),
+        }
+    }
+
     /// Refuses lists that have not a number for each column.
     pub(crate) fn each(&self, lists: &[&[f64]]) -> Result<()> {
         match lists.iter().find(|list| list.len() != self.columns) {

@@ -91,7 +91,7 @@ impl Transformer for FunctionTransformer {
         Frame::from(inverse(&x.into_table()?)?).like(rows)
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
+    fn feature_names_out(&self, _: Option<&[String]>) -> Result<Vec<String>> {
         learnt(CLASS, &self.names).cloned()
     }
 

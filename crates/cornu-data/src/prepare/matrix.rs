@@ -215,9 +215,10 @@ impl<'a> Matrix<'a> {
         let form = match self.form {
             Form::Columns(columns) => {
                 let numbers = a.iter().zip(b);
-                let columns = columns.into_iter().zip(numbers).map(|((name, values), (&a, &b))| {
-                    (name, values.iter().map(|&value| op(value, a, b)).collect())
-                });
+                let columns = columns
+                    .into_iter()
+                    .zip(numbers)
+                    .map(|((name, values), (&a, &b))| (name, values.iter().map(|&value| op(value, a, b)).collect()));
                 Form::Columns(columns.collect())
             }
             Form::Rows(data) => {

@@ -81,8 +81,8 @@ impl Transformer for MaxAbsScaler {
         matrix.map(&learnt.scale, |x, scale| x * scale, &learnt.scale, |x, _| x).into_frame()
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
-        Ok(learnt(CLASS, &self.learnt)?.seen.names())
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        learnt(CLASS, &self.learnt)?.seen.names_of(input)
     }
 }
 

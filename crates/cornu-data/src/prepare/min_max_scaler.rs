@@ -144,8 +144,8 @@ impl Transformer for MinMaxScaler {
         matrix.map(&learnt.min, |x, min| x - min, &learnt.scale, |x, scale| x / scale).into_frame()
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
-        Ok(learnt(CLASS, &self.learnt)?.seen.names())
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        learnt(CLASS, &self.learnt)?.seen.names_of(input)
     }
 }
 

@@ -23,6 +23,8 @@ mod robust_scaler;
 mod scalar;
 mod simple_imputer;
 mod standard_scaler;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::Path;
@@ -78,11 +80,12 @@ pub trait Transformer: fmt::Debug + Send + Sync {
         Err(Error::usage(format!("`{}` has no inverse", self.class())))
     }
 
-    /// The names of the columns that come out.
+    /// The names of the columns that come out, if those that go in are called `input`; without that they are called as at
+    /// the fit.
     ///
     /// # Errors
-    /// There must have been a fit.
-    fn feature_names_out(&self) -> Result<Vec<String>>;
+    /// There must have been a fit, on as many columns.
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>>;
 
     /// Its settings and what it learnt.
     ///
@@ -145,6 +148,15 @@ pub trait Linear {
 macro_rules! classes {
     ($($class:ident,)*) => {
         const CLASSES: &[&str] = &[$(stringify!($class)),*];
+
+        /// The settings of a class when nothing is said.
+        #[cfg(test)]
+        fn defaults(class: &str) -> Option<Json> {
+            match class {
+                $(stringify!($class) => $class::default().config().ok(),)*
+                _ => None,
+            }
+        }
 
         /// The transformer of a class, out of its settings and what it learnt.
         fn read(class: &str, config: &Json) -> Result<Box<dyn Transformer>> {
@@ -325,7 +337,7 @@ macro_rules! methods {
             /// # Errors
             /// There must have been a `fit`.
             pub fn get_feature_names_out(&self) -> cornu_graph::Result<Vec<String>> {
-                $crate::Transformer::feature_names_out(self)
+                $crate::Transformer::feature_names_out(self, None)
             }
 
             $($crate::prepare::methods!(@$inverse);)?

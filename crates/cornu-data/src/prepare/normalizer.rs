@@ -72,8 +72,8 @@ impl Transformer for Normalizer {
         matrix.divide_rows(&lengths).into_frame()
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
-        Ok(learnt(CLASS, &self.learnt)?.names())
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        learnt(CLASS, &self.learnt)?.names_of(input)
     }
 }
 

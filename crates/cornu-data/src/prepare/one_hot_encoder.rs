@@ -239,7 +239,7 @@ impl Transformer for OneHotEncoder {
         if self.handle_unknown == HandleUnknown::Error {
             learnt.categories.refuse_unknown(&x, &codes)?;
         }
-        let names = self.feature_names_out()?;
+        let names = self.feature_names_out(None)?;
         self.tell_unknown(&x.names(), &codes);
         room::<f64>(AN_ARRAY, &[names.len(), x.rows()])?;
         let mut made: Vec<Vec<f64>> = vec![vec![0.0; x.rows()]; names.len()];
@@ -261,7 +261,7 @@ impl Transformer for OneHotEncoder {
 
     fn undo(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
-        check_width(CLASS, self.feature_names_out()?.len(), &x)?;
+        check_width(CLASS, self.feature_names_out(None)?.len(), &x)?;
         let index = x.index();
         let matrix = x.into_matrix(CLASS, false)?;
         let all: Vec<Vec<f64>> = (0..matrix.width()).map(|j| matrix.column(j)).collect();
@@ -284,11 +284,11 @@ impl Transformer for OneHotEncoder {
         Ok(Table::from_columns(columns)?.with_index(index).into())
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         let mut names = Vec::new();
         for ((known, drop), feature) in
-            learnt.categories.columns.iter().zip(&learnt.drop).zip(learnt.categories.seen.names())
+            learnt.categories.columns.iter().zip(&learnt.drop).zip(learnt.categories.seen.names_of(input)?)
         {
             let groups = known.names().into_iter().enumerate().filter(|(group, _)| Some(*group) != *drop);
             names.extend(groups.map(|(_, category)| format!("{feature}_{category}")));

@@ -160,7 +160,9 @@ impl OrdinalEncoder {
             (Unknown::UseEncodedValue, None) => {
                 return Err(Error::usage("`Unknown::UseEncodedValue` needs an `unknown_value`, got none"));
             }
-            (Unknown::UseEncodedValue, Some(value)) if value.fract() != 0.0 => {
+            (Unknown::UseEncodedValue, Some(value))
+                if value.is_infinite() || value.fract() != 0.0 && !value.is_nan() =>
+            {
                 return Err(Error::usage(format!("`unknown_value` needs a whole number or NaN, got {value}")));
             }
             _ => {}
@@ -224,8 +226,8 @@ impl Transformer for OrdinalEncoder {
         Ok(Table::from_columns(columns)?.with_index(x.index()).into())
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
-        Ok(learnt(CLASS, &self.learnt)?.seen.names())
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        learnt(CLASS, &self.learnt)?.seen.names_of(input)
     }
 }
 

@@ -8,7 +8,7 @@ use cornu_graph::{Array, Context, Error, Result, ToArray};
 use serde_json::Value as Json;
 
 use super::field::{Field, Object, fields};
-use super::{Features, Frame, Transformer, learnt, methods, read_file, to_json, write};
+use super::{Features, Frame, Transformer, methods, read_file, to_json, write};
 use crate::{Estimator, Stored};
 
 const CLASS: &str = "Pipeline";
@@ -120,6 +120,14 @@ impl<E> Pipeline<E> {
         steps.try_fold(first, |frame, step| apply(step, frame))
     }
 
+    fn names(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        let mut names = input.map(<[String]>::to_vec);
+        for step in &self.steps {
+            names = Some(step.transformer.feature_names_out(names.as_deref())?);
+        }
+        names.ok_or_else(|| Error::usage(format!("this `{CLASS}` has no steps that name columns")))
+    }
+
     fn steps_to_json(&self) -> Result<Json> {
         for step in &self.steps {
             to_json(&*step.transformer).context(format!("`{CLASS}`: `{}`", step.name))?;
@@ -181,9 +189,8 @@ impl Transformer for Pipeline {
         self.steps.iter().rev().try_fold(x.owned(), undo)
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
-        let last = self.steps.last().map(|step| &step.transformer);
-        learnt(CLASS, &last).and_then(|last| last.feature_names_out())
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        self.names(input)
     }
 
     fn config(&self) -> Result<Json> {
@@ -256,8 +263,7 @@ impl<E: Estimator> Pipeline<E> {
     /// # Errors
     /// There must have been a fit, and a step.
     pub fn get_feature_names_out(&self) -> Result<Vec<String>> {
-        let last = self.steps.last().map(|step| &step.transformer);
-        learnt(CLASS, &last).and_then(|last| last.feature_names_out())
+        self.names(None)
     }
 }
 

@@ -177,11 +177,11 @@ impl Transformer for PolynomialFeatures {
             });
         }
         let wanted = products.iter().zip(made).filter(|(product, _)| self.is_wanted(product.len()));
-        matrix.with_columns(self.feature_names_out()?, wanted.map(|(_, column)| column).collect())
+        matrix.with_columns(self.feature_names_out(None)?, wanted.map(|(_, column)| column).collect())
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
-        let names = learnt(CLASS, &self.learnt)?.names();
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        let names = learnt(CLASS, &self.learnt)?.names_of(input)?;
         let products = self.products(names.len())?;
         Ok(products
             .iter()

@@ -7,7 +7,6 @@ use super::frame::Seen;
 use super::min_max_scaler::{finite_spread, some};
 use super::standard_scaler::line;
 use super::{Frame, Linear, Transformer, files, learnt, methods, stored};
-use crate::describe::quantile_of;
 
 const CLASS: &str = "RobustScaler";
 
@@ -109,8 +108,8 @@ impl Transformer for RobustScaler {
             let mut values = matrix.column(j);
             values.retain(|value| !value.is_nan());
             values.sort_unstable_by(f64::total_cmp);
-            let span = quantile_of(&values, high / 100.0) - quantile_of(&values, low / 100.0);
-            (round(median(&values)), round(some(round(span), matrix.epsilon()) / adjust))
+            let span = quantile(&values, high / 100.0, round) - quantile(&values, low / 100.0, round);
+            (round(median(&values)), some(span, f64::EPSILON) / adjust)
         };
         let (center, scale): (Vec<f64>, Vec<f64>) = (0..matrix.width()).map(learn).unzip();
         finite_spread(CLASS, &scale)?;
@@ -133,8 +132,8 @@ impl Transformer for RobustScaler {
         matrix.map(&scale, |x, scale| x * scale, &center, |x, center| x - center).into_frame()
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
-        Ok(learnt(CLASS, &self.learnt)?.seen.names())
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        learnt(CLASS, &self.learnt)?.seen.names_of(input)
     }
 }
 
@@ -151,6 +150,17 @@ impl Linear for RobustScaler {
         let learnt = learnt(CLASS, &self.learnt)?;
         Ok(line(&learnt.center, self.with_centering, &learnt.scale, self.with_scaling))
     }
+}
+
+/// The value below which a share of the sorted values lies, between neighbours by a straight line: NumPy's form, which
+/// takes differences of single precision in it, and goes on in double.
+fn quantile(sorted: &[f64], share: f64, round: fn(f64) -> f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let place = share * last as f64;
+    let below = place.floor();
+    let (a, b) = (sorted[below as usize], sorted[(below as usize + 1).min(last)]);
+    let (t, difference) = (place - below, round(b - a));
+    if t < 0.5 { a + difference * t } else { b - difference * (1.0 - t) }
 }
 
 /// The middle of sorted values; NaN where there are none.
@@ -194,71 +204,71 @@ const ROOT_OF_TWO_PI: f64 = 2.506_628_274_631_000_7;
 
 const MIDDLE: ([f64; 5], [f64; 9]) = (
     [
-        -5.996_335_010_141_079e1,
-        9.800_107_541_859_997e1,
-        -5.667_628_574_690_703e1,
-        1.393_126_093_872_796_8e1,
+        -59.963_350_101_410_79,
+        98.001_075_418_599_97,
+        -56.676_285_746_907_03,
+        13.931_260_938_727_968,
         -1.239_165_838_673_812_5,
     ],
     [
         1.0,
         1.954_488_583_381_417_6,
         4.676_279_128_988_815,
-        8.636_024_213_908_905e1,
-        -2.254_626_878_541_193_7e2,
-        2.002_602_123_800_606_6e2,
-        -8.203_722_561_683_333e1,
-        1.590_562_251_262_117e1,
+        86.360_242_139_089_05,
+        -225.462_687_854_119_37,
+        200.260_212_380_060_66,
+        -82.037_225_616_833_34,
+        15.905_622_512_621_17,
         -1.183_316_211_213_3,
     ],
 );
 
 const NEAR: ([f64; 9], [f64; 9]) = (
     [
-        4.055_448_923_059_624,
-        3.152_510_945_998_939e1,
-        5.716_281_922_464_213e1,
-        4.408_050_738_932_008e1,
-        1.468_495_619_288_580_2e1,
-        2.186_633_068_507_902_6,
-        -1.402_560_791_713_545e-1,
-        -3.504_246_268_278_482e-2,
-        -8.574_567_851_546_854e-4,
+        4.055_448_923_059_624_5,
+        31.525_109_459_989_388,
+        57.162_819_224_642_13,
+        44.080_507_389_320_08,
+        14.684_956_192_885_803,
+        2.186_633_068_507_902_5,
+        -0.140_256_079_171_354_5,
+        -0.035_042_462_682_784_82,
+        -0.000_857_456_785_154_685_4,
     ],
     [
         1.0,
-        1.577_998_832_564_667_4e1,
-        4.539_076_351_288_792e1,
-        4.131_720_382_546_72e1,
-        1.504_253_856_929_075e1,
+        15.779_988_325_646_675,
+        45.390_763_512_887_92,
+        41.317_203_825_467_2,
+        15.042_538_569_290_75,
         2.504_649_462_083_094,
-        -1.421_829_228_547_877_9e-1,
-        -3.808_064_076_915_783e-2,
-        -9.332_594_808_954_574e-4,
+        -0.142_182_922_854_787_79,
+        -0.038_080_640_769_157_83,
+        -0.000_933_259_480_895_457_4,
     ],
 );
 
 const FAR: ([f64; 9], [f64; 9]) = (
     [
-        3.237_748_917_769_460_4,
+        3.237_748_917_769_460_3,
         6.915_228_890_689_842,
         3.938_810_252_924_744_4,
         1.333_034_608_158_075_5,
-        2.014_853_895_491_790_8e-1,
-        1.237_166_348_178_200_2e-2,
-        3.015_815_535_082_354e-4,
+        0.201_485_389_549_179_08,
+        0.012_371_663_481_782_003,
+        0.000_301_581_553_508_235_43,
         2.658_069_746_867_375_5e-6,
         6.239_745_391_849_833e-9,
     ],
     [
         1.0,
         6.024_270_393_647_42,
-        3.679_835_638_561_608_6,
+        3.679_835_638_561_608_7,
         1.377_020_994_890_813_2,
-        2.162_369_935_944_966_3e-1,
-        1.342_040_060_885_431_8e-2,
-        3.280_144_646_821_277_4e-4,
-        2.892_478_647_453_807e-6,
+        0.216_236_993_594_496_63,
+        0.013_420_400_608_854_318,
+        0.000_328_014_464_682_127_74,
+        2.892_478_647_453_806_8e-6,
         6.790_194_080_099_813e-9,
     ],
 );

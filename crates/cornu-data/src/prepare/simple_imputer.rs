@@ -295,7 +295,7 @@ impl Transformer for SimpleImputer {
             let error = Error::usage(format!("`inverse_transform` of `{CLASS}` needs to know what was missing"));
             return Err(error.help("set `add_indicator(true)` before `fit`"));
         }
-        super::frame::check_width(CLASS, self.feature_names_out()?.len(), &x)?;
+        super::frame::check_width(CLASS, self.feature_names_out(None)?.len(), &x)?;
         let index = x.index();
         let (table, names) = (x.into_table()?, learnt.seen.names());
         let mut kept = table.columns().iter();
@@ -308,6 +308,8 @@ impl Transformer for SimpleImputer {
                 (Some(column), flag) if flag.is_none_or(|flag| flag.values().get(row).to_f64() == Some(0.0)) => {
                     column.values().get(row)
                 }
+                // Of a column that was left out nothing is known.
+                (None, Some(flag)) if flag.values().get(row).to_f64() == Some(0.0) => Value::Float(0.0),
                 _ => self.missing_values.value(),
             };
             made.push(Column::new(name, gathered(|| (0..table.rows()).map(value))?));
@@ -315,9 +317,9 @@ impl Transformer for SimpleImputer {
         Ok(Table::from_columns(made)?.with_index(index).into())
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
         let learnt = learnt(CLASS, &self.learnt)?;
-        let names = learnt.seen.names();
+        let names = learnt.seen.names_of(input)?;
         let kept = (0..names.len()).filter(|&j| learnt.keeps(j)).map(|j| names[j].clone());
         Ok(kept.chain(learnt.indicator.iter().map(|&j| format!("missingindicator_{}", names[j]))).collect())
     }

@@ -140,8 +140,8 @@ impl Transformer for StandardScaler {
         matrix.map(&scale, |x, scale| x * scale, &mean, |x, mean| x + mean).into_frame()
     }
 
-    fn feature_names_out(&self) -> Result<Vec<String>> {
-        Ok(learnt(CLASS, &self.learnt)?.seen.names())
+    fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
+        learnt(CLASS, &self.learnt)?.seen.names_of(input)
     }
 }
 
