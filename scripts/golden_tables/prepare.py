@@ -462,7 +462,9 @@ def dummies(x, **settings):
     fields["settings"] = dict(settings)
     try:
         out = pd.get_dummies(x if isinstance(x, pd.DataFrame) else pd.Series(x), **settings)
-        fields["out"], fields["printed"] = table(out), str(out)
+        fields["out"] = table(out)
+        # Without a prefix, names are values, which are not always text.
+        fields["printed"] = str(out) if isinstance(x, pd.DataFrame) or "prefix" in settings else None
     except REFUSALS:
         fields["refused"] = True
     case("get_dummies", **fields)
@@ -518,11 +520,12 @@ for settings in ({}, {"sort": True}, {"use_na_sentinel": False}, {"sort": True, 
 
 def cut(x, bins, **settings):
     fields = {"name": "cut", "x": values(x), "settings": settings}
-    fields["bins"] = bins if isinstance(bins, int) else [number(b) for b in bins]
+    fields["bins"] = bins if isinstance(bins, int) else values(np.array(bins))
     try:
         out, edges = pd.cut(pd.Series(x), bins, retbins=True, **settings)
         fields["out"], fields["edges"], fields["printed"] = values(out), numbers(edges), str(out.rename("x"))
-        if len(cases) % 2:
+        # Beside a gap pandas prints whole ends as floats.
+        if len(cases) % 2 or "int64" in str(fields["bins"]) and out.isna().any():
             del fields["printed"]
     except REFUSALS:
         fields["refused"] = True
@@ -530,7 +533,7 @@ def cut(x, bins, **settings):
 
 
 def qcut(x, q, **settings):
-    fields = {"name": "qcut", "x": values(x), "settings": settings, "q": q if isinstance(q, int) else [number(b) for b in q]}
+    fields = {"name": "qcut", "x": values(x), "settings": settings, "q": q if isinstance(q, int) else values(np.array(q))}
     try:
         out, edges = pd.qcut(pd.Series(x), q, retbins=True, **settings)
         fields["out"], fields["edges"], fields["printed"] = values(out), numbers(edges), str(out.rename("x"))
@@ -558,7 +561,7 @@ cut(ages, [10, 5, 20])
 cut(ages, [5, 5, 20])
 cut(ages, [5, 5, 20], duplicates="drop")
 cut(ages, 0)
-cut([], 3)
+cut(pd.Series([], dtype=float), 3)
 cut([5, 5, 5], 2)
 cut([0.0, 0.0], 2)
 cut([NAN, NAN], 2)

@@ -43,7 +43,7 @@ fn summary(column: &Column) -> [f64; 8] {
 }
 
 /// The value below which a share `quantile` of the sorted `values` lies, between neighbours by a straight line.
-fn quantile_of(values: &[f64], quantile: f64) -> f64 {
+pub(crate) fn quantile_of(values: &[f64], quantile: f64) -> f64 {
     let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
     let place = quantile * last as f64;
     let below = place.floor();

@@ -9,11 +9,14 @@
 
 mod column;
 mod csv;
+mod cut;
 pub mod datasets;
 mod dates;
 mod describe;
 mod estimator;
+mod factorize;
 mod formats;
+mod get_dummies;
 pub(crate) mod get_file;
 mod index;
 mod labels;
@@ -33,7 +36,10 @@ mod values;
 pub use column::Column;
 use cornu_graph::AN_ARRAY;
 pub use cornu_graph::{ToArray, from_array};
+pub use cut::{Cut, CutLabels, QCut, cut, cut_retbins, qcut, qcut_retbins};
 pub use estimator::{Estimator, Stored};
+pub use factorize::{Factorize, factorize};
+pub use get_dummies::{Dummies, DummyType, Prefix, ToDummies, get_dummies};
 pub use get_file::get_file;
 pub use index::Index;
 pub use labels::{Label, Labels, ToLabels};

@@ -7,7 +7,10 @@ use serde_json::{Map, Value as Json};
 
 use super::field::Field;
 use super::*;
-use crate::{Category, Column, Index, Table, Value, Values};
+use crate::{
+    Category, Column, Cut, Dummies, DummyType, Factorize, Index, Prefix, QCut, Table, Value, Values, cut_retbins,
+    factorize, get_dummies, qcut_retbins,
+};
 
 const GROUP: &str = "sklearn-prepare";
 
@@ -181,7 +184,7 @@ fn same_frame(what: &str, got: Frame<'_>, want: &Json) -> Result<(), String> {
 }
 
 /// What a call gave, where it should; what it should not give it must refuse.
-fn refused_or<T>(what: &str, refused: bool, got: cornu_graph::Result<T>) -> Result<Option<T>, String> {
+fn refused_or<T>(what: &str, refused: bool, got: Result<T>) -> Result<Option<T>, String> {
     match (refused, got) {
         (false, got) => got.map(Some).map_err(|error| format!("{what}: {error}")),
         (true, Err(_)) => Ok(None),
@@ -190,7 +193,7 @@ fn refused_or<T>(what: &str, refused: bool, got: cornu_graph::Result<T>) -> Resu
 }
 
 fn check_transformer(case: &Json, inputs: &Json) -> Result<(), String> {
-    let say = |error: cornu_graph::Error| error.to_string();
+    let say = |error: Error| error.to_string();
     let input = |json: &Json| frame(&inputs[word(json)]);
     let made = Box::<dyn Transformer>::from_json(&complete(&case["spec"]));
     let fitted = made.and_then(|mut made| made.learn(&input(&case["fit"])).map(|()| made));
@@ -210,7 +213,7 @@ fn check_transformer(case: &Json, inputs: &Json) -> Result<(), String> {
         return Err(format!("names: needs {}, got {names:?}", case["names"]));
     }
     // A file keeps all of it.
-    let again = Box::<dyn Transformer>::from_json(&super::to_json(&*fitted).map_err(say)?).map_err(say)?;
+    let again = Box::<dyn Transformer>::from_json(&to_json(&*fitted).map_err(say)?).map_err(say)?;
     for (i, one) in list(&case["transforms"]).iter().enumerate() {
         check_transform(&format!("transform {i}"), one, &*fitted, &*again, &input(&one["x"]))?;
     }
@@ -253,12 +256,11 @@ fn transformers_are_those_of_scikit_learn() {
 }
 
 fn check_labels(case: &Json) -> Result<(), String> {
-    let say = |error: cornu_graph::Error| error.to_string();
+    let say = |error: Error| error.to_string();
     let mut encoder = LabelEncoder::new();
     let codes = encoder.fit_transform(values(&case["fit"])).map_err(say)?;
     let classes = encoder.classes().ok_or("no classes")?;
-    let plain = if case["classes"]["float64"].is_null() { &case["classes"] } else { &case["classes"] };
-    same_values("classes", classes, plain)?;
+    same_values("classes", classes, &case["classes"])?;
     if codes.to_json() != case["codes"] {
         return Err(format!("needs {}, got {codes:?}", case["codes"]));
     }
@@ -279,5 +281,109 @@ fn check_labels(case: &Json) -> Result<(), String> {
 fn labels_are_those_of_scikit_learn() {
     let mut report = Report::default();
     cases(&["label_encoder"]).0.iter().for_each(|case| report.case(id(case), check_labels(case)));
+    report.finish();
+}
+
+fn check_dummies(case: &Json) -> Result<(), String> {
+    let mut options = Dummies::new();
+    for (key, value) in case["settings"].as_object().expect("settings") {
+        let names = || list(value).iter().map(|name| word(name).to_owned()).collect::<Vec<String>>();
+        options = match (key.as_str(), value) {
+            ("columns", _) => options.columns(names()),
+            ("prefix", Json::String(prefix)) => options.prefix(prefix.as_str()),
+            ("prefix", Json::Object(map)) => options.prefix(Prefix::ByColumn(
+                map.iter().map(|(column, prefix)| (column.clone(), word(prefix).to_owned())).collect(),
+            )),
+            ("prefix", _) => options.prefix(names()),
+            ("prefix_sep", _) => options.prefix_sep(word(value)),
+            ("drop_first", _) => options.drop_first(*value == true),
+            ("dummy_na", _) => options.dummy_na(*value == true),
+            ("dtype", _) => options.dtype(if word(value) == "int" { DummyType::Int } else { DummyType::Float }),
+            _ => return Err(format!("`get_dummies` has no `{key}`")),
+        };
+    }
+    let out = match &case["x"]["table"] {
+        Json::Null => get_dummies(values(&case["x"]["column"]), &options),
+        x => get_dummies(table(x), &options),
+    };
+    let Some(out) = refused_or("get_dummies", case["refused"] == true, out)? else { return Ok(()) };
+    same_table("get_dummies", &out, &case["out"])?;
+    same_text(&out.to_string(), &case["printed"])
+}
+
+fn same_text(got: &str, want: &Json) -> Result<(), String> {
+    if want.is_null() || got == want { Ok(()) } else { Err(format!("prints\n{got}\n--- needs\n{}", word(want))) }
+}
+
+#[test]
+fn dummies_are_those_of_pandas() {
+    let mut report = Report::default();
+    cases(&["get_dummies"]).0.iter().for_each(|case| report.case(id(case), check_dummies(case)));
+    report.finish();
+}
+
+fn check_factorize(case: &Json) -> Result<(), String> {
+    let settings = &case["settings"];
+    let mut options = Factorize::new().sort(settings["sort"] == true);
+    if let Some(sentinel) = settings["use_na_sentinel"].as_bool() {
+        options = options.use_na_sentinel(sentinel);
+    }
+    let (codes, uniques) = factorize(values(&case["x"]), options).map_err(|error| error.to_string())?;
+    same_values("uniques", &uniques, &case["uniques"])?;
+    if codes.to_json() == case["codes"] { Ok(()) } else { Err(format!("needs {}, got {codes:?}", case["codes"])) }
+}
+
+#[test]
+fn factorize_is_that_of_pandas() {
+    let mut report = Report::default();
+    cases(&["factorize"]).0.iter().for_each(|case| report.case(id(case), check_factorize(case)));
+    report.finish();
+}
+
+/// Edges or a number of intervals.
+fn bins(json: &Json) -> Cut {
+    if let Some(count) = json.as_i64() {
+        return Cut::bins(count as i32);
+    }
+    match values(json) {
+        Values::Int(edges) => Cut::bins(edges),
+        Values::Float(edges) => Cut::bins(edges),
+        other => panic!("edges, not {other:?}"),
+    }
+}
+
+fn check_cut(case: &Json) -> Result<(), String> {
+    let is_cut = case["kind"] == "cut";
+    let mut cut = bins(&case[if is_cut { "bins" } else { "q" }]);
+    for (key, value) in case["settings"].as_object().expect("settings") {
+        cut = match (key.as_str(), value) {
+            ("right", _) => cut.right(*value == true),
+            ("include_lowest", _) => cut.include_lowest(*value == true),
+            ("labels", Json::Bool(labels)) => cut.labels(*labels),
+            ("labels", _) => cut.labels(Vec::<String>::from_json(value).expect("labels")),
+            ("precision", _) => cut.precision(value.as_i64().expect("a number") as i32),
+            ("duplicates", _) => cut.drop_duplicates(*value == "drop"),
+            ("ordered", _) => cut.ordered(*value == true),
+            _ => return Err(format!("`cut` has no `{key}`")),
+        };
+    }
+    let x = Column::new("x", values(&case["x"]));
+    let out = if is_cut { cut_retbins(&x, cut) } else { qcut_retbins(&x, QCut::quantiles(cut)) };
+    let Some((out, edges)) = refused_or("cut", case["refused"] == true, out)? else { return Ok(()) };
+    let wanted = Vec::<f64>::from_json(&case["edges"]).map_err(|error| error.to_string())?;
+    if edges.len() != wanted.len() || !edges.iter().zip(&wanted).all(|(&got, &want)| same_number(got, want)) {
+        return Err(format!("needs the edges {wanted:?}, got {edges:?}"));
+    }
+    same_values("cut", out.values(), &case["out"])?;
+    let Some(printed) = case["printed"].as_str() else { return Ok(()) };
+    // The kind of intervals is not one of ours.
+    let without = |text: &str| text.split("\nCategories (").next().unwrap_or_default().to_owned();
+    same_text(&without(&out.to_string()), &without(printed).into())
+}
+
+#[test]
+fn intervals_are_those_of_pandas() {
+    let mut report = Report::default();
+    cases(&["cut", "qcut"]).0.iter().for_each(|case| report.case(id(case), check_cut(case)));
     report.finish();
 }
