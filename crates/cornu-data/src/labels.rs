@@ -151,6 +151,7 @@ fn kind(classes: &Values) -> &'static str {
     match classes {
         Values::Text(_) => "text",
         Values::Date(_) => "moments",
+        Values::Object(_) => "values of several kinds",
         Values::Category(category) => kind(&category.categories),
         Values::Float(_) | Values::Float32(_) | Values::Int(_) | Values::Bool(_) | Values::Truth(_) => "numbers",
     }

@@ -26,6 +26,7 @@ mod preprocess;
 mod print;
 pub mod random;
 mod report;
+mod scalar;
 mod scores;
 mod table;
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub use prepare::{
 };
 pub use preprocess::{normalize, to_categorical, to_categorical_with};
 pub use report::{ClassScores, ClassificationReport, classification_report};
+pub use scalar::Scalar;
 pub use scores::{Average, accuracy_score, argmax, confusion_matrix, f1_score, precision_score, recall_score};
 pub use table::{ColumnNames, Table};
 pub use texts::Texts;
