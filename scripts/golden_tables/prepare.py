@@ -355,7 +355,7 @@ for settings in (
     {"max_categories": 1},
     {"min_frequency": 0.4, "handle_unknown": "use_encoded_value", "unknown_value": -5},
 ):
-    transformer(Spec("OrdinalEncoder", **settings), sizes[["size"]], more[["size"]])
+    transformer(Spec("OrdinalEncoder", **settings), sizes, more)
 for settings in ({}, {"encoded_missing_value": -1}, {"encoded_missing_value": 0}, {"handle_unknown": "use_encoded_value", "unknown_value": -2}):
     transformer(Spec("OrdinalEncoder", **settings), words, words.tail(2), pd.DataFrame({"port": ["X"], "deck": ["A"]}))
 transformer(Spec("OrdinalEncoder"), small, other)

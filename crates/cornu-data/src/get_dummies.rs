@@ -215,8 +215,9 @@ pub trait ToDummies {
 
 impl ToDummies for Table {
     fn to_dummies(&self, options: &Dummies) -> Result<Table> {
-        let by_default =
-            |column: &&Column| matches!(column.values(), Values::Text(_) | Values::Category(_) | Values::Truth(_));
+        let by_default = |column: &&Column| {
+            matches!(column.values(), Values::Text(_) | Values::Category(_) | Values::Truth(_) | Values::Object(_))
+        };
         let names: Vec<&str> = match &options.columns {
             Some(names) => names.iter().map(String::as_str).collect(),
             None => self.columns().iter().filter(by_default).map(Column::name).collect(),

@@ -47,7 +47,7 @@ pub use labels::{Label, Labels, ToLabels};
 pub use prepare::{
     Binarizer, Branch, ColumnTransformer, Columns, DropCategory, Features, Frame, Frequency, FunctionTransformer,
     HandleUnknown, LabelEncoder, Last, Linear, MaxAbsScaler, MinMaxScaler, Norm, Normalizer, OneHotEncoder,
-    OrdinalEncoder, Pipeline, PolynomialFeatures, RobustScaler, Rows, Scalar, SimpleImputer, StandardScaler, Strategy,
+    OrdinalEncoder, Pipeline, PolynomialFeatures, RobustScaler, Rows, SimpleImputer, StandardScaler, Strategy,
     Transformer, Unknown, load_transformer, make_column_selector, make_column_selector_without,
 };
 pub use preprocess::{normalize, to_categorical, to_categorical_with};

@@ -132,7 +132,7 @@ fn is_of(values: &Values, name: &str) -> bool {
     let number = matches!(values, Values::Float(_) | Values::Float32(_) | Values::Int(_));
     match name {
         "number" => number,
-        "object" | "string" => matches!(values, Values::Text(_) | Values::Truth(_)),
+        "object" | "string" => matches!(values, Values::Text(_) | Values::Truth(_) | Values::Object(_)),
         "datetime" | "datetime64" => matches!(values, Values::Date(_)),
         "float" => matches!(values, Values::Float(_)),
         "int" => matches!(values, Values::Int(_)),

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use cornu_graph::{Context, Error, Result, list};
 use serde_json::{Map, Value as Json};
 
-use crate::{NAT, Texts, Values};
+use crate::{NAT, Scalar, Texts, Values};
 
 /// What a file keeps of a transformer: a setting, or something learnt.
 pub(crate) trait Field: Sized {
@@ -182,6 +182,41 @@ impl<A: Field, B: Field> Field for (A, B) {
     }
 }
 
+/// Missing is `null`; moments, and infinities, which JSON has not, are objects.
+impl Field for Scalar {
+    fn to_json(&self) -> Json {
+        match self {
+            missing if missing.is_missing() => Json::Null,
+            Scalar::Float(value) if value.is_infinite() => serde_json::json!({ "float64": value.to_json() }),
+            Scalar::Date(at) => serde_json::json!({ "datetime64[us]": at }),
+            Scalar::Float(value) => value.to_json(),
+            Scalar::Int(value) => (*value).into(),
+            Scalar::Bool(value) => (*value).into(),
+            Scalar::Text(text) => text.as_str().into(),
+            Scalar::Missing => Json::Null,
+        }
+    }
+
+    fn from_json(json: &Json) -> Result<Scalar> {
+        let only = |map: &Map<String, Json>| match (map.len(), map.get("float64"), map.get("datetime64[us]")) {
+            (1, Some(value), None) => f64::from_json(value).map(Scalar::Float),
+            (1, None, Some(at)) => i64::from_json(at).map(Scalar::Date),
+            _ => Err(not("a value", json)),
+        };
+        match json {
+            Json::Null => Ok(Scalar::Missing),
+            Json::Bool(value) => Ok(Scalar::Bool(*value)),
+            Json::String(text) => Ok(Scalar::Text(text.clone())),
+            Json::Number(number) => match number.as_i64() {
+                Some(whole) => Ok(Scalar::Int(whole)),
+                None => f64::from_json(json).map(Scalar::Float),
+            },
+            Json::Object(map) => only(map),
+            Json::Array(_) => Err(not("a value", json)),
+        }
+    }
+}
+
 /// A column without a name, as an object whose only key is its type: `{"str": ["a", null]}`.
 impl Field for Values {
     fn to_json(&self) -> Json {
@@ -193,6 +228,7 @@ impl Field for Values {
             Values::Truth(values) => values.to_json(),
             Values::Date(values) => values.iter().map(|&at| (at != NAT).then_some(at).to_json()).collect(),
             Values::Text(texts) => texts.iter().map(|text| text.map_or(Json::Null, Json::from)).collect(),
+            Values::Object(values) => values.to_json(),
             Values::Category(category) => return category.plain().to_json(),
         };
         let mut map = Map::new();
@@ -209,7 +245,9 @@ impl Field for Values {
                 .map(|values| Values::Float32(values.into_iter().map(|value| value as f32).collect())),
             "int64" => Vec::from_json(values).map(Values::Int),
             "bool" => Vec::from_json(values).map(Values::Bool),
-            "object" => Vec::from_json(values).map(Values::Truth),
+            "object" => {
+                Vec::from_json(values).map(Values::Truth).or_else(|_| Vec::from_json(values).map(Values::Object))
+            }
             "datetime64[us]" => Vec::<Option<i64>>::from_json(values)
                 .map(|values| Values::Date(values.into_iter().map(|at| at.unwrap_or(NAT)).collect())),
             "str" => Vec::<Option<String>>::from_json(values)

@@ -8,7 +8,7 @@ use cornu_graph::{AN_ARRAY, Error, Result};
 
 use super::frame::{Frame, Rows};
 use crate::describe::{lanes, pairwise};
-use crate::{Column, Index, Table, Values};
+use crate::{Column, Index, Scalar, Table, Values};
 
 impl<'a> Frame<'a> {
     /// The numbers, none of which is infinite.
@@ -40,6 +40,10 @@ fn numbers(values: &Values) -> Option<Cow<'_, [f64]>> {
         Values::Truth(values) => values.iter().map(|value| value.map_or(f64::NAN, f64::from)).collect(),
         Values::Category(category) if category.categories.is_numeric() => {
             category.plain().iter().map(|value| value.to_f64().unwrap_or(f64::NAN)).collect()
+        }
+        Values::Object(values) => {
+            let number = |value: &Scalar| if value.is_missing() { Some(f64::NAN) } else { value.to_f64() };
+            values.iter().map(number).collect::<Option<Vec<f64>>>()?.into()
         }
         Values::Date(_) | Values::Text(_) | Values::Category(_) => return None,
     })

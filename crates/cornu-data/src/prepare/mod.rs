@@ -20,7 +20,6 @@ mod ordinal_encoder;
 mod pipeline;
 mod polynomial_features;
 mod robust_scaler;
-mod scalar;
 mod simple_imputer;
 mod standard_scaler;
 #[cfg(test)]
@@ -51,7 +50,6 @@ pub use ordinal_encoder::{OrdinalEncoder, Unknown};
 pub use pipeline::{Last, Pipeline};
 pub use polynomial_features::PolynomialFeatures;
 pub use robust_scaler::RobustScaler;
-pub use scalar::Scalar;
 pub use simple_imputer::{SimpleImputer, Strategy};
 pub use standard_scaler::StandardScaler;
 

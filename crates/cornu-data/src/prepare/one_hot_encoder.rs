@@ -6,10 +6,9 @@ use cornu_graph::{AN_ARRAY, Code, Error, Result, Warning, list, tell};
 use super::categories::{Categories, Choice, Frequency, INFREQUENT, Known};
 use super::field::{Field, fields, words};
 use super::frame::check_width;
-use super::scalar::Scalar;
 use super::{Frame, Transformer, files, learnt, methods, stored};
 use crate::labels::{gathered, shown};
-use crate::{Column, Table, Value, Values};
+use crate::{Column, Scalar, Table, Value, Values};
 
 const CLASS: &str = "OneHotEncoder";
 
@@ -186,7 +185,7 @@ impl OneHotEncoder {
             return Err(Error::usage(format!("`drop` needs a category for each of {needed} columns, got {got}")));
         }
         let place = |((known, category), name): ((&Known, &Scalar), String)| {
-            let value = category.value();
+            let value = category.as_value();
             let places = gathered(|| std::iter::once(value)).map(|one| known.encode(&one));
             match places.ok().and_then(|places| places.first().copied().flatten()) {
                 Some(place) if known.infrequent.binary_search(&place).is_ok() => {
@@ -278,7 +277,7 @@ impl Transformer for OneHotEncoder {
                 Some(group) => known.alone(*group).unwrap_or(Value::Missing),
                 None => Value::Missing,
             };
-            columns.push(Column::new(name, gathered(|| groups.iter().map(value))?));
+            columns.push(Column::new(name, groups.iter().map(|group| value(group).into()).collect::<Vec<Scalar>>()));
             start += width;
         }
         Ok(Table::from_columns(columns)?.with_index(index).into())

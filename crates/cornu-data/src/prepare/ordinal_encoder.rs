@@ -6,8 +6,7 @@ use super::categories::{Categories, Choice, Frequency, INFREQUENT, Known};
 use super::field::{Field, fields, words};
 use super::frame::check_width;
 use super::{Frame, Transformer, files, learnt, methods, stored};
-use crate::labels::gathered;
-use crate::{Column, Table, Value, Values};
+use crate::{Column, Scalar, Table, Value, Values};
 
 const CLASS: &str = "OrdinalEncoder";
 
@@ -220,8 +219,8 @@ impl Transformer for OrdinalEncoder {
         let mut columns = Vec::with_capacity(learnt.columns.len());
         for ((values, known), name) in x.values().iter().zip(&learnt.columns).zip(learnt.seen.names()) {
             let category = |row: usize| self.category(known, values.get(row).to_f64().unwrap_or(f64::NAN), row, &name);
-            let categories = (0..values.len()).map(category).collect::<Result<Vec<Value<'_>>>>()?;
-            columns.push(Column::new(name.clone(), gathered(|| categories.iter().copied())?));
+            let categories = (0..values.len()).map(|row| category(row).map(Scalar::from));
+            columns.push(Column::new(name.clone(), categories.collect::<Result<Vec<Scalar>>>()?));
         }
         Ok(Table::from_columns(columns)?.with_index(x.index()).into())
     }

@@ -5,10 +5,8 @@ use cornu_graph::{Code, Error, Result, Warning, list, tell};
 use super::field::{fields, words};
 use super::frame::Seen;
 use super::robust_scaler::median;
-use super::scalar::{Scalar, fits};
 use super::{Frame, Transformer, files, learnt, methods, stored};
-use crate::labels::gathered;
-use crate::{Column, Labels, Table, Value, Values};
+use crate::{Column, Labels, Scalar, Table, Value, Values};
 
 const CLASS: &str = "SimpleImputer";
 
@@ -136,7 +134,7 @@ impl SimpleImputer {
     }
 
     fn is_missing(&self, value: Value<'_>) -> bool {
-        let sought = self.missing_values.value();
+        let sought = self.missing_values.as_value();
         if sought.is_missing() {
             return value.is_missing();
         }
@@ -180,7 +178,7 @@ impl SimpleImputer {
 
     /// The means, summed as NumPy sums numbers that lie so.
     fn means(&self, x: &Frame<'_>, statistics: &mut [Scalar]) -> Result<()> {
-        let matrix = x.borrowed().into_matrix(CLASS, self.missing_values.value().is_missing())?;
+        let matrix = x.borrowed().into_matrix(CLASS, self.missing_values.as_value().is_missing())?;
         let totals = matrix.sums(|_, x| if self.is_missing(Value::Float(x)) { [0.0, 0.0] } else { [x, 1.0] });
         for (statistic, [sum, count]) in statistics.iter_mut().zip(totals) {
             if count > 0.0 {
@@ -205,7 +203,9 @@ impl SimpleImputer {
             )));
         }
         let numbers = matches!(self.strategy, Strategy::Mean | Strategy::Median);
-        if let Some(text) = columns.iter().find(|column| numbers && matches!(column.values(), Values::Text(_))) {
+        if let Some(text) =
+            columns.iter().find(|column| numbers && matches!(column.values(), Values::Text(_) | Values::Object(_)))
+        {
             let strategy = if self.strategy == Strategy::Mean { "mean" } else { "median" };
             let help = "text is filled in by `Strategy::MostFrequent` or `Strategy::Constant`";
             return Err(text.text_error().help(help).context(format!("`{CLASS}` by {strategy}")));
@@ -228,7 +228,8 @@ impl SimpleImputer {
         match columns.iter().find(|column| !fits(column.values(), fill)) {
             Some(column) => {
                 let (name, dtype) = (column.name(), column.dtype());
-                let error = Error::data(format!("`fill_value` needs to fit column `{name}` of {dtype}, got {fill:?}"));
+                let error =
+                    Error::data(format!("`fill_value` needs to fit column `{name}` of {dtype}, got {}", fill.kind()));
                 Err(error.help("fill columns of other kinds by others, in a `ColumnTransformer`"))
             }
             None => Ok(()),
@@ -238,7 +239,7 @@ impl SimpleImputer {
 
 impl Learnt {
     fn keeps(&self, column: usize) -> bool {
-        self.statistics[column] != Scalar::Missing
+        !self.statistics[column].is_missing()
     }
 }
 
@@ -310,9 +311,10 @@ impl Transformer for SimpleImputer {
                 }
                 // Of a column that was left out nothing is known.
                 (None, Some(flag)) if flag.values().get(row).to_f64() == Some(0.0) => Value::Float(0.0),
-                _ => self.missing_values.value(),
+                _ => self.missing_values.as_value(),
             };
-            made.push(Column::new(name, gathered(|| (0..table.rows()).map(value))?));
+            let values: Vec<Scalar> = (0..table.rows()).map(|row| value(row).into()).collect();
+            made.push(Column::new(name, values));
         }
         Ok(Table::from_columns(made)?.with_index(index).into())
     }
@@ -328,7 +330,7 @@ impl Transformer for SimpleImputer {
 impl SimpleImputer {
     /// Refuses infinities, and NaN where something else stands for what is missing.
     fn finite(&self, columns: &[Column]) -> Result<()> {
-        let nan = self.missing_values.value().is_missing();
+        let nan = self.missing_values.as_value().is_missing();
         let bad = |value: Value<'_>| match value {
             Value::Float(value) => value.is_infinite() || value.is_nan() && !nan,
             _ => false,
@@ -353,10 +355,10 @@ fn filled(column: &Column, mask: &[bool], with: &Scalar) -> Result<Values> {
     }
     if !fits(values, with) {
         let (name, dtype) = (column.name(), column.dtype());
-        return Err(Error::data(format!("column `{name}` of {dtype} has gaps, in which {with:?} has no place"))
+        return Err(Error::data(format!("column `{name}` of {dtype} has gaps, in which {} has no place", with.kind()))
             .help("fill columns of other kinds by others, in a `ColumnTransformer`"));
     }
-    let number = with.value().to_f64().unwrap_or(f64::NAN);
+    let number = with.as_value().to_f64().unwrap_or(f64::NAN);
     Ok(match (values, with) {
         (Values::Float(values), _) => {
             Values::Float(values.iter().zip(mask).map(|(&value, &gap)| if gap { number } else { value }).collect())
@@ -367,6 +369,22 @@ fn filled(column: &Column, mask: &[bool], with: &Scalar) -> Result<Values> {
         (Values::Text(texts), Scalar::Text(with)) => {
             Values::Text(texts.iter().zip(mask).map(|(text, &gap)| if gap { Some(&**with) } else { text }).collect())
         }
-        _ => gathered(|| values.iter().zip(mask).map(|(value, &gap)| if gap { with.value() } else { value }))?,
+        _ => {
+            let scalar = |(value, &gap): (Value<'_>, &bool)| if gap { with.clone() } else { value.into() };
+            values.iter().zip(mask).map(scalar).collect::<Vec<Scalar>>().into()
+        }
     })
+}
+
+/// Whether a value can stand among those of a column, in place of what is missing.
+fn fits(values: &Values, scalar: &Scalar) -> bool {
+    match values {
+        Values::Object(_) => true,
+        Values::Text(_) => matches!(scalar, Scalar::Text(_)),
+        Values::Truth(_) | Values::Bool(_) => matches!(scalar, Scalar::Bool(_)),
+        Values::Int(_) => matches!(scalar, Scalar::Int(_) | Scalar::Bool(_)),
+        Values::Float(_) | Values::Float32(_) => matches!(scalar, Scalar::Float(_) | Scalar::Int(_) | Scalar::Bool(_)),
+        Values::Category(category) => fits(&category.categories, scalar),
+        Values::Date(_) => matches!(scalar, Scalar::Date(_)),
+    }
 }
