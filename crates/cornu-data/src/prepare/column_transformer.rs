@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::columns::Columns;
 use super::field::{Field, Object, fields};
 use super::frame::Seen;
-use super::{Frame, Transformer, files, learnt, methods, to_json};
+use super::{Frame, Transformer, files, learnt, methods};
 use crate::{Column, Table};
 
 const CLASS: &str = "ColumnTransformer";
@@ -112,7 +112,6 @@ fields!(Learnt { seen, parts } check |learnt| {
 methods!(ColumnTransformer);
 files!(ColumnTransformer);
 
-/// What parts hold that no file can is an error before this is asked for.
 impl Field for ColumnTransformer {
     fn to_json(&self) -> Json {
         serde_json::json!({
@@ -311,15 +310,18 @@ impl Transformer for ColumnTransformer {
         Ok(names.concat())
     }
 
-    fn config(&self) -> Result<Json> {
-        let fitted = self.learnt.iter().flat_map(|learnt| learnt.parts.iter().map(|part| (&part.name, &part.branch)));
-        let parts = self.parts.iter().map(|part| (&part.name, &part.branch)).chain(fitted);
-        for (name, branch) in parts.chain([(&"remainder".to_owned(), &self.remainder)]) {
+    fn config(&self) -> Json {
+        Field::to_json(self)
+    }
+
+    fn check_storable(&self) -> Result<()> {
+        let parts = self.parts.iter().map(|part| (part.name.as_str(), &part.branch));
+        for (name, branch) in parts.chain([("remainder", &self.remainder)]) {
             if let Branch::Transformer(transformer) = branch {
-                to_json(&**transformer).context(format!("`{CLASS}`: `{name}`"))?;
+                transformer.check_storable().context(format!("`{CLASS}`: `{name}`"))?;
             }
         }
-        Ok(Field::to_json(self))
+        Ok(())
     }
 
     fn boxed(&self) -> Box<dyn Transformer> {

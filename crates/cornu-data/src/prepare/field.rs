@@ -39,9 +39,13 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn field<F: Field>(&mut self, name: &'static str) -> Result<F> {
+        F::from_json(self.json(name)?).context(name)
+    }
+
+    /// A field that its reader looks at.
+    pub(crate) fn json(&mut self, name: &'static str) -> Result<&'a Json> {
         self.read.insert(name);
-        let json = self.map.get(name).ok_or_else(|| Error::file(format!("needs `{name}`, which is not there")))?;
-        F::from_json(json).context(name)
+        self.map.get(name).ok_or_else(|| Error::file(format!("needs `{name}`, which is not there")))
     }
 
     /// Refuses what nothing asked for: a later version may have written it.

@@ -95,7 +95,11 @@ impl Transformer for FunctionTransformer {
         learnt(CLASS, &self.names).cloned()
     }
 
-    fn config(&self) -> Result<Json> {
+    fn config(&self) -> Json {
+        Json::Null
+    }
+
+    fn check_storable(&self) -> Result<()> {
         Err(Error::unsupported(format!("a `{CLASS}` cannot be saved: no file holds a function"))
             .help("call the function before the other steps, and save those"))
     }

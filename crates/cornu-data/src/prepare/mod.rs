@@ -86,10 +86,15 @@ pub trait Transformer: fmt::Debug + Send + Sync {
     fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>>;
 
     /// Its settings and what it learnt.
+    fn config(&self) -> Json;
+
+    /// Whether a file can hold all of it.
     ///
     /// # Errors
-    /// Some hold what no file can.
-    fn config(&self) -> Result<Json>;
+    /// Says what no file can hold.
+    fn check_storable(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// A copy.
     fn boxed(&self) -> Box<dyn Transformer>;
@@ -151,7 +156,7 @@ macro_rules! classes {
         #[cfg(test)]
         fn defaults(class: &str) -> Option<Json> {
             match class {
-                $(stringify!($class) => $class::default().config().ok(),)*
+                $(stringify!($class) => Some($class::default().config()),)*
                 _ => None,
             }
         }
@@ -190,36 +195,20 @@ classes! {
 /// An object of a class name and what the class keeps, as Keras writes layers.
 impl Field for Box<dyn Transformer> {
     fn to_json(&self) -> Json {
-        to_json(&**self).unwrap_or(Json::Null)
+        to_json(&**self)
     }
 
     fn from_json(json: &Json) -> Result<Self> {
         let mut object = Object::of(json)?;
         let class: String = object.field("class_name")?;
-        let config: AsIs = object.field("config")?;
+        let config = object.json("config")?;
         object.finish()?;
-        read(&class, &config.0).context(format!("`{class}`"))
+        read(&class, config).context(format!("`{class}`"))
     }
 }
 
-/// JSON that its reader looks at.
-struct AsIs(Json);
-
-impl Field for AsIs {
-    fn to_json(&self) -> Json {
-        self.0.clone()
-    }
-
-    fn from_json(json: &Json) -> Result<AsIs> {
-        Ok(AsIs(json.clone()))
-    }
-}
-
-fn to_json(transformer: &dyn Transformer) -> Result<Json> {
-    let mut map = serde_json::Map::new();
-    map.insert("class_name".into(), transformer.class().into());
-    map.insert("config".into(), transformer.config()?);
-    Ok(Json::Object(map))
+fn to_json(transformer: &dyn Transformer) -> Json {
+    serde_json::json!({ "class_name": transformer.class(), "config": transformer.config() })
 }
 
 /// The form of files; a file of a later one is refused.
@@ -242,6 +231,11 @@ fn read_file(path: &Path) -> Result<Json> {
     let unreadable = |error: std::io::Error| Error::file(format!("it cannot be read: {error}")).caused_by(error);
     let json: Json = serde_json::from_slice(&atomic::read(path).map_err(unreadable)?)
         .map_err(|error| Error::file(format!("needs JSON, got something else: {error}")).caused_by(error))?;
+    in_json(json)
+}
+
+/// The class in the JSON of a file of this form, and not of a later one.
+fn in_json(json: Json) -> Result<Json> {
     let Json::Object(mut map) = json else { return Err(field::not("an object", &json)) };
     if map.shift_remove("format") != Some(Json::from(FORMAT)) {
         return Err(Error::file(format!("needs a file with the format `{FORMAT}`, got another"))
@@ -261,7 +255,8 @@ fn read_file(path: &Path) -> Result<Json> {
 /// # Errors
 /// A place that cannot be written; a transformer that holds what no file can.
 fn save(transformer: &dyn Transformer, path: &Path) -> Result<()> {
-    write(path, to_json(transformer)?)
+    transformer.check_storable()?;
+    write(path, to_json(transformer))
 }
 
 /// Reads a transformer of any class from a file that `save` wrote.
@@ -287,9 +282,9 @@ fn load<T: Field>(class: &str, path: &Path) -> Result<T> {
                 error
             });
         }
-        let config: AsIs = object.field("config")?;
+        let config = object.json("config")?;
         object.finish()?;
-        T::from_json(&config.0).context("config")
+        T::from_json(config).context("config")
     };
     read_file(path).and_then(read).context(format!("`{}`", path.display()))
 }
@@ -394,8 +389,8 @@ macro_rules! stored {
             stringify!($class)
         }
 
-        fn config(&self) -> cornu_graph::Result<serde_json::Value> {
-            Ok($crate::prepare::field::Field::to_json(self))
+        fn config(&self) -> serde_json::Value {
+            $crate::prepare::field::Field::to_json(self)
         }
 
         fn boxed(&self) -> Box<dyn $crate::Transformer> {

@@ -8,7 +8,7 @@ use cornu_graph::{Array, Context, Error, Result, ToArray};
 use serde_json::Value as Json;
 
 use super::field::{Field, Object, fields};
-use super::{Features, Frame, Transformer, methods, read_file, to_json, write};
+use super::{Features, Frame, Transformer, methods, read_file, write};
 use crate::{Estimator, Stored};
 
 const CLASS: &str = "Pipeline";
@@ -128,11 +128,9 @@ impl<E> Pipeline<E> {
         names.ok_or_else(|| Error::usage(format!("this `{CLASS}` has no steps that name columns")))
     }
 
-    fn steps_to_json(&self) -> Result<Json> {
-        for step in &self.steps {
-            to_json(&*step.transformer).context(format!("`{CLASS}`: `{}`", step.name))?;
-        }
-        Ok(self.steps.to_json())
+    fn check_steps(&self) -> Result<()> {
+        let check = |step: &Step| step.transformer.check_storable().context(format!("`{CLASS}`: `{}`", step.name));
+        self.steps.iter().try_for_each(check)
     }
 }
 
@@ -193,8 +191,12 @@ impl Transformer for Pipeline {
         self.names(input)
     }
 
-    fn config(&self) -> Result<Json> {
-        Ok(serde_json::json!({ "steps": self.steps_to_json()?, "estimator": Json::Null }))
+    fn config(&self) -> Json {
+        Field::to_json(self)
+    }
+
+    fn check_storable(&self) -> Result<()> {
+        self.check_steps()
     }
 
     fn boxed(&self) -> Box<dyn Transformer> {
@@ -345,9 +347,9 @@ impl<E: Last> Pipeline<E> {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path: PathBuf = path.as_ref().into();
         // What cannot be written is found before the first file is.
-        let steps = self.steps_to_json()?;
+        self.check_steps()?;
         let estimator = self.estimator.save_beside(&path)?.map(|file| Beside { name: self.name.clone(), file });
-        let config = serde_json::json!({ "steps": steps, "estimator": estimator.to_json() });
+        let config = serde_json::json!({ "steps": self.steps.to_json(), "estimator": estimator.to_json() });
         write(&path, serde_json::json!({ "class_name": CLASS, "config": config }))
     }
 
