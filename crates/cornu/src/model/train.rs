@@ -1,23 +1,57 @@
-//! What a model does with data: `fit`, `evaluate`, `predict`, and steps on single batches.
+//! What a model does with data: `compile`, `fit`, `evaluate`, `predict`, and steps on single batches.
 
 use cornu_graph::room::room;
-use cornu_graph::{Array, Context, DType, Element, Error, Result, ToArray, Type, from_array};
+use cornu_graph::{Array, Context, DType, Element, Error, Result, ToArray, from_array};
 use ndarray::ArrayD;
 
-use super::batches::InOrder;
-use super::checks;
-use super::feed::Data;
-use super::fit::positive;
-use super::history::{History, Scores};
-use super::progress::Bar;
-use super::run::Run;
-use super::step::{Kind, Stage};
-use super::traces::Drawn;
-use super::{Evaluate, Fit, Predict, Warning};
-use crate::Model;
-use crate::random::with_seeds;
+use super::Model;
+use crate::random::Seeds;
+use crate::train::{
+    Bar, Compile, Data, Evaluate, Fit, History, InOrder, Kind, ORDER, OptimizerState, PREDICTIONS, Predict, Run,
+    Scores, Warning, checks, positive,
+};
 
 impl Model {
+    /// Says how the model is to be trained. Weights stay as they are; the optimizer starts anew.
+    ///
+    /// ```
+    /// use cornu::prelude::*;
+    /// let mut model = sequential![Input::new([8]), Dense::new(1).activation("sigmoid")];
+    /// model.compile(Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["accuracy"]))?;
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Names that are not known, and settings that cannot be right.
+    pub fn compile(&mut self, compile: Compile) -> Result<()> {
+        self.check()?;
+        let compiled = compile.resolve()?;
+        let stage = self.stage();
+        // A session has no way to give variables of training back; the next one begins without them.
+        stage.variables.park();
+        stage.training.compile(compiled);
+        Ok(())
+    }
+
+    /// How the model was compiled, if it was.
+    pub fn compiled(&self) -> Option<&Compile> {
+        self.training().settings()
+    }
+
+    /// What the optimizer remembers; nothing before the first step.
+    pub fn optimizer_state(&self) -> Option<OptimizerState> {
+        self.training().optimizer_state(self.variables())
+    }
+
+    /// Sets what the optimizer remembers, so that training goes on where it ended.
+    ///
+    /// # Errors
+    /// A model that is not compiled and built, or slots that are not those of its optimizer and weights.
+    pub fn set_optimizer_state(&mut self, state: OptimizerState) -> Result<()> {
+        self.ready()?;
+        self.stage().set_optimizer_state(state)
+    }
+
     /// Trains on the rows of `x` and their labels `y`.
     ///
     /// Fractions are rounded to `f32` once; a row of labels is taken for a column. Ctrl-C stops between two batches,
@@ -47,12 +81,11 @@ impl Model {
     fn fit_data(&mut self, data: Data, mut fit: Fit) -> Result<History> {
         // Whatever becomes of the process's seeds, this fit goes by those of its start.
         let own = fit.seeds.is_some();
-        let mut seeds = fit.seeds.take().unwrap_or_else(|| with_seeds(|seeds| seeds.clone()));
-        seeds.set_flavor(self.flavor());
+        let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
         let weights = fit.sample_weight.take().transpose()?;
         let data = data.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
-        self.build_to_train(&data)?;
+        self.build_for(&data, true)?;
         let mut warnings = Vec::new();
         let (mut train, validation) = split(data, &mut fit, &mut warnings, self.net().input_dtype())?;
         if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
@@ -73,7 +106,7 @@ impl Model {
             checks::numbers(validation).context("fit: `validation_data`")?;
             stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
         }
-        room::<usize>(super::feed::ORDER, &[train.rows()])?;
+        room::<usize>(ORDER, &[train.rows()])?;
         Run::new(stage, train, validation, fit, &seeds, warnings).epochs(&seeds, own)
     }
 
@@ -96,7 +129,7 @@ impl Model {
         let weights = evaluate.sample_weight.transpose()?;
         let data = Data::labelled(x, y)?.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
-        self.build_for(&data)?;
+        self.build_for(&data, false)?;
         let mut stage = self.stage();
         stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
         let batches = InOrder::new(&data, evaluate.batch_size, evaluate.steps);
@@ -135,13 +168,13 @@ impl Model {
         if data.rows() == 0 {
             return Err(Error::data("`x` needs at least one row, got none"));
         }
-        self.build_for(&data)?;
+        self.build_for(&data, false)?;
         let steps = data.rows().div_ceil(predict.batch_size);
         let mut bar = Bar::new(predict.shown(steps), self.flavor(), steps);
         bar.iter_mut().for_each(Bar::begin);
         let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));
-        room::<T>(super::run::PREDICTIONS, &[predictions.len()])?;
+        room::<T>(PREDICTIONS, &[predictions.len()])?;
         Ok(from_array(&predictions))
     }
 
@@ -167,13 +200,16 @@ impl Model {
         self.stage().training.compiled(what)?;
         let data = &data.typed(self.net().input_dtype())?;
         checks::numbers(data)?;
-        if kind == Kind::Train { self.build_to_train(data) } else { self.build_for(data) }?;
+        self.build_for(data, kind == Kind::Train)?;
         let mut stage = self.stage();
         stage.check_and_prepare(what, data, &mut Vec::new())?;
         if kind == Kind::Train {
-            with_seeds(|seeds| stage.enter_trace(data, Some(data.rows()), seeds, false))?;
+            if stage.has_streams() {
+                let seeds = stage.variables.seeds().with(|seeds| seeds.clone());
+                stage.take_up_streams(data, Some(data.rows()), &seeds, false)?;
+            }
         } else {
-            stage.training.drawn.meet(Some(data.rows()));
+            stage.training.evaluating(Some(data.rows()));
         }
         stage.reset()?;
         let program = stage.program(kind, data, data.rows())?;
@@ -206,24 +242,19 @@ impl Model {
         stage.set_learning_rate(rate)
     }
 
-    /// [`Model::build_for`], where the first step of training is what builds the model.
-    fn build_to_train(&mut self, data: &Data) -> Result<()> {
-        if !self.is_built() {
-            self.build_for(data)?;
-            // Keras 2 builds it by a trace that is good for nothing else.
-            self.parts().1.next_trace();
-        }
-        self.check()
+    /// The state of the generators that the model draws from.
+    fn copy_of_seeds(&mut self) -> Seeds {
+        self.parts().1.seeds().with(|seeds| seeds.clone())
     }
 
-    /// Builds a model whose layers were not told the shape of their input.
-    fn build_for(&mut self, data: &Data) -> Result<()> {
+    /// Builds a model whose layers were not told the shape of their input, for data to train on or for other data.
+    fn build_for(&mut self, data: &Data, to_train: bool) -> Result<()> {
         if self.is_built() {
             return self.check();
         }
         let shape = data.x.shape()[1..].iter().map(|&size| Some(size));
         self.build_batch(&std::iter::once(None).chain(shape).collect())?;
-        self.stage().training.drawn = Drawn::ToCome;
+        self.stage().built(to_train);
         Ok(())
     }
 }
@@ -253,16 +284,35 @@ fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, input: DType) -
     Ok((data.take(&order[..kept])?, Some(data.take(&order[kept..])?)))
 }
 
-impl Stage<'_> {
-    /// Looks at labels and model, and makes the variables of training.
-    fn check_and_prepare(&mut self, what: &str, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
-        let Some(y) = &data.y else { return Ok(()) };
-        self.open()?;
-        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1))).context(what)?;
-        let loss = std::sync::Arc::clone(&self.training.compiled(what)?.loss);
-        checks::labels(y, &*loss, &output).context(what)?;
-        warnings.extend(checks::output(&*loss, &output));
-        warnings.extend(checks::metrics(&self.training.compiled(what)?.settings));
-        self.prepare(what, y.shape(), &output.shape)
+/// Each size of batch is a program, and sizes are many.
+#[test]
+fn programs_of_many_sizes_are_not_all_kept() {
+    use crate::Sequential;
+    use crate::flavor::Flavor;
+    use crate::layers::Dense;
+    use crate::random::tests::turn;
+    use crate::train::MOST_PROGRAMS;
+
+    let _turn = turn(Flavor::Keras2);
+    let mut model = Sequential::new();
+    model.add(Dense::new(3).input_shape([4]));
+    let predict = |model: &mut Sequential, rows: usize| {
+        let x = ndarray::Array2::<f32>::ones((rows, 4));
+        model.predict_with(&x, Predict::new().batch_size(rows).verbose(0)).expect("a prediction")
+    };
+    let first = predict(&mut model, 1);
+    let mut held = Vec::new();
+    for rows in 1..=1000 {
+        assert_eq!(predict(&mut model, rows).len(), rows * 3);
+        // The one that is used all the time stays.
+        assert_eq!(predict(&mut model, 1), first);
+        held.push(model.variables().session_if_open().expect("a session that was run").memory());
     }
+    assert_eq!(held[999].programs, MOST_PROGRAMS);
+    assert_eq!(model.training().programs(), MOST_PROGRAMS);
+    // The largest batch of all, for which memory grew, goes as well.
+    predict(&mut model, 200_000);
+    (1..=40).for_each(|rows| _ = predict(&mut model, rows));
+    let after = model.variables().session_if_open().expect("a session that was run").memory();
+    assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
 }

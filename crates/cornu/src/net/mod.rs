@@ -1,9 +1,14 @@
 //! The graph of layers: exactly what Keras's JSON says.
 
+mod names;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use cornu_graph::{Context, DType, Error, Result, Shape, Tensor, Type};
+
+pub use names::clear_session;
+pub(crate) use names::{automatic, snake_case};
 
 use crate::layers::{BatchShape, Layer};
 use crate::trace::{Cx, Scope};
@@ -137,7 +142,7 @@ impl Entry {
                 cx.fail(error);
                 return ys;
             }
-            if let Some(penalty) = &base.activity_regularizer {
+            if let Some(penalty) = base.activity_regularizer.as_ref().and_then(|penalty| cx.chosen(penalty)) {
                 // The mean over the samples of the batch.
                 ys.iter().for_each(|y| cx.add_loss(penalty.penalty(y) / y.dim(0).max(1) as f64));
             }

@@ -5,8 +5,9 @@ use std::path::Path;
 use cornu_data::{Estimator, Stored};
 use cornu_graph::{Array, Result, ToArray};
 
-use super::{Fit, Predict};
-use crate::{Model, Sequential, load_model};
+use crate::model::{Model, Sequential};
+use crate::saving::load_model;
+use crate::train::{Fit, Predict};
 
 impl Estimator for Model {
     type Fit = Fit;
