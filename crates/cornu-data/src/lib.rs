@@ -31,6 +31,7 @@ mod values;
 pub use column::Column;
 use cornu_graph::AN_ARRAY;
 pub use cornu_graph::{ToArray, from_array};
+pub use csv::{ColumnKey, Csv, IndexCol, ParseDates, SkipRows};
 pub use estimator::{Estimator, Stored};
 pub use get_file::get_file;
 pub use index::Index;

@@ -70,6 +70,12 @@ codes! {
     HeaderOfNumbers = "CN021";
     /// A class with fewer rows than there are folds, or too few for each part of a split.
     SmallClass = "CN022";
+    /// A table whose values are not separated by commas.
+    SeparatorFound = "CN023";
+    /// Lines of a table with too many fields.
+    LinesLeftOut = "CN024";
+    /// A column of whole numbers of more than 64 bits, read as text.
+    NumbersAsText = "CN025";
 }
 
 /// Something that works, but is probably a mistake.
