@@ -10,7 +10,7 @@ use super::cells::{Missing, Numbers, Truths, Whole};
 use super::lines::Block;
 use crate::{Texts, Value, Values, print};
 
-const A_COLUMN: &str = "a column of the table";
+const A_COLUMN: &str = "reading it";
 
 /// How the fields of all columns are written.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! Which fields of a line are which columns, as pandas has it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ impl Head {
         let mut fields = Vec::new();
         let rows = lines.head(row.map_or(1, |row| row.saturating_add(2)), |lines, at, cells| {
             if Some(at) == row {
-                refuse_unnamed(cells.iter().filter(|cell| cell.0 == cell.1).count())?;
+                refuse_unnamed(cells.iter().filter(|cell| cell.0 == cell.1).count(), "a name")?;
                 fields = (0..cells.len()).map(|field| lines.field(cells, field)).collect::<Result<Vec<String>>>()?;
             }
             Ok(())
@@ -70,7 +71,7 @@ impl Head {
                 Error::usage(format!("`header` needs a row below {}, the number of rows, got {row}", rows.len()))
             });
         };
-        let (names, unnamed) = different(fields);
+        let (names, unnamed) = different(fields)?;
         let fields = rows.get(row + 1).map(|&(fields, _)| fields);
         Ok(Head { names: Some(names), unnamed, start: Some(start), fields })
     }
@@ -81,56 +82,68 @@ fn empty() -> Error {
 }
 
 /// A spreadsheet leaves at most as many columns without a name as it is wide. More are no table, and each would take a
-/// hundred times the memory of its comma.
-fn refuse_unnamed(unnamed: usize) -> Result<()> {
+/// hundred times the memory of its comma; so would names that are made up for doubled ones.
+fn refuse_unnamed(unnamed: usize, what: &str) -> Result<()> {
     const WIDEST: usize = 1 << 14;
     if unnamed <= WIDEST {
         return Ok(());
     }
-    Err(Error::data(format!("the first line leaves {unnamed} columns without a name, more than {WIDEST}"))
+    Err(Error::data(format!("the first line leaves {unnamed} columns without {what}, more than {WIDEST}"))
         .help("the first line is to name the columns; if there is no such line, say so by `Csv::new().header(None)`"))
 }
 
 /// The names, `Unnamed: 3` for one that is none, doubled ones with a number behind; and which are not in the file.
-fn different(mut names: Vec<String>) -> (Vec<String>, HashSet<String>) {
+fn different(mut names: Vec<String>) -> Result<(Vec<String>, HashSet<String>)> {
     let empty: Vec<usize> = (0..names.len()).filter(|&at| names[at].is_empty()).collect();
     empty.iter().for_each(|&at| names[at] = format!("Unnamed: {at}"));
-    let is_empty: HashSet<usize> = empty.iter().copied().collect();
-    let given: HashSet<String> = names.iter().cloned().collect();
-    let mut counts: HashMap<String, usize> = HashMap::new();
+    let given: HashSet<&str> = names.iter().map(String::as_str).collect();
+    refuse_unnamed(names.len() - given.len(), "a name of their own")?;
+    let mut counts: HashMap<Cow<'_, str>, usize> = HashMap::new();
+    let mut changed = Vec::new();
     // Names of the file go before those that are made up.
-    let order = (0..names.len()).filter(|at| !is_empty.contains(at)).chain(empty.iter().copied());
-    for at in order.collect::<Vec<_>>() {
-        let old = names[at].clone();
-        let mut count = counts.get(&old).copied().unwrap_or(0);
+    let named = (0..names.len()).filter(|at| empty.binary_search(at).is_err());
+    for at in named.chain(empty.iter().copied()) {
+        let old = &*names[at];
+        let (mut count, mut new) = (counts.get(old).copied().unwrap_or(0), Cow::Borrowed(old));
         while count > 0 {
-            counts.insert(old.clone(), count + 1);
-            names[at] = format!("{old}.{count}");
-            count = if given.contains(&names[at]) { count + 1 } else { counts.get(&names[at]).copied().unwrap_or(0) };
+            counts.insert(Cow::Borrowed(old), count + 1);
+            new = format!("{old}.{count}").into();
+            count = if given.contains(&*new) { count + 1 } else { counts.get(&new).copied().unwrap_or(0) };
         }
-        *counts.entry(names[at].clone()).or_default() = count + 1;
+        if let Cow::Owned(new) = &new {
+            changed.push((at, new.clone()));
+        }
+        counts.insert(new, count + 1);
     }
+    drop((given, counts));
+    changed.into_iter().for_each(|(at, new)| names[at] = new);
     let unnamed = empty.iter().map(|&at| names[at].clone()).collect();
-    (names, unnamed)
+    Ok((names, unnamed))
 }
 
 impl Plan {
     pub(super) fn new(csv: &Csv, lines: &mut Lines<'_>, rows: usize) -> Result<Plan> {
-        let head = Head::read(csv, lines)?;
-        let given = csv.names.as_ref().or(head.names.as_ref());
-        let passed = given.map_or(head.fields.unwrap_or(0), Vec::len);
+        let mut head = Head::read(csv, lines)?;
+        let named = head.names.is_some();
+        let given = csv.names.clone().or(head.names.take());
+        let passed = given.as_ref().map_or(head.fields.unwrap_or(0), Vec::len);
         let width = head.fields.map_or(passed, |fields| if csv.names.is_some() { fields.max(passed) } else { fields });
         let width = width.max(passed);
         let leading = if csv.index_col == IndexCol::Nowhere { 0 } else { width - passed };
         let leading = if has_fewer_names(csv, passed) { 0 } else { leading };
         if leading > 1 {
-            let place = if head.names.is_some() { "the line of names" } else { "the names that are given" };
+            let place = if named { "the line of names" } else { "the names that are given" };
             return Err(Error::data(format!("rows have {leading} fields more than {place}, which has {passed}"))
                 .help("give a name to each column, as by `Csv::new().names([..])`"));
         }
-        let names = given.cloned().unwrap_or_else(|| (0..passed).map(|at| at.to_string()).collect());
-        refuse_doubled(&names)?;
-        let columns = used(csv, &names, leading, width)?;
+        let names = given.unwrap_or_else(|| (0..passed).map(|at| at.to_string()).collect());
+        if csv.names.is_some() {
+            refuse_doubled(&names)?;
+        }
+        let columns = used(csv, names, leading, width)?;
+        let general = csv.na_values.iter().filter(|(key, _)| key.is_none()).flat_map(|(_, words)| words);
+        let general = Arc::new(Missing::new(csv.keep_default_na, general));
+        let planned = |(field, name)| planned(csv, &general, field, name);
         let mut plan = Plan {
             shape: Shape {
                 width: if csv.index_col == IndexCol::Nowhere { passed } else { width },
@@ -139,7 +152,7 @@ impl Plan {
                 beyond: width - passed,
                 bad: bad_lines(csv)?,
             },
-            columns: columns.into_iter().map(|(field, name)| planned(csv, field, name)).collect::<Result<_>>()?,
+            columns: columns.into_iter().map(planned).collect::<Result<_>>()?,
             index: None,
             start: head.start,
             guessed_header: csv.header == Header::Auto && csv.names.is_none(),
@@ -241,10 +254,10 @@ fn refuse_doubled(names: &[String]) -> Result<()> {
 }
 
 /// The columns that are asked for: which field each is, and its name. The labels of rows without a name are always.
-fn used(csv: &Csv, names: &[String], leading: usize, width: usize) -> Result<Vec<(usize, String)>> {
+fn used(csv: &Csv, names: Vec<String>, leading: usize, width: usize) -> Result<Vec<(usize, String)>> {
     let mut all: Vec<(usize, String)> = (0..leading).map(|field| (field, String::new())).collect();
     let Some(wanted) = &csv.usecols else {
-        all.extend(names.iter().enumerate().map(|(at, name)| (leading + at, name.clone())));
+        all.extend(names.into_iter().enumerate().map(|(at, name)| (leading + at, name)));
         return Ok(all);
     };
     let (mut fields, mut by_name) = (HashSet::new(), HashSet::new());
@@ -262,24 +275,28 @@ fn used(csv: &Csv, names: &[String], leading: usize, width: usize) -> Result<Vec
     if csv.names.is_some() && by_name.is_empty() && fields.len() == names.len() {
         let mut fields: Vec<usize> = fields.into_iter().collect();
         fields.sort_unstable();
-        return Ok(fields.into_iter().zip(names.iter().cloned()).collect());
+        return Ok(fields.into_iter().zip(names).collect());
     }
     let asked = |(at, name): &(usize, &String)| fields.contains(&(leading + at)) || by_name.contains(name);
     all.extend(names.iter().enumerate().filter(asked).map(|(at, name)| (leading + at, name.clone())));
     Ok(all)
 }
 
-fn planned(csv: &Csv, field: usize, name: String) -> Result<Planned> {
+fn planned(csv: &Csv, general: &Arc<Missing>, field: usize, name: String) -> Result<Planned> {
     let is = |key: &Option<ColumnKey>| match key {
         None => false,
         Some(ColumnKey::Name(own)) => *own == name,
         Some(ColumnKey::Position(at)) => *at == field,
     };
-    let general = || csv.dtypes.iter().rev().find(|(key, _)| key.is_none());
-    let dtype = csv.dtypes.iter().rev().find(|(key, _)| is(key)).or_else(general);
+    let of_all = || csv.dtypes.iter().rev().find(|(key, _)| key.is_none());
+    let dtype = csv.dtypes.iter().rev().find(|(key, _)| is(key)).or_else(of_all);
     let dtype = dtype.map(|(_, dtype)| Dtype::named(dtype)).transpose()?;
-    let words = csv.na_values.iter().filter(|(key, _)| key.is_none() || is(key)).flat_map(|(_, words)| words);
-    let missing = Arc::new(Missing::new(csv.keep_default_na, words));
+    let missing = if csv.na_values.iter().any(|(key, _)| is(key)) {
+        let words = csv.na_values.iter().filter(|(key, _)| key.is_none() || is(key)).flat_map(|(_, words)| words);
+        Arc::new(Missing::new(csv.keep_default_na, words))
+    } else {
+        Arc::clone(general)
+    };
     Ok(Planned { field, name, dtype, missing, dates: false })
 }
 

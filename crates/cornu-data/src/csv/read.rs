@@ -242,7 +242,8 @@ fn left_out(bad: &[(u64, usize)]) -> Option<Warning> {
 
 /// The columns as they were asked for, and the labels of the rows.
 fn finish(csv: &Csv, plan: Plan, columns: Vec<Growing>, rows: usize, warnings: &mut Vec<Warning>) -> Result<Table> {
-    let mut index = Index::range(rows);
+    let none = Arc::new(Index::range(rows));
+    let mut labels = None;
     let mut made = Vec::with_capacity(columns.len());
     for (at, (column, planned)) in columns.into_iter().zip(plan.columns).enumerate() {
         if matches!(column.kind, Kind::Wide(_)) && planned.dtype.is_none() {
@@ -256,22 +257,23 @@ fn finish(csv: &Csv, plan: Plan, columns: Vec<Growing>, rows: usize, warnings: &
             values = dtype.cast(values, &planned.name)?;
         }
         match plan.index {
-            Some((place, named)) if place == at => {
-                index = Index::new(values);
-                index = if named { index.named(planned.name) } else { index };
-            }
+            Some((place, true)) if place == at => labels = Some(Index::new(values).named(planned.name)),
+            Some((place, false)) if place == at => labels = Some(Index::new(values)),
             _ => {
                 let first_text = first_text.filter(|_| matches!(values, Values::Text(_)));
-                made.push((planned.name, values, first_text));
+                let index = Arc::clone(&none);
+                made.push(Column { name: planned.name, values: Arc::new(values), index, first_text });
             }
         }
     }
-    let index = Arc::new(index);
-    let column =
-        |(name, values, first_text)| Column { name, values: Arc::new(values), index: Arc::clone(&index), first_text };
-    let table = Table::from_columns(made.into_iter().map(column).collect())?;
-    let index = Arc::unwrap_or_clone(index);
-    Ok(if index.is_range() && !table.columns().is_empty() { table } else { table.with_index(index) })
+    let empty = made.is_empty();
+    let table = Table::from_columns(made)?;
+    Ok(match labels {
+        Some(labels) => table.with_index(labels),
+        // Rows without columns are rows all the same.
+        None if empty => table.with_index(Index::range(rows)),
+        None => table,
+    })
 }
 
 fn as_dates(csv: &Csv, values: Values) -> Result<Values> {

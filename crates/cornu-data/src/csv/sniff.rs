@@ -44,8 +44,9 @@ pub(super) fn find(lines: &mut Lines<'_>) -> Result<Option<Found>> {
         return Ok(None);
     }
     let mut best = None;
-    for (mark, ..) in MARKS {
-        let Ok(counts) = fields(lines, mark) else { continue };
+    let taken = [Some(lines.dialect.quote), lines.dialect.escape, lines.dialect.comment];
+    for (mark, ..) in MARKS.into_iter().filter(|(mark, ..)| !taken.contains(&Some(*mark))) {
+        let Some(counts) = fields(lines, mark).ok().filter(|counts| !counts.is_empty()) else { continue };
         let equal = counts.iter().filter(|&&count| count == counts[0]).count();
         let fits = counts[0] > 1 && !longer(&counts) && equal * 10 >= counts.len() * 8;
         // Where commas are in the first line too, there must be no doubt.
