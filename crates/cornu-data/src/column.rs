@@ -112,7 +112,9 @@ impl Column {
             Values::Float32(values) => values.to_array(),
             Values::Int(values) => values.to_array(),
             Values::Bool(values) => values.to_array(),
-            Values::Truth(_) | Values::Date(_) | Values::Text(_) | Values::Category(_) => Err(self.text_error()),
+            Values::Truth(_) | Values::Date(_) | Values::Text(_) | Values::Category(_) | Values::Object(_) => {
+                Err(self.text_error())
+            }
         }
     }
 

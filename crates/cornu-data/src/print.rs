@@ -3,7 +3,7 @@
 use cornu_graph::numbers::repr;
 use cornu_graph::pad::{left, right};
 
-use super::{Column, Index, NAT, Table, Value, Values, dates};
+use super::{Column, Index, NAT, Scalar, Table, Value, Values, dates};
 
 /// No line is longer, unless two columns and the row labels are.
 const WIDTH: usize = 80;
@@ -148,11 +148,25 @@ fn cells(values: &Values, rows: &[usize], longest: usize) -> Vec<String> {
             let text = |moment| if moment == NAT { "NaT".into() } else { dates::text(moment, time) };
             rows.iter().map(|&row| format!(" {}", text(moments[row]))).collect()
         }
+        Values::Object(values) => rows.iter().map(|&row| clipped(&object(&values[row]), longest)).collect(),
         Values::Category(category) => cells(&category.plain(), rows, longest),
         Values::Text(values) => {
             let text = |row: usize| values.get(row).map_or("NaN".into(), escaped);
             rows.iter().map(|&row| clipped(&format!(" {}", text(row)), longest)).collect()
         }
+    }
+}
+
+/// A cell among others of several kinds: six decimals at most, dates with their time of day.
+fn object(value: &Scalar) -> String {
+    match value {
+        Scalar::Float(value) if !value.is_nan() => {
+            trimmed(vec![float(*value, |value| format!("{value:.DIGITS$}"))]).remove(0)
+        }
+        Scalar::Date(NAT) => " NaT".into(),
+        Scalar::Date(moment) => format!(" {}", dates::text(*moment, true)),
+        Scalar::Text(text) => format!(" {}", escaped(text)),
+        value => format!(" {}", label(value.as_value())),
     }
 }
 

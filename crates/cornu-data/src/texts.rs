@@ -51,6 +51,37 @@ impl Texts {
         self.present.as_ref().is_none_or(|present| present[position]).then_some(text)
     }
 
+    /// The texts at `positions`, in that order.
+    ///
+    /// # Panics
+    /// If a position is not below [`Texts::len`].
+    #[must_use]
+    pub fn take(&self, positions: &[usize]) -> Texts {
+        let span = |&row: &usize| self.offsets[row] as usize..self.offsets[row + 1] as usize;
+        let bytes = positions.iter().map(|row| span(row).len()).sum();
+        let mut taken = Texts::with_capacity(positions.len(), bytes);
+        for row in positions {
+            taken.bytes.push_str(&self.bytes[span(row)]);
+            taken.offsets.push(taken.bytes.len() as i64);
+        }
+        let present = self.present.as_ref().map(|present| positions.iter().map(|&row| present[row]).collect());
+        taken.present = present.filter(|present: &Vec<bool>| present.contains(&false));
+        taken
+    }
+
+    /// The texts of a range of rows.
+    ///
+    /// # Panics
+    /// If it ends behind [`Texts::len`].
+    #[must_use]
+    pub fn slice(&self, rows: std::ops::Range<usize>) -> Texts {
+        let (start, end) = (self.offsets[rows.start], self.offsets[rows.end]);
+        let offsets = self.offsets[rows.start..=rows.end].iter().map(|offset| offset - start).collect();
+        let present = self.present.as_ref().map(|present| present[rows].to_vec());
+        let present = present.filter(|present| present.contains(&false));
+        Texts { bytes: self.bytes[start as usize..end as usize].to_owned(), offsets, present }
+    }
+
     /// Adds a text, or one that is missing.
     pub fn push(&mut self, text: Option<&str>) {
         if text.is_none() || self.present.is_some() {
@@ -110,4 +141,8 @@ fn missing_texts_are_not_empty_ones() {
     assert_eq!(texts.present(), Some(&[true, false, true, false][..]));
     assert_ne!(texts, [Some(""), Some(""), Some("é"), None].into_iter().collect());
     assert_eq!([Some("a")].into_iter().collect::<Texts>().present(), None);
+    assert_eq!(texts.take(&[2, 1, 2]), [Some("é"), None, Some("é")].into_iter().collect());
+    assert_eq!(texts.take(&[2, 0]).present(), None);
+    assert_eq!(texts.slice(1..3), [None, Some("é")].into_iter().collect());
+    assert_eq!(texts.slice(2..2), Texts::default());
 }

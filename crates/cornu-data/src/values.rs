@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Texts;
+use super::{Scalar, Texts};
 
 /// The moment that stands for a missing one, as in NumPy: not a time.
 pub const NAT: i64 = i64::MIN;
@@ -26,6 +26,8 @@ pub enum Values {
     Text(Texts),
     /// Values of which each is one of a few.
     Category(Category),
+    /// Values of several kinds beside each other: pandas calls such a column `object`.
+    Object(Vec<Scalar>),
 }
 
 /// Values of which each is one of a few, or missing.
@@ -51,6 +53,7 @@ impl Category {
             Values::Truth(_) | Values::Bool(_) if missing => Values::Truth(
                 values().map(|value| if let Value::Bool(value) = value { Some(value) } else { None }).collect(),
             ),
+            Values::Object(_) => Values::Object(values().map(Scalar::from).collect()),
             Values::Date(_) => {
                 Values::Date(values().map(|value| if let Value::Date(value) = value { value } else { NAT }).collect())
             }
@@ -69,6 +72,7 @@ macro_rules! each {
             Values::Int($plain) | Values::Date($plain) => $run,
             Values::Bool($plain) => $run,
             Values::Truth($plain) => $run,
+            Values::Object($plain) => $run,
             Values::Text($texts) => $of_texts,
             Values::Category($category) => $of_category,
         }
@@ -93,7 +97,7 @@ impl Values {
             Values::Float32(_) => "float32",
             Values::Int(_) => "int64",
             Values::Bool(_) => "bool",
-            Values::Truth(_) => "object",
+            Values::Truth(_) | Values::Object(_) => "object",
             Values::Date(_) => "datetime64[us]",
             Values::Text(_) => "str",
             Values::Category(_) => "category",
@@ -116,7 +120,8 @@ impl Values {
             Values::Bool(values) => Values::Bool(pick(values, positions)),
             Values::Truth(values) => Values::Truth(pick(values, positions)),
             Values::Date(values) => Values::Date(pick(values, positions)),
-            Values::Text(texts) => Values::Text(positions.iter().map(|&row| texts.get(row)).collect()),
+            Values::Object(values) => Values::Object(positions.iter().map(|&row| values[row].clone()).collect()),
+            Values::Text(texts) => Values::Text(texts.take(positions)),
             Values::Category(category) => Values::Category(Category {
                 codes: pick(&category.codes, positions),
                 categories: Arc::clone(&category.categories),
@@ -139,6 +144,7 @@ impl Values {
             Values::Truth(values) => values[position].map_or(Value::Missing, Value::Bool),
             Values::Date(values) if values[position] == NAT => Value::Missing,
             Values::Date(values) => Value::Date(values[position]),
+            Values::Object(values) => values[position].as_value(),
             Values::Text(texts) => texts.get(position).map_or(Value::Missing, Value::Text),
             Values::Category(category) => {
                 category.codes[position].map_or(Value::Missing, |code| category.categories.get(code as usize))

@@ -119,6 +119,10 @@ impl From<&Column> for Classes {
             Values::Bool(labels) => Classes::from(labels),
             Values::Truth(labels) => Classes::of(labels.iter()),
             Values::Text(labels) => Classes::of(labels.iter().collect::<Vec<_>>().iter()),
+            Values::Object(labels) => {
+                let texts: Vec<String> = labels.iter().map(ToString::to_string).collect();
+                Classes::of(texts.iter().map(String::as_str).collect::<Vec<_>>().iter())
+            }
             // Those of categories come in the order of their labels, as NumPy sorts them.
             Values::Category(category) => Classes::from(&labels.with_values(category.plain())),
         }
