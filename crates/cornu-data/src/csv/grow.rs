@@ -25,6 +25,8 @@ pub(super) enum Kind {
     /// So many missing values, and nothing else.
     Missing(usize),
     Int(Vec<i64>),
+    /// Whole numbers, some of them missing: floats.
+    Gaps(Vec<f64>),
     Float(Vec<f64>),
     Bool(Vec<bool>),
     Truth(Vec<Option<bool>>),
@@ -100,6 +102,16 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// NaN for a missing value. A zero with a minus sign, whose kind is not known yet, is none.
+    #[inline(always)]
+    fn whole_or_gap(&self, row: usize) -> Option<f64> {
+        match self.whole(row) {
+            Some(0) if self.bytes(row).contains(&b'-') => None,
+            Some(value) => Some(value as f64),
+            None => self.gap(row).then_some(f64::NAN),
+        }
+    }
+
     /// NaN for a missing value.
     #[inline(always)]
     fn number(&self, row: usize) -> Option<f64> {
@@ -172,7 +184,7 @@ impl Growing {
             if row == rows {
                 return Ok(());
             }
-            self.change(block, field, row, words)?;
+            row = self.change(block, field, row, words)?;
         }
     }
 
@@ -193,6 +205,7 @@ impl Growing {
                 self.zeros.extend(zeros.filter(|&row| block.bytes(row, field).contains(&b'-')).map(place));
                 Ok(end)
             }
+            Kind::Gaps(values) => fill(values, run, |row| cells.whole_or_gap(row)),
             Kind::Float(values) => fill(values, run, |row| cells.number(row)),
             Kind::Bool(values) => fill(values, run, |row| cells.truth(row).flatten()),
             Kind::Truth(values) => fill(values, run, |row| cells.truth(row)),
@@ -209,8 +222,9 @@ impl Growing {
         }
     }
 
-    /// Takes another kind, to which the field belongs and the values so far as well; or, of text, those from here on.
-    fn change(&mut self, block: &Block, field: usize, row: usize, words: &Words) -> Result<()> {
+    /// Takes another kind, to which the field belongs and the values so far as well; or, of text, those from here on. Gives
+    /// the row to go on with.
+    fn change(&mut self, block: &Block, field: usize, row: usize, words: &Words) -> Result<usize> {
         let cell = block.bytes(row, field);
         let gap = self.is_missing(cell, words);
         let (whole, number) = (words.numbers.whole(cell), words.numbers.number(cell));
@@ -220,15 +234,29 @@ impl Growing {
             let text = block.text(row, field).to_owned();
             self.first_text = Some(Arc::new((block.line(row, field), text)));
         }
+        let wide = whole == Whole::Wide && self.only != Some(Only::Numbers);
+        let (integer, number) = (matches!(whole, Whole::Is(_)), number.filter(|_| !wide));
         let old = std::mem::replace(&mut self.kind, Kind::Missing(0));
         self.kind = match old {
-            Kind::Missing(0) if whole != Whole::No && whole != Whole::Wide => Kind::Int(roomy(self.room)?),
-            Kind::Missing(count) if whole == Whole::Wide => Kind::Wide(all_missing(count)?),
+            Kind::Missing(0) if integer => Kind::Int(roomy(self.room)?),
+            Kind::Missing(count) if integer => Kind::Gaps(missing(f64::NAN, count, self.room)?),
+            Kind::Missing(count) if wide => Kind::Wide(all_missing(count)?),
             Kind::Missing(count) if number.is_some() => Kind::Float(missing(f64::NAN, count, self.room)?),
             Kind::Missing(0) if truth.is_some() => Kind::Bool(roomy(self.room)?),
             Kind::Missing(count) if truth.is_some() => Kind::Truth(missing(None, count, self.room)?),
             Kind::Missing(count) => Kind::Text(all_missing(count)?),
-            Kind::Int(values) if gap || (number.is_some() && whole != Whole::Wide) => self.floats(&values)?,
+            Kind::Int(values) if gap => Kind::Gaps(self.floats(&values)?),
+            Kind::Int(values) if number.is_some() => {
+                let floats = self.floats(&values)?;
+                self.signed(floats)
+            }
+            Kind::Gaps(mut values) if integer && !gap => {
+                self.zeros.push(values.len());
+                values.push(0.0);
+                self.kind = Kind::Gaps(values);
+                return Ok(row + 1);
+            }
+            Kind::Gaps(values) if number.is_some() => self.signed(values),
             Kind::Bool(values) if gap => {
                 let mut gaps = roomy(self.room.max(values.len()))?;
                 gaps.extend(values.into_iter().map(Some));
@@ -242,21 +270,26 @@ impl Growing {
             _ => {
                 self.lost = rows;
                 let texts = all_missing(0)?;
-                if whole == Whole::Wide { Kind::Wide(texts) } else { Kind::Text(texts) }
+                if wide { Kind::Wide(texts) } else { Kind::Text(texts) }
             }
         };
         match self.only.and_then(|only| only.lacks(&self.kind, gap, number)) {
             Some(needed) => Err(self.misfit(block, field, row, words, needed)),
-            None => Ok(()),
+            None => Ok(row),
         }
     }
 
-    /// Whole numbers as floats; the sign of a zero is kept.
-    fn floats(&mut self, values: &[i64]) -> Result<Kind> {
+    /// Whole numbers as floats.
+    fn floats(&self, values: &[i64]) -> Result<Vec<f64>> {
         let mut floats = roomy(self.room.max(values.len()))?;
         floats.extend(values.iter().map(|&value| value as f64));
-        self.zeros.drain(..).for_each(|row: usize| floats[row] = -0.0);
-        Ok(Kind::Float(floats))
+        Ok(floats)
+    }
+
+    /// Floats among which fractions are: a zero has its sign.
+    fn signed(&mut self, mut values: Vec<f64>) -> Kind {
+        self.zeros.drain(..).for_each(|row| values[row] = -0.0);
+        Kind::Float(values)
     }
 
     fn misfit(&self, block: &Block, field: usize, row: usize, words: &Words, needed: &str) -> Error {
@@ -289,7 +322,7 @@ impl Growing {
             Kind::Missing(0) if rows == 0 => Values::Truth(Vec::new()),
             Kind::Missing(count) => Values::Float(missing(f64::NAN, count, count)?),
             Kind::Int(values) => Values::Int(fitted(values)),
-            Kind::Float(values) => Values::Float(fitted(values)),
+            Kind::Gaps(values) | Kind::Float(values) => Values::Float(fitted(values)),
             Kind::Bool(values) => Values::Bool(fitted(values)),
             Kind::Truth(values) => Values::Truth(fitted(values)),
             Kind::Wide(texts) | Kind::Text(texts) => Values::Text(texts),

@@ -202,8 +202,10 @@ impl<'a> Lines<'a> {
             let len = self.dialect.tidy(&mut bytes);
             bytes.truncate(len);
         }
-        let line = self.line + line_ends(&self.buffer[self.at..start as usize]);
-        String::from_utf8(bytes).map_err(|error| other_text(line, field).caused_by(error))
+        String::from_utf8(bytes).map_err(|error| {
+            let line = self.line + line_ends(&self.buffer[self.at..start as usize]);
+            other_text(line, field).caused_by(error)
+        })
     }
 
     /// How many rows there are before the last `footer` lines, blank ones and remarks counted. Uses all up.

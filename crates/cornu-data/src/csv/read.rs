@@ -250,11 +250,12 @@ fn finish(csv: &Csv, plan: Plan, columns: Vec<Growing>, rows: usize, warnings: &
             warnings.push(Warning::new(Code::NumbersAsText, wide(&planned.name)));
         }
         let first_text = column.first_text.clone();
+        let whole = matches!(column.kind, Kind::Gaps(_));
         let mut values = column.values(rows)?;
-        if planned.dates {
+        if planned.dates && rows > 0 {
             values = as_dates(csv, values)?;
         } else if let Some(dtype) = planned.dtype {
-            values = dtype.cast(values, &planned.name)?;
+            values = dtype.cast(values, whole, &planned.name)?;
         }
         match plan.index {
             Some((place, true)) if place == at => labels = Some(Index::new(values).named(planned.name)),

@@ -52,16 +52,16 @@ impl Dtype {
         }
     }
 
-    /// Values of this type.
+    /// Values of this type. `whole`: floats are whole numbers, some of them missing.
     ///
     /// # Errors
     /// Each of the values must have one.
-    pub(super) fn cast(self, values: Values, name: &str) -> Result<Values> {
+    pub(super) fn cast(self, values: Values, whole: bool, name: &str) -> Result<Values> {
         let floats = |values: &Values| values.iter().map(|value| value.to_f64().unwrap_or(f64::NAN)).collect();
         let cast = match self {
             Dtype::Text if values.is_empty() => Values::Text(Texts::default()),
             Dtype::Text => values,
-            Dtype::Category => Values::Category(categories(&values)),
+            Dtype::Category => Values::Category(categories(&values, whole)),
             Dtype::Float => match values {
                 Values::Float(_) => values,
                 Values::Truth(truths) => {
@@ -69,7 +69,7 @@ impl Dtype {
                 }
                 values => Values::Float(floats(&values)),
             },
-            Dtype::Float32 => match Dtype::Float.cast(values, name)? {
+            Dtype::Float32 => match Dtype::Float.cast(values, whole, name)? {
                 Values::Float(values) => Values::Float32(values.into_iter().map(|value| value as f32).collect()),
                 values => values,
             },
@@ -101,7 +101,7 @@ fn each<T>(values: &Values, name: &str, needed: &str, cast: impl Fn(Value<'_>) -
 }
 
 /// The values as categories in ascending order.
-fn categories(values: &Values) -> Category {
+fn categories(values: &Values, whole: bool) -> Category {
     let mut places = HashMap::new();
     let mut firsts = Vec::new();
     for (row, value) in values.iter().enumerate().filter(|(_, value)| !value.is_missing()) {
@@ -118,5 +118,9 @@ fn categories(values: &Values) -> Category {
     firsts.sort_by(order);
     places.extend(firsts.iter().zip(0..).map(|(&row, code)| (values.get(row).key(), code)));
     let codes = values.iter().map(|value| places.get(&value.key()).copied()).collect();
-    Category { codes, categories: Arc::new(values.take(&firsts)), ordered: false }
+    let categories = match values.take(&firsts) {
+        Values::Float(values) if whole => Values::Int(values.into_iter().map(|value| value as i64).collect()),
+        values => values,
+    };
+    Category { codes, categories: Arc::new(categories), ordered: false }
 }
