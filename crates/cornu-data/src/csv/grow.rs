@@ -234,8 +234,10 @@ impl Growing {
             let text = block.text(row, field).to_owned();
             self.first_text = Some(Arc::new((block.line(row, field), text)));
         }
-        let wide = whole == Whole::Wide && self.only != Some(Only::Numbers);
-        let (integer, number) = (matches!(whole, Whole::Is(_)), number.filter(|_| !wide));
+        // Where floats are asked for, a whole number is one.
+        let floats = self.only == Some(Only::Numbers);
+        let (integer, wide) = (matches!(whole, Whole::Is(_)) && !floats, whole == Whole::Wide && !floats);
+        let number = number.filter(|_| !wide);
         let old = std::mem::replace(&mut self.kind, Kind::Missing(0));
         self.kind = match old {
             Kind::Missing(0) if integer => Kind::Int(roomy(self.room)?),

@@ -149,7 +149,7 @@ impl Plan {
                 width: if csv.index_col == IndexCol::Nowhere { passed } else { width },
                 rows,
                 cut: csv.usecols.is_some(),
-                beyond: width - passed,
+                beyond: if csv.index_col == IndexCol::Nowhere { width - passed } else { 0 },
                 bad: bad_lines(csv)?,
             },
             columns: columns.into_iter().map(planned).collect::<Result<_>>()?,
@@ -272,7 +272,8 @@ fn used(csv: &Csv, names: Vec<String>, leading: usize, width: usize) -> Result<V
         }
     }
     // Names that are as many as the positions are theirs.
-    if csv.names.is_some() && by_name.is_empty() && fields.len() == names.len() {
+    let theirs = csv.names.is_some() || width > names.len();
+    if theirs && by_name.is_empty() && fields.len() == names.len() {
         let mut fields: Vec<usize> = fields.into_iter().collect();
         fields.sort_unstable();
         return Ok(fields.into_iter().zip(names).collect());
