@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::Result;
+use crate::{Result, entries};
 
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 7] = [
@@ -13,7 +13,7 @@ const CEILINGS: [(&str, usize); 7] = [
     ("crates/cornu-files", 2_500),
     ("crates/cornu-graph", 4_300),
     ("crates/cornu-testkit", 2_000),
-    ("xtask", 600),
+    ("xtask", 700),
 ];
 
 /// How many lines a file may have, tests and comments included.
@@ -39,13 +39,6 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
-}
-
-fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
-    let read = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut paths: Vec<_> = read.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    Ok(paths)
 }
 
 /// The code lines of the files in a folder and the folders in it; files that are too long are noted.

@@ -1,10 +1,8 @@
-//! Moments as text and back: microseconds since 1970-01-01 00:00, in the calendar of ISO 8601.
+//! Moments as text: microseconds since 1970-01-01 00:00, in the calendar of ISO 8601.
 
-use cornu_graph::{Error, Result};
+use super::NAT;
 
-use super::{NAT, Texts};
-
-const DAY: i64 = 86_400_000_000;
+pub(crate) const DAY: i64 = 86_400_000_000;
 
 /// Whether a moment is at midnight.
 pub(crate) fn is_midnight(micros: i64) -> bool {
@@ -13,15 +11,54 @@ pub(crate) fn is_midnight(micros: i64) -> bool {
 
 /// `2024-05-31`, or with the time of day `2024-05-31 14:00:00`, with six decimals where there are fractions.
 pub(crate) fn text(micros: i64, time: bool) -> String {
-    let (year, month, day) = civil(micros.div_euclid(DAY));
-    let date = format!("{year:04}-{month:02}-{day:02}");
-    if !time {
-        return date;
+    match micros.rem_euclid(1_000_000) {
+        _ if !time => day(micros),
+        0 => seconds(micros),
+        fraction => format!("{}.{fraction:06}", seconds(micros)),
     }
-    let of_day = micros.rem_euclid(DAY);
-    let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
-    let clock = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if fraction == 0 { format!("{date} {clock}") } else { format!("{date} {clock}.{fraction:06}") }
+}
+
+fn day(micros: i64) -> String {
+    let (year, month, day) = civil(micros.div_euclid(DAY));
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Day and time of day, without fractions of a second.
+fn seconds(micros: i64) -> String {
+    let seconds = micros.rem_euclid(DAY) / 1_000_000;
+    format!("{} {:02}:{:02}:{:02}", day(micros), seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// How much of its moments a column shows: as much as the most exact of them needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    Day,
+    Second,
+    Millisecond,
+    Microsecond,
+}
+
+/// What the most exact of moments needs.
+pub(crate) fn detail(moments: &[i64]) -> Detail {
+    let of = |&moment: &i64| match moment {
+        NAT => Detail::Day,
+        moment if is_midnight(moment) => Detail::Day,
+        moment if moment % 1_000_000 == 0 => Detail::Second,
+        moment if moment % 1_000 == 0 => Detail::Millisecond,
+        _ => Detail::Microsecond,
+    };
+    moments.iter().map(of).max().unwrap_or(Detail::Day)
+}
+
+/// A moment as a column of that detail shows it.
+pub(crate) fn text_in(micros: i64, detail: Detail) -> String {
+    let fraction = micros.rem_euclid(1_000_000);
+    match detail {
+        Detail::Day => day(micros),
+        Detail::Second => seconds(micros),
+        Detail::Millisecond => format!("{}.{:03}", seconds(micros), fraction / 1000),
+        Detail::Microsecond => format!("{}.{fraction:06}", seconds(micros)),
+    }
 }
 
 /// Year, month and day of a number of days since 1970-01-01: the inverse of a count of days in years that begin in March.
@@ -37,228 +74,50 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// The number of days since 1970-01-01 of a day that is in the calendar.
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let shifted = year - i64::from(month <= 2);
-    let era = shifted.div_euclid(400);
-    let of_era = shifted.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+/// The moment that a text of ISO 8601 means: `2024`, `2024-05`, `2024-05-31`, `2024-05-31 14:00`, with seconds and up to
+/// six decimals.
+pub(crate) fn parse(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (date, clock) = text.split_once([' ', 'T']).unwrap_or((text, ""));
+    let digits = |text: &str, length: usize| {
+        let plain = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+        if plain { text.parse::<i64>().ok() } else { None }
+    };
+    let mut parts = date.split('-');
+    let year = digits(parts.next()?, 4)?;
+    let month = parts.next().map_or(Some(1), |part| digits(part, 2))?;
+    let day = parts.next().map_or(Some(1), |part| digits(part, 2))?;
+    let days = days_of(year, month, day).filter(|_| parts.next().is_none())?;
+    let mut of_day = 0;
+    if !clock.is_empty() {
+        let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+        let mut parts = clock.split(':');
+        for (unit, most) in [(3600, 23), (60, 59), (1, 59)] {
+            let part = parts.next().map_or(if unit == 1 { Some(0) } else { None }, |part| digits(part, 2))?;
+            of_day += unit * Some(part).filter(|&part| part <= most)?;
+        }
+        if parts.next().is_some() || fraction.len() > 6 {
+            return None;
+        }
+        of_day = of_day * 1_000_000 + digits(&format!("{fraction:0<6}"), 6)?;
+    }
+    Some(days * DAY + of_day)
+}
+
+/// Days from 1970-01-01 to a day, if it is in the calendar.
+pub(crate) fn days_of(year: i64, month: i64, day: i64) -> Option<i64> {
+    let days = days(year, month, day);
     // The 30th of February is another day when it comes back.
     (civil(days) == (year, month, day)).then_some(days)
 }
 
-/// A part of a form of dates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    Year,
-    ShortYear,
-    Month,
-    MonthName,
-    ShortMonthName,
-    Day,
-    DayName,
-    Hour,
-    Hour12,
-    Minute,
-    Second,
-    Fraction,
-    HalfDay,
-    Mark(char),
-}
-
-/// The parts of a form such as `%Y-%m-%d %H:%M`.
-fn parts(format: &str) -> Result<Vec<Part>> {
-    let (mut parts, mut marks) = (Vec::new(), format.chars());
-    while let Some(mark) = marks.next() {
-        if mark != '%' {
-            parts.push(Part::Mark(mark));
-            continue;
-        }
-        parts.push(match marks.next() {
-            Some('Y') => Part::Year,
-            Some('y') => Part::ShortYear,
-            Some('m') => Part::Month,
-            Some('B') => Part::MonthName,
-            Some('b') => Part::ShortMonthName,
-            Some('d') => Part::Day,
-            Some('a' | 'A') => Part::DayName,
-            Some('H') => Part::Hour,
-            Some('I') => Part::Hour12,
-            Some('M') => Part::Minute,
-            Some('S') => Part::Second,
-            Some('f') => Part::Fraction,
-            Some('p') => Part::HalfDay,
-            Some('%') => Part::Mark('%'),
-            other => {
-                let got = other.map(String::from).unwrap_or_default();
-                return Err(Error::usage(format!("`date_format` knows no `%{got}`, in `{format}`"))
-                    .help("it knows %Y %y %m %b %B %d %a %A %H %I %M %S %f %p"));
-            }
-        });
-    }
-    Ok(parts)
-}
-
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-
-/// The digits at the start of a text, as many as may be, and what is behind them.
-fn digits(text: &str, least: usize, most: usize) -> Option<(i64, usize, &str)> {
-    let count = text.bytes().take(most).take_while(u8::is_ascii_digit).count();
-    let (number, rest) = text.split_at(count);
-    (count >= least).then_some((number.parse().ok()?, count, rest))
-}
-
-/// Which of the names a text begins with, in any case, whole or by its first three letters; the longer one first.
-fn name<'a>(text: &'a str, names: &[&str], short: Option<bool>) -> Option<(i64, &'a str)> {
-    let begins = |name: &str| text.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-    let whole = names.iter().position(|name| short != Some(true) && begins(name)).map(|at| (at, names[at].len()));
-    let first =
-        || names.iter().position(|name| short != Some(false) && begins(&name[..3.min(name.len())])).map(|at| (at, 3));
-    let (at, len) = whole.or_else(first)?;
-    Some((at as i64, &text[len..]))
-}
-
-impl Part {
-    /// What the start of a text says of this part, and what is behind it.
-    fn read<'a>(&self, text: &'a str) -> Option<(i64, &'a str)> {
-        let number = |least, most| digits(text, least, most).map(|(number, _, rest)| (number, rest));
-        match self {
-            Part::Mark(mark) => Some((0, text.strip_prefix(*mark)?)),
-            Part::Year => number(4, 4),
-            Part::ShortYear => number(2, 2).map(|(year, rest)| (year + if year < 69 { 2000 } else { 1900 }, rest)),
-            Part::MonthName => name(text, &MONTHS, Some(false)).map(|(month, rest)| (month + 1, rest)),
-            Part::ShortMonthName => name(text, &MONTHS, Some(true)).map(|(month, rest)| (month + 1, rest)),
-            Part::DayName => name(text, &DAYS, None),
-            Part::HalfDay => name(text, &["am", "pm"], Some(false)),
-            Part::Fraction => {
-                let (number, count, rest) = digits(text, 1, 9)?;
-                let nanos = number * 10i64.pow(9 - count as u32);
-                (nanos % 1000 == 0).then_some((nanos / 1000, rest))
-            }
-            Part::Month | Part::Day | Part::Hour | Part::Hour12 | Part::Minute | Part::Second => number(1, 2),
-        }
-    }
-}
-
-/// The moment that a text of this form means.
-fn moment(text: &str, parts: &[Part]) -> Option<i64> {
-    let (mut year, mut month, mut day) = (1900, 1, 1);
-    let (mut hour, mut minute, mut second, mut micros, mut half) = (0, 0, 0, 0, None);
-    let mut rest = text;
-    for part in parts {
-        let (value, behind) = part.read(rest)?;
-        rest = behind;
-        match part {
-            Part::Year | Part::ShortYear => year = value,
-            Part::Month | Part::MonthName | Part::ShortMonthName => month = value,
-            Part::Day => day = value,
-            Part::Hour | Part::Hour12 => hour = value,
-            Part::Minute => minute = value,
-            Part::Second => second = value,
-            Part::Fraction => micros = value,
-            Part::HalfDay => half = Some(value),
-            Part::DayName | Part::Mark(_) => {}
-        }
-    }
-    if parts.contains(&Part::Hour12) {
-        hour = (1..=12).contains(&hour).then_some(hour % 12 + 12 * half.unwrap_or(0))?;
-    }
-    let valid = rest.is_empty() && (1..=12).contains(&month) && hour < 24 && minute < 60 && second < 60 && year > 0;
-    let seconds = (hour * 60 + minute) * 60 + second;
-    valid.then_some(days(year, month, day)? * DAY + seconds * 1_000_000 + micros)
-}
-
-/// Forms of days, in the order in which they are tried. Month and day may change places ([`orders`]).
-const FORMS: [&str; 25] = [
-    "%Y-%m-%d",
-    "%Y/%m/%d",
-    "%Y.%m.%d",
-    "%Y%m%d",
-    "%m/%d/%Y",
-    "%m-%d-%Y",
-    "%m.%d.%Y",
-    "%m/%d/%y",
-    "%m-%d-%y",
-    "%m.%d.%y",
-    "%y/%m/%d",
-    "%Y-%m",
-    "%m/%Y",
-    "%Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-    "%d %b %Y",
-    "%d %B %Y",
-    "%d-%b-%Y",
-    "%d-%b-%y",
-    "%d%b%Y",
-    "%b %Y",
-    "%B %Y",
-    "%a %b %d %Y",
-    "%A, %B %d, %Y",
-];
-const TIMES: [&str; 11] = [
-    "",
-    " %H:%M:%S",
-    "T%H:%M:%S",
-    " %H:%M",
-    "T%H:%M",
-    " %H:%M:%S.%f",
-    "T%H:%M:%S.%f",
-    " %I:%M %p",
-    " %I:%M:%S %p",
-    " %H",
-    "T%H",
-];
-
-/// A form with month and day in the orders in which pandas tries them: days come before months if that is said, or
-/// where it makes no date otherwise and a whole year is at the end.
-fn orders(form: &str, dayfirst: bool) -> Vec<String> {
-    let plain = form.to_owned();
-    let swapped = plain.replace("%m", "%M").replace("%d", "%m").replace("%M", "%d");
-    let both = form.contains("%m") && form.contains("%d");
-    match (both, dayfirst) {
-        (true, true) => vec![swapped, plain],
-        (true, false) if plain.ends_with("%Y") => vec![plain, swapped],
-        _ => vec![plain],
-    }
-}
-
-/// The form of a text, if it is a date.
-fn guess(text: &str, dayfirst: bool) -> Option<Vec<Part>> {
-    let forms = FORMS.iter().flat_map(|form| orders(form, dayfirst));
-    let timed = forms.flat_map(|form| TIMES.map(|time| format!("{form}{time}")));
-    timed.filter_map(|form| parts(&form).ok()).find(|parts| moment(text, parts).is_some())
-}
-
-/// Texts as moments: of this form, or else of that of the first one. `None` if one of them is not.
-///
-/// # Errors
-/// The parts of the form must be known.
-pub(crate) fn read(texts: &Texts, format: Option<&str>, dayfirst: bool) -> Result<Option<Vec<i64>>> {
-    let parts = match (format, texts.iter().flatten().next()) {
-        (Some(format), _) => parts(format)?,
-        (None, Some(first)) => match guess(first, dayfirst) {
-            Some(parts) => parts,
-            None => return Ok(None),
-        },
-        (None, None) => Vec::new(),
-    };
-    Ok(texts.iter().map(|text| text.map_or(Some(NAT), |text| moment(text, &parts))).collect())
+/// Days from 1970-01-01 to a day of the calendar: the inverse of [`civil`].
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[test]
@@ -275,4 +134,16 @@ fn days_are_those_of_the_calendar() {
     }
     assert_eq!(text(DAY - 1, true), "1970-01-01 23:59:59.999999");
     assert!(is_midnight(-DAY) && !is_midnight(1));
+}
+
+#[test]
+fn texts_of_moments_are_read_back() {
+    for moment in [0, -1, 951_782_400_000_000, 1_717_164_000_000_000, 1_717_164_000_000_001, -62_135_596_800_000_000] {
+        assert_eq!(parse(&text(moment, true)), Some(moment));
+    }
+    assert_eq!(parse("2024-05"), parse("2024-05-01T00:00"));
+    for wrong in ["", "2024-02-30", "2024-13-01", "24-01-01", "2024-01-01 25:00", "2024-01-01 1", "x", "2024-01-01-01"]
+    {
+        assert_eq!(parse(wrong), None, "{wrong}");
+    }
 }

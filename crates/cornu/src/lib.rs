@@ -32,14 +32,18 @@ pub mod choice;
 pub mod config;
 pub mod constraints;
 pub mod display;
+#[cfg(feature = "data")]
+mod estimator;
+mod flavor;
 pub mod initializers;
 pub mod layers;
 pub mod losses;
 pub mod metrics;
 mod model;
+mod net;
 pub mod optimizers;
 pub mod random;
-mod registry;
+pub mod registry;
 pub mod regularizers;
 pub mod saving;
 mod trace;
@@ -53,8 +57,8 @@ pub use cornu_graph as graph;
 pub use cornu_graph::{
     Array, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, Type, VarId, gradients,
 };
-pub use model::{Call, Entry, LayerView, Model, Net, Sequential, Wire, clear_session};
-pub use registry::register;
+pub use model::{LayerView, Model, Sequential};
+pub use net::{Call, Entry, Net, Wire, clear_session};
 pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
@@ -64,6 +68,7 @@ pub use variables::{Role, Variable, Variables};
 /// What most programs need, and those that declare layers, losses, metrics, optimizers or callbacks of their own:
 /// `use cornu::prelude::*;`
 pub mod prelude {
+    pub use crate::choice::Choice;
     pub use crate::constraints::Constraint;
     #[cfg(feature = "data")]
     pub use crate::data::{

@@ -14,12 +14,3 @@ pub use numpy::numpy;
 pub use progress::Progress;
 pub use summary::{Count, Row, Summary, SummaryOptions};
 pub use terminal::Terminal;
-
-/// Which Keras to look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Style {
-    /// As Keras 2.13 prints: `62/62 [====] - 0s 2ms/step - loss: 0.6 - accuracy: 0.7`.
-    Keras2,
-    /// As Keras 3 prints: `62/62 ━━━━ 0s 2ms/step - accuracy: 0.7 - loss: 0.6`.
-    Keras3,
-}

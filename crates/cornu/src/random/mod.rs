@@ -7,12 +7,13 @@
 mod seeds;
 mod shuffle;
 
-pub use cornu_graph::random::{LegacyRandomState, Mersenne, PyRandom};
-pub(crate) use seeds::STATELESS_MODULUS;
+pub use cornu_graph::random::{LegacyRandomState, Mersenne, PyRandom, Stream};
+pub(crate) use seeds::OpSeed;
 pub use seeds::{
-    Flavor, SeedGenerator, Seeds, flavor, generation, global_seed, keras_seed, op_seed, set_flavor, set_random_seed,
-    with_seeds,
+    SeedGenerator, SeedSource, Seeds, generation, global_seed, keras_seed, op_seed, set_random_seed, with_seeds,
 };
+
+pub use crate::flavor::{Flavor, flavor, set_flavor};
 pub use shuffle::Shuffle;
 
 #[cfg(test)]

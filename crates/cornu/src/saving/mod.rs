@@ -18,8 +18,8 @@ use cornu_files::keras::{Archive, WHOLE_MODEL};
 use cornu_graph::room::room;
 use cornu_graph::{Context, Error, Result, tell};
 
+use crate::model::{Model, Sequential};
 use crate::train::Warning;
-use crate::{Model, Sequential};
 
 pub use optimizer::Save;
 

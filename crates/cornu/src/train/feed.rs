@@ -5,7 +5,7 @@ use cornu_graph::{AN_ARRAY, Array, Buffer, DType, Error, Feed, Result, ToArray, 
 use cornu_graph::room::{self, room};
 
 /// What has no room, if there are too many rows.
-pub(super) const ORDER: &str = "the order of the rows";
+pub(crate) const ORDER: &str = "the order of the rows";
 
 /// Features, and labels and weights if there are any, with the same number of rows.
 pub(crate) struct Data {

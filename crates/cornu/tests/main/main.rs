@@ -4,11 +4,14 @@ use cornu_testkit::alloc::Counting;
 
 mod choices;
 mod closures;
+mod cross_validation;
 mod deep;
 mod documents;
 mod doubles;
 mod dropout;
+mod families;
 mod first_lines;
+mod flavor_differences;
 mod flavors;
 mod help;
 mod interrupt;

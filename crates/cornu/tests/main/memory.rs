@@ -4,7 +4,7 @@ use cornu::data::{
     Average, Table, ToArray, accuracy_score, classification_report, confusion_matrix, f1_score, precision_score,
     recall_score, to_categorical_with,
 };
-use cornu::display::{Progress, Style, SummaryOptions, Terminal, Verbose, numbers};
+use cornu::display::{Progress, SummaryOptions, Terminal, Verbose, numbers};
 use cornu::model_selection::KFold;
 use cornu::prelude::*;
 use cornu::random::Flavor;
@@ -84,7 +84,7 @@ fn more_rows_than_memory_has_are_not_split() {
 fn lines_of_many_metrics_are_drawn_in_proportion() {
     let terminal = Terminal { is_tty: true, columns: 80, color: true };
     for (style, verbose) in
-        [(Style::Keras2, Verbose::Bar), (Style::Keras3, Verbose::Bar), (Style::Keras3, Verbose::Line)]
+        [(Flavor::Keras2, Verbose::Bar), (Flavor::Keras3, Verbose::Bar), (Flavor::Keras3, Verbose::Line)]
     {
         let names: Vec<String> = (0..2000).map(|i| format!("metric_{i}")).collect();
         let logs: Vec<(&str, f64)> = names.iter().map(|name| (name.as_str(), 0.5)).collect();
