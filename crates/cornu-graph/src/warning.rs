@@ -76,6 +76,10 @@ codes! {
     LinesLeftOut = "CN024";
     /// A column of whole numbers of more than 64 bits, read as text.
     NumbersAsText = "CN025";
+    /// A column that has no values, and is left out where gaps are filled.
+    ColumnLeftOut = "CN026";
+    /// Categories that were not there at the fit, and become zeros or the infrequent category.
+    UnknownCategories = "CN027";
 }
 
 /// Something that works, but is probably a mistake.

@@ -7,12 +7,11 @@
 //! sniff     what separates the fields, if nobody says it
 //! plan      which field is which column
 //! grow      columns, which take blocks and change their type
-//! cells     what one field says; forms, of dates
+//! cells     what one field says
 //! ```
 
 mod cells;
 mod encoding;
-mod forms;
 mod grow;
 mod lines;
 mod options;

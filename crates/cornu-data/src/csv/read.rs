@@ -13,8 +13,8 @@ use super::plan::{Plan, Planned};
 use super::source::Source;
 use super::tokens::{Dialect, Sep};
 use super::types::Dtype;
-use super::{formats, forms, sniff};
-use crate::{Column, Index, Table, Values};
+use super::{formats, sniff};
+use crate::{Column, Index, Table, Values, dates};
 
 /// The table, and what was found out about the file that nobody said.
 pub(super) fn table(source: &Source<'_>, csv: &Csv) -> Result<(Table, Vec<Warning>)> {
@@ -279,7 +279,7 @@ fn finish(csv: &Csv, plan: Plan, columns: Vec<Growing>, rows: usize, warnings: &
 
 fn as_dates(csv: &Csv, values: Values) -> Result<Values> {
     let Values::Text(texts) = &values else { return Ok(values) };
-    let moments = forms::read(texts, csv.date_format.as_deref(), csv.dayfirst)?;
+    let moments = dates::read(texts, csv.date_format.as_deref(), csv.dayfirst)?;
     Ok(moments.map_or(values, Values::Date))
 }
 

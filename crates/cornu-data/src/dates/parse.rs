@@ -1,8 +1,11 @@
-//! Dates in the forms of files: that which is asked for, or that of the first one.
+//! Texts as moments: the forms that pandas finds out, and those that are given.
+
+use std::sync::LazyLock;
 
 use cornu_graph::{Error, Result};
 
-use crate::{NAT, Texts, dates};
+use super::{DAY, days};
+use crate::{NAT, Texts};
 
 /// A part of a form of dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,8 +139,7 @@ fn moment(text: &str, parts: &[Part]) -> Option<i64> {
     }
     let valid = rest.is_empty() && (1..=12).contains(&month) && hour < 24 && minute < 60 && second < 60 && year > 0;
     let seconds = (hour * 60 + minute) * 60 + second;
-    let days = valid.then(|| dates::days_of(year, month, day)).flatten()?;
-    Some(days * dates::DAY + seconds * 1_000_000 + micros)
+    valid.then_some(days(year, month, day)? * DAY + seconds * 1_000_000 + micros)
 }
 
 /// Forms of days, in the order in which they are tried. Month and day may change places ([`orders`]).
@@ -206,7 +208,7 @@ fn guess(text: &str, dayfirst: bool) -> Option<Vec<Part>> {
 ///
 /// # Errors
 /// The parts of the form must be known.
-pub(super) fn read(texts: &Texts, format: Option<&str>, dayfirst: bool) -> Result<Option<Vec<i64>>> {
+pub(crate) fn read(texts: &Texts, format: Option<&str>, dayfirst: bool) -> Result<Option<Vec<i64>>> {
     let parts = match (format, texts.iter().flatten().next()) {
         (Some(format), _) => parts(format)?,
         (None, Some(first)) => match guess(first, dayfirst) {
@@ -216,4 +218,27 @@ pub(super) fn read(texts: &Texts, format: Option<&str>, dayfirst: bool) -> Resul
         (None, None) => Vec::new(),
     };
     Ok(texts.iter().map(|text| text.map_or(Some(NAT), |text| moment(text, &parts))).collect())
+}
+
+/// The forms of ISO 8601, with a time of day or without.
+static ISO: LazyLock<Vec<Vec<Part>>> = LazyLock::new(|| {
+    let timed = ["%Y-%m-%d", "%Y-%m", "%Y"].into_iter().flat_map(|form| TIMES.map(|time| format!("{form}{time}")));
+    timed.filter_map(|form| parts(&form).ok()).collect()
+});
+
+/// The moment that a text of ISO 8601 means: `2024`, `2024-05`, `2024-05-31`, `2024-05-31 14:00`, with seconds and
+/// fractions.
+pub(crate) fn parse(text: &str) -> Option<i64> {
+    ISO.iter().find_map(|parts| moment(text.trim(), parts))
+}
+
+#[test]
+fn texts_of_moments_are_read_back() {
+    for at in [0, -1, 951_782_400_000_000, 1_717_164_000_000_000, 1_717_164_000_000_001, -62_135_596_800_000_000] {
+        assert_eq!(parse(&super::text(at, true)), Some(at));
+    }
+    assert_eq!(parse("2024-05"), parse("2024-05-01T00:00"));
+    for wrong in ["", "2024-02-30", "2024-13-01", "24-01-01", "2024-01-01 25:00", "x", "2024-01-01-01"] {
+        assert_eq!(parse(wrong), None, "{wrong}");
+    }
 }
