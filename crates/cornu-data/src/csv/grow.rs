@@ -35,6 +35,17 @@ pub(super) enum Kind {
     Text(Texts),
 }
 
+/// What a field is that is not of the kind of those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Met {
+    Gap,
+    Whole,
+    Wide,
+    Number,
+    Truth,
+    Other,
+}
+
 /// What all values of a column must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Only {
@@ -45,7 +56,8 @@ pub(super) enum Only {
 
 impl Only {
     /// What is needed, if a value that makes a column of this kind is none.
-    fn lacks(self, kind: &Kind, gap: bool, number: Option<f64>) -> Option<&'static str> {
+    fn lacks(self, kind: &Kind, met: Met, number: Option<f64>) -> Option<&'static str> {
+        let gap = met == Met::Gap;
         let text = matches!(kind, Kind::Text(_) | Kind::Wide(_));
         match self {
             Only::Whole if gap || text || number.is_some_and(|number| number.fract() != 0.0) => Some("whole numbers"),
@@ -222,63 +234,74 @@ impl Growing {
         }
     }
 
-    /// Takes another kind, to which the field belongs and the values so far as well; or, of text, those from here on. Gives
-    /// the row to go on with.
+    /// Takes another kind, to which the field belongs and the values so far as well; or, of text, those from here on.
+    /// Gives the row to go on with.
     fn change(&mut self, block: &Block, field: usize, row: usize, words: &Words) -> Result<usize> {
         let cell = block.bytes(row, field);
-        let gap = self.is_missing(cell, words);
-        let (whole, number) = (words.numbers.whole(cell), words.numbers.number(cell));
-        let truth = words.truths.truth(cell);
-        let rows = block.first_row + row;
-        if !gap && number.is_none() && self.first_text.is_none() {
+        let met = self.meet(cell, words);
+        if matches!(met, Met::Truth | Met::Other) && self.first_text.is_none() {
             let text = block.text(row, field).to_owned();
             self.first_text = Some(Arc::new((block.line(row, field), text)));
         }
-        // Where floats are asked for, a whole number is one.
-        let floats = self.only == Some(Only::Numbers);
-        let (integer, wide) = (matches!(whole, Whole::Is(_)) && !floats, whole == Whole::Wide && !floats);
-        let number = number.filter(|_| !wide);
+        if let (Kind::Gaps(values), Met::Whole) = (&mut self.kind, met) {
+            // A zero with a minus sign.
+            self.zeros.push(values.len());
+            values.push(0.0);
+            return Ok(row + 1);
+        }
         let old = std::mem::replace(&mut self.kind, Kind::Missing(0));
-        self.kind = match old {
-            Kind::Missing(0) if integer => Kind::Int(roomy(self.room)?),
-            Kind::Missing(count) if integer => Kind::Gaps(missing(f64::NAN, count, self.room)?),
-            Kind::Missing(count) if wide => Kind::Wide(all_missing(count)?),
-            Kind::Missing(count) if number.is_some() => Kind::Float(missing(f64::NAN, count, self.room)?),
-            Kind::Missing(0) if truth.is_some() => Kind::Bool(roomy(self.room)?),
-            Kind::Missing(count) if truth.is_some() => Kind::Truth(missing(None, count, self.room)?),
-            Kind::Missing(count) => Kind::Text(all_missing(count)?),
-            Kind::Int(values) if gap => Kind::Gaps(self.floats(&values)?),
-            Kind::Int(values) if number.is_some() => {
+        self.kind = self.wider(old, met, block.first_row + row)?;
+        match self.only.and_then(|only| only.lacks(&self.kind, met, words.numbers.number(cell))) {
+            Some(needed) => Err(self.misfit(block, field, row, words, needed)),
+            None => Ok(row),
+        }
+    }
+
+    /// What a field is. Where floats are asked for, a whole number is one.
+    fn meet(&self, cell: &[u8], words: &Words) -> Met {
+        let floats = self.only == Some(Only::Numbers);
+        match words.numbers.whole(cell) {
+            _ if self.is_missing(cell, words) => Met::Gap,
+            Whole::Is(_) if !floats => Met::Whole,
+            Whole::Wide if !floats => Met::Wide,
+            _ if words.numbers.number(cell).is_some() => Met::Number,
+            _ if words.truths.truth(cell).is_some() => Met::Truth,
+            _ => Met::Other,
+        }
+    }
+
+    /// A kind for the values of `old`, those of the rows before `row`, and for what was met.
+    fn wider(&mut self, old: Kind, met: Met, row: usize) -> Result<Kind> {
+        Ok(match (old, met) {
+            (Kind::Missing(0), Met::Whole) => Kind::Int(roomy(self.room)?),
+            (Kind::Missing(count), Met::Whole) => Kind::Gaps(missing(f64::NAN, count, self.room)?),
+            (Kind::Missing(count), Met::Wide) => Kind::Wide(all_missing(count)?),
+            (Kind::Missing(count), Met::Number) => Kind::Float(missing(f64::NAN, count, self.room)?),
+            (Kind::Missing(0), Met::Truth) => Kind::Bool(roomy(self.room)?),
+            (Kind::Missing(count), Met::Truth) => Kind::Truth(missing(None, count, self.room)?),
+            (Kind::Missing(count), Met::Gap | Met::Other) => Kind::Text(all_missing(count)?),
+            (Kind::Int(values), Met::Gap) => Kind::Gaps(self.floats(&values)?),
+            (Kind::Int(values), Met::Number) => {
                 let floats = self.floats(&values)?;
                 self.signed(floats)
             }
-            Kind::Gaps(mut values) if integer && !gap => {
-                self.zeros.push(values.len());
-                values.push(0.0);
-                self.kind = Kind::Gaps(values);
-                return Ok(row + 1);
-            }
-            Kind::Gaps(values) if number.is_some() => self.signed(values),
-            Kind::Bool(values) if gap => {
+            (Kind::Gaps(values), Met::Number) => self.signed(values),
+            (Kind::Bool(values), Met::Gap) => {
                 let mut gaps = roomy(self.room.max(values.len()))?;
                 gaps.extend(values.into_iter().map(Some));
                 Kind::Truth(gaps)
             }
-            Kind::Wide(_) if number.is_some() => {
-                self.lost = rows;
-                Kind::Float(missing(f64::NAN, rows, self.room)?)
+            (Kind::Wide(_), Met::Number) => {
+                self.lost = row;
+                Kind::Float(missing(f64::NAN, row, self.room)?)
             }
-            Kind::Wide(texts) => Kind::Text(texts),
-            _ => {
-                self.lost = rows;
+            (Kind::Wide(texts), _) => Kind::Text(texts),
+            (_, met) => {
+                self.lost = row;
                 let texts = all_missing(0)?;
-                if wide { Kind::Wide(texts) } else { Kind::Text(texts) }
+                if met == Met::Wide { Kind::Wide(texts) } else { Kind::Text(texts) }
             }
-        };
-        match self.only.and_then(|only| only.lacks(&self.kind, gap, number)) {
-            Some(needed) => Err(self.misfit(block, field, row, words, needed)),
-            None => Ok(row),
-        }
+        })
     }
 
     /// Whole numbers as floats.
