@@ -39,16 +39,24 @@ impl Factorize {
 /// For each value its number among the distinct ones, and those: pandas' `factorize`.
 ///
 /// ```
-/// use cornu_data::{Factorize, Values, factorize};
+/// use cornu_data::{Values, factorize};
 ///
-/// let (codes, uniques) = factorize(&["b", "a", "b"], Factorize::new())?;
+/// let (codes, uniques) = factorize(&["b", "a", "b"])?;
 /// assert_eq!((codes, uniques), (vec![0, 1, 0], Values::from(vec!["b", "a"])));
 /// # Ok::<(), cornu_graph::Error>(())
 /// ```
 ///
 /// # Errors
 /// There must be one value in each row.
-pub fn factorize(x: impl ToLabels, options: Factorize) -> Result<(Vec<i64>, Values)> {
+pub fn factorize(x: impl ToLabels) -> Result<(Vec<i64>, Values)> {
+    factorize_with(x, Factorize::new())
+}
+
+/// [`factorize`], with options.
+///
+/// # Errors
+/// As [`factorize`].
+pub fn factorize_with(x: impl ToLabels, options: Factorize) -> Result<(Vec<i64>, Values)> {
     let labels: Labels = x.to_labels()?;
     let is_left_out = |class: usize| options.use_na_sentinel && labels.class(class).is_missing();
     let mut order: Vec<usize> = Vec::with_capacity(labels.count());

@@ -1,6 +1,5 @@
 //! Categories as columns of true and false.
 
-use std::borrow::Borrow;
 use std::sync::Arc;
 
 use cornu_graph::room::room;
@@ -264,10 +263,10 @@ one_column! {
 /// A column of true and false for each category: pandas' `get_dummies`.
 ///
 /// ```
-/// use cornu_data::{Dummies, Table, get_dummies};
+/// use cornu_data::{Table, get_dummies};
 ///
 /// let table = Table::new([("port", vec!["S", "C", "S"])])?;
-/// let dummies = get_dummies(&table, Dummies::new())?;
+/// let dummies = get_dummies(&table)?;
 /// assert_eq!(dummies.to_string(), "   port_C  port_S\n0   False    True\n1    True   False\n2   False    True");
 /// # Ok::<(), cornu_graph::Error>(())
 /// ```
@@ -277,6 +276,14 @@ one_column! {
 ///
 /// # Errors
 /// Columns that the table has not; prefixes that are not as many; names that come out twice.
-pub fn get_dummies(x: impl ToDummies, options: impl Borrow<Dummies>) -> Result<Table> {
-    x.to_dummies(options.borrow())
+pub fn get_dummies(x: impl ToDummies) -> Result<Table> {
+    x.to_dummies(&Dummies::new())
+}
+
+/// [`get_dummies`], with options.
+///
+/// # Errors
+/// As [`get_dummies`].
+pub fn get_dummies_with(x: impl ToDummies, options: &Dummies) -> Result<Table> {
+    x.to_dummies(options)
 }

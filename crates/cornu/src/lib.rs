@@ -102,6 +102,7 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../README.es.md")]
+#[doc = include_str!("../../../docs/from-pandas.md")]
 #[doc = include_str!("../../../docs/tutorial.en.md")]
 #[doc = include_str!("../../../docs/tutorial.es.md")]
 struct Documents;

@@ -9,7 +9,7 @@ use super::field::Field;
 use super::*;
 use crate::{
     Category, Column, Cut, Dummies, DummyType, Factorize, Index, Prefix, QCut, Table, Value, Values, cut_retbins,
-    factorize, get_dummies, qcut_retbins,
+    factorize_with, get_dummies_with, qcut_retbins,
 };
 
 mod files;
@@ -306,8 +306,8 @@ fn check_dummies(case: &Json) -> Result<(), String> {
         };
     }
     let out = match &case["x"]["table"] {
-        Json::Null => get_dummies(values(&case["x"]["column"]), &options),
-        x => get_dummies(table(x), &options),
+        Json::Null => get_dummies_with(values(&case["x"]["column"]), &options),
+        x => get_dummies_with(table(x), &options),
     };
     let Some(out) = refused_or("get_dummies", case["refused"] == true, out)? else { return Ok(()) };
     same_table("get_dummies", &out, &case["out"])?;
@@ -331,7 +331,7 @@ fn check_factorize(case: &Json) -> Result<(), String> {
     if let Some(sentinel) = settings["use_na_sentinel"].as_bool() {
         options = options.use_na_sentinel(sentinel);
     }
-    let (codes, uniques) = factorize(values(&case["x"]), options).map_err(|error| error.to_string())?;
+    let (codes, uniques) = factorize_with(values(&case["x"]), options).map_err(|error| error.to_string())?;
     same_values("uniques", &uniques, &case["uniques"])?;
     if codes.to_json() == case["codes"] { Ok(()) } else { Err(format!("needs {}, got {codes:?}", case["codes"])) }
 }
