@@ -240,6 +240,9 @@ pub(super) fn each_against_each(ranked: &Ranked, columns: &[Option<usize>], aver
     }
     let present: Vec<(usize, usize)> =
         columns.iter().enumerate().filter_map(|(column, code)| Some((column, (*code)?))).collect();
+    if present.len() < 2 && weighted {
+        return Err(Error::data("`MultiClass::Ovo` needs two classes among the labels, got one"));
+    }
     let (mut scores, mut prevalence) = (Vec::new(), Vec::new());
     for (i, &a) in present.iter().enumerate() {
         for &b in &present[i + 1..] {
