@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cornu_graph::{Array, Buffer, Error, Result};
 use ndarray::{ArrayBase, Data, Dimension};
 
-use super::{Column, Table, Value, Values, print};
+use super::{Column, Index, Table, Value, Values, print};
 
 mod gather;
 
@@ -207,6 +207,16 @@ pub trait ToLabels {
     /// There must be one label in each row.
     fn label_values(&self) -> Result<Arc<Values>>;
 
+    /// The labels as a column; a column keeps its name and row labels.
+    ///
+    /// # Errors
+    /// There must be one label in each row.
+    fn label_column(&self) -> Result<Column> {
+        let values = self.label_values()?;
+        let index = Arc::new(Index::range(values.len()));
+        Ok(Column { name: String::new(), values, index, first_text: None })
+    }
+
     /// The classes that occur, and which of them each row is of.
     ///
     /// # Errors
@@ -249,6 +259,10 @@ impl ToLabels for Column {
     fn label_values(&self) -> Result<Arc<Values>> {
         Ok(Arc::clone(&self.values))
     }
+
+    fn label_column(&self) -> Result<Column> {
+        Ok(self.clone())
+    }
 }
 
 impl ToLabels for Table {
@@ -264,6 +278,11 @@ impl ToLabels for Table {
             [column] => Ok((vec![column.len(), 1], column.label_values()?)),
             _ => self.to_array()?.shaped_values(),
         }
+    }
+
+    fn label_column(&self) -> Result<Column> {
+        self.label_values()?;
+        Ok(self.columns()[0].clone())
     }
 }
 
@@ -290,6 +309,10 @@ impl ToLabels for Array {
 impl<T: ToLabels + ?Sized> ToLabels for &T {
     fn label_values(&self) -> Result<Arc<Values>> {
         T::label_values(self)
+    }
+
+    fn label_column(&self) -> Result<Column> {
+        T::label_column(self)
     }
 
     fn to_labels(&self) -> Result<Labels> {

@@ -4,6 +4,9 @@ use cornu_testkit::golden::{self, Report};
 use ndarray::{Array2, ArrayD, IxDyn};
 use serde_json::Value as Json;
 
+mod change;
+mod refused;
+
 use super::*;
 
 fn cases(file: &str) -> Vec<Json> {

@@ -6,8 +6,8 @@ use super::Parts;
 use super::cross_validator::{CrossValidator, Given};
 use super::folds::{Options, check_members, folds, parts, verbose};
 use super::shuffle::present;
-use crate::describe::sum;
 use crate::scores::classes_of;
+use crate::stats::sum;
 use crate::{Labels, ToLabels};
 
 /// Folds of about equal size, each group in one of them: scikit-learn's `GroupKFold`.

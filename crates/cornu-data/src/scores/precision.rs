@@ -2,7 +2,7 @@
 
 use cornu_graph::{Array, DType, Error, Result, ToArray};
 
-use crate::describe::sum;
+use crate::stats::sum;
 
 /// The floats that NumPy computes in. A double rounded after each operation is what single precision would have given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

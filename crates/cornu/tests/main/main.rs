@@ -26,6 +26,7 @@ mod names;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod own_classes;
+mod preparing;
 mod properties;
 mod resume;
 mod saved;

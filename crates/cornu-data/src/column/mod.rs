@@ -1,13 +1,25 @@
 //! A named column of values, with the labels of its rows: what pandas calls a Series.
 
+mod cast;
+mod counts;
+mod missing;
+mod replace;
+mod stats;
+
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use cornu_graph::room::room;
 use cornu_graph::{Array, Element, Error, Result};
 use ndarray::Array1;
 
-use super::{AN_ARRAY, Index, ToArray, Value, Values, print};
+pub(crate) use self::cast::TYPES;
+pub(crate) use self::counts::repeated;
+pub use self::counts::{Counts, Keep};
+pub use self::missing::Fill;
+use super::{AN_ARRAY, Computed, Index, Sample, SortBy, ToArray, Value, Values, print};
 
 /// A named column of values.
 ///
@@ -27,6 +39,12 @@ impl Column {
         let values = values.into();
         let index = Arc::new(Index::range(values.len()));
         Column { name: name.into(), values: Arc::new(values), index, first_text: None }
+    }
+
+    /// A column of values that others may hold too.
+    pub(crate) fn of(name: impl Into<String>, values: Arc<Values>) -> Column {
+        let index = Arc::new(Index::range(values.len()));
+        Column { name: name.into(), values, index, first_text: None }
     }
 
     /// Other values under the same name and row labels, as many as before.
@@ -71,10 +89,25 @@ impl Column {
         self.values.iter()
     }
 
-    /// The distinct values, in the order of their first appearance.
-    pub fn unique(&self) -> Vec<Value<'_>> {
-        let mut seen = std::collections::HashSet::new();
-        self.iter().filter(|value| seen.insert(value.key())).collect()
+    /// The same column under another name.
+    #[must_use]
+    pub fn rename(&self, name: impl Into<String>) -> Column {
+        Column { name: name.into(), ..self.clone() }
+    }
+
+    /// The same values with these row labels.
+    ///
+    /// # Errors
+    /// There must be as many labels as rows.
+    pub fn with_index(&self, index: Index) -> Result<Column> {
+        index.check_rows(self.len())?;
+        Ok(Column { index: Arc::new(index), ..self.clone() })
+    }
+
+    /// The same values, their rows labelled 0, 1, 2, ….
+    #[must_use]
+    pub fn reset_index(&self) -> Column {
+        Column { index: Arc::new(Index::range(self.len())), ..self.clone() }
     }
 
     /// The rows at `positions`, in that order, with their labels.
@@ -95,11 +128,80 @@ impl Column {
         }
     }
 
+    /// The rows at positions that are there.
+    pub(crate) fn take_rows(&self, rows: &[usize]) -> Column {
+        self.take_unchecked(rows, &Arc::new(self.index.take(rows)))
+    }
+
+    /// The rows of a range of positions, with their labels.
+    ///
+    /// # Errors
+    /// The range must end within the column.
+    pub fn slice(&self, rows: Range<usize>) -> Result<Column> {
+        check_range(&rows, self.len())?;
+        Ok(self.slice_unchecked(rows.clone(), &Arc::new(self.index.slice(rows))))
+    }
+
+    pub(super) fn slice_unchecked(&self, rows: Range<usize>, index: &Arc<Index>) -> Column {
+        let whole = rows == (0..self.len());
+        let values = if whole { Arc::clone(&self.values) } else { Arc::new(self.values.slice(rows)) };
+        Column { values, index: Arc::clone(index), ..self.clone() }
+    }
+
     /// The first `n` rows; all of them if there are fewer.
     #[must_use]
     pub fn head(&self, n: usize) -> Column {
-        let positions: Vec<usize> = (0..n.min(self.len())).collect();
-        self.take_unchecked(&positions, &Arc::new(self.index.take(&positions)))
+        let rows = 0..n.min(self.len());
+        self.slice_unchecked(rows.clone(), &Arc::new(self.index.slice(rows)))
+    }
+
+    /// The last `n` rows; all of them if there are fewer.
+    #[must_use]
+    pub fn tail(&self, n: usize) -> Column {
+        let rows = self.len().saturating_sub(n)..self.len();
+        self.slice_unchecked(rows.clone(), &Arc::new(self.index.slice(rows)))
+    }
+
+    /// The rows for which a condition holds.
+    ///
+    /// # Errors
+    /// The condition must be true or false, of the same rows.
+    pub fn filter(&self, condition: impl Into<Computed>) -> Result<Column> {
+        Ok(self.take_rows(&condition.into().rows(&self.index)?))
+    }
+
+    /// Rows at random, as [`Table::sample`](crate::Table::sample).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sample(&self, how: impl Into<Sample>) -> Result<Column> {
+        let how = how.into();
+        let sampled = self.take_rows(&how.rows(self.len())?);
+        Ok(if how.ignores_index() { sampled.reset_index() } else { sampled })
+    }
+
+    /// The rows in the order of their values, missing ones last; equal ones in the order they have.
+    #[must_use]
+    pub fn sort_values(&self) -> Column {
+        self.sort_values_with(&SortBy::default())
+    }
+
+    /// The rows in the order of their values; the names of `how` do not count.
+    #[must_use]
+    pub fn sort_values_with(&self, how: &SortBy) -> Column {
+        how.finished(self.take_rows(&how.order(&[self.values()])))
+    }
+
+    /// The rows in the order of their labels.
+    #[must_use]
+    pub fn sort_index(&self) -> Column {
+        self.sort_index_with(&SortBy::default())
+    }
+
+    /// The rows in the order of their labels; the names of `how` do not count.
+    #[must_use]
+    pub fn sort_index_with(&self, how: &SortBy) -> Column {
+        how.finished(self.take_rows(&how.order(&[&self.index.to_shared()])))
     }
 
     /// The values as an array of rank 1: `i64`, `f64` or `bool`.
@@ -107,14 +209,25 @@ impl Column {
     /// # Errors
     /// The column must not hold text; the message says where in the file the first text was.
     pub fn to_array(&self) -> Result<Array> {
-        match &*self.values {
+        match &*self.numbers()? {
             Values::Float(values) => values.to_array(),
             Values::Float32(values) => values.to_array(),
             Values::Int(values) => values.to_array(),
             Values::Bool(values) => values.to_array(),
-            Values::Truth(_) | Values::Date(_) | Values::Text(_) | Values::Category(_) | Values::Object(_) => {
-                Err(self.text_error())
+            _ => Err(self.text_error()),
+        }
+    }
+
+    /// The values, if they are numbers: those of several kinds too, if each is one, as where words were replaced.
+    pub(super) fn numbers(&self) -> Result<Cow<'_, Values>> {
+        match &*self.values {
+            values if values.is_numeric() => Ok(Cow::Borrowed(values)),
+            Values::Object(values) if values.iter().all(|value| value.is_missing() || value.to_f64().is_some()) => {
+                let numbers = Values::from(values.clone());
+                let floats = || values.iter().map(|value| value.to_f64().unwrap_or(f64::NAN)).collect();
+                Ok(Cow::Owned(if numbers.is_numeric() { numbers } else { Values::Float(floats()) }))
             }
+            _ => Err(self.text_error()),
         }
     }
 
@@ -136,12 +249,18 @@ impl Column {
                 Some(row) => {
                     format!("the text {} in row {}", print::quoted(self.values.get(row)), self.index.label(row))
                 }
-                None => "text".into(),
+                None => format!("values of {}", self.dtype()),
             },
         };
-        Error::data(format!("column `{}` needs numbers, got {place}", self.name)).help(
-            "drop the column, or replace its words by numbers; if that value stands for a missing one, leave it empty",
-        )
+        let error = Error::data(format!("column `{}` needs numbers, got {place}", self.name));
+        match &*self.values {
+            Values::Date(_) => error.help("drop the column, or count its days: `astype(\"int64\")` gives microseconds"),
+            Values::Truth(_) => error.help("fill what is missing and make ones and zeros of it: `astype(\"int64\")`"),
+            _ => error.help(
+                "drop the column, or replace its words by numbers: `map_values([(\"male\", 0), (\"female\", 1)])`; \
+                 if that value stands for a missing one, leave it empty",
+            ),
+        }
     }
 }
 
@@ -150,6 +269,16 @@ pub(super) fn check_positions(positions: &[usize], rows: usize) -> Result<()> {
         Some(row) => Err(Error::usage(format!("`take` needs positions below {rows}, the number of rows, got {row}"))),
         None => Ok(()),
     }
+}
+
+pub(super) fn check_range(rows: &Range<usize>, all: usize) -> Result<()> {
+    if rows.start <= rows.end && rows.end <= all {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "`slice` needs a range within 0..{all}, the rows there are, got {}..{}",
+        rows.start, rows.end
+    )))
 }
 
 /// Names, values and row labels are equal; missing values equal each other.
@@ -170,9 +299,10 @@ impl ToArray for Column {
     }
 }
 
+/// `{}` prints as pandas does, `{:#}` every row, without name and type, as `to_string()` of pandas.
 impl fmt::Display for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&print::series(self))
+        f.write_str(&print::series(self, f.alternate()))
     }
 }
 

@@ -1,17 +1,25 @@
 //! A table: named columns of equal length with labelled rows. What pandas calls a DataFrame.
 
+mod array;
+mod columns;
+mod concat;
+mod missing;
+mod rows;
+mod stats;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
-use cornu_graph::room::{empty, room};
-use cornu_graph::{Array, Element, Error, Result, list, nearest};
-use ndarray::{Array2, ArrayBase, Axis, Data, Ix2};
+use cornu_graph::{Error, Result, list, nearest};
+use ndarray::{ArrayBase, Axis, Data, Ix2};
 
-use super::column::check_positions;
+pub use self::columns::IntoColumn;
+pub use self::concat::{Concat, concat, concat_with};
+pub use self::missing::DropNa;
+pub use self::rows::Duplicates;
 use super::csv::number;
-use super::{AN_ARRAY, Column, Index, ToArray, Value, Values, print};
+use super::{Column, Index, Values, print};
 
 /// Named columns of equal length, in order, with labelled rows.
 ///
@@ -142,120 +150,6 @@ impl Table {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => error,
         }
-    }
-
-    /// The table without this column, or without these: `drop("label")`, `drop(["id", "label"])`.
-    ///
-    /// # Errors
-    /// The table must have each of them.
-    pub fn drop(&self, names: impl ColumnNames) -> Result<Table> {
-        let (places, mut dropped) = (self.places(), HashSet::new());
-        for name in names.into_names() {
-            dropped.insert(*places.get(&*name).ok_or_else(|| self.unknown(&name))?);
-        }
-        let kept =
-            self.columns.iter().enumerate().filter(|(place, _)| !dropped.contains(place)).map(|(_, column)| column);
-        Ok(Table { columns: kept.cloned().collect(), index: Arc::clone(&self.index) })
-    }
-
-    /// These columns, in this order; of one name, a table with that column alone.
-    ///
-    /// # Errors
-    /// The table must have each of them, and none may be asked for twice.
-    pub fn select(&self, names: impl ColumnNames) -> Result<Table> {
-        let places = self.places();
-        let column =
-            |name: &str| places.get(name).map_or_else(|| Err(self.unknown(name)), |&place| Ok(&self.columns[place]));
-        let columns: Result<Vec<Column>> = names.into_names().iter().map(|name| column(name).cloned()).collect();
-        let table = Table::from_columns(columns?)?;
-        Ok(Table { index: Arc::clone(&self.index), ..table })
-    }
-
-    /// The rows at `positions`, in that order, with their labels.
-    ///
-    /// # Errors
-    /// A position must be less than the number of rows.
-    pub fn take(&self, positions: &[usize]) -> Result<Table> {
-        check_positions(positions, self.rows())?;
-        Ok(self.take_unchecked(positions))
-    }
-
-    fn take_unchecked(&self, positions: &[usize]) -> Table {
-        self.taken(positions, self.index.take(positions))
-    }
-
-    /// The rows of a range, which must be within the table.
-    fn slice(&self, rows: Range<usize>) -> Table {
-        let index = self.index.slice(rows.clone());
-        self.taken(&rows.collect::<Vec<_>>(), index)
-    }
-
-    fn taken(&self, positions: &[usize], index: Index) -> Table {
-        let index = Arc::new(index);
-        let columns = self.columns.iter().map(|column| column.take_unchecked(positions, &index));
-        Table { columns: columns.collect(), index }
-    }
-
-    /// The first `n` rows; all of them if there are fewer.
-    #[must_use]
-    pub fn head(&self, n: usize) -> Table {
-        self.slice(0..n.min(self.rows()))
-    }
-
-    /// The last `n` rows; all of them if there are fewer.
-    #[must_use]
-    pub fn tail(&self, n: usize) -> Table {
-        self.slice(self.rows().saturating_sub(n)..self.rows())
-    }
-
-    /// The values as an array `[rows, columns]`: `i64` if every value is a whole number, `bool` if all are true or
-    /// false, else `f64`.
-    ///
-    /// # Errors
-    /// No column may hold text; the message says where in the file the first text was.
-    pub fn to_array(&self) -> Result<Array> {
-        if let Some(text) = self.columns.iter().find(|column| !column.values.is_numeric()) {
-            return Err(text.text_error());
-        }
-        let any = |test: fn(&Values) -> bool| self.columns.iter().any(|column| test(&column.values));
-        if self.columns.is_empty() || any(|values| matches!(values, Values::Float(_) | Values::Float32(_))) {
-            self.gather(|value| value.to_f64().unwrap_or(f64::NAN))
-        } else if any(|values| matches!(values, Values::Int(_))) {
-            self.gather(
-                |value| if let Value::Int(value) = value { value } else { i64::from(value == Value::Bool(true)) },
-            )
-        } else {
-            self.gather(|value| value == Value::Bool(true))
-        }
-    }
-
-    /// The values row by row.
-    fn gather<T: Element + Default>(&self, element: impl Fn(Value<'_>) -> T) -> Result<Array> {
-        let (rows, width) = self.shape();
-        let mut data = empty(AN_ARRAY, rows.saturating_mul(width))?;
-        data.resize(rows * width, T::default());
-        for (start, column) in self.columns.iter().enumerate() {
-            let cells = data.iter_mut().skip(start).step_by(width);
-            cells.zip(column.iter()).for_each(|(cell, value)| *cell = element(value));
-        }
-        Array::new([rows, width], data)
-    }
-
-    /// The values as an `ndarray` of any element type.
-    ///
-    /// # Errors
-    /// No column may hold text.
-    pub fn to_ndarray<T: Element>(&self) -> Result<Array2<T>> {
-        let array = self.to_array()?;
-        room::<T>(AN_ARRAY, &[array.len()])?;
-        Array2::from_shape_vec(self.shape(), array.to_vec())
-            .map_err(|error| Error::data("the table does not fit an array").caused_by(error))
-    }
-}
-
-impl ToArray for Table {
-    fn to_array(&self) -> Result<Array> {
-        Table::to_array(self)
     }
 }
 
