@@ -288,6 +288,8 @@ def refused_rankings():
     case("roc_auc_score", [0, 1, 2], three, multi_class="ovr", labels=[2, 1, 0])
     case("roc_auc_score", [0, 1, 2], three, multi_class="ovr", labels=[0, 1, 3])
     case("roc_auc_score", [0, 1, 2], three, multi_class="ovr", max_fpr=0.5)
+    case("roc_auc_score", [1, 1], three[:2], multi_class="ovo", average="weighted", labels=[0, 1, 2])
+    case("accuracy_score", [1, 1], [1, 0], sample_weight=[1.0, -1.0])
     case("roc_auc_score", [0, 1], [0.5, NAN])
     case("roc_auc_score", [0, 1], [0.5])
     case("roc_auc_score", [0.5, 1.0], [0.5, 0.25])

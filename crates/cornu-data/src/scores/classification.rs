@@ -186,8 +186,10 @@ impl Classification {
             None if classes.len() == 2 => {
                 let (label, names) = (shown(label.as_value()), classes.iter().map(shown).collect::<Vec<_>>());
                 let names = names.join(" and ");
-                Err(Error::data(format!("the positive class {label} does not occur, only {names}"))
-                    .help(format!("name the positive class: `pos_label({})`", literal(classes.get(1)))))
+                Err(Error::data(format!("the positive class {label} does not occur, only {names}")).help(format!(
+                    "name the positive class: `Classification::new().pos_label({})`",
+                    literal(classes.get(1))
+                )))
             }
             code => Ok(code),
         }

@@ -113,7 +113,8 @@ pub(super) fn average_precision(positive: &[bool], scores: &[f64], weights: Opti
     let curve = Curve::of(positive, scores, weights).precision_recall(false);
     let steps = curve.recall.windows(2).zip(&curve.precision);
     let parts: Vec<f64> = steps.map(|(recall, precision)| (recall[1] - recall[0]) * precision).collect();
-    (-Precision::Double.sum(&parts)).max(0.0)
+    // Never the negative zero.
+    (-Precision::Double.sum(&parts)).max(0.0) + 0.0
 }
 
 /// The area under points by trapezoids.

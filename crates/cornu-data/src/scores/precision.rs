@@ -106,6 +106,10 @@ impl Weights {
         if weights.iter().all(|&weight| weight == 0.0) {
             return Err(Error::data("`sample_weight` needs a number that is not zero, got none"));
         }
+        if sum(&weights) == 0.0 {
+            return Err(Error::data("`sample_weight` needs weights whose sum is not zero")
+                .help("weights say how much a row counts: none is below zero"));
+        }
         Ok(Some(weights))
     }
 }

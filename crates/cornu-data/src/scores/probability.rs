@@ -146,7 +146,7 @@ impl Probabilities {
         };
         if classes.len() < 2 {
             let error = Error::data("probabilities need two classes or more, got one");
-            return Err(error.help("say what the classes are: `labels(..)`"));
+            return Err(error.help("say what the classes are: `Probabilities::new().labels(..)`"));
         }
         let place = |row: usize| {
             let class = truth.class(truth.codes()[row]);
@@ -161,7 +161,11 @@ impl Probabilities {
                 let (columns, got) = (predicted.classes, classes.len());
                 let error =
                     Error::data(format!("`y_proba` has probabilities of {columns} classes, but there are {got}"));
-                Err(if given.is_none() { error.help("say what the classes are: `labels(..)`") } else { error })
+                Err(if given.is_none() {
+                    error.help("say what the classes are: `Probabilities::new().labels(..)`")
+                } else {
+                    error
+                })
             }
         }
     }

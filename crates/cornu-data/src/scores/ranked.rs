@@ -70,7 +70,7 @@ impl Ranked {
             let (needed, got) = (self.outputs, codes.len());
             let error = Error::data(format!("`y_score` has {needed} columns, but there are {got} classes"));
             return Err(if given.is_none() && got < needed {
-                error.help("say which class each column is of: `labels(..)`")
+                error.help("say which class each column is of: `Ranking::new().labels(..)`")
             } else {
                 error
             });
@@ -132,7 +132,7 @@ pub(super) fn positive(truth: &Labels, given: Option<&Scalar>) -> Result<Option<
                 "`pos_label` is needed, since the classes are {} and not 0 and 1",
                 names.join(", ")
             ))
-            .help("name the class that high scores speak for: `pos_label(..)`"))
+            .help("name the class that high scores speak for: `pos_label(..)` of the options"))
         }
     }
 }
@@ -159,7 +159,7 @@ pub(super) fn two_hits(ranked: &Ranked, given: Option<&Values>, k: usize) -> Res
     let classes = given.unwrap_or(ranked.truth.classes());
     if classes.len() != 2 {
         return Err(Error::data("`top_k_accuracy_score` needs two classes or more, got one")
-            .help("say what the classes are: `labels(..)`"));
+            .help("say what the classes are: `Ranking::new().labels(..)`"));
     }
     if k > 1 {
         return Ok(vec![1.0; scores.len()]);
@@ -240,6 +240,9 @@ pub(super) fn each_against_each(ranked: &Ranked, columns: &[Option<usize>], aver
     }
     let present: Vec<(usize, usize)> =
         columns.iter().enumerate().filter_map(|(column, code)| Some((column, (*code)?))).collect();
+    if present.len() < 2 && weighted {
+        return Err(Error::data("`MultiClass::Ovo` needs two classes among the labels, got one"));
+    }
     let (mut scores, mut prevalence) = (Vec::new(), Vec::new());
     for (i, &a) in present.iter().enumerate() {
         for &b in &present[i + 1..] {

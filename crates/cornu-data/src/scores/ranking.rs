@@ -217,7 +217,7 @@ impl Ranking {
     fn curve(&self, ranked: &Ranked) -> Result<Curve> {
         if ranked.truth.count() > 2 && self.pos_label.is_none() {
             return Err(Error::data(format!("a curve needs two classes, got {}", ranked.truth.count()))
-                .help("name the class that high scores speak for: `pos_label(..)`"));
+                .help("name the class that high scores speak for: `Ranking::new().pos_label(..)`"));
         }
         let code = positive(&ranked.truth, self.pos_label.as_ref())?;
         Ok(Curve::of(&ranked.is(code), ranked.single()?, ranked.weights.as_deref()))
@@ -264,7 +264,7 @@ impl Ranking {
             }),
             Some(MultiClass::Ovo) => each_against_each(&ranked, &columns, average),
             None => Err(Error::usage("`roc_auc_score` of more than two classes needs `multi_class`")
-                .help("compare each class with all others: `multi_class(MultiClass::Ovr)`")),
+                .help("compare each class with all others: `Ranking::new().multi_class(MultiClass::Ovr)`")),
         }
     }
 
@@ -276,7 +276,7 @@ impl Ranking {
         self.only("roc_auc_scores", &["sample_weight", "multi_class", "labels"])?;
         if self.multi_class == Some(MultiClass::Ovo) {
             return Err(Error::usage("classes that are compared with each other have no score of their own")
-                .help("compare each class with all others: `multi_class(MultiClass::Ovr)`"));
+                .help("compare each class with all others: `Ranking::new().multi_class(MultiClass::Ovr)`"));
         }
         let ranked = self.ranked(y_true, y_score)?;
         let columns = self.probabilities_of_classes(&ranked)?;
