@@ -16,7 +16,17 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// Columns of text; infinities, and where `nan` is not allowed what is missing.
     pub(crate) fn into_matrix(self, who: &str, nan: bool) -> Result<Matrix<'a>> {
-        let matrix = match self {
+        let matrix = self.into_numbers()?;
+        matrix.check(who, nan)?;
+        Ok(matrix)
+    }
+
+    /// The numbers, whatever they are.
+    ///
+    /// # Errors
+    /// Columns of text.
+    pub(crate) fn into_numbers(self) -> Result<Matrix<'a>> {
+        Ok(match self {
             Frame::Rows(rows) => {
                 Matrix { width: rows.width, rows: rows.rows, form: Form::Rows(rows.data), single: false, index: None }
             }
@@ -24,9 +34,7 @@ impl<'a> Frame<'a> {
             Frame::Table(Cow::Owned(table)) => Matrix::of_table(&table, |column| {
                 numbers(column.values()).map(|numbers| Cow::Owned(numbers.into_owned()))
             })?,
-        };
-        matrix.check(who, nan)?;
-        Ok(matrix)
+        })
     }
 }
 
@@ -84,10 +92,11 @@ impl<'a> Matrix<'a> {
 
     /// Refuses what is not finite; NaN is let through where it stands for what is missing.
     fn check(&self, who: &str, nan: bool) -> Result<()> {
-        // One pass without a branch; the second looks for the place.
+        // One pass that counts without a branch; the second looks for the place.
         let bad = |value: f64| if nan { value.is_infinite() } else { !value.is_finite() };
-        let any =
-            |values: &[f64]| values.chunks(4096).any(|part| part.iter().fold(false, |any, &value| any | bad(value)));
+        let infinite = |values: &[f64]| values.iter().map(|value| u64::from(value.is_infinite())).sum::<u64>() > 0;
+        let not_finite = |values: &[f64]| values.iter().map(|value| u64::from(!value.is_finite())).sum::<u64>() > 0;
+        let any = |values: &[f64]| if nan { infinite(values) } else { not_finite(values) };
         let what = |value: f64| if value.is_nan() { "NaN" } else { "an infinite one" };
         let fail = |value: f64, place: String| {
             let error = Error::data(format!("`{who}` needs finite numbers, got {} in {place}", what(value)));
@@ -158,7 +167,10 @@ impl<'a> Matrix<'a> {
     }
 
     /// The least and the greatest value of each column; NaN where all are missing.
-    pub(crate) fn extremes(&self) -> (Vec<f64>, Vec<f64>) {
+    ///
+    /// # Errors
+    /// Infinite numbers.
+    pub(crate) fn extremes(&self, who: &str) -> Result<(Vec<f64>, Vec<f64>)> {
         let start = (f64::INFINITY, f64::NEG_INFINITY);
         let wider = |(least, greatest): (f64, f64), value: f64| {
             (if value < least { value } else { least }, if value > greatest { value } else { greatest })
@@ -174,8 +186,12 @@ impl<'a> Matrix<'a> {
                 found
             }
         };
+        // One of them shows whether a number is infinite, so that none need be looked at before.
+        if found.iter().any(|&(least, greatest)| least <= greatest && !(least.is_finite() && greatest.is_finite())) {
+            self.check(who, true)?;
+        }
         let some = |(least, greatest)| if least > greatest { (f64::NAN, f64::NAN) } else { (least, greatest) };
-        found.into_iter().map(some).unzip()
+        Ok(found.into_iter().map(some).unzip())
     }
 
     /// The values of one column.
@@ -308,14 +324,17 @@ impl Matrix<'static> {
 /// Least and greatest; eight at a time, since each comparison waits for the last.
 fn spread(values: &[f64]) -> (f64, f64) {
     let (mut least, mut greatest) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
-    let chunks = values.chunks_exact(8);
-    let rest = chunks.remainder();
-    for chunk in chunks.chain([rest]) {
-        for (j, &value) in chunk.iter().enumerate() {
-            least[j] = if value < least[j] { value } else { least[j] };
-            greatest[j] = if value > greatest[j] { value } else { greatest[j] };
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut widen = |chunk: &[f64; 8]| {
+        for j in 0..8 {
+            least[j] = if chunk[j] < least[j] { chunk[j] } else { least[j] };
+            greatest[j] = if chunk[j] > greatest[j] { chunk[j] } else { greatest[j] };
         }
-    }
+    };
+    chunks.iter().for_each(&mut widen);
+    let mut last = [f64::NAN; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    widen(&last);
     let least = least.into_iter().fold(f64::INFINITY, f64::min);
     (least, greatest.into_iter().fold(f64::NEG_INFINITY, f64::max))
 }

@@ -58,8 +58,8 @@ impl Transformer for MaxAbsScaler {
     stored!(MaxAbsScaler);
 
     fn learn(&mut self, x: &Frame<'_>) -> Result<()> {
-        let matrix = x.borrowed().into_matrix(CLASS, true)?.learnable(CLASS)?;
-        let (least, most) = matrix.extremes();
+        let matrix = x.borrowed().into_numbers()?.learnable(CLASS)?;
+        let (least, most) = matrix.extremes(CLASS)?;
         let max_abs: Vec<f64> = least.iter().zip(&most).map(|(least, most)| least.abs().max(most.abs())).collect();
         let scale = max_abs.iter().map(|&span| some(span, matrix.epsilon())).collect();
         self.learnt = Some(Learnt { seen: Seen::of(x), max_abs, scale });

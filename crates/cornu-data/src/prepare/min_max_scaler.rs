@@ -113,9 +113,9 @@ impl Transformer for MinMaxScaler {
     stored!(MinMaxScaler);
 
     fn learn(&mut self, x: &Frame<'_>) -> Result<()> {
-        let matrix = x.borrowed().into_matrix(CLASS, true)?.learnable(CLASS)?;
+        let matrix = x.borrowed().into_numbers()?.learnable(CLASS)?;
         let (round, (low, high)) = (matrix.rounding(), self.feature_range);
-        let (data_min, data_max) = matrix.extremes();
+        let (data_min, data_max) = matrix.extremes(CLASS)?;
         let ranges: Vec<f64> = data_min.iter().zip(&data_max).map(|(least, most)| round(most - least)).collect();
         finite_spread(CLASS, &ranges)?;
         let range = round(round(high) - round(low));
