@@ -92,26 +92,19 @@ impl<'a> Matrix<'a> {
 
     /// Refuses what is not finite; NaN is let through where it stands for what is missing.
     fn check(&self, who: &str, nan: bool) -> Result<()> {
-        // One pass that counts without a branch; the second looks for the place.
-        let bad = |value: f64| if nan { value.is_infinite() } else { !value.is_finite() };
-        let infinite = |values: &[f64]| values.iter().map(|value| u64::from(value.is_infinite())).sum::<u64>() > 0;
-        let not_finite = |values: &[f64]| values.iter().map(|value| u64::from(!value.is_finite())).sum::<u64>() > 0;
-        let any = |values: &[f64]| if nan { infinite(values) } else { not_finite(values) };
-        let what = |value: f64| if value.is_nan() { "NaN" } else { "an infinite one" };
-        let fail = |value: f64, place: String| {
-            let error = Error::data(format!("`{who}` needs finite numbers, got {} in {place}", what(value)));
-            Err(if value.is_nan() { error.help("fill what is missing first, by `SimpleImputer`") } else { error })
-        };
+        let any =
+            |values: &[f64]| if nan { has_infinite(values) } else { !values.iter().all(|value| value.is_finite()) };
+        let bad = |value: &f64| if nan { value.is_infinite() } else { !value.is_finite() };
         match &self.form {
             Form::Rows(data) if any(data) => {
-                let at = data.iter().position(|&value| bad(value)).unwrap_or_default();
-                fail(data[at], format!("row {}, column {}", at / self.width, at % self.width))
+                let at = data.iter().position(bad).unwrap_or_default();
+                Err(not_finite(who, data[at], format!("row {}, column {}", at / self.width, at % self.width)))
             }
             Form::Columns(columns) => match columns.iter().find(|(_, values)| any(values)) {
                 Some((name, values)) => {
-                    let row = values.iter().position(|&value| bad(value)).unwrap_or_default();
+                    let row = values.iter().position(bad).unwrap_or_default();
                     let label = self.index.as_ref().map_or_else(|| row.to_string(), |index| index.label(row));
-                    fail(values[row], format!("row {label} of column `{name}`"))
+                    Err(not_finite(who, values[row], format!("row {label} of column `{name}`")))
                 }
                 None => Ok(()),
             },
@@ -217,42 +210,57 @@ impl<'a> Matrix<'a> {
     }
 
     /// Every value by two operations, each with the number that its column has for it.
+    ///
+    /// # Errors
+    /// Infinite values.
     pub(crate) fn map(
         self,
-        a: &[f64],
-        first: impl Fn(f64, f64) -> f64,
-        b: &[f64],
-        second: impl Fn(f64, f64) -> f64,
-    ) -> Matrix<'static> {
+        who: &str,
+        (a, first): (&[f64], impl Fn(f64, f64) -> f64),
+        (b, second): (&[f64], impl Fn(f64, f64) -> f64),
+    ) -> Result<Matrix<'static>> {
         if self.single {
             let single = |value: f64| f64::from(value as f32);
-            return self.mapped(a, b, |value, a, b| single(second(single(first(value, a)), b)));
+            return self.mapped(who, a, b, |value, a, b| single(second(single(first(value, a)), b)));
         }
-        self.mapped(a, b, |value, a, b| second(first(value, a), b))
+        self.mapped(who, a, b, |value, a, b| second(first(value, a), b))
     }
 
-    fn mapped(self, a: &[f64], b: &[f64], op: impl Fn(f64, f64, f64) -> f64) -> Matrix<'static> {
+    /// Values are looked at where they are in the cache anyway.
+    fn mapped(self, who: &str, a: &[f64], b: &[f64], op: impl Fn(f64, f64, f64) -> f64) -> Result<Matrix<'static>> {
+        const PART: usize = 2048;
         let form = match self.form {
-            Form::Columns(columns) => {
-                let numbers = a.iter().zip(b);
-                let columns = columns
-                    .into_iter()
-                    .zip(numbers)
-                    .map(|((name, values), (&a, &b))| (name, values.iter().map(|&value| op(value, a, b)).collect()));
-                Form::Columns(columns.collect())
+            Form::Columns(ref columns) => {
+                let mut made = Vec::with_capacity(columns.len());
+                for ((name, values), (&a, &b)) in columns.iter().zip(a.iter().zip(b)) {
+                    let mut out = empty(AN_ARRAY, values.len())?;
+                    for part in values.chunks(PART) {
+                        if has_infinite(part) {
+                            self.check(who, true)?;
+                        }
+                        out.extend(part.iter().map(|&value| op(value, a, b)));
+                    }
+                    made.push((name.clone(), Cow::Owned(out)));
+                }
+                Form::Columns(made)
             }
             Form::Rows(data) => {
                 // Some rows at a time: loops over a few columns alone would be too short to be fast.
-                let times = (256 / self.width.max(1)).max(1);
+                let times = (PART / self.width.max(1)).max(1);
                 let (a, b) = (a.repeat(times), b.repeat(times));
                 let mut data = data.into_owned();
-                for part in data.chunks_mut(a.len().max(1)) {
+                for (i, part) in data.chunks_mut(a.len().max(1)).enumerate() {
+                    if has_infinite(part) {
+                        let at = part.iter().position(|value| value.is_infinite()).unwrap_or_default();
+                        let row = i * times + at / self.width;
+                        return Err(not_finite(who, part[at], format!("row {row}, column {}", at % self.width)));
+                    }
                     part.iter_mut().zip(&a).zip(&b).for_each(|((value, &a), &b)| *value = op(*value, a, b));
                 }
                 Form::Rows(Cow::Owned(data))
             }
         };
-        Matrix { form, rows: self.rows, width: self.width, single: self.single, index: self.index }
+        Ok(Matrix { form, rows: self.rows, width: self.width, single: self.single, index: self.index })
     }
 
     /// Whether the numbers lie row by row.
@@ -319,6 +327,17 @@ impl Matrix<'static> {
         }
         .into())
     }
+}
+
+/// Counts without a branch, so that eight values are looked at in a step.
+fn has_infinite(values: &[f64]) -> bool {
+    values.iter().map(|value| u64::from(value.is_infinite())).sum::<u64>() > 0
+}
+
+fn not_finite(who: &str, value: f64, place: String) -> Error {
+    let what = if value.is_nan() { "NaN" } else { "an infinite one" };
+    let error = Error::data(format!("`{who}` needs finite numbers, got {what} in {place}"));
+    if value.is_nan() { error.help("fill what is missing first, by `SimpleImputer`") } else { error }
 }
 
 /// Least and greatest; eight at a time, since each comparison waits for the last.

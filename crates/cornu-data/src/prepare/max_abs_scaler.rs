@@ -69,16 +69,16 @@ impl Transformer for MaxAbsScaler {
     fn apply(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check(CLASS, &x)?;
-        let (matrix, clip) = (x.into_matrix(CLASS, true)?, self.clip);
+        let (matrix, clip) = (x.into_numbers()?, self.clip);
         let end = |x: f64, _| if clip { clamp(x, -1.0, 1.0) } else { x };
-        matrix.map(&learnt.scale, |x, scale| x / scale, &learnt.scale, end).into_frame()
+        matrix.map(CLASS, (&learnt.scale, |x, scale| x / scale), (&learnt.scale, end))?.into_frame()
     }
 
     fn undo(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check_width(CLASS, &x)?;
-        let matrix = x.into_matrix(CLASS, true)?;
-        matrix.map(&learnt.scale, |x, scale| x * scale, &learnt.scale, |x, _| x).into_frame()
+        let matrix = x.into_numbers()?;
+        matrix.map(CLASS, (&learnt.scale, |x, scale| x * scale), (&learnt.scale, |x, _| x))?.into_frame()
     }
 
     fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
