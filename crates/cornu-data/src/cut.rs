@@ -5,8 +5,8 @@ use std::sync::Arc;
 use cornu_graph::numbers::repr;
 use cornu_graph::{Error, Result};
 
-use crate::describe::quantile_of;
 use crate::labels::gathered;
+use crate::stats::quantiles_of;
 use crate::{Category, Column, Labels, ToLabels, Values};
 
 /// Where intervals end.
@@ -277,9 +277,8 @@ pub fn qcut_retbins(x: impl ToLabels, quantiles: impl Into<QCut>) -> Result<(Col
     if let Some(share) = shares.iter().find(|share| !(0.0..=1.0).contains(*share)) {
         return Err(Error::usage(format!("`qcut` needs shares from 0 to 1, got {share}")));
     }
-    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let edges = shares.iter().map(|&share| quantile_of(&sorted, share)).collect();
+    let mut there: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    let edges = quantiles_of(&mut there, &shares);
     divide(&column, &values, edges, false, &cut)
 }
 

@@ -224,6 +224,14 @@ pub trait ToLabels {
     fn to_labels(&self) -> Result<Labels> {
         Ok(Labels::of(&*self.label_values()?))
     }
+
+    /// All labels row by row, where a row may hold several, and the sizes of the axes.
+    ///
+    /// # Errors
+    /// Rows must be equally long.
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        self.label_values().map(|values| (vec![values.len()], values))
+    }
 }
 
 fn several(width: impl std::fmt::Display) -> Error {
@@ -265,6 +273,13 @@ impl ToLabels for Table {
         }
     }
 
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        match self.columns() {
+            [column] => Ok((vec![column.len(), 1], column.label_values()?)),
+            _ => self.to_array()?.shaped_values(),
+        }
+    }
+
     fn label_column(&self) -> Result<Column> {
         self.label_values()?;
         Ok(self.columns()[0].clone())
@@ -277,12 +292,17 @@ impl ToLabels for Array {
             [_] | [_, 1] => {}
             _ => return Err(several(self.ty())),
         }
-        Ok(Arc::new(match self.buffer() {
+        self.shaped_values().map(|(_, values)| values)
+    }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        let values = match self.buffer() {
             Buffer::Bool(labels) => Values::Bool(labels.clone()),
             Buffer::F32(labels) => Values::Float32(labels.clone()),
             Buffer::F64(labels) => Values::Float(labels.clone()),
             _ => Values::Int(self.to_vec()),
-        }))
+        };
+        Ok((self.shape().to_vec(), Arc::new(values)))
     }
 }
 
@@ -298,11 +318,19 @@ impl<T: ToLabels + ?Sized> ToLabels for &T {
     fn to_labels(&self) -> Result<Labels> {
         T::to_labels(self)
     }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        T::shaped_values(self)
+    }
 }
 
 impl<T: Label> ToLabels for [T] {
     fn label_values(&self) -> Result<Arc<Values>> {
         T::gather(&mut self.iter()).map(Arc::new)
+    }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        T::flatten(&mut self.iter()).map(|(shape, values)| (shape, Arc::new(values)))
     }
 }
 
@@ -310,11 +338,19 @@ impl<T: Label> ToLabels for Vec<T> {
     fn label_values(&self) -> Result<Arc<Values>> {
         self[..].label_values()
     }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        self[..].shaped_values()
+    }
 }
 
 impl<T: Label, const N: usize> ToLabels for [T; N] {
     fn label_values(&self) -> Result<Arc<Values>> {
         self[..].label_values()
+    }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        self[..].shaped_values()
     }
 }
 
@@ -324,6 +360,10 @@ impl<S: Data<Elem: Label>, D: Dimension> ToLabels for ArrayBase<S, D> {
             [_] | [_, 1] => S::Elem::gather(&mut self.iter()).map(Arc::new),
             shape => Err(several(format!("an array of shape {shape:?}"))),
         }
+    }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        S::Elem::gather(&mut self.iter()).map(|values| (self.shape().to_vec(), Arc::new(values)))
     }
 }
 

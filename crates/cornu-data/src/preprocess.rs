@@ -1,24 +1,26 @@
 //! What `keras.utils` makes of arrays: one-hot classes, unit length.
 
 use cornu_graph::room::has_room;
-use cornu_graph::{Array, Error, Result};
+use cornu_graph::{Error, Result};
 use ndarray::{ArrayD, ArrayView1, Axis, Zip};
 
-use super::{ToArray, from_array};
+use super::{Labels, ToArray, ToLabels, Value, Values, from_array, print};
 
-/// Classes as rows of zeros with a one: `[..]` or `[.., 1]` becomes `[.., classes]`, one more than the greatest class.
-/// A part of the rows may lack the last classes: [`to_categorical_with`] is told how many there are.
+/// Classes as rows of zeros with a one: `[..]` or `[.., 1]` becomes `[.., classes]`, one more than the greatest class. Of
+/// text, the classes are those that occur, in alphabetical order. A part of the rows may lack the last classes:
+/// [`to_categorical_with`] is told how many there are.
 ///
 /// ```
 /// use cornu_data::to_categorical;
 ///
 /// assert_eq!(to_categorical([0, 2])?, ndarray::array![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]].into_dyn());
+/// assert_eq!(to_categorical(["no", "yes", "no"])?, to_categorical([0, 1, 0])?);
 /// # Ok::<(), cornu_graph::Error>(())
 /// ```
 ///
 /// # Errors
-/// Classes must be whole numbers from 0 up, and there must be one.
-pub fn to_categorical(x: impl ToArray) -> Result<ArrayD<f32>> {
+/// Classes must be text or whole numbers from 0 up, none missing, and there must be one.
+pub fn to_categorical(x: impl ToLabels) -> Result<ArrayD<f32>> {
     one_hot(x, None)
 }
 
@@ -26,13 +28,13 @@ pub fn to_categorical(x: impl ToArray) -> Result<ArrayD<f32>> {
 ///
 /// # Errors
 /// Those of [`to_categorical`], and a class that is not below `num_classes`.
-pub fn to_categorical_with(x: impl ToArray, num_classes: usize) -> Result<ArrayD<f32>> {
+pub fn to_categorical_with(x: impl ToLabels, num_classes: usize) -> Result<ArrayD<f32>> {
     one_hot(x, Some(num_classes))
 }
 
-fn one_hot(x: impl ToArray, num_classes: Option<usize>) -> Result<ArrayD<f32>> {
-    let x = x.into_array()?;
-    let classes = (0..x.len()).map(|i| class(&x, i)).collect::<Result<Vec<usize>>>()?;
+fn one_hot(x: impl ToLabels, num_classes: Option<usize>) -> Result<ArrayD<f32>> {
+    let (mut shape, values) = x.shaped_values()?;
+    let classes = classes(&values)?;
     let width = match num_classes {
         Some(width) => width,
         None => classes.iter().max().ok_or_else(|| Error::data("`to_categorical` needs at least one class"))? + 1,
@@ -42,7 +44,6 @@ fn one_hot(x: impl ToArray, num_classes: Option<usize>) -> Result<ArrayD<f32>> {
         return Err(Error::data(format!("`to_categorical` needs classes below {width}, got {class} at index {place}"))
             .help("classes count from 0"));
     }
-    let mut shape = x.shape().to_vec();
     if shape.len() > 1 && shape.last() == Some(&1) {
         shape.pop();
     }
@@ -60,15 +61,24 @@ fn one_hot(x: impl ToArray, num_classes: Option<usize>) -> Result<ArrayD<f32>> {
     Ok(rows)
 }
 
-fn class(x: &Array, place: usize) -> Result<usize> {
-    let value = x.get(place);
-    if value < 0.0 || value.fract() != 0.0 {
-        return Err(Error::data(format!(
-            "`to_categorical` needs whole classes from 0 up, got {value} at index {place}"
-        )));
+/// The number of the class of each label.
+fn classes(values: &Values) -> Result<Vec<usize>> {
+    let labels = Labels::of(values);
+    if let Some(place) = labels.codes().iter().position(|&code| labels.class(code) == Value::Missing) {
+        return Err(Error::data(format!("`to_categorical` needs a class in each row, got none at index {place}")));
     }
-    // One more must still be a number: so many classes have no room anyway.
-    Ok((value as usize).min(usize::MAX - 1))
+    if labels.classes().iter().any(|class| matches!(class, Value::Text(_))) {
+        return Ok(labels.codes().to_vec());
+    }
+    let class = |(place, value): (usize, Value<'_>)| match value.to_f64() {
+        // One more must still be a number: so many classes have no room anyway.
+        Some(class) if class >= 0.0 && class.fract() == 0.0 => Ok((class as usize).min(usize::MAX - 1)),
+        _ => {
+            let value = value.to_f64().map_or_else(|| print::label(value), |class| class.to_string());
+            Err(Error::data(format!("`to_categorical` needs whole classes from 0 up, got {value} at index {place}")))
+        }
+    };
+    values.iter().enumerate().map(class).collect()
 }
 
 /// `x` with each row along `axis` divided by its norm, `(Σ |x|^order)^(1/order)`; rows of zeros stay as they are. A

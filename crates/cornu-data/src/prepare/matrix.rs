@@ -7,7 +7,7 @@ use cornu_graph::room::empty;
 use cornu_graph::{AN_ARRAY, Error, Result};
 
 use super::frame::{Frame, Rows};
-use crate::describe::{lanes, pairwise};
+use crate::stats::{Sum, sum_of};
 use crate::{Column, Index, Scalar, Table, Values};
 
 impl<'a> Frame<'a> {
@@ -143,16 +143,13 @@ impl<'a> Matrix<'a> {
     pub(crate) fn sums<const N: usize>(&self, of: impl Fn(usize, f64) -> [f64; N]) -> Vec<[f64; N]> {
         match &self.form {
             Form::Columns(columns) => {
-                columns.iter().enumerate().map(|(j, (_, values))| pairwise(values, &|value| of(j, value))).collect()
+                columns.iter().enumerate().map(|(j, (_, values))| sum_of(values, |value| of(j, value))).collect()
             }
-            Form::Rows(data) if self.width == 1 => vec![pairwise(data, &|value| of(0, value))],
+            Form::Rows(data) if self.width == 1 => vec![sum_of(data, |value| of(0, value))],
             Form::Rows(data) => {
                 let mut sums = vec![[-0.0; N]; self.width];
                 for row in data.chunks_exact(self.width) {
-                    sums.iter_mut()
-                        .zip(row)
-                        .enumerate()
-                        .for_each(|(j, (sum, &value))| *sum = lanes(*sum, of(j, value)));
+                    sums.iter_mut().zip(row).enumerate().for_each(|(j, (sum, &value))| *sum = sum.plus(of(j, value)));
                 }
                 sums
             }

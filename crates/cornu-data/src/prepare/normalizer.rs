@@ -7,7 +7,7 @@ use super::frame::Seen;
 use super::matrix::Matrix;
 use super::min_max_scaler::some;
 use super::{Frame, Transformer, files, learnt, methods, stored};
-use crate::describe::sum;
+use crate::stats::sum;
 
 const CLASS: &str = "Normalizer";
 

@@ -4,6 +4,7 @@ use cornu_testkit::alloc::Counting;
 
 mod choices;
 mod closures;
+mod cross_validation;
 mod deep;
 mod documents;
 mod doubles;
