@@ -98,13 +98,13 @@ impl<'a> Matrix<'a> {
         match &self.form {
             Form::Rows(data) if any(data) => {
                 let at = data.iter().position(bad).unwrap_or_default();
-                Err(not_finite(who, data[at], format!("row {}, column {}", at / self.width, at % self.width)))
+                Err(not_finite(who, data[at], &format!("row {}, column {}", at / self.width, at % self.width)))
             }
             Form::Columns(columns) => match columns.iter().find(|(_, values)| any(values)) {
                 Some((name, values)) => {
                     let row = values.iter().position(bad).unwrap_or_default();
                     let label = self.index.as_ref().map_or_else(|| row.to_string(), |index| index.label(row));
-                    Err(not_finite(who, values[row], format!("row {label} of column `{name}`")))
+                    Err(not_finite(who, values[row], &format!("row {label} of column `{name}`")))
                 }
                 None => Ok(()),
             },
@@ -250,7 +250,7 @@ impl<'a> Matrix<'a> {
                     if has_infinite(part) {
                         let at = part.iter().position(|value| value.is_infinite()).unwrap_or_default();
                         let row = i * times + at / self.width;
-                        return Err(not_finite(who, part[at], format!("row {row}, column {}", at % self.width)));
+                        return Err(not_finite(who, part[at], &format!("row {row}, column {}", at % self.width)));
                     }
                     part.iter_mut().zip(&a).zip(&b).for_each(|((value, &a), &b)| *value = op(*value, a, b));
                 }
@@ -331,7 +331,7 @@ fn has_infinite(values: &[f64]) -> bool {
     values.iter().map(|value| u64::from(value.is_infinite())).sum::<u64>() > 0
 }
 
-fn not_finite(who: &str, value: f64, place: String) -> Error {
+fn not_finite(who: &str, value: f64, place: &str) -> Error {
     let what = if value.is_nan() { "NaN" } else { "an infinite one" };
     let error = Error::data(format!("`{who}` needs finite numbers, got {what} in {place}"));
     if value.is_nan() { error.help("fill what is missing first, by `SimpleImputer`") } else { error }
