@@ -59,7 +59,7 @@ impl Transformer for Binarizer {
         let matrix = x.into_matrix(CLASS, false)?.learnable(CLASS)?;
         let zeros = vec![0.0; matrix.width()];
         let ones = |x: f64, _| if x > threshold { 1.0 } else { 0.0 };
-        let frame = matrix.map(&zeros, ones, &zeros, |x, _| x).into_frame()?;
+        let frame = matrix.map(CLASS, (&zeros, ones), (&zeros, |x, _| x))?.into_frame()?;
         let Frame::Table(table) = frame else { return Ok(frame) };
         let of_kind = |column: &Column| match column.values() {
             Values::Float(values) if whole => column.with_values(values.iter().map(|&x| x as i64).collect::<Vec<_>>()),

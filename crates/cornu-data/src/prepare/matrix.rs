@@ -16,7 +16,17 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// Columns of text; infinities, and where `nan` is not allowed what is missing.
     pub(crate) fn into_matrix(self, who: &str, nan: bool) -> Result<Matrix<'a>> {
-        let matrix = match self {
+        let matrix = self.into_numbers()?;
+        matrix.check(who, nan)?;
+        Ok(matrix)
+    }
+
+    /// The numbers, whatever they are.
+    ///
+    /// # Errors
+    /// Columns of text.
+    pub(crate) fn into_numbers(self) -> Result<Matrix<'a>> {
+        Ok(match self {
             Frame::Rows(rows) => {
                 Matrix { width: rows.width, rows: rows.rows, form: Form::Rows(rows.data), single: false, index: None }
             }
@@ -24,9 +34,7 @@ impl<'a> Frame<'a> {
             Frame::Table(Cow::Owned(table)) => Matrix::of_table(&table, |column| {
                 numbers(column.values()).map(|numbers| Cow::Owned(numbers.into_owned()))
             })?,
-        };
-        matrix.check(who, nan)?;
-        Ok(matrix)
+        })
     }
 }
 
@@ -84,25 +92,19 @@ impl<'a> Matrix<'a> {
 
     /// Refuses what is not finite; NaN is let through where it stands for what is missing.
     fn check(&self, who: &str, nan: bool) -> Result<()> {
-        // One pass without a branch; the second looks for the place.
-        let bad = |value: f64| if nan { value.is_infinite() } else { !value.is_finite() };
         let any =
-            |values: &[f64]| values.chunks(4096).any(|part| part.iter().fold(false, |any, &value| any | bad(value)));
-        let what = |value: f64| if value.is_nan() { "NaN" } else { "an infinite one" };
-        let fail = |value: f64, place: String| {
-            let error = Error::data(format!("`{who}` needs finite numbers, got {} in {place}", what(value)));
-            Err(if value.is_nan() { error.help("fill what is missing first, by `SimpleImputer`") } else { error })
-        };
+            |values: &[f64]| if nan { has_infinite(values) } else { !values.iter().all(|value| value.is_finite()) };
+        let bad = |value: &f64| if nan { value.is_infinite() } else { !value.is_finite() };
         match &self.form {
             Form::Rows(data) if any(data) => {
-                let at = data.iter().position(|&value| bad(value)).unwrap_or_default();
-                fail(data[at], format!("row {}, column {}", at / self.width, at % self.width))
+                let at = data.iter().position(bad).unwrap_or_default();
+                Err(not_finite(who, data[at], &format!("row {}, column {}", at / self.width, at % self.width)))
             }
             Form::Columns(columns) => match columns.iter().find(|(_, values)| any(values)) {
                 Some((name, values)) => {
-                    let row = values.iter().position(|&value| bad(value)).unwrap_or_default();
+                    let row = values.iter().position(bad).unwrap_or_default();
                     let label = self.index.as_ref().map_or_else(|| row.to_string(), |index| index.label(row));
-                    fail(values[row], format!("row {label} of column `{name}`"))
+                    Err(not_finite(who, values[row], &format!("row {label} of column `{name}`")))
                 }
                 None => Ok(()),
             },
@@ -155,7 +157,10 @@ impl<'a> Matrix<'a> {
     }
 
     /// The least and the greatest value of each column; NaN where all are missing.
-    pub(crate) fn extremes(&self) -> (Vec<f64>, Vec<f64>) {
+    ///
+    /// # Errors
+    /// Infinite numbers.
+    pub(crate) fn extremes(&self, who: &str) -> Result<(Vec<f64>, Vec<f64>)> {
         let start = (f64::INFINITY, f64::NEG_INFINITY);
         let wider = |(least, greatest): (f64, f64), value: f64| {
             (if value < least { value } else { least }, if value > greatest { value } else { greatest })
@@ -171,8 +176,12 @@ impl<'a> Matrix<'a> {
                 found
             }
         };
+        // One of them shows whether a number is infinite, so that none need be looked at before.
+        if found.iter().any(|&(least, greatest)| least <= greatest && !(least.is_finite() && greatest.is_finite())) {
+            self.check(who, true)?;
+        }
         let some = |(least, greatest)| if least > greatest { (f64::NAN, f64::NAN) } else { (least, greatest) };
-        found.into_iter().map(some).unzip()
+        Ok(found.into_iter().map(some).unzip())
     }
 
     /// The values of one column.
@@ -198,42 +207,57 @@ impl<'a> Matrix<'a> {
     }
 
     /// Every value by two operations, each with the number that its column has for it.
+    ///
+    /// # Errors
+    /// Infinite values.
     pub(crate) fn map(
         self,
-        a: &[f64],
-        first: impl Fn(f64, f64) -> f64,
-        b: &[f64],
-        second: impl Fn(f64, f64) -> f64,
-    ) -> Matrix<'static> {
+        who: &str,
+        (a, first): (&[f64], impl Fn(f64, f64) -> f64),
+        (b, second): (&[f64], impl Fn(f64, f64) -> f64),
+    ) -> Result<Matrix<'static>> {
         if self.single {
             let single = |value: f64| f64::from(value as f32);
-            return self.mapped(a, b, |value, a, b| single(second(single(first(value, a)), b)));
+            return self.mapped(who, a, b, |value, a, b| single(second(single(first(value, a)), b)));
         }
-        self.mapped(a, b, |value, a, b| second(first(value, a), b))
+        self.mapped(who, a, b, |value, a, b| second(first(value, a), b))
     }
 
-    fn mapped(self, a: &[f64], b: &[f64], op: impl Fn(f64, f64, f64) -> f64) -> Matrix<'static> {
+    /// Values are looked at where they are in the cache anyway.
+    fn mapped(self, who: &str, a: &[f64], b: &[f64], op: impl Fn(f64, f64, f64) -> f64) -> Result<Matrix<'static>> {
+        const PART: usize = 2048;
         let form = match self.form {
-            Form::Columns(columns) => {
-                let numbers = a.iter().zip(b);
-                let columns = columns
-                    .into_iter()
-                    .zip(numbers)
-                    .map(|((name, values), (&a, &b))| (name, values.iter().map(|&value| op(value, a, b)).collect()));
-                Form::Columns(columns.collect())
+            Form::Columns(ref columns) => {
+                let mut made = Vec::with_capacity(columns.len());
+                for ((name, values), (&a, &b)) in columns.iter().zip(a.iter().zip(b)) {
+                    let mut out = empty(AN_ARRAY, values.len())?;
+                    for part in values.chunks(PART) {
+                        if has_infinite(part) {
+                            self.check(who, true)?;
+                        }
+                        out.extend(part.iter().map(|&value| op(value, a, b)));
+                    }
+                    made.push((name.clone(), Cow::Owned(out)));
+                }
+                Form::Columns(made)
             }
             Form::Rows(data) => {
                 // Some rows at a time: loops over a few columns alone would be too short to be fast.
-                let times = (256 / self.width.max(1)).max(1);
+                let times = (PART / self.width.max(1)).max(1);
                 let (a, b) = (a.repeat(times), b.repeat(times));
                 let mut data = data.into_owned();
-                for part in data.chunks_mut(a.len().max(1)) {
+                for (i, part) in data.chunks_mut(a.len().max(1)).enumerate() {
+                    if has_infinite(part) {
+                        let at = part.iter().position(|value| value.is_infinite()).unwrap_or_default();
+                        let row = i * times + at / self.width;
+                        return Err(not_finite(who, part[at], &format!("row {row}, column {}", at % self.width)));
+                    }
                     part.iter_mut().zip(&a).zip(&b).for_each(|((value, &a), &b)| *value = op(*value, a, b));
                 }
                 Form::Rows(Cow::Owned(data))
             }
         };
-        Matrix { form, rows: self.rows, width: self.width, single: self.single, index: self.index }
+        Ok(Matrix { form, rows: self.rows, width: self.width, single: self.single, index: self.index })
     }
 
     /// Whether the numbers lie row by row.
@@ -302,17 +326,31 @@ impl Matrix<'static> {
     }
 }
 
+/// Counts without a branch, so that eight values are looked at in a step.
+fn has_infinite(values: &[f64]) -> bool {
+    values.iter().map(|value| u64::from(value.is_infinite())).sum::<u64>() > 0
+}
+
+fn not_finite(who: &str, value: f64, place: &str) -> Error {
+    let what = if value.is_nan() { "NaN" } else { "an infinite one" };
+    let error = Error::data(format!("`{who}` needs finite numbers, got {what} in {place}"));
+    if value.is_nan() { error.help("fill what is missing first, by `SimpleImputer`") } else { error }
+}
+
 /// Least and greatest; eight at a time, since each comparison waits for the last.
 fn spread(values: &[f64]) -> (f64, f64) {
     let (mut least, mut greatest) = ([f64::INFINITY; 8], [f64::NEG_INFINITY; 8]);
-    let chunks = values.chunks_exact(8);
-    let rest = chunks.remainder();
-    for chunk in chunks.chain([rest]) {
-        for (j, &value) in chunk.iter().enumerate() {
-            least[j] = if value < least[j] { value } else { least[j] };
-            greatest[j] = if value > greatest[j] { value } else { greatest[j] };
+    let (chunks, rest) = values.as_chunks::<8>();
+    let mut widen = |chunk: &[f64; 8]| {
+        for j in 0..8 {
+            least[j] = if chunk[j] < least[j] { chunk[j] } else { least[j] };
+            greatest[j] = if chunk[j] > greatest[j] { chunk[j] } else { greatest[j] };
         }
-    }
+    };
+    chunks.iter().for_each(&mut widen);
+    let mut last = [f64::NAN; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    widen(&last);
     let least = least.into_iter().fold(f64::INFINITY, f64::min);
     (least, greatest.into_iter().fold(f64::NEG_INFINITY, f64::max))
 }

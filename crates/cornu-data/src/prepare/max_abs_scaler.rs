@@ -58,8 +58,8 @@ impl Transformer for MaxAbsScaler {
     stored!(MaxAbsScaler);
 
     fn learn(&mut self, x: &Frame<'_>) -> Result<()> {
-        let matrix = x.borrowed().into_matrix(CLASS, true)?.learnable(CLASS)?;
-        let (least, most) = matrix.extremes();
+        let matrix = x.borrowed().into_numbers()?.learnable(CLASS)?;
+        let (least, most) = matrix.extremes(CLASS)?;
         let max_abs: Vec<f64> = least.iter().zip(&most).map(|(least, most)| least.abs().max(most.abs())).collect();
         let scale = max_abs.iter().map(|&span| some(span, matrix.epsilon())).collect();
         self.learnt = Some(Learnt { seen: Seen::of(x), max_abs, scale });
@@ -69,16 +69,16 @@ impl Transformer for MaxAbsScaler {
     fn apply(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check(CLASS, &x)?;
-        let (matrix, clip) = (x.into_matrix(CLASS, true)?, self.clip);
+        let (matrix, clip) = (x.into_numbers()?, self.clip);
         let end = |x: f64, _| if clip { clamp(x, -1.0, 1.0) } else { x };
-        matrix.map(&learnt.scale, |x, scale| x / scale, &learnt.scale, end).into_frame()
+        matrix.map(CLASS, (&learnt.scale, |x, scale| x / scale), (&learnt.scale, end))?.into_frame()
     }
 
     fn undo(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check_width(CLASS, &x)?;
-        let matrix = x.into_matrix(CLASS, true)?;
-        matrix.map(&learnt.scale, |x, scale| x * scale, &learnt.scale, |x, _| x).into_frame()
+        let matrix = x.into_numbers()?;
+        matrix.map(CLASS, (&learnt.scale, |x, scale| x * scale), (&learnt.scale, |x, _| x))?.into_frame()
     }
 
     fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {

@@ -113,9 +113,9 @@ impl Transformer for MinMaxScaler {
     stored!(MinMaxScaler);
 
     fn learn(&mut self, x: &Frame<'_>) -> Result<()> {
-        let matrix = x.borrowed().into_matrix(CLASS, true)?.learnable(CLASS)?;
+        let matrix = x.borrowed().into_numbers()?.learnable(CLASS)?;
         let (round, (low, high)) = (matrix.rounding(), self.feature_range);
-        let (data_min, data_max) = matrix.extremes();
+        let (data_min, data_max) = matrix.extremes(CLASS)?;
         let ranges: Vec<f64> = data_min.iter().zip(&data_max).map(|(least, most)| round(most - least)).collect();
         finite_spread(CLASS, &ranges)?;
         let range = round(round(high) - round(low));
@@ -128,20 +128,20 @@ impl Transformer for MinMaxScaler {
     fn apply(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check(CLASS, &x)?;
-        let (matrix, (low, high)) = (x.into_matrix(CLASS, true)?, self.feature_range);
+        let (matrix, (low, high)) = (x.into_numbers()?, self.feature_range);
         let scaled = |x: f64, scale: f64| x * scale;
         if self.clip {
-            let moved = matrix.map(&learnt.scale, scaled, &learnt.min, |x, min| x + min);
-            return moved.map(&learnt.min, |x, _| clamp(x, low, high), &learnt.min, |x, _| x).into_frame();
+            let clipped = |x: f64, min: f64| clamp(x + min, low, high);
+            return matrix.map(CLASS, (&learnt.scale, scaled), (&learnt.min, clipped))?.into_frame();
         }
-        matrix.map(&learnt.scale, scaled, &learnt.min, |x, min| x + min).into_frame()
+        matrix.map(CLASS, (&learnt.scale, scaled), (&learnt.min, |x, min| x + min))?.into_frame()
     }
 
     fn undo(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check_width(CLASS, &x)?;
-        let matrix = x.into_matrix(CLASS, true)?;
-        matrix.map(&learnt.min, |x, min| x - min, &learnt.scale, |x, scale| x / scale).into_frame()
+        let matrix = x.into_numbers()?;
+        matrix.map(CLASS, (&learnt.min, |x, min| x - min), (&learnt.scale, |x, scale| x / scale))?.into_frame()
     }
 
     fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {

@@ -120,16 +120,16 @@ impl Transformer for RobustScaler {
     fn apply(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check(CLASS, &x)?;
-        let (matrix, (center, scale)) = (x.into_matrix(CLASS, true)?, self.numbers(learnt));
-        matrix.map(&center, |x, center| x - center, &scale, |x, scale| x / scale).into_frame()
+        let (matrix, (center, scale)) = (x.into_numbers()?, self.numbers(learnt));
+        matrix.map(CLASS, (&center, |x, center| x - center), (&scale, |x, scale| x / scale))?.into_frame()
     }
 
     fn undo(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check_width(CLASS, &x)?;
-        let (matrix, (center, scale)) = (x.into_matrix(CLASS, true)?, self.numbers(learnt));
+        let (matrix, (center, scale)) = (x.into_numbers()?, self.numbers(learnt));
         let center: Vec<f64> = center.iter().map(|center| -center).collect();
-        matrix.map(&scale, |x, scale| x * scale, &center, |x, center| x - center).into_frame()
+        matrix.map(CLASS, (&scale, |x, scale| x * scale), (&center, |x, center| x - center))?.into_frame()
     }
 
     fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {

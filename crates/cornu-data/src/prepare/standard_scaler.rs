@@ -116,28 +116,28 @@ impl Transformer for StandardScaler {
     fn apply(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check(CLASS, &x)?;
-        let matrix = x.into_matrix(CLASS, true)?;
+        let matrix = x.into_numbers()?;
         let (mean, scale, round) = (&learnt.mean, &learnt.scale, matrix.rounding());
         let (mean, scale) =
             (mean.iter().map(|&m| round(m)).collect::<Vec<_>>(), scale.iter().map(|&s| round(s)).collect::<Vec<_>>());
         match (self.with_mean, self.with_std) {
-            (true, true) => matrix.map(&mean, |x, mean| x - mean, &scale, |x, scale| x / scale),
-            (true, false) => matrix.map(&mean, |x, mean| x - mean, &mean, |x, _| x),
-            (false, true) => matrix.map(&scale, |x, scale| x / scale, &scale, |x, _| x),
-            (false, false) => matrix.map(&mean, |x, _| x, &mean, |x, _| x),
-        }
+            (true, true) => matrix.map(CLASS, (&mean, |x, mean| x - mean), (&scale, |x, scale| x / scale)),
+            (true, false) => matrix.map(CLASS, (&mean, |x, mean| x - mean), (&mean, |x, _| x)),
+            (false, true) => matrix.map(CLASS, (&scale, |x, scale| x / scale), (&scale, |x, _| x)),
+            (false, false) => matrix.map(CLASS, (&mean, |x, _| x), (&mean, |x, _| x)),
+        }?
         .into_frame()
     }
 
     fn undo(&self, x: Frame<'_>) -> Result<Frame<'static>> {
         let learnt = learnt(CLASS, &self.learnt)?;
         learnt.seen.check_width(CLASS, &x)?;
-        let matrix = x.into_matrix(CLASS, true)?;
+        let matrix = x.into_numbers()?;
         let round = matrix.rounding();
         let mean: Vec<f64> = learnt.mean.iter().map(|&mean| if self.with_mean { round(mean) } else { -0.0 }).collect();
         let scale: Vec<f64> =
             learnt.scale.iter().map(|&scale| if self.with_std { round(scale) } else { 1.0 }).collect();
-        matrix.map(&scale, |x, scale| x * scale, &mean, |x, mean| x + mean).into_frame()
+        matrix.map(CLASS, (&scale, |x, scale| x * scale), (&mean, |x, mean| x + mean))?.into_frame()
     }
 
     fn feature_names_out(&self, input: Option<&[String]>) -> Result<Vec<String>> {
