@@ -5,18 +5,39 @@ use std::ops::{Add, Sub};
 
 use crate::{Scalar, Value, Values};
 
-/// What sums are made of.
-pub(crate) trait Float: Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Into<f64> {
-    /// The number that changes no sum, not even that of negative zeros.
+/// What can be summed: a number, or several side by side, each on its own.
+pub(crate) trait Sum: Copy {
+    /// What changes no sum, not even that of negative zeros.
     const NOTHING: Self;
+    fn plus(self, other: Self) -> Self;
+}
+
+impl<T: Sum, const N: usize> Sum for [T; N] {
+    const NOTHING: [T; N] = [T::NOTHING; N];
+
+    #[inline]
+    fn plus(self, other: [T; N]) -> [T; N] {
+        std::array::from_fn(|i| self[i].plus(other[i]))
+    }
+}
+
+/// A number that statistics are made of.
+pub(crate) trait Float: Sum + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Into<f64> {
     fn order(&self, other: &Self) -> std::cmp::Ordering;
 }
 
 macro_rules! float {
     ($($type:ty),*) => {$(
-        impl Float for $type {
+        impl Sum for $type {
             const NOTHING: $type = -0.0;
 
+            #[inline]
+            fn plus(self, other: $type) -> $type {
+                self + other
+            }
+        }
+
+        impl Float for $type {
             fn order(&self, other: &$type) -> std::cmp::Ordering {
                 self.total_cmp(other)
             }
@@ -32,26 +53,26 @@ pub(crate) fn sum<T: Float>(values: &[T]) -> T {
 }
 
 /// The sum of a function of the values, in the same order.
-pub(crate) fn sum_of<T: Copy, R: Float>(values: &[T], function: impl Fn(T) -> R + Copy) -> R {
+pub(crate) fn sum_of<T: Copy, R: Sum>(values: &[T], function: impl Fn(T) -> R + Copy) -> R {
     const BLOCK: usize = 128;
     const LANES: usize = 8;
     if values.len() < LANES {
-        return values.iter().fold(R::NOTHING, |sum, &value| sum + function(value));
+        return values.iter().fold(R::NOTHING, |sum, &value| sum.plus(function(value)));
     }
     if values.len() > BLOCK {
         let half = values.len() / 2;
         let (left, right) = values.split_at(half - half % LANES);
-        return sum_of(left, function) + sum_of(right, function);
+        return sum_of(left, function).plus(sum_of(right, function));
     }
     let mut lanes = [R::NOTHING; LANES];
     let chunks = values.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, &value)| *lane = *lane + function(value));
+        lanes.iter_mut().zip(chunk).for_each(|(lane, &value)| *lane = lane.plus(function(value)));
     }
     let [a, b, c, d, e, f, g, h] = lanes;
-    let total = ((a + b) + (c + d)) + ((e + f) + (g + h));
-    rest.iter().fold(total, |sum, &value| sum + function(value))
+    let total = (a.plus(b).plus(c.plus(d))).plus(e.plus(f).plus(g.plus(h)));
+    rest.iter().fold(total, |sum, &value| sum.plus(function(value)))
 }
 
 /// The sum of values that NumPy converts into doubles on the way: in pieces as large as its buffer.
@@ -193,7 +214,7 @@ pub(crate) fn median(values: &Values) -> Option<f64> {
 }
 
 /// Each quantile, for which the values are put in order as far as it takes.
-fn quantiles_of<T: Float>(values: &mut [T], quantiles: &[f64]) -> Vec<f64> {
+pub(crate) fn quantiles_of<T: Float>(values: &mut [T], quantiles: &[f64]) -> Vec<f64> {
     let Some(last) = values.len().checked_sub(1) else { return vec![f64::NAN; quantiles.len()] };
     let mut order: Vec<usize> = (0..quantiles.len()).collect();
     order.sort_by(|&a, &b| quantiles[a].total_cmp(&quantiles[b]));

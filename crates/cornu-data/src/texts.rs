@@ -1,5 +1,8 @@
 //! Texts of a column in one row of bytes, as Arrow's `LargeUtf8` lays them out.
 
+#[cfg(feature = "arrow")]
+use cornu_graph::{Error, Result};
+
 /// Texts, some of which may be missing. One allocation holds all of them.
 ///
 /// ```
@@ -29,6 +32,23 @@ impl Texts {
         let mut offsets = Vec::with_capacity(texts + 1);
         offsets.push(0);
         Texts { bytes: String::with_capacity(bytes), offsets, present: None }
+    }
+
+    /// Texts that lie in `bytes` between `offsets`.
+    ///
+    /// # Errors
+    /// The offsets must ascend, between characters of `bytes`.
+    #[cfg(feature = "arrow")]
+    pub(crate) fn from_parts(bytes: String, offsets: Vec<i64>, present: Option<Vec<bool>>) -> Result<Texts> {
+        let at = |offset: i64| usize::try_from(offset).ok().filter(|&offset| bytes.is_char_boundary(offset));
+        let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else { return Ok(Texts::default()) };
+        if !offsets.is_sorted() || offsets.iter().any(|&offset| at(offset).is_none()) {
+            return Err(Error::data("the offsets of texts must ascend, between characters"));
+        }
+        let texts = Texts { bytes, offsets, present };
+        // A part of others: its bytes alone.
+        let is_whole = first == 0 && last as usize == texts.bytes.len();
+        Ok(if is_whole { texts } else { texts.iter().collect() })
     }
 
     /// The number of texts, with those that are missing.

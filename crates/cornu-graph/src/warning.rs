@@ -70,6 +70,10 @@ codes! {
     HeaderOfNumbers = "CN021";
     /// A class with fewer rows than there are folds, or too few for each part of a split.
     SmallClass = "CN022";
+    /// A column that has no values, and is left out where gaps are filled.
+    ColumnLeftOut = "CN023";
+    /// Categories that were not there at the fit, and become zeros or the infrequent category.
+    UnknownCategories = "CN024";
 }
 
 /// Something that works, but is probably a mistake.

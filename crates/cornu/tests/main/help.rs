@@ -317,7 +317,7 @@ fn scores_are_mended() -> cornu::Result<()> {
         let p = ndarray::array![[0.75, 0.25], [0.25, 0.75]];
         slips.slip(
             accuracy_score(y, &p),
-            "`y_pred` needs one label in a row, got f64[2,2]",
+            "`y_pred`: one label is needed in each row, got an array of shape [2, 2]",
             "of one score for each class, take the greatest: `argmax(&y_pred)?`",
             accuracy_score(y, argmax(&p)?),
         );

@@ -4,6 +4,7 @@ use cornu_testkit::alloc::Counting;
 
 mod choices;
 mod closures;
+mod cross_validation;
 mod deep;
 mod documents;
 mod doubles;
@@ -25,6 +26,7 @@ mod names;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod own_classes;
+mod preparing;
 mod properties;
 mod resume;
 mod saved;
