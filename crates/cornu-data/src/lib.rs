@@ -55,6 +55,7 @@ pub use column::{Column, Counts, Fill, Keep};
 pub use compute::{Computed, Operand};
 use cornu_graph::AN_ARRAY;
 pub use cornu_graph::{ToArray, from_array};
+pub use csv::{ColumnKey, Csv, IndexCol, ParseDates, SkipRows};
 pub use cut::{Cut, CutLabels, QCut, cut, cut_retbins, qcut, qcut_retbins};
 pub use describe::Describe;
 pub use estimator::{Estimator, Stored};

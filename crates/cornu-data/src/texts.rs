@@ -120,6 +120,12 @@ impl Texts {
         self.offsets.push(self.bytes.len() as i64);
     }
 
+    /// Room for one more text of so many bytes; `false` if there is none.
+    pub(crate) fn reserve(&mut self, bytes: usize) -> bool {
+        let present = self.present.as_mut().is_none_or(|present| present.try_reserve(1).is_ok());
+        present && self.bytes.try_reserve(bytes).is_ok() && self.offsets.try_reserve(1).is_ok()
+    }
+
     /// The texts in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
         (0..self.len()).map(|position| self.get(position))
