@@ -65,9 +65,6 @@ impl Column {
     /// one of them.
     pub fn fillna(&self, fill: impl Into<Fill>) -> Result<Column> {
         let missing = self.values().missing();
-        if !missing.contains(&true) {
-            return Ok(self.clone());
-        }
         let number = |statistic: fn(&Values) -> Option<f64>, name: &str| {
             let of_numbers = self.values().is_numeric().then(|| statistic(self.values())).flatten();
             of_numbers.map(Scalar::Float).ok_or_else(|| self.needs_numbers(name))
@@ -80,7 +77,7 @@ impl Column {
             Fill::Forward => return Ok(self.filled_from(&missing, 0..self.len())),
             Fill::Backward => return Ok(self.filled_from(&missing, (0..self.len()).rev())),
         };
-        if value.is_missing() {
+        if value.is_missing() || !missing.contains(&true) {
             return Ok(self.clone());
         }
         Ok(self.with_values(filled(self.values(), &value).ok_or_else(|| self.wrong_fill(&value))?))

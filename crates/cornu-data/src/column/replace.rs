@@ -79,10 +79,16 @@ impl Column {
     /// ```
     #[must_use]
     pub fn map_values<A: Into<Scalar>, B: Into<Scalar>>(&self, pairs: impl IntoIterator<Item = (A, B)>) -> Column {
-        let pairs: Vec<(Scalar, Scalar)> = pairs.into_iter().map(|(old, new)| (old.into(), new.into())).collect();
-        self.apply(|value| {
-            let pair = pairs.iter().find(|(old, _)| equal(value, old.as_value()));
-            pair.map_or(Scalar::Missing, |(_, new)| new.clone())
+        let (olds, news): (Vec<Scalar>, Vec<Scalar>) =
+            pairs.into_iter().map(|(old, new)| (old.into(), new.into())).unzip();
+        let (codes, firsts) = order::numbered(self.values());
+        let place = |&row: &usize| olds.iter().position(|old| equal(self.values().get(row), old.as_value()));
+        let places: Vec<Option<usize>> = firsts.iter().map(place).collect();
+        let rows: Vec<Option<usize>> = codes.iter().map(|&code| places[code as usize]).collect();
+        self.with_values(match Values::from(news).take_or_missing(&rows) {
+            // Nothing was found: what is missing is NaN.
+            Values::Truth(values) if values.iter().all(Option::is_none) => Values::Float(vec![f64::NAN; values.len()]),
+            values => values,
         })
     }
 
