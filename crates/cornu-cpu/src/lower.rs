@@ -107,8 +107,8 @@ impl Lowering<'_, '_> {
     fn single(&self, value: Value) -> Result<Step> {
         let node = self.graph().node(value);
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
-        let types: Vec<&Type> = node.args.iter().map(|&arg| self.graph().ty(arg)).collect();
-        let out = self.place(value);
+        let types = self.graph().types(&node.args);
+        let (ty, out) = (self.graph().ty(value), self.place(value));
         Ok(match &node.op {
             Op::Dot(dot) => self.dot(*dot, &types, &args, out),
             Op::Reduce(reduce) => reduction(reduce, types[0], args[0], out)?,
@@ -119,11 +119,11 @@ impl Lowering<'_, '_> {
             }
             Op::Broadcast(broadcast) => {
                 let axes = broadcast.axes.iter().copied().enumerate();
-                Step::Plain(strided(types[0], &node.ty, args[0], out, axes)?)
+                Step::Plain(strided(types[0], ty, args[0], out, axes)?)
             }
             Op::Transpose(order) => {
                 let axes = order.0.iter().copied().enumerate().map(|(to, from)| (from, to));
-                Step::Plain(strided(types[0], &node.ty, args[0], out, axes)?)
+                Step::Plain(strided(types[0], ty, args[0], out, axes)?)
             }
             Op::Random(random) => Step::Random(random.clone(), args[0], out),
             op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {

@@ -33,9 +33,9 @@ impl Job {
     }
 
     /// The values it leaves in memory.
-    fn writes(&self) -> Vec<Value> {
+    fn writes(&self, view: &View) -> Vec<Value> {
         match self {
-            Job::Single(value) => vec![*value],
+            Job::Single(value) => view.graph.node(*value).results().collect(),
             Job::Fused(drafts) => drafts.iter().flat_map(|d| d.outputs.iter().map(|&(_, value)| value)).collect(),
         }
     }
@@ -208,7 +208,7 @@ impl<'g> Plan<'g> {
         self.view.graph.inputs.iter().for_each(|&value| seen(value, 0));
         for (number, job) in self.jobs.iter().enumerate() {
             job.reads(&self.view).into_iter().for_each(|(value, _)| seen(value, number + 1));
-            job.writes().into_iter().for_each(|value| seen(value, number + 1));
+            job.writes(&self.view).into_iter().for_each(|value| seen(value, number + 1));
         }
         self.view.graph.results().for_each(|value| seen(self.view.root(value), end));
         lives
@@ -243,7 +243,7 @@ fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
     let mut written: HashMap<Value, usize> = HashMap::new();
     let mut last_read: HashMap<Value, usize> = HashMap::new();
     for (number, job) in jobs.iter().enumerate() {
-        written.extend(job.writes().into_iter().map(|value| (value, number)));
+        written.extend(job.writes(view).into_iter().map(|value| (value, number)));
         last_read.extend(job.reads(view).into_iter().map(|(value, _)| (value, number)));
     }
     last_read.extend(view.graph.results().map(|value| (view.root(value), jobs.len())));

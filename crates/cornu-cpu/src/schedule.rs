@@ -49,6 +49,7 @@ pub(crate) enum Access {
 pub(crate) struct View<'g> {
     pub(crate) graph: &'g Graph,
     pub(crate) live: Vec<bool>,
+    /// For each node, at the place of its first result, those that use a result of it.
     users: Vec<Vec<Value>>,
     /// For each broadcast that needs no memory, how its operand is read instead.
     virtuals: Vec<Option<Access>>,
@@ -58,16 +59,19 @@ pub(crate) struct View<'g> {
 impl<'g> View<'g> {
     pub(crate) fn new(graph: &'g Graph) -> Self {
         let live = graph.live();
-        let mut users = vec![Vec::new(); graph.len()];
+        let mut users = vec![Vec::new(); graph.values()];
         for (value, node) in graph.nodes().filter(|(value, _)| live[value.index()]) {
-            for &arg in &node.args {
+            for arg in node.args.iter().map(|arg| arg.first()) {
                 if users[arg.index()].last() != Some(&value) {
                     users[arg.index()].push(value);
                 }
             }
         }
         let mut view = View { graph, live, users, virtuals: Vec::new(), results: graph.results().collect() };
-        view.virtuals = graph.nodes().map(|(value, _)| view.virtual_access(value)).collect();
+        view.virtuals = vec![None; graph.values()];
+        for (value, _) in graph.nodes() {
+            view.virtuals[value.index()] = view.virtual_access(value);
+        }
         view
     }
 
@@ -94,7 +98,7 @@ impl<'g> View<'g> {
     /// Whether the node can be a member of a group.
     pub(crate) fn is_elementwise(&self, value: Value) -> bool {
         let node = self.graph.node(value);
-        let singles = storage(node.ty.dtype) == DType::F32
+        let singles = storage(self.graph.ty(value).dtype) == DType::F32
             && node.args.iter().all(|&arg| storage(self.graph.ty(arg).dtype) == DType::F32);
         singles
             && match node.op {
@@ -189,17 +193,17 @@ struct Queue<'v, 'g> {
     /// Those that need no work; they wait no longer than the call of `complete` that lets them in.
     free: BTreeSet<Value>,
     elementwise: BTreeSet<Value>,
-    /// For each node, how many operands are still missing.
+    /// For each node, at the place of its first result, how many nodes are still missing that it uses.
     waiting: Vec<usize>,
 }
 
 impl<'v, 'g> Queue<'v, 'g> {
     fn new(view: &'v View<'g>) -> Self {
-        let waiting = view.graph.nodes().map(|(_, node)| {
-            let distinct: HashSet<&Value> = node.args.iter().collect();
-            distinct.len()
-        });
-        let waiting = waiting.collect();
+        let mut waiting = vec![0; view.graph.values()];
+        for (first, node) in view.graph.nodes() {
+            let distinct: HashSet<Value> = node.args.iter().map(|arg| arg.first()).collect();
+            waiting[first.index()] = distinct.len();
+        }
         let (plain, free, elementwise) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut queue = Queue { view, plain, free, elementwise, waiting };
         let ready = view.graph.nodes().filter(|(value, node)| node.args.is_empty() && view.live[value.index()]);

@@ -327,5 +327,5 @@ fn computed(op: &Op, ty: &Type) -> Result<Array> {
     // Ops take their memory unasked: this asks for it, and lets it go again.
     let asked = Vec::<u8>::new().try_reserve_exact(bytes);
     asked.map_err(|_| Error::memory(format_args!("a constant of {ty}"), bytes))?;
-    Ok(op.eval(&[], ty))
+    Ok(op.eval(&[], &[ty]).remove(0))
 }

@@ -14,17 +14,19 @@ use crate::{Array, Error, Result, Type, VarId};
 /// If an input or a variable is missing or of another type than the graph says; [`Session`]s check that.
 pub fn evaluate(graph: &Graph, vars: &[Array], inputs: &[Array]) -> (Vec<Array>, Vec<Array>) {
     let live = graph.live();
-    let mut values: Vec<Option<Array>> = vec![None; graph.len()];
-    for (value, node) in graph.nodes().filter(|(value, _)| live[value.index()]) {
+    let mut values: Vec<Option<Array>> = vec![None; graph.values()];
+    for (first, node) in graph.nodes().filter(|(first, _)| live[first.index()]) {
         let args: Vec<&Array> =
             node.args.iter().map(|arg| values[arg.index()].as_ref().expect("arguments come first")).collect();
-        let result = match &node.op {
-            Op::Leaf(Leaf::Input { index, .. }) => inputs[*index].clone(),
-            Op::Leaf(Leaf::Var { id, .. }) => vars[id.index()].clone(),
-            op => op.eval(&args, &node.ty),
+        let types = graph.results_of(node);
+        let results = match &node.op {
+            Op::Leaf(Leaf::Input { index, .. }) => vec![inputs[*index].clone()],
+            Op::Leaf(Leaf::Var { id, .. }) => vec![vars[id.index()].clone()],
+            op => op.eval(&args, &types),
         };
-        assert_eq!(result.ty(), node.ty, "`{}` gave another type than its rule", node.op);
-        values[value.index()] = Some(result);
+        let same = results.iter().map(Array::ty).eq(types.into_iter().cloned());
+        assert!(same, "`{}` gave other types than its rule", node.op);
+        values[first.index()..].iter_mut().zip(results).for_each(|(value, result)| *value = Some(result));
     }
     let get = |value: &crate::Value| values[value.index()].clone().expect("results are live");
     (graph.outputs.iter().map(get).collect(), graph.updates.iter().map(|(_, value)| get(value)).collect())

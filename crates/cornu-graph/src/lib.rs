@@ -25,6 +25,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod array;
+mod builder;
 mod error;
 mod eval;
 mod grad;
@@ -43,10 +44,11 @@ mod types;
 mod verify;
 
 pub use array::{Array, Buffer, Element};
+pub use builder::Builder;
 pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, nearest};
 pub use eval::{Reference, evaluate};
 pub use grad::gradients;
-pub use graph::{Builder, Graph, Node, Value, VarId};
+pub use graph::{Graph, Node, Value, VarId};
 pub use number::Number;
 pub use read::OpText;
 pub use rewrite::rewrite;

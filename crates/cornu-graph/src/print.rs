@@ -2,19 +2,30 @@
 
 use std::fmt::{self, Write};
 
-use crate::graph::{Graph, Node, Value};
+use crate::graph::{Graph, Node};
+
+/// What stands between commas.
+pub(crate) fn listed<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let mut text = String::new();
+    for (i, item) in items.into_iter().enumerate() {
+        write!(text, "{}{item}", if i > 0 { ", " } else { "" }).expect("writing to a string");
+    }
+    text
+}
 
 /// One node on one line; of a constant the first four elements, where there is no room for all.
-pub(crate) fn line(value: Value, node: &Node, whole: bool) -> String {
-    let mut text = if whole { format!("{value} = {}", node.op) } else { format!("{value} = {:.4}", node.op) };
+pub(crate) fn line(graph: &Graph, node: &Node, whole: bool) -> String {
+    let mut text = listed(node.results());
+    let op = if whole { write!(text, " = {}", node.op) } else { write!(text, " = {:.4}", node.op) };
+    op.expect("writing to a string");
     node.args.iter().for_each(|arg| write!(text, " {arg}").expect("writing to a string"));
-    write!(text, " : {}", node.ty).expect("writing to a string");
+    write!(text, " : {}", listed(graph.results_of(node))).expect("writing to a string");
     text
 }
 
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.nodes().try_for_each(|(value, node)| writeln!(f, "{}", line(value, node, true)))?;
+        self.nodes().try_for_each(|(_, node)| writeln!(f, "{}", line(self, node, true)))?;
         self.updates.iter().try_for_each(|(var, value)| writeln!(f, "update {var} = {value}"))?;
         self.outputs.iter().try_for_each(|value| writeln!(f, "output {value}"))
     }

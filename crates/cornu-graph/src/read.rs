@@ -11,13 +11,15 @@
 //! bodies  = "{" graph "}" { "{" graph "}" }   `{` ends its line, `}` begins one; numbers of values begin anew inside
 //! ```
 //!
-//! Values are numbered in the order of their lines. Each op has one result and no body, so that anything after the first
-//! result, and a line that ends in `{`, is refused.
+//! Results are numbered in the order of their lines: after `%7, %7.1` comes `%9`. No op has a body, so that a line that
+//! ends in `{` is refused.
 
 use std::str::FromStr;
 
-use crate::graph::{Builder, Graph, Value, VarId};
+use crate::builder::Builder;
+use crate::graph::{Graph, Value, VarId};
 use crate::ops::Op;
+use crate::print::listed;
 use crate::verify::verify_ends;
 use crate::{Error, Result, Type};
 
@@ -85,8 +87,8 @@ impl<'a> OpText<'a> {
     }
 
     /// The op, and the operands that are left.
-    fn op(mut self, ty: &Type) -> Result<(Op, &'a str), String> {
-        match (Op::read(&mut self, ty), self.problem) {
+    fn op(mut self, types: &[Type]) -> Result<(Op, &'a str), String> {
+        match (Op::read(&mut self, types), self.problem) {
             (Some(op), None) => Ok((op, self.rest)),
             (_, Some(problem)) => Err(format!("`{}` {problem}", self.name)),
             (None, None) => Err(format!("needs an op, got `{}`", self.name)),
@@ -127,37 +129,48 @@ impl Reading {
             self.updates.push((var, self.value(right)?));
             return Ok(());
         }
-        let (call, ty) = right.rsplit_once(':').ok_or_else(form)?;
-        self.node(left, call.trim(), ty.trim())
+        let (call, types) = right.rsplit_once(':').ok_or_else(form)?;
+        self.node(left, call.trim(), types.trim())
     }
 
-    fn node(&mut self, name: &str, call: &str, ty: &str) -> Result<(), String> {
-        if name.contains([',', '.']) {
-            return Err(format!("a node has one result, got `{name}`"));
+    fn node(&mut self, names: &str, call: &str, types: &str) -> Result<(), String> {
+        let next = format!("%{}", self.builder.graph().values());
+        if names.split(',').next() != Some(&next) {
+            return Err(format!("needs `{next}` for the next value, got `{names}`"));
         }
-        let next = format!("%{}", self.builder.graph().len());
-        if name != next {
-            return Err(format!("needs `{next}` for the next value, got `{name}`"));
-        }
-        let ty: Type = ty.parse().map_err(|error: Error| error.message().to_string())?;
-        let (op, operands) = OpText::new(call).op(&ty)?;
+        let types: Vec<Type> = types.split(", ").map(read_type).collect::<Result<_, _>>()?;
+        let (op, operands) = OpText::new(call).op(&types)?;
         let args: Vec<Value> = operands.split_whitespace().map(|arg| self.value(arg)).collect::<Result<_, _>>()?;
         let value = self.builder.push(op, &args)?;
         if value.to_string() != next {
             return Err(format!("{next} is equal to {value}"));
         }
-        let own = self.builder.graph().ty(value);
-        if *own == ty { Ok(()) } else { Err(format!("{next} is {own}, got {ty}")) }
+        let graph = self.builder.graph();
+        let node = graph.node(value);
+        let (own, results) = (graph.results_of(node), listed(node.results()));
+        if results != names {
+            return Err(format!("needs `{results}` for its results, got `{names}`"));
+        }
+        if own.iter().copied().eq(&types) {
+            Ok(())
+        } else {
+            Err(format!("{next} is {}, got {}", listed(own), listed(types)))
+        }
     }
 
     fn value(&self, text: &str) -> Result<Value, String> {
-        let needed = || format!("needs a value before it as `%0`, got `{text}`");
-        let index = text.strip_prefix('%').ok_or_else(needed)?;
-        if index.contains('.') {
-            return Err(format!("a node has one result, got `{text}`"));
-        }
-        index.parse().ok().and_then(|index| self.builder.graph().value(index)).ok_or_else(needed)
+        let graph = self.builder.graph();
+        let (first, result) = text.split_once('.').unwrap_or((text, "0"));
+        let index = |text: &str| text.parse::<usize>().ok();
+        let place = first.strip_prefix('%').and_then(index).zip(index(result));
+        let value = place.and_then(|(first, result)| graph.value(first.checked_add(result)?));
+        let named = value.filter(|value| value.to_string() == text);
+        named.ok_or_else(|| format!("needs a value before it as `%0`, got `{text}`"))
     }
+}
+
+fn read_type(text: &str) -> Result<Type, String> {
+    text.trim().parse().map_err(|error: Error| error.message().to_string())
 }
 
 /// Reads what a graph prints as. Errors name the line.

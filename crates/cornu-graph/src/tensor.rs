@@ -69,6 +69,11 @@ impl Tensor {
         self.trace.node(self.value).args.iter().map(|&arg| self.trace.tensor(arg)).collect()
     }
 
+    /// All results of the op that makes it, in order.
+    pub fn results(&self) -> Vec<Tensor> {
+        self.trace.node(self.value).results().map(|value| self.trace.tensor(value)).collect()
+    }
+
     /// An axis counted from zero, of one that may count from the end.
     #[track_caller]
     pub fn axis(&self, axis: isize) -> usize {

@@ -6,7 +6,8 @@ use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
-use crate::graph::{Builder, Graph, Node, Value, VarId};
+use crate::builder::Builder;
+use crate::graph::{Graph, Node, Value, VarId};
 use crate::ops::{Constant, Iota, Leaf, Op};
 use crate::verify::{verify, verify_ends};
 use crate::{Array, Error, Result, Tensor, Type};
@@ -173,6 +174,12 @@ impl Trace {
         self.0.borrow().builder.graph().node(value).clone()
     }
 
+    /// Adds an op of several results: see [`Trace::push`]. What comes of a mistake is one scalar.
+    #[track_caller]
+    pub fn push_all(&self, op: impl Into<Op>, args: &[&Tensor]) -> Vec<Tensor> {
+        self.push(op, args).results()
+    }
+
     pub(crate) fn tensor(&self, value: Value) -> Tensor {
         Tensor { trace: self.clone(), value }
     }
@@ -187,9 +194,10 @@ impl Trace {
         Rc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Calls `visit` with each node up to `last`.
+    /// Calls `visit` with each node up to that of `last`.
     pub(crate) fn each_node_to(&self, last: Value, mut visit: impl FnMut(Value, &Node)) {
         let tracing = self.0.borrow();
-        tracing.builder.graph().nodes().take(last.index() + 1).for_each(|(value, node)| visit(value, node));
+        let nodes = tracing.builder.graph().nodes().take_while(|(first, _)| *first <= last);
+        nodes.for_each(|(first, node)| visit(first, node));
     }
 }

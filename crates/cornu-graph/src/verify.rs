@@ -1,6 +1,6 @@
 //! Every rule a graph obeys:
 //! * a node uses only nodes before it;
-//! * its type is what its op's rule says;
+//! * its types are what its op's rule says;
 //! * no two nodes are equal;
 //! * inputs are numbered as they are listed, and each variable is read through one node;
 //! * each variable is updated at most once, by a value of its type if it is read.
@@ -9,7 +9,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Graph, Value};
 use crate::ops::{Leaf, Op};
-use crate::{Error, Result, Type};
+use crate::print::listed;
+use crate::{Error, Result};
 
 /// Checks every rule a graph obeys.
 ///
@@ -21,13 +22,10 @@ pub fn verify(graph: &Graph) -> Result<()> {
         if let Some(arg) = node.args.iter().find(|arg| **arg >= value) {
             return Err(broken(graph, value, &format!("uses {arg}, which is not before it")));
         }
-        let types: Vec<&Type> = node.args.iter().map(|&arg| graph.ty(arg)).collect();
-        match node.op.infer(&types) {
-            Err(problem) => return Err(broken(graph, value, &problem)),
-            Ok(ty) if ty != node.ty => {
-                return Err(broken(graph, value, &format!("needs type {ty}, got {}", node.ty)));
-            }
-            Ok(_) => {}
+        let types = node.op.infer(&graph.types(&node.args)).map_err(|problem| broken(graph, value, &problem))?;
+        let own = graph.results_of(node);
+        if !types.iter().eq(own.iter().copied()) {
+            return Err(broken(graph, value, &format!("needs {}, got {}", listed(&types), listed(&own))));
         }
         if !seen.insert((&node.op, &node.args)) {
             return Err(broken(graph, value, "is equal to a node before it"));
@@ -66,6 +64,6 @@ fn broken(graph: &Graph, value: Value, problem: &str) -> Error {
     const AROUND: usize = 5;
     let near = |other: Value| other.index().abs_diff(value.index()) <= AROUND;
     let lines: Vec<String> =
-        graph.nodes().filter(|(v, _)| near(*v)).map(|(v, node)| crate::print::line(v, node, false)).collect();
+        graph.nodes().filter(|(v, _)| near(*v)).map(|(_, node)| crate::print::line(graph, node, false)).collect();
     Error::graph(format!("{value} {problem}\n{}", lines.join("\n")))
 }

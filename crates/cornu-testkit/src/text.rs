@@ -180,7 +180,10 @@ pub fn gradient(graph: &Graph) -> Result<Graph, String> {
         let args: Vec<Tensor> = node.args.iter().map(|arg| named(&tensors, arg)).collect();
         let args: Vec<&Tensor> = args.iter().collect();
         let input = matches!(node.op, cornu_graph::ops::Op::Leaf(cornu_graph::ops::Leaf::Input { .. }));
-        tensors.push(if input { trace.input(node.ty.clone()) } else { trace.push(node.op.clone(), &args) });
+        match input {
+            true => tensors.push(trace.input(graph.results_of(node)[0].clone())),
+            false => tensors.extend(trace.push_all(node.op.clone(), &args)),
+        }
     }
     let [y] = graph.outputs[..] else { return Err("a gradient needs one output".into()) };
     let y = named(&tensors, &y);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, copied, edge, f32s, mismatch, sample, spread};
+use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// Repeats the operand along every axis of `shape` that is not in `axes`; axis `i` of the operand is axis `axes[i]` of
@@ -15,7 +15,7 @@ pub struct Broadcast {
     pub axes: Box<[usize]>,
 }
 
-impl OpDef for Broadcast {
+impl OneResult for Broadcast {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         let fits = |x: &Type| {
             x.rank() == self.axes.len()

@@ -4,7 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Grad, OpDef, Sample, copied, edge, mismatch, sample};
+use super::{Grad, OneResult, Sample, copied, edge, mismatch, sample};
 use crate::{Array, Buffer, DType, Element, OpText, Tensor, Type, VarId};
 
 /// A node without operands.
@@ -68,7 +68,7 @@ impl Hash for Constant {
     }
 }
 
-impl OpDef for Leaf {
+impl OneResult for Leaf {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         if !args.is_empty() {
             return Err(mismatch("no operands", args));

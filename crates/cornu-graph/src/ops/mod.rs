@@ -34,23 +34,101 @@ pub use unary::Unary;
 
 use crate::{Array, DType, Number, OpText, Tensor, Type};
 
-/// What an op means, on any machine.
+/// What an op means, on any machine. An op of one result implements [`OneResult`] instead.
 pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
-    /// The type of the result, or what the operands should have been (`needs …, got …`).
+    /// The types of the results, of which there is one at least, or what the operands should have been
+    /// (`needs …, got …`).
+    fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String>;
+
+    /// The gradient for each operand.
+    fn vjp(&self, at: &Site) -> Grads;
+
+    /// The results, computed slowly and plainly: floats in doubles, then rounded to their types; whole numbers exactly,
+    /// then wrapped into them.
+    fn eval(&self, args: &[&Array], types: &[&Type]) -> Vec<Array>;
+
+    /// The op that prints as `text` and has results of those types; `None` if the name is that of another one.
+    fn read(text: &mut OpText, types: &[Type]) -> Option<Self>;
+
+    /// Small calls of this op. Every generic test runs over all of them.
+    fn samples() -> Vec<Sample>;
+}
+
+/// What an op of one result means: [`OpDef`] without lists.
+pub trait OneResult: Clone + Eq + std::hash::Hash + fmt::Display {
+    /// The type of the result, or what the operands should have been.
     fn infer(&self, args: &[&Type]) -> Result<Type, String>;
 
     /// The gradient for each operand, one entry each, given `y = op(x…)` and the gradient `ct` of `y`.
     fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Grad>;
 
-    /// The result, computed slowly and plainly: floats in doubles, then rounded to `ty`; whole numbers exactly, then
-    /// wrapped into it.
+    /// The result.
     fn eval(&self, args: &[&Array], ty: &Type) -> Array;
 
     /// The op that prints as `text` and has a result of type `ty`; `None` if the name is that of another one.
     fn read(text: &mut OpText, ty: &Type) -> Option<Self>;
 
-    /// Small calls of this op. Every generic test runs over all of them.
+    /// Small calls of this op.
     fn samples() -> Vec<Sample>;
+}
+
+impl<T: OneResult> OpDef for T {
+    fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String> {
+        Ok(vec![OneResult::infer(self, args)?])
+    }
+
+    fn vjp(&self, at: &Site) -> Grads {
+        let ct = at.ct[0].as_ref().expect("a node is visited if a gradient comes to it");
+        Grads::new(at, OneResult::vjp(self, at.x, &at.y[0], ct))
+    }
+
+    fn eval(&self, args: &[&Array], types: &[&Type]) -> Vec<Array> {
+        vec![OneResult::eval(self, args, types[0])]
+    }
+
+    fn read(text: &mut OpText, types: &[Type]) -> Option<Self> {
+        OneResult::read(text, &types[0])
+    }
+
+    fn samples() -> Vec<Sample> {
+        <T as OneResult>::samples()
+    }
+}
+
+/// Where a rule of gradients is asked: `y… = op(x…)`, in a trace.
+pub struct Site<'a> {
+    /// The operands.
+    pub x: &'a [Tensor],
+    /// The results.
+    pub y: &'a [Tensor],
+    /// The gradient of each result; `None` of one that what is differentiated does not depend on. There is one.
+    pub ct: &'a [Option<Tensor>],
+    /// Whether anybody asks for the gradient of each operand.
+    pub wanted: &'a [bool],
+}
+
+/// What a rule says of all operands.
+#[derive(Clone, Debug)]
+pub struct Grads(Box<[Grad]>);
+
+impl Grads {
+    /// One entry for each operand.
+    ///
+    /// # Panics
+    /// If there are fewer or more.
+    pub fn new(at: &Site, grads: Vec<Grad>) -> Grads {
+        assert_eq!(grads.len(), at.x.len(), "a rule needs one gradient for each operand");
+        Grads(grads.into())
+    }
+}
+
+impl IntoIterator for Grads {
+    type Item = Grad;
+    type IntoIter = std::vec::IntoIter<Grad>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_vec().into_iter()
+    }
 }
 
 /// What a rule says of one operand.
@@ -59,6 +137,8 @@ pub enum Grad {
     /// The op is taken as constant in this operand: it has no slope (comparisons, `argmax`), none worth having
     /// (`sign`), or is told to have none (`stop_gradient`).
     Flat,
+    /// Nobody asked for it, so that it was not traced.
+    Unwanted,
     /// The gradient, of the operand's type.
     By(Tensor),
 }
@@ -89,28 +169,28 @@ macro_rules! ops {
 
         impl Op {
             /// See [`OpDef::infer`].
-            pub fn infer(&self, args: &[&Type]) -> Result<Type, String> {
-                match self { $(Op::$name(op) => op.infer(args),)* }
+            pub fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String> {
+                match self { $(Op::$name(op) => OpDef::infer(op, args),)* }
             }
 
             /// See [`OpDef::vjp`].
-            pub fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Grad> {
-                match self { $(Op::$name(op) => op.vjp(x, y, ct),)* }
+            pub fn vjp(&self, at: &Site) -> Grads {
+                match self { $(Op::$name(op) => OpDef::vjp(op, at),)* }
             }
 
             /// See [`OpDef::eval`].
-            pub fn eval(&self, args: &[&Array], ty: &Type) -> Array {
-                match self { $(Op::$name(op) => op.eval(args, ty),)* }
+            pub fn eval(&self, args: &[&Array], types: &[&Type]) -> Vec<Array> {
+                match self { $(Op::$name(op) => OpDef::eval(op, args, types),)* }
             }
 
             /// See [`OpDef::read`].
-            pub(crate) fn read(text: &mut OpText, ty: &Type) -> Option<Op> {
-                None$(.or_else(|| $name::read(text, ty).map(Op::$name)))*
+            pub(crate) fn read(text: &mut OpText, types: &[Type]) -> Option<Op> {
+                None$(.or_else(|| <$name as OpDef>::read(text, types).map(Op::$name)))*
             }
 
             /// The samples of every op.
             pub fn samples() -> Vec<Sample> {
-                [$($name::samples(),)*].concat()
+                [$(<$name as OpDef>::samples(),)*].concat()
             }
         }
 

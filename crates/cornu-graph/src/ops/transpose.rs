@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, copied, edge, f32s, mismatch, sample, spread};
+use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Tensor, Type};
 
 /// Axis `i` of the result is axis `order[i]` of the operand.
@@ -27,7 +27,7 @@ impl Transpose {
     }
 }
 
-impl OpDef for Transpose {
+impl OneResult for Transpose {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         let mut sorted = self.0.to_vec();
         sorted.sort_unstable();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Grad::{self, By, Flat};
-use super::{OpDef, Sample, each, edge, edges, mismatch, sample, spread};
+use super::{OneResult, Sample, each, edge, edges, mismatch, sample, spread};
 use crate::{Array, DType, Number, OpText, Tensor, Type};
 
 /// The element types a function takes.
@@ -136,7 +136,7 @@ impl Unary {
     }
 }
 
-impl OpDef for Unary {
+impl OneResult for Unary {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [x] if self.domain().has(x.dtype) => Ok((*x).clone()),

@@ -6,7 +6,8 @@ mod simplify;
 pub use fold::FOLD;
 pub use simplify::SIMPLIFY;
 
-use crate::graph::{Builder, Graph, Value};
+use crate::builder::Builder;
+use crate::graph::{Graph, Value};
 use crate::ops::Op;
 use crate::rewrite::rewrite;
 

@@ -94,7 +94,7 @@ fn whole_numbers_beside_tensors_keep_their_type() {
     let trace = Trace::new();
     let y = trace.input(wide[0].ty()) + 1 - 1i64;
     let graph = trace.finish(&[y], &[]).expect("a sound graph");
-    assert!(graph.nodes().all(|(_, node)| node.ty.dtype == DType::I64));
+    assert!(graph.nodes().all(|(value, _)| graph.ty(value).dtype == DType::I64));
     for dtype in ALL {
         let y = [array(dtype, [0.0, 1.0])];
         let kept = if dtype == DType::Bool { DType::I32 } else { dtype };
