@@ -19,6 +19,8 @@ use crate::step::Step;
 /// A graph as steps over an arena.
 pub(crate) struct Lowered {
     pub(crate) steps: Vec<Step>,
+    /// For each step, the values it leaves in memory.
+    pub(crate) makes: Vec<Vec<Value>>,
     pub(crate) inputs: Vec<(Place, Type)>,
     pub(crate) outputs: Vec<(Place, Type)>,
     /// How long the row of each storage type must be.
@@ -38,7 +40,7 @@ pub(crate) fn lower(
         let bytes = need.saturating_mul(dtype.size());
         isize::try_from(bytes).map_err(|_| Error::memory("a step", bytes))?;
     }
-    let mut lowering = Lowering { plan, level, places, needs, steps: Vec::new() };
+    let mut lowering = Lowering { plan, level, places, needs, steps: Vec::new(), makes: Vec::new() };
     let graph = plan.view.graph;
     plan.jobs.iter().try_for_each(|job| lowering.job(job))?;
     let outputs = lowering.results(vars);
@@ -47,6 +49,7 @@ pub(crate) fn lower(
         inputs: graph.inputs.iter().map(|&value| typed(value, lowering.place(value))).collect(),
         outputs: graph.outputs.iter().zip(outputs).map(|(&value, place)| typed(value, place)).collect(),
         steps: lowering.steps,
+        makes: lowering.makes,
         needs: lowering.needs,
     })
 }
@@ -57,6 +60,7 @@ struct Lowering<'p, 'g> {
     places: HashMap<Value, Place>,
     needs: HashMap<DType, usize>,
     steps: Vec<Step>,
+    makes: Vec<Vec<Value>>,
 }
 
 impl Lowering<'_, '_> {
@@ -74,8 +78,13 @@ impl Lowering<'_, '_> {
             Job::Fused(drafts) => Step::Fused(self.fused(drafts)?),
             Job::Single(value) => self.single(*value)?,
         };
-        self.steps.push(step);
+        self.add(step, job.writes(&self.plan.view));
         Ok(())
+    }
+
+    fn add(&mut self, step: Step, makes: Vec<Value>) {
+        self.steps.push(step);
+        self.makes.push(makes);
     }
 
     /// The drafts do the same over spans that lie in a row, so the first one's places serve for all.
@@ -152,24 +161,27 @@ impl Lowering<'_, '_> {
             let place = lowering.place(value);
             let root = lowering.plan.view.root(value);
             match graph.op(root) {
-                Op::Leaf(Leaf::Var { id, .. }) if updated.contains(id) => lowering.save(place),
+                Op::Leaf(Leaf::Var { id, .. }) if updated.contains(id) => lowering.save(root, place),
                 _ => place,
             }
         };
         let outputs: Vec<Place> = graph.outputs.iter().map(|&value| kept(self, value)).collect();
-        let moves: Vec<(Place, Place)> =
-            graph.updates.iter().map(|&(id, value)| (kept(self, value), vars[id.index()])).collect();
-        let moves = moves.into_iter().filter(|(from, to)| from.at != to.at || storage(from.dtype) != storage(to.dtype));
-        self.steps.extend(moves.map(|(from, to)| Step::Copy(from, to)));
+        let moves = graph.updates.iter().map(|&(id, value)| (value, kept(self, value), vars[id.index()]));
+        let moves: Vec<(Value, Place, Place)> = moves.collect();
+        for (value, from, to) in moves {
+            if from.at != to.at || storage(from.dtype) != storage(to.dtype) {
+                self.add(Step::Copy(from, to), vec![value]);
+            }
+        }
         outputs
     }
 
     /// Copies a span to new memory at the end of its row.
-    fn save(&mut self, from: Place) -> Place {
+    fn save(&mut self, value: Value, from: Place) -> Place {
         let end = self.needs.entry(storage(from.dtype)).or_default();
         let to = Place { at: (*end).next_multiple_of(64), ..from };
         *end = to.at + padded(from.dtype, from.len);
-        self.steps.push(Step::Copy(from, to));
+        self.add(Step::Copy(from, to), vec![value]);
         to
     }
 }

@@ -33,7 +33,7 @@ impl Job {
     }
 
     /// The values it leaves in memory.
-    fn writes(&self, view: &View) -> Vec<Value> {
+    pub(crate) fn writes(&self, view: &View) -> Vec<Value> {
         match self {
             Job::Single(value) => view.graph.node(*value).results().collect(),
             Job::Fused(drafts) => drafts.iter().flat_map(|d| d.outputs.iter().map(|&(_, value)| value)).collect(),

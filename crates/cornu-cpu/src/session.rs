@@ -1,11 +1,11 @@
 //! Sessions on this processor: variables and constants at the front of the arena, one scratch memory for all programs
 //! behind them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cornu_graph::ops::{Constant, Leaf, Op};
 use cornu_graph::{
-    Array, DType, Error, Executor, Feed, Graph, Memory, ProgramId, Result, Session, Type, Value, VarId, passes,
+    Array, DType, Error, Executor, Feed, Graph, Memory, Origin, ProgramId, Result, Session, Type, Value, VarId, passes,
 };
 
 use crate::arena::{Arena, Place, padded, storage};
@@ -15,7 +15,7 @@ use crate::kernels::threads::Threads;
 use crate::lower::{Lowered, lower};
 use crate::memory::Front;
 use crate::plan::Plan;
-use crate::step::{Machine, run};
+use crate::step::{Machine, Step, run};
 
 /// Room for variables and constants grows by at least this many elements, so that programs seldom move.
 const SMALLEST_ROOM: usize = 1024;
@@ -313,9 +313,24 @@ impl Session for CpuSession {
     }
 
     fn describe(&self, program: ProgramId) -> String {
-        let steps = self.find(program).map(|place| self.programs[place].lowered.steps.iter());
-        steps.into_iter().flatten().map(|step| format!("{step}\n")).collect()
+        let Ok(place) = self.find(program) else { return String::new() };
+        let Program { graph, lowered, .. } = &self.programs[place];
+        lowered.steps.iter().zip(&lowered.makes).map(|(step, makes)| described(step, graph, makes)).collect()
     }
+}
+
+/// A step on one line, and behind it, as a comment, where what it makes was traced.
+fn described(step: &Step, graph: &Graph, makes: &[Value]) -> String {
+    let mut origins: Vec<&Origin> = makes.iter().map(|&value| graph.origin(value)).collect();
+    origins.retain(|origin| !origin.is_unknown());
+    let mut seen = HashSet::new();
+    origins.retain(|origin| seen.insert(*origin));
+    let comment: String = origins
+        .iter()
+        .enumerate()
+        .map(|(i, origin)| format!("{}{origin}", if i == 0 { " ; " } else { ", " }))
+        .collect();
+    format!("{step}{comment}\n")
 }
 
 /// What an op without operands makes.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
-use cornu_graph::{Array, Executor, Feed, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
+use cornu_graph::{Array, Executor, Feed, Graph, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{edges, ops, random_graphs, text};
 
@@ -204,4 +204,24 @@ fn plans_as_text() {
         }
         _ => Err("needs `plan`".into()),
     });
+}
+
+/// A plan says which layers a step works for.
+#[test]
+fn steps_name_the_layers_they_come_from() {
+    let trace = Trace::new();
+    let x = trace.input(Type::f32([4, 3]));
+    let y = trace.scope("first", || x.dot_as(&x, false, true));
+    let y = trace.scope("second", || trace.scope("inner", || (y + 1.0).relu()));
+    let graph = trace.finish(&[y], &[]).expect("a sound graph");
+    let mut session = Cpu::new().open().expect("a session");
+    let program = session.compile(&graph).expect("a sound graph");
+    let plan = session.describe(program);
+    let comments: Vec<&str> = plan.lines().map(|line| line.split_once(" ; ").expect("an origin").1).collect();
+    assert!(comments[0].starts_with("first at crates/cornu-cpu/tests/main.rs:"), "{plan}");
+    assert!(comments[1].starts_with("second/inner at "), "{plan}");
+    // Read from a text, nothing is known.
+    let graph: Graph = graph.to_string().parse().expect("what was printed");
+    let program = session.compile(&graph).expect("a sound graph");
+    assert!(!session.describe(program).contains(';'));
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use crate::Array;
 use crate::graph::{Graph, Value, VarId};
 use crate::ops::{Constant, Leaf, Op};
+use crate::{Array, Origin};
 
 /// A graph that is still growing. Adding a node that is there already gives the one that is there.
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub struct Builder {
     graph: Graph,
     /// Each node at the hash of its op and arguments, or at the next free number after it.
     known: HashMap<u64, Value, BuildHasherDefault<Mixer>>,
+    /// Of the nodes to come.
+    origin: Origin,
 }
 
 impl Builder {
@@ -39,7 +41,7 @@ impl Builder {
             Op::Leaf(Leaf::Var { id, .. }) => Some(Some(*id)),
             _ => None,
         };
-        let value = Arc::make_mut(&mut self.graph.nodes).push(op, args, types)?;
+        let value = Arc::make_mut(&mut self.graph.nodes).push(op, args, types, self.origin.clone())?;
         match end {
             Some(None) => self.graph.inputs.push(value),
             Some(Some(id)) => self.graph.vars.push((id, value)),
@@ -60,6 +62,11 @@ impl Builder {
     /// Adds a constant.
     pub fn constant(&mut self, array: Array) -> Value {
         self.add(Leaf::Constant(Constant::new(array)), &[])
+    }
+
+    /// Says where the nodes come from that are added from here on.
+    pub fn set_origin(&mut self, origin: Origin) {
+        self.origin = origin;
     }
 
     /// The graph so far.

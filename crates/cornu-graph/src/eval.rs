@@ -118,6 +118,6 @@ impl Session for ReferenceSession {
     }
 
     fn describe(&self, program: ProgramId) -> String {
-        self.program(program).map(|(graph, _)| graph.to_string()).unwrap_or_default()
+        self.program(program).map(|(graph, _)| format!("{graph:#}")).unwrap_or_default()
     }
 }

@@ -55,7 +55,8 @@ pub(crate) fn pull_back(seeds: &[(Tensor, Tensor)], wrt: &[Tensor]) -> Vec<Optio
         }
         let x: Vec<Tensor> = args.iter().map(|&arg| trace.tensor(arg)).collect();
         let wanted: Vec<bool> = args.iter().map(|arg| path.needed[arg.index()]).collect();
-        let grads = y[0].op().vjp(&Site { x: &x, y: &y, ct: &ct, wanted: &wanted });
+        let site = Site { x: &x, y: &y, ct: &ct, wanted: &wanted };
+        let grads = trace.beside(*first, || y[0].op().vjp(&site));
         for ((arg, grad), wanted) in args.iter().zip(grads).zip(wanted) {
             if let (Grad::By(contribution), true) = (grad, wanted) {
                 add(&mut gradient, *arg, contribution);

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::ops::{Leaf, Op};
-use crate::{Error, Number, Result, Type};
+use crate::{Error, Number, Origin, Result, Type};
 
 /// One tensor of a graph: a result of a node. Prints as `%7`; the second result of the same node is `%7.1`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,18 +120,28 @@ struct Def {
 }
 
 /// The nodes of a graph, and what their results are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Nodes {
     nodes: Vec<Node>,
     values: Vec<Def>,
+    /// Of each node.
+    origins: Vec<Origin>,
 }
+
+impl PartialEq for Nodes {
+    fn eq(&self, other: &Self) -> bool {
+        self.nodes == other.nodes && self.values == other.values
+    }
+}
+
+impl Eq for Nodes {}
 
 impl Nodes {
     /// Adds a node and gives its first result.
     ///
     /// # Errors
     /// Numbers of values have 32 bits, those of a node's results 16.
-    pub(crate) fn push(&mut self, op: Op, args: &[Value], types: Vec<Type>) -> Result<Value, String> {
+    pub(crate) fn push(&mut self, op: Op, args: &[Value], types: Vec<Type>, origin: Origin) -> Result<Value, String> {
         let count = u16::try_from(types.len()).ok().filter(|&count| count > 0);
         let count = count.ok_or_else(|| format!("`{op:.4}` needs 1 to 65535 results, got {}", types.len()))?;
         let first = u32::try_from(self.values.len()).ok().filter(|first| first.checked_add(count.into()).is_some());
@@ -139,6 +149,7 @@ impl Nodes {
         let node = self.nodes.len() as u32;
         self.values.extend(types.into_iter().map(|ty| Def { ty, node }));
         self.nodes.push(Node { op, args: args.into(), first, count });
+        self.origins.push(origin);
         Ok(Value { number: first, result: 0 })
     }
 }
@@ -191,6 +202,11 @@ impl Graph {
     /// The node that makes a value.
     pub fn node(&self, value: Value) -> &Node {
         &self.nodes.nodes[self.nodes.values[value.index()].node as usize]
+    }
+
+    /// Where the node that makes a value was traced.
+    pub fn origin(&self, value: Value) -> &Origin {
+        &self.nodes.origins[self.nodes.values[value.index()].node as usize]
     }
 
     /// The op that makes a value.

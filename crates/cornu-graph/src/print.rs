@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::graph::{Graph, Node};
+use crate::graph::{Graph, Node, Value};
 
 /// What stands between commas.
 pub(crate) fn listed<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
@@ -23,9 +23,19 @@ pub(crate) fn line(graph: &Graph, node: &Node, whole: bool) -> String {
     text
 }
 
+/// [`line`], and behind it, as a comment, where the node was traced.
+pub(crate) fn line_with_origin(graph: &Graph, first: Value, whole: bool) -> String {
+    let (text, origin) = (line(graph, graph.node(first), whole), graph.origin(first));
+    if origin.is_unknown() { text } else { format!("{text} ; {origin}") }
+}
+
+/// The alternate form (`{:#}`) says where each node was traced.
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.nodes().try_for_each(|(_, node)| writeln!(f, "{}", line(self, node, true)))?;
+        let line =
+            |first, node| if f.alternate() { line_with_origin(self, first, true) } else { line(self, node, true) };
+        let lines: Vec<String> = self.nodes().map(|(first, node)| line(first, node)).collect();
+        lines.iter().try_for_each(|line| writeln!(f, "{line}"))?;
         self.updates.iter().try_for_each(|(var, value)| writeln!(f, "update {var} = {value}"))?;
         self.outputs.iter().try_for_each(|value| writeln!(f, "output {value}"))
     }

@@ -26,6 +26,7 @@ pub(crate) fn rebuild(old: &Graph, mut rule: impl FnMut(&mut Builder, &Node, &[V
         }
         args.clear();
         args.extend(node.args.iter().map(|arg| renamed[arg.index()].expect("arguments come first")));
+        new.set_origin(old.origin(first).clone());
         let kept = rule(&mut new, node, &args);
         for (value, kept) in node.results().zip(kept) {
             debug_assert_eq!(new.graph().ty(kept), old.ty(value), "a rewrite of `{}` changed its type", node.op);

@@ -5,12 +5,13 @@ use std::cell::RefCell;
 use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::builder::Builder;
 use crate::graph::{Graph, Node, Value, VarId};
 use crate::ops::{Constant, Iota, Leaf, Op};
 use crate::verify::{verify, verify_ends};
-use crate::{Array, Error, Result, Tensor, Type};
+use crate::{Array, Error, Origin, Result, Tensor, Type};
 
 /// A graph being written, and the first mistake made while writing it.
 #[derive(Clone, Default)]
@@ -20,7 +21,10 @@ pub struct Trace(Rc<RefCell<Tracing>>);
 struct Tracing {
     builder: Builder,
     inputs: usize,
-    scope: Vec<String>,
+    /// The path of the layer that is traced.
+    layer: Option<Arc<str>>,
+    /// Where nodes are said to come from, if it is not the line that adds them.
+    origin: Option<Origin>,
     problem: Option<Error>,
     ended: bool,
     context: Option<Rc<dyn Any>>,
@@ -78,8 +82,8 @@ impl Trace {
         // Of several traces the one that goes on is told, and takes the result.
         let home = std::iter::once(self).chain(args.iter().map(|arg| &arg.trace)).find(|trace| !trace.has_ended());
         let home = home.unwrap_or(self);
-        let pushed = home.try_push(op.into(), args);
         let at = Location::caller();
+        let pushed = home.try_push(op.into(), args, at);
         let value = pushed.unwrap_or_else(|error| {
             home.refuse(&error.at(at), args.iter().copied());
             home.0.borrow_mut().builder.constant(Array::scalar(0.0f32))
@@ -87,14 +91,18 @@ impl Trace {
         Tensor { trace: home.clone(), value }
     }
 
-    fn try_push(&self, op: Op, args: &[&Tensor]) -> Result<Value> {
+    fn try_push(&self, op: Op, args: &[&Tensor], at: &'static Location) -> Result<Value> {
         let own = |arg: &&Tensor| self.own(arg, &format_args!("`{op}`"));
         let args: Vec<Value> = args.iter().map(own).collect::<Result<_>>()?;
         if self.has_ended() {
             let late = Error::graph(format!("`{op}` cannot be added to a trace that has ended"));
             return Err(late.help("make every tensor before `finish`"));
         }
-        self.0.borrow_mut().builder.push(op, &args).map_err(Error::graph)
+        let mut tracing = self.0.borrow_mut();
+        let here = || Origin { layer: tracing.layer.clone(), line: Some(at) };
+        let origin = tracing.origin.clone().unwrap_or_else(here);
+        tracing.builder.set_origin(origin);
+        tracing.builder.push(op, &args).map_err(Error::graph)
     }
 
     /// What a tensor is in this trace, for `what` that asks for it. Every tensor comes into a graph through here.
@@ -129,16 +137,29 @@ impl Trace {
     pub fn fail(&self, error: Error) {
         let mut tracing = self.0.borrow_mut();
         if tracing.problem.is_none() {
-            let path = tracing.scope.join("/");
-            tracing.problem = Some(if path.is_empty() { error } else { error.context(path) });
+            tracing.problem = Some(match &tracing.layer {
+                Some(path) => error.context(path),
+                None => error,
+            });
         }
     }
 
-    /// Runs `body` under a name that goes before the message of its mistakes.
+    /// Runs `body` under a name that goes before the message of its mistakes, and is part of the [`Origin`] of its nodes.
     pub fn scope<T>(&self, name: &str, body: impl FnOnce() -> T) -> T {
-        self.0.borrow_mut().scope.push(name.into());
+        let outer = self.0.borrow().layer.clone();
+        let inner = outer.as_ref().map_or_else(|| name.into(), |outer| format!("{outer}/{name}").into());
+        self.0.borrow_mut().layer = Some(inner);
         let result = body();
-        self.0.borrow_mut().scope.pop();
+        self.0.borrow_mut().layer = outer;
+        result
+    }
+
+    /// Runs `body`, whose nodes are said to come from where the node of a value does.
+    pub(crate) fn beside<T>(&self, value: Value, body: impl FnOnce() -> T) -> T {
+        let origin = self.0.borrow().builder.graph().origin(value).clone();
+        let outer = self.0.borrow_mut().origin.replace(origin);
+        let result = body();
+        self.0.borrow_mut().origin = outer;
         result
     }
 

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Graph, Value};
 use crate::ops::{Leaf, Op};
-use crate::print::listed;
+use crate::print::{line_with_origin, listed};
 use crate::{Error, Result};
 
 /// Checks every rule a graph obeys.
@@ -64,6 +64,6 @@ fn broken(graph: &Graph, value: Value, problem: &str) -> Error {
     const AROUND: usize = 5;
     let near = |other: Value| other.index().abs_diff(value.index()) <= AROUND;
     let lines: Vec<String> =
-        graph.nodes().filter(|(v, _)| near(*v)).map(|(_, node)| crate::print::line(graph, node, false)).collect();
+        graph.nodes().filter(|(v, _)| near(*v)).map(|(v, _)| line_with_origin(graph, v, false)).collect();
     Error::graph(format!("{value} {problem}\n{}", lines.join("\n")))
 }

@@ -1,5 +1,7 @@
 //! The suites over every op, and the passes as text.
 
+#[path = "main/origins.rs"]
+mod origins;
 #[path = "main/rules.rs"]
 mod rules;
 mod tensors;
