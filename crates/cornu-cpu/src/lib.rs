@@ -23,6 +23,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod arena;
+mod control;
 mod environment;
 mod fuse;
 pub mod kernels;

@@ -1,11 +1,13 @@
 //! From jobs to steps: each op finds its kernel, each value its offset.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
-use cornu_graph::{DType, Error, Graph, Result, Shape, Type, Value};
+use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value};
 
 use crate::arena::{Place, padded, storage};
+use crate::control::{Control, Frame};
 use crate::fuse::Draft;
 use crate::kernels::dot::Dot;
 use crate::kernels::fused::{Fused, Input, Output, Program};
@@ -15,6 +17,9 @@ use crate::plain::Plain;
 use crate::plan::{Job, Plan};
 use crate::schedule::Access;
 use crate::step::Step;
+
+/// The steps of a graph, and the values each leaves in memory.
+type Steps = (Vec<Step>, Vec<Vec<Value>>);
 
 /// A graph as steps over an arena.
 pub(crate) struct Lowered {
@@ -28,28 +33,26 @@ pub(crate) struct Lowered {
 }
 
 /// Turns a plan into steps, given where variables and constants lie and where scratch memory starts.
-pub(crate) fn lower(
-    plan: &Plan,
-    level: Level,
-    vars: &[Place],
-    constants: &HashMap<Value, Place>,
-    base: impl Fn(DType) -> usize,
-) -> Result<Lowered> {
-    let (places, needs) = plan.places(vars, constants, base);
+pub(crate) fn lower(plan: &Plan, level: Level, vars: &[Place], base: &dyn Fn(DType) -> usize) -> Result<Lowered> {
+    let (places, needs) = plan.places(vars, base);
     for (dtype, &need) in &needs {
         let bytes = need.saturating_mul(dtype.size());
         isize::try_from(bytes).map_err(|_| Error::memory("a step", bytes))?;
     }
-    let mut lowering = Lowering { plan, level, places, needs, steps: Vec::new(), makes: Vec::new() };
-    let graph = plan.view.graph;
-    plan.jobs.iter().try_for_each(|job| lowering.job(job))?;
+    let (steps, graph) = (Steps::default(), plan.view.graph);
+    let mut lowering = Lowering { plan, level, places, needs, steps, frames: Vec::new() };
     let outputs = lowering.results(vars);
+    let ends = std::mem::take(&mut lowering.steps);
+    lowering.frames()?;
+    plan.jobs.iter().try_for_each(|job| lowering.job(job))?;
+    lowering.steps.0.extend(ends.0);
+    lowering.steps.1.extend(ends.1);
     let typed = |value: Value, place: Place| (place, graph.ty(value).clone());
     Ok(Lowered {
         inputs: graph.inputs.iter().map(|&value| typed(value, lowering.place(value))).collect(),
         outputs: graph.outputs.iter().zip(outputs).map(|(&value, place)| typed(value, place)).collect(),
-        steps: lowering.steps,
-        makes: lowering.makes,
+        steps: lowering.steps.0,
+        makes: lowering.steps.1,
         needs: lowering.needs,
     })
 }
@@ -59,8 +62,9 @@ struct Lowering<'p, 'g> {
     level: Level,
     places: HashMap<Value, Place>,
     needs: HashMap<DType, usize>,
-    steps: Vec<Step>,
-    makes: Vec<Vec<Value>>,
+    steps: Steps,
+    /// The bodies, in the order of the plan's.
+    frames: Vec<Arc<Frame>>,
 }
 
 impl Lowering<'_, '_> {
@@ -73,6 +77,27 @@ impl Lowering<'_, '_> {
         Place { dtype, ..self.places[&self.plan.view.root(value)] }
     }
 
+    /// Makes steps of all bodies. They lie behind all else, one over the other, since no two of them run at a time.
+    fn frames(&mut self) -> Result<()> {
+        let base = self.needs.clone();
+        for plan in &self.plan.bodies {
+            let lowered = lower(plan, self.level, &[], &|dtype| base.get(&dtype).copied().unwrap_or(0))?;
+            for (dtype, need) in lowered.needs {
+                let most = self.needs.entry(dtype).or_default();
+                *most = need.max(*most);
+            }
+            let places = |typed: Vec<(Place, Type)>| typed.into_iter().map(|(place, _)| place).collect();
+            self.frames.push(Arc::new(Frame {
+                graph: plan.view.graph.clone(),
+                steps: lowered.steps,
+                makes: lowered.makes,
+                inputs: places(lowered.inputs),
+                outputs: places(lowered.outputs),
+            }));
+        }
+        Ok(())
+    }
+
     fn job(&mut self, job: &Job) -> Result<()> {
         let step = match job {
             Job::Fused(drafts) => Step::Fused(self.fused(drafts)?),
@@ -83,8 +108,8 @@ impl Lowering<'_, '_> {
     }
 
     fn add(&mut self, step: Step, makes: Vec<Value>) {
-        self.steps.push(step);
-        self.makes.push(makes);
+        self.steps.0.push(step);
+        self.steps.1.push(makes);
     }
 
     /// The drafts do the same over spans that lie in a row, so the first one's places serve for all.
@@ -135,6 +160,12 @@ impl Lowering<'_, '_> {
                 Step::Plain(strided(types[0], ty, args[0], out, axes)?)
             }
             Op::Random(random) => Step::Random(random.clone(), args[0], out),
+            op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
+                let frame = |body: &Body| Arc::clone(&self.frames[self.plan.number(body)]);
+                let results = node.results().map(|value| self.place(value)).collect();
+                let frames = op.bodies().iter().map(frame).collect();
+                Step::Control(Control { op: op.clone(), frames, args, results })
+            }
             op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
                 Step::Plain(Plain::each(op, &args, out))
             }
@@ -162,6 +193,7 @@ impl Lowering<'_, '_> {
             let root = lowering.plan.view.root(value);
             match graph.op(root) {
                 Op::Leaf(Leaf::Var { id, .. }) if updated.contains(id) => lowering.save(root, place),
+                _ if lowering.plan.is_overwritten(root) => lowering.save(root, place),
                 _ => place,
             }
         };

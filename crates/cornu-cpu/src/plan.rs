@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use cornu_graph::ops::{Leaf, Op};
-use cornu_graph::{DType, Graph, Value, VarId};
+use cornu_graph::{Body, DType, Graph, Value, VarId};
 
 use crate::arena::{Place, padded, storage};
 use crate::fuse::Draft;
@@ -49,20 +49,60 @@ pub(crate) struct Plan<'g> {
     in_place: HashMap<Value, VarId>,
     /// Values that must lie in a row, in this order.
     rows: Vec<Vec<Value>>,
+    /// Whether the graph is a body: its inputs stay until its end.
+    is_body: bool,
+    /// The bodies of its ops, each once.
+    pub(crate) bodies: Vec<Plan<'g>>,
+    numbers: HashMap<&'g Body, usize>,
+    /// Where constants lie, once the session has put them there.
+    pub(crate) given: HashMap<Value, Place>,
 }
 
 impl<'g> Plan<'g> {
     /// `vars` says where each variable of the session lies.
     pub(crate) fn new(graph: &'g Graph, vars: &[Place]) -> Plan<'g> {
+        Self::planned(graph, vars, false)
+    }
+
+    fn planned(graph: &'g Graph, vars: &[Place], is_body: bool) -> Plan<'g> {
         let view = View::new(graph);
         let units = schedule(&view);
         let jobs = draft(&view, &units);
         let in_place = in_place(&view, &jobs);
-        let mut plan = Plan { view, jobs: Vec::new(), in_place, rows: Vec::new() };
+        let mut plan = Plan {
+            view,
+            jobs: Vec::new(),
+            in_place,
+            rows: Vec::new(),
+            is_body,
+            bodies: Vec::new(),
+            numbers: HashMap::new(),
+            given: HashMap::new(),
+        };
         for job in jobs {
+            if let Job::Single(value) = job {
+                graph.op(value).bodies().iter().for_each(|body| plan.body(body));
+            }
             plan.append(job, vars);
         }
         plan
+    }
+
+    fn body(&mut self, body: &'g Body) {
+        if !self.numbers.contains_key(body) {
+            self.numbers.insert(body, self.bodies.len());
+            self.bodies.push(Self::planned(body.graph(), &[], true));
+        }
+    }
+
+    /// The place of a body among the plans of bodies.
+    pub(crate) fn number(&self, body: &Body) -> usize {
+        self.numbers[body]
+    }
+
+    /// Whether a value is an input that the next run of a body overwrites.
+    pub(crate) fn is_overwritten(&self, value: Value) -> bool {
+        self.is_body && matches!(self.view.graph.op(value), Op::Leaf(Leaf::Input { .. }))
     }
 
     /// Adds a job, as part of the one before it where the two do the same.
@@ -152,16 +192,15 @@ impl<'g> Plan<'g> {
         values
     }
 
-    /// A place for every value, given those of variables and constants; scratch memory starts at `base` of each storage
+    /// A place for every value, given those of variables; scratch memory starts at `base` of each storage
     /// type. Also what each storage type needs in all, what is before scratch memory included.
     pub(crate) fn places(
         &self,
         vars: &[Place],
-        constants: &HashMap<Value, Place>,
-        base: impl Fn(DType) -> usize,
+        base: &dyn Fn(DType) -> usize,
     ) -> (HashMap<Value, Place>, HashMap<DType, usize>) {
         let lives = self.lifetimes();
-        let mut places: HashMap<Value, Place> = constants.clone();
+        let mut places: HashMap<Value, Place> = self.given.clone();
         let mut needs: HashMap<DType, usize> = DType::ALL.map(storage).map(|dtype| (dtype, base(dtype))).into();
         let rows = self.rows.iter().cloned();
         let in_rows: HashSet<Value> = self.rows.iter().flatten().copied().collect();
@@ -205,7 +244,10 @@ impl<'g> Plan<'g> {
             let life = lives.entry(value).or_insert((when, when));
             *life = (life.0.min(when), life.1.max(when));
         };
-        self.view.graph.inputs.iter().for_each(|&value| seen(value, 0));
+        for &value in &self.view.graph.inputs {
+            seen(value, 0);
+            seen(value, if self.is_body { end } else { 0 });
+        }
         for (number, job) in self.jobs.iter().enumerate() {
             job.reads(&self.view).into_iter().for_each(|(value, _)| seen(value, number + 1));
             job.writes(&self.view).into_iter().for_each(|value| seen(value, number + 1));

@@ -5,6 +5,7 @@ use std::fmt;
 use cornu_graph::ops::Random;
 
 use crate::arena::{Arena, Place};
+use crate::control::Control;
 use crate::kernels::dot::Dot;
 use crate::kernels::fused::Fused;
 use crate::kernels::parallel;
@@ -28,6 +29,8 @@ pub(crate) enum Step {
     Random(Random, Place, Place),
     /// A copy.
     Copy(Place, Place),
+    /// Steps that run more than once, or not at all.
+    Control(Control),
 }
 
 /// What steps run on.
@@ -40,11 +43,17 @@ pub(crate) struct Machine {
 }
 
 /// Runs steps in order. Allocates nothing.
-pub(crate) fn run(steps: &[Step], machine: &mut Machine) {
+pub(crate) fn run(all: &[Step], machine: &mut Machine) {
     let _flush = Flush::new();
-    let Machine { level, threads, arena, scratch } = machine;
+    steps(all, machine);
+}
+
+/// [`run`], inside of it.
+pub(crate) fn steps(steps: &[Step], machine: &mut Machine) {
     for step in steps {
+        let Machine { level, threads, arena, scratch } = machine;
         match step {
+            Step::Control(control) => control.run(machine),
             Step::Fused(fused) => parallel::fused(fused, *level, threads, arena.f32.all_mut(), scratch),
             Step::Dot { dot, batch, a, b, out } => {
                 let (sizes, row) = ([a.len, b.len, out.len].map(|len| len / (*batch).max(1)), arena.f32.all_mut());
@@ -104,6 +113,7 @@ impl Step {
         match self {
             Step::Fused(fused) => parallel::scratch(fused, threads.count()),
             Step::Dot { dot, .. } => dot.scratch(),
+            Step::Control(control) => control.scratch(threads),
             Step::Reduce(..) | Step::Plain(_) | Step::Random(..) | Step::Copy(..) => 0,
         }
     }
@@ -125,6 +135,7 @@ impl fmt::Display for Step {
             Step::Plain(Plain::Dot(_, _, [a, b], out)) => write!(f, "dot {} {} -> {}", a.len, b.len, out.len),
             Step::Random(random, _, to) => write!(f, "{random} {}", to.len),
             Step::Copy(from, _) => write!(f, "copy {}", from.len),
+            Step::Control(control) => write!(f, "{control}"),
         }
     }
 }

@@ -13,6 +13,11 @@ use crate::{Array, Error, Result, Type, VarId};
 /// # Panics
 /// If an input or a variable is missing or of another type than the graph says; [`Session`]s check that.
 pub fn evaluate(graph: &Graph, vars: &[Array], inputs: &[Array]) -> (Vec<Array>, Vec<Array>) {
+    evaluated(graph, vars, inputs).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// [`evaluate`], but for checks that are false.
+pub(crate) fn evaluated(graph: &Graph, vars: &[Array], inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
     let live = graph.live();
     let mut values: Vec<Option<Array>> = vec![None; graph.values()];
     for (first, node) in graph.nodes().filter(|(first, _)| live[first.index()]) {
@@ -22,14 +27,14 @@ pub fn evaluate(graph: &Graph, vars: &[Array], inputs: &[Array]) -> (Vec<Array>,
         let results = match &node.op {
             Op::Leaf(Leaf::Input { index, .. }) => vec![inputs[*index].clone()],
             Op::Leaf(Leaf::Var { id, .. }) => vec![vars[id.index()].clone()],
-            op => op.eval(&args, &types),
+            op => op.eval(&args, &types)?,
         };
         let same = results.iter().map(Array::ty).eq(types.into_iter().cloned());
         assert!(same, "`{}` gave other types than its rule", node.op);
         values[first.index()..].iter_mut().zip(results).for_each(|(value, result)| *value = Some(result));
     }
     let get = |value: &crate::Value| values[value.index()].clone().expect("results are live");
-    (graph.outputs.iter().map(get).collect(), graph.updates.iter().map(|(_, value)| get(value)).collect())
+    Ok((graph.outputs.iter().map(get).collect(), graph.updates.iter().map(|(_, value)| get(value)).collect()))
 }
 
 /// The reference evaluator as an executor.
@@ -86,7 +91,7 @@ impl Session for ReferenceSession {
                 return Err(Error::graph(format!("input {index} needs {}, got {got}", graph.ty(value))));
             }
         }
-        let (outputs, updates) = evaluate(&graph, &self.vars, &inputs);
+        let (outputs, updates) = evaluated(&graph, &self.vars, &inputs)?;
         for ((var, _), new) in graph.updates.iter().zip(updates) {
             self.vars[var.index()] = new;
         }

@@ -25,6 +25,8 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod array;
+mod backward;
+mod body;
 mod builder;
 mod error;
 mod eval;
@@ -45,6 +47,7 @@ mod types;
 mod verify;
 
 pub use array::{Array, Buffer, Element};
+pub use body::Body;
 pub use builder::Builder;
 pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, nearest};
 pub use eval::{Reference, evaluate};

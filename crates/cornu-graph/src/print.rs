@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use crate::Origin;
 use crate::graph::{Graph, Node, Value};
 
 /// What stands between commas.
@@ -23,20 +24,36 @@ pub(crate) fn line(graph: &Graph, node: &Node, whole: bool) -> String {
     text
 }
 
-/// [`line`], and behind it, as a comment, where the node was traced.
+/// [`line`], and behind it where the node was traced.
 pub(crate) fn line_with_origin(graph: &Graph, first: Value, whole: bool) -> String {
-    let (text, origin) = (line(graph, graph.node(first), whole), graph.origin(first));
-    if origin.is_unknown() { text } else { format!("{text} ; {origin}") }
+    line(graph, graph.node(first), whole) + &behind(graph.origin(first))
+}
+
+/// An origin as a comment.
+fn behind(origin: &Origin) -> String {
+    if origin.is_unknown() { String::new() } else { format!(" ; {origin}") }
 }
 
 /// The alternate form (`{:#}`) says where each node was traced.
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line =
-            |first, node| if f.alternate() { line_with_origin(self, first, true) } else { line(self, node, true) };
-        let lines: Vec<String> = self.nodes().map(|(first, node)| line(first, node)).collect();
-        lines.iter().try_for_each(|line| writeln!(f, "{line}"))?;
-        self.updates.iter().try_for_each(|(var, value)| writeln!(f, "update {var} = {value}"))?;
-        self.outputs.iter().try_for_each(|value| writeln!(f, "output {value}"))
+        write_graph(f, self, 0)
     }
+}
+
+/// A graph whose lines begin with `indent` spaces; those of bodies begin two further on.
+fn write_graph(f: &mut fmt::Formatter<'_>, graph: &Graph, indent: usize) -> fmt::Result {
+    for (first, node) in graph.nodes() {
+        write!(f, "{:indent$}{}", "", line(graph, node, true))?;
+        let (bodies, origin) = (node.op.bodies(), graph.origin(first));
+        f.write_str(if bodies.is_empty() { "" } else { " {" })?;
+        let origin = if f.alternate() { behind(origin) } else { String::new() };
+        writeln!(f, "{origin}")?;
+        for (i, body) in bodies.iter().enumerate() {
+            write_graph(f, body.graph(), indent + 2)?;
+            writeln!(f, "{:indent$}{}", "", if i + 1 < bodies.len() { "} {" } else { "}" })?;
+        }
+    }
+    graph.updates.iter().try_for_each(|(var, value)| writeln!(f, "{:indent$}update {var} = {value}", ""))?;
+    graph.outputs.iter().try_for_each(|value| writeln!(f, "{:indent$}output {value}", ""))
 }

@@ -11,9 +11,9 @@
 //! bodies  = "{" graph "}" { "{" graph "}" }   `{` ends its line, `}` begins one; numbers of values begin anew inside
 //! ```
 //!
-//! Results are numbered in the order of their lines: after `%7, %7.1` comes `%9`. No op has a body, so that a line that
-//! ends in `{` is refused.
+//! Results are numbered in the order of their lines: after `%7, %7.1` comes `%9`.
 
+use std::collections::VecDeque;
 use std::str::FromStr;
 
 use crate::builder::Builder;
@@ -21,20 +21,21 @@ use crate::graph::{Graph, Value, VarId};
 use crate::ops::Op;
 use crate::print::listed;
 use crate::verify::verify_ends;
-use crate::{Error, Result, Type};
+use crate::{Body, Error, Result, Type};
 
 /// The printed form of an op, from which it reads what it is. The first mistake is kept.
 pub struct OpText<'a> {
     name: &'a str,
     rest: &'a str,
+    bodies: VecDeque<Body>,
     problem: Option<String>,
 }
 
 impl<'a> OpText<'a> {
     /// The printed form of an op and its operands.
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, bodies: VecDeque<Body>) -> Self {
         let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
-        OpText { name, rest: rest.trim_start(), problem: None }
+        OpText { name, rest: rest.trim_start(), bodies, problem: None }
     }
 
     /// The first word.
@@ -80,6 +81,11 @@ impl<'a> OpText<'a> {
         Some(numbers.into())
     }
 
+    /// The next body.
+    pub fn body(&mut self) -> Option<Body> {
+        self.bodies.pop_front().or_else(|| self.fail("needs one more body".into()))
+    }
+
     /// Notes a mistake, unless there was one before.
     pub fn fail<T>(&mut self, problem: String) -> Option<T> {
         self.problem.get_or_insert(problem);
@@ -89,6 +95,7 @@ impl<'a> OpText<'a> {
     /// The op, and the operands that are left.
     fn op(mut self, types: &[Type]) -> Result<(Op, &'a str), String> {
         match (Op::read(&mut self, types), self.problem) {
+            (Some(_), None) if !self.bodies.is_empty() => Err(format!("`{}` has fewer bodies", self.name)),
             (Some(op), None) => Ok((op, self.rest)),
             (_, Some(problem)) => Err(format!("`{}` {problem}", self.name)),
             (None, None) => Err(format!("needs an op, got `{}`", self.name)),
@@ -104,6 +111,12 @@ pub(crate) fn numbers(list: &str) -> Option<Vec<usize>> {
     list.split(',').map(|number| number.trim().parse().ok()).collect()
 }
 
+/// How many bodies may lie in one another.
+const DEEPEST: usize = 32;
+
+/// The lines that say something, with their numbers, without comments.
+type Lines<'t> = dyn Iterator<Item = (usize, &'t str)> + 't;
+
 /// A graph, as far as it is read.
 #[derive(Default)]
 struct Reading {
@@ -113,10 +126,41 @@ struct Reading {
 }
 
 impl Reading {
-    fn line(&mut self, line: &str) -> Result<(), String> {
-        if line.ends_with('{') || line.starts_with('}') {
-            return Err("no op has a body".into());
+    /// A graph up to its end; of a body, also the line that ends it.
+    fn read<'t>(lines: &mut Lines<'t>, depth: usize) -> Result<(Graph, Option<&'t str>)> {
+        let mut reading = Reading::default();
+        let mut end = None;
+        while let Some((number, line)) = lines.next() {
+            let at = |problem: String| Error::graph(format!("line {number}: {problem}"));
+            if line.starts_with('}') && depth == 0 {
+                return Err(at(format!("needs a body before `{line}`")));
+            }
+            if line.starts_with('}') {
+                end = Some(line);
+                break;
+            }
+            let mut bodies = VecDeque::new();
+            let mut more = line.ends_with('{');
+            while more {
+                if depth == DEEPEST {
+                    return Err(at(format!("needs bodies in at most {DEEPEST} bodies")));
+                }
+                let (body, end) = Self::read(lines, depth + 1)?;
+                bodies.push_back(Body::new(&body).map_err(at)?);
+                more = end == Some("} {");
+                if !more && end != Some("}") {
+                    let got = end.unwrap_or("nothing");
+                    return Err(at(format!("needs `}}` or `}} {{` at the end of its body, got `{got}`")));
+                }
+            }
+            reading.line(line.strip_suffix('{').unwrap_or(line).trim(), bodies).map_err(at)?;
         }
+        let graph = reading.builder.finish(reading.outputs, reading.updates);
+        verify_ends(&graph)?;
+        Ok((graph, end))
+    }
+
+    fn line(&mut self, line: &str, bodies: VecDeque<Body>) -> Result<(), String> {
         if let Some(value) = line.strip_prefix("output ") {
             self.outputs.push(self.value(value.trim())?);
             return Ok(());
@@ -130,16 +174,16 @@ impl Reading {
             return Ok(());
         }
         let (call, types) = right.rsplit_once(':').ok_or_else(form)?;
-        self.node(left, call.trim(), types.trim())
+        self.node(left, call.trim(), types.trim(), bodies)
     }
 
-    fn node(&mut self, names: &str, call: &str, types: &str) -> Result<(), String> {
+    fn node(&mut self, names: &str, call: &str, types: &str, bodies: VecDeque<Body>) -> Result<(), String> {
         let next = format!("%{}", self.builder.graph().values());
         if names.split(',').next() != Some(&next) {
             return Err(format!("needs `{next}` for the next value, got `{names}`"));
         }
         let types: Vec<Type> = types.split(", ").map(read_type).collect::<Result<_, _>>()?;
-        let (op, operands) = OpText::new(call).op(&types)?;
+        let (op, operands) = OpText::new(call, bodies).op(&types)?;
         let args: Vec<Value> = operands.split_whitespace().map(|arg| self.value(arg)).collect::<Result<_, _>>()?;
         let value = self.builder.push(op, &args)?;
         if value.to_string() != next {
@@ -178,15 +222,8 @@ impl FromStr for Graph {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Graph> {
-        let mut reading = Reading::default();
-        for (index, line) in text.lines().enumerate() {
-            let line = line.split(';').next().unwrap_or_default().trim();
-            if !line.is_empty() {
-                reading.line(line).map_err(|problem| Error::graph(format!("line {}: {problem}", index + 1)))?;
-            }
-        }
-        let graph = reading.builder.finish(reading.outputs, reading.updates);
-        verify_ends(&graph)?;
-        Ok(graph)
+        let lines = text.lines().map(|line| line.split(';').next().unwrap_or_default().trim());
+        let mut lines = lines.zip(1..).map(|(line, number)| (number, line)).filter(|(_, line)| !line.is_empty());
+        Ok(Reading::read(&mut lines, 0)?.0)
     }
 }

@@ -11,7 +11,7 @@ use crate::builder::Builder;
 use crate::graph::{Graph, Node, Value, VarId};
 use crate::ops::{Constant, Iota, Leaf, Op};
 use crate::verify::{verify, verify_ends};
-use crate::{Array, Error, Origin, Result, Tensor, Type};
+use crate::{Array, Body, Error, Origin, Result, Tensor, Type};
 
 /// A graph being written, and the first mistake made while writing it.
 #[derive(Clone, Default)]
@@ -21,12 +21,24 @@ pub struct Trace(Rc<RefCell<Tracing>>);
 struct Tracing {
     builder: Builder,
     inputs: usize,
-    /// The path of the layer that is traced.
-    layer: Option<Arc<str>>,
     /// Where nodes are said to come from, if it is not the line that adds them.
     origin: Option<Origin>,
-    problem: Option<Error>,
     ended: bool,
+    /// The trace whose op this is a body of.
+    outer: Option<Trace>,
+    /// How many traces there are around it.
+    depth: usize,
+    /// The values of the outer trace that are inputs of this body behind its own.
+    captured: Vec<(Value, Value)>,
+    shared: Rc<Shared>,
+}
+
+/// What a trace and those of its bodies have in common.
+#[derive(Default)]
+struct Shared {
+    /// The path of the layer that is traced.
+    layer: RefCell<Option<Arc<str>>>,
+    problem: RefCell<Option<Error>>,
     context: Option<Rc<dyn Any>>,
 }
 
@@ -41,18 +53,31 @@ impl Trace {
     /// never changed, and is no part of the graph: nodes, text and equality know nothing of it.
     pub fn in_context(context: impl Any) -> Self {
         let trace = Self::default();
-        trace.0.borrow_mut().context = Some(Rc::new(context));
+        trace.0.borrow_mut().shared = Rc::new(Shared { context: Some(Rc::new(context)), ..Shared::default() });
         trace
     }
 
     /// A copy of the value of [`Trace::in_context`]; `None` if there is none, or it is of another type than `T`.
     pub fn context<T: Any + Clone>(&self) -> Option<T> {
-        self.0.borrow().context.as_ref().and_then(|context| context.downcast_ref::<T>()).cloned()
+        self.shared().context.as_ref().and_then(|context| context.downcast_ref::<T>()).cloned()
+    }
+
+    fn shared(&self) -> Rc<Shared> {
+        Rc::clone(&self.0.borrow().shared)
     }
 
     /// A tensor given at each step; inputs are given in the order of these calls.
     #[track_caller]
     pub fn input(&self, ty: Type) -> Tensor {
+        if self.outer().is_some() {
+            let error = Error::graph(format!("a body needs its inputs as parameters, got one more of {ty}"));
+            self.fail(error.at(Location::caller()));
+        }
+        self.parameter(ty)
+    }
+
+    #[track_caller]
+    pub(crate) fn parameter(&self, ty: Type) -> Tensor {
         let index = self.0.borrow().inputs;
         self.0.borrow_mut().inputs += 1;
         self.push(Leaf::Input { index, ty }, &[])
@@ -61,7 +86,10 @@ impl Trace {
     /// A variable as it was before the step.
     #[track_caller]
     pub fn var(&self, id: VarId, ty: Type) -> Tensor {
-        self.push(Leaf::Var { id, ty }, &[])
+        match self.outer() {
+            Some(outer) => outer.var(id, ty),
+            None => self.push(Leaf::Var { id, ty }, &[]),
+        }
     }
 
     /// Numbers known now.
@@ -79,9 +107,7 @@ impl Trace {
     /// Adds an op, or notes why it cannot be added.
     #[track_caller]
     pub fn push(&self, op: impl Into<Op>, args: &[&Tensor]) -> Tensor {
-        // Of several traces the one that goes on is told, and takes the result.
-        let home = std::iter::once(self).chain(args.iter().map(|arg| &arg.trace)).find(|trace| !trace.has_ended());
-        let home = home.unwrap_or(self);
+        let home = self.home(args.iter().copied());
         let at = Location::caller();
         let pushed = home.try_push(op.into(), args, at);
         let value = pushed.unwrap_or_else(|error| {
@@ -92,26 +118,128 @@ impl Trace {
     }
 
     fn try_push(&self, op: Op, args: &[&Tensor], at: &'static Location) -> Result<Value> {
-        let own = |arg: &&Tensor| self.own(arg, &format_args!("`{op}`"));
+        let own = |arg: &&Tensor| self.own(arg, &format_args!("`{op:.4}`"));
         let args: Vec<Value> = args.iter().map(own).collect::<Result<_>>()?;
         if self.has_ended() {
-            let late = Error::graph(format!("`{op}` cannot be added to a trace that has ended"));
+            let late = Error::graph(format!("`{op:.4}` cannot be added to a trace that has ended"));
             return Err(late.help("make every tensor before `finish`"));
         }
         let mut tracing = self.0.borrow_mut();
-        let here = || Origin { layer: tracing.layer.clone(), line: Some(at) };
+        let here = || Origin { layer: tracing.shared.layer.borrow().clone(), line: Some(at) };
         let origin = tracing.origin.clone().unwrap_or_else(here);
         tracing.builder.set_origin(origin);
         tracing.builder.push(op, &args).map_err(Error::graph)
     }
 
-    /// What a tensor is in this trace, for `what` that asks for it. Every tensor comes into a graph through here.
+    /// Where an op on tensors is added: in the innermost of their traces. Of several traces the one that goes on is told of
+    /// a mistake, and takes the result.
+    pub(crate) fn home<'a>(&'a self, args: impl Iterator<Item = &'a Tensor>) -> &'a Trace {
+        let traces = std::iter::once(self).chain(args.map(|arg| &arg.trace)).filter(|trace| !trace.has_ended());
+        let inner = |a: &'a Trace, b: &'a Trace| if b.0.borrow().depth > a.0.borrow().depth { b } else { a };
+        traces.reduce(inner).unwrap_or(self)
+    }
+
+    /// What a tensor is in this trace, for `what` that asks for it. Every tensor comes into a graph through here. One of a
+    /// trace around this body becomes an input of it; a constant is one here as well.
     pub(crate) fn own(&self, tensor: &Tensor, what: &dyn fmt::Display) -> Result<Value> {
         if self.is(&tensor.trace) {
             return Ok(tensor.value);
         }
+        if self.is_inside(&tensor.trace) && !self.has_ended() {
+            return self.captured(tensor, what);
+        }
         let error = Error::graph(format!("{what} needs tensors of one trace, got {} of another trace", tensor.ty()));
-        Err(error.help("a tensor serves only the call it was made in: make it anew there, or keep its numbers"))
+        Err(match tensor.trace.outer() {
+            Some(_) => error.help("what is made in a body leaves it as a result of the body"),
+            None => error.help("a tensor serves only the call it was made in: make it anew there, or keep its numbers"),
+        })
+    }
+
+    fn captured(&self, tensor: &Tensor, what: &dyn fmt::Display) -> Result<Value> {
+        let outer = self.outer().expect("it is inside of another trace");
+        let value = outer.own(tensor, what)?;
+        let node = outer.node(value);
+        if matches!(node.op, Op::Leaf(Leaf::Constant(_))) {
+            return self.0.borrow_mut().builder.push(node.op, &[]).map_err(Error::graph);
+        }
+        let known = self.0.borrow().captured.iter().find(|(of_outer, _)| *of_outer == value).map(|&(_, own)| own);
+        if let Some(own) = known {
+            return Ok(own);
+        }
+        let mut tracing = self.0.borrow_mut();
+        let op = Leaf::Input { index: tracing.inputs, ty: tensor.ty() };
+        let own = tracing.builder.push(op.into(), &[]).map_err(Error::graph)?;
+        tracing.inputs += 1;
+        tracing.captured.push((value, own));
+        Ok(own)
+    }
+
+    fn outer(&self) -> Option<Trace> {
+        self.0.borrow().outer.clone()
+    }
+
+    /// Whether this is the trace of a body in that one, or in a body of it.
+    pub(crate) fn is_inside(&self, other: &Trace) -> bool {
+        self.outer().is_some_and(|outer| outer.is(other) || outer.is_inside(other))
+    }
+
+    /// Traces bodies of one op of this trace, side by side: each a list of outputs that `trace` makes of tensors of those
+    /// types. They may use tensors of this trace and of those around it: these are what is given beside the bodies, and
+    /// their first inputs.
+    #[track_caller]
+    pub fn bodies<const N: usize>(
+        &self,
+        types: &[Type],
+        trace: impl FnOnce(&Trace, &[Tensor]) -> [Vec<Tensor>; N],
+    ) -> ([Body; N], Vec<Tensor>) {
+        let at = Location::caller();
+        let inner = self.inner();
+        let given: Vec<Tensor> = types.iter().map(|ty| inner.parameter(ty.clone())).collect();
+        let outputs = trace(&inner, &given).map(|outputs| outputs.iter().map(|o| inner.output(o, at)).collect());
+        let tracing = inner.0.borrow();
+        let close = |outputs: Vec<Value>| {
+            let graph = tracing.builder.graph();
+            let (own, captured) = graph.inputs.split_at(types.len());
+            Body::cut(graph, &[captured, own].concat(), &outputs)
+        };
+        let bodies = outputs.map(close);
+        let captured = tracing.captured.iter().map(|&(value, _)| self.tensor(value)).collect();
+        drop(tracing);
+        inner.0.borrow_mut().ended = true;
+        (bodies, captured)
+    }
+
+    /// The trace of a body in this one.
+    pub(crate) fn inner(&self) -> Trace {
+        let tracing = self.0.borrow();
+        let inner = Tracing {
+            outer: Some(self.clone()),
+            depth: tracing.depth + 1,
+            origin: tracing.origin.clone(),
+            shared: Rc::clone(&tracing.shared),
+            ..Tracing::default()
+        };
+        Trace(Rc::new(RefCell::new(inner)))
+    }
+
+    /// What a body makes of tensors of this trace, node by node.
+    pub(crate) fn inline(&self, body: &Body, args: &[Tensor]) -> Vec<Tensor> {
+        let args: Vec<Value> = args.iter().map(Tensor::value).collect();
+        let outputs = self.0.borrow_mut().builder.inline(body, &args);
+        outputs.into_iter().map(|value| self.tensor(value)).collect()
+    }
+
+    /// The graph so far.
+    pub(crate) fn graph(&self) -> Graph {
+        self.0.borrow().builder.graph().clone()
+    }
+
+    /// What a body gives; a number in place of a mistake.
+    fn output(&self, tensor: &Tensor, at: &'static Location<'static>) -> Value {
+        self.own(tensor, &"a body").unwrap_or_else(|error| {
+            self.refuse(&error.at(at), [tensor]);
+            self.0.borrow_mut().builder.constant(Array::scalar(0.0f32))
+        })
     }
 
     /// Whether a tensor that `what` gave can be used here.
@@ -135,9 +263,10 @@ impl Trace {
 
     /// Notes a mistake, unless there was one before.
     pub fn fail(&self, error: Error) {
-        let mut tracing = self.0.borrow_mut();
-        if tracing.problem.is_none() {
-            tracing.problem = Some(match &tracing.layer {
+        let shared = self.shared();
+        let mut problem = shared.problem.borrow_mut();
+        if problem.is_none() {
+            *problem = Some(match &*shared.layer.borrow() {
                 Some(path) => error.context(path),
                 None => error,
             });
@@ -146,17 +275,23 @@ impl Trace {
 
     /// Runs `body` under a name that goes before the message of its mistakes, and is part of the [`Origin`] of its nodes.
     pub fn scope<T>(&self, name: &str, body: impl FnOnce() -> T) -> T {
-        let outer = self.0.borrow().layer.clone();
+        let shared = self.shared();
+        let outer = shared.layer.borrow().clone();
         let inner = outer.as_ref().map_or_else(|| name.into(), |outer| format!("{outer}/{name}").into());
-        self.0.borrow_mut().layer = Some(inner);
+        *shared.layer.borrow_mut() = Some(inner);
         let result = body();
-        self.0.borrow_mut().layer = outer;
+        *shared.layer.borrow_mut() = outer;
         result
+    }
+
+    /// Where the node of a value was traced.
+    pub(crate) fn origin(&self, value: Value) -> Origin {
+        self.0.borrow().builder.graph().origin(value).clone()
     }
 
     /// Runs `body`, whose nodes are said to come from where the node of a value does.
     pub(crate) fn beside<T>(&self, value: Value, body: impl FnOnce() -> T) -> T {
-        let origin = self.0.borrow().builder.graph().origin(value).clone();
+        let origin = self.origin(value);
         let outer = self.0.borrow_mut().origin.replace(origin);
         let result = body();
         self.0.borrow_mut().origin = outer;
@@ -165,7 +300,7 @@ impl Trace {
 
     /// The first mistake so far, if there was one.
     pub fn check(&self) -> Result<()> {
-        self.0.borrow_mut().problem.take().map_or(Ok(()), Err)
+        self.shared().problem.borrow_mut().take().map_or(Ok(()), Err)
     }
 
     /// Ends the trace. Its tensors can still be asked what they are, but nothing can be made of them.
@@ -176,6 +311,9 @@ impl Trace {
     pub fn finish(self, outputs: &[Tensor], updates: &[(VarId, Tensor)]) -> Result<Graph> {
         self.check()?;
         let at = Location::caller();
+        if self.outer().is_some() {
+            return Err(Error::graph("a body ends where its function does, and needs no `finish`").at(at));
+        }
         let output = |(i, output)| self.own(output, &format_args!("output {i}"));
         let update = |(var, new): &(VarId, Tensor)| Ok((*var, self.own(new, &format_args!("the new {var}"))?));
         let outputs: Result<_> = outputs.iter().enumerate().map(output).collect();
@@ -199,6 +337,15 @@ impl Trace {
     #[track_caller]
     pub fn push_all(&self, op: impl Into<Op>, args: &[&Tensor]) -> Vec<Tensor> {
         self.push(op, args).results()
+    }
+
+    /// [`Trace::push_all`], with as many tensors as the op should have results, whatever comes of it.
+    #[track_caller]
+    pub(crate) fn push_some(&self, count: usize, op: impl Into<Op>, args: &[&Tensor]) -> Vec<Tensor> {
+        let mut results = self.push_all(op, args);
+        let first = results[0].clone();
+        results.resize(count, first);
+        results
     }
 
     pub(crate) fn tensor(&self, value: Value) -> Tensor {

@@ -2,6 +2,7 @@
 //! * a node uses only nodes before it;
 //! * its types are what its op's rule says;
 //! * no two nodes are equal;
+//! * bodies obey these rules, and neither read nor update variables;
 //! * inputs are numbered as they are listed, and each variable is read through one node;
 //! * each variable is updated at most once, by a value of its type if it is read.
 
@@ -26,6 +27,14 @@ pub fn verify(graph: &Graph) -> Result<()> {
         let own = graph.results_of(node);
         if !types.iter().eq(own.iter().copied()) {
             return Err(broken(graph, value, &format!("needs {}, got {}", listed(&types), listed(&own))));
+        }
+        for body in node.op.bodies() {
+            let inner = body.graph();
+            let of = |error: Error| error.context(format!("the body of {value}"));
+            if let Some((var, _)) = inner.vars.iter().chain(&inner.updates).next() {
+                return Err(of(Error::graph(format!("needs no variables, got {var}"))));
+            }
+            verify(inner).map_err(of)?;
         }
         if !seen.insert((&node.op, &node.args)) {
             return Err(broken(graph, value, "is equal to a node before it"));

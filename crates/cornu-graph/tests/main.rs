@@ -115,7 +115,8 @@ fn what_cannot_be_read_is_said_with_its_line() {
         ("%1 = constant 1.0 : f32[99999999,99999999]", "`constant` needs numbers of f32[99999999,99999999]"),
         ("%1, %1.1 = neg %0 : f32[2,3], f32[2,3]", "needs `%1` for its results, got `%1, %1.1`"),
         ("%1 = neg %0.1 : f32[2,3]", "needs a value before it as `%0`, got `%0.1`"),
-        ("%1 = scan 4 %0 : f32[2,3] {", "no op has a body"),
+        ("%1 = scan 4 %0 : f32[2,3] {", "needs `}` or `} {` at the end of its body, got `nothing`"),
+        ("}", "needs a body before `}`"),
         ("update w = %0", "needs a variable as `v0`, got `w`"),
         ("output 7", "needs a value before it as `%0`, got `7`"),
     ] {

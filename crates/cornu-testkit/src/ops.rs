@@ -9,31 +9,32 @@ use crate::golden::Report;
 use crate::whole;
 
 /// A sample as a graph of one op whose operands are inputs.
-fn graph_of(sample: &Sample) -> Result<Graph> {
+pub(crate) fn graph_of(sample: &Sample) -> Result<Graph> {
     let trace = Trace::new();
     let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.input(arg.ty())).collect();
-    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
-    trace.finish(&[y], &[])
+    let results = trace.push_all(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    trace.finish(&results, &[])
 }
 
 /// The gradients of a sample's sum for its operands of floats, in a row; `None` where it has none.
 fn slopes_of(sample: &Sample) -> Result<Option<Graph>> {
     let trace = Trace::new();
     let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.input(arg.ty())).collect();
-    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    let results = trace.push_all(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    let sums = results.iter().filter(|y| y.dtype().is_float()).map(Tensor::sum_all);
     let floats: Vec<Tensor> = args.into_iter().filter(|arg| arg.dtype().is_float()).collect();
-    if floats.is_empty() || !y.dtype().is_float() {
+    let Some(sum) = sums.reduce(|a, b| a + b).filter(|_| !floats.is_empty() && sample.op.has_gradient()) else {
         return Ok(None);
-    }
-    trace.finish(&gradients(&y.sum_all(), &floats), &[]).map(Some)
+    };
+    trace.finish(&gradients(&sum, &floats), &[]).map(Some)
 }
 
 /// A sample as a graph of one op whose operands are constants, and therefore known to the passes.
 fn known_graph_of(sample: &Sample) -> Result<Graph> {
     let trace = Trace::new();
     let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.constant(arg.clone())).collect();
-    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
-    trace.finish(&[y], &[])
+    let results = trace.push_all(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    trace.finish(&results, &[])
 }
 
 /// The graph after all passes.
@@ -70,6 +71,7 @@ pub(crate) fn is_exact(op: &Op, args: &[&Type]) -> bool {
         Op::Dot(_) => !floats,
         Op::Leaf(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) | Op::Arg(_) | Op::Reshape(_) => true,
         Op::Transpose(_) | Op::Broadcast(_) | Op::Iota(_) | Op::Random(_) => true,
+        Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_) => false,
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod arg;
 mod binary;
+mod branch;
 mod broadcast;
+mod call;
 mod cast;
 mod compare;
 mod dot;
@@ -11,15 +13,19 @@ mod leaf;
 mod random;
 mod reduce;
 mod reshape;
+mod scan;
 mod select;
 mod transpose;
 mod unary;
+mod while_loop;
 
 use std::fmt;
 
 pub use arg::Arg;
 pub use binary::Binary;
+pub use branch::If;
 pub use broadcast::Broadcast;
+pub use call::Call;
 pub use cast::Cast;
 pub use compare::Compare;
 pub use dot::Dot;
@@ -28,11 +34,14 @@ pub use leaf::{Constant, Leaf};
 pub use random::Random;
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
+pub use scan::Scan;
 pub use select::Select;
 pub use transpose::Transpose;
 pub use unary::Unary;
+pub use while_loop::While;
 
-use crate::{Array, DType, Number, OpText, Tensor, Type};
+use crate::print::listed;
+use crate::{Array, Body, DType, Error, Number, OpText, Tensor, Type};
 
 /// What an op means, on any machine. An op of one result implements [`OneResult`] instead.
 pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
@@ -45,7 +54,20 @@ pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
 
     /// The results, computed slowly and plainly: floats in doubles, then rounded to their types; whole numbers exactly,
     /// then wrapped into them.
-    fn eval(&self, args: &[&Array], types: &[&Type]) -> Vec<Array>;
+    ///
+    /// # Errors
+    /// That of a check in a body.
+    fn eval(&self, args: &[&Array], types: &[&Type]) -> Result<Vec<Array>, Error>;
+
+    /// The graphs inside the op: all that checks, prints, changes or plans graphs finds them by this.
+    fn bodies(&self) -> &[Body] {
+        &[]
+    }
+
+    /// The same, to be replaced by such as compute the same.
+    fn bodies_mut(&mut self) -> &mut [Body] {
+        &mut []
+    }
 
     /// The op that prints as `text` and has results of those types; `None` if the name is that of another one.
     fn read(text: &mut OpText, types: &[Type]) -> Option<Self>;
@@ -82,8 +104,8 @@ impl<T: OneResult> OpDef for T {
         Grads::new(at, OneResult::vjp(self, at.x, &at.y[0], ct))
     }
 
-    fn eval(&self, args: &[&Array], types: &[&Type]) -> Vec<Array> {
-        vec![OneResult::eval(self, args, types[0])]
+    fn eval(&self, args: &[&Array], types: &[&Type]) -> Result<Vec<Array>, Error> {
+        Ok(vec![OneResult::eval(self, args, types[0])])
     }
 
     fn read(text: &mut OpText, types: &[Type]) -> Option<Self> {
@@ -179,8 +201,18 @@ macro_rules! ops {
             }
 
             /// See [`OpDef::eval`].
-            pub fn eval(&self, args: &[&Array], types: &[&Type]) -> Vec<Array> {
+            pub fn eval(&self, args: &[&Array], types: &[&Type]) -> Result<Vec<Array>, Error> {
                 match self { $(Op::$name(op) => OpDef::eval(op, args, types),)* }
+            }
+
+            /// See [`OpDef::bodies`].
+            pub fn bodies(&self) -> &[Body] {
+                match self { $(Op::$name(op) => OpDef::bodies(op),)* }
+            }
+
+            /// See [`OpDef::bodies_mut`].
+            pub(crate) fn bodies_mut(&mut self) -> &mut [Body] {
+                match self { $(Op::$name(op) => OpDef::bodies_mut(op),)* }
             }
 
             /// See [`OpDef::read`].
@@ -206,6 +238,7 @@ ops! {
     Leaf, Unary, Binary, Compare, Select, Cast,
     Dot, Reduce, Arg,
     Reshape, Transpose, Broadcast, Iota, Random,
+    Scan, If, Call, While,
 }
 
 /// `needs {needed}, got f32[2] and f32[3]`
@@ -216,6 +249,12 @@ fn mismatch(needed: &str, args: &[&Type]) -> String {
 }
 
 impl Op {
+    /// Whether it has a rule of gradients: all have but [`While`], also in a body.
+    pub fn has_gradient(&self) -> bool {
+        let inside = |body: &Body| body.graph().nodes().all(|(_, node)| node.op.has_gradient());
+        !matches!(self, Op::While(_)) && self.bodies().iter().all(inside)
+    }
+
     /// One element of an element-wise op's result, from those at its place in the operands. It is rounded, or wrapped,
     /// into the result's type where it is stored.
     ///

@@ -64,8 +64,11 @@ pub fn apply(graph: &Graph, rules: &[Rule]) -> Graph {
     rebuild(graph, |b, op, args| rules.iter().find_map(|rule| (rule.apply)(b, op, args)))
 }
 
-fn rebuild(graph: &Graph, first: impl Fn(&mut Builder, &Op, &[Value]) -> Option<Instead>) -> Graph {
+fn rebuild(graph: &Graph, first: impl Fn(&mut Builder, &Op, &[Value]) -> Option<Instead> + Copy) -> Graph {
     rewrite(graph, |b, op, args| {
+        if !op.bodies().is_empty() {
+            return Some(b.add(inside(op, |graph| rebuild(graph, first)), args));
+        }
         let mut instead = first(b, op, args)?;
         loop {
             match instead {
@@ -77,6 +80,15 @@ fn rebuild(graph: &Graph, first: impl Fn(&mut Builder, &Op, &[Value]) -> Option<
             }
         }
     })
+}
+
+/// An op with its bodies after a pass.
+fn inside(op: &Op, pass: impl Fn(&Graph) -> Graph) -> Op {
+    let mut op = op.clone();
+    for body in op.bodies_mut() {
+        *body = body.map(&pass);
+    }
+    op
 }
 
 /// Runs passes in order; debug builds verify after each.
