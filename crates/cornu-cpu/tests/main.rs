@@ -6,7 +6,7 @@ use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
 use cornu_graph::{Array, Executor, Feed, Graph, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
 use cornu_testkit::nets::Mlp;
-use cornu_testkit::{edges, ops, random_graphs, text};
+use cornu_testkit::{bodies, edges, ops, random_graphs, text};
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -55,6 +55,17 @@ fn passes_keep_every_bit_of_samples() {
     for level in Level::all() {
         ops::passes_keep_every_bit(&Cpu::new().raw().level(level));
     }
+}
+
+#[test]
+fn loops_are_their_steps() {
+    bodies::loops_are_their_steps(&Cpu::new());
+    bodies::loops_are_their_steps(&Cpu::new().raw().threads(1));
+}
+
+#[test]
+fn passes_keep_loops() {
+    bodies::passes_keep_loops(&Cpu::new().raw());
 }
 
 #[test]

@@ -127,9 +127,7 @@ impl Builder {
         for (first, node) in graph.nodes().filter(|(first, _)| needed[first.index()]) {
             let args: Vec<Value> = node.args.iter().map(|arg| renamed[arg]).collect();
             self.set_origin(graph.origin(first).clone());
-            let new = self.add(node.op.clone(), &args);
-            let results: Vec<Value> = self.graph().node(new).results().collect();
-            for (old, new) in node.results().zip(results) {
+            for (old, new) in node.results().zip(self.add_all(node.op.clone(), &args)) {
                 renamed.entry(old).or_insert(new);
             }
         }

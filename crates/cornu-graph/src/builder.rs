@@ -59,6 +59,12 @@ impl Builder {
         self.push(op.into(), args).unwrap_or_else(|problem| panic!("a rewrite broke a type rule: {problem}"))
     }
 
+    /// [`Builder::add`], with all results.
+    pub(crate) fn add_all(&mut self, op: impl Into<Op>, args: &[Value]) -> Vec<Value> {
+        let first = self.add(op, args);
+        self.graph.node(first).results().collect()
+    }
+
     /// Adds a constant.
     pub fn constant(&mut self, array: Array) -> Value {
         self.add(Leaf::Constant(Constant::new(array)), &[])

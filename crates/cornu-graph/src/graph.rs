@@ -248,6 +248,29 @@ impl Graph {
         self.outputs.iter().copied().chain(self.updates.iter().map(|&(_, value)| value))
     }
 
+    /// For each value, whether it is one of those inputs or depends on one.
+    pub(crate) fn forwards(&self, inputs: &[bool]) -> Vec<bool> {
+        let mut on = vec![false; self.values()];
+        self.inputs.iter().zip(inputs).for_each(|(input, &from)| on[input.index()] = from);
+        for (_, node) in self.nodes() {
+            let depends = node.args.iter().any(|arg| on[arg.index()]);
+            node.results().for_each(|value| on[value.index()] |= depends);
+        }
+        on
+    }
+
+    /// For each value, whether it is one of those outputs or one depends on it.
+    pub(crate) fn backwards(&self, outputs: &[bool]) -> Vec<bool> {
+        let mut on = vec![false; self.values()];
+        self.outputs.iter().zip(outputs).for_each(|(output, &to)| on[output.index()] |= to);
+        for (_, node) in self.nodes().rev() {
+            if node.results().any(|value| on[value.index()]) {
+                node.args.iter().for_each(|arg| on[arg.index()] = true);
+            }
+        }
+        on
+    }
+
     /// For each value, whether what leaves the graph depends on it or on another result of its node.
     pub fn live(&self) -> Vec<bool> {
         let mut live = vec![false; self.values()];

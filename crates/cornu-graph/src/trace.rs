@@ -33,6 +33,8 @@ struct Tracing {
     shared: Rc<Shared>,
 }
 
+const LEAVES: &str = "what is made in a body leaves it as a result of the body";
+
 /// What a trace and those of its bodies have in common.
 #[derive(Default)]
 struct Shared {
@@ -121,8 +123,11 @@ impl Trace {
         let own = |arg: &&Tensor| self.own(arg, &format_args!("`{op:.4}`"));
         let args: Vec<Value> = args.iter().map(own).collect::<Result<_>>()?;
         if self.has_ended() {
-            let late = Error::graph(format!("`{op:.4}` cannot be added to a trace that has ended"));
-            return Err(late.help("make every tensor before `finish`"));
+            let (what, help) = match self.outer() {
+                Some(_) => ("body", LEAVES),
+                None => ("trace", "make every tensor before `finish`"),
+            };
+            return Err(Error::graph(format!("`{op:.4}` cannot be added to a {what} that has ended")).help(help));
         }
         let mut tracing = self.0.borrow_mut();
         let here = || Origin { layer: tracing.shared.layer.borrow().clone(), line: Some(at) };
@@ -150,7 +155,7 @@ impl Trace {
         }
         let error = Error::graph(format!("{what} needs tensors of one trace, got {} of another trace", tensor.ty()));
         Err(match tensor.trace.outer() {
-            Some(_) => error.help("what is made in a body leaves it as a result of the body"),
+            Some(_) => error.help(LEAVES),
             None => error.help("a tensor serves only the call it was made in: make it anew there, or keep its numbers"),
         })
     }

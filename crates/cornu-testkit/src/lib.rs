@@ -2,6 +2,7 @@
 
 pub mod alloc;
 pub mod bits;
+pub mod bodies;
 pub mod edges;
 pub mod folder;
 pub mod golden;

@@ -193,7 +193,7 @@ pub fn gradient(graph: &Graph) -> Result<Graph, String> {
     let inputs: Vec<Tensor> = inputs.filter(|input| input.dtype().is_float()).collect();
     let slopes = gradients(&loss, &inputs);
     let graph = trace.finish(&slopes, &[]).map_err(|error| error.to_string())?;
-    Ok(passes::simplify(&graph))
+    Ok(passes::run(&graph, &[passes::join, passes::trim, passes::simplify]))
 }
 
 #[test]

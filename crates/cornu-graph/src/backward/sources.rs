@@ -15,7 +15,7 @@ impl Active {
         let mut from: Vec<bool> = at.wanted.into();
         let mut to: Vec<bool> = at.ct.iter().map(Option::is_some).collect();
         loop {
-            let (acted, acts) = (forwards(graph, &from), backwards(graph, &to));
+            let (acted, acts) = (graph.forwards(&from), graph.backwards(&to));
             let before = (from.clone(), to.clone());
             for i in 0..scan.carries {
                 from[scan.consts + i] |= acted[graph.outputs[i].index()];
@@ -27,29 +27,6 @@ impl Active {
             }
         }
     }
-}
-
-/// The values that depend on those inputs, themselves included.
-fn forwards(graph: &Graph, inputs: &[bool]) -> Vec<bool> {
-    let mut on = vec![false; graph.values()];
-    graph.inputs.iter().zip(inputs).for_each(|(input, &from)| on[input.index()] = from);
-    for (_, node) in graph.nodes() {
-        let depends = node.args.iter().any(|arg| on[arg.index()]);
-        node.results().for_each(|value| on[value.index()] |= depends);
-    }
-    on
-}
-
-/// The values that those outputs depend on, themselves included.
-fn backwards(graph: &Graph, outputs: &[bool]) -> Vec<bool> {
-    let mut on = vec![false; graph.values()];
-    graph.outputs.iter().zip(outputs).for_each(|(output, &to)| on[output.index()] |= to);
-    for (_, node) in graph.nodes().rev() {
-        if node.results().any(|value| on[value.index()]) {
-            node.args.iter().for_each(|arg| on[arg.index()] = true);
-        }
-    }
-    on
 }
 
 /// Where the reverse of a step has a value from.
@@ -72,7 +49,7 @@ impl Sources {
     /// `given` are the inputs of the step, `gradients` those of its reverse; the step ends before value `end`.
     pub(super) fn new(graph: &Graph, scan: &Scan, given: &[Value], gradients: &[Value], end: usize) -> Sources {
         let is = |values: &[Value]| graph.inputs.iter().map(|input| values.contains(input)).collect::<Vec<_>>();
-        let (varies, back) = (forwards(graph, &is(&given[scan.consts..])), forwards(graph, &is(gradients)));
+        let (varies, back) = (graph.forwards(&is(&given[scan.consts..])), graph.forwards(&is(gradients)));
         let mut sources = vec![Source::Here; graph.values()];
         for (_, node) in graph.nodes() {
             for value in node.results().filter(|value| varies[value.index()] && !back[value.index()]) {

@@ -1,10 +1,14 @@
 //! Passes: each takes a graph and gives one that computes the same, with less to do. A pass is a list of rules.
 
 mod fold;
+mod join;
 mod simplify;
+mod trim;
 
 pub use fold::FOLD;
+pub use join::join;
 pub use simplify::SIMPLIFY;
+pub use trim::trim;
 
 use crate::builder::Builder;
 use crate::graph::{Graph, Value};
@@ -44,7 +48,7 @@ impl From<Value> for Instead {
 }
 
 /// The passes of an executor, in order.
-pub const ALL: &[Pass] = &[simplify, fold, simplify];
+pub const ALL: &[Pass] = &[join, trim, simplify, fold, simplify];
 
 /// The passes that are lists of rules, with their names.
 pub const RULES: [(&str, &[Rule]); 2] = [("simplify", SIMPLIFY), ("fold", FOLD)];
@@ -80,6 +84,11 @@ fn rebuild(graph: &Graph, first: impl Fn(&mut Builder, &Op, &[Value]) -> Option<
             }
         }
     })
+}
+
+/// Whether an op has a body. The passes over bodies have nothing to do else.
+fn has_bodies(graph: &Graph) -> bool {
+    graph.nodes().any(|(_, node)| !node.op.bodies().is_empty())
 }
 
 /// An op with its bodies after a pass.
