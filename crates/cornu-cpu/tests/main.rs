@@ -236,3 +236,35 @@ fn steps_name_the_layers_they_come_from() {
     let program = session.compile(&graph).expect("a sound graph");
     assert!(!session.describe(program).contains(';'));
 }
+
+/// A product over all steps has the bits of the products of the steps, also where a kernel sums a large weight in halves,
+/// for whole tiles of rows and for one; so have sums longer than a block.
+#[test]
+fn what_leaves_a_loop_keeps_every_bit() {
+    for (batch, inputs, units) in [(1, 256, 256), (4, 256, 300), (13, 33, 65), (600, 3, 5), (32, 1, 128)] {
+        let row = |seed: usize, ty: &Type| Array::from_fn(ty, |i| ((i * 37 + seed) as f64 * 1.7).sin());
+        let trace = Trace::new();
+        let types = [[inputs, units], [units, units], [batch, units]].map(Type::f32);
+        let [w, u, h] = types.clone().map(|ty| trace.input(ty));
+        let x = trace.input(Type::f32([3, batch, inputs]));
+        let (last, ys) = trace.scan(3, false, &[h], &[x], |_, h, x| {
+            let z = x[0].dot(&w) + x[0].sum([0, 1]) + x[0].sum([0]).mean([0]) + x[0].sum([1]).reshape([batch, 1]);
+            let h = (z.softmax(-1) + h[0].dot(&u) * 0.1).tanh();
+            (vec![h.clone()], vec![h.dot(&u).sum([0]), h])
+        });
+        let graph = trace.finish(&[last, ys].concat(), &[]).expect("a sound graph");
+        let hoisted = cornu_graph::passes::hoist(&graph);
+        assert!(hoisted.len() > graph.len() + 9, "{hoisted}");
+        let args: Vec<Array> = graph.inputs.iter().enumerate().map(|(i, &input)| row(i, graph.ty(input))).collect();
+        for cpu in [Cpu::new().raw(), Cpu::new().raw().threads(3), Cpu::new().raw().level(Level::Portable)] {
+            let outputs = |graph: &Graph| {
+                let mut session = cpu.open().expect("a session");
+                let program = session.compile(graph).expect("a sound graph");
+                session.run(program, &args.iter().map(Feed::Whole).collect::<Vec<_>>()).expect("a step");
+                (0..3).map(|i| session.output(program, i).expect("an output")).collect::<Vec<_>>()
+            };
+            let (got, want) = (outputs(&hoisted), outputs(&graph));
+            got.iter().zip(&want).for_each(|(got, want)| assert_eq!(ops::same_bits(got, want), Ok(()), "{batch} rows"));
+        }
+    }
+}

@@ -65,11 +65,12 @@ fn made(words: &[&str], graph: &Graph) -> Result<String, String> {
         ["passes"] => text::printed(&passes::run(graph, passes::ALL)),
         ["join"] => text::printed(&passes::join(graph)),
         ["trim"] => text::printed(&passes::trim(graph)),
+        ["hoist"] => text::printed(&passes::hoist(graph)),
         ["gradient", op] if graph.nodes().any(|(_, node)| op_name(&node.op) == *op) => {
             text::printed(&text::gradient(graph)?)
         }
         ["gradient", op] => Err(format!("needs the op `{op}` in the graph")),
-        _ => Err("needs `simplify RULE`, `fold RULE`, `passes`, `join`, `trim` or `gradient OP`".into()),
+        _ => Err("needs `simplify RULE`, `fold RULE`, `passes`, `join`, `trim`, `hoist` or `gradient OP`".into()),
     }
 }
 

@@ -1,11 +1,14 @@
 //! Passes: each takes a graph and gives one that computes the same, with less to do. A pass is a list of rules.
 
 mod fold;
+mod hoist;
 mod join;
+mod rows;
 mod simplify;
 mod trim;
 
 pub use fold::FOLD;
+pub use hoist::hoist;
 pub use join::join;
 pub use simplify::SIMPLIFY;
 pub use trim::trim;
@@ -48,7 +51,7 @@ impl From<Value> for Instead {
 }
 
 /// The passes of an executor, in order.
-pub const ALL: &[Pass] = &[join, trim, simplify, fold, simplify];
+pub const ALL: &[Pass] = &[join, trim, simplify, fold, simplify, hoist];
 
 /// The passes that are lists of rules, with their names.
 pub const RULES: [(&str, &[Rule]); 2] = [("simplify", SIMPLIFY), ("fold", FOLD)];
