@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use cornu_graph::ops::{Op, Scan};
-use cornu_graph::{Graph, Value};
+use cornu_graph::{Graph, Result, Value};
 
 use crate::arena::{Arena, Place};
 use crate::kernels::threads::Threads;
@@ -37,31 +37,32 @@ fn copy(arena: &mut Arena, from: &[Place], to: &[Place]) {
 }
 
 impl Frame {
-    fn run(&self, machine: &mut Machine) {
-        steps(&self.steps, machine);
+    fn run(&self, machine: &mut Machine) -> Result<()> {
+        steps(&self.steps, machine)
     }
 }
 
 impl Control {
-    pub(crate) fn run(&self, machine: &mut Machine) {
+    pub(crate) fn run(&self, machine: &mut Machine) -> Result<()> {
         match &self.op {
             Op::Scan(scan) => self.scan(scan, machine),
             Op::While(op) => self.repeat(op.consts, machine),
             Op::If(_) => {
                 let condition = machine.arena.number(self.args[0], 0).f64();
-                self.once(&self.frames[usize::from(condition == 0.0)], &self.args[1..], machine);
+                self.once(&self.frames[usize::from(condition == 0.0)], &self.args[1..], machine)
             }
             _ => self.once(&self.frames[0], &self.args, machine),
         }
     }
 
-    fn once(&self, frame: &Frame, args: &[Place], machine: &mut Machine) {
+    fn once(&self, frame: &Frame, args: &[Place], machine: &mut Machine) -> Result<()> {
         copy(&mut machine.arena, args, &frame.inputs);
-        frame.run(machine);
+        frame.run(machine)?;
         copy(&mut machine.arena, &frame.outputs, &self.results);
+        Ok(())
     }
 
-    fn scan(&self, scan: &Scan, machine: &mut Machine) {
+    fn scan(&self, scan: &Scan, machine: &mut Machine) -> Result<()> {
         let Frame { inputs, outputs, .. } = &*self.frames[0];
         let (same, rows) = inputs.split_at(scan.inputs());
         let (left, made) = outputs.split_at(scan.carries);
@@ -72,30 +73,31 @@ impl Control {
             for (x, to) in self.args[same.len()..].iter().zip(rows) {
                 machine.arena.copy(row(x, to, t), *to);
             }
-            self.frames[0].run(machine);
+            self.frames[0].run(machine)?;
             for (y, from) in stacked.iter().zip(made) {
                 machine.arena.copy(*from, row(y, from, t));
             }
             copy(&mut machine.arena, left, &same[scan.consts..]);
         }
         copy(&mut machine.arena, &same[scan.consts..], carries);
+        Ok(())
     }
 
     /// The carries lie in the results, since both bodies have the same memory.
-    fn repeat(&self, consts: usize, machine: &mut Machine) {
+    fn repeat(&self, consts: usize, machine: &mut Machine) -> Result<()> {
         let (condition, body) = (&self.frames[0], &self.frames[1]);
         copy(&mut machine.arena, &self.args[consts..], &self.results);
         let enter = |frame: &Frame, machine: &mut Machine| {
             copy(&mut machine.arena, &self.args[..consts], &frame.inputs);
             copy(&mut machine.arena, &self.results, &frame.inputs[consts..]);
-            frame.run(machine);
+            frame.run(machine)
         };
         loop {
-            enter(condition, machine);
+            enter(condition, machine)?;
             if machine.arena.number(condition.outputs[0], 0).f64() == 0.0 {
-                return;
+                return Ok(());
             }
-            enter(body, machine);
+            enter(body, machine)?;
             copy(&mut machine.arena, &body.outputs, &self.results);
         }
     }

@@ -100,6 +100,13 @@ impl Lowering<'_, '_> {
 
     fn job(&mut self, job: &Job) -> Result<()> {
         let step = match job {
+            Job::Checks => {
+                for check in &self.graph().checks.clone() {
+                    let places = check.values().map(|value| self.place(value)).collect();
+                    self.add(Step::Check(check.clone(), places), vec![check.holds]);
+                }
+                return Ok(());
+            }
             Job::Fused(drafts) => Step::Fused(self.fused(drafts)?),
             Job::Single(value) => self.single(*value)?,
         };

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use cornu_graph::ops::{Leaf, Op};
-use cornu_graph::{Body, DType, Graph, Value, VarId};
+use cornu_graph::{Body, Check, DType, Graph, Value, VarId};
 
 use crate::arena::{Place, padded, storage};
 use crate::fuse::Draft;
@@ -19,6 +19,8 @@ pub(crate) enum Job {
     Single(Value),
     /// Programs that do the same, over values that will lie in a row.
     Fused(Vec<Draft>),
+    /// All checks of the graph.
+    Checks,
 }
 
 impl Job {
@@ -29,6 +31,10 @@ impl Job {
                 view.graph.node(*value).args.iter().map(|&arg| (view.root(arg), Access::Full)).collect()
             }
             Job::Fused(drafts) => drafts.iter().flat_map(|draft| draft.inputs.iter().copied()).collect(),
+            Job::Checks => {
+                let values = view.graph.checks.iter().flat_map(Check::values);
+                values.map(|value| (view.root(value), Access::Full)).collect()
+            }
         }
     }
 
@@ -37,6 +43,7 @@ impl Job {
         match self {
             Job::Single(value) => view.graph.node(*value).results().collect(),
             Job::Fused(drafts) => drafts.iter().flat_map(|d| d.outputs.iter().map(|&(_, value)| value)).collect(),
+            Job::Checks => Vec::new(),
         }
     }
 }
@@ -275,12 +282,13 @@ fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
     let job = |unit: &Unit| match unit {
         Unit::Single(value) => Job::Single(*value),
         Unit::Group(members) => Job::Fused(vec![Draft::new(view, members, |value| needed.contains(&value))]),
+        Unit::Checks => Job::Checks,
     };
     units.iter().map(job).collect()
 }
 
-/// The updates that can be written over the variable they replace: nothing reads the old value later, and the job that
-/// writes the new one reads the old one element by element if at all.
+/// The updates that can be written over the variable they replace: nothing reads the old value later, the job that writes
+/// the new one reads the old one element by element if at all, and there are no checks to come.
 fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
     let mut written: HashMap<Value, usize> = HashMap::new();
     let mut last_read: HashMap<Value, usize> = HashMap::new();
@@ -289,10 +297,11 @@ fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
         last_read.extend(job.reads(view).into_iter().map(|(value, _)| (value, number)));
     }
     last_read.extend(view.graph.results().map(|value| (view.root(value), jobs.len())));
+    let checked = jobs.iter().position(|job| matches!(job, Job::Checks)).unwrap_or(0);
     let mut taken = HashMap::new();
     for &(var, new) in &view.graph.updates {
         let new = view.root(new);
-        let Some(&writer) = written.get(&new) else { continue };
+        let Some(&writer) = written.get(&new).filter(|&&writer| writer >= checked) else { continue };
         let old = view.graph.vars.iter().find(|(id, _)| *id == var).map(|&(_, value)| value);
         let reads_elements = |old: Value| match &jobs[writer] {
             Job::Fused(_) => jobs[writer].reads(view).iter().all(|&(v, access)| v != old || access == Access::Full),
@@ -301,6 +310,7 @@ fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
                 matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
                     || last_read.get(&old) < Some(&writer)
             }
+            Job::Checks => false,
         };
         let done = |old: Value| match last_read.get(&old) {
             Some(&last) => last < writer || last == writer && reads_elements(old),

@@ -278,7 +278,8 @@ impl Session for CpuSession {
             }
             arena.feed(*place, feed, threads)?;
         }
-        run(steps, &mut self.machine);
+        self.last = None;
+        run(steps, &mut self.machine)?;
         self.last = Some(program);
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use cornu_graph::ops::Random;
+use cornu_graph::{Check, Result};
 
 use crate::arena::{Arena, Place};
 use crate::control::Control;
@@ -29,6 +30,8 @@ pub(crate) enum Step {
     Random(Random, Place, Place),
     /// A copy.
     Copy(Place, Place),
+    /// Stops where a truth does not hold: the truth, then the numbers to be shown.
+    Check(Check, Vec<Place>),
     /// Steps that run more than once, or not at all.
     Control(Control),
 }
@@ -43,17 +46,26 @@ pub(crate) struct Machine {
 }
 
 /// Runs steps in order. Allocates nothing.
-pub(crate) fn run(all: &[Step], machine: &mut Machine) {
+///
+/// # Errors
+/// That of the first check that does not hold.
+pub(crate) fn run(all: &[Step], machine: &mut Machine) -> Result<()> {
     let _flush = Flush::new();
-    steps(all, machine);
+    steps(all, machine)
 }
 
 /// [`run`], inside of it.
-pub(crate) fn steps(steps: &[Step], machine: &mut Machine) {
+pub(crate) fn steps(steps: &[Step], machine: &mut Machine) -> Result<()> {
     for step in steps {
         let Machine { level, threads, arena, scratch } = machine;
         match step {
-            Step::Control(control) => control.run(machine),
+            Step::Control(control) => control.run(machine)?,
+            Step::Check(check, places) => {
+                let mut numbers = places.iter().map(|&place| arena.number(place, 0));
+                if numbers.next().is_some_and(|holds| holds.f64() == 0.0) {
+                    return Err(check.error(numbers));
+                }
+            }
             Step::Fused(fused) => parallel::fused(fused, *level, threads, arena.f32.all_mut(), scratch),
             Step::Dot { dot, batch, a, b, out } => {
                 let (sizes, row) = ([a.len, b.len, out.len].map(|len| len / (*batch).max(1)), arena.f32.all_mut());
@@ -80,6 +92,7 @@ pub(crate) fn steps(steps: &[Step], machine: &mut Machine) {
             Step::Copy(from, to) => arena.copy(*from, *to),
         }
     }
+    Ok(())
 }
 
 /// What is left of a row when a span is lent out to be written.
@@ -114,7 +127,7 @@ impl Step {
             Step::Fused(fused) => parallel::scratch(fused, threads.count()),
             Step::Dot { dot, .. } => dot.scratch(),
             Step::Control(control) => control.scratch(threads),
-            Step::Reduce(..) | Step::Plain(_) | Step::Random(..) | Step::Copy(..) => 0,
+            Step::Reduce(..) | Step::Plain(_) | Step::Random(..) | Step::Copy(..) | Step::Check(..) => 0,
         }
     }
 }
@@ -136,6 +149,7 @@ impl fmt::Display for Step {
             Step::Random(random, _, to) => write!(f, "{random} {}", to.len),
             Step::Copy(from, _) => write!(f, "copy {}", from.len),
             Step::Control(control) => write!(f, "{control}"),
+            Step::Check(check, _) => write!(f, "check {}", check.text),
         }
     }
 }

@@ -6,7 +6,7 @@ use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
 use cornu_graph::{Array, Executor, Feed, Graph, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
 use cornu_testkit::nets::Mlp;
-use cornu_testkit::{bodies, edges, ops, random_graphs, text};
+use cornu_testkit::{bodies, checks, edges, ops, random_graphs, text};
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -266,5 +266,13 @@ fn what_leaves_a_loop_keeps_every_bit() {
             let (got, want) = (outputs(&hoisted), outputs(&graph));
             got.iter().zip(&want).for_each(|(got, want)| assert_eq!(ops::same_bits(got, want), Ok(()), "{batch} rows"));
         }
+    }
+}
+
+#[test]
+fn a_false_check_changes_nothing() {
+    for cpu in [Cpu::new(), Cpu::new().raw(), Cpu::new().level(Level::Portable).threads(1)] {
+        checks::change_nothing(&cpu, 10_000);
+        checks::reach_out_of_bodies(&cpu);
     }
 }

@@ -7,6 +7,7 @@ pub(crate) use scan::of_scan;
 
 use crate::grad::pull_back;
 use crate::ops::{Grad, Grads, Site};
+use crate::trace::Function;
 use crate::{Body, Tensor, Trace, Type};
 
 /// The gradient of an op that runs one of some bodies on its operands once: that op over their reverses, each of which
@@ -25,12 +26,17 @@ pub(crate) fn of_bodies<const N: usize>(
     let asked: Vec<usize> = (0..operands.x.len()).filter(asked).collect();
     let mut grads = vec![Grad::Flat; operands.x.len()];
     if !asked.is_empty() {
-        let (reverses, captured) = at.y[0].trace().bodies(&types, |trace, given| {
-            let (x, mut cts) = (&given[..operands.x.len()], given[operands.x.len()..].iter());
-            let cts: Vec<Option<&Tensor>> = operands.ct.iter().map(|ct| ct.as_ref().and_then(|_| cts.next())).collect();
-            let wrt: Vec<Tensor> = asked.iter().map(|&i| x[i].clone()).collect();
-            std::array::from_fn(|i| reverse(trace, &bodies[i], x, &cts, &wrt))
-        });
+        let asked = &asked;
+        let function = |body| -> Function {
+            Box::new(move |trace, given| {
+                let (x, mut cts) = (&given[..operands.x.len()], given[operands.x.len()..].iter());
+                let ct = |ct: &Option<Tensor>| ct.as_ref().and_then(|_| cts.next());
+                let cts: Vec<Option<&Tensor>> = operands.ct.iter().map(ct).collect();
+                let wrt: Vec<Tensor> = asked.iter().map(|&i| x[i].clone()).collect();
+                reverse(trace, body, x, &cts, &wrt)
+            })
+        };
+        let (reverses, captured) = at.y[0].trace().bodies(&types, bodies.each_ref().map(function));
         let results = make(reverses, &[captured, given].concat());
         asked.iter().zip(results).for_each(|(&i, grad)| grads[i] = Grad::By(grad));
     }

@@ -10,15 +10,17 @@ use crate::builder::Builder;
 use crate::eval::evaluated;
 use crate::graph::{Graph, Value};
 use crate::ops::Leaf;
-use crate::{Array, Error, Type};
+use crate::{Array, Check, Error, Type};
 
-/// A graph of inputs and outputs only, which stand first and come last. Clones share it, and equal ones are known as
+/// A graph of inputs, outputs and checks only; inputs stand first. Clones share it, and equal ones are known as
 /// equal at once where they are one, and by their hash where they differ.
 #[derive(Clone)]
 pub struct Body(Arc<Closed>);
 
 struct Closed {
     graph: Graph,
+    /// Whether there are checks, in bodies of it as well.
+    checks: bool,
     hash: u64,
 }
 
@@ -30,27 +32,29 @@ impl Body {
     pub fn new(graph: &Graph) -> Result<Body, String> {
         match graph.vars.iter().chain(&graph.updates).next() {
             Some((var, _)) => Err(format!("needs a body without variables, got one with {var}")),
-            None => Ok(Self::cut(graph, &graph.inputs, &graph.outputs)),
+            None => Ok(Self::cut(graph, &graph.inputs, &graph.outputs, &graph.checks)),
         }
     }
 
-    /// What lies between some values of a graph and others, as a body that is given the ones and makes the others.
-    pub(crate) fn cut(graph: &Graph, inputs: &[Value], outputs: &[Value]) -> Body {
+    /// What lies between some values of a graph and others, as a body that is given the ones and makes the others, and has
+    /// those checks.
+    pub(crate) fn cut(graph: &Graph, inputs: &[Value], outputs: &[Value], checks: &[Check]) -> Body {
         let mut new = Builder::default();
         let mut renamed = Renamed::default();
         for (index, &value) in inputs.iter().enumerate() {
             new.set_origin(graph.origin(value).clone());
             renamed.insert(value, new.add(Leaf::Input { index, ty: graph.ty(value).clone() }, &[]));
         }
-        let outputs = new.copy(graph, renamed, outputs);
-        Self::closed(new.finish(outputs, Vec::new()))
+        let (outputs, checks) = new.copy_with(graph, renamed, outputs, checks);
+        Self::closed(new.finish(outputs, Vec::new(), checks))
     }
 
     fn closed(graph: Graph) -> Body {
         let mut hasher = DefaultHasher::new();
         graph.nodes().for_each(|(_, node)| (&node.op, &node.args).hash(&mut hasher));
         graph.outputs.hash(&mut hasher);
-        Body(Arc::new(Closed { graph, hash: hasher.finish() }))
+        let checks = !graph.checks.is_empty() || graph.nodes().any(|(_, node)| node.op.has_checks());
+        Body(Arc::new(Closed { graph, checks, hash: hasher.finish() }))
     }
 
     /// The body of a text.
@@ -69,6 +73,11 @@ impl Body {
     /// What it computes.
     pub fn graph(&self) -> &Graph {
         &self.0.graph
+    }
+
+    /// Whether it has checks, in bodies of it as well.
+    pub(crate) fn has_checks(&self) -> bool {
+        self.0.checks
     }
 
     /// The types of what it is given.
@@ -134,10 +143,30 @@ impl Builder {
         values.iter().map(|value| renamed[value]).collect()
     }
 
-    /// Adds what a body computes of those values, and gives its outputs.
-    pub(crate) fn inline(&mut self, body: &Body, args: &[Value]) -> Vec<Value> {
+    /// [`Builder::copy`], with what some checks look at, and those checks.
+    fn copy_with(
+        &mut self,
+        graph: &Graph,
+        renamed: Renamed,
+        outputs: &[Value],
+        checks: &[Check],
+    ) -> (Vec<Value>, Vec<Check>) {
+        let looked: Vec<Value> = checks.iter().flat_map(Check::values).collect();
+        let mut values = self.copy(graph, renamed, &[outputs, &looked].concat());
+        let mut looked = values.split_off(outputs.len()).into_iter();
+        let checks = checks.iter().map(|check| check.renamed(|_| looked.next().expect("as many as it looks at")));
+        (values, checks.collect())
+    }
+
+    /// [`Builder::copy`], with the checks of the graph.
+    pub(crate) fn copy_ends(&mut self, graph: &Graph, renamed: Renamed, outputs: &[Value]) -> (Vec<Value>, Vec<Check>) {
+        self.copy_with(graph, renamed, outputs, &graph.checks)
+    }
+
+    /// Adds what a body computes of those values, and gives its outputs and checks.
+    pub(crate) fn inline(&mut self, body: &Body, args: &[Value]) -> (Vec<Value>, Vec<Check>) {
         let graph = body.graph();
         let renamed = graph.inputs.iter().copied().zip(args.iter().copied()).collect();
-        self.copy(graph, renamed, &graph.outputs)
+        self.copy_ends(graph, renamed, &graph.outputs)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::graph::{Graph, Value, VarId};
 use crate::ops::{Constant, Leaf, Op};
-use crate::{Array, Origin};
+use crate::{Array, Check, Origin};
 
 /// A graph that is still growing. Adding a node that is there already gives the one that is there.
 #[derive(Default)]
@@ -80,8 +80,16 @@ impl Builder {
         &self.graph
     }
 
-    pub(crate) fn finish(self, outputs: Vec<Value>, updates: Vec<(VarId, Value)>) -> Graph {
-        Graph { outputs, updates, ..self.graph }
+    pub(crate) fn finish(self, outputs: Vec<Value>, updates: Vec<(VarId, Value)>, checks: Vec<Check>) -> Graph {
+        Graph { outputs, updates, checks, ..self.graph }
+    }
+
+    /// The graph, from which leaves what leaves an older one, under the names that values have here.
+    pub(crate) fn finish_as(self, old: &Graph, name: impl Fn(Value) -> Value) -> Graph {
+        let outputs = old.outputs.iter().map(|&value| name(value)).collect();
+        let updates = old.updates.iter().map(|&(var, value)| (var, name(value))).collect();
+        let checks = old.checks.iter().map(|check| check.renamed(&name)).collect();
+        self.finish(outputs, updates, checks)
     }
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::ops::{Leaf, Op};
 use crate::session::{Executor, Feed, Memory, ProgramId, Session};
-use crate::{Array, Error, Result, Type, VarId};
+use crate::{Array, Error, Result, Type, Value, VarId};
 
 /// What a graph computes: its outputs, and the new values of its variables in the order of its updates.
 ///
 /// # Panics
-/// If an input or a variable is missing or of another type than the graph says; [`Session`]s check that.
+/// If an input or a variable is missing or of another type than the graph says, or a check is false: those are errors of
+/// [`Session`]s.
 pub fn evaluate(graph: &Graph, vars: &[Array], inputs: &[Array]) -> (Vec<Array>, Vec<Array>) {
     evaluated(graph, vars, inputs).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -33,7 +34,13 @@ pub(crate) fn evaluated(graph: &Graph, vars: &[Array], inputs: &[Array]) -> Resu
         assert!(same, "`{}` gave other types than its rule", node.op);
         values[first.index()..].iter_mut().zip(results).for_each(|(value, result)| *value = Some(result));
     }
-    let get = |value: &crate::Value| values[value.index()].clone().expect("results are live");
+    for check in &graph.checks {
+        let number = |value: Value| values[value.index()].as_ref().expect("checks are live").number(0);
+        if number(check.holds).f64() == 0.0 {
+            return Err(check.error(check.numbers.iter().map(|&value| number(value))));
+        }
+    }
+    let get = |value: &Value| values[value.index()].clone().expect("results are live");
     Ok((graph.outputs.iter().map(get).collect(), graph.updates.iter().map(|(_, value)| get(value)).collect()))
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::ops::{Leaf, Op};
-use crate::{Error, Number, Origin, Result, Type};
+use crate::{Check, Error, Number, Origin, Result, Type};
 
 /// One tensor of a graph: a result of a node. Prints as `%7`; the second result of the same node is `%7.1`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,6 +169,8 @@ pub struct Graph {
     pub updates: Vec<(VarId, Value)>,
     /// The tensors handed back.
     pub outputs: Vec<Value>,
+    /// What must be true: else a step changes no variable, and fails with the first check that does not hold.
+    pub checks: Vec<Check>,
 }
 
 impl Graph {
@@ -243,9 +245,10 @@ impl Graph {
         }
     }
 
-    /// The values that leave the graph: outputs, then new variables.
+    /// The values that leave the graph: outputs, new variables, and what checks look at.
     pub fn results(&self) -> impl Iterator<Item = Value> {
-        self.outputs.iter().copied().chain(self.updates.iter().map(|&(_, value)| value))
+        let updates = self.updates.iter().map(|&(_, value)| value);
+        self.outputs.iter().copied().chain(updates).chain(self.checks.iter().flat_map(Check::values))
     }
 
     /// For each value, whether it is one of those inputs or depends on one.
@@ -259,23 +262,26 @@ impl Graph {
         on
     }
 
-    /// For each value, whether it is one of those outputs or one depends on it.
+    /// For each value, whether it is one of those outputs or one depends on it, or a check does.
     pub(crate) fn backwards(&self, outputs: &[bool]) -> Vec<bool> {
         let mut on = vec![false; self.values()];
+        self.checks.iter().flat_map(Check::values).for_each(|value| on[value.index()] = true);
         self.outputs.iter().zip(outputs).for_each(|(output, &to)| on[output.index()] |= to);
         for (_, node) in self.nodes().rev() {
-            if node.results().any(|value| on[value.index()]) {
+            if node.op.has_checks() || node.results().any(|value| on[value.index()]) {
                 node.args.iter().for_each(|arg| on[arg.index()] = true);
             }
         }
         on
     }
 
-    /// For each value, whether what leaves the graph depends on it or on another result of its node.
+    /// For each value, whether what leaves the graph depends on it or on another result of its node, or a body of its node
+    /// has checks.
     pub fn live(&self) -> Vec<bool> {
         let mut live = vec![false; self.values()];
         self.results().for_each(|value| live[value.first().index()] = true);
         for (first, node) in self.nodes().rev() {
+            live[first.index()] |= node.op.has_checks();
             if live[first.index()] {
                 node.results().for_each(|value| live[value.index()] = true);
                 node.args.iter().for_each(|arg| live[arg.first().index()] = true);

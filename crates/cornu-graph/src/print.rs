@@ -54,6 +54,10 @@ fn write_graph(f: &mut fmt::Formatter<'_>, graph: &Graph, indent: usize) -> fmt:
             writeln!(f, "{:indent$}{}", "", if i + 1 < bodies.len() { "} {" } else { "}" })?;
         }
     }
+    for check in &graph.checks {
+        let origin = if f.alternate() { behind(&check.origin) } else { String::new() };
+        writeln!(f, "{:indent$}{check}{origin}", "")?;
+    }
     graph.updates.iter().try_for_each(|(var, value)| writeln!(f, "{:indent$}update {var} = {value}", ""))?;
     graph.outputs.iter().try_for_each(|value| writeln!(f, "{:indent$}output {value}", ""))
 }

@@ -1,8 +1,9 @@
 //! Reading what `print` writes. One item stands on a line; `;` begins a comment.
 //!
 //! ```text
-//! graph   = { node | update | output }
+//! graph   = { node | check | update | output }
 //! node    = results "=" op { value } ":" types [ bodies ]
+//! check   = "check" value { value } ":" text
 //! update  = "update" var "=" value
 //! output  = "output" value
 //! op      = name { attribute }                an op reads its own: `OpDef::read`
@@ -21,7 +22,7 @@ use crate::graph::{Graph, Value, VarId};
 use crate::ops::Op;
 use crate::print::listed;
 use crate::verify::verify_ends;
-use crate::{Body, Error, Result, Type};
+use crate::{Body, Check, Error, Origin, Result, Type};
 
 /// The printed form of an op, from which it reads what it is. The first mistake is kept.
 pub struct OpText<'a> {
@@ -123,6 +124,7 @@ struct Reading {
     builder: Builder,
     updates: Vec<(VarId, Value)>,
     outputs: Vec<Value>,
+    checks: Vec<Check>,
 }
 
 impl Reading {
@@ -155,7 +157,7 @@ impl Reading {
             }
             reading.line(line.strip_suffix('{').unwrap_or(line).trim(), bodies).map_err(at)?;
         }
-        let graph = reading.builder.finish(reading.outputs, reading.updates);
+        let graph = reading.builder.finish(reading.outputs, reading.updates, reading.checks);
         verify_ends(&graph)?;
         Ok((graph, end))
     }
@@ -163,6 +165,13 @@ impl Reading {
     fn line(&mut self, line: &str, bodies: VecDeque<Body>) -> Result<(), String> {
         if let Some(value) = line.strip_prefix("output ") {
             self.outputs.push(self.value(value.trim())?);
+            return Ok(());
+        }
+        if let Some((values, text)) = line.strip_prefix("check ").and_then(|rest| rest.split_once(" : ")) {
+            let values: Vec<Value> = values.split_whitespace().map(|v| self.value(v)).collect::<Result<_, _>>()?;
+            let (&holds, numbers) = values.split_first().ok_or("`check` needs a value, got nothing")?;
+            let (text, origin) = (text.trim().into(), Origin::default());
+            self.checks.push(Check { holds, text, numbers: numbers.into(), origin });
             return Ok(());
         }
         let form = || format!("needs `%1 = op %0 : type`, `update v0 = %1` or `output %1`, got `{line}`");

@@ -33,10 +33,7 @@ pub(crate) fn rebuild(old: &Graph, mut rule: impl FnMut(&mut Builder, &Node, &[V
             renamed[value.index()] = Some(kept);
         }
     }
-    let name = |value: Value| renamed[value.index()].expect("results are live");
-    let outputs = old.outputs.iter().map(|&value| name(value)).collect();
-    let updates = old.updates.iter().map(|&(var, value)| (var, name(value))).collect();
-    sweep(new.finish(outputs, updates))
+    sweep(new.finish_as(old, |value| renamed[value.index()].expect("results are live")))
 }
 
 /// The graph without what a rule left behind.

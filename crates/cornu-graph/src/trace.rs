@@ -11,7 +11,10 @@ use crate::builder::Builder;
 use crate::graph::{Graph, Node, Value, VarId};
 use crate::ops::{Constant, Iota, Leaf, Op};
 use crate::verify::{verify, verify_ends};
-use crate::{Array, Body, Error, Origin, Result, Tensor, Type};
+use crate::{Array, Body, Check, DType, Error, Origin, Result, Tensor, Type};
+
+/// What makes the outputs of a body of its inputs.
+pub(crate) type Function<'a> = Box<dyn FnOnce(&Trace, &[Tensor]) -> Vec<Tensor> + 'a>;
 
 /// A graph being written, and the first mistake made while writing it.
 #[derive(Clone, Default)]
@@ -30,6 +33,7 @@ struct Tracing {
     depth: usize,
     /// The values of the outer trace that are inputs of this body behind its own.
     captured: Vec<(Value, Value)>,
+    checks: Vec<Check>,
     shared: Rc<Shared>,
 }
 
@@ -188,26 +192,24 @@ impl Trace {
         self.outer().is_some_and(|outer| outer.is(other) || outer.is_inside(other))
     }
 
-    /// Traces bodies of one op of this trace, side by side: each a list of outputs that `trace` makes of tensors of those
-    /// types. They may use tensors of this trace and of those around it: these are what is given beside the bodies, and
-    /// their first inputs.
+    /// Traces bodies of one op of this trace: each what a function makes of tensors of those types. They may use tensors of
+    /// this trace and of those around it: these are what is given beside the bodies, and their first inputs.
     #[track_caller]
-    pub fn bodies<const N: usize>(
-        &self,
-        types: &[Type],
-        trace: impl FnOnce(&Trace, &[Tensor]) -> [Vec<Tensor>; N],
-    ) -> ([Body; N], Vec<Tensor>) {
+    pub(crate) fn bodies<const N: usize>(&self, types: &[Type], functions: [Function; N]) -> ([Body; N], Vec<Tensor>) {
         let at = Location::caller();
         let inner = self.inner();
         let given: Vec<Tensor> = types.iter().map(|ty| inner.parameter(ty.clone())).collect();
-        let outputs = trace(&inner, &given).map(|outputs| outputs.iter().map(|o| inner.output(o, at)).collect());
+        let ends = functions.map(|function| {
+            let outputs = function(&inner, &given);
+            let outputs: Vec<Value> = outputs.iter().map(|output| inner.output(output, at)).collect();
+            (outputs, std::mem::take(&mut inner.0.borrow_mut().checks))
+        });
         let tracing = inner.0.borrow();
-        let close = |outputs: Vec<Value>| {
+        let bodies = ends.map(|(outputs, checks)| {
             let graph = tracing.builder.graph();
             let (own, captured) = graph.inputs.split_at(types.len());
-            Body::cut(graph, &[captured, own].concat(), &outputs)
-        };
-        let bodies = outputs.map(close);
+            Body::cut(graph, &[captured, own].concat(), &outputs, &checks)
+        });
         let captured = tracing.captured.iter().map(|&(value, _)| self.tensor(value)).collect();
         drop(tracing);
         inner.0.borrow_mut().ended = true;
@@ -227,10 +229,10 @@ impl Trace {
         Trace(Rc::new(RefCell::new(inner)))
     }
 
-    /// What a body makes of tensors of this trace, node by node.
+    /// What a body makes of tensors of this trace, node by node, without its checks.
     pub(crate) fn inline(&self, body: &Body, args: &[Tensor]) -> Vec<Tensor> {
         let args: Vec<Value> = args.iter().map(Tensor::value).collect();
-        let outputs = self.0.borrow_mut().builder.inline(body, &args);
+        let (outputs, _) = self.0.borrow_mut().builder.inline(body, &args);
         outputs.into_iter().map(|value| self.tensor(value)).collect()
     }
 
@@ -303,6 +305,33 @@ impl Trace {
         result
     }
 
+    /// Asks for a truth, a boolean scalar: a step that does not find it changes no variable, and fails with `text`, in
+    /// which each `{}` is one of `numbers`, scalars that say where or how many. A body may ask as well.
+    #[track_caller]
+    pub fn require(&self, holds: &Tensor, text: &str, numbers: &[&Tensor]) {
+        let (line, all) = (Location::caller(), std::iter::once(holds).chain(numbers.iter().copied()));
+        let home = self.home(all.clone());
+        let own = |tensor: &Tensor| home.own(tensor, &"a check");
+        let truth = Type::scalar(DType::Bool);
+        let wrong =
+            all.clone().zip(0..).find(|(tensor, i)| if *i == 0 { tensor.ty() != truth } else { tensor.rank() > 0 });
+        let values = match wrong {
+            Some((tensor, 0)) => Err(Error::graph(format!("a check needs {truth}, got {}", tensor.ty()))),
+            Some((tensor, _)) => Err(Error::graph(format!("a check shows scalars, got {}", tensor.ty()))),
+            None => all.map(own).collect::<Result<Vec<Value>>>(),
+        };
+        match values {
+            Ok(values) => {
+                let layer = self.shared().layer.borrow().clone();
+                let (holds, numbers) = (values[0], values[1..].into());
+                let text = text.replace([';', '\n', '\r'], ",").trim().into();
+                let check = Check { holds, text, numbers, origin: Origin { layer, line: Some(line) } };
+                home.0.borrow_mut().checks.push(check);
+            }
+            Err(error) => home.refuse(&error.at(line), std::iter::once(holds).chain(numbers.iter().copied())),
+        }
+    }
+
     /// The first mistake so far, if there was one.
     pub fn check(&self) -> Result<()> {
         self.shared().problem.borrow_mut().take().map_or(Ok(()), Err)
@@ -324,7 +353,8 @@ impl Trace {
         let outputs: Result<_> = outputs.iter().enumerate().map(output).collect();
         let updates: Result<_> = updates.iter().map(update).collect();
         let (outputs, updates) = (outputs.map_err(|e| e.at(at))?, updates.map_err(|e: Error| e.at(at))?);
-        let graph = Graph { outputs, updates, ..self.0.borrow().builder.graph().clone() };
+        let checks = self.0.borrow().checks.clone();
+        let graph = Graph { outputs, updates, checks, ..self.0.borrow().builder.graph().clone() };
         self.0.borrow_mut().ended = true;
         if cfg!(debug_assertions) {
             verify(&graph)?;

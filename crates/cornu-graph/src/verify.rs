@@ -4,6 +4,7 @@
 //! * no two nodes are equal;
 //! * bodies obey these rules, and neither read nor update variables;
 //! * inputs are numbered as they are listed, and each variable is read through one node;
+//! * checks look at a boolean scalar, and at scalars;
 //! * each variable is updated at most once, by a value of its type if it is read.
 
 use std::collections::{HashMap, HashSet};
@@ -11,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 use crate::graph::{Graph, Value};
 use crate::ops::{Leaf, Op};
 use crate::print::{line_with_origin, listed};
-use crate::{Error, Result};
+use crate::{DType, Error, Result, Type};
 
 /// Checks every rule a graph obeys.
 ///
@@ -54,6 +55,23 @@ pub(crate) fn verify_ends(graph: &Graph) -> Result<()> {
     for &(var, value) in &graph.vars {
         if let Some(first) = read.insert(var, value) {
             return Err(broken(graph, value, &format!("reads {var}, as {first} does")));
+        }
+    }
+    for check in &graph.checks {
+        let truth = Type::scalar(DType::Bool);
+        if *graph.ty(check.holds) != truth {
+            return Err(broken(
+                graph,
+                check.holds,
+                &format!("is checked, which needs {truth}, got {}", graph.ty(check.holds)),
+            ));
+        }
+        if let Some(&number) = check.numbers.iter().find(|&&number| graph.ty(number).rank() > 0) {
+            return Err(broken(
+                graph,
+                number,
+                &format!("is shown by a check, which needs a scalar, got {}", graph.ty(number)),
+            ));
         }
     }
     let mut updated = HashSet::new();

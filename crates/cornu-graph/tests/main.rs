@@ -1,5 +1,7 @@
 //! The suites over every op, and the passes as text.
 
+#[path = "main/checks.rs"]
+mod checking;
 #[path = "main/bodies.rs"]
 mod loops;
 #[path = "main/origins.rs"]

@@ -3,6 +3,7 @@
 pub mod alloc;
 pub mod bits;
 pub mod bodies;
+pub mod checks;
 pub mod edges;
 pub mod folder;
 pub mod golden;

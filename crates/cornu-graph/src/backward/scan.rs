@@ -232,7 +232,7 @@ impl Reverse<'_> {
         let made: Vec<Value> = self.made.iter().map(Tensor::value).chain(stored.iter().copied()).collect();
         let mut rows: HashMap<Value, Tensor> = HashMap::new();
         if !stored.is_empty() {
-            let larger = Scan { body: Body::cut(graph, &given, &made), ..self.scan.clone() };
+            let larger = Scan { body: Body::cut(graph, &given, &made, &[]), ..self.scan.clone() };
             let results = self.at.y[0].trace().push_all(larger, &self.at.x.iter().collect::<Vec<_>>());
             rows.extend(stored.into_iter().zip(results.into_iter().skip(self.made.len())));
         }
@@ -264,7 +264,7 @@ impl Reverse<'_> {
         args.extend(self.carries.iter().map(ct));
         args.extend(self.sums.iter().map(|(i, ..)| zeros(&self.at.x[*i])));
         args.extend(xs.map(|value| rows[value].clone()));
-        let body = Body::cut(graph, &inputs, outputs);
+        let body = Body::cut(graph, &inputs, outputs, &[]);
         let (length, reverse) = (self.scan.length, !self.scan.reverse);
         let op = Scan { body, length, reverse, consts: consts.len(), carries: left.len() };
         self.at.y[0].trace().push_all(op, &args.iter().collect::<Vec<_>>())

@@ -89,7 +89,7 @@ impl Trace {
         no: impl FnOnce(&Trace) -> Vec<Tensor>,
     ) -> Vec<Tensor> {
         let home = self.home(std::iter::once(condition));
-        let (branches, captured) = home.bodies(&[], |trace, _| [yes(trace), no(trace)]);
+        let (branches, captured) = home.bodies(&[], [Box::new(|trace, _| yes(trace)), Box::new(|trace, _| no(trace))]);
         let (count, args) = (branches[0].outputs().len(), std::iter::once(condition).chain(&captured));
         home.push_some(count, If { branches }, &args.collect::<Vec<_>>())
     }

@@ -83,7 +83,7 @@ impl Trace {
     ) -> Vec<Tensor> {
         let home = self.home(args.iter());
         let types: Vec<Type> = args.iter().map(Tensor::ty).collect();
-        let ([body], captured) = home.bodies(&types, |trace, given| [body(trace, given)]);
+        let ([body], captured) = home.bodies(&types, [Box::new(body)]);
         let (count, args) = (body.outputs().len(), captured.iter().chain(args));
         home.push_some(count, Call { body, kernel: kernel.map(Arc::from) }, &args.collect::<Vec<_>>())
     }

@@ -255,6 +255,11 @@ impl Op {
         !matches!(self, Op::While(_)) && self.bodies().iter().all(inside)
     }
 
+    /// Whether a body of it has checks.
+    pub fn has_checks(&self) -> bool {
+        self.bodies().iter().any(Body::has_checks)
+    }
+
     /// One element of an element-wise op's result, from those at its place in the operands. It is rounded, or wrapped,
     /// into the result's type where it is stored.
     ///

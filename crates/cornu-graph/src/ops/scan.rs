@@ -152,12 +152,13 @@ impl Trace {
         let rows = xs.iter().map(|x| Type::new(x.dtype(), x.shape().without(0)));
         let types: Vec<Type> = carries.iter().map(Tensor::ty).chain(rows).collect();
         let (mut next, mut outputs) = (0, 0);
-        let ([body], consts) = home.bodies(&types, |trace, given| {
+        let function = |trace: &Trace, given: &[Tensor]| {
             let (carries, xs) = given.split_at(carries.len());
             let (carries, ys) = step(trace, carries, xs);
             (next, outputs) = (carries.len(), ys.len());
-            [[carries, ys].concat()]
-        });
+            [carries, ys].concat()
+        };
+        let ([body], consts) = home.bodies(&types, [Box::new(function)]);
         if next != carries.len() {
             let message = format!("`scan` needs {} carries of its body, got {next}", carries.len());
             home.fail(Error::graph(message).at(Location::caller()));

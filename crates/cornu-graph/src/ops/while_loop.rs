@@ -4,6 +4,7 @@ use std::fmt;
 use std::panic::Location;
 
 use super::{Grad, Grads, OpDef, Sample, Site, edge, mismatch};
+use crate::trace::Function;
 use crate::{Array, Body, DType, Error, OpText, Result, Tensor, Trace, Type, passes};
 
 /// `while condition(constants, carries) { carries = body(constants, carries) }`. Operands are the constants and the first
@@ -108,7 +109,8 @@ impl Trace {
     ) -> Vec<Tensor> {
         let home = self.home(carries.iter());
         let types: Vec<Type> = carries.iter().map(Tensor::ty).collect();
-        let (bodies, consts) = home.bodies(&types, |trace, given| [vec![condition(trace, given)], body(trace, given)]);
+        let condition: Function = Box::new(|trace, given| vec![condition(trace, given)]);
+        let (bodies, consts) = home.bodies(&types, [condition, Box::new(body)]);
         let op = While { bodies, consts: consts.len() };
         if op.is_endless() {
             let error = Error::graph("`while` needs a condition that can become false, got one that is always true");

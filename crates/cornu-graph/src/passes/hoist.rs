@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use super::rows::{Operand, is_row_wise, lift};
 use super::{has_bodies, inside, simplify, trim};
-use crate::Body;
 use crate::body::Renamed;
 use crate::builder::Builder;
 use crate::graph::{Graph, Node, Value};
 use crate::ops::{Leaf, Op, Scan};
 use crate::rewrite::rebuild;
+use crate::{Body, Check};
 
 /// Takes out of scans what needs no loop. No element of a result changes.
 pub fn hoist(graph: &Graph) -> Graph {
@@ -64,7 +64,12 @@ impl<'g> Loop<'g> {
         new
     }
 
+    /// A loop that has to make nothing any more runs no checks either.
     fn moves(&self) -> bool {
+        let kept = self.scan.carries > 0 || self.outputs().iter().any(|value| !self.outside[value.index()]);
+        if !kept && self.scan.body.has_checks() {
+            return false;
+        }
         !self.given.is_empty() || self.outside.contains(&true)
     }
 
@@ -128,10 +133,13 @@ impl<'g> Loop<'g> {
         let mut used = vec![false; self.graph.values()];
         // What is made of numbers known before alone is theirs who fold it.
         let given = self.graph.forwards(&vec![true; self.graph.inputs.len()]);
-        let inside = |value: &&Value| !self.outside[value.index()];
-        self.graph.outputs.iter().filter(inside).for_each(|value| used[value.index()] = true);
+        let inside = |value: &Value| !self.outside[value.index()];
+        let checks = self.graph.checks.iter().flat_map(Check::values);
+        let ends = self.graph.outputs.iter().copied().filter(inside).chain(checks);
+        ends.for_each(|value| used[value.index()] = true);
         for (value, node) in self.graph.nodes().rev() {
-            if !node.results().any(|value| used[value.index()]) || is_input(&node.op) {
+            let checks = node.op.has_checks();
+            if !checks && !node.results().any(|value| used[value.index()]) || is_input(&node.op) {
                 continue;
             }
             let view = matches!(node.op, Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_));
@@ -167,7 +175,7 @@ impl<'g> Loop<'g> {
         let kept = |value: &&Value| !self.outside[value.index()];
         let (carries, outputs) = self.graph.outputs.split_at(self.scan.carries);
         let outputs: Vec<Value> = outputs.iter().filter(kept).copied().collect();
-        let body = Body::cut(self.graph, &new_inputs, &[carries, &outputs].concat());
+        let body = Body::cut(self.graph, &new_inputs, &[carries, &outputs].concat(), &self.graph.checks);
         let scan = Scan { body, consts: consts.len() + more.len(), ..self.scan.clone() };
         let is_empty = carries.is_empty() && outputs.is_empty();
         let mut results = if is_empty { Vec::new() } else { b.add_all(scan, &new_args) };

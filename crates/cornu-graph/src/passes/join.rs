@@ -70,7 +70,8 @@ fn both(one: &Scan, other: &Scan) -> Option<(Body, Vec<usize>)> {
     let mut b = Builder::default();
     let inputs = one.body.inputs().into_iter().cloned().enumerate();
     let inputs: Vec<Value> = inputs.map(|(index, ty)| b.add(Leaf::Input { index, ty }, &[])).collect();
-    let (mut outputs, more) = (b.inline(&one.body, &inputs), b.inline(&other.body, &inputs));
+    let ((mut outputs, mut checks), (more, others)) = (b.inline(&one.body, &inputs), b.inline(&other.body, &inputs));
+    checks.extend(others.into_iter().filter(|check| !checks.contains(check)).collect::<Vec<_>>());
     if outputs[..one.carries] != more[..one.carries] {
         return None;
     }
@@ -82,5 +83,5 @@ fn both(one: &Scan, other: &Scan) -> Option<(Body, Vec<usize>)> {
             outputs.push(value);
         }
     }
-    Some((Body::cut(b.graph(), &inputs, &outputs), places))
+    Some((Body::cut(b.graph(), &inputs, &outputs, &checks), places))
 }

@@ -27,6 +27,8 @@ fn once(graph: &Graph) -> Graph {
     graph.results().for_each(|value| used[value.index()] = true);
     let mut trimmed: HashMap<Value, Trimmed> = HashMap::new();
     for (first, node) in graph.nodes().rev() {
+        // A node has a result, also where its checks are all that is wanted of it.
+        used[first.index()] |= node.op.has_checks();
         if !node.results().any(|value| used[value.index()]) {
             continue;
         }
@@ -58,8 +60,7 @@ fn once(graph: &Graph) -> Graph {
             }
         }
     }
-    let outputs = graph.outputs.iter().map(|value| renamed[value]).collect();
-    b.finish(outputs, graph.updates.iter().map(|&(var, value)| (var, renamed[&value])).collect())
+    b.finish_as(graph, |value| renamed[&value])
 }
 
 /// Where a result is after trimming.
@@ -210,8 +211,8 @@ impl<'g> Old<'g> {
             };
             renamed.insert(old, new);
         }
-        let outputs = b.copy(graph, renamed, outputs);
-        Body::cut(b.graph(), &given, &outputs)
+        let (outputs, checks) = b.copy_ends(graph, renamed, outputs);
+        Body::cut(b.graph(), &given, &outputs, &checks)
     }
 }
 

@@ -28,7 +28,7 @@ const NEVER: &[&str] = &[
     "if_else",
     "call",
     "while_loop",
-    "bodies",
+    "require",
     "origin",
     "new",
     "in_context",
