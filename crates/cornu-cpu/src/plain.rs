@@ -11,7 +11,8 @@ use crate::kernels::reduce::{BLOCK, in_blocks};
 /// Runs something on the row of a storage type, read (`all`) or written (`all_mut`), compiled for each type.
 macro_rules! typed {
     ($arena:ident.$all:ident, $dtype:expr, $row:ident => $run:expr) => {
-        typed!($arena.$all, $dtype, $row => $run; F32 f32, F64 f64, I64 i64, I32 i32, U32 u32, U8 u8)
+        typed!($arena.$all, $dtype, $row => $run; F32 f32, F64 f64, I64 i64, I32 i32, I16 i16,
+            I8 i8, U64 u64, U32 u32, U16 u16, U8 u8)
     };
     ($arena:ident.$all:ident, $dtype:expr, $row:ident => $run:expr; $($name:ident $field:ident),*) => {
         match storage($dtype) {

@@ -2,7 +2,7 @@
 
 use cornu_graph::ops::{Binary, Op, Reduction, Sample, Unary};
 use cornu_graph::{
-    Array, Buffer, Executor, Feed, Graph, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes,
+    Array, Executor, Feed, Graph, Number, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes,
 };
 
 use crate::golden::Report;
@@ -80,10 +80,10 @@ fn sample_is_exact(sample: &Sample) -> bool {
 
 /// The elements as bits, which differ where a zero's sign does; one for all that are not numbers.
 fn bits(array: &Array, i: usize) -> u64 {
-    match array.buffer() {
-        Buffer::I64(data) => data[i].cast_unsigned(),
-        data if data.get(i).is_nan() => u64::MAX,
-        data => data.get(i).to_bits(),
+    match array.number(i) {
+        Number::Whole(x) => x as u64,
+        Number::Double(x) if x.is_nan() => u64::MAX,
+        Number::Double(x) => x.to_bits(),
     }
 }
 

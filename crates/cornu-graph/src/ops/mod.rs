@@ -178,12 +178,17 @@ fn edges(dtype: DType) -> Array {
     let floats = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0, 0.5, -2.5];
     match dtype {
         DType::Bool => Array::vector(vec![false, true]),
-        DType::U8 => Array::vector(vec![0u8, 1, 7, 254, u8::MAX]),
-        DType::U32 => Array::vector(vec![0u32, 1, 7, u32::MAX - 1, u32::MAX]),
-        DType::I32 => Array::vector(vec![0, 1, -1, 7, -7, i32::MIN, i32::MAX, i32::MAX - 1]),
         DType::I64 => Array::vector(vec![0, 1, -1, 7, -7, i64::MIN, i64::MAX, ODD, -ODD, ODD + 1, TWICE]),
+        DType::U64 => Array::vector(vec![0, 1, 7, u64::MAX, u64::MAX - 1, 1 << 63, ODD as u64, TWICE as u64]),
         DType::F32 => Array::vector(floats.iter().map(|&x| x as f32).chain([1e30, -1e30]).collect()),
         DType::F64 => Array::vector(floats.into_iter().chain([1e300, -1e300]).collect()),
+        whole => {
+            let (Number::Whole(least), Number::Whole(most)) = (Number::smallest(whole), Number::largest(whole)) else {
+                unreachable!("the floats are above")
+            };
+            let all = [0, 1, -1, 7, -7, least, most, most - 1].map(|x| x.max(least));
+            Array::from_numbers(&Type::new(whole, [8]), |i| Number::Whole(all[i]))
+        }
     }
 }
 

@@ -19,7 +19,7 @@ impl Domain {
     fn has(self, dtype: DType) -> bool {
         match self {
             Domain::Float => dtype.is_float(),
-            Domain::Signed => dtype.is_float() || matches!(dtype, DType::I32 | DType::I64),
+            Domain::Signed => dtype.is_signed(),
             Domain::Bool => dtype == DType::Bool,
             Domain::Any => true,
         }

@@ -65,8 +65,7 @@ impl<'r> Writer<'r> {
 
     /// A tensor as another element type; small numbers stay small.
     fn cast(&self, x: &Tensor, dtype: DType) -> Tensor {
-        let signed = x.dtype().is_float() || matches!(x.dtype(), DType::I32 | DType::I64);
-        let wraps = signed && matches!(dtype, DType::U8 | DType::U32) && self.kind == Kind::Small;
+        let wraps = x.dtype().is_signed() && !dtype.is_signed() && dtype.is_whole() && self.kind == Kind::Small;
         if wraps { x.relu().cast(dtype) } else { x.cast(dtype) }
     }
 
@@ -192,7 +191,7 @@ impl<'r> Writer<'r> {
     fn unary(&mut self, x: &Tensor) -> Tensor {
         let ops: &[Unary] = match x.dtype() {
             DType::Bool => &[Unary::Not],
-            DType::U8 | DType::U32 => &[Unary::StopGradient],
+            unsigned if !unsigned.is_signed() => &[Unary::StopGradient],
             _ => &[Unary::Neg, Unary::Abs, Unary::Sign, Unary::Relu, Unary::StopGradient],
         };
         x.apply(*self.random.pick(ops))
@@ -206,9 +205,7 @@ impl<'r> Writer<'r> {
         }
         match self.random.below(6) {
             0 | 1 => (x + y, bound + other),
-            2 if self.kind == Kind::Small && matches!(x.dtype(), DType::U8 | DType::U32) => {
-                (x.maximum(&y) - y, bound + other)
-            }
+            2 if self.kind == Kind::Small && !x.dtype().is_signed() => (x.maximum(&y) - y, bound + other),
             2 => (x - y, bound + other),
             3 if bound * other <= self.limit() => (x * y, bound * other),
             4 if self.kind == Kind::Any => (x.apply_to(Binary::Div, &[&y]), bound),
