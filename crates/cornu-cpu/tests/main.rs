@@ -6,7 +6,7 @@ use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
 use cornu_graph::{Array, Executor, Feed, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
 use cornu_testkit::nets::Mlp;
-use cornu_testkit::{edges, ops, random_graphs, text};
+use cornu_testkit::{edges, ends, ops, random_graphs, text};
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -48,6 +48,12 @@ fn random_graphs_keep_every_bit_whatever_the_passes_and_threads() {
 fn whole_numbers_are_what_rust_makes_of_them() {
     ops::whole_numbers_agree(&Cpu::new());
     ops::whole_numbers_agree(&Cpu::new().raw());
+}
+
+#[test]
+fn ends_of_types_are_as_in_numpy() {
+    ends::are_as_in_numpy(&Cpu::new());
+    ends::are_as_in_numpy(&Cpu::new().raw());
 }
 
 #[test]

@@ -16,7 +16,7 @@ use cornu_graph::{
     Array, DType, ErrorKind, Executor, Feed, Graph, Reference, Shape, Trace, Type, VarId, evaluate, gradients, passes,
     verify,
 };
-use cornu_testkit::{edges, ops, random_graphs, slopes, text};
+use cornu_testkit::{edges, ends, ops, random_graphs, slopes, text};
 
 #[test]
 fn the_reference_executor_agrees_with_itself() {
@@ -26,6 +26,11 @@ fn the_reference_executor_agrees_with_itself() {
 #[test]
 fn whole_numbers_are_what_rust_makes_of_them() {
     ops::whole_numbers_agree(&Reference);
+}
+
+#[test]
+fn ends_of_types_are_as_in_numpy() {
+    ends::are_as_in_numpy(&Reference);
 }
 
 #[test]

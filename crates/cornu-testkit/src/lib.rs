@@ -3,6 +3,7 @@
 pub mod alloc;
 pub mod bits;
 pub mod edges;
+pub mod ends;
 pub mod folder;
 pub mod golden;
 pub mod nets;

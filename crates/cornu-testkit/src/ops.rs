@@ -42,7 +42,7 @@ pub fn simplified(graph: &Graph) -> Graph {
 }
 
 /// What an executor makes of a graph: its outputs.
-fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Vec<Array>, String> {
+pub(crate) fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Vec<Array>, String> {
     let run = || -> Result<Vec<Array>> {
         let mut session = executor.open()?;
         let program = session.compile(graph)?;
