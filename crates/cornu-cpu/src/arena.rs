@@ -114,17 +114,6 @@ macro_rules! arena {
                 }
             }
 
-            /// Copies element `map[i]` of one span to element `i` of another of the same storage type.
-            pub(crate) fn gather(&mut self, from: Place, to: Place, map: &[u32]) {
-                match storage(from.dtype) {
-                    $(DType::$dtype => {
-                        let row = self.$field.all_mut();
-                        map.iter().enumerate().for_each(|(i, &j)| row[to.at + i] = row[from.at + j as usize]);
-                    })*
-                    other => unreachable!("{other} is not a storage type"),
-                }
-            }
-
             /// Copies one span over another of the same storage type and length.
             pub(crate) fn copy(&mut self, from: Place, to: Place) {
                 match storage(from.dtype) {

@@ -160,7 +160,7 @@ fn released_programs_are_gone() {
         let ty = Type::f32([rows, 16]);
         let trace = Trace::new();
         let x = trace.input(ty.clone());
-        // A constant, an index map, and scratch memory that depend on the number of rows.
+        // A constant and scratch memory that depend on the number of rows.
         let y = (&x + trace.iota(ty.clone(), 0)).transpose(&[1, 0]).sum([1]);
         let graph = trace.finish(&[y], &[]).expect("a sound graph");
         let program = session.compile(&graph).expect("a sound graph");

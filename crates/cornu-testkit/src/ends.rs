@@ -69,15 +69,13 @@ fn function(words: &[&str], x: &Tensor) -> Option<Tensor> {
     if let Some(op) = Binary::ALL.iter().find(|op| op.name() == name) {
         return Some(a.apply_to(*op, &[&b]));
     }
-    let turned = || x.trace().constant(Array::vector((0..n as i64).rev().collect())).reshape([n, 1]);
-    let turn = || turned().eq(x.trace().iota(Type::new(DType::I64, [n, n]), 1));
     Some(match name {
         "cast" => x.cast(words[3].parse().ok()?),
         "sum" => x.reduce(Reduction::Sum, &[0]),
         "greatest" => x.reduce(Reduction::Max, &[0]),
         "least" => x.reduce(Reduction::Min, &[0]),
-        "argmax" => turn().cast(x.dtype()).dot(&x.reshape([n, 1])).argmax(0),
-        "argmin" => turn().cast(x.dtype()).dot(&x.reshape([n, 1])).argmin(0),
+        "argmax" => x.reverse([0]).argmax(0),
+        "argmin" => x.reverse([0]).argmin(0),
         "dot" => x.reshape([1, n]).dot(&x.reshape([n, 1])),
         "iota" => x.trace().iota(Type::new(x.dtype(), [300]), 0),
         _ => return None,

@@ -5,13 +5,19 @@ mod binary;
 mod broadcast;
 mod cast;
 mod compare;
+mod concatenate;
 mod dot;
+mod gather;
 mod iota;
 mod leaf;
+mod pad;
 mod random;
 mod reduce;
 mod reshape;
+mod reverse;
+mod scatter;
 mod select;
+mod slice;
 mod transpose;
 mod unary;
 
@@ -22,13 +28,19 @@ pub use binary::Binary;
 pub use broadcast::Broadcast;
 pub use cast::Cast;
 pub use compare::Compare;
+pub use concatenate::Concatenate;
 pub use dot::Dot;
+pub use gather::Gather;
 pub use iota::Iota;
 pub use leaf::{Constant, Leaf};
+pub use pad::Pad;
 pub use random::Random;
 pub use reduce::{Reduce, Reduction};
 pub use reshape::Reshape;
+pub use reverse::Reverse;
+pub use scatter::ScatterAdd;
 pub use select::Select;
+pub use slice::Slice;
 pub use transpose::Transpose;
 pub use unary::Unary;
 
@@ -126,6 +138,7 @@ ops! {
     Leaf, Unary, Binary, Compare, Select, Cast,
     Dot, Reduce, Arg,
     Reshape, Transpose, Broadcast, Iota, Random,
+    Slice, Pad, Concatenate, Reverse, Gather, ScatterAdd,
 }
 
 /// `needs {needed}, got f32[2] and f32[3]`

@@ -83,6 +83,14 @@ mistakes! { |x, flag|
     reshape: x.reshape([5]);
     transpose: x.transpose(&[0, 0]);
     select: x.select(x, x);
+    slice: x.slice(&[0, 1], &[2, 4], &[1, 1]);
+    slice_axis: x.slice_axis(-1, 1..4);
+    pad: x.pad(&[1], &[0], &[0], 0.0);
+    concatenate: x.concatenate(&[x, &x.reshape([3, 2])], 0);
+    reverse: x.reverse([2]);
+    gather: x.gather(x);
+    scatter_add: x.scatter_add(&x.cast(DType::I64), x);
+    are_rows_of: flag.are_rows_of(&x.reshape([5]));
     reduce: x.reduce(Reduction::Sum, &[2]);
     sum: x.sum([5]);
     mean: x.mean([5]);
