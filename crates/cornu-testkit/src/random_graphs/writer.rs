@@ -306,8 +306,8 @@ impl<'r> Writer<'r> {
     fn approximate(&mut self, x: &Tensor) -> Option<(Tensor, f64)> {
         let (other, _) = self.operand(&x.ty());
         let (x, other) = (self.held(x, 60.0), self.held(&other, SMALL));
-        let curves = [Unary::Exp, Unary::Log, Unary::Log1p, Unary::Sqrt, Unary::Tanh, Unary::Logistic];
-        let y = match self.random.below(8) {
+        let curves = [Unary::Exp, Unary::Log, Unary::Log1p, Unary::Sqrt, Unary::Tanh, Unary::Erf, Unary::Logistic];
+        let y = match self.random.below(9) {
             0 => &x / (other.abs() + 1.0),
             1 => self.held(&x, SMALL).abs().pow(&other),
             i => x.apply(curves[i - 2]),
