@@ -1,7 +1,6 @@
 //! Copies of elements that lie in steps: what broadcasts, transposes, slices and their like are.
 
-use cornu_graph::Type;
-use cornu_graph::ops::{Broadcast, Concatenate, Pad, Reverse, Slice, Transpose};
+use cornu_graph::{Type, ops};
 
 use crate::arena::{Arena, Place};
 use crate::plain::typed;
@@ -104,33 +103,33 @@ impl<'a> Site<'a> {
     }
 }
 
-impl Copies for Broadcast {
+impl Copies for ops::Broadcast {
     fn moves(&self, at: &Site) -> Vec<Move> {
         let own = |axis| self.axes.iter().position(|&own| own == axis);
         at.result(|axis| own(axis).map_or((0, 0), |own| at.along(own)))
     }
 }
 
-impl Copies for Transpose {
+impl Copies for ops::Transpose {
     fn moves(&self, at: &Site) -> Vec<Move> {
         at.result(|axis| at.along(self.0[axis]))
     }
 }
 
-impl Copies for Slice {
+impl Copies for ops::Slice {
     fn moves(&self, at: &Site) -> Vec<Move> {
         at.result(|axis| (self.starts[axis] * at.from[axis], (self.strides[axis] * at.from[axis]) as isize))
     }
 }
 
-impl Copies for Reverse {
+impl Copies for ops::Reverse {
     fn moves(&self, at: &Site) -> Vec<Move> {
         let turned = |axis: usize| ((at.ty.shape[axis] - 1) * at.from[axis], -(at.from[axis] as isize));
         at.result(|axis| if self.axes.contains(&axis) { turned(axis) } else { at.along(axis) })
     }
 }
 
-impl Copies for Pad {
+impl Copies for ops::Pad {
     fn moves(&self, at: &Site) -> Vec<Move> {
         let filled = Move::new([at.args[1], at.out], &[at.out.len], |_| [(0, 0), (0, 1)]);
         let inside = |axis: usize| (self.low[axis] * at.to[axis], ((self.between[axis] + 1) * at.to[axis]) as isize);
@@ -138,7 +137,7 @@ impl Copies for Pad {
     }
 }
 
-impl Copies for Concatenate {
+impl Copies for ops::Concatenate {
     fn moves(&self, at: &Site) -> Vec<Move> {
         let mut start = 0;
         let behind = |(index, x): (usize, &&Type)| {

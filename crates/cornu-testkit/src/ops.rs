@@ -9,7 +9,10 @@ use crate::golden::Report;
 use crate::whole;
 
 /// A sample as a graph of one op whose operands are inputs.
-fn graph_of(sample: &Sample) -> Result<Graph> {
+///
+/// # Errors
+/// If its type rule refuses it.
+pub fn graph_of(sample: &Sample) -> Result<Graph> {
     let trace = Trace::new();
     let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.input(arg.ty())).collect();
     let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());

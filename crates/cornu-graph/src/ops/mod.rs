@@ -1,48 +1,6 @@
 //! The ops: what each means, on any machine. One file an op; `ops!` is the one list of them.
 
-mod arg;
-mod binary;
-mod broadcast;
-mod cast;
-mod compare;
-mod concatenate;
-mod dot;
-mod gather;
-mod iota;
-mod leaf;
-mod pad;
-mod random;
-mod reduce;
-mod reshape;
-mod reverse;
-mod scatter;
-mod select;
-mod slice;
-mod transpose;
-mod unary;
-
 use std::fmt;
-
-pub use arg::Arg;
-pub use binary::Binary;
-pub use broadcast::Broadcast;
-pub use cast::Cast;
-pub use compare::Compare;
-pub use concatenate::Concatenate;
-pub use dot::Dot;
-pub use gather::Gather;
-pub use iota::Iota;
-pub use leaf::{Constant, Leaf};
-pub use pad::Pad;
-pub use random::Random;
-pub use reduce::{Reduce, Reduction};
-pub use reshape::Reshape;
-pub use reverse::Reverse;
-pub use scatter::ScatterAdd;
-pub use select::Select;
-pub use slice::Slice;
-pub use transpose::Transpose;
-pub use unary::Unary;
 
 use crate::{Array, DType, Number, OpText, Tensor, Type};
 
@@ -88,7 +46,13 @@ pub struct Sample {
 }
 
 macro_rules! ops {
-    ($($name:ident,)*) => {
+    ($($module:ident: $name:ident $(with $($part:ident)*)?;)*) => {
+        $(
+            mod $module;
+            pub use $module::$name;
+            $(pub use $module::{$($part,)*};)?
+        )*
+
         /// Every op there is.
         #[derive(Clone, PartialEq, Eq, Hash, Debug)]
         pub enum Op {
@@ -135,10 +99,26 @@ macro_rules! ops {
 }
 
 ops! {
-    Leaf, Unary, Binary, Compare, Select, Cast,
-    Dot, Reduce, Arg,
-    Reshape, Transpose, Broadcast, Iota, Random,
-    Slice, Pad, Concatenate, Reverse, Gather, ScatterAdd,
+    leaf: Leaf with Constant;
+    unary: Unary;
+    binary: Binary;
+    compare: Compare;
+    select: Select;
+    cast: Cast;
+    dot: Dot;
+    reduce: Reduce with Reduction;
+    arg: Arg;
+    reshape: Reshape;
+    transpose: Transpose;
+    broadcast: Broadcast;
+    iota: Iota;
+    random: Random;
+    slice: Slice;
+    pad: Pad;
+    concatenate: Concatenate;
+    reverse: Reverse;
+    gather: Gather;
+    scatter: ScatterAdd;
 }
 
 /// `needs {needed}, got f32[2] and f32[3]`
