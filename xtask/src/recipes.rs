@@ -22,11 +22,14 @@ struct Recipe {
 }
 
 impl Recipe {
-    /// `N edits in M files`: an edit is a hunk, or a file that is new or binary.
+    /// `N edits in M files`: an edit is a hunk, or a file that is new or binary; what `CORNU_BLESS` writes is none.
     fn edits(&self) -> String {
-        let count = |start: &[&str]| self.text.lines().filter(|line| start.iter().any(|s| line.starts_with(s))).count();
+        let files = self.text.split("diff --git ").skip(1);
+        let files: Vec<&str> = files.filter(|file| !file.lines().any(|line| line.contains("/tests/text/"))).collect();
         // A new text file is one hunk; a binary one has none.
-        format!("{} edits in {} files", count(&["@@ ", "GIT binary patch"]), count(&["diff --git "]))
+        let is_edit = |line: &&str| ["@@ ", "GIT binary patch"].iter().any(|start| line.starts_with(start));
+        let edits = files.iter().flat_map(|file| file.lines()).filter(is_edit).count();
+        format!("{edits} edits in {} files", files.len())
     }
 
     /// The lines that the patch adds, without their indentation.

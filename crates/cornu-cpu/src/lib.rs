@@ -29,6 +29,7 @@ mod fuse;
 pub mod kernels;
 mod lower;
 mod memory;
+mod moves;
 mod plain;
 mod plan;
 mod schedule;

@@ -13,6 +13,7 @@ use crate::kernels::dot::Dot;
 use crate::kernels::fused::{Fused, Input, Output, Program};
 use crate::kernels::reduce::Reduce;
 use crate::kernels::simd::Level;
+use crate::moves::{Copies, Site};
 use crate::plain::Plain;
 use crate::plan::{Job, Plan};
 use crate::schedule::Access;
@@ -150,6 +151,8 @@ impl Lowering<'_, '_> {
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = self.graph().types(&node.args);
         let (ty, out) = (self.graph().ty(value), self.place(value));
+        let site = || Site::new(&types, ty, &args, out);
+        let copies = |op: &dyn Copies| Step::Plain(Plain::Moves(op.moves(&site()), out));
         Ok(match &node.op {
             Op::Dot(dot) => self.dot(*dot, &types, &args, out),
             Op::Reduce(reduce) => reduction(reduce, types[0], args[0], out)?,
@@ -158,14 +161,14 @@ impl Lowering<'_, '_> {
                 let sizes = [size(&shape[..arg.axis]), shape[arg.axis], size(&shape[arg.axis + 1..])];
                 Step::Plain(Plain::Arg(*arg, sizes, args[0], out))
             }
-            Op::Broadcast(broadcast) => {
-                let axes = broadcast.axes.iter().copied().enumerate();
-                Step::Plain(strided(types[0], ty, args[0], out, axes)?)
-            }
-            Op::Transpose(order) => {
-                let axes = order.0.iter().copied().enumerate().map(|(to, from)| (from, to));
-                Step::Plain(strided(types[0], ty, args[0], out, axes)?)
-            }
+            Op::Broadcast(op) => copies(op),
+            Op::Transpose(op) => copies(op),
+            Op::Slice(op) => copies(op),
+            Op::Pad(op) => copies(op),
+            Op::Concatenate(op) => copies(op),
+            Op::Reverse(op) => copies(op),
+            Op::Gather(_) => Step::Plain(Plain::Gather([args[0], args[1]], out)),
+            Op::ScatterAdd(_) => Step::Plain(Plain::ScatterAdd([args[0], args[1], args[2]], out)),
             Op::Random(random) => Step::Random(random.clone(), args[0], out),
             op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
                 let frame = |body: &Body| Arc::clone(&self.frames[self.plan.number(body)]);
@@ -243,11 +246,4 @@ fn reduction(reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Result<
         return Ok(Step::Reduce(Reduce { kind: reduce.kind, outer, reduced, inner }, from, to));
     }
     Ok(Step::Plain(Plain::reduce(reduce, ty, from, to)?))
-}
-
-/// A copy in which axis `i` of the operand is axis `j` of the result, for each pair `(i, j)`.
-fn strided(from: &Type, to: &Type, x: Place, out: Place, axes: impl Iterator<Item = (usize, usize)>) -> Result<Plain> {
-    let (inner, outer) = (from.shape.strides(), to.shape.strides());
-    let axes: Vec<(usize, usize, usize)> = axes.map(|(i, j)| (outer[j], to.shape[j], inner[i])).collect();
-    Plain::gather(x, out, |at| axes.iter().map(|&(stride, dim, step)| at / stride % dim * step).sum())
 }

@@ -141,7 +141,13 @@ impl fmt::Display for Step {
             Step::Dot { batch, a, b, out, .. } => write!(f, "dot {batch} x {} {} -> {}", a.len, b.len, out.len),
             Step::Reduce(reduce, x, out) => write!(f, "reduce {:?} {} -> {}", reduce.kind, x.len, out.len),
             Step::Plain(Plain::Each(op, _, out)) => write!(f, "{op} {} {}", out.dtype, out.len),
-            Step::Plain(Plain::Gather(from, to, _)) => write!(f, "gather {} -> {}", from.len, to.len),
+            Step::Plain(Plain::Moves(moves, to)) => {
+                f.write_str("move")?;
+                moves.iter().try_for_each(|part| write!(f, " {}", part.from.len))?;
+                write!(f, " -> {}", to.len)
+            }
+            Step::Plain(Plain::Gather([table, _], to)) => write!(f, "gather {} -> {}", table.len, to.len),
+            Step::Plain(Plain::ScatterAdd([table, _, new], _)) => write!(f, "scatter_add {} -> {}", new.len, table.len),
             Step::Plain(Plain::Reduce(kind, from, to, _)) => write!(f, "reduce {kind:?} {} -> {}", from.len, to.len),
             Step::Plain(Plain::Sum(from, to, ..)) => write!(f, "reduce Sum {} -> {}", from.len, to.len),
             Step::Plain(Plain::Arg(arg, _, from, to)) => write!(f, "{arg} {} -> {}", from.len, to.len),

@@ -6,7 +6,7 @@ use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
 use cornu_graph::{Array, Executor, Feed, Graph, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
 use cornu_testkit::nets::Mlp;
-use cornu_testkit::{bodies, checks, edges, ops, random_graphs, text};
+use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, text};
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -48,6 +48,12 @@ fn random_graphs_keep_every_bit_whatever_the_passes_and_threads() {
 fn whole_numbers_are_what_rust_makes_of_them() {
     ops::whole_numbers_agree(&Cpu::new());
     ops::whole_numbers_agree(&Cpu::new().raw());
+}
+
+#[test]
+fn ends_of_types_are_as_in_numpy() {
+    ends::are_as_in_numpy(&Cpu::new());
+    ends::are_as_in_numpy(&Cpu::new().raw());
 }
 
 #[test]
@@ -165,7 +171,7 @@ fn released_programs_are_gone() {
         let ty = Type::f32([rows, 16]);
         let trace = Trace::new();
         let x = trace.input(ty.clone());
-        // A constant, an index map, and scratch memory that depend on the number of rows.
+        // A constant and scratch memory that depend on the number of rows.
         let y = (&x + trace.iota(ty.clone(), 0)).transpose(&[1, 0]).sum([1]);
         let graph = trace.finish(&[y], &[]).expect("a sound graph");
         let program = session.compile(&graph).expect("a sound graph");
@@ -274,5 +280,6 @@ fn a_false_check_changes_nothing() {
     for cpu in [Cpu::new(), Cpu::new().raw(), Cpu::new().level(Level::Portable).threads(1)] {
         checks::change_nothing(&cpu, 10_000);
         checks::reach_out_of_bodies(&cpu);
+        checks::find_rows_that_are_not_there(&cpu);
     }
 }

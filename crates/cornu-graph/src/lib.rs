@@ -2,6 +2,8 @@
 //!
 //! A [`Trace`] hands out [`Tensor`]s; arithmetic on them writes a [`Graph`]; [`gradients`] writes its reverse; passes
 //! ([`passes`]) make it smaller; an [`Executor`] opens a [`Session`] that runs it. Numbers are held by [`Array`]s alone.
+//! Loops, branches and calls are ops with a [`Body`]: [`Trace::scan`], [`Trace::while_loop`], [`Trace::if_else`],
+//! [`Trace::call`]; [`Trace::require`] asks for what must be true of a step.
 //!
 //! ```
 //! use cornu_graph::{Array, Reference, Executor, Feed, Trace, Type, VarId, gradients};

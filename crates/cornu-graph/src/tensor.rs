@@ -170,7 +170,7 @@ impl Tensor {
 /// The compositions: everything that needs no op of its own.
 impl Tensor {
     #[track_caller]
-    fn axes<const N: usize>(&self, axes: [isize; N]) -> Vec<usize> {
+    pub(crate) fn axes<const N: usize>(&self, axes: [isize; N]) -> Vec<usize> {
         let mut counted = Vec::with_capacity(N);
         // No closure: it would be the place of a mistake.
         for axis in axes {

@@ -22,7 +22,8 @@ use cornu_graph::{
     Array, DType, ErrorKind, Executor, Feed, Graph, Reference, Shape, Trace, Type, VarId, evaluate, gradients, passes,
     verify,
 };
-use cornu_testkit::{bodies, edges, ops, random_graphs, slopes, text};
+use cornu_testkit::golden::Report;
+use cornu_testkit::{bodies, edges, ends, ops, random_graphs, slopes, text};
 
 #[test]
 fn the_reference_executor_agrees_with_itself() {
@@ -32,6 +33,11 @@ fn the_reference_executor_agrees_with_itself() {
 #[test]
 fn whole_numbers_are_what_rust_makes_of_them() {
     ops::whole_numbers_agree(&Reference);
+}
+
+#[test]
+fn ends_of_types_are_as_in_numpy() {
+    ends::are_as_in_numpy(&Reference);
 }
 
 #[test]
@@ -83,16 +89,26 @@ fn op_name(op: &Op) -> String {
 
 #[test]
 fn graphs_as_text() {
-    let seen = text::walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text"), made);
-    let rules = passes::RULES.iter().flat_map(|(pass, rules)| rules.iter().map(move |rule| (*pass, rule.name.into())));
-    let ops = Op::samples()
-        .into_iter()
-        .filter(|sample| !sample.args.is_empty() && sample.op.has_gradient())
-        .map(|sample| op_name(&sample.op));
-    let needed: BTreeSet<(&str, String)> = rules.chain(ops.map(|op| ("gradient", op))).collect();
-    let missing = needed.iter().filter(|(test, of)| !seen.iter().any(|words| words[..] == [*test, of]));
-    let missing: Vec<String> = missing.map(|(test, of)| format!("{test} {of}")).collect();
-    assert!(missing.is_empty(), "no file under tests/text for: {}", missing.join(", "));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text");
+    let seen = text::walk(&folder, made);
+    let seen = |words: [&str; 2]| seen.iter().any(|seen| seen[..] == words);
+    let mut report = Report::default();
+    for (pass, rules) in passes::RULES {
+        for rule in rules {
+            report.case(rule.name, if seen([pass, rule.name]) { Ok(()) } else { Err("no file".into()) });
+        }
+    }
+    let mut ops_seen = BTreeSet::new();
+    for sample in Op::samples().iter().filter(|sample| !sample.args.is_empty() && sample.op.has_gradient()) {
+        let op = op_name(&sample.op);
+        if ops_seen.insert(op.clone()) {
+            let graph = ops::graph_of(sample).expect("a sound graph");
+            let path = folder.join(format!("gradient/{op}.txt"));
+            let words = ["gradient", &op];
+            report.case(&op, if seen(words) { Ok(()) } else { text::create(&path, &words, &graph, made) });
+        }
+    }
+    report.finish();
 }
 
 #[test]

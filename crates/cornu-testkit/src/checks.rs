@@ -113,3 +113,30 @@ pub fn reach_out_of_bodies(executor: &dyn Executor) {
     assert_eq!(step([1.0, 1.0, 0.0, 1.5, 0.5]), (Ok(()), 120.0));
     assert_eq!(step([1.0, 1.0, 0.0, 1.5, 0.5]), (Err("a weight of 120".into()), 120.0));
 }
+
+/// Numbers of rows that are not there are said, with their place.
+///
+/// # Panics
+/// If they are not.
+pub fn find_rows_that_are_not_there(executor: &dyn Executor) {
+    let trace = Trace::new();
+    let (table, rows) = (trace.input(Type::f32([5, 2])), trace.input(Type::new(DType::I32, [3, 4])));
+    trace.scope("embedding", || trace.require_rows(&rows, &table));
+    let graph = trace.finish(&[table.gather(&rows)], &[]).expect("a sound graph");
+    let mut session = executor.open().expect("a session");
+    let program = session.compile(&graph).expect("a sound graph");
+    let table = Array::zeros(&Type::f32([5, 2]));
+    let mut step = |at: usize, number: i32| {
+        let mut rows = vec![4; 12];
+        rows[at] = number;
+        let rows = Array::new([3, 4], rows).expect("twelve numbers");
+        let outcome = session.run(program, &[Feed::Whole(&table), Feed::Whole(&rows)]);
+        outcome.map_err(|error| error.message().to_owned())
+    };
+    assert_eq!(step(0, 0), Ok(()));
+    let said = |number: i32, row: usize| {
+        Err(format!("embedding: needs whole numbers from 0 below 5, got {number} in row {row}"))
+    };
+    assert_eq!(step(6, 5), said(5, 1));
+    assert_eq!(step(11, -1), said(-1, 2));
+}

@@ -5,6 +5,7 @@ pub mod bits;
 pub mod bodies;
 pub mod checks;
 pub mod edges;
+pub mod ends;
 pub mod folder;
 pub mod golden;
 pub mod nets;

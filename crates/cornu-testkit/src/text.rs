@@ -66,6 +66,23 @@ pub fn walk(folder: &Path, make: impl Fn(&[&str], &Graph) -> Result<String, Stri
     seen
 }
 
+/// With `CORNU_BLESS=1` writes a test of that graph into a file that is not there yet.
+///
+/// # Errors
+/// Without it, or if nothing comes out.
+pub fn create(
+    path: &Path,
+    words: &[&str],
+    graph: &Graph,
+    make: impl Fn(&[&str], &Graph) -> Result<String, String>,
+) -> Result<(), String> {
+    if !bless() {
+        return Err(format!("no file for `{}`; CORNU_BLESS=1 writes {}", words.join(" "), path.display()));
+    }
+    let text = format!("; test {}\n; Its first sample.\n\n{graph}", words.join(" "));
+    fs::write(path, run(words, &text, &make)?).map_err(|error| error.to_string())
+}
+
 /// Checks that the graph of a file is that one; with `CORNU_BLESS=1` writes it there.
 ///
 /// # Panics

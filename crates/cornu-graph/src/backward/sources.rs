@@ -91,7 +91,7 @@ impl Sources {
 
 /// Ops that only show their operand in another way.
 fn is_view(op: &Op) -> bool {
-    matches!(op, Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_))
+    matches!(op, Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Slice(_) | Op::Reverse(_))
 }
 
 fn is_elementwise(op: &Op) -> bool {

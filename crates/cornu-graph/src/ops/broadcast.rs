@@ -36,7 +36,7 @@ impl OneResult for Broadcast {
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let (to, from) = (ty.shape.strides(), args[0].shape().strides());
         let place = |at: usize, i: usize| at / to[self.axes[i]] % ty.shape[self.axes[i]] * from[i];
-        Array::from_numbers(ty, |at| args[0].number((0..from.len()).map(|i| place(at, i)).sum()))
+        args[0].pick(ty.shape.clone(), |at| (0..from.len()).map(|i| place(at, i)).sum())
     }
 
     fn read(text: &mut OpText, ty: &Type) -> Option<Self> {

@@ -1,44 +1,6 @@
 //! The ops: what each means, on any machine. One file an op; `ops!` is the one list of them.
 
-mod arg;
-mod binary;
-mod branch;
-mod broadcast;
-mod call;
-mod cast;
-mod compare;
-mod dot;
-mod iota;
-mod leaf;
-mod random;
-mod reduce;
-mod reshape;
-mod scan;
-mod select;
-mod transpose;
-mod unary;
-mod while_loop;
-
 use std::fmt;
-
-pub use arg::Arg;
-pub use binary::Binary;
-pub use branch::If;
-pub use broadcast::Broadcast;
-pub use call::Call;
-pub use cast::Cast;
-pub use compare::Compare;
-pub use dot::Dot;
-pub use iota::Iota;
-pub use leaf::{Constant, Leaf};
-pub use random::Random;
-pub use reduce::{Reduce, Reduction};
-pub use reshape::Reshape;
-pub use scan::Scan;
-pub use select::Select;
-pub use transpose::Transpose;
-pub use unary::Unary;
-pub use while_loop::While;
 
 use crate::print::listed;
 use crate::{Array, Body, DType, Error, Number, OpText, Tensor, Type};
@@ -178,7 +140,13 @@ pub struct Sample {
 }
 
 macro_rules! ops {
-    ($($name:ident,)*) => {
+    ($($module:ident: $name:ident $(with $($part:ident)*)?;)*) => {
+        $(
+            mod $module;
+            pub use $module::$name;
+            $(pub use $module::{$($part,)*};)?
+        )*
+
         /// Every op there is.
         #[derive(Clone, PartialEq, Eq, Hash, Debug)]
         pub enum Op {
@@ -235,10 +203,30 @@ macro_rules! ops {
 }
 
 ops! {
-    Leaf, Unary, Binary, Compare, Select, Cast,
-    Dot, Reduce, Arg,
-    Reshape, Transpose, Broadcast, Iota, Random,
-    Scan, If, Call, While,
+    leaf: Leaf with Constant;
+    unary: Unary;
+    binary: Binary;
+    compare: Compare;
+    select: Select;
+    cast: Cast;
+    dot: Dot;
+    reduce: Reduce with Reduction;
+    arg: Arg;
+    reshape: Reshape;
+    transpose: Transpose;
+    broadcast: Broadcast;
+    iota: Iota;
+    random: Random;
+    slice: Slice;
+    pad: Pad;
+    concatenate: Concatenate;
+    reverse: Reverse;
+    gather: Gather;
+    scatter: ScatterAdd;
+    scan: Scan;
+    branch: If;
+    call: Call;
+    while_loop: While;
 }
 
 /// `needs {needed}, got f32[2] and f32[3]`
@@ -302,12 +290,17 @@ fn edges(dtype: DType) -> Array {
     let floats = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0, 0.5, -2.5];
     match dtype {
         DType::Bool => Array::vector(vec![false, true]),
-        DType::U8 => Array::vector(vec![0u8, 1, 7, 254, u8::MAX]),
-        DType::U32 => Array::vector(vec![0u32, 1, 7, u32::MAX - 1, u32::MAX]),
-        DType::I32 => Array::vector(vec![0, 1, -1, 7, -7, i32::MIN, i32::MAX, i32::MAX - 1]),
         DType::I64 => Array::vector(vec![0, 1, -1, 7, -7, i64::MIN, i64::MAX, ODD, -ODD, ODD + 1, TWICE]),
+        DType::U64 => Array::vector(vec![0, 1, 7, u64::MAX, u64::MAX - 1, 1 << 63, ODD as u64, TWICE as u64]),
         DType::F32 => Array::vector(floats.iter().map(|&x| x as f32).chain([1e30, -1e30]).collect()),
         DType::F64 => Array::vector(floats.into_iter().chain([1e300, -1e300]).collect()),
+        whole => {
+            let (Number::Whole(least), Number::Whole(most)) = (Number::smallest(whole), Number::largest(whole)) else {
+                unreachable!("the floats are above")
+            };
+            let all = [0, 1, -1, 7, -7, least, most, most - 1].map(|x| x.max(least));
+            Array::from_numbers(&Type::new(whole, [8]), |i| Number::Whole(all[i]))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::builder::Builder;
 use crate::graph::Value;
-use crate::ops::{Arg, Broadcast, Dot, Op, Reduce, Reshape, Transpose};
+use crate::ops::{Arg, Broadcast, Concatenate, Dot, Op, Pad, Reduce, Reshape, Reverse, Slice, Transpose};
 use crate::{Shape, Type};
 
 /// An operand of an op on rows.
@@ -25,14 +25,21 @@ pub(super) fn is_row_wise(op: &Op, operands: &[Operand], types: &[&Type]) -> boo
             [Operand::Stacked, Operand::Fixed] => types[0].rank() == 2 && !dot.transpose_a,
             _ => false,
         },
-        Op::Leaf(_) | Op::Iota(_) | Op::Random(_) => false,
-        Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_) => false,
+        Op::Slice(_) | Op::Concatenate(_) | Op::Reverse(_) => true,
+        Op::Pad(_) => operands[1] == Operand::Fixed,
+        Op::Gather(_) => operands == [Operand::Fixed, Operand::Stacked],
+        _ => false,
     }
 }
 
 /// `shape` along a new first axis.
 fn stacked(count: usize, shape: &[usize]) -> Shape {
-    std::iter::once(count).chain(shape.iter().copied()).collect()
+    Shape::from(&*before(count, shape))
+}
+
+/// A list with one more in front.
+fn before(first: usize, rest: &[usize]) -> Box<[usize]> {
+    std::iter::once(first).chain(rest.iter().copied()).collect()
 }
 
 /// Axes behind a new first one.
@@ -53,6 +60,17 @@ pub(super) fn lift(b: &mut Builder, count: usize, op: &Op, args: &[(Value, Opera
         Op::Reshape(to) => Reshape(stacked(count, &to.0)).into(),
         Op::Transpose(order) => Transpose(along(&order.0)).into(),
         Op::Broadcast(to) => Broadcast { shape: stacked(count, &to.shape), axes: along(&to.axes) }.into(),
+        Op::Reverse(reverse) => Reverse { axes: behind(&reverse.axes) }.into(),
+        Op::Concatenate(op) => Concatenate { axis: op.axis + 1 }.into(),
+        Op::Slice(Slice { starts, limits, strides }) => {
+            let [starts, limits] = [(0, starts), (count, limits)].map(|(first, rest)| before(first, rest));
+            Slice { starts, limits, strides: before(1, strides) }.into()
+        }
+        Op::Pad(pad) => {
+            let [low, high, between] = [&pad.low, &pad.high, &pad.between].map(|list| before(0, list));
+            return b.add(Pad { low, high, between }, &[args[0].0, args[1].0]);
+        }
+        Op::Gather(gather) => return b.add(*gather, &[args[0].0, args[1].0]),
         Op::Dot(dot) if args[1].1 == Operand::Fixed => return product(b, *dot, args[0].0, args[1].0),
         other => other.clone(),
     };

@@ -11,6 +11,7 @@ fn a_false_check_changes_nothing() {
 #[test]
 fn checks_reach_out_of_bodies() {
     checks::reach_out_of_bodies(&Reference);
+    checks::find_rows_that_are_not_there(&Reference);
 }
 
 #[test]

@@ -172,6 +172,15 @@ cells! {
         let most = x[0].reduce(Reduction::Max, &[0]);
         one(most.maximum(&h[0] * &w[0]) - x[0].reduce(Reduction::Min, &[0]))
     };
+    "tokens" false vec![f([6, U]), f([U, U])], vec![f([B, U])], vec![Type::new(DType::I64, [B])],
+        |_, w, h, x| one((w[0].gather(&x[0]) + h[0].dot(&w[1])).tanh());
+    "parts of rows" true vec![f([2 * U, U])], vec![f([B, U])], vec![f([B, D]), f([B, U])], |_, w, h, x| {
+        let padded = x[0].pad(&[0, 1], &[0, U - D - 1], &[0, 0], 0.5);
+        let both = padded.concatenate(&[&x[1].reverse([1])], 1);
+        let z = both.dot(&w[0]) + &h[0];
+        let [a, b] = [0, U / 2].map(|at| z.slice(&[0, at], &[B, at + U / 2], &[1, 1]));
+        one(a.tanh().concatenate(&[&b.sigmoid()], 1))
+    };
     "whole numbers" false vec![Type::new(DType::I64, [2])], vec![Type::new(DType::I64, [2])],
         vec![Type::new(DType::I64, [2])], |_, w, c, x| one(&c[0] * &w[0] + &x[0]);
 }
