@@ -74,10 +74,11 @@ impl DType {
     pub fn joined(self, other: DType) -> DType {
         let (low, high) = if self <= other { (self, other) } else { (other, self) };
         match low {
-            DType::U8 if high.is_signed_whole() => high.max(DType::I16),
-            DType::U16 if high.is_signed_whole() => high.max(DType::I32),
-            DType::U32 if high.is_signed_whole() => DType::I64,
-            DType::U64 if high.is_signed_whole() => DType::F32,
+            _ if !high.is_signed() || !high.is_whole() => high,
+            DType::U8 => high.max(DType::I16),
+            DType::U16 => high.max(DType::I32),
+            DType::U32 => DType::I64,
+            DType::U64 => DType::F32,
             _ => high,
         }
     }
@@ -111,10 +112,6 @@ impl DType {
     /// Whether elements may be below zero.
     pub fn is_signed(self) -> bool {
         self >= DType::I8
-    }
-
-    fn is_signed_whole(self) -> bool {
-        self.is_signed() && self.is_whole()
     }
 }
 

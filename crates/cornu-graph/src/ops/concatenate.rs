@@ -37,17 +37,12 @@ impl OneResult for Concatenate {
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
-        let inner = ty.shape.strides()[self.axis];
+        let (inner, size) = (ty.shape.strides()[self.axis], |k: usize| args[k].shape()[self.axis]);
+        let ends: Vec<usize> = (0..args.len()).map(|last| (0..=last).map(size).sum()).collect();
         Array::from_numbers(ty, |at| {
-            let (outer, mut along) = (at / inner / ty.shape[self.axis], at / inner % ty.shape[self.axis]);
-            let mut args = args.iter().skip_while(|x| {
-                let size = x.shape()[self.axis];
-                let behind = along >= size;
-                along -= if behind { size } else { 0 };
-                behind
-            });
-            let x = args.next().expect("the sizes add up");
-            x.number((outer * x.shape()[self.axis] + along) * inner + at % inner)
+            let (outer, along) = (at / inner / ty.shape[self.axis], at / inner % ty.shape[self.axis]);
+            let k = ends.partition_point(|&end| end <= along);
+            args[k].number(((outer + 1) * size(k) + along - ends[k]) * inner + at % inner)
         })
     }
 

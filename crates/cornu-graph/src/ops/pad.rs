@@ -18,6 +18,10 @@ pub struct Pad {
 }
 
 impl Pad {
+    fn new(low: &[usize], high: &[usize], between: &[usize]) -> Pad {
+        Pad { low: low.into(), high: high.into(), between: between.into() }
+    }
+
     /// The sizes of the result for a tensor of that shape.
     fn shape(&self, x: &Shape) -> Option<Shape> {
         let ranks = [&self.low, &self.high, &self.between].map(|list| list.len());
@@ -39,12 +43,13 @@ impl Pad {
 
 impl OneResult for Pad {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
-        match args {
-            [x, value] if x.dtype == value.dtype && value.rank() == 0 && self.shape(&x.shape).is_some() => {
-                Ok(Type::new(x.dtype, self.shape(&x.shape).unwrap_or_default()))
+        let padded = match args {
+            [x, value] if **value == Type::scalar(x.dtype) => {
+                self.shape(&x.shape).map(|shape| Type::new(x.dtype, shape))
             }
-            _ => Err(mismatch(&format!("a tensor of {} axes and a scalar of its type", self.low.len()), args)),
-        }
+            _ => None,
+        };
+        padded.ok_or_else(|| mismatch(&format!("a tensor of {} axes and a scalar of its type", self.low.len()), args))
     }
 
     fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Grad> {
@@ -69,11 +74,7 @@ impl OneResult for Pad {
     }
 
     fn samples() -> Vec<Sample> {
-        let of = |low: &[usize], high: &[usize], between: &[usize]| Pad {
-            low: low.into(),
-            high: high.into(),
-            between: between.into(),
-        };
+        let of = Pad::new;
         let value = || Array::scalar(0.25f32);
         let inner = [
             sample(of(&[1, 0], &[0, 2], &[0, 0]), [f32s([2, 3], -1.0, 1.0), value()]),
@@ -103,9 +104,8 @@ impl Tensor {
     /// neighbours. The number is cast to this element type.
     #[track_caller]
     pub fn pad(&self, low: &[usize], high: &[usize], between: &[usize], value: impl IntoTensor) -> Tensor {
-        let value = value.into_tensor(self).cast(self.dtype());
-        let nothing = [low, high, between].iter().all(|list| list.len() == self.rank() && list.iter().all(|&n| n == 0));
-        let pad = Pad { low: low.into(), high: high.into(), between: between.into() };
-        if nothing { self.clone() } else { self.apply_to(pad, &[&value]) }
+        let (value, shape) = (value.into_tensor(self).cast(self.dtype()), self.shape());
+        let pad = Pad::new(low, high, between);
+        if pad.shape(&shape) == Some(shape) { self.clone() } else { self.apply_to(pad, &[&value]) }
     }
 }

@@ -18,6 +18,10 @@ pub struct Slice {
 }
 
 impl Slice {
+    fn new(starts: &[usize], limits: &[usize], strides: &[usize]) -> Slice {
+        Slice { starts: starts.into(), limits: limits.into(), strides: strides.into() }
+    }
+
     /// The sizes of the part of a tensor of that shape, if it has such a part.
     fn shape(&self, x: &Shape) -> Option<Shape> {
         let ranks = [&self.starts, &self.limits, &self.strides].map(|list| list.len());
@@ -31,10 +35,9 @@ impl Slice {
 
 impl OneResult for Slice {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
-        match args {
-            [x] if self.shape(&x.shape).is_some() => Ok(Type::new(x.dtype, self.shape(&x.shape).unwrap_or_default())),
-            _ => Err(mismatch(&format!("the elements from {:?} below {:?}", self.starts, self.limits), args)),
-        }
+        let part = |x: &Type| Some(Type::new(x.dtype, self.shape(&x.shape)?));
+        let needed = || mismatch(&format!("the elements from {:?} below {:?}", self.starts, self.limits), args);
+        if let [x] = args { part(x) } else { None }.ok_or_else(needed)
     }
 
     fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Grad> {
@@ -60,11 +63,7 @@ impl OneResult for Slice {
     }
 
     fn samples() -> Vec<Sample> {
-        let of = |starts: &[usize], limits: &[usize], strides: &[usize]| Slice {
-            starts: starts.into(),
-            limits: limits.into(),
-            strides: strides.into(),
-        };
+        let of = Slice::new;
         let inner = [
             sample(of(&[1, 0], &[3, 5], &[1, 1]), [f32s([4, 5], -1.0, 1.0)]),
             sample(of(&[0, 1, 2], &[2, 2, 5], &[1, 1, 2]), [f32s([2, 3, 6], -1.0, 1.0)]),
@@ -93,11 +92,8 @@ impl Tensor {
     /// Along each axis every `strides`-th element, from `starts` on and below `limits`.
     #[track_caller]
     pub fn slice(&self, starts: &[usize], limits: &[usize], strides: &[usize]) -> Tensor {
-        let all = limits == &self.shape()[..] && starts.iter().all(|&i| i == 0) && strides.iter().all(|&i| i == 1);
-        if all && [starts.len(), strides.len()] == [limits.len(); 2] {
-            return self.clone();
-        }
-        self.apply(Slice { starts: starts.into(), limits: limits.into(), strides: strides.into() })
+        let (slice, shape) = (Slice::new(starts, limits, strides), self.shape());
+        if slice.shape(&shape) == Some(shape) { self.clone() } else { self.apply(slice) }
     }
 
     /// The elements of a range of an axis (negative: from the end).
