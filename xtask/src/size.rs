@@ -8,10 +8,10 @@ use crate::Result;
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 6] = [
     ("crates/cornu", 12_000),
-    ("crates/cornu-cpu", 4_400),
+    ("crates/cornu-cpu", 4_600),
     ("crates/cornu-files", 2_500),
-    ("crates/cornu-graph", 4_200),
-    ("crates/cornu-testkit", 2_000),
+    ("crates/cornu-graph", 6_200),
+    ("crates/cornu-testkit", 2_400),
     ("xtask", 600),
 ];
 

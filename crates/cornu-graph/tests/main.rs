@@ -57,7 +57,7 @@ fn gradients_match_differences() {
 
 #[test]
 fn loops_are_their_steps() {
-    bodies::loops_are_their_steps(&Reference);
+    bodies::loops_are_their_steps(&Reference, &bodies::LENGTHS);
     bodies::passes_keep_loops(&Reference);
 }
 
