@@ -27,11 +27,16 @@ pub fn gradients(y: &Tensor, wrt: &[Tensor]) -> Vec<Tensor> {
         trace.fail(Error::graph(format!("a gradient needs a scalar of floats, got {}", y.ty())).at(at));
         return wrt.iter().map(zeros).collect();
     }
-    if let Err(error) = wrt.iter().try_for_each(|w| trace.own(w, &"a gradient").map(|_| ())) {
-        trace.refuse(&error.at(at), wrt);
-        return wrt.iter().map(zeros).collect();
-    }
-    let found = pull_back(&[(y.clone(), y.number(1.0))], wrt);
+    // Of a tensor around a body, what it is in there.
+    let own = |w: &Tensor| trace.own(w, &"a gradient").map(|value| trace.tensor(value));
+    let own: Vec<Tensor> = match wrt.iter().map(own).collect() {
+        Ok(own) => own,
+        Err(error) => {
+            trace.refuse(&error.at(at), wrt);
+            return wrt.iter().map(zeros).collect();
+        }
+    };
+    let found = pull_back(&[(y.clone(), y.number(1.0))], &own);
     found.into_iter().zip(wrt).map(|(gradient, w)| gradient.unwrap_or_else(|| zeros(w))).collect()
 }
 

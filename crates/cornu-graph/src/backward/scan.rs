@@ -17,14 +17,14 @@ use crate::{Body, Tensor, Trace};
 /// stacked anyway: these are made of all steps at once, behind the loop.
 pub(crate) fn of_scan(scan: &Scan, at: &Site) -> Grads {
     let mut grads = vec![Grad::Flat; at.x.len()];
-    if let Some(reverse) = Reverse::new(scan, at) {
-        reverse.run(&mut grads);
+    if let Some(pullback) = Pullback::new(scan, at) {
+        pullback.run(&mut grads);
     }
     Grads::new(at, grads)
 }
 
 /// A step and its reverse in one trace.
-struct Reverse<'a> {
+struct Pullback<'a> {
     scan: &'a Scan,
     at: &'a Site<'a>,
     inner: Trace,
@@ -44,8 +44,8 @@ struct Reverse<'a> {
     end: usize,
 }
 
-impl<'a> Reverse<'a> {
-    fn new(scan: &'a Scan, at: &'a Site<'a>) -> Option<Reverse<'a>> {
+impl<'a> Pullback<'a> {
+    fn new(scan: &'a Scan, at: &'a Site<'a>) -> Option<Pullback<'a>> {
         let inner = at.y[0].trace().inner();
         let given: Vec<Tensor> = scan.body.inputs().into_iter().map(|ty| inner.parameter(ty.clone())).collect();
         let active = Active::new(scan, at);
@@ -67,7 +67,7 @@ impl<'a> Reverse<'a> {
             Some((i, grad?))
         });
         let found: Vec<_> = found.collect();
-        (!found.is_empty()).then(|| Reverse {
+        (!found.is_empty()).then(|| Pullback {
             scan,
             at,
             given,
@@ -119,7 +119,7 @@ impl Behind {
     }
 }
 
-impl Reverse<'_> {
+impl Pullback<'_> {
     fn sources(&self, graph: &Graph) -> Sources {
         let given: Vec<Value> = self.given.iter().map(Tensor::value).collect();
         let rows = self.outputs.iter().map(|(_, ct)| ct.value());

@@ -158,6 +158,29 @@ fn captured_tensors_become_operands() {
     assert_eq!(got[0].to_vec::<f32>(), [want(1.0, 0.5, 2.0), want(-2.0, -1.0, 0.25)]);
 }
 
+/// A step of a loop may learn: a gradient in a body, also for what is around it.
+#[test]
+fn gradients_are_taken_in_bodies() {
+    let trace = Trace::new();
+    let (w, x) = (trace.input(f([])), trace.input(f([4])));
+    let (last, ys) = trace.scan(4, false, std::slice::from_ref(&w), &[x], |_, w_t, x| {
+        let loss = (&w_t[0] * &x[0] * &w).square();
+        let slopes = gradients(&loss, &[w_t[0].clone(), w.clone()]);
+        (vec![&w_t[0] - &slopes[0] * 0.1], vec![slopes[1].clone()])
+    });
+    let graph = trace.finish(&[last[0].clone(), ys[0].clone()], &[]).expect("a sound graph");
+    let xs = [0.5f32, -1.0, 0.25, 2.0];
+    let (got, _) = evaluate(&graph, &[], &[Array::scalar(0.75f32), Array::vector(xs.into())]);
+    let (mut v, mut want) = (0.75f64, Vec::new());
+    for x in xs.map(f64::from) {
+        let y = v * x * 0.75;
+        want.push(2.0 * y * v * x);
+        v -= 0.1 * 2.0 * y * x * 0.75;
+    }
+    assert!((got[0].get(0) - v).abs() < 1e-6);
+    want.iter().enumerate().for_each(|(t, want)| assert!((got[1].get(t) - want).abs() < 1e-6, "{t}"));
+}
+
 /// The nodes of a graph and its bodies.
 fn count(graph: &Graph, which: &dyn Fn(&Op) -> bool) -> usize {
     let inside = |op: &Op| op.bodies().iter().map(|body| count(body.graph(), which)).sum::<usize>();
@@ -174,6 +197,14 @@ fn an_lstm_runs_forwards_once_and_its_weights_have_products_behind_the_loop() {
     let graph7 = graph(7);
     let scans = |reverse: bool| count(&graph7, &|op| matches!(op, Op::Scan(scan) if scan.reverse == reverse));
     assert_eq!((scans(false), scans(true)), (1, 1), "{graph7}");
+    // Of each step, the product with the state and its way back: those with the inputs have left the loops.
+    for name in ["lstm", "gru", "simple"] {
+        let cell = CELLS.iter().find(|cell| cell.name == name).expect("a cell");
+        let graph = passes::run(&cell.looped(7).expect("a sound graph").graph, passes::ALL);
+        let all = count(&graph, &|op| matches!(op, Op::Dot(_)));
+        let outside = graph.nodes().filter(|(_, node)| matches!(node.op, Op::Dot(_))).count();
+        assert_eq!((all - outside, outside), (2, 4), "{name}\n{graph}");
+    }
     let dots = |op: &Op| matches!(op, Op::Dot(dot) if dot.transpose_a);
     let outside = graph7.nodes().filter(|(_, node)| dots(&node.op)).count();
     assert_eq!((count(&graph7, &dots), outside), (2, 2), "{graph7}");
