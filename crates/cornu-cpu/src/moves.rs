@@ -118,7 +118,9 @@ impl Copies for ops::Transpose {
 
 impl Copies for ops::Slice {
     fn moves(&self, at: &Site) -> Vec<Move> {
-        at.result(|axis| (self.starts[axis] * at.from[axis], (self.strides[axis] * at.from[axis]) as isize))
+        // One element may be followed by a stride of any length.
+        let step = |axis: usize| self.strides[axis].wrapping_mul(at.from[axis]) as isize;
+        at.result(|axis| (self.starts[axis] * at.from[axis], step(axis)))
     }
 }
 
@@ -132,7 +134,8 @@ impl Copies for ops::Reverse {
 impl Copies for ops::Pad {
     fn moves(&self, at: &Site) -> Vec<Move> {
         let filled = Move::new([at.args[1], at.out], &[at.out.len], |_| [(0, 0), (0, 1)]);
-        let inside = |axis: usize| (self.low[axis] * at.to[axis], ((self.between[axis] + 1) * at.to[axis]) as isize);
+        let step = |axis: usize| (self.between[axis] + 1).wrapping_mul(at.to[axis]) as isize;
+        let inside = |axis: usize| (self.low[axis] * at.to[axis], step(axis));
         vec![filled, at.operand(0, inside)]
     }
 }

@@ -163,6 +163,24 @@ fn what_cannot_be_read_is_said_with_its_line() {
     }
 }
 
+#[test]
+fn operands_that_do_not_fit_are_shown_with_their_types() {
+    for (op, needed) in [
+        ("slice [1, 0] [0, 3] [1, 1]", "a tensor that has such a part, got f32[2,3]"),
+        ("slice [0] [2] [1]", "a tensor that has such a part, got f32[2,3]"),
+        ("slice [0, 0] [2, 4] [1, 1]", "a tensor that has such a part, got f32[2,3]"),
+        ("slice [0, 0] [2, 3] [1, 0]", "a tensor that has such a part, got f32[2,3]"),
+        ("pad [0, 0] [1, 0] [0, 0]", "a tensor of as many axes and a scalar of its type, got f32[2,3]"),
+        ("concatenate 2", "tensors of one type but for axis 2, got f32[2,3]"),
+        ("reverse [1, 0]", "the axes [1, 0], got f32[2,3]"),
+        ("gather", "a tensor with rows and whole numbers of rows, got f32[2,3]"),
+        ("scatter_add", "a tensor of numbers with rows, whole numbers of rows, and as many rows, got f32[2,3]"),
+    ] {
+        let error = format!("%0 = input 0 : f32[2,3]\n%1 = {op} %0 : f32[2,3]\n").parse::<Graph>().expect_err(op);
+        assert_eq!(error.message(), format!("line 2: `{op}` needs {needed}"));
+    }
+}
+
 /// Whatever is done to a text, it is read or refused.
 #[test]
 fn damaged_texts_are_read_or_refused() {
