@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, Grads, OpDef, Sample, Site, f32s, mismatch, sample};
+use super::{Grad, Grads, OpDef, Sample, Site, f32s, mismatch, sample, types};
 use crate::backward;
 use crate::{Array, Body, DType, OpText, Result, Tensor, Trace, Type};
 
@@ -19,11 +19,11 @@ impl OpDef for If {
         let condition = Type::scalar(DType::Bool);
         let needed: Vec<&Type> = std::iter::once(&condition).chain(yes.inputs()).collect();
         if args != needed || yes.inputs() != no.inputs() {
-            return Err(mismatch(&super::listed(&needed), args));
+            return Err(mismatch(&types(&needed), args));
         }
         let (results, others) = (yes.outputs(), no.outputs());
         if results != others {
-            let [results, others] = [results, others].map(super::listed);
+            let [results, others] = [&results, &others].map(|all| types(all));
             return Err(format!("needs branches of one type, got {results} and {others}"));
         }
         Ok(results.into_iter().cloned().collect())

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Grads, OpDef, Sample, Site, f32s, mismatch, sample};
+use super::{Grads, OpDef, Sample, Site, f32s, mismatch, sample, types};
 use crate::backward;
 use crate::{Array, Body, OpText, Result, Tensor, Trace, Type};
 
@@ -21,7 +21,11 @@ impl OpDef for Call {
     fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String> {
         let inputs = self.body.inputs();
         if args != inputs {
-            return Err(mismatch(&super::listed(&inputs), args));
+            return Err(mismatch(&types(&inputs), args));
+        }
+        let is_name = |name: &&Arc<str>| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.is_empty();
+        if let Some(name) = self.kernel.as_ref().filter(|name| !is_name(name)) {
+            return Err(format!("needs a kernel's name of letters, digits and `_`, got `{name}`"));
         }
         Ok(self.body.outputs().into_iter().cloned().collect())
     }

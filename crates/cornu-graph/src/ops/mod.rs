@@ -229,6 +229,11 @@ ops! {
     while_loop: While;
 }
 
+/// `f32[2], f32[3]`
+fn types(types: &[&Type]) -> String {
+    if types.is_empty() { "nothing".into() } else { listed(types) }
+}
+
 /// `needs {needed}, got f32[2] and f32[3]`
 fn mismatch(needed: &str, args: &[&Type]) -> String {
     let got: Vec<String> = args.iter().map(ToString::to_string).collect();

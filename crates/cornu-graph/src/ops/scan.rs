@@ -57,7 +57,7 @@ impl OpDef for Scan {
         }
         let wrong = |(row, got): &(&&Type, &&Type)| self.stacked(row) != ***got;
         if let Some((row, got)) = inputs[self.inputs()..].iter().zip(rows).find(wrong) {
-            return Err(format!("needs {} steps of {row}, got {got}", self.length));
+            return Err(format!("needs {} for {} steps, got {got}", self.stacked(row), self.length));
         }
         let (carries, ys) = outputs.split_at(self.carries);
         let kept = inputs[self.consts..].iter().zip(carries).position(|(old, new)| old != new);

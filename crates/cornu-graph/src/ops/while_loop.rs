@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::Location;
 
-use super::{Grad, Grads, OpDef, Sample, Site, edge, mismatch};
+use super::{Grad, Grads, OpDef, Sample, Site, edge, mismatch, types};
 use crate::trace::Function;
 use crate::{Array, Body, DType, Error, OpText, Result, Tensor, Trace, Type, passes};
 
@@ -29,15 +29,18 @@ impl OpDef for While {
     fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String> {
         let [condition, body] = &self.bodies;
         let inputs = body.inputs();
-        if args != inputs || args.len() <= self.consts || condition.inputs() != inputs {
-            return Err(mismatch(&super::listed(&inputs), args));
+        if args != inputs || condition.inputs() != inputs {
+            return Err(mismatch(&types(&inputs), args));
+        }
+        if args.len() <= self.consts {
+            return Err("needs a carry, got none".into());
         }
         if condition.outputs() != [&Type::scalar(DType::Bool)] {
-            return Err(format!("needs a condition of bool[], got {}", super::listed(condition.outputs())));
+            return Err(format!("needs a condition of bool[], got {}", types(&condition.outputs())));
         }
         let (carries, next) = (&inputs[self.consts..], body.outputs());
         if carries != next {
-            let [needed, got] = [carries, &next].map(super::listed);
+            let [needed, got] = [carries, &next].map(types);
             return Err(format!("needs carries to stay {needed}, got {got}"));
         }
         Ok(next.into_iter().cloned().collect())

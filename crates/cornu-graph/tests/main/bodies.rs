@@ -30,8 +30,8 @@ fn what_a_scan_cannot_be_is_said_with_both_types() {
     };
     let keep = |c: &Tensor, _: &Tensor| vec![c.clone()];
     let cases = [
-        (scan(|x| x.reshape([2, 5]), keep), "`scan 5 [0, 1]` needs 5 steps of f32[5], got f32[2,5]"),
-        (scan(Tensor::sum_all, keep), "`scan 5 [0, 1]` needs 5 steps of f32[], got f32[]"),
+        (scan(|x| x.reshape([2, 5]), keep), "`scan 5 [0, 1]` needs f32[5,5] for 5 steps, got f32[2,5]"),
+        (scan(Tensor::sum_all, keep), "`scan 5 [0, 1]` needs f32[5] for 5 steps, got f32[]"),
         (
             scan(Tensor::clone, |c, _| vec![c.reshape([2, 1])]),
             "`scan 5 [0, 1]` needs carry 0 to stay f32[2], got f32[2,1]",
@@ -51,7 +51,7 @@ fn what_a_scan_cannot_be_is_said_with_both_types() {
         assert_eq!(error.message(), message, "{error}");
     }
     let error = refused(|trace, x| trace.scan(3, false, &[], std::slice::from_ref(x), |_, _, _| (vec![], vec![])).0);
-    assert!(error.message().contains("needs 3 steps of f32[2], got f32[5,2]"), "{error}");
+    assert!(error.message().contains("needs f32[3,2] for 3 steps, got f32[5,2]"), "{error}");
     let error = refused(|trace, x| {
         trace.scan(5, false, &[], std::slice::from_ref(x), |_, _, _| (vec![], vec![]));
         vec![]
@@ -66,6 +66,12 @@ fn what_a_branch_or_a_call_cannot_be_is_said() {
     let truth = |x: &Tensor| x.sum_all().gt(0.0);
     let error = refused(|trace, x| trace.if_else(&truth(x), |_| vec![x.exp()], |_| vec![x.sum([0])]));
     assert_eq!(error.message(), "`if` needs branches of one type, got f32[5,2] and f32[2]");
+    let error = refused(|trace, x| trace.if_else(&truth(x), |_| vec![x.exp()], |_| vec![]));
+    assert_eq!(error.message(), "`if` needs branches of one type, got f32[5,2] and nothing");
+    let error = refused(|trace, x| trace.call(Some("two words"), std::slice::from_ref(x), |_, x| vec![x[0].exp()]));
+    assert!(error.message().ends_with("needs a kernel's name of letters, digits and `_`, got `two words`"), "{error}");
+    let error = refused(|trace, x| trace.call(None, std::slice::from_ref(x), |_, _| vec![]));
+    assert_eq!(error.message(), "`call` needs 1 to 65535 results, got 0");
     let error = refused(|trace, x| trace.call(None, std::slice::from_ref(x), |_, x| vec![x[0].dot(&x[0])]));
     assert!(error.message().starts_with("`dot` needs"), "{error}");
 }
@@ -75,6 +81,8 @@ fn what_a_loop_of_unknown_length_cannot_be_is_said() {
     let carry = |x: &Tensor| [x.sum_all()];
     let error = refused(|trace, x| trace.while_loop(&carry(x), |_, c| c[0].number(1.0).gt(0.0), |_, c| c.into()));
     assert_eq!(error.message(), "`while` needs a condition that can become false, got one that is always true");
+    let error = refused(|trace, x| trace.while_loop(&[], |_, _| x.sum_all().gt(0.0), |_, _| vec![]));
+    assert_eq!(error.message(), "`while 1` needs a carry, got none");
     let error = refused(|trace, x| trace.while_loop(&carry(x), |_, c| c[0].clone(), |_, c| c.into()));
     assert_eq!(error.message(), "`while 0` needs a condition of bool[], got f32[]");
     let error = refused(|trace, x| trace.while_loop(&carry(x), |_, c| c[0].lt(9.0), |_, c| vec![&c[0] + x]));
