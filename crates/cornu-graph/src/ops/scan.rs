@@ -30,7 +30,7 @@ impl Scan {
 
     /// The first operand that is an input.
     pub fn inputs(&self) -> usize {
-        self.consts + self.carries
+        self.consts.saturating_add(self.carries)
     }
 
     /// The rows in the order of the steps.

@@ -230,6 +230,9 @@ impl Trimmed {
         let stays: Vec<bool> = (0..used.len()).map(|i| i < old.carries && old.stays(i)).collect();
         let twin: Vec<Option<usize>> = (0..used.len()).map(|i| old.twin(i, &used)).collect();
         let kept: Vec<bool> = (0..used.len()).map(|i| used[i] && !stays[i] && twin[i].is_none()).collect();
+        if !kept.contains(&true) && node.op.has_checks() {
+            return Self::whole(node);
+        }
         let mut op = node.op.clone();
         for body in op.bodies_mut() {
             let outputs: Vec<Value> = old.kept(body, &kept).collect();
