@@ -1,7 +1,8 @@
-//! The chores of this repository: `cargo xtask ci`, `size`, `recipes`, `mutate`, `bench`.
+//! The chores of this repository: `cargo xtask ci`, `size`, `modules`, `recipes`, `mutate`, `bench`.
 #![forbid(unsafe_code)]
 
 mod bench;
+mod modules;
 mod recipes;
 mod results;
 mod size;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
     let outcome = match matches.subcommand() {
         Some(("ci", _)) => run(Command::new("bash").arg(".ci/run").current_dir(root())),
         Some(("size", _)) => size::check(&root()),
+        Some(("modules", _)) => modules::check(&root()),
         Some(("recipes", _)) => recipes::check(&root()),
         Some(("mutate", options)) => mutate(options.get_one::<u64>("count").copied().unwrap_or(200_000)),
         Some(("bench", options)) => bench::Options::new(options, &root()).and_then(|options| bench::run(&options)),
@@ -37,6 +39,7 @@ fn commands() -> clap::Command {
         .subcommand_required(true)
         .subcommand(clap::Command::new("ci").about("Run everything a change must pass"))
         .subcommand(clap::Command::new("size").about("Count code lines per crate against their ceilings"))
+        .subcommand(clap::Command::new("modules").about("See that the modules of cornu use only those below them"))
         .subcommand(clap::Command::new("recipes").about("Apply the recipes of docs/recipes to a copy, and test it"))
         .subcommand(
             clap::Command::new("mutate")
@@ -57,6 +60,14 @@ fn mutate(count: u64) -> Result<()> {
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).into()
+}
+
+/// What lies in a folder, by name.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut paths: Vec<_> = read.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    Ok(paths)
 }
 
 /// Runs a command to its end, showing what it prints.

@@ -3,16 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use crate::Result;
+use crate::{Result, entries};
 
 /// How many code lines each package may have.
-const CEILINGS: [(&str, usize); 6] = [
-    ("crates/cornu", 12_000),
+const CEILINGS: [(&str, usize); 7] = [
+    ("crates/cornu", 9_500),
     ("crates/cornu-cpu", 4_600),
+    ("crates/cornu-data", 8_000),
     ("crates/cornu-files", 2_500),
-    ("crates/cornu-graph", 6_200),
+    ("crates/cornu-graph", 6_900),
     ("crates/cornu-testkit", 2_400),
-    ("xtask", 600),
+    ("xtask", 700),
 ];
 
 /// How many lines a file may have, tests and comments included.
@@ -38,13 +39,6 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.join("\n")) }
-}
-
-fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>> {
-    let read = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut paths: Vec<_> = read.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    Ok(paths)
 }
 
 /// The code lines of the files in a folder and the folders in it; files that are too long are noted.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use cornu_graph::numbers::repr;
 use cornu_graph::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
@@ -50,22 +51,6 @@ impl Formatter for Python {
     fn write_f64<W: ?Sized + Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
         writer.write_all(repr(value).as_bytes())
     }
-}
-
-/// `repr(value)` of a finite Python float: the shortest digits that read back the same (of two equally near, those that end in an
-/// even one), in scientific notation below 1e-4 and from 1e16 on, with an exponent of at least two digits.
-pub fn repr(value: f64) -> String {
-    let shortest = format!("{value:e}");
-    let (digits, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
-    let decimals = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    let exponent: i32 = exponent.parse().unwrap_or_default();
-    if value == 0.0 || (-4..16).contains(&exponent) {
-        let decimals = (decimals as i32 - exponent).max(1) as usize;
-        return format!("{value:.decimals$}");
-    }
-    let (digits, sign) = (format!("{value:.decimals$e}"), if exponent < 0 { '-' } else { '+' });
-    let digits = digits.split_once('e').map_or(&*digits, |(digits, _)| digits);
-    format!("{digits}e{sign}{:02}", exponent.abs())
 }
 
 #[cfg(test)]

@@ -188,6 +188,16 @@ impl<T> Context<T> for Result<T> {
     }
 }
 
+/// Names as a message shows them: `a`, `b`, and 3 more.
+pub fn list(names: &[&str]) -> String {
+    const SHOWN: usize = 20;
+    let mut list: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    if names.len() > SHOWN {
+        list.push(format!("and {} more", names.len() - SHOWN));
+    }
+    if list.is_empty() { "none".into() } else { list.join(", ") }
+}
+
 /// The candidate nearest to `word`, if one is near enough to be what was meant.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // The distance takes the product of both lengths, and nobody mistypes a name of a page.

@@ -8,6 +8,7 @@ pub mod edges;
 pub mod ends;
 pub mod folder;
 pub mod golden;
+pub mod lists;
 pub mod nets;
 pub mod ops;
 pub mod process;

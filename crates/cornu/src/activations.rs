@@ -1,55 +1,91 @@
 //! Functions that layers put after their sums: `keras.activations`. One row is one function.
 
 use cornu_graph::{Result, Tensor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::config::{ClassId, Field, IntoField, expected, not_known, unknown};
+use crate::choice::family;
+use crate::config::{Config, FieldSpec, FromConfig, Setting, refuse_others};
+
+/// A function that a layer puts after its sum. Keras's own go by their names; one with settings is an object.
+///
+/// ```
+/// use cornu::activations::Activation;
+/// use cornu::prelude::*;
+///
+/// cornu::config! {
+///     /// `x` where it is positive, a small part of it elsewhere.
+///     "my.activations" pub struct Leaky {
+///         /// The part.
+///         slope: f64 = 0.25,
+///     }
+/// }
+///
+/// impl Activation for Leaky {
+///     fn apply(&self, x: Tensor) -> Tensor {
+///         x.gt(0.0).select(&x, &x * self.slope)
+///     }
+/// }
+///
+/// let mut model = sequential![Dense::new(1).kernel_initializer("ones").activation(Leaky::new()).input_shape([1])];
+/// assert_eq!(model.predict([[-2.0]])?[[0, 0]], -0.5);
+/// # Ok::<(), cornu::Error>(())
+/// ```
+pub trait Activation: Config {
+    /// The function, applied.
+    #[track_caller]
+    fn apply(&self, x: Tensor) -> Tensor;
+}
 
 macro_rules! activations {
-    ($($(#[$doc:meta])* $name:ident = $text:literal $(| $more:literal)*, $f:expr;)*) => {
-        /// A function that a layer puts after its sum.
-        #[derive(Clone, Debug, PartialEq)]
-        #[non_exhaustive]
-        pub enum Activation {
-            $($(#[$doc])* $name,)*
-            /// A name that is not known; the model reports it when it is next used.
-            Unknown(String),
-        }
+    ($($(#[$doc:meta])* $class:ident = $name:literal, $f:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, PartialEq)]
+            pub struct $class;
 
-        impl Activation {
-            /// Keras's names of all of them.
-            pub const NAMES: &[&str] = &[$($text),*];
-
-            /// Keras's name.
-            pub fn name(&self) -> &str {
-                match self {
-                    $(Activation::$name => $text,)*
-                    Activation::Unknown(name) => name,
+            impl Config for $class {
+                fn class_name(&self) -> &str {
+                    $name
+                }
+                fn module(&self) -> &str {
+                    "keras.activations"
+                }
+                fn settings(&self) -> Vec<Setting<'_>> {
+                    Vec::new()
                 }
             }
 
-            fn named(name: &str) -> Option<Self> {
-                match name {
-                    $($text $(| $more)* => Some(Activation::$name),)*
-                    _ => None,
+            impl FromConfig for $class {
+                const CLASS: &'static str = $name;
+                const PACKAGE: &'static str = "keras.activations";
+                fn fields() -> Vec<FieldSpec> {
+                    Vec::new()
+                }
+                fn from_json(config: &Map<String, Value>) -> Result<Self> {
+                    refuse_others($name, config, &[]).map(|()| $class)
                 }
             }
 
-            /// The function, applied.
-            #[track_caller]
-            pub fn apply(&self, x: Tensor) -> Tensor {
-                let f: fn(Tensor) -> Tensor = match self {
-                    $(Activation::$name => $f,)*
-                    Activation::Unknown(_) => |x| x,
-                };
-                f(x)
+            impl Activation for $class {
+                #[track_caller]
+                fn apply(&self, x: Tensor) -> Tensor {
+                    let f: fn(Tensor) -> Tensor = $f;
+                    f(x)
+                }
             }
+        )*
+
+        family! {
+            "activation" in activations: dyn Activation {
+                const FUNCTIONS: bool = true;
+                const NOTHING: Option<&'static str> = Some("linear");
+            } = [$($class = ;)*]
         }
     };
 }
 
 activations! {
-    // name = Keras's name, function
+    // class = Keras's name, function
     /// `x`
     Linear = "linear", |x| x;
     /// `max(x, 0)`
@@ -60,46 +96,4 @@ activations! {
     Softmax = "softmax", |x| x.softmax(-1);
     /// The hyperbolic tangent.
     Tanh = "tanh", |x| x.tanh();
-}
-
-impl From<&str> for Activation {
-    fn from(name: &str) -> Self {
-        Self::named(name).unwrap_or_else(|| Activation::Unknown(name.into()))
-    }
-}
-
-impl IntoField<Activation> for &str {
-    fn into_field(self) -> Activation {
-        self.into()
-    }
-}
-
-impl Field for Activation {
-    fn to_json(&self) -> Value {
-        self.name().into()
-    }
-
-    /// A name, nothing, or `{"class_name": "function", "config": "relu"}`.
-    fn from_json(json: &Value) -> Result<Self> {
-        let name = match json {
-            Value::Null => return Ok(Activation::Linear),
-            Value::Object(object) => {
-                let id = ClassId::of(json)?;
-                if !id.is_keras() {
-                    return Err(id.stranger("activation"));
-                }
-                object.get("config").and_then(Value::as_str)
-            }
-            other => other.as_str(),
-        };
-        let name = name.ok_or_else(|| expected("the name of an activation", json))?;
-        Self::named(name).ok_or_else(|| not_known("activation", name, Self::NAMES.iter().copied()))
-    }
-
-    fn check(&self) -> Result<()> {
-        match self {
-            Activation::Unknown(name) => Err(unknown("activation", name, Self::NAMES.iter().copied())),
-            _ => Ok(()),
-        }
-    }
 }

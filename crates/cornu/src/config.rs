@@ -1,65 +1,72 @@
 //! Keras configurations: plain data, declared once.
 //!
-//! [`config!`](crate::config!) turns one list of fields into a struct with constructor, setters, and Keras's JSON in
-//! both directions; [`one_of!`](crate::one_of!) does so for a choice that Keras gives by name or as an object. A
-//! [`Field`] is a type that can stand in such a list.
+//! [`config!`](crate::config!) turns one list of fields into a struct with constructor, setters, Keras's JSON in both
+//! directions, and the list itself as data ([`FieldSpec`]). A [`Field`] is a type that can stand in such a list.
 
 mod keras;
 mod macros;
 mod object;
+mod spec;
 
 pub(crate) use keras::only_keras_has;
-pub use object::{ClassId, object, open_built_in, open_object};
+pub use object::{ClassId, object, open_object};
+pub(crate) use object::{is_keras, open_built_in};
+pub use spec::{FieldSpec, Kind, Mark, Setting, seeds_drawn, settings_to_json};
 
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 
-use cornu_graph::{Context, Error, ErrorKind, Result, nearest};
+use cornu_graph::{Context, Error, ErrorKind, Result, list, nearest};
 use ndarray::{ArrayBase, Data, Ix1};
 use serde_json::{Map, Value, json};
 
-/// Settings of one Keras class: what `get_config` gives and `from_config` takes.
+/// Settings of one Keras class: what `get_config` gives. [`config!`](crate::config!) implements it.
 pub trait Config: fmt::Debug + Any + Send + Sync {
     /// Keras's name of the class: `Dense`.
-    fn class_name(&self) -> &'static str;
+    fn class_name(&self) -> &str;
 
-    /// Keras's module of the class: `keras.layers`.
-    fn module(&self) -> &'static str;
+    /// Keras's module of the class, `keras.layers`; of a class of one's own the package it is registered under.
+    fn module(&self) -> &str;
 
-    /// The settings, in Keras's order.
-    fn to_json(&self) -> Map<String, Value>;
+    /// The settings of its own, in Keras's order.
+    fn settings(&self) -> Vec<Setting<'_>>;
 
-    /// How many seeds Keras 3 draws when it makes such an object.
-    fn draws(&self) -> usize;
+    /// The settings as Keras writes them.
+    fn to_json(&self) -> Map<String, Value> {
+        settings_to_json(&self.settings())
+    }
 
     /// Looks for settings that cannot be right whatever the data, such as an unknown activation.
     ///
     /// # Errors
     /// The first such setting.
-    fn check(&self) -> Result<()>;
+    fn check(&self) -> Result<()> {
+        let place = |setting: &Setting| format!("{}.{}", self.class_name(), setting.name);
+        self.settings().iter().try_for_each(|setting| setting.check().map_err(|error| error.context(place(setting))))
+    }
+}
 
-    /// [`Config::class_name`], without an object at hand.
-    fn class() -> &'static str
-    where
-        Self: Sized;
+/// Settings that can be read, and told without an object at hand. [`config!`](crate::config!) implements it.
+pub trait FromConfig: Config + Sized {
+    /// [`Config::class_name`].
+    const CLASS: &'static str;
 
-    /// [`Config::module`], without an object at hand: the package that a class of one's own is registered with.
-    fn package() -> &'static str
-    where
-        Self: Sized;
+    /// [`Config::module`].
+    const PACKAGE: &'static str;
+
+    /// What settings there are.
+    fn fields() -> Vec<FieldSpec>;
 
     /// Reads settings; those that are missing take their defaults.
     ///
     /// # Errors
     /// Names the first key that is unknown, missing or of the wrong kind.
-    fn from_json(config: &Map<String, Value>) -> Result<Self>
-    where
-        Self: Sized;
+    fn from_json(config: &Map<String, Value>) -> Result<Self>;
 }
 
 /// A type of settings.
-pub trait Field: Sized {
+pub trait Field {
     /// The setting as Keras writes it.
     fn to_json(&self) -> Value;
 
@@ -67,7 +74,14 @@ pub trait Field: Sized {
     ///
     /// # Errors
     /// Says what was expected.
-    fn from_json(json: &Value) -> Result<Self>;
+    fn from_json(json: &Value) -> Result<Self>
+    where
+        Self: Sized;
+
+    /// What is expected.
+    fn kind() -> Kind
+    where
+        Self: Sized;
 
     /// What is wrong with this value, if it can be told without data.
     ///
@@ -77,28 +91,9 @@ pub trait Field: Sized {
         Ok(())
     }
 
-    /// How many seeds Keras 3 draws for it.
-    fn draws(&self) -> usize {
-        0
-    }
-}
-
-/// [`Field::check`], and whether a number is in the range that the mark of its field names: `PART`, from 0 to 1, or
-/// `NOT_NEGATIVE`.
-///
-/// # Errors
-/// What was needed, and what was got; a mark that there is not.
-pub fn check_marked(field: &impl Field, marks: &[&str]) -> Result<()> {
-    field.check()?;
-    let (needed, fits): (_, fn(f64) -> bool) = match marks {
-        ["PART"] => ("from 0 to 1", |x| (0.0..=1.0).contains(&x)),
-        ["NOT_NEGATIVE"] => ("of 0 or more", |x| x >= 0.0),
-        [] | ["SEED" | "HIDE_NULL"] => return Ok(()),
-        _ => return Err(Error::usage(format!("needs a mark that there is, got {}", list(marks)))),
-    };
-    match field.to_json().as_f64().filter(|x| !fits(*x)) {
-        Some(got) => Err(Error::usage(format!("needs a number {needed}, got {got}"))),
-        None => Ok(()),
+    /// The objects of Keras in it.
+    fn objects(&self) -> Vec<&dyn Config> {
+        Vec::new()
     }
 }
 
@@ -190,7 +185,7 @@ pub(crate) fn short(text: &str) -> Cow<'_, str> {
 }
 
 macro_rules! plain_fields {
-    ($($ty:ty: $what:literal, $read:expr;)*) => { $(
+    ($($ty:ty: $kind:ident, $what:literal, $read:expr;)*) => { $(
         impl Field for $ty {
             fn to_json(&self) -> Value {
                 json!(self)
@@ -199,15 +194,18 @@ macro_rules! plain_fields {
                 let read: fn(&Value) -> Option<$ty> = $read;
                 read(json).ok_or_else(|| expected($what, json))
             }
+            fn kind() -> Kind {
+                Kind::$kind
+            }
         }
     )* };
 }
 
 plain_fields! {
-    bool: "true or false", Value::as_bool;
-    usize: "a whole number", |json| json.as_u64().and_then(|n| usize::try_from(n).ok());
-    i64: "a whole number", Value::as_i64;
-    String: "a text", |json| json.as_str().map(Into::into);
+    bool: Bool, "true or false", Value::as_bool;
+    usize: Size, "a whole number", |json| json.as_u64().and_then(|n| usize::try_from(n).ok());
+    i64: Whole, "a whole number", Value::as_i64;
+    String: Text, "a text", |json| json.as_str().map(Into::into);
 }
 
 impl Field for f64 {
@@ -216,6 +214,9 @@ impl Field for f64 {
     }
     fn from_json(json: &Value) -> Result<Self> {
         json.as_f64().ok_or_else(|| expected("a number", json))
+    }
+    fn kind() -> Kind {
+        Kind::Number
     }
     /// JSON has no name for what is not finite: a file would hold nothing in its place. Steps compute in `f32`.
     fn check(&self) -> Result<()> {
@@ -234,11 +235,14 @@ impl<F: Field> Field for Option<F> {
     fn from_json(json: &Value) -> Result<Self> {
         if json.is_null() { Ok(None) } else { F::from_json(json).map(Some) }
     }
+    fn kind() -> Kind {
+        Kind::Optional(Box::new(F::kind()))
+    }
     fn check(&self) -> Result<()> {
         self.as_ref().map_or(Ok(()), Field::check)
     }
-    fn draws(&self) -> usize {
-        self.as_ref().map_or(0, Field::draws)
+    fn objects(&self) -> Vec<&dyn Config> {
+        self.iter().flat_map(Field::objects).collect()
     }
 }
 
@@ -249,8 +253,14 @@ impl<F: Field> Field for Vec<F> {
     fn from_json(json: &Value) -> Result<Self> {
         json.as_array().ok_or_else(|| expected("a list", json))?.iter().map(F::from_json).collect()
     }
+    fn kind() -> Kind {
+        Kind::List(Box::new(F::kind()))
+    }
     fn check(&self) -> Result<()> {
         self.iter().try_for_each(Field::check)
+    }
+    fn objects(&self) -> Vec<&dyn Config> {
+        self.iter().flat_map(Field::objects).collect()
     }
 }
 
@@ -303,6 +313,9 @@ impl<F: Field> Field for OneOrMany<F> {
         let json = if json["class_name"] == "__numpy__" { &json["config"]["value"] } else { json };
         if json.is_array() { Vec::from_json(json).map(OneOrMany::Many) } else { F::from_json(json).map(OneOrMany::One) }
     }
+    fn kind() -> Kind {
+        Kind::OneOrMany(Box::new(F::kind()))
+    }
     fn check(&self) -> Result<()> {
         self.as_slice().iter().try_for_each(Field::check)
     }
@@ -317,6 +330,18 @@ impl IntoField<OneOrMany<f64>> for f64 {
 impl IntoField<OneOrMany<f64>> for i32 {
     fn into_field(self) -> OneOrMany<f64> {
         OneOrMany::One(self.into())
+    }
+}
+
+impl IntoField<OneOrMany<i64>> for i64 {
+    fn into_field(self) -> OneOrMany<i64> {
+        OneOrMany::One(self)
+    }
+}
+
+impl<const N: usize> IntoField<OneOrMany<i64>> for [i64; N] {
+    fn into_field(self) -> OneOrMany<i64> {
+        OneOrMany::Many(self.into())
     }
 }
 
@@ -361,16 +386,6 @@ pub fn unknown<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a s
     }
 }
 
-/// Names as a message shows them: `a`, `b`, and 3 more.
-pub(crate) fn list(names: &[&str]) -> String {
-    const SHOWN: usize = 20;
-    let mut list: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    if names.len() > SHOWN {
-        list.push(format!("and {} more", names.len() - SHOWN));
-    }
-    if list.is_empty() { "none".into() } else { list.join(", ") }
-}
-
 /// [`unknown`] for what is read from JSON: it may well be right in another version.
 pub fn not_known<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Error {
     unknown(what, name, known).of_kind(ErrorKind::Unsupported)
@@ -380,11 +395,20 @@ pub fn not_known<'a>(what: &str, name: &str, known: impl IntoIterator<Item = &'a
 ///
 /// # Errors
 /// The first such key, and the nearest known one.
-pub fn refuse_unknown_keys(config: &Map<String, Value>, known: &[&str]) -> Result<()> {
+pub fn refuse_unknown_keys<'a>(config: &Map<String, Value>, known: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let known = Vec::from_iter(known);
     match config.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(not_known("key", key, known.iter().copied())),
+        Some(key) => Err(not_known("key", key, known)),
         None => Ok(()),
     }
+}
+
+/// Refuses keys that are none of a class's fields.
+///
+/// # Errors
+/// The first such key, and the nearest field.
+pub fn refuse_others(class: &str, config: &Map<String, Value>, fields: &[FieldSpec]) -> Result<()> {
+    refuse_unknown_keys(config, fields.iter().map(|field| &*field.name)).context(class)
 }
 
 /// The value of a key; `default` where it is missing.

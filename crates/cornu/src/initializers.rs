@@ -1,17 +1,18 @@
 //! How weights start: `keras.initializers`.
 
 use cornu_graph::random::{self, Stream};
+use cornu_graph::room::room;
 use cornu_graph::{Array, DType, Element, Error, Result, Shape, Type};
 
-use crate::config::Field;
-use crate::random::Flavor;
-use crate::room::room;
+use crate::choice::family;
+use crate::config::{Config, Mark};
+use crate::flavor::Flavor;
 
 /// The standard deviation of a standard normal distribution cut off at two deviations.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
 
 crate::names! {
-    /// Which number of units the spread of a [`Initializer::VarianceScaling`] shrinks with.
+    /// Which number of units the spread of a [`VarianceScaling`] shrinks with.
     "a fan mode" pub enum FanMode {
         /// The inputs of a unit.
         FanIn = "fan_in",
@@ -23,7 +24,7 @@ crate::names! {
 }
 
 crate::names! {
-    /// What a [`Initializer::VarianceScaling`] draws from.
+    /// What a [`VarianceScaling`] draws from.
     "a distribution" pub enum Distribution {
         /// Widened so that its deviation is right after truncation.
         TruncatedNormal = "truncated_normal",
@@ -37,59 +38,40 @@ crate::names! {
 /// Axes of a weight; negative ones count from the end.
 type Axes = Option<Vec<i64>>;
 
-crate::one_of! {
-    /// How a weight starts. The fields are those of Keras's configurations.
+/// How a weight starts. The fields are those of Keras's configurations.
+///
+/// A random initializer without `seed` takes one [`keras_seed`](crate::random::keras_seed) for good. Where the number of
+/// inputs and outputs matters, it is counted from the shape (the last axis is outputs, the one before it inputs, all
+/// earlier ones a receptive field), unless both `input_axes` and `output_axes` say which axes to multiply; negative axes
+/// count from the end.
+///
+/// ```
+/// use cornu::prelude::*;
+///
+/// cornu::config! {
+///     /// Ones, one row up and one down.
+///     "my.initializers" pub struct Alternating {}
+/// }
+///
+/// impl Initializer for Alternating {
+///     fn array(&self, ty: &Type, _: cornu::random::Stream) -> cornu::Result<Array> {
+///         let columns = ty.shape.last().copied().unwrap_or(1).max(1);
+///         Ok(Array::from_fn(ty, |i| if i / columns % 2 == 0 { 1.0 } else { -1.0 }))
+///     }
+/// }
+///
+/// let model = sequential![Dense::new(1).kernel_initializer(Alternating::new()).input_shape([2])];
+/// assert_eq!(model.weights()[0].as_slice(), Some(&[1.0, -1.0][..]));
+/// ```
+pub trait Initializer: Config {
+    /// The values of a weight of that type, drawn from `stream`, if any are drawn.
     ///
-    /// A random initializer without `seed` takes one [`keras_seed`](crate::random::keras_seed) for good:
-    /// [`Initializer::draws`] says whether it needs one. Where the number of inputs and outputs matters, it is counted
-    /// from the shape (the last axis is outputs, the one before it inputs, all earlier ones a receptive field), unless
-    /// both `input_axes` and `output_axes` say which axes to multiply; negative axes count from the end.
-    "keras.initializers" "initializer" pub enum Initializer {
-        /// Zeros.
-        Zeros = "zeros",
-        /// Ones.
-        Ones = "ones",
-        /// One value everywhere.
-        Constant = "constant" { value: f64 = 0.0 },
-        /// Uniform in `[minval, maxval)`.
-        RandomUniform = "random_uniform" | "uniform" {
-            minval: f64 = -0.05, maxval: f64 = 0.05, seed: Option<i64> = None => SEED,
-        },
-        /// Normal.
-        RandomNormal = "random_normal" | "normal" { mean: f64 = 0.0, stddev: f64 = 0.05 => NOT_NEGATIVE, seed: Option<i64> = None => SEED },
-        /// Normal, drawn again where further than two deviations from the mean.
-        TruncatedNormal = "truncated_normal" { mean: f64 = 0.0, stddev: f64 = 0.05 => NOT_NEGATIVE, seed: Option<i64> = None => SEED },
-        /// Around zero, with a variance of `scale` over the number of units.
-        VarianceScaling = "variance_scaling" {
-            scale: f64 = 1.0,
-            mode: FanMode = FanMode::FanIn,
-            distribution: Distribution = Distribution::TruncatedNormal,
-            seed: Option<i64> = None => SEED,
-            input_axes: Axes = None => HIDE_NULL,
-            output_axes: Axes = None => HIDE_NULL,
-        },
-        /// Uniform, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
-        GlorotUniform = "glorot_uniform" {
-            seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL,
-        },
-        /// Truncated normal, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
-        GlorotNormal = "glorot_normal" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
-        /// Uniform, variance 2 over the inputs (He and others, 2015).
-        HeUniform = "he_uniform" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
-        /// Truncated normal, variance 2 over the inputs (He and others, 2015).
-        HeNormal = "he_normal" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
-        /// Uniform, variance 1 over the inputs (LeCun and others, 1998).
-        LecunUniform = "lecun_uniform" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
-        /// Truncated normal, variance 1 over the inputs (LeCun and others, 1998).
-        LecunNormal = "lecun_normal" { seed: Option<i64> = None => SEED, input_axes: Axes = None => HIDE_NULL, output_axes: Axes = None => HIDE_NULL },
-        /// `gain` on the diagonal of a matrix, which need not be square.
-        Identity = "identity" | "IdentityInitializer" { gain: f64 = 1.0 },
-        /// Orthonormal rows or columns, times `gain` (Saxe and others, 2014).
-        Orthogonal = "orthogonal" | "OrthogonalInitializer" { gain: f64 = 1.0, seed: Option<i64> = None => SEED },
-    }
+    /// # Errors
+    /// A shape that it cannot fill.
+    fn array(&self, ty: &Type, stream: Stream) -> Result<Array>;
 }
 
-impl Initializer {
+impl dyn Initializer {
     /// The seed in the configuration, if there is one.
     pub fn seed(&self) -> Option<i64> {
         self.seed_field().flatten()
@@ -100,89 +82,236 @@ impl Initializer {
         self.seed_field() == Some(None)
     }
 
-    /// The `f32` values of a weight of that shape, as Keras 2.13 makes them: from the seed in the configuration, or
-    /// else from `seed`.
+    /// The field marked as a seed, if this kind of initializer has one.
+    fn seed_field(&self) -> Option<Option<i64>> {
+        let settings = self.settings();
+        let seed = settings.iter().find(|setting| setting.marks.contains(&Mark::SEED))?;
+        Some(seed.value.to_json().as_i64())
+    }
+
+    /// The values of a weight of that type of floats, in a given flavour and in its precision: from the seed in the
+    /// configuration, or else from `seed`.
     ///
     /// # Errors
     /// `Identity` needs two axes and `Orthogonal` two or more; `scale` must be positive; axes must exist.
-    pub fn array(&self, shape: &Shape, seed: i64) -> Result<Array> {
-        self.array_in(Flavor::Keras2, shape, seed)
-    }
-
-    /// As [`Initializer::array`], in a given flavour: Keras 3 reduces seeds that are negative or above 2³¹ - 3.
-    ///
-    /// # Errors
-    /// Those of [`Initializer::array`].
-    pub fn array_in(&self, flavor: Flavor, shape: &Shape, seed: i64) -> Result<Array> {
-        self.array_of(flavor, &Type::f32(shape.clone()), seed)
-    }
-
-    /// As [`Initializer::array_in`], drawn in the precision of that type of floats.
-    ///
-    /// # Errors
-    /// Those of [`Initializer::array`].
     pub fn array_of(&self, flavor: Flavor, ty: &Type, seed: i64) -> Result<Array> {
-        let stream = flavor.stateless([self.seed().unwrap_or(seed), 0]);
-        match ty.dtype {
-            DType::F64 => self.drawn::<f64>(stream, &ty.shape),
-            dtype => Ok(self.drawn::<f32>(stream, &ty.shape)?.cast(dtype)),
+        room_for(ty)?;
+        let array = self.array(ty, flavor.stateless([self.seed().unwrap_or(seed), 0]))?;
+        if array.ty() == *ty {
+            return Ok(array);
         }
+        Err(Error::usage(format!("initializer `{}` needs to give {ty}, got {}", self.class_name(), array.ty())))
     }
+}
 
-    fn drawn<T: Float>(&self, stream: Stream, shape: &Shape) -> Result<Array> {
-        room_for(&Type::new(T::DTYPE, shape.clone()))?;
-        let mut data = vec![T::from_f64(0.0); shape.size()];
-        self.fill(stream, shape, &mut data)?;
-        Array::new(shape.clone(), data)
-    }
+family! {
+    "initializer" in initializers: dyn Initializer = [
+        Zeros = "zeros";
+        Ones = "ones";
+        Constant = "constant";
+        RandomUniform = "random_uniform" | "uniform";
+        RandomNormal = "random_normal" | "normal";
+        TruncatedNormal = "truncated_normal";
+        VarianceScaling = "variance_scaling";
+        GlorotUniform = "glorot_uniform";
+        GlorotNormal = "glorot_normal";
+        HeUniform = "he_uniform";
+        HeNormal = "he_normal";
+        LecunUniform = "lecun_uniform";
+        LecunNormal = "lecun_normal";
+        Identity = "identity" | "IdentityInitializer";
+        Orthogonal = "orthogonal" | "OrthogonalInitializer";
+    ]
+}
 
-    fn fill<T: Float>(&self, stream: Stream, shape: &Shape, data: &mut [T]) -> Result<()> {
-        use Distribution::{TruncatedNormal as Truncated, Uniform};
-        use FanMode::{FanAvg, FanIn};
-        let scaled = |scale, mode, distribution: Distribution, inputs: &Axes, outputs: &Axes, data: &mut [T]| {
-            distribution.fill(variance(scale, mode, fans(shape, inputs, outputs)?)?, stream, data);
-            Result::Ok(())
-        };
-        match self {
-            Self::Zeros => data.fill(T::from_f64(0.0)),
-            Self::Ones => data.fill(T::from_f64(1.0)),
-            Self::Constant { value } => data.fill(T::from_f64(*value)),
-            Self::RandomUniform { minval, maxval, .. } => T::uniform(stream, *minval, *maxval, data),
-            Self::RandomNormal { mean, stddev, .. } => T::normal(stream, *mean, *stddev, data),
-            Self::TruncatedNormal { mean, stddev, .. } => T::truncated_normal(stream, *mean, *stddev, data),
-            Self::VarianceScaling { scale, mode, distribution, input_axes, output_axes, .. } => {
-                scaled(*scale, *mode, *distribution, input_axes, output_axes, data)?;
+/// Declares an initializer by its fields, and how it fills an array in the precision `T`, given itself, the stream, the
+/// shape and the array.
+macro_rules! initializer {
+    ($(#[$doc:meta])* pub struct $class:ident { $($fields:tt)* }
+        fill<$t:ident>($own:ident, $stream:ident, $shape:ident, $data:ident) $body:block) => {
+        crate::config! {
+            $(#[$doc])*
+            "keras.initializers" pub struct $class { $($fields)* }
+        }
+
+        impl Initializer for $class {
+            fn array(&self, ty: &Type, stream: Stream) -> Result<Array> {
+                fn fill<$t: Float>($own: &$class, $stream: Stream, $shape: &Shape, $data: &mut [$t]) -> Result<()> $body
+                filled(ty, |data| fill(self, stream, &ty.shape, data), |data| fill(self, stream, &ty.shape, data))
             }
-            Self::GlorotUniform { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Uniform, i, o, data)?,
-            Self::GlorotNormal { input_axes: i, output_axes: o, .. } => scaled(1.0, FanAvg, Truncated, i, o, data)?,
-            Self::HeUniform { input_axes: i, output_axes: o, .. } => scaled(2.0, FanIn, Uniform, i, o, data)?,
-            Self::HeNormal { input_axes: i, output_axes: o, .. } => scaled(2.0, FanIn, Truncated, i, o, data)?,
-            Self::LecunUniform { input_axes: i, output_axes: o, .. } => scaled(1.0, FanIn, Uniform, i, o, data)?,
-            Self::LecunNormal { input_axes: i, output_axes: o, .. } => scaled(1.0, FanIn, Truncated, i, o, data)?,
-            Self::Identity { gain } => identity(T::from_f64(*gain), shape, data)?,
-            Self::Orthogonal { gain, .. } => orthogonal(*gain, stream, shape, data)?,
-            Self::Unknown(_) => Field::check(self)?,
         }
+    };
+}
+
+initializer! {
+    /// Zeros.
+    pub struct Zeros {}
+    fill<T>(_own, _stream, _shape, _data) { Ok(()) }
+}
+
+initializer! {
+    /// Ones.
+    pub struct Ones {}
+    fill<T>(_own, _stream, _shape, data) { constant(1.0, data) }
+}
+
+initializer! {
+    /// One value everywhere.
+    pub struct Constant {
+        /// The value.
+        value: f64 = 0.0,
+    }
+    fill<T>(own, _stream, _shape, data) { constant(own.value, data) }
+}
+
+initializer! {
+    /// Uniform in `[minval, maxval)`.
+    pub struct RandomUniform {
+        /// The least value.
+        minval: f64 = -0.05,
+        /// The value that all are below.
+        maxval: f64 = 0.05,
+        /// For values independent of all other weights.
+        seed: Option<i64> = None => SEED,
+    }
+    fill<T>(own, stream, _shape, data) {
+        T::uniform(stream, own.minval, own.maxval, data);
         Ok(())
     }
+}
 
-    /// The field `seed`, if this kind of initializer has one.
-    fn seed_field(&self) -> Option<Option<i64>> {
-        match self {
-            Self::Zeros | Self::Ones | Self::Constant { .. } | Self::Identity { .. } | Self::Unknown(_) => None,
-            Self::RandomUniform { seed, .. }
-            | Self::RandomNormal { seed, .. }
-            | Self::TruncatedNormal { seed, .. }
-            | Self::VarianceScaling { seed, .. }
-            | Self::GlorotUniform { seed, .. }
-            | Self::GlorotNormal { seed, .. }
-            | Self::HeUniform { seed, .. }
-            | Self::HeNormal { seed, .. }
-            | Self::LecunUniform { seed, .. }
-            | Self::LecunNormal { seed, .. }
-            | Self::Orthogonal { seed, .. } => Some(*seed),
-        }
+initializer! {
+    /// Normal.
+    pub struct RandomNormal {
+        /// The mean.
+        mean: f64 = 0.0,
+        /// The standard deviation.
+        stddev: f64 = 0.05 => NOT_NEGATIVE,
+        /// For values independent of all other weights.
+        seed: Option<i64> = None => SEED,
     }
+    fill<T>(own, stream, _shape, data) {
+        T::normal(stream, own.mean, own.stddev, data);
+        Ok(())
+    }
+}
+
+initializer! {
+    /// Normal, drawn again where further than two deviations from the mean.
+    pub struct TruncatedNormal {
+        /// The mean.
+        mean: f64 = 0.0,
+        /// The standard deviation before values are drawn again.
+        stddev: f64 = 0.05 => NOT_NEGATIVE,
+        /// For values independent of all other weights.
+        seed: Option<i64> = None => SEED,
+    }
+    fill<T>(own, stream, _shape, data) {
+        T::truncated_normal(stream, own.mean, own.stddev, data);
+        Ok(())
+    }
+}
+
+initializer! {
+    /// Around zero, with a variance of `scale` over the number of units.
+    pub struct VarianceScaling {
+        /// The variance times the number of units.
+        scale: f64 = 1.0,
+        /// Which units are counted.
+        mode: FanMode = FanMode::FanIn,
+        /// What is drawn from.
+        distribution: Distribution = Distribution::TruncatedNormal,
+        /// For values independent of all other weights.
+        seed: Option<i64> = None => SEED,
+        /// The axes of inputs, if they are not counted from the shape.
+        input_axes: Axes = None => HIDE_NULL,
+        /// The axes of outputs, if they are not counted from the shape.
+        output_axes: Axes = None => HIDE_NULL,
+    }
+    fill<T>(own, stream, shape, data) {
+        let units = fans(shape, &own.input_axes, &own.output_axes)?;
+        own.distribution.fill(variance(own.scale, own.mode, units)?, stream, data);
+        Ok(())
+    }
+}
+
+/// Cases of [`VarianceScaling`] with names of their own.
+macro_rules! scaled {
+    ($($(#[$doc:meta])* $class:ident($scale:literal, $mode:ident, $distribution:ident);)*) => {$(
+        initializer! {
+            $(#[$doc])*
+            pub struct $class {
+                /// For values independent of all other weights.
+                seed: Option<i64> = None => SEED,
+                /// The axes of inputs, if they are not counted from the shape.
+                input_axes: Axes = None => HIDE_NULL,
+                /// The axes of outputs, if they are not counted from the shape.
+                output_axes: Axes = None => HIDE_NULL,
+            }
+            fill<T>(own, stream, shape, data) {
+                let units = fans(shape, &own.input_axes, &own.output_axes)?;
+                Distribution::$distribution.fill(variance($scale, FanMode::$mode, units)?, stream, data);
+                Ok(())
+            }
+        }
+    )*};
+}
+
+scaled! {
+    /// Uniform, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
+    GlorotUniform(1.0, FanAvg, Uniform);
+    /// Truncated normal, variance 1 over the mean of inputs and outputs (Glorot and Bengio, 2010).
+    GlorotNormal(1.0, FanAvg, TruncatedNormal);
+    /// Uniform, variance 2 over the inputs (He and others, 2015).
+    HeUniform(2.0, FanIn, Uniform);
+    /// Truncated normal, variance 2 over the inputs (He and others, 2015).
+    HeNormal(2.0, FanIn, TruncatedNormal);
+    /// Uniform, variance 1 over the inputs (LeCun and others, 1998).
+    LecunUniform(1.0, FanIn, Uniform);
+    /// Truncated normal, variance 1 over the inputs (LeCun and others, 1998).
+    LecunNormal(1.0, FanIn, TruncatedNormal);
+}
+
+initializer! {
+    /// `gain` on the diagonal of a matrix, which need not be square.
+    pub struct Identity {
+        /// The value on the diagonal.
+        gain: f64 = 1.0,
+    }
+    fill<T>(own, _stream, shape, data) { identity(T::from_f64(own.gain), shape, data) }
+}
+
+initializer! {
+    /// Orthonormal rows or columns, times `gain` (Saxe and others, 2014).
+    pub struct Orthogonal {
+        /// What they are multiplied by.
+        gain: f64 = 1.0,
+        /// For values independent of all other weights.
+        seed: Option<i64> = None => SEED,
+    }
+    fill<T>(own, stream, shape, data) { orthogonal(own.gain, stream, shape, data) }
+}
+
+/// An array that is filled in doubles if those are asked for, else in singles.
+fn filled(
+    ty: &Type,
+    singles: impl FnOnce(&mut [f32]) -> Result<()>,
+    doubles: impl FnOnce(&mut [f64]) -> Result<()>,
+) -> Result<Array> {
+    fn made<T: Float>(shape: &Shape, fill: impl FnOnce(&mut [T]) -> Result<()>) -> Result<Array> {
+        let mut data = vec![T::from_f64(0.0); shape.size()];
+        fill(&mut data)?;
+        Array::new(shape.clone(), data)
+    }
+    match ty.dtype {
+        DType::F64 => made(&ty.shape, doubles),
+        dtype => Ok(made(&ty.shape, singles)?.cast(dtype)),
+    }
+}
+
+fn constant<T: Float>(value: f64, data: &mut [T]) -> Result<()> {
+    data.fill(T::from_f64(value));
+    Ok(())
 }
 
 impl Distribution {

@@ -31,32 +31,34 @@ pub mod activations;
 pub mod choice;
 pub mod config;
 pub mod constraints;
-pub mod data;
-pub mod datasets;
 pub mod display;
+#[cfg(feature = "data")]
+mod estimator;
+mod flavor;
 pub mod initializers;
 pub mod layers;
 pub mod losses;
 pub mod metrics;
 mod model;
-pub mod model_selection;
+mod net;
 pub mod optimizers;
 pub mod random;
-mod registry;
+pub mod registry;
 pub mod regularizers;
-mod room;
 pub mod saving;
 mod trace;
 pub mod train;
 mod variables;
 
 pub use cornu_cpu::Cpu;
+#[cfg(feature = "data")]
+pub use cornu_data::{self as data, datasets, model_selection};
 pub use cornu_graph as graph;
 pub use cornu_graph::{
     Array, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, Type, VarId, gradients,
 };
-pub use model::{Call, Entry, LayerView, Model, Net, Sequential, Wire, clear_session};
-pub use registry::register;
+pub use model::{LayerView, Model, Sequential};
+pub use net::{Call, Entry, Net, Wire, clear_session};
 pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
@@ -66,11 +68,17 @@ pub use variables::{Role, Variable, Variables};
 /// What most programs need, and those that declare layers, losses, metrics, optimizers or callbacks of their own:
 /// `use cornu::prelude::*;`
 pub mod prelude {
+    pub use crate::choice::Choice;
     pub use crate::constraints::Constraint;
+    #[cfg(feature = "data")]
     pub use crate::data::{
-        Column, MinMaxScaler, StandardScaler, Table, accuracy_score, argmax, classification_report, confusion_matrix,
+        Column, ColumnTransformer, Csv, LabelEncoder, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder,
+        Pipeline, Predictions, RobustScaler, SimpleImputer, StandardScaler, Strategy, Table, Transformer,
+        accuracy_score, argmax, classification_report, confusion_matrix, f1_score, get_dummies, mean_absolute_error,
+        mean_squared_error, precision_score, r2_score, recall_score, roc_auc_score, root_mean_squared_error,
         to_categorical, to_categorical_with,
     };
+    #[cfg(feature = "data")]
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, Layer, Rescaling};
@@ -79,7 +87,8 @@ pub mod prelude {
         SparseCategoricalCrossentropy, loss,
     };
     pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
-    pub use crate::model_selection::{Split, train_test_split};
+    #[cfg(feature = "data")]
+    pub use crate::model_selection::{KFold, ParameterGrid, Split, StratifiedKFold, cross_val_score, train_test_split};
     pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slots};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;
@@ -93,5 +102,7 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../README.es.md")]
+#[doc = include_str!("../../../docs/from-pandas.md")]
+#[doc = include_str!("../../../docs/tutorial.en.md")]
 #[doc = include_str!("../../../docs/tutorial.es.md")]
 struct Documents;

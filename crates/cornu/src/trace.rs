@@ -1,13 +1,18 @@
 //! The only way a layer meets the world: a [`Cx`] hands out weights, states and random numbers while it is traced.
 
 use std::panic::Location;
+use std::sync::Arc;
 
 use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type, VarId};
 
+use crate::activations::Activation;
+use crate::choice::Choice;
 use crate::constraints::Constraint;
+use crate::flavor::{Flavor, Generator, STATELESS_MODULUS};
 use crate::initializers::Initializer;
-use crate::random::{Flavor, STATELESS_MODULUS};
+
+use crate::registry::Family;
 use crate::regularizers::Regularizer;
 use crate::variables::{Declared, Role, Start, Variables};
 
@@ -40,15 +45,6 @@ impl Default for Scope {
     fn default() -> Self {
         Scope { trainable: true, dtype: DType::F32 }
     }
-}
-
-/// Where a layer's random numbers come from. See [`Cx::random`].
-#[derive(Clone, Copy, Debug)]
-enum Generator {
-    /// A stream of its own that goes on from step to step: `u32[6]`.
-    Stream,
-    /// A seed and a count of the steps so far: `u32[2]`.
-    Count,
 }
 
 /// A source of random numbers. See [`Cx::random`].
@@ -124,15 +120,25 @@ impl<'a> Cx<'a> {
 
     /// A weight that learns.
     #[track_caller]
-    pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, initializer: &Initializer) -> Tensor {
+    pub fn weight(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        initializer: impl Into<Choice<dyn Initializer>>,
+    ) -> Tensor {
         let trainable = self.scope.trainable;
-        self.initialized(name, shape.into(), initializer, Role::Weight, trainable)
+        self.initialized(name, shape.into(), &initializer.into(), Role::Weight, trainable)
     }
 
     /// What a layer keeps from step to step, and changes by [`Cx::update`] only.
     #[track_caller]
-    pub fn state(&mut self, name: &str, shape: impl Into<Shape>, initializer: &Initializer) -> Tensor {
-        self.initialized(name, shape.into(), initializer, Role::State, false)
+    pub fn state(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        initializer: impl Into<Choice<dyn Initializer>>,
+    ) -> Tensor {
+        self.initialized(name, shape.into(), &initializer.into(), Role::State, false)
     }
 
     #[track_caller]
@@ -140,7 +146,7 @@ impl<'a> Cx<'a> {
         &mut self,
         name: &str,
         shape: Shape,
-        initializer: &Initializer,
+        initializer: &Choice<dyn Initializer>,
         role: Role,
         trainable: bool,
     ) -> Tensor {
@@ -149,7 +155,10 @@ impl<'a> Cx<'a> {
         if let Some(Err(error)) = self.declared.as_ref().map(|_| self.variables.room_for(&ty)) {
             self.fail(error.context(format!("weight `{name}`")));
         }
-        self.declare(&path, &ty, role, trainable, || Start::Values(initializer.clone()));
+        let Some(initializer) = self.chosen(initializer) else {
+            return self.trace.constant(Array::zeros(&Type::scalar(ty.dtype)));
+        };
+        self.declare(&path, &ty, role, trainable, || Start::Values(initializer));
         self.variable(&path, &ty)
     }
 
@@ -224,19 +233,34 @@ impl<'a> Cx<'a> {
         result
     }
 
+    /// The object of a choice; a name that is not known is a mistake.
+    pub(crate) fn chosen<T: ?Sized + Family>(&self, choice: &Choice<T>) -> Option<Arc<T>> {
+        choice.resolve().map_err(|error| self.fail(error)).ok()
+    }
+
+    /// An activation, applied.
+    #[track_caller]
+    pub fn activate(&self, activation: &Choice<dyn Activation>, x: Tensor) -> Tensor {
+        match self.chosen(activation) {
+            Some(activation) => activation.apply(x),
+            None => x,
+        }
+    }
+
     /// Adds the penalty of a weight to the loss. Keras 3 leaves out those of weights that do not learn.
-    pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Regularizer>) {
-        let counts = self.scope.trainable || self.flavor() == Flavor::Keras2;
-        if let Some(penalty) = penalty.as_ref().filter(|_| counts) {
+    pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Choice<dyn Regularizer>>) {
+        let counts = self.scope.trainable || self.flavor().penalises_frozen();
+        if let Some(penalty) = penalty.as_ref().filter(|_| counts).and_then(|penalty| self.chosen(penalty)) {
             self.add_loss(penalty.penalty(weight));
         }
     }
 
     /// Holds a weight of this layer to a constraint after each step of training, from when the weight is made.
-    pub fn constrain(&mut self, name: &str, constraint: &Option<Constraint>) {
+    pub fn constrain(&mut self, name: &str, constraint: &Option<Choice<dyn Constraint>>) {
         let path = self.path_of(name);
+        let constraint = constraint.as_ref().and_then(|constraint| self.chosen(constraint));
         if let Some(asked) = self.declared.iter_mut().flatten().find(|asked| asked.path == path) {
-            asked.constraint.clone_from(constraint);
+            asked.constraint = constraint;
         }
     }
 
@@ -264,12 +288,13 @@ impl<'a> Cx<'a> {
     #[track_caller]
     pub fn random(&mut self, seed: Option<i64>) -> Random {
         self.child("seed_generator", |cx| {
-            let (generator, name, words) = match cx.flavor() {
-                Flavor::Keras2 => (Generator::Stream, "stream", 6),
-                Flavor::Keras3 => (Generator::Count, "seed_generator_state", 2),
+            let generator = cx.flavor().generator();
+            let (name, words) = match generator {
+                Generator::Stream => ("stream", 6),
+                Generator::Count => ("seed_generator_state", 2),
             };
             let (path, ty) = (cx.path_of(name), Type::new(DType::U32, [words]));
-            cx.declare(&path, &ty, Role::Seed, false, || Start::Generator(seed));
+            cx.declare(&path, &ty, Role::Seed, false, || Start::Generator(generator, seed));
             Random { generator, state: cx.variable(&path, &ty) }
         })
     }

@@ -3,14 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use cornu_cpu::Cpu;
-use cornu_graph::random::Stream;
 use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
 
 use crate::constraints::Constraint;
+use crate::flavor::{Flavor, Generator, STATELESS_MODULUS, flavor};
 use crate::initializers::{Initializer, room_for};
-use crate::random::{Flavor, STATELESS_MODULUS, Seeds, flavor, keras_seed, with_seeds};
+use crate::random::{OpSeed, SeedSource};
 
 /// What a variable is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +36,7 @@ pub struct Variable {
     /// Whether training changes it.
     pub trainable: bool,
     /// What it is held to after each step.
-    pub constraint: Option<Constraint>,
+    pub constraint: Option<Arc<dyn Constraint>>,
     /// If it is the stream of a stateful random operation of Keras 2: that operation's seed.
     stream: Option<OpSeed>,
     id: VarId,
@@ -53,24 +54,6 @@ impl Variable {
     }
 }
 
-/// The seed of a stateful random operation of Keras 2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OpSeed {
-    /// The number of operations without a seed of their own before this one, in the order they run.
-    Numbered(u64),
-    /// The seed of the layer, one higher with each trace so far.
-    Given(u64),
-}
-
-impl OpSeed {
-    /// The words of the operation's stream, at its start.
-    pub(crate) fn start(self, seeds: &Seeds) -> Array {
-        let (OpSeed::Numbered(seed) | OpSeed::Given(seed)) = self;
-        let stream: Stream = seeds.stateful(seed);
-        Array::vector(stream.pack().to_vec())
-    }
-}
-
 /// A variable that a layer asked for while it was built, and that is still to be made.
 pub(crate) struct Declared {
     pub(crate) path: String,
@@ -79,16 +62,16 @@ pub(crate) struct Declared {
     pub(crate) ty: Type,
     pub(crate) role: Role,
     pub(crate) trainable: bool,
-    pub(crate) constraint: Option<Constraint>,
+    pub(crate) constraint: Option<Arc<dyn Constraint>>,
     pub(crate) start: Start,
 }
 
 /// What a variable is at first.
 pub(crate) enum Start {
     /// As an initializer says.
-    Values(Initializer),
+    Values(Arc<dyn Initializer>),
     /// A source of random numbers, of that seed if the layer has one of its own.
-    Generator(Option<i64>),
+    Generator(Generator, Option<i64>),
 }
 
 /// The variables of a model, in the order in which its layers made them.
@@ -97,6 +80,7 @@ pub(crate) enum Start {
 /// all other states, so that what is treated alike lies in a row.
 pub struct Variables {
     flavor: Flavor,
+    seeds: SeedSource,
     table: Vec<Variable>,
     places: HashMap<String, usize>,
     values: Values,
@@ -110,16 +94,7 @@ pub struct Variables {
 /// None, for a model that follows the Keras of this process.
 impl Default for Variables {
     fn default() -> Self {
-        let values = Values::Parked(Vec::new());
-        Variables {
-            flavor: flavor(),
-            table: Vec::new(),
-            places: HashMap::new(),
-            values,
-            openings: 0,
-            machine: None,
-            room: None,
-        }
+        Variables::new(flavor(), SeedSource::Process)
     }
 }
 
@@ -129,9 +104,35 @@ enum Values {
 }
 
 impl Variables {
+    /// None, for a model that follows that Keras and draws from those seeds.
+    pub fn new(flavor: Flavor, seeds: SeedSource) -> Self {
+        let values = Values::Parked(Vec::new());
+        Variables {
+            flavor,
+            seeds,
+            table: Vec::new(),
+            places: HashMap::new(),
+            values,
+            openings: 0,
+            machine: None,
+            room: None,
+        }
+    }
+
     /// Which Keras they are made and used as in.
     pub fn flavor(&self) -> Flavor {
         self.flavor
+    }
+
+    /// Where their seeds come from.
+    pub(crate) fn seeds(&mut self) -> &mut SeedSource {
+        &mut self.seeds
+    }
+
+    /// The seed of the next unseeded initializer or generator.
+    pub(crate) fn next_seed(&mut self) -> i64 {
+        let flavor = self.flavor;
+        self.seeds.with(|seeds| seeds.keras_seed(flavor))
     }
 
     /// All of them.
@@ -269,23 +270,27 @@ impl Variables {
 
     /// What a variable is at first, and the seed of its stream if it is one.
     fn value(&mut self, asked: &Declared, seeds: &mut VecDeque<i64>) -> Result<(Array, Option<OpSeed>)> {
-        let mut draw = || seeds.pop_front().unwrap_or_else(keras_seed);
-        match (&asked.start, self.flavor) {
-            (Start::Values(initializer), flavor) => {
-                let seed = if initializer.draws() { draw() } else { 0 };
+        match asked.start {
+            Start::Values(ref initializer) => {
+                let (flavor, seed) = (self.flavor, if initializer.draws() { self.drawn(seeds) } else { 0 });
                 let made = || initializer.array_of(flavor, &asked.ty, seed);
                 Ok((self.awaited(&asked.ty).unwrap_or_else(made)?, None))
             }
-            (Start::Generator(own), Flavor::Keras2) => {
+            Start::Generator(Generator::Stream, own) => {
                 let seed = own.map_or_else(|| self.next_op_seed(), |seed| OpSeed::Given(seed.cast_unsigned()));
-                Ok((with_seeds(|seeds| seed.start(seeds)), Some(seed)))
+                Ok((self.seeds.with(|seeds| seed.start(seeds)), Some(seed)))
             }
-            (Start::Generator(own), Flavor::Keras3) => {
+            Start::Generator(Generator::Count, own) => {
                 // Only what is left of it by the modulus counts, and that fits.
-                let seed = own.unwrap_or_else(draw).rem_euclid(STATELESS_MODULUS.into());
+                let seed = own.unwrap_or_else(|| self.drawn(seeds)).rem_euclid(STATELESS_MODULUS.into());
                 Ok((Array::vector(vec![seed as u32, 0]), None))
             }
         }
+    }
+
+    /// The next of the seeds that were drawn when the layer was made, else one that is drawn now.
+    fn drawn(&mut self, seeds: &mut VecDeque<i64>) -> i64 {
+        seeds.pop_front().unwrap_or_else(|| self.next_seed())
     }
 
     /// Adds a variable and closes the session.

@@ -39,38 +39,25 @@ impl ClassId {
         Ok(ClassId { package: Cow::Owned(package.into()), name: Cow::Owned(name.into()) })
     }
 
+    /// A class of Keras's own.
+    pub fn keras(name: &str) -> ClassId {
+        ClassId { package: "keras".into(), name: name.to_owned().into() }
+    }
+
     /// Whether the class is one of Keras's own.
     pub fn is_keras(&self) -> bool {
         is_keras(&self.package)
     }
 
-    /// The error for a class of another package, of which nothing is known but its name.
-    pub fn stranger(&self, what: &str) -> Error {
+    /// The error for a class of another package, of which nothing is known but its name; `help` says what to do.
+    pub(crate) fn stranger(&self, what: &str, help: impl Into<String>) -> Error {
         let (package, name) = (short(&self.package), short(&self.name));
-        let help = match what {
-            "layer" => format!(
-                "Keras's own may compute something else: declare yours by `config!` with the module `\"{package}\"`, and \
-                 register it first by `cornu::register::<{name}>()`"
-            ),
-            "model" => {
-                "only Keras's own models are read: build this one here, and take its weights by `load_weights`".into()
-            }
-            "dtype policy" => "in Python, name a type, `dtype=\"float32\"`, and save the model again".into(),
-            "loss" | "metric" | "optimizer" => {
-                "`Load::new().compile(false)` loads the model without it; then compile it with a class of your own"
-                    .into()
-            }
-            _ => format!(
-                "Keras's own may compute something else: declare a layer of your own that has it by `config!`, and \
-                 register that first by `cornu::register::<YourLayer>()`; only layers can be registered, not `{name}`"
-            ),
-        };
         Error::unsupported(format!("unknown {what} `{name}` of the package `{package}`")).help(help)
     }
 }
 
 /// Whether a module belongs to Keras, by any name that its versions have had.
-fn is_keras(module: &str) -> bool {
+pub(crate) fn is_keras(module: &str) -> bool {
     let inside =
         |package: &str| module.strip_prefix(package).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     ["keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras"].into_iter().any(inside)
@@ -84,7 +71,7 @@ pub fn object(module: &str, class_name: &str, config: impl Into<Value>) -> Value
     json!({ "module": module, "class_name": class_name, "config": config, "registered_name": registered })
 }
 
-/// Class and settings of a Keras object. Keras 2 writes some without settings.
+/// Class and settings of a Keras object. Keras 2 writes some without settings; functions have none.
 ///
 /// # Errors
 /// Something that is no such object.
@@ -93,16 +80,17 @@ pub fn open_object(json: &Value) -> Result<(ClassId, Map<String, Value>)> {
     let config = match json.get("config") {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(config)) => config.clone(),
+        Some(Value::String(_)) if json["class_name"] == "function" => Map::new(),
         Some(other) => return Err(expected("an object", other).context(format!("{}: `config`", id.name))),
     };
     Ok((id, config))
 }
 
-/// Name and settings of an object whose class is Keras's, or of the module that its family is declared with.
+/// Name and settings of an object whose class is Keras's; `help` says what to do if it is of another package.
 ///
 /// # Errors
 /// Something that is no such object, or a class of another package.
-pub fn open_built_in(what: &str, module: &str, json: &Value) -> Result<(String, Map<String, Value>)> {
+pub(crate) fn open_built_in(what: &str, json: &Value, help: &str) -> Result<(String, Map<String, Value>)> {
     let (id, config) = open_object(json)?;
-    if id.is_keras() || id.package == module { Ok((id.name.into_owned(), config)) } else { Err(id.stranger(what)) }
+    if id.is_keras() { Ok((id.name.into_owned(), config)) } else { Err(id.stranger(what, help)) }
 }

@@ -1,15 +1,18 @@
 //! Configurations to JSON and back.
-#![allow(unreachable_pub)]
+#![allow(unreachable_pub, dead_code)]
 
 use cornu_testkit::golden::Report;
 
 use super::*;
-use crate::choice::Family;
+use crate::activations::Activation;
+use crate::choice::family;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
+use crate::layers::Layer;
 use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
+use crate::registry::Family;
 use crate::regularizers::Regularizer;
 
 crate::config! {
@@ -24,33 +27,57 @@ crate::config! {
     }
 }
 
-crate::one_of! {
-    /// A choice under test.
-    "test" "choice" pub enum Choice {
-        /// Nothing to set.
-        Off = "off",
-        /// Something to set.
-        On = "on" | "ON" { seed: Option<i64> = None => SEED, level: f64 = 1.0, axis: Option<i64> = None => HIDE_NULL },
+/// What the family under test can do.
+pub trait Switch: Config {}
+
+crate::config! {
+    /// Nothing to set.
+    "test" pub struct Off {}
+}
+
+crate::config! {
+    /// Something to set.
+    "test" pub struct On {
+        /// The seed.
+        seed: Option<i64> = None => SEED,
+        /// How much.
+        level: f64 = 1.0,
+        /// Known in part.
+        axis: Option<i64> = None => HIDE_NULL,
     }
 }
+
+impl Switch for Off {}
+impl Switch for On {}
+
+family! {
+    "choice" in choices: dyn Switch = [
+        Off = "off";
+        On = "on" | "ON" | "loud" { "level": 2.0 };
+    ]
+}
+
+type Choice = crate::choice::Choice<dyn Switch>;
 
 fn read_plain(json: &Value) -> Result<Plain> {
     Plain::from_json(json.as_object().expect("an object"))
 }
 
-crate::one_of! {
+crate::config! {
     /// Settings that are called as some with marks, and have none.
-    "test" "choice" pub enum Unmarked {
-        /// All of them.
-        All = "all" { seed: Option<i64> = None, main_axes: Option<i64> = None },
+    "test" pub struct Unmarked {
+        /// No seed.
+        seed: Option<i64> = None,
+        /// No axes.
+        main_axes: Option<i64> = None,
     }
 }
 
 #[test]
 fn what_a_setting_is_called_means_nothing() {
-    let all = Unmarked::from("all");
-    assert_eq!(all.draws(), 0);
-    assert_eq!(all.to_json()["config"], json!({ "seed": null, "main_axes": null }));
+    let all = Unmarked::new();
+    assert_eq!(seeds_drawn(&all.settings()), 0);
+    assert_eq!(json!(Config::to_json(&all)), json!({ "seed": null, "main_axes": null }));
 }
 
 #[test]
@@ -75,13 +102,17 @@ fn mistakes_are_named() {
 
 #[test]
 fn a_choice_is_a_name_or_an_object() {
-    let on = Choice::On { seed: None, level: 2.0, axis: None };
-    assert_eq!(Choice::from_json(&json!("ON")).expect("an alias"), Choice::On { seed: None, level: 1.0, axis: None });
-    assert_eq!(Choice::from_json(&on.to_json()).expect("its own json"), on);
-    assert_eq!((on.draws(), Choice::Off.draws()), (1, 0));
+    let on = Choice::from(On::new().level(2));
+    assert_eq!(Choice::from_json(&json!("ON")).expect("an alias"), On::new().into());
+    assert_eq!(
+        [Choice::from_json(&on.to_json()).expect("its own json"), Choice::from("loud")],
+        [on.clone(), on.clone()]
+    );
+    let drawn = |choice: &Choice| seeds_drawn(&[Setting { name: "on", marks: &[], value: choice }]);
+    assert_eq!([drawn(&on), drawn(&"off".into()), drawn(&On::new().seed(1).into())], [1, 0, 0]);
     assert_eq!(on.to_json()["config"], json!({ "seed": null, "level": 2.0 }));
     let error = Choice::from("onn").check().expect_err("an unknown name");
-    assert_eq!(error.to_string(), "unknown choice `onn`; there are `off`, `on`\n  help: did you mean `on`?");
+    assert_eq!(error.to_string(), "unknown choice `onn`; there are `off`, `on`, `loud`\n  help: did you mean `on`?");
     let error = Choice::from_json(&json!({ "class_name": "On", "config": { "levl": 1 } })).expect_err("a key");
     assert_eq!(error.message(), "On: unknown key `levl`; there are `seed`, `level`, `axis`");
 }
@@ -90,8 +121,10 @@ fn a_choice_is_a_name_or_an_object() {
 fn numbers_that_no_file_can_hold_are_refused() {
     let message = |checked: Result<()>| checked.expect_err("not finite").to_string();
     assert_eq!(message(Plain::new(3).rate(f64::NAN).check()), "Plain.rate: needs a finite number, got NaN");
-    let on = Choice::On { seed: None, level: f64::INFINITY, axis: None };
-    assert_eq!(message(Field::check(&on)), "On.level: needs a finite number, got inf");
+    assert_eq!(
+        message(Field::check(&Choice::from(On::new().level(f64::INFINITY)))),
+        "On.level: needs a finite number, got inf"
+    );
     assert_eq!(
         message(Field::check(&Some(OneOrMany::Many(vec![1.0, f64::INFINITY])))),
         "needs a finite number, got inf"
@@ -144,45 +177,61 @@ fn nothing_is_dropped(report: &mut Report, class: &str, others: &[&str], read: &
 #[test]
 fn no_setting_is_read_and_dropped() {
     let mut report = Report::default();
-    for (class, read) in crate::layers::LAYERS {
-        let keys: &[&str] = match *class {
-            "InputLayer" => &["batch_shape", "optional"],
-            _ => &crate::layers::KEYS,
-        };
-        nothing_is_dropped(&mut report, class, keys, &|settings| {
-            read(settings).map(|layer| (layer.to_json().into(), format!("{layer:?}")))
-        });
-    }
-    fn family<T: ?Sized + Family>(report: &mut Report) {
-        for class in T::NAMES.iter().filter(|name| name.starts_with(char::is_uppercase)) {
-            let read = |settings: &Map<String, Value>| {
-                T::of_class(class, settings).map(|object| (object.to_json().into(), format!("{object:?}")))
-            };
-            if T::named(class).is_some_and(|object| object.class_name() == *class) {
-                nothing_is_dropped(report, class, &[], &read);
-            }
-        }
-    }
-    family::<dyn Loss>(&mut report);
-    family::<dyn Metric>(&mut report);
-    family::<dyn Optimizer>(&mut report);
-    fn choices<T: Field + fmt::Debug>(report: &mut Report, classes: &[&str]) {
-        for class in classes {
-            nothing_is_dropped(report, class, &[], &|settings| {
-                let object = T::from_json(&json!({ "class_name": class, "config": settings }))?;
-                Ok((object.to_json()["config"].clone(), format!("{object:?}")))
+    fn family<T: ?Sized + Family>(report: &mut Report, others: fn(&str) -> &'static [&'static str]) {
+        for class in T::registry().listed() {
+            nothing_is_dropped(report, &class.id.name, others(&class.id.name), &|settings| {
+                (class.read)(settings).map(|object| (object.to_json().into(), format!("{object:?}")))
             });
         }
     }
-    choices::<Initializer>(&mut report, Initializer::CLASSES);
-    choices::<Regularizer>(&mut report, Regularizer::CLASSES);
-    choices::<Constraint>(&mut report, Constraint::CLASSES);
+    family::<dyn Layer>(&mut report, |class| match class {
+        "InputLayer" => &["batch_shape", "optional"],
+        _ => &crate::layers::KEYS,
+    });
+    family::<dyn Loss>(&mut report, |_| &[]);
+    family::<dyn Metric>(&mut report, |_| &[]);
+    family::<dyn Optimizer>(&mut report, |_| &[]);
+    family::<dyn Initializer>(&mut report, |_| &[]);
+    family::<dyn Regularizer>(&mut report, |_| &[]);
+    family::<dyn Constraint>(&mut report, |_| &[]);
+    family::<dyn Activation>(&mut report, |_| &[]);
     report.finish();
 }
 
+/// Every class tells its fields as it writes them: names, defaults, kinds, and what each is for.
 #[test]
-fn a_mark_that_is_none_is_named() {
-    let error = check_marked(&0.5, &["PRAT"]).expect_err("no such mark");
-    assert_eq!(error.message(), "needs a mark that there is, got `PRAT`");
-    assert!(check_marked(&0.5, &["SEED"]).is_ok() && check_marked(&1.5, &["PART"]).is_err());
+fn fields_are_told_as_they_are_written() {
+    fn family<T: ?Sized + Family>() {
+        for class in T::registry().listed() {
+            let required = class.fields.iter().filter(|field| field.default.is_none()).count();
+            let read = (class.read)(&Map::new());
+            assert_eq!(read.is_ok(), required == 0, "{}", class.id.name);
+            let Ok(object) = read else { continue };
+            let settings = object.settings();
+            for (field, setting) in class.fields.iter().zip(&settings) {
+                assert_eq!(field.name, setting.name, "{}", class.id.name);
+                assert_eq!((&field.default, &field.marks[..]), (&Some(setting.value.to_json()), setting.marks));
+                assert!(!field.doc.is_empty() && !field.kind.to_string().is_empty(), "{}", field.name);
+            }
+        }
+    }
+    family::<dyn Layer>();
+    family::<dyn Loss>();
+    family::<dyn Metric>();
+    family::<dyn Optimizer>();
+    family::<dyn Initializer>();
+    family::<dyn Regularizer>();
+    family::<dyn Constraint>();
+    let dense = <dyn Layer>::registry().listed().iter().find(|class| class.id.name == "Dense").expect("a class");
+    let told = |i: usize| (&*dense.fields[i].name, dense.fields[i].kind.to_string(), &*dense.fields[i].doc);
+    assert_eq!(told(0), ("units", "a size".into(), "The number of outputs."));
+    assert_eq!(told(1), ("activation", "the name or object of an activation".into(), "What is put after the sum."));
+    assert_eq!(told(5).1, "the name or object of a regularizer, or nothing");
+}
+
+#[test]
+fn a_mark_names_the_range_of_a_number() {
+    let check = |value: f64, marks: &[Mark]| Setting { name: "a", marks, value: &value }.check();
+    assert!(check(0.5, &[Mark::SEED]).is_ok() && check(1.5, &[Mark::PART]).is_err());
+    assert!(check(-1.0, &[Mark::NOT_NEGATIVE]).is_err() && check(1.5, &[Mark::NOT_NEGATIVE]).is_ok());
 }

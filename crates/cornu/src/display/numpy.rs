@@ -1,10 +1,10 @@
 //! Arrays as NumPy prints them, with its default options: 8 digits, lines of 75, the corners of anything above 1,000.
 
+use cornu_graph::pad::{left, right};
 use cornu_graph::{DType, Element};
 use ndarray::{ArrayView, ArrayViewD, Axis, Dimension};
 
 use super::numbers::{even, repr, repr32};
-use super::pad::{left, right};
 
 /// The most digits after the point.
 const PRECISION: usize = 8;

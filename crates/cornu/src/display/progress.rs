@@ -2,36 +2,14 @@
 
 use std::io::Write;
 
+use cornu_graph::Verbose;
+
+use super::Terminal;
 use super::bar::{Line, Painted};
-use super::{Style, Terminal};
+use crate::flavor::Flavor;
 
 /// The least time between two drawings of a live line, in seconds.
 const INTERVAL: f64 = 0.1;
-
-/// How much is printed: Keras's `verbose`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Verbose {
-    /// `"auto"`: as [`Verbose::Bar`].
-    #[default]
-    Auto,
-    /// `0`: nothing.
-    Silent,
-    /// `1`: a bar, live on a terminal; elsewhere one line per epoch.
-    Bar,
-    /// `2`: one line per epoch, without a bar.
-    Line,
-}
-
-impl From<u8> for Verbose {
-    /// Keras's numbers: 0, 1, and 2 for anything above.
-    fn from(level: u8) -> Verbose {
-        match level {
-            0 => Verbose::Silent,
-            1 => Verbose::Bar,
-            _ => Verbose::Line,
-        }
-    }
-}
 
 /// Draws the progress of a run.
 ///
@@ -39,9 +17,10 @@ impl From<u8> for Verbose {
 /// written to, such as a pipe whose reader has gone, silences it; a run does not stop for that.
 ///
 /// ```
-/// use cornu::display::{Progress, Style, Terminal, Verbose};
+/// use cornu::display::{Progress, Terminal, Verbose};
+/// use cornu::random::Flavor;
 /// let mut printed = Vec::new();
-/// let mut progress = Progress::new(&mut printed, Terminal::PLAIN, Style::Keras2, Verbose::Line);
+/// let mut progress = Progress::new(&mut printed, Terminal::PLAIN, Flavor::Keras2, Verbose::Line);
 /// progress.epoch_begin(0.0, 0, 5);
 /// progress.step(0.5, 1, Some(2), &[("loss", 0.9)]);
 /// progress.step(1.0, 2, Some(2), &[("loss", 0.7)]);
@@ -52,7 +31,7 @@ impl From<u8> for Verbose {
 pub struct Progress<'a> {
     out: Box<dyn Write + 'a>,
     terminal: Terminal,
-    style: Style,
+    flavor: Flavor,
     verbose: Verbose,
     /// When this epoch began.
     start: f64,
@@ -68,10 +47,10 @@ pub struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// Prints to `out`, which `terminal` describes.
-    pub fn new(out: impl Write + 'a, terminal: Terminal, style: Style, verbose: Verbose) -> Self {
+    pub fn new(out: impl Write + 'a, terminal: Terminal, flavor: Flavor, verbose: Verbose) -> Self {
         let (start, done, live) = (0.0, 0, 0);
         let due = f64::INFINITY;
-        Progress { out: Box::new(out), terminal, style, verbose, start, first: None, done, total: None, due, live }
+        Progress { out: Box::new(out), terminal, flavor, verbose, start, first: None, done, total: None, due, live }
     }
 
     /// An epoch begins; both are counted as Keras's callbacks count them, `epoch` from 0. The heading is left out if
@@ -142,7 +121,7 @@ impl<'a> Progress<'a> {
     /// callbacks add at the end.
     fn ordered<'l>(&self, logs: &[(&'l str, f64)]) -> Vec<(&'l str, f64)> {
         let mut logs = logs.to_vec();
-        if self.style == Style::Keras3 {
+        if self.flavor.sorts_figures() {
             let place = |name: &str| if name == "learning_rate" { 2 } else { u8::from(name.starts_with("val_")) };
             logs.sort_by(|(a, _), (b, _)| (place(a), a).cmp(&(place(b), b)));
         }
@@ -150,13 +129,13 @@ impl<'a> Progress<'a> {
     }
 
     fn line<'l>(&self, now: f64, logs: &'l [(&'l str, f64)], last: bool) -> Line<'l> {
-        let Progress { style, done, total, start, .. } = *self;
+        let Progress { flavor, done, total, start, .. } = *self;
         let per_step = match self.first {
             Some(first) if done > 1 => (now - first) / (done - 1) as f64,
             _ if done > 0 => (now - start) / done as f64,
             _ => 0.0,
         };
-        Line { style, done, total, elapsed: now - start, per_step, last, logs }
+        Line { flavor, done, total, elapsed: now - start, per_step, last, logs }
     }
 
     /// Draws the line with the bar: over the one before on a terminal, once elsewhere.

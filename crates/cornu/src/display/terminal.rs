@@ -1,7 +1,6 @@
 //! What the place we print to can show: a screen that can be redrawn, how wide it is, and whether in colour.
 
-use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use terminal_size::Width;
 
@@ -40,12 +39,6 @@ impl Terminal {
         let color = is_tty && variable("NO_COLOR").is_none_or(|text| text.is_empty());
         Terminal { is_tty, columns, color }
     }
-}
-
-/// A line on the standard error; where that takes nothing (closed, full, or a pipe that nobody reads) it is lost, while
-/// `eprintln!` would panic.
-pub(crate) fn tell(line: impl Display) {
-    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 #[test]

@@ -1,22 +1,30 @@
 //! Values against those of both Keras versions.
 
 use cornu_testkit::golden::{Report, json};
+use cornu_testkit::lists::{expect, f32s, indices, items, sha256};
 use serde_json::Value;
 
+use std::sync::Arc;
+
 use super::*;
+use crate::choice::Choice;
+use crate::config::Field;
 use crate::random::Seeds;
-use crate::random::tests::{expect, f32s, indices, items, seed_of, sha256};
+use crate::random::tests::seed_of;
+use crate::registry::Family;
 
 /// The initializer of a golden case: Keras's defaults, then the case's arguments and seed.
-fn named(name: &str, seed: Option<i64>, args: &Value) -> Initializer {
-    let Value::Object(mut object) = Initializer::from(name).to_json() else { panic!("no initializer `{name}`") };
+fn named(name: &str, seed: Option<i64>, args: &Value) -> Arc<dyn Initializer> {
+    let Value::Object(mut object) = Choice::<dyn Initializer>::from(name).to_json() else {
+        panic!("no initializer `{name}`")
+    };
     if let Value::Object(config) = &mut object["config"] {
         config.extend(args.as_object().cloned().unwrap_or_default());
         if config.contains_key("seed") {
             config.insert("seed".into(), seed.into());
         }
     }
-    Initializer::from_json(&object.into()).unwrap_or_else(|error| panic!("{error}"))
+    <dyn Initializer>::registry().read_object(&object.into()).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Compares values with a golden entry: exactly, or within `tolerance` if that is not zero.
@@ -33,8 +41,8 @@ fn check(report: &mut Report, id: &str, got: &[f32], wanted: &Value, tolerance: 
     }
 }
 
-fn values(initializer: &Initializer, flavor: Flavor, shape: &Shape, seed: i64) -> Vec<f32> {
-    initializer.array_in(flavor, shape, seed).expect("values").to_vec()
+fn values(initializer: &dyn Initializer, flavor: Flavor, shape: &Shape, seed: i64) -> Vec<f32> {
+    initializer.array_of(flavor, &Type::f32(shape.clone()), seed).expect("values").to_vec()
 }
 
 const FLAVORS: [(Flavor, &str); 2] = [(Flavor::Keras2, "keras213"), (Flavor::Keras3, "keras3")];
@@ -50,7 +58,7 @@ fn values_are_kerass() {
             let id = format!("{file}, {name} {}, seed {seed:?}, shape {shape}", case["args"]);
             let tolerance = if name == "orthogonal" { 2e-6 } else { 0.0 };
             // A seed in the configuration comes before the one handed in.
-            let got = values(&named(name, seed, &case["args"]), flavor, &shape, 99);
+            let got = values(&*named(name, seed, &case["args"]), flavor, &shape, 99);
             check(&mut report, &id, &got, case, tolerance);
         }
     }
@@ -109,7 +117,6 @@ fn models_start_as_in_keras() {
         let golden = json("random", &format!("{file}_models_seed42.json"));
         for (model, weights) in golden.as_object().expect("models").iter().filter(|(_, value)| value.is_array()) {
             let mut seeds = Seeds::new(seed_of(&golden));
-            seeds.set_flavor(flavor);
             let weights: Vec<&Value> = items(weights).iter().flat_map(items).collect();
             let Some(draws) = draws(model, &weights, flavor) else {
                 println!("{file}, {model}: skipped, its layers do not follow from its name and weights");
@@ -120,7 +127,7 @@ fn models_start_as_in_keras() {
                 let name = match draw {
                     Weight(name) => name,
                     Skip(count) => {
-                        (0..count).for_each(|_| _ = seeds.keras_seed());
+                        (0..count).for_each(|_| _ = seeds.keras_seed(flavor));
                         continue;
                     }
                 };
@@ -129,11 +136,11 @@ fn models_start_as_in_keras() {
                     continue;
                 }
                 let initializer = named(name, None, &Value::Null);
-                let seed = if initializer.draws() { seeds.keras_seed() } else { 0 };
+                let seed = if initializer.draws() { seeds.keras_seed(flavor) } else { 0 };
                 let shape = Shape::from(indices(&wanted["shape"]));
                 let tolerance = if name == "orthogonal" { 2e-6 } else { 0.0 };
                 let id = format!("{file}, {model}, {name} {shape}");
-                check(&mut report, &id, &values(&initializer, flavor, &shape, seed), wanted, tolerance);
+                check(&mut report, &id, &values(&*initializer, flavor, &shape, seed), wanted, tolerance);
             }
             report.case(model, expect(weights.count(), 0));
         }
@@ -143,20 +150,22 @@ fn models_start_as_in_keras() {
 
 #[test]
 fn plain_values() {
-    let array = |initializer: Initializer, shape: Shape| initializer.array(&shape, 1).expect("values").to_vec::<f32>();
-    assert_eq!(array(Initializer::Constant { value: 0.1 }, Shape::from([2])), [0.1, 0.1]);
-    assert_eq!(array(Initializer::Identity { gain: 2.0 }, Shape::from([2, 3])), [2.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
-    assert_eq!(array(Initializer::Identity { gain: 2.0 }, Shape::from([3, 2])), [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]);
-    assert_eq!(array(Initializer::Orthogonal { gain: 1.0, seed: None }, Shape::from([0, 2])), [0.0; 0]);
-    let random = Initializer::HeNormal { seed: Some(3), input_axes: None, output_axes: None };
-    assert_eq!((random.draws(), random.seed(), Initializer::Zeros.draws()), (false, Some(3), false));
+    let array = |initializer: &dyn Initializer, shape: Shape| values(initializer, Flavor::Keras2, &shape, 1);
+    assert_eq!(array(&Constant::new().value(0.1), Shape::from([2])), [0.1, 0.1]);
+    assert_eq!(array(&Identity::new().gain(2), Shape::from([2, 3])), [2.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
+    assert_eq!(array(&Identity::new().gain(2), Shape::from([3, 2])), [2.0, 0.0, 0.0, 2.0, 0.0, 0.0]);
+    assert_eq!(array(&Orthogonal::new(), Shape::from([0, 2])), [0.0; 0]);
+    let asked = |initializer: &dyn Initializer| (initializer.draws(), initializer.seed());
+    assert_eq!(asked(&HeNormal::new().seed(3)), (false, Some(3)));
+    assert_eq!([asked(&HeNormal::new()), asked(&Zeros::new())], [(true, None), (false, None)]);
 }
 
 #[test]
 fn orthogonal_columns_are_orthonormal() {
     for (rows, columns) in [(7, 4), (4, 7), (5, 1)] {
-        let initializer = Initializer::Orthogonal { gain: 2.0, seed: Some(5) };
-        let q: Vec<f64> = initializer.array(&Shape::from([rows, columns]), 0).expect("values").to_vec();
+        let initializer = Orthogonal::new().gain(2).seed(5);
+        let q = values(&initializer, Flavor::Keras2, &Shape::from([rows, columns]), 0);
+        let q: Vec<f64> = q.into_iter().map(f64::from).collect();
         let (short, long) = (rows.min(columns), rows.max(columns));
         let at = |i: usize, k: usize| if rows < columns { q[i * columns + k] } else { q[k * columns + i] };
         for (i, j) in (0..short).flat_map(|i| (0..short).map(move |j| (i, j))) {
@@ -180,14 +189,15 @@ fn axes_can_be_named() {
 
 #[test]
 fn unfit_shapes_and_scales_are_refused() {
-    let message =
-        |initializer: Initializer, shape: Shape| initializer.array(&shape, 0).unwrap_err().message().to_owned();
-    let identity = message(Initializer::Identity { gain: 1.0 }, Shape::from([2]));
+    let message = |initializer: &dyn Initializer, shape: Shape| {
+        initializer.array_of(Flavor::Keras2, &Type::f32(shape), 0).unwrap_err().message().to_owned()
+    };
+    let identity = message(&Identity::new(), Shape::from([2]));
     assert_eq!(identity, "`Identity` needs a weight with 2 axes, got shape [2]");
-    let orthogonal = message(Initializer::Orthogonal { gain: 1.0, seed: None }, Shape::from([2]));
+    let orthogonal = message(&Orthogonal::new(), Shape::from([2]));
     assert_eq!(orthogonal, "`Orthogonal` needs a weight with 2 axes or more, got shape [2]");
     let scaling = named("variance_scaling", None, &serde_json::json!({ "scale": -1.0 }));
-    assert_eq!(message(scaling, Shape::from([2])), "`scale` of an initializer must be positive, got -1");
-    let huge = message(Initializer::Zeros, Shape::from([usize::MAX, 2]));
+    assert_eq!(message(&*scaling, Shape::from([2])), "`scale` of an initializer must be positive, got -1");
+    let huge = message(&Zeros::new(), Shape::from([usize::MAX, 2]));
     assert!(huge.contains("is too large"), "{huge}");
 }

@@ -3,18 +3,20 @@
 use cornu_graph::Tensor;
 
 use super::Layer;
+use crate::activations;
+use crate::choice::Choice;
 use crate::trace::Cx;
 
 crate::config! {
     /// Applies an activation function to each element.
     "keras.layers" pub layer Activation {
         /// Which one.
-        activation: crate::activations::Activation,
+        activation: Choice<dyn activations::Activation>,
     }
 }
 
 impl Layer for Activation {
-    fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
-        self.activation.apply(x)
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+        cx.activate(&self.activation, x)
     }
 }

@@ -3,7 +3,8 @@
 use cornu_graph::{Context, DType, Error, Result};
 use serde_json::{Map, Value};
 
-use crate::config::{ClassId, Config, Field, expected, read, refuse_unknown_keys};
+use crate::choice::Choice;
+use crate::config::{ClassId, Config, Field, FieldSpec, expected, read, refuse_unknown_keys};
 use crate::regularizers::Regularizer;
 
 /// The sizes of the axes of a batch; the first, and others where they may vary, are `None`.
@@ -21,7 +22,7 @@ pub struct Base {
     /// The shape of a batch of its input, where it is told beforehand.
     pub batch_shape: Option<BatchShape>,
     /// A penalty on what it puts out.
-    pub activity_regularizer: Option<Regularizer>,
+    pub activity_regularizer: Option<Choice<dyn Regularizer>>,
 }
 
 impl Default for Base {
@@ -55,12 +56,14 @@ impl Base {
         config
     }
 
-    /// Reads the keys that are not among the layer's `own`.
+    /// Reads the keys that are none of the layer's own fields. Such a key means the layer's setting, even if every layer
+    /// has one of that name.
     ///
     /// # Errors
     /// An unknown key or a value of the wrong kind.
-    pub fn from_json(class: &str, config: &Map<String, Value>, own: &[&str]) -> Result<Base> {
-        refuse_unknown_keys(config, &[own, &KEYS].concat()).context(class)?;
+    pub fn from_json(class: &str, config: &Map<String, Value>, own: &[FieldSpec]) -> Result<Base> {
+        let own: Vec<&str> = own.iter().map(|field| &*field.name).collect();
+        refuse_unknown_keys(config, own.iter().copied().chain(KEYS)).context(class)?;
         let others = config.iter().filter(|(key, _)| !own.contains(&key.as_str()));
         let config = &others.map(|(key, value)| (key.clone(), value.clone())).collect::<Map<_, _>>();
         if config.get("quantization_config").is_some_and(|json| !json.is_null()) {
@@ -118,7 +121,10 @@ pub(crate) fn dtype_name(json: &Value) -> Result<String> {
         Value::Object(policy) => {
             let class = ClassId::of(json)?;
             if !class.is_keras() {
-                return Err(class.stranger("dtype policy"));
+                return Err(class.stranger(
+                    "dtype policy",
+                    "in Python, name a type, `dtype=\"float32\"`, and save the model again",
+                ));
             }
             policy.get("config").and_then(|config| config.get("name")).and_then(Value::as_str)
         }
@@ -131,11 +137,6 @@ pub(crate) fn dtype_name(json: &Value) -> Result<String> {
 pub trait LayerConfig: Config {
     /// What every layer has.
     fn base(&self) -> &Base;
-
-    /// The keys of its own settings. Such a key means the layer's setting, even if every layer has one of that name.
-    fn own_keys(&self) -> &'static [&'static str] {
-        &[]
-    }
 }
 
 /// A shape of inputs without the batch: `[8]`, `(28, 28)`, `[None, Some(3)]`.
@@ -191,6 +192,39 @@ impl IntoShape for BatchShape {
     fn into_shape(self) -> BatchShape {
         self
     }
+}
+
+/// The arm of [`config!`](crate::config!) for layers.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! layer_config {
+    ([$(#[$doc:meta])* $module:literal $name:ident] $required:tt $rest:tt) => {
+        $crate::config!(@struct [$(#[$doc])* $name]
+            [/** What every layer has. */ base: $crate::layers::Base = $crate::layers::Base::default()] $required $rest);
+        $crate::layer_config!(@base $name $required $rest);
+
+        impl $crate::config::Config for $name {
+            $crate::config!(@names $module $name);
+            $crate::config!(@settings $required $rest);
+            fn to_json(&self) -> $crate::json::Map<String, $crate::json::Value> {
+                let mut config = self.base.to_json();
+                config.extend($crate::config::settings_to_json(&self.settings()));
+                config
+            }
+        }
+
+        impl $crate::config::FromConfig for $name {
+            $crate::config!(@constants $module $name);
+            $crate::config!(@fields $required $rest);
+            $crate::config!(@read $name [base] $required $rest,
+                config => $crate::layers::Base::from_json(Self::CLASS, config, &Self::fields()));
+        }
+    };
+
+    (@base $name:ident [$({ $a_doc:tt $a:ident, $a_ty:ty })*]
+        [$({ $b_doc:tt $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*]) => {
+        $crate::layer_base!($name [$($a)* $($b)*]);
+    };
 }
 
 /// The setters of what every layer has, but for those whose names the layer's own settings have.
@@ -251,7 +285,7 @@ macro_rules! layer_base {
             #[must_use]
             pub fn activity_regularizer(
                 mut self,
-                penalty: impl $crate::config::IntoField<Option<$crate::regularizers::Regularizer>>,
+                penalty: impl $crate::config::IntoField<Option<$crate::choice::Choice<dyn $crate::regularizers::Regularizer>>>,
             ) -> Self {
                 self.base.activity_regularizer = penalty.into_field();
                 self
@@ -261,9 +295,6 @@ macro_rules! layer_base {
         impl $crate::layers::LayerConfig for $name {
             fn base(&self) -> &$crate::layers::Base {
                 &self.base
-            }
-            fn own_keys(&self) -> &'static [&'static str] {
-                &[$(stringify!($own)),*]
             }
         }
     };

@@ -4,6 +4,7 @@ use cornu_graph::{Error, Result, Tensor};
 
 use super::Layer;
 use crate::activations::Activation;
+use crate::choice::Choice;
 use crate::constraints::Constraint;
 use crate::initializers::Initializer;
 use crate::regularizers::Regularizer;
@@ -17,21 +18,21 @@ crate::config! {
         /// The number of outputs.
         units: usize,
         /// What is put after the sum.
-        activation: Activation = Activation::Linear,
+        activation: Choice<dyn Activation> = "linear".into(),
         /// Whether a bias is added.
         use_bias: bool = true,
         /// How the weights start, `[features, units]`.
-        kernel_initializer: Initializer = "glorot_uniform".into(),
+        kernel_initializer: Choice<dyn Initializer> = "glorot_uniform".into(),
         /// How the bias starts, `[units]`.
-        bias_initializer: Initializer = Initializer::Zeros,
+        bias_initializer: Choice<dyn Initializer> = "zeros".into(),
         /// A penalty on the weights.
-        kernel_regularizer: Option<Regularizer> = None,
+        kernel_regularizer: Option<Choice<dyn Regularizer>> = None,
         /// A penalty on the bias.
-        bias_regularizer: Option<Regularizer> = None,
+        bias_regularizer: Option<Choice<dyn Regularizer>> = None,
         /// What the weights are held to.
-        kernel_constraint: Option<Constraint> = None,
+        kernel_constraint: Option<Choice<dyn Constraint>> = None,
         /// What the bias is held to.
-        bias_constraint: Option<Constraint> = None,
+        bias_constraint: Option<Choice<dyn Constraint>> = None,
     }
 }
 
@@ -55,7 +56,7 @@ impl Layer for Dense {
             cx.constrain("bias", &self.bias_constraint);
             y = y + bias;
         }
-        self.activation.apply(y.reshape(outputs))
+        cx.activate(&self.activation, y.reshape(outputs))
     }
 
     fn check_settings(&self) -> Result<()> {

@@ -3,6 +3,7 @@
 use cornu_graph::{Error, Result, Shape, Tensor};
 
 use super::{BatchShape, Layer};
+use crate::config::{Config, seeds_drawn};
 use crate::trace::Cx;
 
 crate::config! {
@@ -12,7 +13,7 @@ crate::config! {
         /// The share of elements dropped, from 0 to 1.
         rate: f64,
         /// For numbers independent of all other layers.
-        seed: Option<i64> = None,
+        seed: Option<i64> = None => SEED,
         /// The shape of the noise, with 1 along axes where all elements share one fate; `None` stands for the size of
         /// the input.
         noise_shape: Option<BatchShape> = None,
@@ -50,7 +51,7 @@ impl Layer for Dropout {
     }
 
     fn seeds_drawn(&self) -> usize {
-        usize::from(self.rate > 0.0 && self.seed.is_none())
+        if self.rate > 0.0 { seeds_drawn(&self.settings()) } else { 0 }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::base::dtype_name;
 use super::{Base, BatchShape, IntoShape, Layer, LayerConfig};
-use crate::config::{Config, Field, read, refuse_unknown_keys};
+use crate::config::{Config, Field, FieldSpec, FromConfig, Kind, Setting, read, refuse_unknown_keys};
 use crate::trace::Cx;
 
 /// The first layer of a model: says what one sample is, and hands it on.
@@ -50,23 +50,14 @@ impl LayerConfig for InputLayer {
 }
 
 impl Config for InputLayer {
-    fn class_name(&self) -> &'static str {
-        Self::class()
+    fn class_name(&self) -> &str {
+        Self::CLASS
     }
-    fn module(&self) -> &'static str {
-        "keras.layers"
+    fn module(&self) -> &str {
+        Self::PACKAGE
     }
-    fn class() -> &'static str {
-        "InputLayer"
-    }
-    fn package() -> &'static str {
-        "keras.layers"
-    }
-    fn draws(&self) -> usize {
-        0
-    }
-    fn check(&self) -> Result<()> {
-        Ok(())
+    fn settings(&self) -> Vec<Setting<'_>> {
+        Vec::new()
     }
 
     /// With the key of Keras 2, which both versions read; Keras 2 does not read `batch_shape`.
@@ -81,11 +72,32 @@ impl Config for InputLayer {
         config.as_object().cloned().unwrap_or_default()
     }
 
+}
+
+impl FromConfig for InputLayer {
+    const CLASS: &'static str = "InputLayer";
+    const PACKAGE: &'static str = "keras.layers";
+
+    fn fields() -> Vec<FieldSpec> {
+        let field = |name: &'static str, kind: Kind, default: Value, doc: &'static str| FieldSpec {
+            name: name.into(),
+            kind,
+            default: Some(default),
+            doc: doc.into(),
+            marks: Vec::new(),
+        };
+        vec![
+            field("batch_shape", Option::<BatchShape>::kind(), Value::Null, "The shape of a batch."),
+            field("dtype", Kind::Text, "float32".into(), "The type of the numbers."),
+            field("name", Option::<String>::kind(), Value::Null, "The name of the layer."),
+        ]
+    }
+
     /// Keras 2 writes `batch_input_shape`, Keras 3 `batch_shape`.
     fn from_json(config: &Map<String, Value>) -> Result<Self> {
-        let class = Self::class();
+        let class = Self::CLASS;
         let known = ["batch_shape", "batch_input_shape", "dtype", "sparse", "ragged", "name", "optional"];
-        refuse_unknown_keys(config, &known).context(class)?;
+        refuse_unknown_keys(config, known).context(class)?;
         let dense = "only dense inputs are supported";
         let given = "only inputs that are always given are supported";
         for (key, why) in [("sparse", dense), ("ragged", dense), ("optional", given)] {

@@ -3,6 +3,7 @@
 use cornu_graph::{Array, Error, Result, Tensor};
 
 use super::LayerConfig;
+use crate::config::seeds_drawn;
 use crate::trace::Cx;
 
 /// A layer: its settings, and how it extends a graph.
@@ -14,7 +15,7 @@ use crate::trace::Cx;
 ///     /// Multiplies each feature by a weight.
 ///     "my.layers" pub layer Scale {
 ///         /// How the weights start.
-///         initializer: Initializer = Initializer::Ones,
+///         initializer: Choice<dyn Initializer> = "ones".into(),
 ///     }
 /// }
 ///
@@ -29,7 +30,7 @@ use crate::trace::Cx;
 /// assert_eq!(model.count_params(), 3 + 4);
 ///
 /// // So that files with it can be read:
-/// cornu::register::<Scale>();
+/// cornu::layers::register::<Scale>();
 /// assert_eq!(Sequential::from_json(&model.to_json()?)?.count_params(), model.count_params());
 /// # Ok::<(), cornu::Error>(())
 /// ```
@@ -58,6 +59,6 @@ pub trait Layer: LayerConfig {
 
     /// How many seeds Keras 3 draws when it makes the layer.
     fn seeds_drawn(&self) -> usize {
-        self.draws()
+        seeds_drawn(&self.settings())
     }
 }

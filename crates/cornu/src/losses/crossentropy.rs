@@ -8,7 +8,7 @@ use cornu_graph::{DType, Tensor, ops::Reduction as Reduce};
 
 use super::{Labels, Loss, Reduction};
 use crate::config;
-use crate::random::Flavor;
+use crate::flavor::Flavor;
 
 /// Keras's `backend.epsilon()`: probabilities are kept that far from zero and one.
 const EPSILON: f64 = 1e-7;
@@ -75,10 +75,7 @@ fn sigmoid_crossentropy(y: &Tensor, z: &Tensor) -> Tensor {
 #[track_caller]
 pub(super) fn binary_crossentropy(y: &Tensor, p: &Tensor, flavor: Flavor) -> Tensor {
     let p = p.clip(EPSILON, 1.0 - EPSILON);
-    let (own, other) = match flavor {
-        Flavor::Keras2 => (&p + EPSILON, (1.0 + EPSILON) - &p),
-        Flavor::Keras3 => (p.clone(), 1.0 - &p),
-    };
+    let (own, other) = if flavor.clips_twice() { (&p + EPSILON, (1.0 + EPSILON) - &p) } else { (p.clone(), 1.0 - &p) };
     -(y * own.log() + (1.0 - y) * other.log())
 }
 
@@ -161,7 +158,7 @@ impl SparseCategoricalCrossentropy {
     /// What a softmax is taken of. In Keras 3, leaving out the samples of a class hides what the predictions come from.
     #[track_caller]
     pub(super) fn logits(&self, y_pred: &Tensor, flavor: Flavor) -> Tensor {
-        let hidden = self.ignore_class.is_some() && flavor == Flavor::Keras3;
+        let hidden = self.ignore_class.is_some() && flavor.ignoring_hides_logits();
         let found = if hidden { self.from_logits.then(|| y_pred.clone()) } else { logits(y_pred, self.from_logits) };
         // Clipped probabilities are normalised once more by taking them for the exponentials of logits.
         found.unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log())

@@ -4,11 +4,10 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result, Tensor};
-use serde_json::{Map, Value};
+use cornu_graph::Tensor;
 
 use super::{Loss, Reduction};
-use crate::config::Config;
+use crate::config::{Config, Setting};
 
 /// One number for each sample, of the truth and the predictions.
 type Each = dyn Fn(&Tensor, &Tensor) -> Tensor + Send + Sync;
@@ -61,36 +60,16 @@ impl Loss for Custom {
 
 /// In files a custom loss is its name alone, as in Keras: whoever loads the model must know it.
 impl Config for Custom {
-    fn class_name(&self) -> &'static str {
+    fn class_name(&self) -> &str {
         self.name
     }
 
-    fn module(&self) -> &'static str {
+    fn module(&self) -> &str {
         "builtins"
     }
 
-    fn to_json(&self) -> Map<String, Value> {
-        Map::new()
-    }
-
-    fn draws(&self) -> usize {
-        0
-    }
-
-    fn check(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn class() -> &'static str {
-        "function"
-    }
-
-    fn package() -> &'static str {
-        "builtins"
-    }
-
-    fn from_json(_: &Map<String, Value>) -> Result<Self> {
-        Err(Error::unsupported("a custom loss cannot be read from a file").help("compile the model with it again"))
+    fn settings(&self) -> Vec<Setting<'_>> {
+        Vec::new()
     }
 }
 

@@ -3,9 +3,7 @@
 //! A loss is its settings and one function, [`Loss::call`], that traces one number for each sample; [`Reduction`] says
 //! how those become the one number that training makes smaller. [`loss`] makes one of a closure.
 
-mod crossentropy;
 mod custom;
-mod regression;
 #[cfg(test)]
 mod tests;
 
@@ -14,12 +12,10 @@ use std::panic::Location;
 use cornu_graph::{Error, Result, Tensor};
 use serde_json::Value;
 
-pub use crossentropy::{BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy};
 pub use custom::{Custom, loss};
-pub use regression::{MeanAbsoluteError, MeanSquaredError};
 
 use crate::choice::family;
-use crate::config::{Config, Field, expected, not_known};
+use crate::config::{Config, Field, Kind, expected, not_known};
 
 /// A way to measure how far predictions are from the truth: its settings, and how it extends a graph.
 ///
@@ -100,13 +96,17 @@ pub enum Labels {
 }
 
 family! {
-    "loss" dyn Loss {
-        BinaryCrossentropy = "binary_crossentropy" | "bce" | "BCE";
-        CategoricalCrossentropy = "categorical_crossentropy";
-        SparseCategoricalCrossentropy = "sparse_categorical_crossentropy";
-        MeanSquaredError = "mean_squared_error" | "mse" | "MSE";
-        MeanAbsoluteError = "mean_absolute_error" | "mae" | "MAE";
-    }
+    "loss" in losses: dyn Loss { const KEEPS_NAMES: bool = true; } = [
+        crossentropy {
+            BinaryCrossentropy = "binary_crossentropy" | "bce" | "BCE";
+            CategoricalCrossentropy = "categorical_crossentropy";
+            SparseCategoricalCrossentropy = "sparse_categorical_crossentropy";
+        }
+        regression {
+            MeanSquaredError = "mean_squared_error" | "mse" | "MSE";
+            MeanAbsoluteError = "mean_absolute_error" | "mae" | "MAE";
+        }
+    ]
 }
 
 /// How the numbers of the samples of a batch become one number.
@@ -159,6 +159,10 @@ impl Field for Reduction {
         found
             .map(|(_, reduction)| *reduction)
             .ok_or_else(|| not_known("reduction", name, Reduction::NAMES.map(|(name, _)| name)))
+    }
+
+    fn kind() -> Kind {
+        Kind::OneOf(Reduction::NAMES.map(|(name, _)| name).to_vec())
     }
 }
 

@@ -5,8 +5,9 @@ use cornu_testkit::golden::{self, Case, Report, close};
 use serde_json::{Map, Value};
 
 use super::*;
-use crate::choice::Family;
+use crate::config::ClassId;
 use crate::random::Flavor;
+use crate::registry::Family;
 
 /// The loss of arrays, and its gradient with respect to the predictions if it is one number.
 fn compute(
@@ -37,8 +38,8 @@ fn settings(case: &Value, reduction: &Value) -> Map<String, Value> {
 #[test]
 fn values_and_gradients_are_those_of_keras() {
     let (mut report, cases) = (Report::default(), golden::cases("losses"));
-    let classes = <dyn Loss>::CLASSES;
-    report.has_cases(classes, "losses", "class");
+    let classes = <dyn Loss>::classes();
+    report.has_cases(&classes, "losses", "class");
     for json in cases.iter().filter(|case| classes.iter().any(|class| case["class"] == *class)) {
         check(&Case::open("losses", json), &mut report);
     }
@@ -50,7 +51,7 @@ fn check(case: &Case, report: &mut Report) {
     let (y, p) = (case.array(&json["y_true"]).expect("labels"), case.array(&json["y_pred"]).expect("predictions"));
     for wanted in json["values"].as_array().expect("values").iter().filter(|wanted| wanted.get("mask").is_none()) {
         let id = format!("{} {} {}", case.id, wanted["reduction"], wanted["sample_weight"]);
-        let loss = match <dyn Loss>::of_class(class, &settings(json, &wanted["reduction"])) {
+        let loss = match <dyn Loss>::registry().read(&ClassId::keras(class), &settings(json, &wanted["reduction"])) {
             Ok(loss) => loss,
             Err(error) => {
                 report.case(&id, Err(error.to_string()));

@@ -28,7 +28,7 @@ impl Metric for Mean {
 }
 
 macro_rules! mean_loss {
-    ($($class:ident = $name:literal { $($(#[$doc:meta])* $field:ident: $ty:ty = $default:expr $(=> $mark:ident)?,)* };)*) => { $(
+    ($($class:ident = $name:literal { $($(#[doc = $doc:literal])* $field:ident: $ty:ty = $default:expr $(=> $mark:ident)?,)* };)*) => { $(
         config! {
             #[doc = concat!("The mean of [`", stringify!($class), "`](crate::losses::", stringify!($class), ").")]
             "keras.metrics" pub struct $class {
@@ -36,7 +36,7 @@ macro_rules! mean_loss {
                 name: String = $name.into(),
                 /// The type of the figures; only `float32` is known.
                 dtype: String = "float32".into(),
-                $($(#[$doc])* $field: $ty = $default $(=> $mark)?,)*
+                $($(#[doc = $doc])* $field: $ty = $default $(=> $mark)?,)*
             }
         }
 

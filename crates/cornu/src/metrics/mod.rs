@@ -2,20 +2,12 @@
 //!
 //! A metric is its settings, the variables it keeps, how a batch changes them, and what they say in the end.
 
-mod accuracy;
-mod mean;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
 use cornu_graph::{Array, DType, Error, Shape, Tensor};
-
-pub use accuracy::{Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy};
-pub use mean::{
-    BinaryCrossentropy, CategoricalCrossentropy, Mean, MeanAbsoluteError, MeanSquaredError,
-    SparseCategoricalCrossentropy,
-};
 
 use crate::choice::family;
 use crate::config::Config;
@@ -72,18 +64,22 @@ pub trait Metric: Config {
 }
 
 family! {
-    "metric" dyn Metric {
-        Accuracy = "Accuracy";
-        BinaryAccuracy = "binary_accuracy";
-        CategoricalAccuracy = "categorical_accuracy";
-        SparseCategoricalAccuracy = "sparse_categorical_accuracy";
-        Mean = "mean";
-        MeanSquaredError = "mean_squared_error" | "mse" | "MSE";
-        MeanAbsoluteError = "mean_absolute_error" | "mae" | "MAE";
-        BinaryCrossentropy = "binary_crossentropy" | "bce" | "BCE";
-        CategoricalCrossentropy = "categorical_crossentropy";
-        SparseCategoricalCrossentropy = "sparse_categorical_crossentropy";
-    }
+    "metric" in metrics: dyn Metric { const KEEPS_NAMES: bool = true; } = [
+        accuracy {
+            Accuracy = ;
+            BinaryAccuracy = "binary_accuracy";
+            CategoricalAccuracy = "categorical_accuracy";
+            SparseCategoricalAccuracy = "sparse_categorical_accuracy";
+        }
+        mean {
+            Mean = "mean";
+            MeanSquaredError = "mean_squared_error" | "mse" | "MSE";
+            MeanAbsoluteError = "mean_absolute_error" | "mae" | "MAE";
+            BinaryCrossentropy = "binary_crossentropy" | "bce" | "BCE";
+            CategoricalCrossentropy = "categorical_crossentropy";
+            SparseCategoricalCrossentropy = "sparse_categorical_crossentropy";
+        }
+    ]
 }
 
 /// The names that mean one of three accuracies, depending on shapes.

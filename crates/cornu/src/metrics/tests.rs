@@ -5,9 +5,10 @@ use cornu_testkit::golden::{self, Case, Report};
 use serde_json::Value;
 
 use super::*;
-use crate::choice::Family;
+use crate::config::ClassId;
 use crate::random::Flavor;
 use crate::random::tests::turn;
+use crate::registry::Family;
 
 /// The variables of a metric after another batch.
 fn step(metric: &dyn Metric, state: &[Array], y: &Array, p: &Array, weights: Option<&Array>) -> Vec<Array> {
@@ -50,11 +51,13 @@ fn check(case: &Case, run: &Value, metric: &dyn Metric, report: &mut Report) {
 fn figures_and_variables_are_those_of_keras() {
     let _turn = turn(Flavor::Keras3);
     let (mut report, cases) = (Report::default(), golden::cases("metrics"));
-    let classes = <dyn Metric>::CLASSES;
-    report.has_cases(classes, "metrics", "class");
+    let classes = <dyn Metric>::classes();
+    report.has_cases(&classes, "metrics", "class");
     for json in cases.iter().filter(|case| classes.iter().any(|class| case["class"] == *class)) {
         let (case, class) = (Case::open("metrics", json), json["class"].as_str().expect("a class"));
-        match <dyn Metric>::of_class(class, &json["kwargs"].as_object().cloned().unwrap_or_default()) {
+        match <dyn Metric>::registry()
+            .read(&ClassId::keras(class), &json["kwargs"].as_object().cloned().unwrap_or_default())
+        {
             Ok(metric) => {
                 let runs = json["runs"].as_array().expect("runs");
                 runs.iter().for_each(|run| check(&case, run, &*metric, &mut report));
@@ -67,7 +70,7 @@ fn figures_and_variables_are_those_of_keras() {
 
 #[test]
 fn accuracy_means_what_the_shapes_say() {
-    let chosen = |y: &[usize], p: &[usize]| by_shapes("accuracy", &y.into(), &p.into()).class_name();
+    let chosen = |y: &[usize], p: &[usize]| by_shapes("accuracy", &y.into(), &p.into()).class_name().to_owned();
     assert_eq!(chosen(&[8, 1], &[8, 1]), "BinaryAccuracy");
     assert_eq!(chosen(&[8, 1], &[8, 3]), "SparseCategoricalAccuracy");
     assert_eq!(chosen(&[8], &[8, 3]), "SparseCategoricalAccuracy");

@@ -4,17 +4,17 @@ use cornu_graph::{Context, Error, Result};
 use serde_json::{Map, Value, json};
 
 use super::Sequential;
-use super::net::Entry;
 use crate::config::{Config, Field, object, open_built_in, read, refuse_unknown_keys, short};
-use crate::layers::{Base, BatchShape, InputLayer, dtype_name};
-use crate::registry::layer_from_json;
+use crate::layers::{Base, BatchShape, InputLayer, Layer, dtype_name};
+use crate::net::Entry;
+use crate::registry::Family;
 
 /// The settings of a layer, with the name the model gave it.
 pub(super) fn layer_config(entry: &Entry) -> Map<String, Value> {
     let mut config = entry.layer.to_json();
-    let own = entry.layer.own_keys();
+    let own = entry.layer.settings();
     let of_the_model = [("name", Value::from(entry.name.as_str())), ("trainable", entry.trainable.into())];
-    for (key, value) in of_the_model.into_iter().filter(|(key, _)| !own.contains(key)) {
+    for (key, value) in of_the_model.into_iter().filter(|(key, _)| own.iter().all(|own| own.name != *key)) {
         config.insert(key.into(), value);
     }
     config
@@ -86,12 +86,13 @@ impl Sequential {
     /// [`Sequential::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers
     /// are read.
     pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Sequential> {
-        let (class, config) = open_built_in("model", "keras", json)?;
+        let help = "only Keras's own models are read: build this one here, and take its weights by `load_weights`";
+        let (class, config) = open_built_in("model", json, help)?;
         if class != "Sequential" {
             return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
         }
         let known = ["name", "trainable", "dtype", "layers", "build_input_shape"];
-        refuse_unknown_keys(&config, &known).context(&class)?;
+        refuse_unknown_keys(&config, known).context(&class)?;
         let name: Option<String> = read(&config, &class, "name", Some(None))?;
         let mut model = name.map_or_else(Sequential::new, Sequential::named);
         // Every layer has a type of its own, which is what counts.
@@ -107,7 +108,11 @@ impl Sequential {
         for (place, layer) in layers.iter().enumerate() {
             let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
             let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
-            model.push(layer_from_json(layer).context(format!("model `{}`: layer {which}", model.name()))?);
+            model.push(
+                <dyn Layer>::registry()
+                    .read_object(layer)
+                    .context(format!("model `{}`: layer {which}", model.name()))?,
+            );
         }
         model.check()?;
         if let Some(shape) = input_shape(json, &config)?.filter(|_| model.input_shape().is_none()) {

@@ -1,32 +1,25 @@
 //! Models: graphs of layers, and the values of their weights.
 
 mod json;
-mod names;
-mod net;
 mod sequential;
 mod summary;
+mod train;
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Array, DType, Element, Error, Executor, Result};
+use cornu_graph::{Array, DType, Element, Error, Executor, Result, from_array};
 use ndarray::ArrayD;
 use serde_json::Value;
 
-use names::automatic;
-pub(crate) use names::snake_case;
-use net::check_sizes;
-pub(crate) use net::show;
-
-pub use names::clear_session;
-pub use net::{Call, Entry, Net, Wire};
 pub use sequential::Sequential;
 
-use crate::data::from_array;
+use crate::flavor::{Flavor, SeedsAt, flavor};
 use crate::layers::{BatchShape, InputLayer, IntoShape, Layer};
-use crate::random::{Flavor, keras_seed};
+use crate::net::{Call, Entry, Net, Wire, automatic, check_sizes, show};
+use crate::random::SeedSource;
 use crate::train::{Stage, Training};
 use crate::variables::{Role, Variable, Variables};
 
@@ -56,14 +49,19 @@ pub struct LayerView<'a> {
 
 impl Model {
     pub(crate) fn empty(name: String) -> Self {
+        Model::following(flavor(), SeedSource::Process, name)
+    }
+
+    /// A model without layers, of that flavour and with those seeds.
+    pub(crate) fn following(flavor: Flavor, seeds: SeedSource, name: String) -> Self {
         Model {
             name,
             input_name: None,
             net: Net::default(),
-            variables: Variables::default(),
+            variables: Variables::new(flavor, seeds),
             places: HashMap::new(),
             trainable: true,
-            training: Training::default(),
+            training: Training::new(flavor),
             problem: None,
         }
     }
@@ -73,8 +71,8 @@ impl Model {
         &self.name
     }
 
-    /// Which Keras it follows, in training and in all else: that which [`set_flavor`](crate::random::set_flavor) had
-    /// chosen when the model was made.
+    /// Which Keras it follows, in training and in all else: that of [`Sequential::seeded`], or that which
+    /// [`set_flavor`](crate::random::set_flavor) had chosen when the model was made.
     pub fn flavor(&self) -> Flavor {
         self.variables.flavor()
     }
@@ -191,9 +189,9 @@ impl Model {
             self.note(Error::usage(format!("model `{}` has two layers named `{name}`", self.name)).help(help));
             return;
         }
-        let seeds = match self.flavor() {
-            Flavor::Keras2 => Vec::new(),
-            Flavor::Keras3 => (0..layer.seeds_drawn()).map(|_| keras_seed()).collect(),
+        let seeds = match self.flavor().seeds_at() {
+            SeedsAt::Weight => Vec::new(),
+            SeedsAt::Layer => (0..layer.seeds_drawn()).map(|_| self.variables.next_seed()).collect(),
         };
         let place = self.net.layers.len();
         let input = if place == 0 { Wire::Input(0) } else { Wire::Output { call: place - 1, output: 0 } };
@@ -382,7 +380,7 @@ impl<'a> LayerView<'a> {
     }
 
     /// Keras's name of its class.
-    pub fn class_name(&self) -> &'static str {
+    pub fn class_name(&self) -> &'a str {
         self.entry.layer.class_name()
     }
 

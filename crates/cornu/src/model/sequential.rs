@@ -7,8 +7,10 @@ use std::sync::Arc;
 use cornu_graph::Error;
 
 use super::Model;
-use super::names::automatic;
+use crate::flavor::Flavor;
 use crate::layers::Layer;
+use crate::net::automatic;
+use crate::random::Seeds;
 
 /// A model whose layers stand in a line: `keras.Sequential`. Everything a [`Model`] can do it can do.
 ///
@@ -39,6 +41,24 @@ impl Sequential {
         let mut model = Model::empty(name);
         problem.into_iter().for_each(|problem| model.note(problem));
         Sequential(model)
+    }
+
+    /// A model without layers that follows that Keras and draws from seeds of its own, whatever the process and other
+    /// models do: two of the same seeds are equal.
+    ///
+    /// ```
+    /// use cornu::prelude::*;
+    /// use cornu::random::{Flavor, Seeds};
+    ///
+    /// let made = || {
+    ///     let mut model = Sequential::seeded(Flavor::Keras3, Seeds::new(42));
+    ///     model.add(Dense::new(1).input_shape([2]));
+    ///     model.weights()
+    /// };
+    /// assert_eq!(made(), made());
+    /// ```
+    pub fn seeded(flavor: Flavor, seeds: Seeds) -> Self {
+        Sequential(Model::following(flavor, seeds.into(), automatic("Sequential")))
     }
 
     /// Adds a layer. A mistake in it is reported when the model is next used.

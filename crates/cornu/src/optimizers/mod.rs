@@ -3,22 +3,16 @@
 //! An optimizer is its settings and one function, [`Optimizer::update`], that traces the new value of one weight. What
 //! it remembers between steps are *slots*: variables as large as the weight, zeros at first.
 
-mod adam;
-mod rmsprop;
-mod sgd;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use cornu_graph::list;
 use cornu_graph::{Array, Error, Result, Tensor, Trace};
 
-pub use adam::Adam;
-pub use rmsprop::RMSprop;
-pub use sgd::SGD;
-
 use crate::choice::family;
-use crate::config::{Config, list};
+use crate::config::Config;
 
 /// A way to train: its settings, and how it extends the graph of a training step.
 ///
@@ -85,11 +79,11 @@ pub trait Optimizer: Config {
 }
 
 family! {
-    "optimizer" dyn Optimizer {
-        SGD = "sgd";
-        RMSprop = "rmsprop";
-        Adam = "adam";
-    }
+    "optimizer" in optimizers: dyn Optimizer { const KEEPS_NAMES: bool = true; } = [
+        sgd { SGD = "sgd"; }
+        rmsprop { RMSprop = "rmsprop"; }
+        adam { Adam = "adam"; }
+    ]
 }
 
 /// Looks for settings of an optimizer that cannot be right.
@@ -250,7 +244,7 @@ fn global_norm(gradients: &[Tensor]) -> Option<Tensor> {
 /// What an optimizer remembers of one weight, while its update is being traced. A role that [`Optimizer::slots`] does not
 /// name is a mistake, which training reports.
 pub struct Slots {
-    class: &'static str,
+    class: String,
     trace: Trace,
     values: BTreeMap<&'static str, Tensor>,
 }
@@ -318,7 +312,7 @@ pub(crate) fn apply(
         let (lr, t) = (&lr.cast(w.dtype()), &applied.iterations.cast(w.dtype()));
         let decayed = base.weight_decay.map_or_else(|| w.clone(), |decay| w - w * decay * lr);
         let values = roles.iter().zip(slots).map(|(&role, slots)| (role, slots[i].clone())).collect();
-        let mut own = Slots { class: optimizer.class_name(), trace: w.trace().clone(), values };
+        let mut own = Slots { class: optimizer.class_name().into(), trace: w.trace().clone(), values };
         let new = optimizer.update(&mut own, &decayed, &g, lr, t);
         applied.weights.push(own.checked(new, w));
         roles.iter().zip(&mut applied.slots).for_each(|(role, slots)| slots.push(own.checked(own.get(role), w)));

@@ -5,7 +5,8 @@ use cornu_testkit::golden::{self, Case, Report, close};
 use serde_json::Value;
 
 use super::*;
-use crate::choice::Family;
+use crate::config::ClassId;
+use crate::registry::Family;
 
 /// Weights, slots `[role][weight]` and the number of steps, as arrays.
 struct State {
@@ -64,7 +65,8 @@ fn lacks(json: &Value) -> Vec<String> {
 fn made(json: &Value) -> Result<std::sync::Arc<dyn Optimizer>, String> {
     let class = json["class"].as_str().ok_or("no class")?;
     let settings = json["config"]["config"].as_object().ok_or("no settings")?;
-    let optimizer = <dyn Optimizer>::of_class(class, settings).map_err(|error| error.to_string())?;
+    let optimizer =
+        <dyn Optimizer>::registry().read(&ClassId::keras(class), settings).map_err(|error| error.to_string())?;
     super::check(&*optimizer).map_err(|error| error.to_string())?;
     Ok(optimizer)
 }
@@ -96,8 +98,8 @@ fn check(case: &Case, optimizer: &dyn Optimizer, report: &mut Report) {
 #[test]
 fn steps_are_those_of_keras() {
     let (mut report, cases) = (Report::default(), golden::cases("optimizers"));
-    let classes = <dyn Optimizer>::CLASSES;
-    report.has_cases(classes, "optimizers", "class");
+    let classes = <dyn Optimizer>::classes();
+    report.has_cases(&classes, "optimizers", "class");
     for json in cases.iter().filter(|case| classes.iter().any(|class| case["class"] == *class)) {
         let (case, optimizer) = (Case::open("optimizers", json), made(json));
         if !json["setup"].is_null() {

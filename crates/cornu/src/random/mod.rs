@@ -4,16 +4,16 @@
 //! [`set_random_seed`] is Keras's: it sets every generator of the process. All of that state is one [`Seeds`] value; a
 //! program that wants several independent ones makes its own and hands it where it is needed.
 
-mod mersenne;
 mod seeds;
 mod shuffle;
 
-pub use mersenne::{LegacyRandomState, Mersenne, PyRandom};
-pub(crate) use seeds::STATELESS_MODULUS;
+pub use cornu_graph::random::{LegacyRandomState, Mersenne, PyRandom, Stream};
+pub(crate) use seeds::OpSeed;
 pub use seeds::{
-    Flavor, SeedGenerator, Seeds, flavor, generation, global_seed, keras_seed, op_seed, set_flavor, set_random_seed,
-    with_seeds,
+    SeedGenerator, SeedSource, Seeds, generation, global_seed, keras_seed, op_seed, set_random_seed, with_seeds,
 };
+
+pub use crate::flavor::{Flavor, flavor, set_flavor};
 pub use shuffle::Shuffle;
 
 #[cfg(test)]

@@ -1,46 +1,17 @@
 //! What `set_random_seed` sets: the generators that seeds come from.
 
 use std::cell::Cell;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use cornu_graph::Tensor;
-use cornu_graph::random::Stream;
+use cornu_graph::Array;
+use cornu_graph::random::{PyRandom, Stream, entropy};
 
-use super::{LegacyRandomState, PyRandom};
+use crate::flavor::{Flavor, flavor};
 
 /// TensorFlow reduces the seeds of its stateful operations modulo this number.
 const STATEFUL_MODULUS: u64 = (1 << 31) - 1;
-/// Keras 3 reduces the seeds of stateless operations modulo this number.
-pub(crate) const STATELESS_MODULUS: u32 = (1 << 31) - 2;
 /// Keras draws seeds from 1 up to this number.
 const LARGEST_SEED: u64 = 1_000_000_000;
-
-/// Which Keras to follow: whose random numbers to reproduce, and how to count epochs, losses and penalties where the two
-/// differ. The distributions are the same; what differs is who draws a seed, and when.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Flavor {
-    /// Keras 2.13: initializers draw when a weight is created, dropout draws no seed, and each epoch has a new order.
-    #[default]
-    Keras2,
-    /// Keras 3.15: initializers draw when they are made, dropout draws a seed, and each epoch repeats the first order.
-    Keras3,
-}
-
-impl Flavor {
-    /// The Keras of the model that a tensor is traced for; of this process, if it is traced for none.
-    pub fn of(tensor: &Tensor) -> Flavor {
-        tensor.trace().context().unwrap_or_else(flavor)
-    }
-
-    /// The stream of a pair of seeds, which Keras 3 first reduces.
-    pub fn stateless(self, seed: [i64; 2]) -> Stream {
-        Stream::stateless(match self {
-            Flavor::Keras2 => seed,
-            Flavor::Keras3 => seed.map(|part| part.rem_euclid(STATELESS_MODULUS.into())),
-        })
-    }
-}
 
 /// Keras 3's `SeedGenerator`: a seed and a count, of which each draw takes the present pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +40,15 @@ impl SeedGenerator {
     }
 }
 
-/// Every generator that a program using Keras has: Python's, NumPy's, TensorFlow's and Keras's own.
+/// Every generator that a model draws from: Python's, TensorFlow's and Keras's own.
 ///
 /// They start equal for equal seeds and are independent of each other. Neither `compile` nor `fit`, `evaluate` or
 /// `predict` draws from them.
 #[derive(Clone, Debug)]
 pub struct Seeds {
-    flavor: Flavor,
     global: Option<u32>,
     generation: u64,
     python: PyRandom,
-    numpy: LegacyRandomState,
     operations: PyRandom,
     private: PyRandom,
     shared: Option<SeedGenerator>,
@@ -90,10 +59,8 @@ impl Seeds {
     pub fn new(seed: u32) -> Seeds {
         let python = PyRandom::new(seed.into());
         Seeds {
-            flavor: Flavor::default(),
             global: Some(seed),
             generation: 0,
-            numpy: LegacyRandomState::new(seed),
             operations: python.clone(),
             private: python.clone(),
             python,
@@ -107,26 +74,15 @@ impl Seeds {
         Seeds {
             global: None,
             python: PyRandom::new(entropy().cast_signed()),
-            numpy: LegacyRandomState::new(entropy() as u32),
             operations: PyRandom::new(entropy().cast_signed()),
             private: PyRandom::new(entropy().cast_signed()),
             ..Seeds::new(0)
         }
     }
 
-    /// `keras.utils.set_random_seed(seed)`: every generator starts anew; the flavour stays.
+    /// `keras.utils.set_random_seed(seed)`: every generator starts anew.
     pub fn set_random_seed(&mut self, seed: u32) {
-        *self = Seeds { flavor: self.flavor, generation: self.generation + 1, ..Seeds::new(seed) };
-    }
-
-    /// Chooses whose random numbers to reproduce. Nothing is drawn or reset.
-    pub fn set_flavor(&mut self, flavor: Flavor) {
-        self.flavor = flavor;
-    }
-
-    /// Whose random numbers are reproduced.
-    pub fn flavor(&self) -> Flavor {
-        self.flavor
+        *self = Seeds { generation: self.generation + 1, ..Seeds::new(seed) };
     }
 
     /// The seed that was last set, if any.
@@ -140,11 +96,8 @@ impl Seeds {
     }
 
     /// The seed of the next unseeded initializer (or of Keras 3's next seed generator), from 1 to 1,000,000,000.
-    pub fn keras_seed(&mut self) -> i64 {
-        let generator = match self.flavor {
-            Flavor::Keras2 => &mut self.private,
-            Flavor::Keras3 => &mut self.python,
-        };
+    pub fn keras_seed(&mut self, flavor: Flavor) -> i64 {
+        let generator = if flavor.draws_from_python() { &mut self.python } else { &mut self.private };
         1 + generator.below(LARGEST_SEED) as i64
     }
 
@@ -174,17 +127,49 @@ impl Seeds {
     pub fn python(&mut self) -> &mut PyRandom {
         &mut self.python
     }
+}
 
-    /// NumPy's generator, the one of `numpy.random`.
-    pub fn numpy(&mut self) -> &mut LegacyRandomState {
-        &mut self.numpy
+/// The seed of a stateful random operation of Keras 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpSeed {
+    /// The number of operations without a seed of their own before this one, in the order they run.
+    Numbered(u64),
+    /// The seed of the layer, one higher with each trace so far.
+    Given(u64),
+}
+
+impl OpSeed {
+    /// The words of the operation's stream, at its start.
+    pub(crate) fn start(self, seeds: &Seeds) -> Array {
+        let (OpSeed::Numbered(seed) | OpSeed::Given(seed)) = self;
+        Array::vector(seeds.stateful(seed).pack().to_vec())
     }
 }
 
-/// 64 bits from the keys of a new hasher, which the standard library seeds from the operating system and changes each
-/// time.
-fn entropy() -> u64 {
-    RandomState::new().hash_one(0)
+/// Where a model's seeds come from.
+#[derive(Clone, Debug, Default)]
+pub enum SeedSource {
+    /// The generators of the process: each draw takes their next, whichever model it is for, as in Keras.
+    #[default]
+    Process,
+    /// Generators of the model's own, which nothing else moves.
+    Own(Box<Seeds>),
+}
+
+impl SeedSource {
+    /// Calls `work` with the state of the generators.
+    pub(crate) fn with<T>(&mut self, work: impl FnOnce(&mut Seeds) -> T) -> T {
+        match self {
+            SeedSource::Process => with_seeds(work),
+            SeedSource::Own(seeds) => work(seeds),
+        }
+    }
+}
+
+impl From<Seeds> for SeedSource {
+    fn from(seeds: Seeds) -> Self {
+        SeedSource::Own(Box::new(seeds))
+    }
 }
 
 static PROCESS: LazyLock<Mutex<Seeds>> = LazyLock::new(|| Mutex::new(Seeds::unseeded()));
@@ -220,20 +205,11 @@ pub fn with_seeds<T>(work: impl FnOnce(&mut Seeds) -> T) -> T {
     work(&mut PROCESS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// `keras.utils.set_random_seed(seed)`: sets every generator of this process.
+/// `keras.utils.set_random_seed(seed)`: sets every generator of this process, that of NumPy (`cornu::data::random`) too.
 pub fn set_random_seed(seed: u32) {
+    #[cfg(feature = "data")]
+    cornu_data::random::seed(seed);
     with_seeds(|seeds| seeds.set_random_seed(seed));
-}
-
-/// Chooses which Keras new models follow, and whose random numbers this process reproduces. Models that there are keep
-/// the Keras they were made with.
-pub fn set_flavor(flavor: Flavor) {
-    with_seeds(|seeds| seeds.set_flavor(flavor));
-}
-
-/// Whose random numbers this process reproduces.
-pub fn flavor() -> Flavor {
-    with_seeds(|seeds| seeds.flavor())
 }
 
 /// The seed that was last set in this process, if any.
@@ -248,7 +224,7 @@ pub fn generation() -> u64 {
 
 /// The seed of the next unseeded initializer of this process. See [`Seeds::keras_seed`].
 pub fn keras_seed() -> i64 {
-    with_seeds(Seeds::keras_seed)
+    with_seeds(|seeds| seeds.keras_seed(flavor()))
 }
 
 /// The seed of the next stateful operation of this process. See [`Seeds::op_seed`].

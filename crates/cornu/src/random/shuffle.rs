@@ -21,9 +21,9 @@ pub struct Shuffle {
 
 impl Shuffle {
     /// The orders of the next `fit` over `rows` rows.
-    pub fn new(seeds: &Seeds, rows: usize) -> Shuffle {
+    pub fn new(flavor: Flavor, seeds: &Seeds, rows: usize) -> Shuffle {
         let start = seeds.stateful(0);
-        let repeats = seeds.flavor() == Flavor::Keras3 && seeds.global_seed().is_some();
+        let repeats = flavor.order_repeats(seeds.global_seed().is_some());
         Shuffle { start, stream: start, repeats, order: (0..rows).collect(), used: rows }
     }
 

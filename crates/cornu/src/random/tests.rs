@@ -5,41 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cornu_graph::random::uniform01;
 use cornu_testkit::golden::{Report, json};
+use cornu_testkit::lists::{check_order, expect, f64s, indices, integers, items};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::*;
-
-pub(crate) fn items(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-pub(crate) fn integers(value: &Value) -> Vec<i64> {
-    items(value).iter().map(|item| item.as_i64().expect("a whole number")).collect()
-}
-
-pub(crate) fn indices(value: &Value) -> Vec<usize> {
-    items(value).iter().map(|item| item.as_u64().expect("an index") as usize).collect()
-}
-
-/// Floats have nine digits, enough to give back the same `f32`.
-pub(crate) fn f32s(value: &Value) -> Vec<f32> {
-    items(value).iter().map(|item| item.to_string().parse().expect("a number")).collect()
-}
-
-fn f64s(value: &Value) -> Vec<f64> {
-    items(value).iter().map(|item| item.as_f64().expect("a number")).collect()
-}
-
-pub(crate) fn sha256(bytes: impl IntoIterator<Item = u8>) -> String {
-    let bytes: Vec<u8> = bytes.into_iter().collect();
-    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "calls read better with plain values")]
-pub(crate) fn expect<T: PartialEq + std::fmt::Debug>(got: T, wanted: T) -> Result<(), String> {
-    if got == wanted { Ok(()) } else { Err(format!("needed {wanted:?}, got {got:?}")) }
-}
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -63,33 +32,20 @@ impl Drop for Turn {
 pub(crate) fn turn(flavor: Flavor) -> Turn {
     let lock = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     MAY.set(true);
-    with_seeds(|seeds| {
-        *seeds = Seeds::unseeded();
-        seeds.set_flavor(flavor);
-    });
+    with_seeds(|seeds| *seeds = Seeds::unseeded());
+    set_flavor(flavor);
     Turn { _lock: lock }
 }
 
 pub(crate) fn assert_turn() {
-    assert!(MAY.get(), "a test that uses the seeds or the flavour of the process begins with `let _turn = turn(..)`");
+    assert!(MAY.get(), "a test that uses the seeds of the process begins with `let _turn = turn(..)`");
 }
 
 #[test]
 fn the_state_of_the_process_is_not_used_out_of_turn() {
-    assert!(std::thread::spawn(flavor).join().is_err());
+    assert!(std::thread::spawn(keras_seed).join().is_err());
     let _turn = turn(Flavor::Keras3);
     assert_eq!(flavor(), Flavor::Keras3);
-}
-
-/// Compares an order with a golden entry: all of its rows or the first and the last, and the hash of all.
-pub(crate) fn check_order(report: &mut Report, id: &str, got: &[usize], wanted: &Value) {
-    let (all, first, last) = (indices(&wanted["values"]), indices(&wanted["first100"]), indices(&wanted["last100"]));
-    let whole = if all.is_empty() { 0 } else { got.len() };
-    report.case(id, expect(&got[..whole], &all));
-    report.case(id, expect(got.get(..first.len()), Some(&first)));
-    report.case(id, expect(got.get(got.len() - last.len()..), Some(&last)));
-    let hash = sha256(got.iter().flat_map(|&row| (row as i64).to_le_bytes()));
-    report.case(id, expect(hash.as_str(), wanted["sha256_i64le"].as_str().expect("a hash")));
 }
 
 /// The entries of a golden file by key, without its note.
@@ -184,12 +140,6 @@ fn flavors() -> [(Flavor, &'static str); 2] {
     [(Flavor::Keras2, "keras213"), (Flavor::Keras3, "keras3")]
 }
 
-fn seeded(flavor: Flavor, seed: u32) -> Seeds {
-    let mut seeds = Seeds::new(seed);
-    seeds.set_flavor(flavor);
-    seeds
-}
-
 #[test]
 fn epochs_are_in_keras_order() {
     let mut report = Report::default();
@@ -197,7 +147,7 @@ fn epochs_are_in_keras_order() {
         for (id, case) in entries(&json("random", &format!("{file}_shuffle.json"))).filter(|(_, case)| case.is_object())
         {
             let seed = case["seed"].as_u64().expect("a seed") as u32;
-            let mut shuffle = Shuffle::new(&seeded(flavor, seed), case["n"].as_u64().expect("a size") as usize);
+            let mut shuffle = Shuffle::new(flavor, &Seeds::new(seed), case["n"].as_u64().expect("a size") as usize);
             for (epoch, wanted) in items(&case["epochs"]).iter().enumerate() {
                 check_order(&mut report, &format!("{file}, {id}, epoch {epoch}"), shuffle.next_order(), wanted);
             }
@@ -219,7 +169,7 @@ fn every_fit_starts_anew_and_batches_carry_over() {
     for (flavor, file) in flavors() {
         let golden = json("random", &format!("{file}_shuffle.json"));
         for (name, fits) in entries(&golden).filter(|(_, fits)| fits.is_array()) {
-            let seeds = seeded(flavor, setting(name, "set_random_seed(").expect("a seed"));
+            let seeds = Seeds::new(setting(name, "set_random_seed(").expect("a seed"));
             let all: usize = setting(name, "), ").expect("a number of rows");
             for fit in items(fits) {
                 let wanted: Vec<Vec<usize>> = items(&fit["batches"]).iter().map(indices).collect();
@@ -227,7 +177,7 @@ fn every_fit_starts_anew_and_batches_carry_over() {
                 let split = call.contains("validation_split");
                 let rows = if split { wanted.iter().flatten().max().expect("a row") + 1 } else { all };
                 let size = wanted.iter().map(Vec::len).max().expect("a batch");
-                let mut shuffle = Shuffle::new(&seeds, rows);
+                let mut shuffle = Shuffle::new(flavor, &seeds, rows);
                 // Keras 2 takes the rows that an epoch of few steps left; in Keras 3 such an epoch ends with the rows.
                 let got: Vec<Vec<usize>> = wanted.iter().map(|_| shuffle.next_batch(size).to_vec()).collect();
                 report.case(&format!("{file}, {call}, {rows} rows in batches of {size}"), expect(got, wanted));
@@ -240,13 +190,12 @@ fn every_fit_starts_anew_and_batches_carry_over() {
 #[test]
 fn unseeded_orders_differ() {
     for (flavor, _) in flavors() {
-        let mut seeds = Seeds::unseeded();
-        seeds.set_flavor(flavor);
-        let mut shuffle = Shuffle::new(&seeds, 100);
+        let seeds = Seeds::unseeded();
+        let mut shuffle = Shuffle::new(flavor, &seeds, 100);
         let first = shuffle.next_order().to_vec();
         assert_ne!(first, shuffle.next_order());
-        assert_ne!(first, Shuffle::new(&seeds, 100).next_order());
-        assert_eq!(Shuffle::new(&seeds, 0).next_batch(4), [] as [usize; 0]);
+        assert_ne!(first, Shuffle::new(flavor, &seeds, 100).next_order());
+        assert_eq!(Shuffle::new(flavor, &seeds, 0).next_batch(4), [] as [usize; 0]);
     }
 }
 
@@ -255,7 +204,7 @@ pub(crate) fn seed_of(golden: &Value) -> u32 {
     golden["note"].as_str().and_then(|note| setting(note, "set_random_seed(")).unwrap_or(42)
 }
 
-fn mask(stream: cornu_graph::random::Stream, size: usize, rate: f32) -> String {
+fn mask(stream: Stream, size: usize, rate: f32) -> String {
     let mut values = vec![0.0; size];
     uniform01(stream, 0, &mut values);
     values.iter().map(|&value| if value >= rate { '1' } else { '0' }).collect()
@@ -267,10 +216,10 @@ fn dropout_masks_come_from_the_streams() {
     for (flavor, file) in flavors() {
         let golden = json("random", &format!("{file}_dropout.json"));
         for (id, case) in entries(&golden).filter(|(_, case)| case.is_object()) {
-            let mut seeds = seeded(flavor, seed_of(&golden));
+            let mut seeds = Seeds::new(seed_of(&golden));
             let rates: Vec<f32> = id.split(' ').filter_map(|rate| rate.split_once('=')?.1.parse().ok()).collect();
             let mut streams: Vec<_> = (0..rates.len()).map(|q| seeds.stateful(q as u64)).collect();
-            let mut generators: Vec<_> = rates.iter().map(|_| SeedGenerator::new(seeds.keras_seed())).collect();
+            let mut generators: Vec<_> = rates.iter().map(|_| SeedGenerator::new(seeds.keras_seed(flavor))).collect();
             for layer in 0..rates.len() {
                 for wanted in items(&case[format!("dropout{}", layer + 1)]) {
                     let wanted = wanted.as_str().expect("a mask");
@@ -295,8 +244,8 @@ fn dropout_called_directly_draws_a_seed_each_time() {
     let mut report = Report::default();
     for (flavor, file) in flavors() {
         let golden = json("random", &format!("{file}_dropout.json"));
-        let mut seeds = seeded(flavor, seed_of(&golden));
-        let mut unseeded = SeedGenerator::new(seeds.keras_seed());
+        let mut seeds = Seeds::new(seed_of(&golden));
+        let mut unseeded = SeedGenerator::new(seeds.keras_seed(flavor));
         for (call, masks) in entries(&golden).filter(|(_, masks)| masks.is_array()) {
             let fixed: Option<u64> = setting(call, "seed=");
             let mut generator = fixed.map(|seed| SeedGenerator::new(seed as i64));
@@ -322,7 +271,7 @@ fn setting_a_seed_rewinds_everything() {
     assert_eq!((seeds.global_seed(), seeds.generation()), (None, 0));
     assert_ne!(seeds.stateful(0), seeds.stateful(0));
     let draw = |seeds: &mut Seeds| {
-        (seeds.keras_seed(), seeds.op_seed(), seeds.python().random(), seeds.numpy().randn(), seeds.shared_pair())
+        (seeds.keras_seed(Flavor::Keras2), seeds.op_seed(), seeds.python().random(), seeds.shared_pair())
     };
     seeds.set_random_seed(42);
     let first = draw(&mut seeds);
@@ -337,9 +286,9 @@ fn setting_a_seed_rewinds_everything() {
 #[test]
 fn only_keras_3_shares_pythons_generator() {
     for (flavor, second) in [(Flavor::Keras2, 686579304), (Flavor::Keras3, 119540832)] {
-        let mut seeds = seeded(flavor, 42);
+        let mut seeds = Seeds::new(42);
         seeds.python().bits(30);
-        assert_eq!(seeds.keras_seed(), second);
+        assert_eq!(seeds.keras_seed(flavor), second);
     }
 }
 

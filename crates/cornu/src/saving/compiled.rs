@@ -4,10 +4,12 @@ use cornu_graph::{Context, Error, Result};
 use serde_json::{Value, json};
 
 use super::optimizer::Dialect;
-use crate::choice::{Choice, Family};
-use crate::config::{ClassId, Field, object, open_built_in};
+use crate::choice::Choice;
+use crate::config::{ClassId, Field, object, open_built_in, open_object};
+use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
+use crate::registry::{self, Family};
 use crate::train::{Compile, check_metric};
 
 /// The schedule whose learning rate stays the same if its `decay_rate` is 0.
@@ -19,8 +21,9 @@ const KERAS_3: [&str; 2] = ["loss_scale_factor", "gradient_accumulation_steps"];
 /// Whether a file can hold these settings; else what it cannot hold.
 pub(super) fn storable(settings: &Compile, optimizer: &dyn Optimizer) -> Result<(), String> {
     fn known<T: ?Sized + Family>(object: &T) -> Result<(), String> {
-        let (class, module) = (object.class_name(), object.module());
-        if module.starts_with("keras.") && T::NAMES.contains(&class) {
+        let (class, package) = (object.class_name(), object.module());
+        let id = ClassId { package: package.to_owned().into(), name: class.to_owned().into() };
+        if id.is_keras() && T::classes().contains(&class) || T::registry().has_own(&id) {
             return Ok(());
         }
         Err(format!("a file cannot hold the {} `{class}`, which is code", T::WHAT))
@@ -33,7 +36,7 @@ pub(super) fn storable(settings: &Compile, optimizer: &dyn Optimizer) -> Result<
     }
     known(optimizer)?;
     settings.loss.iter().try_for_each(chosen)?;
-    settings.metrics.iter().chain(&settings.weighted_metrics).try_for_each(chosen)
+    settings.all_metrics().try_for_each(chosen)
 }
 
 /// The settings as an object for both versions of Keras.
@@ -66,26 +69,27 @@ fn constant(rate: f64) -> Value {
     object("keras.optimizers.schedules", SCHEDULE, config)
 }
 
-/// Refuses losses, metrics and optimizers of other packages, which may compute anything.
+/// Refuses losses, metrics and optimizers of other packages, which may compute anything, unless they are registered.
 ///
 /// # Errors
 /// The first of them.
 pub(super) fn refuse_strangers(json: &Value) -> Result<()> {
-    fn walk(what: &str, json: &Value) -> Result<()> {
+    fn walk<T: ?Sized + Family>(json: &Value) -> Result<()> {
         match json {
-            Value::Array(items) => items.iter().try_for_each(|item| walk(what, item)),
+            Value::Array(items) => items.iter().try_for_each(walk::<T>),
             Value::Object(fields) => {
                 let id = json.get("class_name").map(|_| ClassId::of(json)).transpose()?;
-                match id.filter(|id| !id.is_keras()) {
-                    Some(stranger) => Err(stranger.stranger(what)),
-                    None => fields.values().try_for_each(|field| walk(what, field)),
+                match id.filter(|id| !id.is_keras() && !T::registry().has_own(id)) {
+                    Some(stranger) => Err(registry::stranger::<T>(&stranger)),
+                    None => fields.values().try_for_each(walk::<T>),
                 }
             }
             _ => Ok(()),
         }
     }
-    let kinds = [("optimizer", "optimizer"), ("loss", "loss"), ("metrics", "metric"), ("weighted_metrics", "metric")];
-    kinds.iter().try_for_each(|(key, what)| walk(what, &json[*key]).context(key))
+    walk::<dyn Optimizer>(&json["optimizer"]).context("optimizer")?;
+    walk::<dyn Loss>(&json["loss"]).context("loss")?;
+    ["metrics", "weighted_metrics"].iter().try_for_each(|key| walk::<dyn Metric>(&json[*key]).context(key))
 }
 
 /// The settings in the object of either version, and what of them is not known here.
@@ -116,7 +120,8 @@ fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
     if json.is_string() {
         return Choice::from_json(json);
     }
-    let (class, mut config) = open_built_in("optimizer", "keras", json)?;
+    let (id, mut config) = open_object(json)?;
+    let class = &id.name;
     // What Keras 2 writes beside the settings both know.
     if config.shift_remove("is_legacy_optimizer").is_some_and(|legacy| legacy == true) {
         return Err(Error::unsupported(format!("optimizers of the old kind are not supported, got `{class}`")));
@@ -129,12 +134,12 @@ fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
     if config.get("name").is_some_and(Value::is_null) {
         config.shift_remove("name");
     }
-    Choice::from_json(&object("keras.optimizers", &class, config))
+    Choice::from_json(&object(&id.package, class, config))
 }
 
 /// The learning rate of a schedule that does not change it.
 fn constant_rate(json: &Value) -> Result<f64> {
-    let (class, config) = open_built_in("schedule", "keras", json)?;
+    let (class, config) = open_built_in("schedule", json, "give the learning rate as a number")?;
     let number = |key: &str| config.get(key).and_then(Value::as_f64);
     match number("initial_learning_rate") {
         Some(rate) if class == SCHEDULE && number("decay_rate") == Some(0.0) => Ok(rate),

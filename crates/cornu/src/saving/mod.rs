@@ -15,12 +15,11 @@ use std::path::Path;
 use cornu_files::atomic;
 use cornu_files::h5::{Builder, H5, SIGNATURE};
 use cornu_files::keras::{Archive, WHOLE_MODEL};
-use cornu_graph::{Context, Error, Result};
+use cornu_graph::room::room;
+use cornu_graph::{Context, Error, Result, tell};
 
-use crate::display::tell;
-use crate::room::room;
+use crate::model::{Model, Sequential};
 use crate::train::Warning;
-use crate::{Model, Sequential};
 
 pub use optimizer::Save;
 

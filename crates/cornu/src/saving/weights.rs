@@ -6,41 +6,34 @@ use std::collections::{HashMap, HashSet};
 use cornu_files::h5::{Attribute, Builder, Entry, H5};
 use cornu_graph::{Array, Error, Result};
 
-use crate::model::snake_case;
+use crate::flavor::Flavor;
+use crate::model::{LayerView, Model};
+use crate::net::snake_case;
 use crate::variables::Variable;
-use crate::{LayerView, Model};
 
-/// How a version of Keras names the folders of layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
-    Keras3,
-    Keras2,
+/// Both versions, in the order in which their places are looked for.
+const ALL: [Flavor; 2] = [Flavor::Keras3, Flavor::Keras2];
+
+/// The folder around those of all layers.
+fn root(flavor: Flavor) -> &'static str {
+    match flavor {
+        Flavor::Keras3 => "layers",
+        Flavor::Keras2 => "_layer_checkpoint_dependencies",
+    }
 }
 
-impl Layout {
-    const ALL: [Layout; 2] = [Layout::Keras3, Layout::Keras2];
-
-    /// The folder around them all.
-    fn root(self) -> &'static str {
-        match self {
-            Layout::Keras3 => "layers",
-            Layout::Keras2 => "_layer_checkpoint_dependencies",
-        }
-    }
-
-    /// The folder of each layer's weights: `layers/dense_1/vars`. Keras 3 counts the layers of a class; Keras 2 meets
-    /// those that have weights twice on its way through the model, and counts them twice.
-    fn folders(self, layers: &[Placed]) -> Vec<String> {
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        let mut folder = |(layer, variables): &Placed| {
-            let class = snake_case(layer.class_name());
-            let count = counts.entry(class.clone()).or_insert(0);
-            let name = if *count == 0 { class } else { format!("{class}_{count}") };
-            *count += if self == Layout::Keras2 && !variables.is_empty() { 2 } else { 1 };
-            format!("{}/{name}/vars", self.root())
-        };
-        layers.iter().map(&mut folder).collect()
-    }
+/// The folder of each layer's weights: `layers/dense_1/vars`. Keras 3 counts the layers of a class; Keras 2 meets those
+/// that have weights twice on its way through the model, and counts them twice.
+fn folders(flavor: Flavor, layers: &[Placed]) -> Vec<String> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    let mut folder = |(layer, variables): &Placed| {
+        let class = snake_case(layer.class_name());
+        let count = counts.entry(class.clone()).or_insert(0);
+        let name = if *count == 0 { class } else { format!("{class}_{count}") };
+        *count += if flavor == Flavor::Keras2 && !variables.is_empty() { 2 } else { 1 };
+        format!("{}/{name}/vars", root(flavor))
+    };
+    layers.iter().map(&mut folder).collect()
 }
 
 /// A layer, and its weights in the order of files: first those that learn.
@@ -69,11 +62,11 @@ fn placed(model: &Model) -> Vec<Placed<'_>> {
 pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
     let layers = placed(model);
     builder.group("vars")?;
-    for layout in Layout::ALL {
-        builder.group(layout.root())?;
-        for ((layer, variables), folder) in layers.iter().zip(layout.folders(&layers)) {
+    for flavor in ALL {
+        builder.group(root(flavor))?;
+        for ((layer, variables), folder) in layers.iter().zip(folders(flavor, &layers)) {
             builder.group(&folder)?;
-            if layout == Layout::Keras3 {
+            if flavor == Flavor::Keras3 {
                 builder.attribute(&folder, "name", Attribute::Text(layer.name().into()))?;
             }
             for (i, variable) in variables.iter().enumerate() {
@@ -90,11 +83,11 @@ pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
 /// A weight that is missing or has another shape, or one that belongs to no layer.
 pub(super) fn read(file: &H5, model: &mut Model) -> Result<()> {
     let layers = placed(model);
-    let Some(layout) = Layout::ALL.into_iter().find(|layout| file.has_group(layout.root())) else {
+    let Some(flavor) = ALL.into_iter().find(|flavor| file.has_group(root(*flavor))) else {
         return if layers.is_empty() { Ok(()) } else { Err(no_weights(file)) };
     };
     let mut values: Vec<(String, Array)> = Vec::new();
-    for ((layer, variables), folder) in layers.iter().zip(layout.folders(&layers)) {
+    for ((layer, variables), folder) in layers.iter().zip(folders(flavor, &layers)) {
         for (i, variable) in variables.iter().enumerate() {
             let place = format!("layer `{}`: weight `{}`", layer.name(), variable.name());
             values.push((variable.path.clone(), value(file, variable, &format!("{folder}/{i}"), &place)?));
@@ -135,14 +128,14 @@ const OTHER_MODEL: &str = "weights are found by the classes and the order of the
 /// saved. The states of random numbers and of metrics are no weights.
 fn refuse_left_over(file: &H5, model: &Model, layers: &[Placed]) -> Result<()> {
     let mut known = HashSet::new();
-    for layout in Layout::ALL {
-        for ((_, variables), folder) in layers.iter().zip(layout.folders(layers)) {
+    for flavor in ALL {
+        for ((_, variables), folder) in layers.iter().zip(folders(flavor, layers)) {
             known.extend((0..variables.len()).map(|i| format!("{folder}/{i}")));
         }
     }
     let of_weights = |path: &str| {
-        let root = path.split('/').next().unwrap_or(path);
-        root == "vars" || Layout::ALL.iter().any(|layout| layout.root() == root)
+        let first = path.split('/').next().unwrap_or(path);
+        first == "vars" || ALL.iter().any(|flavor| root(*flavor) == first)
     };
     let left_over = |entry: &&Entry| {
         of_weights(&entry.path) && !known.contains(&entry.path) && !entry.path.contains("/seed_generator/")
@@ -159,7 +152,7 @@ fn refuse_left_over(file: &H5, model: &Model, layers: &[Placed]) -> Result<()> {
 
 /// The error for a file without the weights of layers.
 fn no_weights(file: &H5) -> Error {
-    let [new, old] = Layout::ALL.map(Layout::root);
+    let [new, old] = ALL.map(root);
     let error = Error::file(format!("there are no weights: the file has neither `{new}` nor `{old}`"));
     if file.has_group("model_weights") || file.attributes("").is_ok_and(|found| found.contains_key("layer_names")) {
         return error.help(

@@ -3,7 +3,7 @@
 use super::Fit;
 use super::feed::Data;
 use super::fit::batch_rows;
-use crate::random::{Seeds, Shuffle};
+use crate::random::Shuffle;
 
 /// The rows of one batch after another.
 pub(super) struct Batches {
@@ -18,11 +18,9 @@ enum Order {
 }
 
 impl Batches {
-    /// Batches of `size` rows: in an order of the seeds' for each epoch, or without any in the rows' own.
-    pub(super) fn new(seeds: Option<&Seeds>, rows: usize, size: usize) -> Batches {
-        let order = seeds
-            .map_or_else(|| Order::Plain(0, (0..rows).collect()), |seeds| Order::Shuffled(Shuffle::new(seeds, rows)));
-        Batches { order, size }
+    /// Batches of `size` rows: in an order of its own for each epoch, or else in the rows' own.
+    pub(super) fn new(shuffle: Option<Shuffle>, rows: usize, size: usize) -> Batches {
+        Batches { order: shuffle.map_or_else(|| Order::Plain(0, (0..rows).collect()), Order::Shuffled), size }
     }
 
     /// The next batch. An order that is used up begins anew.
@@ -37,16 +35,6 @@ impl Batches {
         }
     }
 
-    /// Begins with the first row of a new order.
-    pub(super) fn restart(&mut self) {
-        match &mut self.order {
-            Order::Shuffled(shuffle) => {
-                shuffle.next_order();
-            }
-            Order::Plain(used, _) => *used = 0,
-        }
-    }
-
     pub(super) fn is_used_up(&self) -> bool {
         match &self.order {
             Order::Shuffled(shuffle) => shuffle.is_used_up(),
@@ -57,14 +45,14 @@ impl Batches {
 
 /// Batches from the first row on.
 #[derive(Clone, Copy)]
-pub(super) struct InOrder {
+pub(crate) struct InOrder {
     pub(super) size: usize,
-    pub(super) steps: usize,
+    pub(crate) steps: usize,
 }
 
 impl InOrder {
     /// Batches of `size` rows, if that is said, and at most `steps` of them, if that is.
-    pub(super) fn new(data: &Data, size: Option<usize>, steps: Option<usize>) -> InOrder {
+    pub(crate) fn new(data: &Data, size: Option<usize>, steps: Option<usize>) -> InOrder {
         let size = batch_rows(size, steps, data.rows());
         let all = data.rows().div_ceil(size);
         InOrder { size, steps: steps.map_or(all, |steps| steps.min(all)) }

@@ -11,7 +11,7 @@ use super::feed::Data;
 use super::{Code, Compile, Warning};
 use crate::losses::{Labels, Loss};
 use crate::metrics::Accuracy;
-use crate::model::show;
+use crate::net::show;
 
 /// What the last layer gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -342,7 +342,7 @@ pub(super) fn class_of_rows(y: &Array) -> Vec<i64> {
 
 /// Metrics that hardly mean what was meant.
 pub(crate) fn metrics(settings: &Compile) -> Option<Warning> {
-    let mut all = settings.metrics.iter().chain(&settings.weighted_metrics);
+    let mut all = settings.all_metrics();
     let exact = all.any(|metric| metric.resolve().is_ok_and(|metric| (&*metric as &dyn Any).is::<Accuracy>()));
     let message = "`Accuracy` counts predictions equal to the label, which probabilities hardly are; the name \
                    \"accuracy\" chooses the right one";

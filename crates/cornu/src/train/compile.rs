@@ -6,14 +6,14 @@ use std::sync::Arc;
 use cornu_graph::{Context, Error, Result};
 
 use super::step::Compiled;
-use crate::Model;
-use crate::choice::{Choice, Family};
+use crate::choice::Choice;
 use crate::config::unknown;
 use crate::losses::{Loss, Reduction};
 use crate::metrics::{ACCURACY, Metric};
 use crate::optimizers::{self, Optimizer};
+use crate::registry::Family;
 
-/// The arguments of [`Model::compile`]: losses, optimizers and metrics by name or as objects.
+/// The arguments of [`Model::compile`](crate::Model::compile): losses, optimizers and metrics by name or as objects.
 ///
 /// ```
 /// use cornu::losses::SparseCategoricalCrossentropy;
@@ -77,6 +77,11 @@ impl Compile {
         self
     }
 
+    /// The metrics, and after them those that weights count for.
+    pub(crate) fn all_metrics(&self) -> impl Iterator<Item = &Choice<dyn Metric>> {
+        self.metrics.iter().chain(&self.weighted_metrics)
+    }
+
     /// The metrics by the names of their figures.
     ///
     /// # Errors
@@ -104,7 +109,7 @@ impl Compile {
     }
 
     /// Looks the names up.
-    fn resolve(self) -> Result<Compiled> {
+    pub(crate) fn resolve(self) -> Result<Compiled> {
         let no_loss = || Error::usage("`compile` needs a loss").help("for example `.loss(\"binary_crossentropy\")`");
         let loss = self.loss.as_ref().ok_or_else(no_loss)?.resolve().context("compile")?;
         if loss.reduction() == Reduction::None {
@@ -114,7 +119,7 @@ impl Compile {
         }
         let optimizer = self.optimizer.resolve().context("compile")?;
         optimizers::check(&*optimizer).context("compile")?;
-        for metric in self.metrics.iter().chain(&self.weighted_metrics) {
+        for metric in self.all_metrics() {
             check_metric(metric).context("compile")?;
         }
         self.figures().context("compile")?;
@@ -134,7 +139,9 @@ pub(crate) fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
         Choice::Name(name) if ACCURACY.contains(&name.as_str()) => Ok(()),
         metric => {
             let found: Arc<dyn Metric> = match metric {
-                Choice::Name(name) => <dyn Metric>::named(name).ok_or_else(|| unknown_metric(name))?,
+                Choice::Name(name) => {
+                    <dyn Metric>::registry().named(name).unwrap_or_else(|| Err(unknown_metric(name)))?
+                }
                 Choice::Object(object) => Arc::clone(object),
             };
             match found.to_json().get("dtype").and_then(|dtype| dtype.as_str()) {
@@ -150,28 +157,5 @@ pub(crate) fn check_metric(metric: &Choice<dyn Metric>) -> Result<()> {
 
 /// The error for a metric that is not known: Keras's short names are meant more often than classes.
 fn unknown_metric(name: &str) -> Error {
-    unknown("metric", name, ACCURACY.iter().chain(<dyn Metric>::NAMES).copied())
-}
-
-impl Model {
-    /// Says how the model is to be trained. Weights stay as they are; the optimizer starts anew.
-    ///
-    /// ```
-    /// use cornu::prelude::*;
-    /// let mut model = sequential![Input::new([8]), Dense::new(1).activation("sigmoid")];
-    /// model.compile(Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["accuracy"]))?;
-    /// # Ok::<(), cornu::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Names that are not known, and settings that cannot be right.
-    pub fn compile(&mut self, compile: Compile) -> Result<()> {
-        self.check()?;
-        let compiled = compile.resolve()?;
-        let stage = self.stage();
-        // A session has no way to give variables of training back; the next one begins without them.
-        stage.variables.park();
-        stage.training.compile(compiled);
-        Ok(())
-    }
+    unknown("metric", name, ACCURACY.iter().copied().chain(<dyn Metric>::names()))
 }

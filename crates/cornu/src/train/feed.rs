@@ -1,12 +1,11 @@
 //! Data on its way into a step: checked shapes, Keras's element types, and rows picked without copies in between.
 
-use cornu_graph::{Array, Buffer, DType, Error, Feed, Result, Type};
+use cornu_graph::{AN_ARRAY, Array, Buffer, DType, Error, Feed, Result, ToArray, Type};
 
-use crate::data::{AN_ARRAY, ToArray};
-use crate::room::{self, room};
+use cornu_graph::room::{self, room};
 
 /// What has no room, if there are too many rows.
-pub(super) const ORDER: &str = "the order of the rows";
+pub(crate) const ORDER: &str = "the order of the rows";
 
 /// Features, and labels and weights if there are any, with the same number of rows.
 pub(crate) struct Data {

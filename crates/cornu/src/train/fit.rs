@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use cornu_graph::{Array, Error, Result};
+use cornu_graph::{Array, Error, Result, ToArray};
 
 use super::Callback;
 use super::feed::Data;
-use crate::data::ToArray;
 use crate::display::Verbose;
 use crate::random::Seeds;
 

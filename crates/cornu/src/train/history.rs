@@ -3,8 +3,9 @@
 use std::fmt;
 use std::ops::Index;
 
+use cornu_graph::list;
+
 use super::Warning;
-use crate::config::list;
 
 /// Figures by name, as [`evaluate`](crate::Model::evaluate) gives them: first the loss, then the metrics in
 /// the order they were asked for.

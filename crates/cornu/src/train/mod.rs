@@ -6,27 +6,33 @@
 
 mod batches;
 mod callback;
-mod checks;
+pub(crate) mod checks;
 mod compile;
 mod feed;
 mod fit;
 mod history;
 #[cfg(feature = "interrupt")]
 mod interrupt;
-mod model;
+mod keras2_streams;
 mod progress;
 mod run;
 mod slips;
 mod state;
 mod step;
-mod traces;
-mod warning;
 
+pub(crate) use batches::InOrder;
 pub use callback::Callback;
 pub use compile::Compile;
 pub(crate) use compile::check_metric;
+pub use cornu_graph::{Code, Warning};
+pub(crate) use feed::{Data, ORDER};
+pub(crate) use fit::positive;
 pub use fit::{Evaluate, Fit, Predict};
 pub use history::{Figures, History, Params, Scores};
+pub(crate) use progress::Bar;
+pub(crate) use run::{PREDICTIONS, Run};
 pub use state::OptimizerState;
+pub(crate) use step::Kind;
+#[cfg(test)]
+pub(crate) use step::MOST_PROGRAMS;
 pub(crate) use step::{Stage, Training};
-pub use warning::{Code, Warning};

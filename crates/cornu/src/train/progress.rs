@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::{Callback, Params};
-use crate::display::{Progress, Style, Terminal, Verbose};
-use crate::random::Flavor;
+use crate::display::{Progress, Terminal, Verbose};
+use crate::flavor::Flavor;
 
 /// Prints the progress of a run to the standard output.
 pub(crate) struct Bar {
@@ -21,8 +21,7 @@ impl Bar {
         if verbose == Verbose::Silent {
             return None;
         }
-        let style = if flavor == Flavor::Keras2 { Style::Keras2 } else { Style::Keras3 };
-        let progress = Progress::new(std::io::stdout(), Terminal::of_stdout(), style, verbose);
+        let progress = Progress::new(std::io::stdout(), Terminal::of_stdout(), flavor, verbose);
         Some(Bar { progress, clock: Instant::now(), epochs: 1, steps })
     }
 

@@ -2,7 +2,8 @@
 
 use std::ops::ControlFlow;
 
-use cornu_graph::{Array, Buffer, Error, ErrorKind, ProgramId, Result, Type};
+use cornu_graph::room::room;
+use cornu_graph::{Array, Buffer, Error, ErrorKind, ProgramId, Result, Type, tell};
 
 use super::batches::{Batches, InOrder};
 use super::feed::Data;
@@ -11,20 +12,20 @@ use super::history::{History, Params};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
 use super::{Callback, Code, Fit, Warning};
-use crate::display::{Verbose, tell};
-use crate::random::{Flavor, Seeds};
-use crate::room::room;
+use crate::display::Verbose;
+use crate::flavor::{Flavor, RowsEnd};
+use crate::random::{Seeds, Shuffle};
 
 /// What has no room, if there are too many of them.
-pub(super) const PREDICTIONS: &str = "the array of predictions";
+pub(crate) const PREDICTIONS: &str = "the array of predictions";
 
 type Logs = Vec<(String, f64)>;
 
 impl Stage<'_> {
     /// Runs over rows in order; the running totals are of these rows afterwards.
-    pub(super) fn evaluate(&mut self, data: &Data, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
+    pub(crate) fn evaluate(&mut self, data: &Data, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
         self.reset()?;
-        self.training.drawn.meet(data.one_size(batches.size));
+        self.training.evaluating(data.one_size(batches.size));
         let order = data.order()?;
         for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
             let program = self.program(Kind::Test, data, rows.len())?;
@@ -38,9 +39,9 @@ impl Stage<'_> {
     }
 
     /// What the model makes of the rows, batch by batch.
-    pub(super) fn predict(&mut self, data: &Data, batch: usize, mut bar: Option<&mut Bar>) -> Result<Array> {
+    pub(crate) fn predict(&mut self, data: &Data, batch: usize, mut bar: Option<&mut Bar>) -> Result<Array> {
         self.open()?;
-        self.training.drawn.meet(data.one_size(batch));
+        self.training.predicting(data.one_size(batch));
         if data.rows() <= batch {
             let program = self.program(Kind::Predict, data, data.rows())?;
             let session = self.variables.session()?;
@@ -89,7 +90,7 @@ fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
 }
 
 /// A fit that has been checked.
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     stage: Stage<'a>,
     train: Data,
     validation: Option<Data>,
@@ -105,7 +106,7 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         stage: Stage<'a>,
         train: Data,
         validation: Option<Data>,
@@ -123,16 +124,17 @@ impl<'a> Run<'a> {
         };
         let params = Params { verbose, epochs: fit.epochs, steps };
         let history = History::new(params, warnings);
-        let batches = Batches::new(fit.shuffle.then_some(seeds), rows, size);
         let flavor = stage.variables.flavor();
+        let shuffle = fit.shuffle.then(|| Shuffle::new(flavor, seeds, rows));
+        let batches = Batches::new(shuffle, rows, size);
         let left = rows.div_ceil(size).saturating_mul(fit.epochs.saturating_sub(fit.initial_epoch));
         Run { stage, train, validation, fit, batches, flavor, steps, left, programs: Vec::new(), history }
     }
 
     /// Trains, epoch by epoch.
-    pub(super) fn epochs(mut self, seeds: &Seeds, own: bool) -> Result<History> {
+    pub(crate) fn epochs(mut self, seeds: &Seeds, own: bool) -> Result<History> {
         self.warn_if_too_few_rows();
-        self.stage.enter_trace(&self.train, self.train.one_size(self.batches.size), seeds, own)?;
+        self.stage.take_up_streams(&self.train, self.train.one_size(self.batches.size), seeds, own)?;
         if self.fit.verbose != Verbose::Silent {
             self.history.warnings.iter().for_each(tell);
         }
@@ -150,8 +152,8 @@ impl<'a> Run<'a> {
         };
         callbacks.iter_mut().for_each(|callback| callback.on_train_begin(&self.history.params));
         for epoch in self.fit.initial_epoch..self.fit.epochs {
-            // Keras 2 reports a loss of 0 for an epoch without a batch.
-            if self.flavor == Flavor::Keras2 && self.left == 0 {
+            // Keras reports a loss of 0 for an epoch without a batch.
+            if self.flavor.rows_end() == RowsEnd::Training && self.left == 0 {
                 break;
             }
             if self.epoch(epoch, &mut callbacks, &stopped)?.is_break() {
@@ -171,10 +173,6 @@ impl<'a> Run<'a> {
     ) -> Result<ControlFlow<()>> {
         callbacks.iter_mut().for_each(|callback| callback.on_epoch_begin(epoch));
         self.stage.reset()?;
-        // What `steps_per_epoch` left of the rows comes first.
-        if self.flavor == Flavor::Keras3 && (self.fit.steps_per_epoch.is_none() || self.batches.is_used_up()) {
-            self.batches.restart();
-        }
         let mut done = 0;
         for batch in 0..self.steps {
             if batch > 0 && self.is_out_of_rows() {
@@ -213,9 +211,9 @@ impl<'a> Run<'a> {
 
     /// Whether an epoch ends for want of rows, before `steps_per_epoch`.
     fn is_out_of_rows(&self) -> bool {
-        match self.flavor {
-            Flavor::Keras2 => self.left == 0,
-            Flavor::Keras3 => self.batches.is_used_up(),
+        match self.flavor.rows_end() {
+            RowsEnd::Training => self.left == 0,
+            RowsEnd::Epoch => self.batches.is_used_up(),
         }
     }
 
@@ -235,7 +233,7 @@ impl<'a> Run<'a> {
         self.train.feeds(rows).with(|feeds| session.run(program, feeds))
     }
 
-    /// The figures of an epoch, in the order of Keras's history: Keras 3 sorts them by name.
+    /// The figures of an epoch, in the order of Keras's history.
     fn logs(&mut self, epoch: usize) -> Result<Logs> {
         let mut logs = self.stage.logs()?;
         if let Some(validation) =
@@ -244,7 +242,7 @@ impl<'a> Run<'a> {
             self.stage.evaluate(validation, self.fit.validation_batches(validation), None)?;
             logs.extend(self.stage.logs()?.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
         }
-        if self.flavor == Flavor::Keras3 {
+        if self.flavor.sorts_figures() {
             logs.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
         Ok(logs)
@@ -273,10 +271,10 @@ impl<'a> Run<'a> {
     fn warn_if_too_few_rows(&mut self) {
         let (steps, available) = (self.steps, self.train.rows().div_ceil(self.batches.size));
         let several = self.fit.epochs.saturating_sub(self.fit.initial_epoch) > 1;
-        let end = match self.flavor {
-            Flavor::Keras2 if steps > available => Some("the training ends when they have come once for each epoch"),
-            Flavor::Keras3 if steps > available => Some("epochs end there"),
-            Flavor::Keras3 if several && !available.is_multiple_of(steps) => Some("some epochs get fewer"),
+        let end = match self.flavor.rows_end() {
+            RowsEnd::Training if steps > available => Some("the training ends when they have come once for each epoch"),
+            RowsEnd::Epoch if steps > available => Some("epochs end there"),
+            RowsEnd::Epoch if several && !available.is_multiple_of(steps) => Some("some epochs get fewer"),
             _ => None,
         };
         if let Some(end) = end {

@@ -22,7 +22,7 @@ const ROWS: usize = 1024;
 
 impl Stage<'_> {
     /// Adds what looks like a slip in the data, the loss and the metrics of a fit.
-    pub(super) fn slips(&mut self, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
+    pub(crate) fn slips(&mut self, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
         let Some(y) = &data.y else { return Ok(()) };
         let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1)))?;
         let compiled = self.training.compiled("fit")?;
@@ -59,7 +59,7 @@ fn counts(metric: &Choice<dyn Metric>) -> bool {
 
 /// An accuracy of labels that are neither 0 nor 1: no prediction is ever equal to them.
 fn accuracy(settings: &Compile, y: &Array, loss: &dyn Loss, output: &Output) -> Option<Warning> {
-    settings.metrics.iter().chain(&settings.weighted_metrics).find(|metric| counts(metric))?;
+    settings.all_metrics().find(|metric| counts(metric))?;
     let compared = match loss.labels() {
         Labels::Numbers => true,
         Labels::Probabilities | Labels::Any => output.units() == 1,

@@ -2,9 +2,7 @@
 
 use cornu_graph::{Array, Error, Result, VarId};
 
-use super::Compile;
 use super::step::{Stage, Training};
-use crate::Model;
 use crate::variables::Variables;
 
 /// What an optimizer remembers between two steps.
@@ -19,36 +17,17 @@ pub struct OptimizerState {
     pub slots: Vec<(String, String, Array)>,
 }
 
-impl Model {
-    /// How the model was compiled, if it was.
-    pub fn compiled(&self) -> Option<&Compile> {
-        self.training().settings()
-    }
-
+impl Training {
     /// What the optimizer remembers; nothing before the first step.
-    pub fn optimizer_state(&self) -> Option<OptimizerState> {
-        let (training, variables) = (self.training(), self.variables());
-        let kept = training.optimizer_variables().filter(|_| training.opening == variables.openings());
+    pub(crate) fn optimizer_state(&self, variables: &Variables) -> Option<OptimizerState> {
+        let kept = self.optimizer_variables().filter(|_| self.opening == variables.openings());
         let Some(((iterations, learning_rate, slots), session)) = kept.zip(variables.session_if_open()) else {
-            return training.restored().filter(|state| check(training, variables, state).is_ok()).cloned();
+            return self.restored().filter(|state| check(self, variables, state).is_ok()).cloned();
         };
-        let names = slot_names(training, variables).ok()?;
+        let names = slot_names(self, variables).ok()?;
         let slots = names.into_iter().zip(slots).map(|((role, path), id)| (role, path, session.read(id))).collect();
         let iterations = session.read(iterations).to_vec().first().copied().unwrap_or(0);
         Some(OptimizerState { iterations, learning_rate: session.read(learning_rate).get(0), slots })
-    }
-
-    /// Sets what the optimizer remembers, so that training goes on where it ended.
-    ///
-    /// # Errors
-    /// A model that is not compiled and built, or slots that are not those of its optimizer and weights.
-    pub fn set_optimizer_state(&mut self, state: OptimizerState) -> Result<()> {
-        self.ready()?;
-        let mut stage = self.stage();
-        stage.open()?;
-        check(stage.training, stage.variables, &state)?;
-        stage.training.restore(state);
-        stage.restore()
     }
 }
 
@@ -78,6 +57,14 @@ fn check(training: &Training, variables: &Variables, state: &OptimizerState) -> 
 }
 
 impl Stage<'_> {
+    /// Sets what the optimizer remembers.
+    pub(crate) fn set_optimizer_state(&mut self, state: OptimizerState) -> Result<()> {
+        self.open()?;
+        check(self.training, self.variables, &state)?;
+        self.training.restore(state);
+        self.restore()
+    }
+
     /// Brings back what was to be restored, if the variables are there; not if layers came or went in the meantime.
     pub(super) fn restore(&mut self) -> Result<()> {
         let Some((iterations, learning_rate, slots)) = self.training.optimizer_variables() else { return Ok(()) };

@@ -3,25 +3,26 @@
 use std::sync::Arc;
 
 use cornu_graph::{
-    Array, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients,
+    Array, Context, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients,
 };
 
-use super::checks::Output;
+use super::checks::{self, Output};
 use super::compile::Figure;
 use super::feed::Data;
-use super::traces::{Drawn, Traces};
-use super::{Compile, OptimizerState};
-use crate::Net;
+use super::keras2_streams::{self, Keras2Streams};
+use super::{Compile, OptimizerState, Warning};
 use crate::choice::Choice;
-use crate::constraints::Constraint;
+use crate::flavor::Flavor;
 use crate::losses::{self, Loss};
 use crate::metrics::{self, ACCURACY, Metric};
+use crate::net::Net;
 use crate::optimizers::{self, Optimizer};
+use crate::random::Seeds;
 use crate::trace::Cx;
-use crate::variables::Variables;
+use crate::variables::{Variable, Variables};
 
 /// How many programs a model keeps: with one more, the one that was not used for longest goes.
-const MOST_PROGRAMS: usize = 32;
+pub(crate) const MOST_PROGRAMS: usize = 32;
 
 /// What a step is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,6 @@ pub(crate) enum Kind {
 }
 
 /// A model's training: how it is done, its variables in the session, its programs.
-#[derive(Default)]
 pub(crate) struct Training {
     compiled: Option<Compiled>,
     state: Option<State>,
@@ -42,9 +42,8 @@ pub(crate) struct Training {
     outline: Option<(Type, Output)>,
     /// What the optimizer is to remember once it has variables.
     restored: Option<OptimizerState>,
-    /// What Keras 2's random streams belong to.
-    pub(super) traces: Traces,
-    pub(super) drawn: Drawn,
+    /// What decides about random streams, if the model follows Keras 2.
+    streams: Option<Keras2Streams>,
     /// Which session variables and programs belong to.
     pub(super) opening: u64,
 }
@@ -95,12 +94,36 @@ impl Tracked {
 }
 
 impl Training {
+    /// Of a model that is not compiled.
+    pub(crate) fn new(flavor: Flavor) -> Training {
+        let streams = flavor.retraces().then(Keras2Streams::default);
+        Training {
+            compiled: None,
+            state: None,
+            programs: Vec::new(),
+            outline: None,
+            restored: None,
+            streams,
+            opening: 0,
+        }
+    }
+
     /// Begins anew, with other settings.
     pub(crate) fn compile(&mut self, compiled: Compiled) {
         self.compiled = Some(compiled);
         self.restored = None;
-        self.traces = Traces::default();
         self.state = None;
+        self.streams.iter_mut().for_each(Keras2Streams::forget_traces);
+    }
+
+    /// Rows are evaluated, in batches of `rows` each or of several sizes.
+    pub(crate) fn evaluating(&mut self, rows: Option<usize>) {
+        self.streams.iter_mut().for_each(|streams| streams.evaluating(rows));
+    }
+
+    /// Rows are predicted, in batches of `rows` each or of several sizes.
+    pub(super) fn predicting(&mut self, rows: Option<usize>) {
+        self.streams.iter_mut().for_each(|streams| streams.predicting(rows));
     }
 
     /// Goes on in another session, whose variables of training are still to be made.
@@ -121,6 +144,12 @@ impl Training {
         self.compiled.as_ref().ok_or_else(missing)
     }
 
+    /// How many programs are kept.
+    #[cfg(test)]
+    pub(crate) fn programs(&self) -> usize {
+        self.programs.len()
+    }
+
     /// How the model was compiled, if it was.
     pub(crate) fn settings(&self) -> Option<&Compile> {
         self.compiled.as_ref().map(|compiled| &compiled.settings)
@@ -139,7 +168,7 @@ impl Training {
     /// Notes what the optimizer is to remember.
     pub(super) fn restore(&mut self, state: OptimizerState) {
         self.restored = Some(state);
-        self.traces.has_optimizer = true;
+        self.streams.iter_mut().for_each(Keras2Streams::restored);
     }
 
     /// What the optimizer is to remember, which is done now.
@@ -165,9 +194,34 @@ impl Stage<'_> {
             self.training.programs.clear();
             self.training.state = None;
             self.training.outline = None;
-            self.training.traces = Traces::default();
+            self.training.streams.iter_mut().for_each(Keras2Streams::forget_traces);
         }
         Ok(())
+    }
+
+    /// Data has built a model that was not told the shape of its input.
+    pub(crate) fn built(&mut self, to_train: bool) {
+        let Stage { variables, training, .. } = self;
+        training.streams.iter_mut().for_each(|streams| streams.built(variables, to_train));
+    }
+
+    /// Whether a training takes up random streams first.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.training.streams.is_some() && self.variables.has_streams()
+    }
+
+    /// Takes up the random streams for training on such data, in batches of `rows` rows each, or of several sizes, if
+    /// there are any. `own` are seeds of the fit alone.
+    pub(crate) fn take_up_streams(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
+        self.open()?;
+        if !self.variables.has_streams() {
+            return Ok(());
+        }
+        let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
+        let names_metrics = self.training.settings().is_some_and(|settings| settings.all_metrics().any(by_name));
+        let Stage { variables, training, .. } = self;
+        let Some(streams) = &mut training.streams else { return Ok(()) };
+        streams.training(variables, keras2_streams::Training { kind: data.types(0), rows, seeds, own, names_metrics })
     }
 
     /// What the model gives for an input of that type.
@@ -183,6 +237,18 @@ impl Stage<'_> {
         let output = Output::of(&predictions);
         self.training.outline = Some((ty, output.clone()));
         Ok(output)
+    }
+
+    /// Looks at labels and model, and makes the variables of training.
+    pub(crate) fn check_and_prepare(&mut self, what: &str, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
+        let Some(y) = &data.y else { return Ok(()) };
+        self.open()?;
+        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1))).context(what)?;
+        let loss = Arc::clone(&self.training.compiled(what)?.loss);
+        checks::labels(y, &*loss, &output).context(what)?;
+        warnings.extend(checks::output(&*loss, &output));
+        warnings.extend(checks::metrics(&self.training.compiled(what)?.settings));
+        self.prepare(what, y.shape(), &output.shape)
     }
 
     /// Makes the variables of training, unless there are any, for labels and outputs of those shapes.
@@ -215,7 +281,6 @@ impl Stage<'_> {
 
     /// The program of a step over `rows` rows of such data.
     pub(crate) fn program(&mut self, kind: Kind, data: &Data, rows: usize) -> Result<ProgramId> {
-        self.training.traces.has_metrics |= kind == Kind::Test;
         let programs = &mut self.training.programs;
         if let Some(place) = programs.iter().rposition(|(k, t, _)| *k == kind && data.has(t, rows)) {
             programs[place..].rotate_left(1);
@@ -233,8 +298,7 @@ impl Stage<'_> {
     }
 
     fn trace(&mut self, kind: Kind, types: &[Type]) -> Result<Graph> {
-        let weights: Vec<(VarId, Type, Option<Constraint>)> =
-            self.variables.trainable().map(|v| (v.id(), v.ty.clone(), v.constraint.clone())).collect();
+        let weights: Vec<Variable> = self.variables.trainable().cloned().collect();
         let mut cx = Cx::new(self.variables, kind == Kind::Train)?;
         let inputs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
         let predictions = predictions(self.net, self.name, &mut cx, &inputs[0])?;
@@ -309,21 +373,20 @@ impl State {
         cx: &Cx,
         optimizer: &dyn Optimizer,
         loss: &Tensor,
-        weights: &[(VarId, Type, Option<Constraint>)],
+        weights: &[Variable],
     ) -> Vec<(VarId, Tensor)> {
         let var = |id: VarId, ty: &Type| cx.trace().var(id, ty.clone());
-        let old: Vec<Tensor> = weights.iter().map(|(id, ty, _)| var(*id, ty)).collect();
-        let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, (_, ty, _))| var(id, ty)).collect();
+        let old: Vec<Tensor> = weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect();
+        let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, weight)| var(id, &weight.ty)).collect();
         let slots: Vec<Vec<Tensor>> = self.slots.iter().map(of_role).collect();
         let iterations = var(self.iterations, &Type::scalar(DType::I64));
         let lr = var(self.learning_rate, &Type::scalar(DType::F32));
         let new = optimizers::apply(optimizer, &old, gradients(loss, &old), &slots, (&iterations, &lr));
-        let held = |(weight, (_, _, constraint)): (Tensor, &(VarId, Type, Option<Constraint>))| match constraint {
-            Some(constraint) => constraint.apply(&weight),
-            None => weight,
+        let held = |(weight, new): (&Variable, Tensor)| match &weight.constraint {
+            Some(constraint) => (weight.id(), constraint.apply(&new)),
+            None => (weight.id(), new),
         };
-        let ids = weights.iter().map(|(id, ..)| *id);
-        let mut updates: Vec<(VarId, Tensor)> = ids.zip(new.weights.into_iter().zip(weights).map(held)).collect();
+        let mut updates: Vec<(VarId, Tensor)> = weights.iter().zip(new.weights).map(held).collect();
         updates.extend(self.slots.concat().into_iter().zip(new.slots.concat()));
         updates.push((self.iterations, new.iterations));
         updates
@@ -371,36 +434,4 @@ fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<Figure<A
         Ok(Figure { key: figure.key, metric, weighted: figure.weighted })
     };
     settings.figures()?.into_iter().map(chosen).collect()
-}
-
-/// Each size of batch is a program, and sizes are many.
-#[test]
-fn programs_of_many_sizes_are_not_all_kept() {
-    use crate::Sequential;
-    use crate::layers::Dense;
-    use crate::random::{Flavor, tests::turn};
-    use crate::train::Predict;
-
-    let _turn = turn(Flavor::Keras2);
-    let mut model = Sequential::new();
-    model.add(Dense::new(3).input_shape([4]));
-    let predict = |model: &mut Sequential, rows: usize| {
-        let x = ndarray::Array2::<f32>::ones((rows, 4));
-        model.predict_with(&x, Predict::new().batch_size(rows).verbose(0)).expect("a prediction")
-    };
-    let first = predict(&mut model, 1);
-    let mut held = Vec::new();
-    for rows in 1..=1000 {
-        assert_eq!(predict(&mut model, rows).len(), rows * 3);
-        // The one that is used all the time stays.
-        assert_eq!(predict(&mut model, 1), first);
-        held.push(model.variables().session_if_open().expect("a session that was run").memory());
-    }
-    assert_eq!(held[999].programs, MOST_PROGRAMS);
-    assert_eq!(model.training().programs.len(), MOST_PROGRAMS);
-    // The largest batch of all, for which memory grew, goes as well.
-    predict(&mut model, 200_000);
-    (1..=40).for_each(|rows| _ = predict(&mut model, rows));
-    let after = model.variables().session_if_open().expect("a session that was run").memory();
-    assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
 }

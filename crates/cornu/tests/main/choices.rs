@@ -1,12 +1,16 @@
 //! Activations, regularizers and constraints: values and gradients against Keras's.
 
+use std::sync::Arc;
+
 use cornu::activations::Activation;
+use cornu::choice::Choice;
 use cornu::config::Field;
 use cornu::constraints::Constraint;
 use cornu::initializers::Initializer;
 use cornu::random::Flavor;
-use cornu::regularizers::Regularizer;
-use cornu_graph::{Array, Tensor, Trace, evaluate, gradients};
+use cornu::registry::Family;
+use cornu::regularizers::{L1L2, Regularizer};
+use cornu_graph::{Array, Tensor, Trace, Type, evaluate, gradients};
 use cornu_testkit::golden::{Case, Report, cases};
 use serde_json::Value;
 
@@ -25,11 +29,15 @@ fn apply(x: &Array, cotangent: Option<&Array>, f: impl Fn(&Tensor) -> Tensor) ->
     y.zip(slope).map(|(y, slope)| [y, slope]).ok_or("two outputs were asked for".into())
 }
 
-fn read<F: Field>(case: &Value) -> Result<F, String> {
-    let read = F::from_json(&case["config"]).map_err(|error| error.to_string())?;
-    let again = F::from_json(&read.to_json()).map_err(|error| error.to_string())?;
+fn read<T: ?Sized + Family>(case: &Value) -> Result<Arc<T>, String> {
+    let read = Choice::<T>::from_json(&case["config"]).map_err(|error| error.to_string())?;
+    let again = Choice::<T>::from_json(&read.to_json()).map_err(|error| error.to_string())?;
     let same = read.to_json() == again.to_json() && case["config"]["class_name"] == read.to_json()["class_name"];
-    if same { Ok(read) } else { Err(format!("reads back as {}", again.to_json())) }
+    if same {
+        read.resolve().map_err(|error| error.to_string())
+    } else {
+        Err(format!("reads back as {}", again.to_json()))
+    }
 }
 
 /// All cases of a group of which a class of the list is; each class has one at least.
@@ -49,13 +57,15 @@ fn array(case: &Case, json: &Value) -> Result<Array, String> {
 
 #[test]
 fn activations_are_those_of_keras() {
-    walk("activations", Activation::NAMES, "function", |case| {
+    walk("activations", &<dyn Activation>::names(), "function", |case| {
         if case.json["kwargs"].as_object().is_some_and(|settings| !settings.is_empty()) {
             // Names are all that layers can be given.
             println!("{}: skipped, activations have no settings", case.id);
             return Ok(());
         }
-        let activation = Activation::from_json(&case.json["function"]).map_err(|error| error.to_string())?;
+        let activation: Choice<dyn Activation> =
+            Field::from_json(&case.json["function"]).map_err(|error| error.to_string())?;
+        let activation = activation.resolve().map_err(|error| error.to_string())?;
         for point in case.json["points"].as_array().ok_or("no points")? {
             let x = array(case, &point["x"])?;
             let [y, slope] = apply(&x, case.array(&point["cotangent"]).as_ref(), |x| activation.apply(x.clone()))?;
@@ -70,8 +80,8 @@ fn activations_are_those_of_keras() {
 
 #[test]
 fn regularizers_are_those_of_keras() {
-    walk("regularizers", Regularizer::CLASSES, "class", |case| {
-        let regularizer: Regularizer = read(case.json)?;
+    walk("regularizers", &<dyn Regularizer>::classes(), "class", |case| {
+        let regularizer: Arc<dyn Regularizer> = read(case.json)?;
         let [y, slope] = apply(&array(case, &case.json["x"])?, None, |x| regularizer.penalty(x))?;
         case.near("outputs", &y, &case.json["value"])?;
         match &case.json["grad"] {
@@ -86,13 +96,13 @@ fn regularizers_are_those_of_keras() {
 /// Those that draw give TensorFlow's very numbers. Some of Keras's own settings lose an argument.
 #[test]
 fn initializers_are_those_of_keras() {
-    walk("initializers", Initializer::CLASSES, "class", |case| {
+    walk("initializers", &<dyn Initializer>::classes(), "class", |case| {
         let mut json = case.json.clone();
         let given = case.json["kwargs"].as_object().into_iter().flatten();
         given.for_each(|(key, value)| json["config"]["config"][key] = value.clone());
-        let initializer: Initializer = read(&json)?;
+        let initializer: Arc<dyn Initializer> = read(&json)?;
         let shape: Vec<usize> = serde_json::from_value(json["shape"].take()).map_err(|error| error.to_string())?;
-        let value = initializer.array_in(Flavor::Keras3, &shape.into(), 0).map_err(|error| error.to_string())?;
+        let value = initializer.array_of(Flavor::Keras3, &Type::f32(shape), 0).map_err(|error| error.to_string())?;
         case.near("outputs", &value, &case.json["value"])
     });
 }
@@ -100,16 +110,17 @@ fn initializers_are_those_of_keras() {
 /// Keras 2 knows `l1_l2` by name, and means other settings than the defaults of the class.
 #[test]
 fn a_name_may_stand_for_settings() -> cornu::Result<()> {
-    let both = Regularizer::L1L2 { l1: 0.01, l2: 0.01 };
-    assert_eq!([Regularizer::from("l1_l2"), Regularizer::from_json(&"l1_l2".into())?], [both.clone(), both]);
-    assert_eq!(Regularizer::from("L1L2"), Regularizer::L1L2 { l1: 0.0, l2: 0.0 });
+    let named = Choice::<dyn Regularizer>::from;
+    let both = || L1L2::new().l1(0.01).l2(0.01).into();
+    assert_eq!([named("l1_l2"), Field::from_json(&"l1_l2".into())?], [both(), both()]);
+    assert_eq!(named("L1L2"), L1L2::new().into());
     Ok(())
 }
 
 #[test]
 fn constraints_are_those_of_keras() {
-    walk("constraints", Constraint::CLASSES, "class", |case| {
-        let constraint: Constraint = read(case.json)?;
+    walk("constraints", &<dyn Constraint>::classes(), "class", |case| {
+        let constraint: Arc<dyn Constraint> = read(case.json)?;
         let [y, _] = apply(&array(case, &case.json["x"])?, None, |x| constraint.apply(x))?;
         case.near("outputs", &y, &case.json["value"])
     });

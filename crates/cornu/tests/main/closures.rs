@@ -310,14 +310,14 @@ impl Layer for Odd {
             0 => x.dot(&x),
             1 => x.mean([5]),
             2 => x.gt(0.5).maximum(x.lt(0.5)),
-            3 => x.clone() + cx.weight("w", [3], &Initializer::Zeros),
+            3 => x.clone() + cx.weight("w", [3], "zeros"),
             4 => {
                 cx.update(&x, x.clone());
                 x
             }
             6 => stray([x.dim(0), 2]),
             7..=12 => {
-                let count = cx.state("count", [], &Initializer::Zeros);
+                let count = cx.state("count", [], "zeros");
                 match self.mistake {
                     7 => cx.add_loss(stray([])),
                     8 => cx.add_loss(x.clone()),
@@ -331,7 +331,7 @@ impl Layer for Odd {
                 }
                 x
             }
-            _ => cx.child("inner", |cx| x.reshape([7]) + cx.weight("w", [3], &Initializer::Zeros)),
+            _ => cx.child("inner", |cx| x.reshape([7]) + cx.weight("w", [3], "zeros")),
         }
     }
 }
@@ -397,9 +397,9 @@ fn mistakes_of_own_layers_metrics_and_losses_are_shown_at_their_lines() -> cornu
         "0 => x.dot(&x),",
         "1 => x.mean([5]),",
         "2 => x.gt(0.5).maximum(x.lt(0.5)),",
-        "3 => x.clone() + cx.weight(\"w\", [3], &Initializer::Zeros),",
+        "3 => x.clone() + cx.weight(\"w\", [3], \"zeros\"),",
         "cx.update(&x, x.clone());",
-        "_ => cx.child(\"inner\", |cx| x.reshape([7]) + cx.weight(\"w\", [3], &Initializer::Zeros)),",
+        "_ => cx.child(\"inner\", |cx| x.reshape([7]) + cx.weight(\"w\", [3], \"zeros\")),",
     ];
     for (mistake, line) in (0i64..).zip(lines) {
         assert_eq!(shown(&of(Odd::new().mistake(mistake), Compile::new().loss("mse"))), line);

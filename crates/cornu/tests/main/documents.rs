@@ -36,17 +36,29 @@ fn contains(program: &[String], lines: &[String]) -> bool {
     program.windows(lines.len()).any(|window| window == lines)
 }
 
+const LESSONS: [&str; 2] = ["docs/tutorial.en.md", "docs/tutorial.es.md"];
+
 #[test]
 fn pieces_of_the_lesson_are_of_its_programs() {
-    let lesson = read("docs/tutorial.es.md");
-    let programs = blocks(&lesson, "```rust,no_run");
-    assert_eq!(programs.len(), 2, "a program for each half");
-    // Those are `rs`, which is coloured as Rust but not compiled by itself.
-    let pieces = blocks(&lesson, "```rs");
-    assert!(pieces.len() > 10, "{} pieces", pieces.len());
-    for piece in pieces {
-        let found = programs.iter().any(|program| contains(program, &piece));
-        assert!(found, "not in a program of the lesson:\n{}", piece.join("\n"));
+    for file in LESSONS {
+        let lesson = read(file);
+        let programs = blocks(&lesson, "```rust,no_run");
+        assert_eq!(programs.len(), 2, "{file}: a program for each half");
+        // Those are `rs`, which is coloured as Rust but not compiled by itself.
+        let pieces = blocks(&lesson, "```rs");
+        assert!(pieces.len() > 10, "{file}: {} pieces", pieces.len());
+        for piece in pieces {
+            let found = programs.iter().any(|program| contains(program, &piece));
+            assert!(found, "not in a program of {file}:\n{}", piece.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn the_lessons_show_the_same_programs_and_the_same_numbers() {
+    let [english, spanish] = LESSONS.map(read);
+    for fence in ["```rust,no_run", "```rs", "```text"] {
+        assert_eq!(blocks(&english, fence), blocks(&spanish, fence), "{fence}");
     }
 }
 

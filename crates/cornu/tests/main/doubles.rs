@@ -132,7 +132,7 @@ const DRAWN: [(&str, [f64; 9]); 8] = [
 ];
 
 fn model(activation: &str) -> Sequential {
-    let start = |value: f64| Initializer::Constant { value };
+    let start = |value: f64| cornu::initializers::Constant::new().value(value);
     let dense = Dense::new(1).dtype("float64").activation(activation);
     sequential![dense.kernel_initializer(start(0.1)).bias_initializer(start(0.05)).input_shape([2])]
 }
@@ -144,7 +144,7 @@ fn initial_values_are_drawn_in_double_precision() -> Result<()> {
     let mut report = Report::default();
     for (class, want) in DRAWN {
         let initializer = json!({ "class_name": class, "config": { "seed": 7 } });
-        let initializer: Initializer = cornu::config::Field::from_json(&initializer)?;
+        let initializer: Choice<dyn Initializer> = cornu::config::Field::from_json(&initializer)?;
         let layer = Dense::new(3).dtype("float64").kernel_initializer(initializer).input_shape([3]);
         let got = sequential![layer].weights_as::<f64>()[0].iter().copied().collect();
         report.case(class, close(&Array::vector(got), &Array::vector(want.to_vec()), 1e-14, 1e-15));

@@ -1,6 +1,5 @@
 //! Dropout's masks inside real fits, bit for bit.
 
-use cornu::initializers::Initializer;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds, set_flavor};
 use cornu::{Cx, Tensor};
@@ -25,7 +24,7 @@ cornu::config! {
 
 impl Layer for Tap {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        let mut state = |name: &str, size: usize| cx.state(name, [size], &Initializer::Zeros);
+        let mut state = |name: &str, size: usize| cx.state(name, [size], "zeros");
         let (step, seen, scale) = (state("step", 1), state("seen", STEPS), state("scale", 1));
         if cx.training() {
             // 20 elements as the digits of a number are exact in a single's 24 bits.
@@ -334,7 +333,7 @@ impl Do {
             SaveAndLoad => {
                 let folder = Folder::new("dropout");
                 let path = folder.join("model.keras");
-                cornu::register::<Tap>();
+                cornu::layers::register::<Tap>();
                 model.save(&path)?;
                 *model = load_model(&path)?;
             }

@@ -1,13 +1,13 @@
 //! What cases of golden files need that this version has not, by its own lists of classes and names.
 
 use cornu::activations::Activation;
-use cornu::choice::Family;
 use cornu::constraints::Constraint;
 use cornu::initializers::Initializer;
-use cornu::layers;
+use cornu::layers::Layer;
 use cornu::losses::Loss;
 use cornu::metrics::Metric;
 use cornu::optimizers::Optimizer;
+use cornu::registry::Family;
 use cornu::regularizers::Regularizer;
 use serde_json::{Map, Value};
 
@@ -35,9 +35,9 @@ pub(crate) fn lacks(json: &Value) -> Vec<String> {
 }
 
 fn is_known(class: &str) -> bool {
-    let families = [<dyn Loss>::CLASSES, <dyn Metric>::CLASSES, <dyn Optimizer>::CLASSES];
-    let choices = [Initializer::CLASSES, Regularizer::CLASSES, Constraint::CLASSES];
-    layers::CLASSES.contains(&class)
+    let families = [<dyn Loss>::classes(), <dyn Metric>::classes(), <dyn Optimizer>::classes()];
+    let choices = [<dyn Initializer>::classes(), <dyn Regularizer>::classes(), <dyn Constraint>::classes()];
+    <dyn Layer>::classes().contains(&class)
         || families.into_iter().chain(choices).any(|list| list.contains(&class))
         || ["DTypePolicy", "function"].contains(&class)
 }
@@ -61,7 +61,7 @@ fn of_object(object: &Map<String, Value>, outermost: bool, lacks: &mut Vec<Strin
         lacks.push(format!("`{class}`"));
     }
     let activations = ["activation", "recurrent_activation"].into_iter().filter_map(text);
-    lacks.extend(activations.filter(|name| !Activation::NAMES.contains(name)).map(|name| format!("`{name}`")));
+    lacks.extend(activations.filter(|name| !<dyn Activation>::names().contains(name)).map(|name| format!("`{name}`")));
     let dtype = object.get("dtype").map(|dtype| dtype.pointer("/config/name").unwrap_or(dtype)).and_then(Value::as_str);
     lacks.extend(dtype.filter(|name| name.contains("float16")).map(String::from));
     for (key, asks) in REFUSED {
@@ -78,9 +78,9 @@ pub(crate) fn of_compile(compile: &Value) -> Vec<String> {
         Value::String(name) if !known.contains(&name.as_str()) => lacks.push(format!("`{name}`")),
         _ => {}
     };
-    names(&compile["optimizer"], <dyn Optimizer>::NAMES);
-    names(&compile["loss"], <dyn Loss>::NAMES);
-    let metrics = [<dyn Metric>::NAMES, &["accuracy", "acc", "crossentropy", "ce"]].concat();
+    names(&compile["optimizer"], &<dyn Optimizer>::names());
+    names(&compile["loss"], &<dyn Loss>::names());
+    let metrics = [<dyn Metric>::names(), vec!["accuracy", "acc", "crossentropy", "ce"]].concat();
     for metric in ["metrics", "weighted_metrics"].into_iter().filter_map(|key| compile[key].as_array()).flatten() {
         names(metric, &metrics);
     }

@@ -1,7 +1,8 @@
 //! The contract of every layer, against what Keras computed.
 
-use cornu::layers::CLASSES;
+use cornu::layers::Layer;
 use cornu::random::Flavor;
+use cornu::registry::Family;
 use cornu::{Cx, Model, Sequential};
 use cornu_graph::{Array, DType, Feed, Tensor, gradients};
 use cornu_testkit::golden::{Case, Report, cases};
@@ -169,8 +170,9 @@ fn every_layer_keeps_its_contract() {
     let _turn = seeded(Flavor::Keras3, 1);
     let mut report = Report::default();
     let cases = cases("layers");
-    report.has_cases(CLASSES, "layers", "class");
-    for json in cases.iter().filter(|case| CLASSES.iter().any(|class| case["class"] == *class)) {
+    let classes = <dyn Layer>::classes();
+    report.has_cases(&classes, "layers", "class");
+    for json in cases.iter().filter(|case| classes.iter().any(|class| case["class"] == *class)) {
         let (id, lacks) = (json["id"].as_str().expect("an id"), lacks(&json["config"]));
         report.lacking(id, &lacks, check(json));
         let activation = format!("`{}`", json["config"]["config"]["activation"].as_str().unwrap_or_default());

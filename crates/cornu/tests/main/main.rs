@@ -4,11 +4,14 @@ use cornu_testkit::alloc::Counting;
 
 mod choices;
 mod closures;
+mod cross_validation;
 mod deep;
 mod documents;
 mod doubles;
 mod dropout;
+mod families;
 mod first_lines;
+mod flavor_differences;
 mod flavors;
 mod help;
 mod interrupt;
@@ -23,6 +26,8 @@ mod names;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod own_classes;
+mod passengers;
+mod preparing;
 mod properties;
 mod resume;
 mod saved;

@@ -1,11 +1,12 @@
 //! Mistakes that Keras lets pass in silence, or reports in riddles: what is said of each.
 
-use cornu::choice::{Choice, Family};
+use cornu::choice::Choice;
 use cornu::losses::Reduction;
 use cornu::metrics;
 use cornu::optimizers::Optimizer;
 use cornu::prelude::*;
 use cornu::random::Flavor;
+use cornu::registry::Family;
 use cornu::train::Code;
 use cornu::{Cx, Error, ErrorKind, Tensor};
 use cornu_testkit::golden::Report;
@@ -49,7 +50,7 @@ fn refused<T>(report: &mut Report, outcome: cornu::Result<T>, want: &str) {
 fn unknown<T: ?Sized + Family>(name: &str, near: &str) -> String {
     // These names are no metrics, but choose one by the shapes.
     let by_shapes = if T::WHAT == "metric" { "`accuracy`, `acc`, `crossentropy`, `ce`, " } else { "" };
-    let known = short(T::NAMES);
+    let known = short(T::names());
     format!("compile: unknown {} `{name}`; there are {by_shapes}{known}\n  help: did you mean `{near}`?", T::WHAT)
 }
 

@@ -1,11 +1,11 @@
 //! Names that are not known: what only Keras has is told apart from what nobody has, and what there is is listed.
 
 use cornu::activations::Activation;
-use cornu::choice::Family;
 use cornu::metrics::Metric;
 use cornu::optimizers::Optimizer;
 use cornu::prelude::*;
 use cornu::random::Flavor;
+use cornu::registry::Family;
 use cornu::{Error, ErrorKind};
 use cornu_testkit::golden::Report;
 use serde_json::json;
@@ -26,15 +26,15 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// The short names of a family, as messages list them.
-pub(crate) fn short(names: &'static [&'static str]) -> String {
-    listed(names.iter().copied().filter(|name| !name.contains(char::is_uppercase)))
+pub(crate) fn short(names: Vec<&'static str>) -> String {
+    listed(names.into_iter().filter(|name| !name.contains(char::is_uppercase)))
 }
 
 #[test]
 fn what_only_keras_has_is_told_apart() {
     let _turn = seeded(Flavor::Keras2, 1);
     let mse = || Compile::new().loss("mse");
-    let (losses, optimizers) = (short(<dyn Loss>::NAMES), short(<dyn Optimizer>::NAMES));
+    let (losses, optimizers) = (short(<dyn Loss>::names()), short(<dyn Optimizer>::names()));
     let of = |name: &str, rest: &str| {
         format!("{name}: Keras has {}, this version of cornu does not yet; there are {rest}", {
             name.rsplit(' ').next().unwrap_or(name)
@@ -47,7 +47,7 @@ fn what_only_keras_has_is_told_apart() {
         (compiled(mse().optimizer("AdamW")), of("compile: unknown optimizer `AdamW`", &optimizers)),
         (
             layered(Dense::new(1).activation("elu")),
-            of("layer `a`: Dense.activation: unknown activation `elu`", &listed(Activation::NAMES.iter().copied())),
+            of("layer `a`: Dense.activation: unknown activation `elu`", &listed(<dyn Activation>::names())),
         ),
     ];
     for (error, want) in cases {
@@ -65,7 +65,7 @@ fn what_only_keras_has_is_told_apart() {
 #[test]
 fn what_nobody_has_is_listed_and_only_what_is_near_is_proposed() {
     let _turn = seeded(Flavor::Keras2, 1);
-    let (losses, optimizers) = (short(<dyn Loss>::NAMES), short(<dyn Optimizer>::NAMES));
+    let (losses, optimizers) = (short(<dyn Loss>::names()), short(<dyn Optimizer>::names()));
     let nobody = compiled(Compile::new().loss("quartic"));
     assert_eq!(nobody.to_string(), format!("compile: unknown loss `quartic`; there are {losses}"));
     assert_eq!(nobody.kind(), ErrorKind::Usage);
@@ -87,8 +87,9 @@ fn layers_that_only_keras_has_are_told_apart() {
         let model = json!({ "class_name": "Sequential", "config": { "name": "m", "layers": [layer] } });
         Sequential::from_json_value(&model).expect_err("a class that is not known")
     };
-    let layers = listed(cornu::layers::CLASSES.iter().copied());
-    let own = "a layer of your own can take its place, if it is registered first: `cornu::register::<YourLayer>()`";
+    let layers = listed(<dyn Layer>::classes());
+    let own =
+        "a layer of your own can take its place, if it is registered first: `cornu::layers::register::<YourLayer>()`";
     for class in ["Conv2D", "LSTM", "Lambda", "Functional", "MaxPooling2D", "ELU"] {
         let text = "Keras has `CLASS`, this version of cornu does not yet; there are ".replace("CLASS", class);
         let want = format!("model `m`: layer `a`: unknown layer class `{class}`: {text}{layers}\n  help: {own}");
@@ -107,25 +108,25 @@ fn no_name_of_ours_is_taken_for_what_is_missing() {
         let outcome = outcome.err().map(|error| error.to_string()).filter(|text| text.contains("does not yet"));
         report.case(name, outcome.map_or(Ok(()), Err));
     };
-    for name in <dyn Loss>::NAMES {
+    for name in <dyn Loss>::names() {
         for name in [name.to_uppercase(), name.to_lowercase()] {
             check(&name, sequential![Dense::new(1)].compile(Compile::new().loss(name.as_str())));
         }
     }
-    for name in <dyn Metric>::NAMES.iter().chain(&["accuracy", "acc", "crossentropy", "ce"]) {
+    for name in <dyn Metric>::names().iter().chain(&["accuracy", "acc", "crossentropy", "ce"]) {
         for name in [name.to_uppercase(), name.to_lowercase()] {
             check(&name, sequential![Dense::new(1)].compile(Compile::new().loss("mse").metrics([name.as_str()])));
         }
     }
-    for name in <dyn Optimizer>::NAMES {
+    for name in <dyn Optimizer>::names() {
         for name in [name.to_uppercase(), name.to_lowercase()] {
             check(&name, sequential![Dense::new(1)].compile(Compile::new().loss("mse").optimizer(name.as_str())));
         }
     }
-    for name in Activation::NAMES {
+    for name in <dyn Activation>::names() {
         check(name, sequential![Dense::new(1).activation(&*name.to_uppercase())].check());
     }
-    for (name, alias) in Initializer::CLASSES.iter().zip(["zeros", "ones"]) {
+    for (name, alias) in <dyn Initializer>::classes().iter().zip(["zeros", "ones"]) {
         check(name, sequential![Dense::new(1).kernel_initializer(&*name.to_uppercase())].check());
         check(alias, sequential![Dense::new(1).kernel_initializer(alias)].check());
     }

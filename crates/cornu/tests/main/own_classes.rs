@@ -1,5 +1,6 @@
 //! Classes of one's own that are not as they should be: an error that names the class, never a panic or a wrong figure.
 
+use cornu::constraints::UnitNorm;
 use cornu::layers::Layer;
 use cornu::losses::{Loss, Reduction};
 use cornu::metrics::Metric;
@@ -145,13 +146,13 @@ cornu::config! {
         /// How many axes.
         axes: usize,
         /// The constraint.
-        constraint: Constraint,
+        constraint: Choice<dyn Constraint>,
     }
 }
 
 impl Layer for Held {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        let weight = cx.weight("w", vec![2; self.axes], &Initializer::Ones);
+        let weight = cx.weight("w", vec![2; self.axes], "ones");
         cx.constrain("w", &Some(self.constraint.clone()));
         let scale = weight.sum_all();
         x * scale
@@ -162,7 +163,7 @@ impl Layer for Held {
 fn a_constraint_along_an_axis_that_is_not_there_is_told() {
     let _turn = seeded(Flavor::Keras2, 1);
     let with = |axes: usize, axis: i64| {
-        let constraint = Constraint::UnitNorm { axis: cornu::config::OneOrMany::One(axis) };
+        let constraint = UnitNorm::new().axis(axis);
         let mut model = sequential![Held::new(axes, constraint).input_shape([1])];
         model.compile(Compile::new().loss("mse"))?;
         model.fit(&[[1.0], [2.0]], &[1.0, 2.0], Fit::new().verbose(0)).map(drop)

@@ -28,7 +28,7 @@ pub(crate) fn numbers(path: &Path, folders: &[&str]) -> cornu::Result<Vec<Array>
 }
 
 /// A small compiled model that took three steps.
-pub(crate) fn trained(optimizer: impl Into<cornu::choice::Choice<dyn Optimizer>>) -> Sequential {
+pub(crate) fn trained(optimizer: impl Into<Choice<dyn Optimizer>>) -> Sequential {
     let mut model = Sequential::named("small");
     model.add(Rescaling::new(0.5).input_shape([3]).name("rescaling"));
     model.add(Dense::new(4).name("hidden")).add(Activation::new("relu").name("activation"));
@@ -50,7 +50,7 @@ fn a_class_that_is_not_known_is_named() {
         error.message().contains("layer `batch_normalization`: unknown layer class `BatchNormalization`"),
         "{error}"
     );
-    assert!(error.to_string().contains("`cornu::register::<YourLayer>()`"), "{error}");
+    assert!(error.to_string().contains("`cornu::layers::register::<YourLayer>()`"), "{error}");
 }
 
 fn compile_config(path: &Path) -> cornu::Result<Value> {

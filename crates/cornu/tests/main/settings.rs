@@ -1,12 +1,14 @@
 //! Settings are honoured or refused: none is read and dropped.
 
 use cornu::choice::Choice;
-use cornu::config::OneOrMany;
+use cornu::constraints::{MaxNorm, MinMaxNorm};
+use cornu::initializers::{Constant, RandomNormal, TruncatedNormal};
 use cornu::layers::{Layer, LayerConfig};
 use cornu::losses::Loss;
 use cornu::optimizers::Optimizer;
 use cornu::prelude::*;
 use cornu::random::{Flavor, set_flavor};
+use cornu::regularizers::{L1, L2};
 use cornu::{Cx, Result, Tensor};
 use cornu_graph::{Array, Feed};
 use cornu_testkit::golden::Report;
@@ -53,7 +55,7 @@ fn model(layers: &Value) -> Result<Sequential> {
 #[test]
 fn a_layers_own_settings_win_over_those_of_every_layer() {
     let _turn = seeded(Flavor::Keras2, 1);
-    cornu::register::<Lookup>();
+    cornu::layers::register::<Lookup>();
     let config = json!({
         "input_dim": 1000, "name": "a/b", "dtype": ["x"], "trainable": "no", "input_shape": "wide",
         "batch_input_shape": -3, "activity_regularizer": 0.5, "quantization_config": true,
@@ -170,25 +172,22 @@ fn numbers_of_layers_that_cannot_be_right_are_named() {
     let mut kernel = |layer: Dense, setting: &str, want: &str| {
         refused(&mut report, sequential![layer].check(), &format!("layer `d`: Dense.kernel_{setting}: {want}"));
     };
-    let mut start = |start: Initializer, want: &str| kernel(dense().kernel_initializer(start), "initializer", want);
-    let (mean, stddev, seed, axis) = (f64::INFINITY, -1.0, None, OneOrMany::One(0));
-    start(
-        Initializer::RandomNormal { mean: 0.0, stddev, seed },
-        "RandomNormal.stddev: needs a number of 0 or more, got -1",
-    );
-    start(Initializer::TruncatedNormal { mean, stddev, seed }, "TruncatedNormal.mean: needs a finite number, got inf");
+    let mut start =
+        |start: Choice<dyn Initializer>, want: &str| kernel(dense().kernel_initializer(start), "initializer", want);
+    start(RandomNormal::new().stddev(-1).into(), "RandomNormal.stddev: needs a number of 0 or more, got -1");
+    let infinite = TruncatedNormal::new().mean(f64::INFINITY).stddev(-1);
+    start(infinite.into(), "TruncatedNormal.mean: needs a finite number, got inf");
     let range = "needs a number within the range of `f32`, got";
-    start(Initializer::Constant { value: 1e300 }, &format!("Constant.value: {range} 1e300"));
+    start(Constant::new().value(1e300).into(), &format!("Constant.value: {range} 1e300"));
     let mut penalty =
-        |penalty: Regularizer, want: &str| kernel(dense().kernel_regularizer(penalty), "regularizer", want);
-    penalty(Regularizer::L2 { l2: -0.5 }, "L2.l2: needs a number of 0 or more, got -0.5");
-    penalty(Regularizer::L1 { l1: f64::NAN }, "L1.l1: needs a finite number, got NaN");
-    let mut hold =
-        |constraint: Constraint, want: &str| kernel(dense().kernel_constraint(constraint), "constraint", want);
-    let norms = Constraint::MinMaxNorm { min_value: 0.0, max_value: 1.0, rate: 1.5, axis: axis.clone() };
-    hold(norms, "MinMaxNorm.rate: needs a number from 0 to 1, got 1.5");
-    let norm = Constraint::MaxNorm { max_value: -2.0, axis };
-    hold(norm, "MaxNorm.max_value: needs a number of 0 or more, got -2");
+        |penalty: Choice<dyn Regularizer>, want: &str| kernel(dense().kernel_regularizer(penalty), "regularizer", want);
+    penalty(L2::new().l2(-0.5).into(), "L2.l2: needs a number of 0 or more, got -0.5");
+    penalty(L1::new().l1(f64::NAN).into(), "L1.l1: needs a finite number, got NaN");
+    let mut hold = |constraint: Choice<dyn Constraint>, want: &str| {
+        kernel(dense().kernel_constraint(constraint), "constraint", want);
+    };
+    hold(MinMaxNorm::new().rate(1.5).into(), "MinMaxNorm.rate: needs a number from 0 to 1, got 1.5");
+    hold(MaxNorm::new().max_value(-2).into(), "MaxNorm.max_value: needs a number of 0 or more, got -2");
 
     let mut layer = |model: Sequential, want: &str| refused(&mut report, model.check(), want);
     layer(sequential![Dropout::new(-0.1).name("o")], "layer `o`: `rate` must be between 0 and 1, got -0.1");

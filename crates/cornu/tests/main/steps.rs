@@ -2,6 +2,7 @@
 
 use cornu::prelude::*;
 use cornu::random::{Flavor, set_flavor};
+use cornu::regularizers::L2;
 use cornu::train::Code;
 use cornu_graph::Array;
 use cornu_testkit::golden::{Report, close};
@@ -55,7 +56,7 @@ fn epochs_of_so_many_steps_are_those_of_keras() -> cornu::Result<()> {
 fn penalties_of_weights_that_do_not_learn_count_in_keras_2_only() -> cornu::Result<()> {
     for (flavor, want) in [(Flavor::Keras2, 5.055_312_156_677_246), (Flavor::Keras3, 4.430_312_156_677_246)] {
         let _turn = seeded(flavor, 1);
-        let penalty = Regularizer::L2 { l2: 0.5 };
+        let penalty = L2::new().l2(0.5);
         let mut model = sequential![Dense::new(1).input_shape([2]).kernel_regularizer(penalty).trainable(false)];
         model.compile(Compile::new().loss("mse").optimizer("sgd"))?;
         model.set_weights(&[arr2(&[[1.0], [-0.5]]).into_dyn(), arr1(&[0.1]).into_dyn()])?;

@@ -184,11 +184,12 @@ fn a_class_of_one_s_own_is_found_by_its_package() -> cornu::Result<()> {
     let error = load_model(&path).expect_err("a class that is not registered").to_string();
     assert!(error.contains("unknown layer `Dense` of the package `strangers.layers`\n  help: "), "{error}");
     assert!(
-        error.contains("with the module `\"strangers.layers\"`") && error.contains("cornu::register::<Dense>()"),
+        error.contains("with the module `\"strangers.layers\"`")
+            && error.contains("cornu::layers::register::<Dense>()"),
         "{error}"
     );
 
-    cornu::register::<own::Dense>();
+    cornu::layers::register::<own::Dense>();
     let again = load_model(&path)?;
     assert_eq!(again.layers()[1].count_params(), 8, "Keras's own stays what it is");
     assert_eq!(again.layers()[0].count_params(), 0);
@@ -209,7 +210,7 @@ fn numbers_that_ask_for_no_memory_may_have_any_size() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let folder = Folder::new("large-numbers");
     let path = folder.join("m.keras");
-    cornu::register::<own::Dense>();
+    cornu::layers::register::<own::Dense>();
     let layer = own::Dense::new().salt(1i64 << 60).mask_value(-1e30).max_tokens(1usize << 40);
     sequential![layer.input_shape([3]), Dense::new(2)].save(&path)?;
     let config = load_model(&path)?.layers()[0].config();

@@ -1,0 +1,281 @@
+//! What is numbers: one trait for arrays, slices and nested vectors, and for `ndarray` arrays by the feature `ndarray`.
+
+#[cfg(feature = "ndarray")]
+use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
+
+use crate::{Array, Element, Error, Result, Shape, room};
+
+/// What has no room.
+pub const AN_ARRAY: &str = "an array";
+
+/// Anything that holds numbers in rows: what `fit` and `predict` take, and whatever else wants numbers.
+///
+/// ```
+/// use cornu_graph::ToArray;
+///
+/// assert_eq!(vec![[0.0, 1.0], [2.0, 3.0]].to_array()?.shape().to_string(), "[2,2]");
+/// assert_eq!([1, 2, 3].to_array()?.shape().to_string(), "[3]");
+/// # Ok::<(), cornu_graph::Error>(())
+/// ```
+pub trait ToArray {
+    /// The numbers as an array, outermost axis first.
+    ///
+    /// # Errors
+    /// Every part must be a number and every row equally long.
+    fn to_array(&self) -> Result<Array>;
+
+    /// The numbers as an array, without a copy where this is one: what is handed over by value comes here.
+    ///
+    /// # Errors
+    /// Those of [`ToArray::to_array`].
+    fn into_array(self) -> Result<Array>
+    where
+        Self: Sized,
+    {
+        self.to_array()
+    }
+}
+
+/// A Rust number, and the element it becomes. Those that are no [`Element`] become the narrowest one that holds
+/// them; numbers of 64 bits without a sign become [`i64`], and those above [`i64::MAX`] are refused.
+pub trait Numeric: Copy {
+    /// The element this number becomes.
+    type Element: Element;
+    /// Whether every number of this type fits in an element.
+    const FITS: bool = true;
+    /// The number as an element.
+    fn element(self) -> Self::Element;
+    /// Whether the element is the same number.
+    ///
+    /// # Errors
+    /// Names the number, if it is not.
+    fn check(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A number, or equally long rows of numbers, or rows of rows: what nested vectors, slices and arrays are made of.
+pub trait Nested {
+    /// The numbers inside.
+    type Number: Numeric;
+    /// Appends the sizes of the axes, outermost first, going by the first row of each.
+    fn push_shape(&self, shape: &mut Vec<usize>);
+    /// Appends the numbers.
+    ///
+    /// # Errors
+    /// The sizes must be those of `shape`; the error names the row.
+    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<Self::Number as Numeric>::Element>) -> Result<()>;
+}
+
+macro_rules! numbers {
+    ($($rust:ty => $element:ty, $convert:expr $(, $check:expr)?;)*) => {$(
+        impl Numeric for $rust {
+            type Element = $element;
+            fn element(self) -> $element {
+                $convert(self)
+            }
+            $(const FITS: bool = false;
+            fn check(self) -> Result<()> {
+                $check(self)
+            })?
+        }
+
+        impl Nested for $rust {
+            type Number = $rust;
+            fn push_shape(&self, _shape: &mut Vec<usize>) {}
+            fn push_numbers(&self, _shape: &[usize], numbers: &mut Vec<$element>) -> Result<()> {
+                self.check()?;
+                numbers.push(self.element());
+                Ok(())
+            }
+        }
+    )*};
+}
+
+numbers! {
+    bool => bool, std::convert::identity;
+    u8 => u8, std::convert::identity;
+    u32 => u32, std::convert::identity;
+    i32 => i32, std::convert::identity;
+    i64 => i64, std::convert::identity;
+    f32 => f32, std::convert::identity;
+    f64 => f64, std::convert::identity;
+    i8 => i32, i32::from;
+    i16 => i32, i32::from;
+    u16 => i32, i32::from;
+    isize => i64, |value| value as i64;
+    usize => i64, |value| value as i64, |value| below_2_to_63(value as u64);
+    u64 => i64, |value| value as i64, below_2_to_63;
+}
+
+fn below_2_to_63(value: u64) -> Result<()> {
+    let large = |_| Error::data(format!("needs whole numbers up to {}, got {value}", i64::MAX));
+    i64::try_from(value).map(drop).map_err(large)
+}
+
+impl<T: Nested> Nested for [T] {
+    type Number = T::Number;
+
+    fn push_shape(&self, shape: &mut Vec<usize>) {
+        shape.push(self.len());
+        if let Some(first) = self.first() {
+            first.push_shape(shape);
+        }
+    }
+
+    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<T::Number as Numeric>::Element>) -> Result<()> {
+        let Some((&len, rest)) = shape.split_first() else { return Err(Error::data("needs a number, got rows")) };
+        if self.len() != len {
+            return Err(Error::data(format!("needs {len} elements as the first row, got {}", self.len())));
+        }
+        for (i, row) in self.iter().enumerate() {
+            row.push_numbers(rest, numbers).map_err(|error| error.context(format!("row {i}")))?;
+        }
+        Ok(())
+    }
+}
+
+/// Passes on to a slice or to what is referred to.
+macro_rules! nested_as {
+    ($([$($generics:tt)*] $type:ty, $inner:ty;)*) => {$(
+        impl<$($generics)*> Nested for $type {
+            type Number = <$inner as Nested>::Number;
+
+            fn push_shape(&self, shape: &mut Vec<usize>) {
+                <$inner>::push_shape(self, shape);
+            }
+
+            fn push_numbers(
+                &self,
+                shape: &[usize],
+                numbers: &mut Vec<<Self::Number as Numeric>::Element>,
+            ) -> Result<()> {
+                <$inner>::push_numbers(self, shape, numbers)
+            }
+        }
+    )*};
+}
+
+nested_as! {
+    [T: Nested] Vec<T>, [T];
+    [T: Nested, const N: usize] [T; N], [T];
+    [T: Nested + ?Sized] &T, T;
+}
+
+fn nested<T: Nested + ?Sized>(rows: &T) -> Result<Array> {
+    let mut shape = Vec::new();
+    rows.push_shape(&mut shape);
+    let mut numbers = room::empty(AN_ARRAY, Shape::from(&shape[..]).size())?;
+    rows.push_numbers(&shape, &mut numbers)?;
+    Array::new(shape, numbers)
+}
+
+impl<T: Nested> ToArray for [T] {
+    fn to_array(&self) -> Result<Array> {
+        nested(self)
+    }
+}
+
+impl<T: Nested> ToArray for Vec<T> {
+    fn to_array(&self) -> Result<Array> {
+        nested(self)
+    }
+}
+
+impl<T: Nested, const N: usize> ToArray for [T; N] {
+    fn to_array(&self) -> Result<Array> {
+        nested(self)
+    }
+}
+
+impl<T: ToArray + ?Sized> ToArray for &T {
+    fn to_array(&self) -> Result<Array> {
+        T::to_array(self)
+    }
+}
+
+impl ToArray for Array {
+    fn to_array(&self) -> Result<Array> {
+        Ok(self.clone())
+    }
+
+    fn into_array(self) -> Result<Array> {
+        Ok(self)
+    }
+}
+
+/// Owned, shared or a view, of any rank, in any order of memory.
+#[cfg(feature = "ndarray")]
+impl<S: Data<Elem: Numeric>, D: Dimension> ToArray for ArrayBase<S, D> {
+    fn to_array(&self) -> Result<Array> {
+        for (i, number) in self.iter().enumerate().take_while(|_| !S::Elem::FITS) {
+            number.check().map_err(|error| error.context(format!("index {i}")))?;
+        }
+        let mut numbers = room::empty(AN_ARRAY, self.len())?;
+        match self.as_slice() {
+            Some(all) => numbers.extend(all.iter().map(|&number| number.element())),
+            None => numbers.extend(self.iter().map(|&number| number.element())),
+        }
+        Array::new(self.shape(), numbers)
+    }
+}
+
+/// The array as an `ndarray` whose elements are the nearest `T`.
+#[cfg(feature = "ndarray")]
+pub fn from_array<T: Element>(array: &Array) -> ArrayD<T> {
+    ArrayD::from_shape_vec(IxDyn(array.shape()), array.to_vec()).expect("an array has as many elements as its shape")
+}
+
+#[cfg(all(test, feature = "ndarray"))]
+mod tests {
+    use ndarray::{Array1, Array2, Axis, array};
+
+    use super::*;
+    use crate::{DType, Type};
+
+    fn ty(numbers: &(impl ToArray + ?Sized)) -> Type {
+        numbers.to_array().unwrap().ty()
+    }
+
+    #[test]
+    fn every_kind_of_rows_becomes_an_array() {
+        assert_eq!(ty(&vec![1.0f32, 2.0]), Type::f32([2]));
+        assert_eq!(ty(&[true, false][..]), Type::new(DType::Bool, [2]));
+        assert_eq!(ty(&vec![vec![1u8; 3]; 2]), Type::new(DType::U8, [2, 3]));
+        assert_eq!(ty(&[[[0.5; 4]; 3]; 2]), Type::new(DType::F64, [2, 3, 4]));
+        assert_eq!(ty(&vec![&[1usize, 2][..]]), Type::new(DType::I64, [1, 2]));
+        assert_eq!(ty(&&array![[1i16]]), Type::new(DType::I32, [1, 1]));
+        assert_eq!(ty(&Vec::<f32>::new()), Type::f32([0]));
+    }
+
+    #[test]
+    fn ragged_rows_are_named() {
+        let message = |rows: Vec<Vec<f64>>| rows.to_array().unwrap_err().message().to_owned();
+        assert_eq!(
+            message(vec![vec![0.0; 4], vec![0.0; 4], vec![0.0; 2]]),
+            "row 2: needs 4 elements as the first row, got 2"
+        );
+        let deep = vec![vec![vec![1.0], vec![1.0]], vec![vec![1.0], vec![]]];
+        assert_eq!(deep.to_array().unwrap_err().message(), "row 1: row 1: needs 1 elements as the first row, got 0");
+        let no_columns = vec![Vec::<f64>::new(), vec![]];
+        assert_eq!(ty(&no_columns), Type::new(DType::F64, [2, 0]));
+    }
+
+    #[test]
+    fn views_in_any_order_keep_their_elements() {
+        let mut x = Array2::from_shape_fn((2, 3), |(i, j)| 10 * i + j);
+        let elements = |x: Result<Array>| x.unwrap().to_vec::<i64>();
+        assert_eq!(elements(x.t().to_array()), [0, 10, 1, 11, 2, 12]);
+        assert_eq!(elements(x.column(1).to_array()), [1, 11]);
+        x.invert_axis(Axis(0));
+        assert_eq!(elements(x.to_array()), [10, 11, 12, 0, 1, 2]);
+    }
+
+    #[test]
+    fn arrays_come_back_as_ndarray() {
+        let x = array![[1.5f32, 2.0], [3.0, 4.0]];
+        assert_eq!(from_array::<f32>(&x.to_array().unwrap()), x.into_dyn());
+        let y: Array1<i64> = array![1, 2];
+        assert_eq!(from_array::<f64>(&y.to_array().unwrap()), array![1.0, 2.0].into_dyn());
+    }
+}

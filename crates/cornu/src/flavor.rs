@@ -1,0 +1,138 @@
+//! Which Keras a model follows, and every difference between the two: one method each.
+//!
+//! How progress looks is in `display/bar.rs`, where weights stand in files in `saving`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cornu_graph::Tensor;
+use cornu_graph::random::Stream;
+
+/// Keras 3 reduces the seeds of stateless operations modulo this number.
+pub(crate) const STATELESS_MODULUS: u32 = (1 << 31) - 2;
+
+/// Which Keras to follow: whose random numbers to reproduce, and how to count epochs, losses and penalties where the two
+/// differ. It is a value of each model, given when the model is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Flavor {
+    /// Keras 2.13: initializers draw when a weight is created, dropout draws no seed, and each epoch has a new order.
+    #[default]
+    Keras2,
+    /// Keras 3.15: initializers draw when they are made, dropout draws a seed, and each epoch repeats the first order.
+    Keras3,
+}
+
+use Flavor::{Keras2, Keras3};
+
+/// When seeds are drawn for what has none of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeedsAt {
+    /// When a weight is made.
+    Weight,
+    /// When a layer is made, for all it will ask for.
+    Layer,
+}
+
+/// Where a layer's random numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Generator {
+    /// A stream that goes on from step to step: `u32[6]`.
+    Stream,
+    /// A seed and a count of the steps so far: `u32[2]`.
+    Count,
+}
+
+/// What ends when rows have run out before `steps_per_epoch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowsEnd {
+    /// The training, once they have come for each epoch.
+    Training,
+    /// The epoch.
+    Epoch,
+}
+
+impl Flavor {
+    /// The Keras of the model that a tensor is traced for; Keras 2, if it is traced for none.
+    pub fn of(tensor: &Tensor) -> Flavor {
+        tensor.trace().context().unwrap_or_default()
+    }
+
+    /// The stream of a pair of seeds, which Keras 3 first reduces.
+    pub fn stateless(self, seed: [i64; 2]) -> Stream {
+        Stream::stateless(match self {
+            Keras2 => seed,
+            Keras3 => seed.map(|part| part.rem_euclid(STATELESS_MODULUS.into())),
+        })
+    }
+
+    /// When seeds are drawn.
+    pub(crate) fn seeds_at(self) -> SeedsAt {
+        match self {
+            Keras2 => SeedsAt::Weight,
+            Keras3 => SeedsAt::Layer,
+        }
+    }
+
+    /// Whether seeds come from Python's module `random`, not from a generator of Keras's own.
+    pub(crate) fn draws_from_python(self) -> bool {
+        self == Keras3
+    }
+
+    /// Where the random numbers of a layer come from.
+    pub(crate) fn generator(self) -> Generator {
+        match self {
+            Keras2 => Generator::Stream,
+            Keras3 => Generator::Count,
+        }
+    }
+
+    /// Whether TensorFlow's retracing begins streams anew: see `train/keras2_streams.rs`.
+    pub(crate) fn retraces(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether each epoch of a fit has the order of the first.
+    pub(crate) fn order_repeats(self, seeded: bool) -> bool {
+        self == Keras3 && seeded
+    }
+
+    /// What ends when rows have run out.
+    pub(crate) fn rows_end(self) -> RowsEnd {
+        match self {
+            Keras2 => RowsEnd::Training,
+            Keras3 => RowsEnd::Epoch,
+        }
+    }
+
+    /// Whether histories and progress have their figures by name.
+    pub(crate) fn sorts_figures(self) -> bool {
+        self == Keras3
+    }
+
+    /// Whether penalties on weights that do not learn count.
+    pub(crate) fn penalises_frozen(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether clipped probabilities get an epsilon once more inside logarithms.
+    pub(crate) fn clips_twice(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether a loss that leaves out a class no longer sees the softmax behind the predictions.
+    pub(crate) fn ignoring_hides_logits(self) -> bool {
+        self == Keras3
+    }
+}
+
+/// Whether new models follow Keras 3.
+static NEW_MODELS_FOLLOW_KERAS_3: AtomicBool = AtomicBool::new(false);
+
+/// Chooses which Keras new models follow. Models that there are keep theirs.
+pub fn set_flavor(flavor: Flavor) {
+    NEW_MODELS_FOLLOW_KERAS_3.store(flavor == Keras3, Ordering::SeqCst);
+}
+
+/// Which Keras new models follow.
+pub fn flavor() -> Flavor {
+    if NEW_MODELS_FOLLOW_KERAS_3.load(Ordering::SeqCst) { Keras3 } else { Keras2 }
+}

@@ -1,0 +1,318 @@
+//! What a model does with data: `compile`, `fit`, `evaluate`, `predict`, and steps on single batches.
+
+use cornu_graph::room::room;
+use cornu_graph::{Array, Context, DType, Element, Error, Result, ToArray, from_array};
+use ndarray::ArrayD;
+
+use super::Model;
+use crate::random::Seeds;
+use crate::train::{
+    Bar, Compile, Data, Evaluate, Fit, History, InOrder, Kind, ORDER, OptimizerState, PREDICTIONS, Predict, Run,
+    Scores, Warning, checks, positive,
+};
+
+impl Model {
+    /// Says how the model is to be trained. Weights stay as they are; the optimizer starts anew.
+    ///
+    /// ```
+    /// use cornu::prelude::*;
+    /// let mut model = sequential![Input::new([8]), Dense::new(1).activation("sigmoid")];
+    /// model.compile(Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["accuracy"]))?;
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Names that are not known, and settings that cannot be right.
+    pub fn compile(&mut self, compile: Compile) -> Result<()> {
+        self.check()?;
+        let compiled = compile.resolve()?;
+        let stage = self.stage();
+        // A session has no way to give variables of training back; the next one begins without them.
+        stage.variables.park();
+        stage.training.compile(compiled);
+        Ok(())
+    }
+
+    /// How the model was compiled, if it was.
+    pub fn compiled(&self) -> Option<&Compile> {
+        self.training().settings()
+    }
+
+    /// What the optimizer remembers; nothing before the first step.
+    pub fn optimizer_state(&self) -> Option<OptimizerState> {
+        self.training().optimizer_state(self.variables())
+    }
+
+    /// Sets what the optimizer remembers, so that training goes on where it ended.
+    ///
+    /// # Errors
+    /// A model that is not compiled and built, or slots that are not those of its optimizer and weights.
+    pub fn set_optimizer_state(&mut self, state: OptimizerState) -> Result<()> {
+        self.ready()?;
+        self.stage().set_optimizer_state(state)
+    }
+
+    /// Trains on the rows of `x` and their labels `y`.
+    ///
+    /// Fractions are rounded to `f32` once; a row of labels is taken for a column. Ctrl-C stops between two batches,
+    /// unless the program ignores it or has a handler of its own, which stay as they are.
+    ///
+    /// ```
+    /// use cornu::prelude::*;
+    /// # cornu::random::set_random_seed(7);
+    /// let (x, y) = ([[0., 0.], [0., 1.], [1., 0.], [1., 1.]], [0, 1, 1, 1]);
+    /// let mut model = sequential![Dense::new(1).activation("sigmoid")];
+    /// model.compile(Compile::new().loss("binary_crossentropy").optimizer(SGD::new().learning_rate(1.0)))?;
+    /// let history = model.fit(&x, &y, Fit::new().epochs(20).verbose(0))?;
+    /// assert!(history["loss"][19] < history["loss"][0]);
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A model that is not compiled, arguments that cannot be right, data that does not fit the model or the loss, and
+    /// Ctrl-C, after which the model keeps what it has learned.
+    pub fn fit(&mut self, x: impl ToArray, y: impl ToArray, fit: Fit) -> Result<History> {
+        self.stage().training.compiled("fit")?;
+        fit.check()?;
+        let data = Data::labelled(x, y)?;
+        self.fit_data(data, fit)
+    }
+
+    fn fit_data(&mut self, data: Data, mut fit: Fit) -> Result<History> {
+        // Whatever becomes of the process's seeds, this fit goes by those of its start.
+        let own = fit.seeds.is_some();
+        let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
+        let weights = fit.sample_weight.take().transpose()?;
+        let data = data.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
+        checks::numbers(&data)?;
+        self.build_for(&data, true)?;
+        let mut warnings = Vec::new();
+        let (mut train, validation) = split(data, &mut fit, &mut warnings, self.net().input_dtype())?;
+        if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
+            let (of_rows, found) = checks::class_weights(y, classes)?;
+            warnings.extend(found);
+            let own = train.weights.take().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
+            let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
+            if let Some(row) = both.iter().position(|weight| !weight.is_finite()) {
+                let message = "`class_weight` times `sample_weight` needs to be within the range of `f32`";
+                return Err(Error::usage(format!("{message}, got {} in row {row}", both[row])));
+            }
+            train.weights = Some(Array::vector(both));
+        }
+        let mut stage = self.stage();
+        stage.check_and_prepare("fit", &train, &mut warnings)?;
+        stage.slips(&train, &mut warnings)?;
+        if let Some(validation) = &validation {
+            checks::numbers(validation).context("fit: `validation_data`")?;
+            stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
+        }
+        room::<usize>(ORDER, &[train.rows()])?;
+        Run::new(stage, train, validation, fit, &seeds, warnings).epochs(&seeds, own)
+    }
+
+    /// The loss and the metrics over the rows of `x` and their labels `y`.
+    ///
+    /// # Errors
+    /// A model that is not compiled, or data that does not fit the model or the loss.
+    pub fn evaluate(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
+        self.evaluate_with(x, y, Evaluate::new())
+    }
+
+    /// [`Model::evaluate`], with arguments.
+    ///
+    /// # Errors
+    /// Those of [`Model::evaluate`], and a batch size of 0.
+    pub fn evaluate_with(&mut self, x: impl ToArray, y: impl ToArray, evaluate: Evaluate) -> Result<Scores> {
+        self.stage().training.compiled("evaluate")?;
+        positive("evaluate", "batch_size", evaluate.batch_size)?;
+        positive("evaluate", "steps", evaluate.steps)?;
+        let weights = evaluate.sample_weight.transpose()?;
+        let data = Data::labelled(x, y)?.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
+        checks::numbers(&data)?;
+        self.build_for(&data, false)?;
+        let mut stage = self.stage();
+        stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
+        let batches = InOrder::new(&data, evaluate.batch_size, evaluate.steps);
+        let mut bar = Bar::new(evaluate.verbose, stage.variables.flavor(), batches.steps);
+        bar.iter_mut().for_each(Bar::begin);
+        stage.evaluate(&data, batches, bar.as_mut())?;
+        let logs = stage.logs()?;
+        bar.iter_mut().for_each(|bar| bar.end(&logs));
+        Ok(Scores::new(logs))
+    }
+
+    /// What the model makes of the rows of `x`: an array with one row for each. What a last layer of another type than
+    /// `float32` gives is rounded to it; [`Model::predict_as`] gives all of it.
+    ///
+    /// # Errors
+    /// Data that does not fit the model.
+    pub fn predict(&mut self, x: impl ToArray) -> Result<ArrayD<f32>> {
+        self.predict_with(x, Predict::new())
+    }
+
+    /// [`Model::predict`], with arguments.
+    ///
+    /// # Errors
+    /// Those of [`Model::predict`], and a batch size of 0.
+    pub fn predict_with(&mut self, x: impl ToArray, predict: Predict) -> Result<ArrayD<f32>> {
+        self.predict_as(x, predict)
+    }
+
+    /// [`Model::predict_with`] as numbers of another type: `predict_as::<f64>` for layers of `float64`.
+    ///
+    /// # Errors
+    /// Those of [`Model::predict_with`].
+    pub fn predict_as<T: Element>(&mut self, x: impl ToArray, predict: Predict) -> Result<ArrayD<T>> {
+        positive("predict", "batch_size", Some(predict.batch_size))?;
+        let data = Data::features(x)?.typed(self.net().input_dtype())?;
+        if data.rows() == 0 {
+            return Err(Error::data("`x` needs at least one row, got none"));
+        }
+        self.build_for(&data, false)?;
+        let steps = data.rows().div_ceil(predict.batch_size);
+        let mut bar = Bar::new(predict.shown(steps), self.flavor(), steps);
+        bar.iter_mut().for_each(Bar::begin);
+        let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
+        bar.iter_mut().for_each(|bar| bar.end(&[]));
+        room::<T>(PREDICTIONS, &[predictions.len()])?;
+        Ok(from_array(&predictions))
+    }
+
+    /// One step of training on these rows; gives their loss and metrics.
+    ///
+    /// # Errors
+    /// Those of [`Model::fit`].
+    pub fn train_on_batch(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
+        let data = Data::labelled(x, y)?;
+        self.on_batch("train_on_batch", Kind::Train, data)
+    }
+
+    /// The loss and the metrics of these rows; no weight changes.
+    ///
+    /// # Errors
+    /// Those of [`Model::evaluate`].
+    pub fn test_on_batch(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
+        let data = Data::labelled(x, y)?;
+        self.on_batch("test_on_batch", Kind::Test, data)
+    }
+
+    fn on_batch(&mut self, what: &str, kind: Kind, data: Data) -> Result<Scores> {
+        self.stage().training.compiled(what)?;
+        let data = &data.typed(self.net().input_dtype())?;
+        checks::numbers(data)?;
+        self.build_for(data, kind == Kind::Train)?;
+        let mut stage = self.stage();
+        stage.check_and_prepare(what, data, &mut Vec::new())?;
+        if kind == Kind::Train {
+            if stage.has_streams() {
+                let seeds = stage.variables.seeds().with(|seeds| seeds.clone());
+                stage.take_up_streams(data, Some(data.rows()), &seeds, false)?;
+            }
+        } else {
+            stage.training.evaluating(Some(data.rows()));
+        }
+        stage.reset()?;
+        let program = stage.program(kind, data, data.rows())?;
+        let session = stage.variables.session()?;
+        data.whole().with(|feeds| session.run(program, feeds))?;
+        Ok(Scores::new(stage.logs()?))
+    }
+
+    /// The learning rate of the next step of training.
+    ///
+    /// # Errors
+    /// A model that is not compiled.
+    pub fn learning_rate(&mut self) -> Result<f64> {
+        let mut stage = self.stage();
+        stage.open()?;
+        stage.learning_rate()
+    }
+
+    /// Sets the learning rate of the next steps of training.
+    ///
+    /// # Errors
+    /// A model that was not trained yet (give the rate to the optimizer), or a rate below 0.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        if !(rate >= 0.0 && (rate as f32).is_finite()) {
+            let needed = "a number of 0 or more within the range of `f32`";
+            return Err(Error::usage(format!("the learning rate needs {needed}, got {rate:?}")));
+        }
+        let mut stage = self.stage();
+        stage.open()?;
+        stage.set_learning_rate(rate)
+    }
+
+    /// The state of the generators that the model draws from.
+    fn copy_of_seeds(&mut self) -> Seeds {
+        self.parts().1.seeds().with(|seeds| seeds.clone())
+    }
+
+    /// Builds a model whose layers were not told the shape of their input, for data to train on or for other data.
+    fn build_for(&mut self, data: &Data, to_train: bool) -> Result<()> {
+        if self.is_built() {
+            return self.check();
+        }
+        let shape = data.x.shape()[1..].iter().map(|&size| Some(size));
+        self.build_batch(&std::iter::once(None).chain(shape).collect())?;
+        self.stage().built(to_train);
+        Ok(())
+    }
+}
+
+/// The rows to train on, and those to validate with.
+fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, input: DType) -> Result<(Data, Option<Data>)> {
+    if let Some(validation) = fit.validation_data.take() {
+        let weights = fit.validation_weights.take().transpose();
+        let validation = validation.and_then(|validation| validation.typed(input)?.weighted(weights?.as_ref()));
+        return Ok((data, Some(validation.map_err(|error| error.context("fit: `validation_data`"))?)));
+    }
+    if fit.validation_split == 0.0 {
+        return Ok((data, None));
+    }
+    let rows = data.rows();
+    let kept = (rows as f64 * (1.0 - fit.validation_split)).floor() as usize;
+    if kept == 0 || kept == rows {
+        let what = if kept == 0 { "to train on" } else { "for validation" };
+        let error = Error::usage(format!(
+            "fit: a `validation_split` of {} of {rows} rows leaves none {what}",
+            fit.validation_split
+        ));
+        return Err(error.help("give `validation_data` instead"));
+    }
+    warnings.extend(data.y.as_ref().and_then(checks::split));
+    let order = data.order()?;
+    Ok((data.take(&order[..kept])?, Some(data.take(&order[kept..])?)))
+}
+
+/// Each size of batch is a program, and sizes are many.
+#[test]
+fn programs_of_many_sizes_are_not_all_kept() {
+    use crate::Sequential;
+    use crate::flavor::Flavor;
+    use crate::layers::Dense;
+    use crate::random::tests::turn;
+    use crate::train::MOST_PROGRAMS;
+
+    let _turn = turn(Flavor::Keras2);
+    let mut model = Sequential::new();
+    model.add(Dense::new(3).input_shape([4]));
+    let predict = |model: &mut Sequential, rows: usize| {
+        let x = ndarray::Array2::<f32>::ones((rows, 4));
+        model.predict_with(&x, Predict::new().batch_size(rows).verbose(0)).expect("a prediction")
+    };
+    let first = predict(&mut model, 1);
+    let mut held = Vec::new();
+    for rows in 1..=1000 {
+        assert_eq!(predict(&mut model, rows).len(), rows * 3);
+        // The one that is used all the time stays.
+        assert_eq!(predict(&mut model, 1), first);
+        held.push(model.variables().session_if_open().expect("a session that was run").memory());
+    }
+    assert_eq!(held[999].programs, MOST_PROGRAMS);
+    assert_eq!(model.training().programs(), MOST_PROGRAMS);
+    // The largest batch of all, for which memory grew, goes as well.
+    predict(&mut model, 200_000);
+    (1..=40).for_each(|rows| _ = predict(&mut model, rows));
+    let after = model.variables().session_if_open().expect("a session that was run").memory();
+    assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
+}
