@@ -51,7 +51,7 @@ fn each_fold_is_learned_and_judged_as_by_hand() -> cornu::Result<()> {
     let build = || model(1, "sigmoid", "binary_crossentropy");
     let folds = StratifiedKFold::new(4).split(&y)?;
     let turn = seeded(Flavor::Keras3, 3);
-    let wanted = by_hand(build, (&x, &y), folds.clone())?;
+    let wanted = by_hand(build, (&x, &y), folds)?;
     drop(turn);
     let _turn = seeded(Flavor::Keras3, 3);
     let scores = ["accuracy", "roc_auc", "neg_log_loss", "neg_mean_squared_error"];
