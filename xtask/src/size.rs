@@ -8,11 +8,11 @@ use crate::{Result, entries};
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 7] = [
     ("crates/cornu", 9_500),
-    ("crates/cornu-cpu", 4_200),
+    ("crates/cornu-cpu", 4_600),
     ("crates/cornu-data", 19_500),
     ("crates/cornu-files", 2_500),
-    ("crates/cornu-graph", 4_300),
-    ("crates/cornu-testkit", 2_000),
+    ("crates/cornu-graph", 6_900),
+    ("crates/cornu-testkit", 2_400),
     ("xtask", 700),
 ];
 

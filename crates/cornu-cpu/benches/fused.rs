@@ -2,6 +2,7 @@
 
 use cornu_cpu::kernels::fused::{Fused, Input, Instruction, Opcode, Operand, Output, Program};
 use cornu_cpu::kernels::simd::Level;
+use cornu_graph::ops::{Binary, Unary};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -42,28 +43,28 @@ fn chain(bencher: Bencher, level: &str, op: Opcode) {
 }
 
 macro_rules! chains {
-    ($($name:ident $op:ident;)*) => {
+    ($($name:ident $op:expr;)*) => {
         $(#[divan::bench(args = levels())]
         fn $name(bencher: Bencher, level: &str) {
-            chain(bencher, level, Opcode::$op);
+            chain(bencher, level, Opcode::from($op));
         })*
     };
 }
 
 chains! {
-    chain_of_sums Add;
-    chain_of_maxima Max;
-    chain_of_choices Select;
-    chain_of_quotients Div;
-    chain_of_roots Sqrt;
-    chain_of_exponentials Exp;
-    chain_of_logarithms Log;
-    chain_of_tangents Tanh;
+    chain_of_sums Binary::Add;
+    chain_of_maxima Binary::Max;
+    chain_of_choices Opcode::Select;
+    chain_of_quotients Binary::Div;
+    chain_of_roots Unary::Sqrt;
+    chain_of_exponentials Unary::Exp;
+    chain_of_logarithms Unary::Log;
+    chain_of_tangents Unary::Tanh;
 }
 
 /// 32 rows of 128 and what is added to each: a number for each column, or one for each row.
 fn plus(bencher: Bencher, level: &str, kind: fn(usize) -> Input) {
-    let code = vec![Instruction::binary(Opcode::Add, In(0), In(1))];
+    let code = vec![Instruction::binary(Binary::Add, In(0), In(1))];
     time(bencher, level, &program((32, 128), vec![Input::Full(0), kind(4096)], code, &[(Reg(0), 0)]), 8192);
 }
 
@@ -84,18 +85,18 @@ fn adam(bencher: Bencher, level: &str, len: usize, interpreted: bool) {
     let inputs = (0..4).map(|k| Input::Full(k * stride)).chain([Input::Scalar(4 * stride)]).collect();
     let binary = Instruction::binary;
     let code = vec![
-        binary(Opcode::Sub, In(3), In(0)),
-        binary(Opcode::Mul, Reg(0), Constant(1.0 - 0.9)),
-        binary(Opcode::Add, In(0), Reg(1)),
-        binary(Opcode::Mul, In(3), In(3)),
-        binary(Opcode::Sub, Reg(3), In(1)),
-        binary(Opcode::Mul, Reg(4), Constant(1.0 - 0.999)),
-        binary(Opcode::Add, In(1), Reg(5)),
-        binary(Opcode::Mul, Reg(2), In(4)),
-        Instruction::unary(Opcode::Sqrt, Reg(6)),
-        binary(Opcode::Add, Reg(8), Constant(1e-7)),
-        binary(Opcode::Div, Reg(7), Reg(9)),
-        binary(Opcode::Sub, In(2), Reg(10)),
+        binary(Binary::Sub, In(3), In(0)),
+        binary(Binary::Mul, Reg(0), Constant(1.0 - 0.9)),
+        binary(Binary::Add, In(0), Reg(1)),
+        binary(Binary::Mul, In(3), In(3)),
+        binary(Binary::Sub, Reg(3), In(1)),
+        binary(Binary::Mul, Reg(4), Constant(1.0 - 0.999)),
+        binary(Binary::Add, In(1), Reg(5)),
+        binary(Binary::Mul, Reg(2), In(4)),
+        Instruction::unary(Unary::Sqrt, Reg(6)),
+        binary(Binary::Add, Reg(8), Constant(1e-7)),
+        binary(Binary::Div, Reg(7), Reg(9)),
+        binary(Binary::Sub, In(2), Reg(10)),
     ];
     let mut outputs = vec![(Reg(2), 0), (Reg(6), stride), (Reg(11), 2 * stride)];
     outputs.extend(interpreted.then_some((Reg(8), 4 * stride + 16)));

@@ -114,17 +114,6 @@ macro_rules! arena {
                 }
             }
 
-            /// Copies element `map[i]` of one span to element `i` of another of the same storage type.
-            pub(crate) fn gather(&mut self, from: Place, to: Place, map: &[u32]) {
-                match storage(from.dtype) {
-                    $(DType::$dtype => {
-                        let row = self.$field.all_mut();
-                        map.iter().enumerate().for_each(|(i, &j)| row[to.at + i] = row[from.at + j as usize]);
-                    })*
-                    other => unreachable!("{other} is not a storage type"),
-                }
-            }
-
             /// Copies one span over another of the same storage type and length.
             pub(crate) fn copy(&mut self, from: Place, to: Place) {
                 match storage(from.dtype) {
@@ -173,7 +162,10 @@ macro_rules! arena {
     };
 }
 
-arena! { F32 f32: f32, F64 f64: f64, I64 i64: i64, I32 i32: i32, U32 u32: u32, U8 u8: u8, }
+arena! {
+    F32 f32: f32, F64 f64: f64, I64 i64: i64, I32 i32: i32, I16 i16: i16, I8 i8: i8,
+    U64 u64: u64, U32 u32: u32, U16 u16: u16, U8 u8: u8,
+}
 
 /// Copies `from`, or those of its rows, to `to`, which has exactly their size.
 fn spread<A: Copy, B>(from: &[A], rows: Option<&[usize]>, to: &mut [B], convert: impl Fn(A) -> B) {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cornu_graph::ops::{Binary, Compare, Op, Unary};
 use cornu_graph::{DType, Graph, Value};
 
-use crate::kernels::fused::{Instruction, Opcode, Operand};
+use crate::kernels::fused::{Instruction, Operand};
 use crate::schedule::{Access, View, splat};
 
 /// A program whose inputs and outputs are still values.
@@ -94,54 +94,12 @@ fn numbered(place: usize) -> u16 {
 fn instruction(graph: &Graph, member: Value, args: &[Operand]) -> Instruction {
     let zero = Operand::Constant(0.0);
     match &graph.node(member).op {
-        Op::Unary(Unary::Relu) => Instruction::binary(Opcode::Max, args[0], zero),
-        Op::Unary(op) => Instruction::unary(unary(*op), args[0]),
-        Op::Binary(op) => Instruction::binary(binary(*op), args[0], args[1]),
-        Op::Compare(op) => Instruction::binary(compare(*op), args[0], args[1]),
+        Op::Unary(Unary::Relu) => Instruction::binary(Binary::Max, args[0], zero),
+        Op::Unary(op) => Instruction::unary(*op, args[0]),
+        Op::Binary(op) => Instruction::binary(*op, args[0], args[1]),
+        Op::Compare(op) => Instruction::binary(*op, args[0], args[1]),
         Op::Select(_) => Instruction::select(args[0], args[1], args[2]),
-        Op::Cast(to) if to.0 == DType::Bool => Instruction::binary(Opcode::Ne, args[0], zero),
+        Op::Cast(to) if to.0 == DType::Bool => Instruction::binary(Compare::Ne, args[0], zero),
         other => unreachable!("`{other}` is not element-wise"),
-    }
-}
-
-fn unary(op: Unary) -> Opcode {
-    match op {
-        Unary::Neg => Opcode::Neg,
-        Unary::Abs => Opcode::Abs,
-        Unary::Sign => Opcode::Sign,
-        Unary::Exp => Opcode::Exp,
-        Unary::Log => Opcode::Log,
-        Unary::Log1p => Opcode::Log1p,
-        Unary::Sqrt => Opcode::Sqrt,
-        Unary::Tanh => Opcode::Tanh,
-        Unary::Logistic => Opcode::Logistic,
-        Unary::Relu => Opcode::Max,
-        Unary::Not => Opcode::Not,
-        Unary::StopGradient => Opcode::Copy,
-    }
-}
-
-fn binary(op: Binary) -> Opcode {
-    match op {
-        Binary::Add => Opcode::Add,
-        Binary::Sub => Opcode::Sub,
-        Binary::Mul => Opcode::Mul,
-        Binary::Div => Opcode::Div,
-        Binary::Max => Opcode::Max,
-        Binary::Min => Opcode::Min,
-        Binary::Pow => Opcode::Pow,
-        Binary::And => Opcode::And,
-        Binary::Or => Opcode::Or,
-    }
-}
-
-fn compare(op: Compare) -> Opcode {
-    match op {
-        Compare::Eq => Opcode::Eq,
-        Compare::Ne => Opcode::Ne,
-        Compare::Lt => Opcode::Lt,
-        Compare::Le => Opcode::Le,
-        Compare::Gt => Opcode::Gt,
-        Compare::Ge => Opcode::Ge,
     }
 }

@@ -23,11 +23,13 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod arena;
+mod control;
 mod environment;
 mod fuse;
 pub mod kernels;
 mod lower;
 mod memory;
+mod moves;
 mod plain;
 mod plan;
 mod schedule;

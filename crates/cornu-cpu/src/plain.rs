@@ -1,25 +1,29 @@
 //! Work on element types and forms that have no kernel of their own: one element after the other, as the reference
 //! evaluator does, without allocating. Right for everything, quick for little.
 
-use cornu_graph::ops::{Arg, Dot, Op, Reduce, Reduction};
+use cornu_graph::ops::{Arg, Binary, Dot, Gather, Op, Reduce, Reduction};
 use cornu_graph::{DType, Element, Error, Number, Result, Type};
 
-use crate::arena::{Arena, Place, storage};
+use crate::arena::{Arena, Place};
 use crate::kernels::memory::collect;
 use crate::kernels::reduce::{BLOCK, in_blocks};
+use crate::moves::Move;
 
 /// Runs something on the row of a storage type, read (`all`) or written (`all_mut`), compiled for each type.
 macro_rules! typed {
     ($arena:ident.$all:ident, $dtype:expr, $row:ident => $run:expr) => {
-        typed!($arena.$all, $dtype, $row => $run; F32 f32, F64 f64, I64 i64, I32 i32, U32 u32, U8 u8)
+        typed!($arena.$all, $dtype, $row => $run; F32 f32, F64 f64, I64 i64, I32 i32, I16 i16,
+            I8 i8, U64 u64, U32 u32, U16 u16, U8 u8)
     };
     ($arena:ident.$all:ident, $dtype:expr, $row:ident => $run:expr; $($name:ident $field:ident),*) => {
-        match storage($dtype) {
-            $(DType::$name => { let $row = $arena.$field.$all(); $run })*
+        match $crate::arena::storage($dtype) {
+            $(cornu_graph::DType::$name => { let $row = $arena.$field.$all(); $run })*
             other => unreachable!("{other} is not a storage type"),
         }
     };
 }
+
+pub(crate) use typed;
 
 /// How many elements of mixed types are computed before they are written.
 const MIXED: usize = 32;
@@ -29,8 +33,12 @@ const MIXED: usize = 32;
 pub(crate) enum Plain {
     /// One element after the other: the op, and its operands.
     Each(Op, Vec<Place>, Place),
-    /// Element `i` of the result is element `map[i]` of the operand.
-    Gather(Place, Place, Vec<u32>),
+    /// Copies.
+    Moves(Vec<Move>, Place),
+    /// Rows of a table by their numbers: table, numbers, result.
+    Gather([Place; 2], Place),
+    /// Sums into rows of a table by their numbers: table, numbers, what is added, result.
+    ScatterAdd([Place; 3], Place),
     /// Element `i` of the operand goes to element `map[i]` of the result.
     Reduce(Reduction, Place, Place, Vec<u32>),
     /// The sum of each `count` elements in turn, named by their places: of singles, in blocks.
@@ -45,14 +53,6 @@ impl Plain {
     /// Each element of the result from the same element of the operands.
     pub(crate) fn each(op: &Op, args: &[Place], out: Place) -> Plain {
         Plain::Each(op.clone(), args.to_vec(), out)
-    }
-
-    /// Element `i` of the result from element `map(i)` of the operand.
-    ///
-    /// # Errors
-    /// Those of [`indices`].
-    pub(crate) fn gather(from: Place, to: Place, map: impl Fn(usize) -> usize) -> Result<Plain> {
-        Ok(Plain::Gather(from, to, indices(to.len, from.len, map)?))
     }
 
     /// Brings together elements along axes that are no neighbours.
@@ -81,7 +81,9 @@ impl Plain {
                 typed!(arena.all_mut, out.dtype, row => each(row, op, args, *out));
             }
             Plain::Each(op, args, out) => mixed(arena, op, args, *out),
-            Plain::Gather(from, to, map) => arena.gather(*from, *to, map),
+            Plain::Moves(moves, _) => moves.iter().for_each(|part| part.run(arena)),
+            Plain::Gather(args, to) => gather(arena, *args, *to),
+            Plain::ScatterAdd(args, to) => scatter_add(arena, *args, *to),
             Plain::Reduce(kind, from, to, map) => {
                 typed!(arena.all_mut, to.dtype, row => reduce(row, *kind, *from, *to, map));
             }
@@ -163,6 +165,31 @@ fn product<T: Element>(
     }
 }
 
+fn gather(arena: &mut Arena, [table, rows]: [Place; 2], to: Place) {
+    let width = to.len / rows.len.max(1);
+    let Some(count) = table.len.checked_div(width) else { return };
+    for i in 0..rows.len {
+        let (row, at) = (Gather::row(arena.number(rows, i), count), to.at + i * width);
+        typed!(arena.all_mut, to.dtype, data => match row {
+            Some(row) => data.copy_within(table.at + row * width..table.at + (row + 1) * width, at),
+            None => data[at..at + width].fill(Default::default()),
+        });
+    }
+}
+
+fn scatter_add(arena: &mut Arena, [table, rows, new]: [Place; 3], to: Place) {
+    arena.copy(table, to);
+    let width = new.len / rows.len.max(1);
+    let Some(count) = to.len.checked_div(width) else { return };
+    for i in 0..rows.len {
+        let Some(row) = Gather::row(arena.number(rows, i), count) else { continue };
+        typed!(arena.all_mut, to.dtype, data => for j in 0..width {
+            let (total, new) = (to.at + row * width + j, new.at + i * width + j);
+            data[total] = Element::from_number(Binary::Add.number(data[total].number(), data[new].number()));
+        });
+    }
+}
+
 /// `map(i)` for each of `len` elements: places among `range` elements.
 ///
 /// # Errors
@@ -199,15 +226,9 @@ mod tests {
 
     #[test]
     fn places_beyond_32_bits_are_refused() {
-        let large = Place { dtype: DType::U8, at: 0, len: (1 << 32) + 1 };
-        let few = Place { len: 2, ..large };
-        let error = Plain::gather(large, few, |i| i << 32).expect_err("the second place is 2^32").to_string();
+        let error = indices(2, (1 << 32) + 1, |i| i << 32).expect_err("the second place is 2^32").to_string();
         assert_eq!(error, "an index map needs at most 4294967296 elements to choose from, got 4294967297");
-        let Ok(Plain::Gather(_, _, map)) = Plain::gather(Place { len: 1 << 32, ..large }, few, |i| i * 0xffff_ffff)
-        else {
-            panic!("the largest place is 2^32 - 1");
-        };
-        assert_eq!(map, [0, u32::MAX]);
+        assert_eq!(indices(2, 1 << 32, |i| i * 0xffff_ffff).expect("the largest place is 2^32 - 1"), [0, u32::MAX]);
         let ty = Type::new(DType::U8, [1, (1 << 32) + 1, 0]);
         assert!(reduced_places(&ty, &[0, 2]).is_err());
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use cornu_graph::ops::{Leaf, Op};
-use cornu_graph::{DType, Graph, Value, VarId};
+use cornu_graph::{Body, Check, DType, Graph, Value, VarId};
 
 use crate::arena::{Place, padded, storage};
 use crate::fuse::Draft;
@@ -19,6 +19,8 @@ pub(crate) enum Job {
     Single(Value),
     /// Programs that do the same, over values that will lie in a row.
     Fused(Vec<Draft>),
+    /// All checks of the graph.
+    Checks,
 }
 
 impl Job {
@@ -29,14 +31,19 @@ impl Job {
                 view.graph.node(*value).args.iter().map(|&arg| (view.root(arg), Access::Full)).collect()
             }
             Job::Fused(drafts) => drafts.iter().flat_map(|draft| draft.inputs.iter().copied()).collect(),
+            Job::Checks => {
+                let values = view.graph.checks.iter().flat_map(Check::values);
+                values.map(|value| (view.root(value), Access::Full)).collect()
+            }
         }
     }
 
     /// The values it leaves in memory.
-    fn writes(&self) -> Vec<Value> {
+    pub(crate) fn writes(&self, view: &View) -> Vec<Value> {
         match self {
-            Job::Single(value) => vec![*value],
+            Job::Single(value) => view.graph.node(*value).results().collect(),
             Job::Fused(drafts) => drafts.iter().flat_map(|d| d.outputs.iter().map(|&(_, value)| value)).collect(),
+            Job::Checks => Vec::new(),
         }
     }
 }
@@ -49,20 +56,60 @@ pub(crate) struct Plan<'g> {
     in_place: HashMap<Value, VarId>,
     /// Values that must lie in a row, in this order.
     rows: Vec<Vec<Value>>,
+    /// Whether the graph is a body: its inputs stay until its end.
+    is_body: bool,
+    /// The bodies of its ops, each once.
+    pub(crate) bodies: Vec<Plan<'g>>,
+    numbers: HashMap<&'g Body, usize>,
+    /// Where constants lie, once the session has put them there.
+    pub(crate) given: HashMap<Value, Place>,
 }
 
 impl<'g> Plan<'g> {
     /// `vars` says where each variable of the session lies.
     pub(crate) fn new(graph: &'g Graph, vars: &[Place]) -> Plan<'g> {
+        Self::planned(graph, vars, false)
+    }
+
+    fn planned(graph: &'g Graph, vars: &[Place], is_body: bool) -> Plan<'g> {
         let view = View::new(graph);
         let units = schedule(&view);
         let jobs = draft(&view, &units);
         let in_place = in_place(&view, &jobs);
-        let mut plan = Plan { view, jobs: Vec::new(), in_place, rows: Vec::new() };
+        let mut plan = Plan {
+            view,
+            jobs: Vec::new(),
+            in_place,
+            rows: Vec::new(),
+            is_body,
+            bodies: Vec::new(),
+            numbers: HashMap::new(),
+            given: HashMap::new(),
+        };
         for job in jobs {
+            if let Job::Single(value) = job {
+                graph.op(value).bodies().iter().for_each(|body| plan.body(body));
+            }
             plan.append(job, vars);
         }
         plan
+    }
+
+    fn body(&mut self, body: &'g Body) {
+        if !self.numbers.contains_key(body) {
+            self.numbers.insert(body, self.bodies.len());
+            self.bodies.push(Self::planned(body.graph(), &[], true));
+        }
+    }
+
+    /// The place of a body among the plans of bodies.
+    pub(crate) fn number(&self, body: &Body) -> usize {
+        self.numbers[body]
+    }
+
+    /// Whether a value is an input that the next run of a body overwrites.
+    pub(crate) fn is_overwritten(&self, value: Value) -> bool {
+        self.is_body && matches!(self.view.graph.op(value), Op::Leaf(Leaf::Input { .. }))
     }
 
     /// Adds a job, as part of the one before it where the two do the same.
@@ -152,16 +199,15 @@ impl<'g> Plan<'g> {
         values
     }
 
-    /// A place for every value, given those of variables and constants; scratch memory starts at `base` of each storage
+    /// A place for every value, given those of variables; scratch memory starts at `base` of each storage
     /// type. Also what each storage type needs in all, what is before scratch memory included.
     pub(crate) fn places(
         &self,
         vars: &[Place],
-        constants: &HashMap<Value, Place>,
-        base: impl Fn(DType) -> usize,
+        base: &dyn Fn(DType) -> usize,
     ) -> (HashMap<Value, Place>, HashMap<DType, usize>) {
         let lives = self.lifetimes();
-        let mut places: HashMap<Value, Place> = constants.clone();
+        let mut places: HashMap<Value, Place> = self.given.clone();
         let mut needs: HashMap<DType, usize> = DType::ALL.map(storage).map(|dtype| (dtype, base(dtype))).into();
         let rows = self.rows.iter().cloned();
         let in_rows: HashSet<Value> = self.rows.iter().flatten().copied().collect();
@@ -205,10 +251,13 @@ impl<'g> Plan<'g> {
             let life = lives.entry(value).or_insert((when, when));
             *life = (life.0.min(when), life.1.max(when));
         };
-        self.view.graph.inputs.iter().for_each(|&value| seen(value, 0));
+        for &value in &self.view.graph.inputs {
+            seen(value, 0);
+            seen(value, if self.is_body { end } else { 0 });
+        }
         for (number, job) in self.jobs.iter().enumerate() {
             job.reads(&self.view).into_iter().for_each(|(value, _)| seen(value, number + 1));
-            job.writes().into_iter().for_each(|value| seen(value, number + 1));
+            job.writes(&self.view).into_iter().for_each(|value| seen(value, number + 1));
         }
         self.view.graph.results().for_each(|value| seen(self.view.root(value), end));
         lives
@@ -233,24 +282,26 @@ fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
     let job = |unit: &Unit| match unit {
         Unit::Single(value) => Job::Single(*value),
         Unit::Group(members) => Job::Fused(vec![Draft::new(view, members, |value| needed.contains(&value))]),
+        Unit::Checks => Job::Checks,
     };
     units.iter().map(job).collect()
 }
 
-/// The updates that can be written over the variable they replace: nothing reads the old value later, and the job that
-/// writes the new one reads the old one element by element if at all.
+/// The updates that can be written over the variable they replace: nothing reads the old value later, the job that writes
+/// the new one reads the old one element by element if at all, and there are no checks to come.
 fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
     let mut written: HashMap<Value, usize> = HashMap::new();
     let mut last_read: HashMap<Value, usize> = HashMap::new();
     for (number, job) in jobs.iter().enumerate() {
-        written.extend(job.writes().into_iter().map(|value| (value, number)));
+        written.extend(job.writes(view).into_iter().map(|value| (value, number)));
         last_read.extend(job.reads(view).into_iter().map(|(value, _)| (value, number)));
     }
     last_read.extend(view.graph.results().map(|value| (view.root(value), jobs.len())));
+    let checked = jobs.iter().position(|job| matches!(job, Job::Checks)).unwrap_or(0);
     let mut taken = HashMap::new();
     for &(var, new) in &view.graph.updates {
         let new = view.root(new);
-        let Some(&writer) = written.get(&new) else { continue };
+        let Some(&writer) = written.get(&new).filter(|&&writer| writer >= checked) else { continue };
         let old = view.graph.vars.iter().find(|(id, _)| *id == var).map(|&(_, value)| value);
         let reads_elements = |old: Value| match &jobs[writer] {
             Job::Fused(_) => jobs[writer].reads(view).iter().all(|&(v, access)| v != old || access == Access::Full),
@@ -259,6 +310,7 @@ fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
                 matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
                     || last_read.get(&old) < Some(&writer)
             }
+            Job::Checks => false,
         };
         let done = |old: Value| match last_read.get(&old) {
             Some(&last) => last < writer || last == writer && reads_elements(old),

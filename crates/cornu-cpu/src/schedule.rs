@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use cornu_graph::ops::{Leaf, Op};
-use cornu_graph::{DType, Graph, Value};
+use cornu_graph::{Check, DType, Graph, Value};
 
 use crate::arena::storage;
 
@@ -20,6 +20,8 @@ pub(crate) enum Unit {
     Single(Value),
     /// Element-wise nodes of one size, each after those it uses.
     Group(Vec<Value>),
+    /// All checks of the graph: nothing before them changes a variable.
+    Checks,
 }
 
 impl Unit {
@@ -28,6 +30,7 @@ impl Unit {
         match self {
             Unit::Single(value) => std::slice::from_ref(value),
             Unit::Group(values) => values,
+            Unit::Checks => &[],
         }
     }
 }
@@ -49,25 +52,38 @@ pub(crate) enum Access {
 pub(crate) struct View<'g> {
     pub(crate) graph: &'g Graph,
     pub(crate) live: Vec<bool>,
+    /// For each node, at the place of its first result, those that use a result of it.
     users: Vec<Vec<Value>>,
     /// For each broadcast that needs no memory, how its operand is read instead.
     virtuals: Vec<Option<Access>>,
     results: HashSet<Value>,
+    /// For each value, whether a check needs it: those go first.
+    guarded: Option<Vec<bool>>,
 }
 
 impl<'g> View<'g> {
     pub(crate) fn new(graph: &'g Graph) -> Self {
         let live = graph.live();
-        let mut users = vec![Vec::new(); graph.len()];
+        let mut users = vec![Vec::new(); graph.values()];
         for (value, node) in graph.nodes().filter(|(value, _)| live[value.index()]) {
-            for &arg in &node.args {
+            for arg in node.args.iter().map(|arg| arg.first()) {
                 if users[arg.index()].last() != Some(&value) {
                     users[arg.index()].push(value);
                 }
             }
         }
-        let mut view = View { graph, live, users, virtuals: Vec::new(), results: graph.results().collect() };
-        view.virtuals = graph.nodes().map(|(value, _)| view.virtual_access(value)).collect();
+        let mut view = View {
+            graph,
+            live,
+            users,
+            virtuals: Vec::new(),
+            results: graph.results().collect(),
+            guarded: guarded(graph),
+        };
+        view.virtuals = vec![None; graph.values()];
+        for (value, _) in graph.nodes() {
+            view.virtuals[value.index()] = view.virtual_access(value);
+        }
         view
     }
 
@@ -94,7 +110,7 @@ impl<'g> View<'g> {
     /// Whether the node can be a member of a group.
     pub(crate) fn is_elementwise(&self, value: Value) -> bool {
         let node = self.graph.node(value);
-        let singles = storage(node.ty.dtype) == DType::F32
+        let singles = storage(self.graph.ty(value).dtype) == DType::F32
             && node.args.iter().all(|&arg| storage(self.graph.ty(arg).dtype) == DType::F32);
         singles
             && match node.op {
@@ -164,6 +180,20 @@ impl<'g> View<'g> {
     }
 }
 
+/// The values that checks need, and nodes that have checks in bodies; nothing if there are none.
+fn guarded(graph: &Graph) -> Option<Vec<bool>> {
+    let mut guarded = vec![false; graph.values()];
+    let checks = graph.nodes().filter(|(_, node)| node.op.has_checks()).map(|(value, _)| value);
+    let ends: Vec<Value> = graph.checks.iter().flat_map(Check::values).chain(checks).collect();
+    ends.iter().for_each(|value| guarded[value.first().index()] = true);
+    for (value, node) in graph.nodes().rev() {
+        if guarded[value.index()] {
+            node.args.iter().for_each(|arg| guarded[arg.first().index()] = true);
+        }
+    }
+    (!ends.is_empty()).then_some(guarded)
+}
+
 /// All work of a graph, in an order in which everything is there when it is needed.
 pub(crate) fn schedule(view: &View) -> Vec<Unit> {
     let mut queue = Queue::new(view);
@@ -175,8 +205,14 @@ pub(crate) fn schedule(view: &View) -> Vec<Unit> {
             }
             queue.complete(value);
         }
-        let Some(&seed) = queue.elementwise.first() else { break };
-        units.push(Unit::Group(group(view, &mut queue, seed)));
+        if let Some(&seed) = queue.elementwise.first() {
+            units.push(Unit::Group(group(view, &mut queue, seed)));
+        } else if let Some(parked) = queue.parked.take() {
+            units.push(Unit::Checks);
+            parked.into_iter().for_each(|value| queue.enter(value));
+        } else {
+            break;
+        }
     }
     debug_assert!(queue.waiting.iter().zip(&view.live).all(|(&n, &live)| !live || n == 0), "work was left over");
     units
@@ -189,25 +225,33 @@ struct Queue<'v, 'g> {
     /// Those that need no work; they wait no longer than the call of `complete` that lets them in.
     free: BTreeSet<Value>,
     elementwise: BTreeSet<Value>,
-    /// For each node, how many operands are still missing.
+    /// For each node, at the place of its first result, how many nodes are still missing that it uses.
     waiting: Vec<usize>,
+    /// Nodes that no check needs, as long as there are checks to come.
+    parked: Option<Vec<Value>>,
 }
 
 impl<'v, 'g> Queue<'v, 'g> {
     fn new(view: &'v View<'g>) -> Self {
-        let waiting = view.graph.nodes().map(|(_, node)| {
-            let distinct: HashSet<&Value> = node.args.iter().collect();
-            distinct.len()
-        });
-        let waiting = waiting.collect();
+        let mut waiting = vec![0; view.graph.values()];
+        for (first, node) in view.graph.nodes() {
+            let distinct: HashSet<Value> = node.args.iter().map(|arg| arg.first()).collect();
+            waiting[first.index()] = distinct.len();
+        }
         let (plain, free, elementwise) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        let mut queue = Queue { view, plain, free, elementwise, waiting };
+        let parked = view.guarded.is_some().then(Vec::new);
+        let mut queue = Queue { view, plain, free, elementwise, waiting, parked };
         let ready = view.graph.nodes().filter(|(value, node)| node.args.is_empty() && view.live[value.index()]);
         ready.for_each(|(value, _)| queue.enter(value));
         queue
     }
 
     fn enter(&mut self, value: Value) {
+        if let (Some(parked), Some(guarded)) = (&mut self.parked, &self.view.guarded)
+            && !guarded[value.index()]
+        {
+            return parked.push(value);
+        }
         let set = match () {
             () if self.view.is_elementwise(value) => &mut self.elementwise,
             () if self.view.is_alias(value) || self.view.is_virtual(value) => &mut self.free,

@@ -1,11 +1,11 @@
 //! Sessions on this processor: variables and constants at the front of the arena, one scratch memory for all programs
 //! behind them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use cornu_graph::ops::{Constant, Leaf, Op};
 use cornu_graph::{
-    Array, DType, Error, Executor, Feed, Graph, Memory, ProgramId, Result, Session, Type, Value, VarId, passes,
+    Array, DType, Error, Executor, Feed, Graph, Memory, Origin, ProgramId, Result, Session, Type, Value, VarId, passes,
 };
 
 use crate::arena::{Arena, Place, padded, storage};
@@ -15,7 +15,7 @@ use crate::kernels::threads::Threads;
 use crate::lower::{Lowered, lower};
 use crate::memory::Front;
 use crate::plan::Plan;
-use crate::step::{Machine, run};
+use crate::step::{Machine, Step, run};
 
 /// Room for variables and constants grows by at least this many elements, so that programs seldom move.
 const SMALLEST_ROOM: usize = 1024;
@@ -131,9 +131,8 @@ impl CpuSession {
         self.machine.arena.feed(place, feed, &self.machine.threads)
     }
 
-    /// A place for each constant of a plan, filled.
-    fn constants(&mut self, plan: &Plan, kept: &mut Vec<Constant>) -> Result<HashMap<Value, Place>> {
-        let mut places = HashMap::new();
+    /// Gives a place to each constant of a plan and its bodies, filled.
+    fn constants(&mut self, plan: &mut Plan, kept: &mut Vec<Constant>) -> Result<()> {
         for value in plan.constants() {
             let constant = match plan.view.graph.op(value) {
                 Op::Leaf(Leaf::Constant(constant)) => constant.clone(),
@@ -152,9 +151,9 @@ impl CpuSession {
                 }
             };
             kept.push(constant);
-            places.insert(value, place);
+            plan.given.insert(value, place);
         }
-        Ok(places)
+        plan.bodies.iter_mut().try_for_each(|body| self.constants(body, kept))
     }
 
     /// Gives back the constants that no other program reads.
@@ -179,12 +178,11 @@ impl CpuSession {
 
     fn lowered(&mut self, graph: &Graph, kept: &mut Vec<Constant>) -> Result<Lowered> {
         let vars: Vec<Place> = self.vars.iter().map(|(place, _)| *place).collect();
-        let plan = Plan::new(graph, &vars);
-        let constants = self.constants(&plan, kept)?;
+        let mut plan = Plan::new(graph, &vars);
+        self.constants(&mut plan, kept)?;
         let fronts = &self.fronts;
-        let lowered = lower(&plan, self.machine.level, &vars, &constants, |dtype| {
-            fronts.get(&dtype).map_or(0, |front| front.room)
-        })?;
+        let base = |dtype: DType| fronts.get(&dtype).map_or(0, |front| front.room);
+        let lowered = lower(&plan, self.machine.level, &vars, &base)?;
         for (&storage, &need) in &lowered.needs {
             let used = self.fronts.get(&storage).map_or(0, |front| front.used);
             let grown = self.machine.arena.grow(storage, need, used);
@@ -280,7 +278,8 @@ impl Session for CpuSession {
             }
             arena.feed(*place, feed, threads)?;
         }
-        run(steps, &mut self.machine);
+        self.last = None;
+        run(steps, &mut self.machine)?;
         self.last = Some(program);
         Ok(())
     }
@@ -313,9 +312,27 @@ impl Session for CpuSession {
     }
 
     fn describe(&self, program: ProgramId) -> String {
-        let steps = self.find(program).map(|place| self.programs[place].lowered.steps.iter());
-        steps.into_iter().flatten().map(|step| format!("{step}\n")).collect()
+        let Ok(place) = self.find(program) else { return String::new() };
+        let Program { graph, lowered, .. } = &self.programs[place];
+        described(&lowered.steps, &lowered.makes, graph, 0)
     }
+}
+
+/// Steps on a line each, and behind them, as a comment, where what they make was traced; steps in steps below.
+fn described(steps: &[Step], makes: &[Vec<Value>], graph: &Graph, indent: usize) -> String {
+    let mut text = String::new();
+    for (step, makes) in steps.iter().zip(makes) {
+        let mut seen = HashSet::new();
+        let origins = makes.iter().map(|&value| graph.origin(value)).filter(|origin| !origin.is_unknown());
+        let origins: Vec<String> = origins.filter(|&origin| seen.insert(origin)).map(Origin::to_string).collect();
+        let comment = if origins.is_empty() { String::new() } else { format!(" ; {}", origins.join(", ")) };
+        text += &format!("{:indent$}{step}{comment}\n", "");
+        let Step::Control(control) = step else { continue };
+        for frame in &control.frames {
+            text += &described(&frame.steps, &frame.makes, &frame.graph, indent + 2);
+        }
+    }
+    text
 }
 
 /// What an op without operands makes.
@@ -327,5 +344,5 @@ fn computed(op: &Op, ty: &Type) -> Result<Array> {
     // Ops take their memory unasked: this asks for it, and lets it go again.
     let asked = Vec::<u8>::new().try_reserve_exact(bytes);
     asked.map_err(|_| Error::memory(format_args!("a constant of {ty}"), bytes))?;
-    Ok(op.eval(&[], ty))
+    Ok(op.eval(&[], &[ty])?.remove(0))
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use cornu_graph::ops::Random;
+use cornu_graph::{Check, Result};
 
 use crate::arena::{Arena, Place};
+use crate::control::Control;
 use crate::kernels::dot::Dot;
 use crate::kernels::fused::Fused;
 use crate::kernels::parallel;
@@ -28,6 +30,10 @@ pub(crate) enum Step {
     Random(Random, Place, Place),
     /// A copy.
     Copy(Place, Place),
+    /// Stops where a truth does not hold: the truth, then the numbers to be shown.
+    Check(Check, Vec<Place>),
+    /// Steps that run more than once, or not at all.
+    Control(Control),
 }
 
 /// What steps run on.
@@ -40,11 +46,26 @@ pub(crate) struct Machine {
 }
 
 /// Runs steps in order. Allocates nothing.
-pub(crate) fn run(steps: &[Step], machine: &mut Machine) {
+///
+/// # Errors
+/// That of the first check that does not hold.
+pub(crate) fn run(all: &[Step], machine: &mut Machine) -> Result<()> {
     let _flush = Flush::new();
-    let Machine { level, threads, arena, scratch } = machine;
+    steps(all, machine)
+}
+
+/// [`run`], inside of it.
+pub(crate) fn steps(steps: &[Step], machine: &mut Machine) -> Result<()> {
     for step in steps {
+        let Machine { level, threads, arena, scratch } = machine;
         match step {
+            Step::Control(control) => control.run(machine)?,
+            Step::Check(check, places) => {
+                let mut numbers = places.iter().map(|&place| arena.number(place, 0));
+                if numbers.next().is_some_and(|holds| holds.f64() == 0.0) {
+                    return Err(check.error(numbers));
+                }
+            }
             Step::Fused(fused) => parallel::fused(fused, *level, threads, arena.f32.all_mut(), scratch),
             Step::Dot { dot, batch, a, b, out } => {
                 let (sizes, row) = ([a.len, b.len, out.len].map(|len| len / (*batch).max(1)), arena.f32.all_mut());
@@ -71,6 +92,7 @@ pub(crate) fn run(steps: &[Step], machine: &mut Machine) {
             Step::Copy(from, to) => arena.copy(*from, *to),
         }
     }
+    Ok(())
 }
 
 /// What is left of a row when a span is lent out to be written.
@@ -104,7 +126,8 @@ impl Step {
         match self {
             Step::Fused(fused) => parallel::scratch(fused, threads.count()),
             Step::Dot { dot, .. } => dot.scratch(),
-            Step::Reduce(..) | Step::Plain(_) | Step::Random(..) | Step::Copy(..) => 0,
+            Step::Control(control) => control.scratch(threads),
+            Step::Reduce(..) | Step::Plain(_) | Step::Random(..) | Step::Copy(..) | Step::Check(..) => 0,
         }
     }
 }
@@ -118,13 +141,21 @@ impl fmt::Display for Step {
             Step::Dot { batch, a, b, out, .. } => write!(f, "dot {batch} x {} {} -> {}", a.len, b.len, out.len),
             Step::Reduce(reduce, x, out) => write!(f, "reduce {:?} {} -> {}", reduce.kind, x.len, out.len),
             Step::Plain(Plain::Each(op, _, out)) => write!(f, "{op} {} {}", out.dtype, out.len),
-            Step::Plain(Plain::Gather(from, to, _)) => write!(f, "gather {} -> {}", from.len, to.len),
+            Step::Plain(Plain::Moves(moves, to)) => {
+                f.write_str("move")?;
+                moves.iter().try_for_each(|part| write!(f, " {}", part.from.len))?;
+                write!(f, " -> {}", to.len)
+            }
+            Step::Plain(Plain::Gather([table, _], to)) => write!(f, "gather {} -> {}", table.len, to.len),
+            Step::Plain(Plain::ScatterAdd([table, _, new], _)) => write!(f, "scatter_add {} -> {}", new.len, table.len),
             Step::Plain(Plain::Reduce(kind, from, to, _)) => write!(f, "reduce {kind:?} {} -> {}", from.len, to.len),
             Step::Plain(Plain::Sum(from, to, ..)) => write!(f, "reduce Sum {} -> {}", from.len, to.len),
             Step::Plain(Plain::Arg(arg, _, from, to)) => write!(f, "{arg} {} -> {}", from.len, to.len),
             Step::Plain(Plain::Dot(_, _, [a, b], out)) => write!(f, "dot {} {} -> {}", a.len, b.len, out.len),
             Step::Random(random, _, to) => write!(f, "{random} {}", to.len),
             Step::Copy(from, _) => write!(f, "copy {}", from.len),
+            Step::Control(control) => write!(f, "{control}"),
+            Step::Check(check, _) => write!(f, "check {}", check.text),
         }
     }
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
-use cornu_graph::{Array, Executor, Feed, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
+use cornu_graph::{Array, Executor, Feed, Graph, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
 use cornu_testkit::nets::Mlp;
-use cornu_testkit::{edges, ops, random_graphs, text};
+use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, text};
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -51,10 +51,27 @@ fn whole_numbers_are_what_rust_makes_of_them() {
 }
 
 #[test]
+fn ends_of_types_are_as_in_numpy() {
+    ends::are_as_in_numpy(&Cpu::new());
+    ends::are_as_in_numpy(&Cpu::new().raw());
+}
+
+#[test]
 fn passes_keep_every_bit_of_samples() {
     for level in Level::all() {
         ops::passes_keep_every_bit(&Cpu::new().raw().level(level));
     }
+}
+
+#[test]
+fn loops_are_their_steps() {
+    bodies::loops_are_their_steps(&Cpu::new(), &bodies::LENGTHS);
+    bodies::loops_are_their_steps(&Cpu::new().raw().threads(1), &[0, 7]);
+}
+
+#[test]
+fn passes_keep_loops() {
+    bodies::passes_keep_loops(&Cpu::new().raw());
 }
 
 #[test]
@@ -154,7 +171,7 @@ fn released_programs_are_gone() {
         let ty = Type::f32([rows, 16]);
         let trace = Trace::new();
         let x = trace.input(ty.clone());
-        // A constant, an index map, and scratch memory that depend on the number of rows.
+        // A constant and scratch memory that depend on the number of rows.
         let y = (&x + trace.iota(ty.clone(), 0)).transpose(&[1, 0]).sum([1]);
         let graph = trace.finish(&[y], &[]).expect("a sound graph");
         let program = session.compile(&graph).expect("a sound graph");
@@ -204,4 +221,65 @@ fn plans_as_text() {
         }
         _ => Err("needs `plan`".into()),
     });
+}
+
+/// A plan says which layers a step works for.
+#[test]
+fn steps_name_the_layers_they_come_from() {
+    let trace = Trace::new();
+    let x = trace.input(Type::f32([4, 3]));
+    let y = trace.scope("first", || x.dot_as(&x, false, true));
+    let y = trace.scope("second", || trace.scope("inner", || (y + 1.0).relu()));
+    let graph = trace.finish(&[y], &[]).expect("a sound graph");
+    let mut session = Cpu::new().open().expect("a session");
+    let program = session.compile(&graph).expect("a sound graph");
+    let plan = session.describe(program);
+    let comments: Vec<&str> = plan.lines().map(|line| line.split_once(" ; ").expect("an origin").1).collect();
+    assert!(comments[0].starts_with("first at crates/cornu-cpu/tests/main.rs:"), "{plan}");
+    assert!(comments[1].starts_with("second/inner at "), "{plan}");
+    // Read from a text, nothing is known.
+    let graph: Graph = graph.to_string().parse().expect("what was printed");
+    let program = session.compile(&graph).expect("a sound graph");
+    assert!(!session.describe(program).contains(';'));
+}
+
+/// A product over all steps has the bits of the products of the steps, also where a kernel sums a large weight in halves,
+/// for whole tiles of rows and for one; so have sums longer than a block.
+#[test]
+fn what_leaves_a_loop_keeps_every_bit() {
+    for (batch, inputs, units) in [(1, 256, 256), (4, 256, 300), (13, 33, 65), (600, 3, 5), (32, 1, 128)] {
+        let row = |seed: usize, ty: &Type| Array::from_fn(ty, |i| ((i * 37 + seed) as f64 * 1.7).sin());
+        let trace = Trace::new();
+        let types = [[inputs, units], [units, units], [batch, units]].map(Type::f32);
+        let [w, u, h] = types.clone().map(|ty| trace.input(ty));
+        let x = trace.input(Type::f32([3, batch, inputs]));
+        let (last, ys) = trace.scan(3, false, &[h], &[x], |_, h, x| {
+            let z = x[0].dot(&w) + x[0].sum([0, 1]) + x[0].sum([0]).mean([0]) + x[0].sum([1]).reshape([batch, 1]);
+            let h = (z.softmax(-1) + h[0].dot(&u) * 0.1).tanh();
+            (vec![h.clone()], vec![h.dot(&u).sum([0]), h])
+        });
+        let graph = trace.finish(&[last, ys].concat(), &[]).expect("a sound graph");
+        let hoisted = cornu_graph::passes::hoist(&graph);
+        assert!(hoisted.len() > graph.len() + 9, "{hoisted}");
+        let args: Vec<Array> = graph.inputs.iter().enumerate().map(|(i, &input)| row(i, graph.ty(input))).collect();
+        for cpu in [Cpu::new().raw(), Cpu::new().raw().threads(3), Cpu::new().raw().level(Level::Portable)] {
+            let outputs = |graph: &Graph| {
+                let mut session = cpu.open().expect("a session");
+                let program = session.compile(graph).expect("a sound graph");
+                session.run(program, &args.iter().map(Feed::Whole).collect::<Vec<_>>()).expect("a step");
+                (0..3).map(|i| session.output(program, i).expect("an output")).collect::<Vec<_>>()
+            };
+            let (got, want) = (outputs(&hoisted), outputs(&graph));
+            got.iter().zip(&want).for_each(|(got, want)| assert_eq!(ops::same_bits(got, want), Ok(()), "{batch} rows"));
+        }
+    }
+}
+
+#[test]
+fn a_false_check_changes_nothing() {
+    for cpu in [Cpu::new(), Cpu::new().raw(), Cpu::new().level(Level::Portable).threads(1)] {
+        checks::change_nothing(&cpu, 10_000);
+        checks::reach_out_of_bodies(&cpu);
+        checks::find_rows_that_are_not_there(&cpu);
+    }
 }

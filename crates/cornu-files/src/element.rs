@@ -41,11 +41,11 @@ impl Stored {
     }
 }
 
-/// The array of `shape` whose elements are `bytes`. Types that a graph does not know are widened: half precision to
-/// `f32`, 8 and 16 bits to `i32` or `u32`, unsigned 64 bits to `i64`.
+/// The array of `shape` whose elements are `bytes`. Half precision is widened to
+/// `f32`.
 ///
 /// # Errors
-/// `bytes` must hold exactly the elements of `shape`, and unsigned numbers must fit an `i64`.
+/// `bytes` must hold exactly the elements of `shape`.
 pub(crate) fn decode(stored: Stored, order: Order, shape: Shape, bytes: &[u8]) -> Result<Array> {
     let needed = shape.checked_size().and_then(|len| len.checked_mul(stored.size()));
     if needed != Some(bytes.len()) {
@@ -53,18 +53,14 @@ pub(crate) fn decode(stored: Stored, order: Order, shape: Shape, bytes: &[u8]) -
     }
     let buffer = match stored {
         Stored::Bool => Buffer::Bool(bytes.iter().map(|&byte| byte != 0).collect()),
-        Stored::I8 => Buffer::I32(bytes.iter().map(|&byte| i32::from(byte as i8)).collect()),
+        Stored::I8 => Buffer::I8(bytes.iter().map(|&byte| byte as i8).collect()),
         Stored::U8 => Buffer::U8(bytes.to_vec()),
-        Stored::I16 => Buffer::I32(each(bytes, order, |b| i32::from(i16::from_le_bytes(b)))),
-        Stored::U16 => Buffer::U32(each(bytes, order, |b| u32::from(u16::from_le_bytes(b)))),
+        Stored::I16 => Buffer::I16(each(bytes, order, i16::from_le_bytes)),
+        Stored::U16 => Buffer::U16(each(bytes, order, u16::from_le_bytes)),
         Stored::I32 => Buffer::I32(each(bytes, order, i32::from_le_bytes)),
         Stored::U32 => Buffer::U32(each(bytes, order, u32::from_le_bytes)),
         Stored::I64 => Buffer::I64(each(bytes, order, i64::from_le_bytes)),
-        Stored::U64 => {
-            let wide: Vec<u64> = each(bytes, order, u64::from_le_bytes);
-            let signed: Result<Vec<i64>, _> = wide.into_iter().map(i64::try_from).collect();
-            Buffer::I64(signed.map_err(|_| Error::unsupported("a `uint64` above the largest `int64` was found"))?)
-        }
+        Stored::U64 => Buffer::U64(each(bytes, order, u64::from_le_bytes)),
         Stored::F16 => Buffer::F32(each(bytes, order, |b| half_to_f32(u16::from_le_bytes(b)))),
         Stored::BF16 => Buffer::F32(each(bytes, order, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))),
         Stored::F32 => Buffer::F32(each(bytes, order, f32::from_le_bytes)),
@@ -92,7 +88,11 @@ pub(crate) fn encode(array: &Array) -> Vec<u8> {
     match array.buffer() {
         Buffer::Bool(data) => data.iter().map(|&x| u8::from(x)).collect(),
         Buffer::U8(data) => data.clone(),
+        Buffer::U16(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Buffer::U32(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Buffer::U64(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Buffer::I8(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Buffer::I16(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Buffer::I32(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Buffer::I64(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Buffer::F32(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn both_byte_orders_and_the_widened_types_are_read() {
+    fn both_byte_orders_of_every_type_are_read() {
         let read = |stored, order, bytes: &[u8]| {
             decode(stored, order, Shape::from([bytes.len() / stored.size()]), bytes).map(|array| array.to_vec::<f64>())
         };
@@ -153,7 +153,8 @@ mod tests {
         assert_eq!(read(Stored::F32, Order::Big, &1.5f32.to_be_bytes()).unwrap(), [1.5]);
         assert_eq!(read(Stored::BF16, Order::Little, &[0x80, 0x3f]).unwrap(), [1.0]);
         assert_eq!(read(Stored::U64, Order::Big, &7u64.to_be_bytes()).unwrap(), [7.0]);
-        assert!(read(Stored::U64, Order::Little, &[0xff; 8]).is_err());
+        let most = decode(Stored::U64, Order::Little, Shape::from([1]), &[0xff; 8]).unwrap();
+        assert_eq!(most, Array::vector(vec![u64::MAX]));
         assert!(decode(Stored::F32, Order::Little, Shape::from([2]), &[0; 9]).is_err());
         assert!(decode(Stored::F64, Order::Little, Shape::from([usize::MAX, 2]), &[]).is_err());
     }

@@ -130,7 +130,7 @@ impl H5 {
         self.datasets.binary_search_by(|entry| natural_order(&entry.path, path)).ok().map(|place| &self.datasets[place])
     }
 
-    /// The array at `path`. Half precision is read as `f32`, 8 and 16 bits as 32, unsigned 64 bits as signed.
+    /// The array at `path`. Half precision is read as `f32`.
     ///
     /// # Errors
     /// `path` must name a dataset of numbers or booleans whose stored size agrees with its shape.
@@ -336,9 +336,13 @@ fn dtype(stored: Stored) -> DType {
     match stored {
         Stored::Bool => DType::Bool,
         Stored::U8 => DType::U8,
-        Stored::I8 | Stored::I16 | Stored::I32 => DType::I32,
-        Stored::U16 | Stored::U32 => DType::U32,
-        Stored::I64 | Stored::U64 => DType::I64,
+        Stored::U16 => DType::U16,
+        Stored::U32 => DType::U32,
+        Stored::U64 => DType::U64,
+        Stored::I8 => DType::I8,
+        Stored::I16 => DType::I16,
+        Stored::I32 => DType::I32,
+        Stored::I64 => DType::I64,
         Stored::F16 | Stored::BF16 | Stored::F32 => DType::F32,
         Stored::F64 => DType::F64,
     }

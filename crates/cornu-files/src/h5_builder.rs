@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use cornu_graph::{Array, DType, Error, Result};
 use hdf5_pure::{
     AttrValue, DatasetBuilder, Datatype, EnumTypeBuilder, FileBuilder, FinishedGroup, GroupBuilder, make_f32_type,
-    make_f64_type, make_i8_type, make_i32_type, make_i64_type, make_u8_type, make_u32_type,
+    make_f64_type, make_i8_type, make_i16_type, make_i32_type, make_i64_type, make_u8_type, make_u16_type,
+    make_u32_type, make_u64_type,
 };
 
 use crate::element::encode;
@@ -171,7 +172,11 @@ fn datatype(dtype: DType) -> Result<Datatype> {
             .build()
             .map_err(|error| unwritable(error.into()))?,
         DType::U8 => make_u8_type(),
+        DType::U16 => make_u16_type(),
         DType::U32 => make_u32_type(),
+        DType::U64 => make_u64_type(),
+        DType::I8 => make_i8_type(),
+        DType::I16 => make_i16_type(),
         DType::I32 => make_i32_type(),
         DType::I64 => make_i64_type(),
         DType::F32 => make_f32_type(),

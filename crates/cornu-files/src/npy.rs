@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use cornu_graph::{Array, Buffer, Context, DType, Error, Result, Shape, nearest};
+use cornu_graph::{Array, Context, DType, Error, Result, Shape, nearest};
 
 use crate::element::{Order, Stored, decode, encode};
 use crate::members::{self, Members};
@@ -18,7 +18,7 @@ const LONGEST_HEADER: usize = 1 << 16;
 /// Axes that an array may have, as in NumPy.
 const MOST_AXES: usize = 64;
 
-/// Reads one `.npy` array. Half precision is read as `f32`, 8 and 16 bits as 32, unsigned 64 bits as signed.
+/// Reads one `.npy` array. Half precision is read as `f32`.
 ///
 /// # Errors
 /// The elements must be numbers or booleans, as many as the shape says; texts and Python objects are refused.
@@ -49,7 +49,11 @@ pub fn to_bytes(array: &Array) -> Vec<u8> {
     let descr = match array.dtype() {
         DType::Bool => "|b1",
         DType::U8 => "|u1",
+        DType::U16 => "<u2",
         DType::U32 => "<u4",
+        DType::U64 => "<u8",
+        DType::I8 => "|i1",
+        DType::I16 => "<i2",
         DType::I32 => "<i4",
         DType::I64 => "<i8",
         DType::F32 => "<f4",
@@ -173,35 +177,19 @@ pub fn save_npz<'a>(
 
 /// The array with its axes in reverse order.
 fn transpose(array: &Array) -> Array {
-    fn pick<T: Copy>(data: &[T], from: &Shape) -> Vec<T> {
-        let (to, strides) = (from.iter().rev().copied().collect::<Vec<_>>(), from.strides());
-        let mut index = vec![0; to.len()];
-        let mut result = Vec::with_capacity(data.len());
-        for _ in 0..data.len() {
-            result.push(data[index.iter().rev().zip(&strides).map(|(i, stride)| i * stride).sum::<usize>()]);
-            for axis in (0..to.len()).rev() {
-                index[axis] += 1;
-                if index[axis] < to[axis] {
-                    break;
-                }
-                index[axis] = 0;
+    let (to, strides) = (array.shape().iter().rev().copied().collect::<Shape>(), array.shape().strides());
+    let mut index = vec![0; to.rank()];
+    array.pick(to.clone(), |_| {
+        let place = index.iter().rev().zip(&strides).map(|(i, stride)| i * stride).sum();
+        for axis in (0..to.rank()).rev() {
+            index[axis] += 1;
+            if index[axis] < to[axis] {
+                break;
             }
+            index[axis] = 0;
         }
-        result
-    }
-    let from = array.shape();
-    let buffer = match array.buffer() {
-        Buffer::Bool(data) => Buffer::Bool(pick(data, from)),
-        Buffer::U8(data) => Buffer::U8(pick(data, from)),
-        Buffer::U32(data) => Buffer::U32(pick(data, from)),
-        Buffer::I32(data) => Buffer::I32(pick(data, from)),
-        Buffer::I64(data) => Buffer::I64(pick(data, from)),
-        Buffer::F32(data) => Buffer::F32(pick(data, from)),
-        Buffer::F64(data) => Buffer::F64(pick(data, from)),
-        _ => unreachable!("every element type is above"),
-    };
-    let to: Shape = from.iter().rev().copied().collect();
-    Array::from_buffer(to, buffer).expect("reversing the axes keeps the number of elements")
+        place
+    })
 }
 
 /// What the header of an `.npy` file says.

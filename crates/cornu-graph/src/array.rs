@@ -79,6 +79,12 @@ macro_rules! elements {
             pub fn set_number(&mut self, index: usize, number: Number) {
                 match self { $(Buffer::$dtype(data) => data[index] = Element::from_number(number),)* }
             }
+
+            /// The elements at those places, bit for bit.
+            #[must_use]
+            pub fn pick(&self, places: impl Iterator<Item = usize>) -> Buffer {
+                match self { $(Buffer::$dtype(data) => Buffer::$dtype(places.map(|place| data[place]).collect()),)* }
+            }
         }
 
         $(
@@ -109,12 +115,27 @@ elements! {
     // its kind of `Number`, to a double, from a double, from a whole number
     Bool bool, Double, f64::from, |v: f64| v != 0.0, |x: i128| x != 0;
     U8 u8, Whole, f64::from, |v: f64| v as u8, |x: i128| x as u8;
+    U16 u16, Whole, f64::from, |v: f64| v as u16, |x: i128| x as u16;
     U32 u32, Whole, f64::from, |v: f64| v as u32, |x: i128| x as u32;
+    U64 u64, Whole, |x: u64| x as f64, |v: f64| v as u64, |x: i128| x as u64;
+    I8 i8, Whole, f64::from, |v: f64| v as i8, |x: i128| x as i8;
+    I16 i16, Whole, f64::from, |v: f64| v as i16, |x: i128| x as i16;
     I32 i32, Whole, f64::from, |v: f64| v as i32, |x: i128| x as i32;
     I64 i64, Whole, |x: i64| x as f64, |v: f64| v as i64, |x: i128| x as i64;
     F32 f32, Double, f64::from, |v: f64| v as f32, |x: i128| x as f32;
     F64 f64, Double, |x: f64| x, |v: f64| v, |x: i128| x as f64;
 }
+
+/// Runs something for the Rust type of an element type, compiled for each.
+macro_rules! typed {
+    ($dtype:expr, $t:ident => $run:expr) => {
+        typed!($dtype, $t => $run; Bool bool, U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64, F32 f32, F64 f64)
+    };
+    ($dtype:expr, $t:ident => $run:expr; $($name:ident $rust:ty),*) => {
+        match $dtype { $(DType::$name => { type $t = $rust; $run })* }
+    };
+}
+pub(crate) use typed;
 
 /// A shape and its elements in row-major order.
 #[derive(Clone, PartialEq)]
@@ -269,6 +290,13 @@ impl Array {
         Array::from_buffer(shape, self.data)
     }
 
+    /// An array of that shape whose element at flat index `i` is this one's at `place(i)`, bit for bit.
+    #[must_use]
+    pub fn pick(&self, shape: impl Into<Shape>, place: impl FnMut(usize) -> usize) -> Array {
+        let shape = shape.into();
+        Array { data: self.data.pick((0..shape.size()).map(place)), shape }
+    }
+
     /// The rows (along the first axis) that `order` names, in that order.
     ///
     /// # Panics
@@ -276,18 +304,7 @@ impl Array {
     #[must_use]
     pub fn rows(&self, order: &[usize]) -> Array {
         let width = Shape::from(&self.shape[1..]).size();
-        fn pick<T: Copy>(data: &[T], width: usize, order: &[usize]) -> Vec<T> {
-            order.iter().flat_map(|&row| &data[row * width..(row + 1) * width]).copied().collect()
-        }
-        let data = match &self.data {
-            Buffer::Bool(data) => Buffer::Bool(pick(data, width, order)),
-            Buffer::U8(data) => Buffer::U8(pick(data, width, order)),
-            Buffer::U32(data) => Buffer::U32(pick(data, width, order)),
-            Buffer::I32(data) => Buffer::I32(pick(data, width, order)),
-            Buffer::I64(data) => Buffer::I64(pick(data, width, order)),
-            Buffer::F32(data) => Buffer::F32(pick(data, width, order)),
-            Buffer::F64(data) => Buffer::F64(pick(data, width, order)),
-        };
+        let data = self.data.pick(order.iter().flat_map(|&row| row * width..(row + 1) * width));
         Array { shape: self.shape.with(0, order.len()), data }
     }
 }

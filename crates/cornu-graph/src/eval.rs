@@ -6,28 +6,42 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::ops::{Leaf, Op};
 use crate::session::{Executor, Feed, Memory, ProgramId, Session};
-use crate::{Array, Error, Result, Type, VarId};
+use crate::{Array, Error, Result, Type, Value, VarId};
 
 /// What a graph computes: its outputs, and the new values of its variables in the order of its updates.
 ///
 /// # Panics
-/// If an input or a variable is missing or of another type than the graph says; [`Session`]s check that.
+/// If an input or a variable is missing or of another type than the graph says, or a check is false: those are errors of
+/// [`Session`]s.
 pub fn evaluate(graph: &Graph, vars: &[Array], inputs: &[Array]) -> (Vec<Array>, Vec<Array>) {
+    evaluated(graph, vars, inputs).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// [`evaluate`], but for checks that are false.
+pub(crate) fn evaluated(graph: &Graph, vars: &[Array], inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
     let live = graph.live();
-    let mut values: Vec<Option<Array>> = vec![None; graph.len()];
-    for (value, node) in graph.nodes().filter(|(value, _)| live[value.index()]) {
+    let mut values: Vec<Option<Array>> = vec![None; graph.values()];
+    for (first, node) in graph.nodes().filter(|(first, _)| live[first.index()]) {
         let args: Vec<&Array> =
             node.args.iter().map(|arg| values[arg.index()].as_ref().expect("arguments come first")).collect();
-        let result = match &node.op {
-            Op::Leaf(Leaf::Input { index, .. }) => inputs[*index].clone(),
-            Op::Leaf(Leaf::Var { id, .. }) => vars[id.index()].clone(),
-            op => op.eval(&args, &node.ty),
+        let types = graph.results_of(node);
+        let results = match &node.op {
+            Op::Leaf(Leaf::Input { index, .. }) => vec![inputs[*index].clone()],
+            Op::Leaf(Leaf::Var { id, .. }) => vec![vars[id.index()].clone()],
+            op => op.eval(&args, &types)?,
         };
-        assert_eq!(result.ty(), node.ty, "`{}` gave another type than its rule", node.op);
-        values[value.index()] = Some(result);
+        let same = results.iter().map(Array::ty).eq(types.into_iter().cloned());
+        assert!(same, "`{}` gave other types than its rule", node.op);
+        values[first.index()..].iter_mut().zip(results).for_each(|(value, result)| *value = Some(result));
     }
-    let get = |value: &crate::Value| values[value.index()].clone().expect("results are live");
-    (graph.outputs.iter().map(get).collect(), graph.updates.iter().map(|(_, value)| get(value)).collect())
+    for check in &graph.checks {
+        let number = |value: Value| values[value.index()].as_ref().expect("checks are live").number(0);
+        if number(check.holds).f64() == 0.0 {
+            return Err(check.error(check.numbers.iter().map(|&value| number(value))));
+        }
+    }
+    let get = |value: &Value| values[value.index()].clone().expect("results are live");
+    Ok((graph.outputs.iter().map(get).collect(), graph.updates.iter().map(|(_, value)| get(value)).collect()))
 }
 
 /// The reference evaluator as an executor.
@@ -84,7 +98,7 @@ impl Session for ReferenceSession {
                 return Err(Error::graph(format!("input {index} needs {}, got {got}", graph.ty(value))));
             }
         }
-        let (outputs, updates) = evaluate(&graph, &self.vars, &inputs);
+        let (outputs, updates) = evaluated(&graph, &self.vars, &inputs)?;
         for ((var, _), new) in graph.updates.iter().zip(updates) {
             self.vars[var.index()] = new;
         }
@@ -116,6 +130,6 @@ impl Session for ReferenceSession {
     }
 
     fn describe(&self, program: ProgramId) -> String {
-        self.program(program).map(|(graph, _)| graph.to_string()).unwrap_or_default()
+        self.program(program).map(|(graph, _)| format!("{graph:#}")).unwrap_or_default()
     }
 }

@@ -1,28 +1,48 @@
 //! Graphs as data: nodes in topological order, equal nodes shared, nothing ever edited.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::ops::{Constant, Leaf, Op};
-use crate::{Array, Error, Number, Result, Type};
+use crate::ops::{Leaf, Op};
+use crate::{Check, Error, Number, Origin, Result, Type};
 
-/// One tensor of a graph. Prints as `%7`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Value(u32);
+/// One tensor of a graph: a result of a node. Prints as `%7`; the second result of the same node is `%7.1`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Value {
+    number: u32,
+    result: u16,
+}
 
 impl Value {
-    /// The position of its node.
+    /// Its place among the values of the graph.
     pub fn index(self) -> usize {
-        self.0 as usize
+        self.number as usize
+    }
+
+    /// Which result of its node it is.
+    pub fn result(self) -> usize {
+        self.result.into()
+    }
+
+    /// The first result of its node, by which the node is known.
+    #[must_use]
+    pub fn first(self) -> Value {
+        Value { number: self.number - u32::from(self.result), result: 0 }
+    }
+}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.number.hash(state);
     }
 }
 
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "%{}", self.0)
+        write!(f, "%{}", self.first().number)?;
+        if self.result > 0 { write!(f, ".{}", self.result) } else { Ok(()) }
     }
 }
 
@@ -72,15 +92,66 @@ impl fmt::Debug for VarId {
     }
 }
 
-/// An op, what it is applied to, and the type of the result.
+/// An op, and what it is applied to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// What is done.
     pub op: Op,
     /// To what: values of earlier nodes.
     pub args: Box<[Value]>,
-    /// What comes out.
-    pub ty: Type,
+    first: u32,
+    count: u16,
+}
+
+impl Node {
+    /// What comes out: one value at least.
+    pub fn results(&self) -> impl ExactSizeIterator<Item = Value> + use<> {
+        let first = self.first;
+        (0..self.count).map(move |result| Value { number: first + u32::from(result), result })
+    }
+}
+
+/// What a value is, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Def {
+    ty: Type,
+    /// The place of its node.
+    node: u32,
+}
+
+/// The nodes of a graph, and what their results are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Nodes {
+    nodes: Vec<Node>,
+    values: Vec<Def>,
+    /// Of each node.
+    origins: Vec<Origin>,
+}
+
+impl PartialEq for Nodes {
+    fn eq(&self, other: &Self) -> bool {
+        self.nodes == other.nodes && self.values == other.values
+    }
+}
+
+impl Eq for Nodes {}
+
+impl Nodes {
+    /// Adds a node and gives its first result.
+    ///
+    /// # Errors
+    /// Numbers of values have 32 bits, those of a node's results 16.
+    pub(crate) fn push(&mut self, op: Op, args: &[Value], types: Vec<Type>, origin: Origin) -> Result<Value, String> {
+        let count = u16::try_from(types.len()).ok().filter(|&count| count > 0);
+        let count = count.ok_or_else(|| format!("`{op:.4}` needs 1 to 65535 results, got {}", types.len()))?;
+        let first = u32::try_from(self.values.len()).ok().filter(|first| first.checked_add(count.into()).is_some());
+        let first = first.ok_or_else(|| format!("`{op:.4}` is value 2^32 of its graph, which can have no more"))?;
+        let node = self.nodes.len() as u32;
+        self.values.extend(types.into_iter().map(|ty| Def { ty, node }));
+        self.nodes.push(Node { op, args: args.into(), first, count });
+        self.origins.push(origin);
+        Ok(Value { number: first, result: 0 })
+    }
 }
 
 /// A pure function from (variables, inputs) to (new variables, outputs).
@@ -89,7 +160,7 @@ pub struct Node {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Graph {
     /// Shared: a trace that has ended still knows what its tensors are.
-    pub(crate) nodes: Arc<Vec<Node>>,
+    pub(crate) nodes: Arc<Nodes>,
     /// The tensors given at each step, in the order they are given.
     pub inputs: Vec<Value>,
     /// The variables that are read, as they were before the step.
@@ -98,42 +169,66 @@ pub struct Graph {
     pub updates: Vec<(VarId, Value)>,
     /// The tensors handed back.
     pub outputs: Vec<Value>,
+    /// What must be true: else a step changes no variable, and fails with the first check that does not hold.
+    pub checks: Vec<Check>,
 }
 
 impl Graph {
-    /// The nodes, each after those it uses.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (Value, &Node)> {
-        self.nodes.iter().enumerate().map(|(i, node)| (Value(i as u32), node))
+    /// The nodes by their first results, each after those it uses.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (Value, &Node)> + ExactSizeIterator {
+        self.nodes.nodes.iter().map(|node| (Value { number: node.first, result: 0 }, node))
     }
 
     /// The number of nodes.
     pub fn len(&self) -> usize {
-        self.nodes.len()
+        self.nodes.nodes.len()
     }
 
     /// Whether there are no nodes.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.nodes.nodes.is_empty()
+    }
+
+    /// The number of values, by which tables are as long that [`Value::index`] looks up.
+    pub fn values(&self) -> usize {
+        self.nodes.values.len()
     }
 
     /// The value at that position.
     pub(crate) fn value(&self, index: usize) -> Option<Value> {
-        (index < self.len()).then_some(Value(index as u32))
+        let def = self.nodes.values.get(index)?;
+        let first = self.nodes.nodes[def.node as usize].first;
+        Some(Value { number: index as u32, result: (index as u32 - first) as u16 })
     }
 
-    /// The node of a value.
+    /// The node that makes a value.
     pub fn node(&self, value: Value) -> &Node {
-        &self.nodes[value.index()]
+        &self.nodes.nodes[self.nodes.values[value.index()].node as usize]
     }
 
-    /// The op of a value.
+    /// Where the node that makes a value was traced.
+    pub fn origin(&self, value: Value) -> &Origin {
+        &self.nodes.origins[self.nodes.values[value.index()].node as usize]
+    }
+
+    /// The op that makes a value.
     pub fn op(&self, value: Value) -> &Op {
         &self.node(value).op
     }
 
     /// The type of a value.
     pub fn ty(&self, value: Value) -> &Type {
-        &self.node(value).ty
+        &self.nodes.values[value.index()].ty
+    }
+
+    /// The types of several values.
+    pub fn types(&self, values: &[Value]) -> Vec<&Type> {
+        values.iter().map(|&value| self.ty(value)).collect()
+    }
+
+    /// The types of what a node makes.
+    pub fn results_of(&self, node: &Node) -> Vec<&Type> {
+        node.results().map(|value| self.ty(value)).collect()
     }
 
     /// The number that every element of `value` is known to be.
@@ -150,113 +245,48 @@ impl Graph {
         }
     }
 
-    /// The values that leave the graph: outputs, then new variables.
+    /// The values that leave the graph: outputs, new variables, and what checks look at.
     pub fn results(&self) -> impl Iterator<Item = Value> {
-        self.outputs.iter().copied().chain(self.updates.iter().map(|&(_, value)| value))
+        let updates = self.updates.iter().map(|&(_, value)| value);
+        self.outputs.iter().copied().chain(updates).chain(self.checks.iter().flat_map(Check::values))
     }
 
-    /// For each node, whether a result depends on it.
+    /// For each value, whether it is one of those inputs or depends on one.
+    pub(crate) fn forwards(&self, inputs: &[bool]) -> Vec<bool> {
+        let mut on = vec![false; self.values()];
+        self.inputs.iter().zip(inputs).for_each(|(input, &from)| on[input.index()] = from);
+        for (_, node) in self.nodes() {
+            let depends = node.args.iter().any(|arg| on[arg.index()]);
+            node.results().for_each(|value| on[value.index()] |= depends);
+        }
+        on
+    }
+
+    /// For each value, whether it is one of those outputs or one depends on it, or a check does.
+    pub(crate) fn backwards(&self, outputs: &[bool]) -> Vec<bool> {
+        let mut on = vec![false; self.values()];
+        self.checks.iter().flat_map(Check::values).for_each(|value| on[value.index()] = true);
+        self.outputs.iter().zip(outputs).for_each(|(output, &to)| on[output.index()] |= to);
+        for (_, node) in self.nodes().rev() {
+            if node.op.has_checks() || node.results().any(|value| on[value.index()]) {
+                node.args.iter().for_each(|arg| on[arg.index()] = true);
+            }
+        }
+        on
+    }
+
+    /// For each value, whether what leaves the graph depends on it or on another result of its node, or a body of its node
+    /// has checks.
     pub fn live(&self) -> Vec<bool> {
-        let mut live = vec![false; self.len()];
-        self.results().for_each(|value| live[value.index()] = true);
-        for (i, node) in self.nodes.iter().enumerate().rev() {
-            if live[i] {
-                node.args.iter().for_each(|arg| live[arg.index()] = true);
+        let mut live = vec![false; self.values()];
+        self.results().for_each(|value| live[value.first().index()] = true);
+        for (first, node) in self.nodes().rev() {
+            live[first.index()] |= node.op.has_checks();
+            if live[first.index()] {
+                node.results().for_each(|value| live[value.index()] = true);
+                node.args.iter().for_each(|arg| live[arg.first().index()] = true);
             }
         }
         live
-    }
-}
-
-/// A graph that is still growing. Adding a node that is there already gives the one that is there.
-#[derive(Default)]
-pub struct Builder {
-    graph: Graph,
-    /// Each node at the hash of its op and arguments, or at the next free number after it.
-    known: HashMap<u64, Value, BuildHasherDefault<Mixer>>,
-}
-
-impl Builder {
-    /// Adds `op` applied to `args`.
-    ///
-    /// # Errors
-    /// Says what the operands should have been.
-    pub fn push(&mut self, op: Op, args: &[Value]) -> Result<Value, String> {
-        let mut key = BuildHasherDefault::<Mixer>::default().hash_one((&op, args));
-        while let Some(&value) = self.known.get(&key) {
-            let node = self.graph.node(value);
-            if node.op == op && *node.args == *args {
-                return Ok(value);
-            }
-            key = key.wrapping_add(1);
-        }
-        let types: Vec<&Type> = args.iter().map(|&arg| self.graph.ty(arg)).collect();
-        let ty = op.infer(&types).map_err(|problem| format!("`{op:.4}` {problem}"))?;
-        if ty.bytes().is_none() {
-            return Err(format!("`{op:.4}` needs a result that memory has addresses for, got {ty}"));
-        }
-        let number = u32::try_from(self.graph.nodes.len());
-        let value = Value(number.map_err(|_| format!("`{op:.4}` is node 2^32 of its graph, which can have no more"))?);
-        match &op {
-            Op::Leaf(Leaf::Input { .. }) => self.graph.inputs.push(value),
-            Op::Leaf(Leaf::Var { id, .. }) => self.graph.vars.push((*id, value)),
-            _ => {}
-        }
-        Arc::make_mut(&mut self.graph.nodes).push(Node { op, args: args.into(), ty });
-        self.known.insert(key, value);
-        Ok(value)
-    }
-
-    /// Adds `op` where its operands are known to fit, as in a rewrite rule.
-    ///
-    /// # Panics
-    /// If they do not fit.
-    pub fn add(&mut self, op: impl Into<Op>, args: &[Value]) -> Value {
-        self.push(op.into(), args).unwrap_or_else(|problem| panic!("a rewrite broke a type rule: {problem}"))
-    }
-
-    /// Adds a constant.
-    pub fn constant(&mut self, array: Array) -> Value {
-        self.add(Leaf::Constant(Constant::new(array)), &[])
-    }
-
-    /// The graph so far.
-    pub fn graph(&self) -> &Graph {
-        &self.graph
-    }
-
-    pub(crate) fn finish(self, outputs: Vec<Value>, updates: Vec<(VarId, Value)>) -> Graph {
-        Graph { outputs, updates, ..self.graph }
-    }
-}
-
-/// A hash of nodes: quick, and good enough where nobody chooses keys to make trouble. (The multiplier is 2^64 divided by
-/// the golden ratio, as in Knuth's multiplicative hashing.)
-#[derive(Default)]
-struct Mixer(u64);
-
-impl Hasher for Mixer {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_u32(&mut self, word: u32) {
-        self.write_u64(word.into());
-    }
-
-    fn write_usize(&mut self, word: usize) {
-        self.write_u64(word as u64);
-    }
-
-    fn write_isize(&mut self, word: isize) {
-        self.write_u64(word as u64);
     }
 }

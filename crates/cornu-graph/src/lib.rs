@@ -2,6 +2,8 @@
 //!
 //! A [`Trace`] hands out [`Tensor`]s; arithmetic on them writes a [`Graph`]; [`gradients`] writes its reverse; passes
 //! ([`passes`]) make it smaller; an [`Executor`] opens a [`Session`] that runs it. Numbers are held by [`Array`]s alone.
+//! Loops, branches and calls are ops with a [`Body`]: [`Trace::scan`], [`Trace::while_loop`], [`Trace::if_else`],
+//! [`Trace::call`]; [`Trace::require`] asks for what must be true of a step.
 //!
 //! ```
 //! use cornu_graph::{Array, Reference, Executor, Feed, Trace, Type, VarId, gradients};
@@ -25,6 +27,10 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod array;
+mod backward;
+mod body;
+mod builder;
+mod check;
 mod convert;
 mod error;
 mod eval;
@@ -33,6 +39,7 @@ mod graph;
 mod number;
 pub mod numbers;
 pub mod ops;
+mod origin;
 pub mod pad;
 pub mod passes;
 mod print;
@@ -48,14 +55,18 @@ mod verify;
 mod warning;
 
 pub use array::{Array, Buffer, Element};
+pub use body::Body;
+pub use builder::Builder;
+pub use check::Check;
 #[cfg(feature = "ndarray")]
 pub use convert::from_array;
 pub use convert::{AN_ARRAY, Nested, Numeric, ToArray};
 pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, nearest};
 pub use eval::{Reference, evaluate};
 pub use grad::gradients;
-pub use graph::{Builder, Graph, Node, Value, VarId};
+pub use graph::{Graph, Node, Value, VarId};
 pub use number::Number;
+pub use origin::Origin;
 pub use read::OpText;
 pub use rewrite::rewrite;
 pub use session::{Executor, Feed, Memory, ProgramId, Session};

@@ -19,10 +19,9 @@ impl Number {
     /// The smallest element of that type: minus infinity, of floats.
     pub fn smallest(dtype: DType) -> Number {
         match dtype {
-            DType::Bool | DType::U8 | DType::U32 => Number::Whole(0),
-            DType::I32 => Number::Whole(i32::MIN.into()),
-            DType::I64 => Number::Whole(i64::MIN.into()),
-            DType::F32 | DType::F64 => Number::Double(f64::NEG_INFINITY),
+            _ if dtype.is_float() => Number::Double(f64::NEG_INFINITY),
+            _ if dtype.is_signed() => Number::Whole(-1 << (8 * dtype.size() - 1)),
+            _ => Number::Whole(0),
         }
     }
 
@@ -30,11 +29,8 @@ impl Number {
     pub fn largest(dtype: DType) -> Number {
         match dtype {
             DType::Bool => Number::Whole(1),
-            DType::U8 => Number::Whole(u8::MAX.into()),
-            DType::U32 => Number::Whole(u32::MAX.into()),
-            DType::I32 => Number::Whole(i32::MAX.into()),
-            DType::I64 => Number::Whole(i64::MAX.into()),
-            DType::F32 | DType::F64 => Number::Double(f64::INFINITY),
+            _ if dtype.is_float() => Number::Double(f64::INFINITY),
+            _ => Number::Whole((1 << (8 * dtype.size() - usize::from(dtype.is_signed()))) - 1),
         }
     }
 

@@ -1,8 +1,9 @@
 //! Reading what `print` writes. One item stands on a line; `;` begins a comment.
 //!
 //! ```text
-//! graph   = { node | update | output }
+//! graph   = { node | check | update | output }
 //! node    = results "=" op { value } ":" types [ bodies ]
+//! check   = "check" value { value } ":" text
 //! update  = "update" var "=" value
 //! output  = "output" value
 //! op      = name { attribute }                an op reads its own: `OpDef::read`
@@ -11,28 +12,31 @@
 //! bodies  = "{" graph "}" { "{" graph "}" }   `{` ends its line, `}` begins one; numbers of values begin anew inside
 //! ```
 //!
-//! Values are numbered in the order of their lines. Each op has one result and no body, so that anything after the first
-//! result, and a line that ends in `{`, is refused.
+//! Results are numbered in the order of their lines: after `%7, %7.1` comes `%9`.
 
+use std::collections::VecDeque;
 use std::str::FromStr;
 
-use crate::graph::{Builder, Graph, Value, VarId};
+use crate::builder::Builder;
+use crate::graph::{Graph, Value, VarId};
 use crate::ops::Op;
+use crate::print::listed;
 use crate::verify::verify_ends;
-use crate::{Error, Result, Type};
+use crate::{Body, Check, Error, Origin, Result, Type};
 
 /// The printed form of an op, from which it reads what it is. The first mistake is kept.
 pub struct OpText<'a> {
     name: &'a str,
     rest: &'a str,
+    bodies: VecDeque<Body>,
     problem: Option<String>,
 }
 
 impl<'a> OpText<'a> {
     /// The printed form of an op and its operands.
-    fn new(text: &'a str) -> Self {
+    fn new(text: &'a str, bodies: VecDeque<Body>) -> Self {
         let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
-        OpText { name, rest: rest.trim_start(), problem: None }
+        OpText { name, rest: rest.trim_start(), bodies, problem: None }
     }
 
     /// The first word.
@@ -78,6 +82,11 @@ impl<'a> OpText<'a> {
         Some(numbers.into())
     }
 
+    /// The next body.
+    pub fn body(&mut self) -> Option<Body> {
+        self.bodies.pop_front().or_else(|| self.fail("needs one more body".into()))
+    }
+
     /// Notes a mistake, unless there was one before.
     pub fn fail<T>(&mut self, problem: String) -> Option<T> {
         self.problem.get_or_insert(problem);
@@ -85,8 +94,9 @@ impl<'a> OpText<'a> {
     }
 
     /// The op, and the operands that are left.
-    fn op(mut self, ty: &Type) -> Result<(Op, &'a str), String> {
-        match (Op::read(&mut self, ty), self.problem) {
+    fn op(mut self, types: &[Type]) -> Result<(Op, &'a str), String> {
+        match (Op::read(&mut self, types), self.problem) {
+            (Some(_), None) if !self.bodies.is_empty() => Err(format!("`{}` has fewer bodies", self.name)),
             (Some(op), None) => Ok((op, self.rest)),
             (_, Some(problem)) => Err(format!("`{}` {problem}", self.name)),
             (None, None) => Err(format!("needs an op, got `{}`", self.name)),
@@ -102,21 +112,66 @@ pub(crate) fn numbers(list: &str) -> Option<Vec<usize>> {
     list.split(',').map(|number| number.trim().parse().ok()).collect()
 }
 
+/// How many bodies may lie in one another.
+const DEEPEST: usize = 32;
+
+/// The lines that say something, with their numbers, without comments.
+type Lines<'t> = dyn Iterator<Item = (usize, &'t str)> + 't;
+
 /// A graph, as far as it is read.
 #[derive(Default)]
 struct Reading {
     builder: Builder,
     updates: Vec<(VarId, Value)>,
     outputs: Vec<Value>,
+    checks: Vec<Check>,
 }
 
 impl Reading {
-    fn line(&mut self, line: &str) -> Result<(), String> {
-        if line.ends_with('{') || line.starts_with('}') {
-            return Err("no op has a body".into());
+    /// A graph up to its end; of a body, also the line that ends it.
+    fn read<'t>(lines: &mut Lines<'t>, depth: usize) -> Result<(Graph, Option<&'t str>)> {
+        let mut reading = Reading::default();
+        let mut end = None;
+        while let Some((number, line)) = lines.next() {
+            let at = |problem: String| Error::graph(format!("line {number}: {problem}"));
+            if line.starts_with('}') && depth == 0 {
+                return Err(at(format!("needs a body before `{line}`")));
+            }
+            if line.starts_with('}') {
+                end = Some(line);
+                break;
+            }
+            let mut bodies = VecDeque::new();
+            let mut more = line.ends_with('{');
+            while more {
+                if depth == DEEPEST {
+                    return Err(at(format!("needs bodies in at most {DEEPEST} bodies")));
+                }
+                let (body, end) = Self::read(lines, depth + 1)?;
+                bodies.push_back(Body::new(&body).map_err(at)?);
+                more = end == Some("} {");
+                if !more && end != Some("}") {
+                    let got = end.unwrap_or("nothing");
+                    return Err(at(format!("needs `}}` or `}} {{` at the end of its body, got `{got}`")));
+                }
+            }
+            reading.line(line.strip_suffix('{').unwrap_or(line).trim(), bodies).map_err(at)?;
         }
+        let graph = reading.builder.finish(reading.outputs, reading.updates, reading.checks);
+        verify_ends(&graph)?;
+        Ok((graph, end))
+    }
+
+    fn line(&mut self, line: &str, bodies: VecDeque<Body>) -> Result<(), String> {
         if let Some(value) = line.strip_prefix("output ") {
             self.outputs.push(self.value(value.trim())?);
+            return Ok(());
+        }
+        if let Some((values, text)) = line.strip_prefix("check ").and_then(|rest| rest.split_once(" : ")) {
+            let values: Vec<Value> = values.split_whitespace().map(|v| self.value(v)).collect::<Result<_, _>>()?;
+            let (&holds, numbers) = values.split_first().ok_or("`check` needs a value, got nothing")?;
+            let (text, origin) = (text.trim().into(), Origin::default());
+            self.checks.push(Check { holds, text, numbers: numbers.into(), origin });
             return Ok(());
         }
         let form = || format!("needs `%1 = op %0 : type`, `update v0 = %1` or `output %1`, got `{line}`");
@@ -127,37 +182,48 @@ impl Reading {
             self.updates.push((var, self.value(right)?));
             return Ok(());
         }
-        let (call, ty) = right.rsplit_once(':').ok_or_else(form)?;
-        self.node(left, call.trim(), ty.trim())
+        let (call, types) = right.rsplit_once(':').ok_or_else(form)?;
+        self.node(left, call.trim(), types.trim(), bodies)
     }
 
-    fn node(&mut self, name: &str, call: &str, ty: &str) -> Result<(), String> {
-        if name.contains([',', '.']) {
-            return Err(format!("a node has one result, got `{name}`"));
+    fn node(&mut self, names: &str, call: &str, types: &str, bodies: VecDeque<Body>) -> Result<(), String> {
+        let next = format!("%{}", self.builder.graph().values());
+        if names.split(',').next() != Some(&next) {
+            return Err(format!("needs `{next}` for the next value, got `{names}`"));
         }
-        let next = format!("%{}", self.builder.graph().len());
-        if name != next {
-            return Err(format!("needs `{next}` for the next value, got `{name}`"));
-        }
-        let ty: Type = ty.parse().map_err(|error: Error| error.message().to_string())?;
-        let (op, operands) = OpText::new(call).op(&ty)?;
+        let types: Vec<Type> = types.split(", ").map(read_type).collect::<Result<_, _>>()?;
+        let (op, operands) = OpText::new(call, bodies).op(&types)?;
         let args: Vec<Value> = operands.split_whitespace().map(|arg| self.value(arg)).collect::<Result<_, _>>()?;
         let value = self.builder.push(op, &args)?;
         if value.to_string() != next {
             return Err(format!("{next} is equal to {value}"));
         }
-        let own = self.builder.graph().ty(value);
-        if *own == ty { Ok(()) } else { Err(format!("{next} is {own}, got {ty}")) }
+        let graph = self.builder.graph();
+        let node = graph.node(value);
+        let (own, results) = (graph.results_of(node), listed(node.results()));
+        if results != names {
+            return Err(format!("needs `{results}` for its results, got `{names}`"));
+        }
+        if own.iter().copied().eq(&types) {
+            Ok(())
+        } else {
+            Err(format!("{next} is {}, got {}", listed(own), listed(types)))
+        }
     }
 
     fn value(&self, text: &str) -> Result<Value, String> {
-        let needed = || format!("needs a value before it as `%0`, got `{text}`");
-        let index = text.strip_prefix('%').ok_or_else(needed)?;
-        if index.contains('.') {
-            return Err(format!("a node has one result, got `{text}`"));
-        }
-        index.parse().ok().and_then(|index| self.builder.graph().value(index)).ok_or_else(needed)
+        let graph = self.builder.graph();
+        let (first, result) = text.split_once('.').unwrap_or((text, "0"));
+        let index = |text: &str| text.parse::<usize>().ok();
+        let place = first.strip_prefix('%').and_then(index).zip(index(result));
+        let value = place.and_then(|(first, result)| graph.value(first.checked_add(result)?));
+        let named = value.filter(|value| value.to_string() == text);
+        named.ok_or_else(|| format!("needs a value before it as `%0`, got `{text}`"))
     }
+}
+
+fn read_type(text: &str) -> Result<Type, String> {
+    text.trim().parse().map_err(|error: Error| error.message().to_string())
 }
 
 /// Reads what a graph prints as. Errors name the line.
@@ -165,15 +231,8 @@ impl FromStr for Graph {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Graph> {
-        let mut reading = Reading::default();
-        for (index, line) in text.lines().enumerate() {
-            let line = line.split(';').next().unwrap_or_default().trim();
-            if !line.is_empty() {
-                reading.line(line).map_err(|problem| Error::graph(format!("line {}: {problem}", index + 1)))?;
-            }
-        }
-        let graph = reading.builder.finish(reading.outputs, reading.updates);
-        verify_ends(&graph)?;
-        Ok(graph)
+        let lines = text.lines().map(|line| line.split(';').next().unwrap_or_default().trim());
+        let mut lines = lines.zip(1..).map(|(line, number)| (number, line)).filter(|(_, line)| !line.is_empty());
+        Ok(Reading::read(&mut lines, 0)?.0)
     }
 }

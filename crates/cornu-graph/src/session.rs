@@ -112,7 +112,8 @@ pub trait Session: Send {
     /// How many bytes are held.
     fn memory(&self) -> Memory;
 
-    /// What a program consists of on this machine, one line a step; nothing if it was released.
+    /// What a program consists of on this machine, one line a step, and behind it, as a comment, where that was traced;
+    /// nothing if it was released.
     fn describe(&self, program: ProgramId) -> String;
 }
 

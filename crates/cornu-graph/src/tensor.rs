@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use crate::graph::Value;
 use crate::ops::{Binary, Op, Reduction, Unary};
-use crate::{Array, DType, Error, Shape, Trace, Type};
+use crate::{Array, DType, Error, Origin, Shape, Trace, Type};
 
 /// A tensor that does not exist yet: a node of the graph being traced.
 ///
@@ -59,6 +59,11 @@ impl Tensor {
         usize::try_from(axis).ok().and_then(|axis| shape.get(axis).copied()).unwrap_or(1)
     }
 
+    /// Where the op that makes it was traced.
+    pub fn origin(&self) -> Origin {
+        self.trace.origin(self.value)
+    }
+
     /// The op that makes it.
     pub fn op(&self) -> Op {
         self.trace.node(self.value).op
@@ -67,6 +72,11 @@ impl Tensor {
     /// What the op that makes it is applied to.
     pub fn operands(&self) -> Vec<Tensor> {
         self.trace.node(self.value).args.iter().map(|&arg| self.trace.tensor(arg)).collect()
+    }
+
+    /// All results of the op that makes it, in order.
+    pub fn results(&self) -> Vec<Tensor> {
+        self.trace.node(self.value).results().map(|value| self.trace.tensor(value)).collect()
     }
 
     /// An axis counted from zero, of one that may count from the end.
@@ -109,10 +119,11 @@ impl Tensor {
     /// Both tensors stretched to one shape by NumPy's rule, where that is possible.
     #[track_caller]
     pub fn aligned(&self, other: &Tensor) -> (Tensor, Tensor) {
-        let (a, b) = (self.shape(), other.shape());
+        let (one, other) = (self.within(other), other.within(self));
+        let (a, b) = (one.shape(), other.shape());
         // Tensors of two traces are for the op to refuse that they are meant for.
-        if a == b || !self.trace.is(&other.trace) {
-            return (self.clone(), other.clone());
+        if a == b || !one.trace.is(&other.trace) {
+            return (one, other);
         }
         let rank = a.rank().max(b.rank());
         let dim = |shape: &Shape, axis: usize| (axis + shape.rank()).checked_sub(rank).map_or(1, |axis| shape[axis]);
@@ -121,13 +132,20 @@ impl Tensor {
             a == b || a == 1 || b == 1
         });
         if !fit {
-            let message = format!("needs shapes that broadcast, got {} and {}", self.ty(), other.ty());
-            self.trace.fail(Error::graph(message).at(Location::caller()));
-            return (self.clone(), self.clone());
+            let message = format!("needs shapes that broadcast, got {} and {}", one.ty(), other.ty());
+            one.trace.fail(Error::graph(message).at(Location::caller()));
+            return (one.clone(), one);
         }
         let pick = |axis| if dim(&a, axis) == 1 { dim(&b, axis) } else { dim(&a, axis) };
         let shape: Shape = (0..rank).map(pick).collect();
-        (self.broadcast_to(shape.clone()), other.broadcast_to(shape))
+        (one.broadcast_to(shape.clone()), other.broadcast_to(shape))
+    }
+
+    /// This tensor in the trace of another, if that is a body in this one's.
+    fn within(&self, other: &Tensor) -> Tensor {
+        let inside = other.trace.is_inside(&self.trace);
+        let own = inside.then(|| other.trace.own(self, &"a body").ok()).flatten();
+        own.map_or_else(|| self.clone(), |value| other.trace.tensor(value))
     }
 
     /// This number, of this element type, as a scalar of the same trace. Whole types refuse what they do not have.
@@ -152,7 +170,7 @@ impl Tensor {
 /// The compositions: everything that needs no op of its own.
 impl Tensor {
     #[track_caller]
-    fn axes<const N: usize>(&self, axes: [isize; N]) -> Vec<usize> {
+    pub(crate) fn axes<const N: usize>(&self, axes: [isize; N]) -> Vec<usize> {
         let mut counted = Vec::with_capacity(N);
         // No closure: it would be the place of a mistake.
         for axis in axes {

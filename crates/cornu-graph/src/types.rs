@@ -7,80 +7,79 @@ use std::str::FromStr;
 use crate::read::numbers;
 use crate::{Error, Result};
 
-/// The type of one element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum DType {
+macro_rules! dtypes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal $keras:literal $size:literal,)*) => {
+        /// The type of one element.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum DType { $($(#[$doc])* $name,)* }
+
+        impl DType {
+            /// Every element type: truth values, unsigned, signed, floats; each kind from the smallest.
+            pub const ALL: [DType; [$(DType::$name,)*].len()] = [$(DType::$name,)*];
+
+            /// The name in printed graphs: `f32`.
+            pub fn name(self) -> &'static str {
+                match self { $(DType::$name => $text,)* }
+            }
+
+            /// The name in Keras's files and messages: `float32`.
+            pub fn keras_name(self) -> &'static str {
+                match self { $(DType::$name => $keras,)* }
+            }
+
+            /// Bytes of one element.
+            pub fn size(self) -> usize {
+                match self { $(DType::$name => $size,)* }
+            }
+        }
+    };
+}
+
+dtypes! {
     /// True or false.
-    Bool,
+    Bool = "bool" "bool" 1,
     /// Unsigned, 8 bits.
-    U8,
+    U8 = "u8" "uint8" 1,
+    /// Unsigned, 16 bits.
+    U16 = "u16" "uint16" 2,
     /// Unsigned, 32 bits.
-    U32,
+    U32 = "u32" "uint32" 4,
+    /// Unsigned, 64 bits.
+    U64 = "u64" "uint64" 8,
+    /// Signed, 8 bits.
+    I8 = "i8" "int8" 1,
+    /// Signed, 16 bits.
+    I16 = "i16" "int16" 2,
     /// Signed, 32 bits.
-    I32,
+    I32 = "i32" "int32" 4,
     /// Signed, 64 bits.
-    I64,
+    I64 = "i64" "int64" 8,
     /// IEEE single precision.
-    F32,
+    F32 = "f32" "float32" 4,
     /// IEEE double precision.
-    F64,
+    F64 = "f64" "float64" 8,
 }
 
 impl DType {
-    /// Every element type, in the order of their names' first use.
-    pub const ALL: [DType; 7] = [DType::Bool, DType::U8, DType::U32, DType::I32, DType::I64, DType::F32, DType::F64];
-
-    /// The name in printed graphs: `f32`.
-    pub fn name(self) -> &'static str {
-        match self {
-            DType::Bool => "bool",
-            DType::U8 => "u8",
-            DType::U32 => "u32",
-            DType::I32 => "i32",
-            DType::I64 => "i64",
-            DType::F32 => "f32",
-            DType::F64 => "f64",
-        }
-    }
-
-    /// The name in Keras's files and messages: `float32`.
-    pub fn keras_name(self) -> &'static str {
-        match self {
-            DType::Bool => "bool",
-            DType::U8 => "uint8",
-            DType::U32 => "uint32",
-            DType::I32 => "int32",
-            DType::I64 => "int64",
-            DType::F32 => "float32",
-            DType::F64 => "float64",
-        }
-    }
-
     /// The type of that Keras name.
     pub fn from_keras_name(name: &str) -> Option<DType> {
         Self::ALL.into_iter().find(|dtype| dtype.keras_name() == name)
     }
 
-    /// Bytes of one element.
-    pub fn size(self) -> usize {
-        match self {
-            DType::Bool | DType::U8 => 1,
-            DType::U32 | DType::I32 | DType::F32 => 4,
-            DType::I64 | DType::F64 => 8,
-        }
-    }
-
     /// The type of a sum, product or choice of elements of two types, as in Keras 3: floats before whole numbers before
-    /// truth values, of two kinds of whole numbers the smallest that holds both (of unsigned and signed ones of 32 bits
-    /// that is 64 bits), and `f32` for a float of 32 bits beside whole numbers of any size.
+    /// truth values; of two kinds of whole numbers the smallest that holds both, `f32` where none does; and a float as it
+    /// is beside whole numbers of any size. (Of `u64` and unsigned numbers it is `u64`, where Keras cuts to 32 bits.)
     #[must_use]
     pub fn joined(self, other: DType) -> DType {
         let (low, high) = if self <= other { (self, other) } else { (other, self) };
-        match (low, high) {
-            (DType::U32, DType::I32) => DType::I64,
-            // The list of types ascends but for that one pair.
-            (_, high) => high,
+        match low {
+            _ if !high.is_signed() || !high.is_whole() => high,
+            DType::U8 => high.max(DType::I16),
+            DType::U16 => high.max(DType::I32),
+            DType::U32 => DType::I64,
+            DType::U64 => DType::F32,
+            _ => high,
         }
     }
 
@@ -94,15 +93,25 @@ impl DType {
     #[must_use]
     pub fn summed(self) -> DType {
         match self {
-            DType::Bool => DType::I32,
-            DType::U8 => DType::U32,
+            DType::Bool | DType::I8 | DType::I16 => DType::I32,
+            DType::U8 | DType::U16 => DType::U32,
             dtype => dtype,
         }
     }
 
     /// Whether elements have a fraction.
     pub fn is_float(self) -> bool {
-        matches!(self, DType::F32 | DType::F64)
+        self >= DType::F32
+    }
+
+    /// Whether elements are whole numbers.
+    pub fn is_whole(self) -> bool {
+        !self.is_float() && self != DType::Bool
+    }
+
+    /// Whether elements may be below zero.
+    pub fn is_signed(self) -> bool {
+        self >= DType::I8
     }
 }
 

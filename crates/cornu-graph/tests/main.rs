@@ -1,5 +1,11 @@
 //! The suites over every op, and the passes as text.
 
+#[path = "main/checks.rs"]
+mod checking;
+#[path = "main/bodies.rs"]
+mod loops;
+#[path = "main/origins.rs"]
+mod origins;
 #[path = "main/rules.rs"]
 mod rules;
 mod tensors;
@@ -16,7 +22,8 @@ use cornu_graph::{
     Array, DType, ErrorKind, Executor, Feed, Graph, Reference, Shape, Trace, Type, VarId, evaluate, gradients, passes,
     verify,
 };
-use cornu_testkit::{edges, ops, random_graphs, slopes, text};
+use cornu_testkit::golden::Report;
+use cornu_testkit::{bodies, edges, ends, ops, random_graphs, slopes, text};
 
 #[test]
 fn the_reference_executor_agrees_with_itself() {
@@ -26,6 +33,11 @@ fn the_reference_executor_agrees_with_itself() {
 #[test]
 fn whole_numbers_are_what_rust_makes_of_them() {
     ops::whole_numbers_agree(&Reference);
+}
+
+#[test]
+fn ends_of_types_are_as_in_numpy() {
+    ends::are_as_in_numpy(&Reference);
 }
 
 #[test]
@@ -44,6 +56,12 @@ fn gradients_match_differences() {
 }
 
 #[test]
+fn loops_are_their_steps() {
+    bodies::loops_are_their_steps(&Reference, &bodies::LENGTHS);
+    bodies::passes_keep_loops(&Reference);
+}
+
+#[test]
 fn edges_are_as_in_tensorflow() {
     edges::are_as_in_tensorflow(&Reference);
 }
@@ -53,11 +71,14 @@ fn made(words: &[&str], graph: &Graph) -> Result<String, String> {
     match words {
         [pass @ ("simplify" | "fold"), rule] => text::printed(&text::by_rule(pass, rule, graph)?),
         ["passes"] => text::printed(&passes::run(graph, passes::ALL)),
+        ["join"] => text::printed(&passes::join(graph)),
+        ["trim"] => text::printed(&passes::trim(graph)),
+        ["hoist"] => text::printed(&passes::hoist(graph)),
         ["gradient", op] if graph.nodes().any(|(_, node)| op_name(&node.op) == *op) => {
             text::printed(&text::gradient(graph)?)
         }
         ["gradient", op] => Err(format!("needs the op `{op}` in the graph")),
-        _ => Err("needs `simplify RULE`, `fold RULE`, `passes` or `gradient OP`".into()),
+        _ => Err("needs `simplify RULE`, `fold RULE`, `passes`, `join`, `trim`, `hoist` or `gradient OP`".into()),
     }
 }
 
@@ -68,13 +89,26 @@ fn op_name(op: &Op) -> String {
 
 #[test]
 fn graphs_as_text() {
-    let seen = text::walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text"), made);
-    let rules = passes::RULES.iter().flat_map(|(pass, rules)| rules.iter().map(move |rule| (*pass, rule.name.into())));
-    let ops = Op::samples().into_iter().filter(|sample| !sample.args.is_empty()).map(|sample| op_name(&sample.op));
-    let needed: BTreeSet<(&str, String)> = rules.chain(ops.map(|op| ("gradient", op))).collect();
-    let missing = needed.iter().filter(|(test, of)| !seen.iter().any(|words| words[..] == [*test, of]));
-    let missing: Vec<String> = missing.map(|(test, of)| format!("{test} {of}")).collect();
-    assert!(missing.is_empty(), "no file under tests/text for: {}", missing.join(", "));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text");
+    let seen = text::walk(&folder, made);
+    let seen = |words: [&str; 2]| seen.iter().any(|seen| seen[..] == words);
+    let mut report = Report::default();
+    for (pass, rules) in passes::RULES {
+        for rule in rules {
+            report.case(rule.name, if seen([pass, rule.name]) { Ok(()) } else { Err("no file".into()) });
+        }
+    }
+    let mut ops_seen = BTreeSet::new();
+    for sample in Op::samples().iter().filter(|sample| !sample.args.is_empty() && sample.op.has_gradient()) {
+        let op = op_name(&sample.op);
+        if ops_seen.insert(op.clone()) {
+            let graph = ops::graph_of(sample).expect("a sound graph");
+            let path = folder.join(format!("gradient/{op}.txt"));
+            let words = ["gradient", &op];
+            report.case(&op, if seen(words) { Ok(()) } else { text::create(&path, &words, &graph, made) });
+        }
+    }
+    report.finish();
 }
 
 #[test]
@@ -111,9 +145,8 @@ fn what_cannot_be_read_is_said_with_its_line() {
         ("%1 = constant 300 : u8[]", "`constant` needs numbers of u8[], got `300`"),
         ("%1 = constant 1.0 : f32[9999999999,9999999999]", "`constant` needs as many numbers as"),
         ("%1 = constant 1.0 : f32[99999999,99999999]", "`constant` needs numbers of f32[99999999,99999999]"),
-        ("%1, %1.1 = sort %0 : f32[2,3], i64[2,3]", "a node has one result, got `%1, %1.1`"),
-        ("%1 = neg %0.1 : f32[2,3]", "a node has one result, got `%0.1`"),
-        ("%1 = scan 4 %0 : f32[2,3] {", "no op has a body"),
+        ("%1, %1.1 = neg %0 : f32[2,3], f32[2,3]", "needs `%1` for its results, got `%1, %1.1`"),
+        ("%1 = neg %0.1 : f32[2,3]", "needs a value before it as `%0`, got `%0.1`"),
         ("update w = %0", "needs a variable as `v0`, got `w`"),
         ("output 7", "needs a value before it as `%0`, got `7`"),
     ] {
@@ -130,6 +163,24 @@ fn what_cannot_be_read_is_said_with_its_line() {
     }
 }
 
+#[test]
+fn operands_that_do_not_fit_are_shown_with_their_types() {
+    for (op, needed) in [
+        ("slice [1, 0] [0, 3] [1, 1]", "a tensor that has such a part, got f32[2,3]"),
+        ("slice [0] [2] [1]", "a tensor that has such a part, got f32[2,3]"),
+        ("slice [0, 0] [2, 4] [1, 1]", "a tensor that has such a part, got f32[2,3]"),
+        ("slice [0, 0] [2, 3] [1, 0]", "a tensor that has such a part, got f32[2,3]"),
+        ("pad [0, 0] [1, 0] [0, 0]", "a tensor of as many axes and a scalar of its type, got f32[2,3]"),
+        ("concatenate 2", "tensors of one type but for axis 2, got f32[2,3]"),
+        ("reverse [1, 0]", "the axes [1, 0], got f32[2,3]"),
+        ("gather", "a tensor with rows and whole numbers of rows, got f32[2,3]"),
+        ("scatter_add", "a tensor of numbers with rows, whole numbers of rows, and as many rows, got f32[2,3]"),
+    ] {
+        let error = format!("%0 = input 0 : f32[2,3]\n%1 = {op} %0 : f32[2,3]\n").parse::<Graph>().expect_err(op);
+        assert_eq!(error.message(), format!("line 2: `{op}` needs {needed}"));
+    }
+}
+
 /// Whatever is done to a text, it is read or refused.
 #[test]
 fn damaged_texts_are_read_or_refused() {
@@ -139,7 +190,15 @@ fn damaged_texts_are_read_or_refused() {
         (state >> 33) as usize % bound
     };
     for seed in 0..400 {
-        let text = random_graphs::graphs(seed % 100)[0].to_string().into_bytes();
+        let text = match seed % 4 {
+            0 => bodies::CELLS[seed as usize / 4 % bodies::CELLS.len()]
+                .looped(3)
+                .expect("a sound graph")
+                .graph
+                .to_string(),
+            _ => random_graphs::graphs(seed % 100)[0].to_string(),
+        };
+        let text = text.into_bytes();
         let mut damaged = text.clone();
         for _ in 0..1 + below(3) {
             let (at, from) = (below(damaged.len()), below(text.len()));

@@ -1,6 +1,6 @@
 //! What TensorFlow 2.21 gives at the edges of functions: values, gradients, and the gradient's gradients.
 
-use std::f32::consts::{LN_2, SQRT_2};
+use std::f32::consts::{FRAC_2_SQRT_PI, LN_2, SQRT_2};
 
 use cornu_graph::ops::Reduction;
 use cornu_graph::{Array, Executor, Feed, Tensor, Trace, Type, gradients};
@@ -115,6 +115,9 @@ fn functions() -> Vec<Edge> {
             [&[-INF, -INF, INF, NAN, NAN, NAN, LN_2], &[INF, -INF, 0., -0., NAN, -1., 0.5]]),
         edge("tanh", |x| x[0].tanh(), [&X],
             [&[0., -0., 1., -1., NAN, -0.761_594_2, 0.964_027_6], &[1., 1., 0., 0., NAN, 0.419_974_32, 0.070_650_82]]),
+        edge("erf", |x| x[0].erf(), [&X],
+            [&[0., -0., 1., -1., NAN, -0.842_700_8, 0.995_322_3],
+             &[FRAC_2_SQRT_PI, FRAC_2_SQRT_PI, 0., 0., NAN, 0.415_107_5, 0.020_666_985]]),
         edge("sigmoid", |x| x[0].sigmoid(), [&X],
             [&[0.5, 0.5, 1., 0., NAN, 0.268_941_43, 0.880_797_1],
              &[0.25, 0.25, 0., 0., NAN, 0.196_611_94, 0.104_993_574]]),

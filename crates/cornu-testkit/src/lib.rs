@@ -2,7 +2,10 @@
 
 pub mod alloc;
 pub mod bits;
+pub mod bodies;
+pub mod checks;
 pub mod edges;
+pub mod ends;
 pub mod folder;
 pub mod golden;
 pub mod lists;

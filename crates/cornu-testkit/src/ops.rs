@@ -2,38 +2,42 @@
 
 use cornu_graph::ops::{Binary, Op, Reduction, Sample, Unary};
 use cornu_graph::{
-    Array, Buffer, Executor, Feed, Graph, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes,
+    Array, Executor, Feed, Graph, Number, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes,
 };
 
 use crate::golden::Report;
 use crate::whole;
 
 /// A sample as a graph of one op whose operands are inputs.
-fn graph_of(sample: &Sample) -> Result<Graph> {
+///
+/// # Errors
+/// If its type rule refuses it.
+pub fn graph_of(sample: &Sample) -> Result<Graph> {
     let trace = Trace::new();
     let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.input(arg.ty())).collect();
-    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
-    trace.finish(&[y], &[])
+    let results = trace.push_all(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    trace.finish(&results, &[])
 }
 
 /// The gradients of a sample's sum for its operands of floats, in a row; `None` where it has none.
 fn slopes_of(sample: &Sample) -> Result<Option<Graph>> {
     let trace = Trace::new();
     let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.input(arg.ty())).collect();
-    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    let results = trace.push_all(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    let sums = results.iter().filter(|y| y.dtype().is_float()).map(Tensor::sum_all);
     let floats: Vec<Tensor> = args.into_iter().filter(|arg| arg.dtype().is_float()).collect();
-    if floats.is_empty() || !y.dtype().is_float() {
+    let Some(sum) = sums.reduce(|a, b| a + b).filter(|_| !floats.is_empty() && sample.op.has_gradient()) else {
         return Ok(None);
-    }
-    trace.finish(&gradients(&y.sum_all(), &floats), &[]).map(Some)
+    };
+    trace.finish(&gradients(&sum, &floats), &[]).map(Some)
 }
 
 /// A sample as a graph of one op whose operands are constants, and therefore known to the passes.
 fn known_graph_of(sample: &Sample) -> Result<Graph> {
     let trace = Trace::new();
     let args: Vec<Tensor> = sample.args.iter().map(|arg| trace.constant(arg.clone())).collect();
-    let y = trace.push(sample.op.clone(), &args.iter().collect::<Vec<_>>());
-    trace.finish(&[y], &[])
+    let results = trace.push_all(sample.op.clone(), &args.iter().collect::<Vec<_>>());
+    trace.finish(&results, &[])
 }
 
 /// The graph after all passes.
@@ -42,7 +46,7 @@ pub fn simplified(graph: &Graph) -> Graph {
 }
 
 /// What an executor makes of a graph: its outputs.
-fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Vec<Array>, String> {
+pub(crate) fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Vec<Array>, String> {
     let run = || -> Result<Vec<Array>> {
         let mut session = executor.open()?;
         let program = session.compile(graph)?;
@@ -67,9 +71,9 @@ pub(crate) fn is_exact(op: &Op, args: &[&Type]) -> bool {
         }
         Op::Binary(op) => *op != Binary::Pow,
         Op::Reduce(reduce) => !floats || reduce.kind != Reduction::Sum || reduce.is_copy(args[0]),
-        Op::Dot(_) => !floats,
-        Op::Leaf(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) | Op::Arg(_) | Op::Reshape(_) => true,
-        Op::Transpose(_) | Op::Broadcast(_) | Op::Iota(_) | Op::Random(_) => true,
+        Op::Dot(_) | Op::ScatterAdd(_) => !floats,
+        Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_) => false,
+        _ => true,
     }
 }
 
@@ -80,10 +84,10 @@ fn sample_is_exact(sample: &Sample) -> bool {
 
 /// The elements as bits, which differ where a zero's sign does; one for all that are not numbers.
 fn bits(array: &Array, i: usize) -> u64 {
-    match array.buffer() {
-        Buffer::I64(data) => data[i].cast_unsigned(),
-        data if data.get(i).is_nan() => u64::MAX,
-        data => data.get(i).to_bits(),
+    match array.number(i) {
+        Number::Whole(x) => x as u64,
+        Number::Double(x) if x.is_nan() => u64::MAX,
+        Number::Double(x) => x.to_bits(),
     }
 }
 

@@ -219,18 +219,19 @@ impl Case {
     }
 }
 
-/// For each node, whether executors must agree with the reference on its bits, given the variables for which they do.
+/// For each value, whether executors must agree with the reference on its bits, given the variables for which they do.
 fn exact_values(graph: &Graph, vars: &[bool]) -> Vec<bool> {
-    let mut exact: Vec<bool> = Vec::with_capacity(graph.len());
-    for (_, node) in graph.nodes() {
+    let mut exact: Vec<bool> = Vec::with_capacity(graph.values());
+    for (value, node) in graph.nodes() {
         let types: Vec<&Type> = node.args.iter().map(|&arg| graph.ty(arg)).collect();
         let own = match &node.op {
             Op::Leaf(Leaf::Var { id, .. }) => vars[id.index()],
             // These may come out so small that an executor takes them for zero.
-            Op::Binary(Binary::Mul | Binary::Div) => !node.ty.dtype.is_float(),
+            Op::Binary(Binary::Mul | Binary::Div) => !graph.ty(value).dtype.is_float(),
             op => is_exact(op, &types),
         };
-        exact.push(own && node.args.iter().all(|arg| exact[arg.index()]));
+        let exactly = own && node.args.iter().all(|arg| exact[arg.index()]);
+        exact.extend(node.results().map(|_| exactly));
     }
     exact
 }

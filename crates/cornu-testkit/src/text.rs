@@ -66,6 +66,23 @@ pub fn walk(folder: &Path, make: impl Fn(&[&str], &Graph) -> Result<String, Stri
     seen
 }
 
+/// With `CORNU_BLESS=1` writes a test of that graph into a file that is not there yet.
+///
+/// # Errors
+/// Without it, or if nothing comes out.
+pub fn create(
+    path: &Path,
+    words: &[&str],
+    graph: &Graph,
+    make: impl Fn(&[&str], &Graph) -> Result<String, String>,
+) -> Result<(), String> {
+    if !bless() {
+        return Err(format!("no file for `{}`; CORNU_BLESS=1 writes {}", words.join(" "), path.display()));
+    }
+    let text = format!("; test {}\n; Its first sample.\n\n{graph}", words.join(" "));
+    fs::write(path, run(words, &text, &make)?).map_err(|error| error.to_string())
+}
+
 /// Checks that the graph of a file is that one; with `CORNU_BLESS=1` writes it there.
 ///
 /// # Panics
@@ -180,7 +197,10 @@ pub fn gradient(graph: &Graph) -> Result<Graph, String> {
         let args: Vec<Tensor> = node.args.iter().map(|arg| named(&tensors, arg)).collect();
         let args: Vec<&Tensor> = args.iter().collect();
         let input = matches!(node.op, cornu_graph::ops::Op::Leaf(cornu_graph::ops::Leaf::Input { .. }));
-        tensors.push(if input { trace.input(node.ty.clone()) } else { trace.push(node.op.clone(), &args) });
+        match input {
+            true => tensors.push(trace.input(graph.results_of(node)[0].clone())),
+            false => tensors.extend(trace.push_all(node.op.clone(), &args)),
+        }
     }
     let [y] = graph.outputs[..] else { return Err("a gradient needs one output".into()) };
     let y = named(&tensors, &y);
@@ -190,7 +210,7 @@ pub fn gradient(graph: &Graph) -> Result<Graph, String> {
     let inputs: Vec<Tensor> = inputs.filter(|input| input.dtype().is_float()).collect();
     let slopes = gradients(&loss, &inputs);
     let graph = trace.finish(&slopes, &[]).map_err(|error| error.to_string())?;
-    Ok(passes::simplify(&graph))
+    Ok(passes::run(&graph, &[passes::join, passes::trim, passes::simplify]))
 }
 
 #[test]

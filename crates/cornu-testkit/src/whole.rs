@@ -6,7 +6,7 @@ use cornu_graph::{Array, DType, Element, Type};
 /// A type of whole numbers.
 trait Whole: Element + Ord {
     const ENDS: (Self, Self);
-    fn of(n: u8) -> Self;
+    const ZERO: Self;
     fn unary(op: Unary, x: Self) -> Option<Self>;
     fn binary(op: Binary, x: Self, y: Self) -> Option<Self>;
     fn to(self, dtype: DType) -> Array;
@@ -16,7 +16,7 @@ macro_rules! whole {
     ($($t:ty: $negative:expr, $absolute:expr, $sign:expr;)*) => { $(
         impl Whole for $t {
             const ENDS: (Self, Self) = (<$t>::MIN, <$t>::MAX);
-            fn of(n: u8) -> Self { <$t>::from(n) }
+            const ZERO: Self = 0;
             fn unary(op: Unary, x: Self) -> Option<Self> {
                 match op {
                     Unary::Neg => $negative(x),
@@ -43,7 +43,11 @@ macro_rules! whole {
                 match dtype {
                     DType::Bool => Array::scalar(self != 0),
                     DType::U8 => Array::scalar(self as u8),
+                    DType::U16 => Array::scalar(self as u16),
                     DType::U32 => Array::scalar(self as u32),
+                    DType::U64 => Array::scalar(self as u64),
+                    DType::I8 => Array::scalar(self as i8),
+                    DType::I16 => Array::scalar(self as i16),
                     DType::I32 => Array::scalar(self as i32),
                     DType::I64 => Array::scalar(self as i64),
                     DType::F32 => Array::scalar(self as f32),
@@ -57,7 +61,11 @@ macro_rules! whole {
 
 whole! {
     u8: |_| None, |_| None, |_| None;
+    u16: |_| None, |_| None, |_| None;
     u32: |_| None, |_| None, |_| None;
+    u64: |_| None, |_| None, |_| None;
+    i8: |x: i8| Some(x.wrapping_neg()), |x: i8| Some(x.wrapping_abs()), |x: i8| Some(x.signum());
+    i16: |x: i16| Some(x.wrapping_neg()), |x: i16| Some(x.wrapping_abs()), |x: i16| Some(x.signum());
     i32: |x: i32| Some(x.wrapping_neg()), |x: i32| Some(x.wrapping_abs()), |x: i32| Some(x.signum());
     i64: |x: i64| Some(x.wrapping_neg()), |x: i64| Some(x.wrapping_abs()), |x: i64| Some(x.signum());
 }
@@ -66,7 +74,11 @@ whole! {
 pub(crate) fn expected(op: &Op, args: &[Array]) -> Option<Array> {
     match args.first()?.dtype() {
         DType::U8 => of::<u8>(op, args),
+        DType::U16 => of::<u16>(op, args),
         DType::U32 => of::<u32>(op, args),
+        DType::U64 => of::<u64>(op, args),
+        DType::I8 => of::<i8>(op, args),
+        DType::I16 => of::<i16>(op, args),
         DType::I32 => of::<i32>(op, args),
         DType::I64 => of::<i64>(op, args),
         _ => None,
@@ -138,7 +150,7 @@ fn reduced<T: Whole>(reduce: &Reduce, ty: &Type, x: &[T]) -> (Vec<usize>, Vec<T>
         for (o, i) in (0..outer).flat_map(|o| (0..inner).map(move |i| (o, i))) {
             let all = (0..count).map(|j| data[(o * count + j) * inner + i]);
             out.push(match reduce.kind {
-                Reduction::Sum => all.fold(T::of(0), plus),
+                Reduction::Sum => all.fold(T::ZERO, plus),
                 Reduction::Max => all.max().unwrap_or(T::ENDS.0),
                 Reduction::Min => all.min().unwrap_or(T::ENDS.1),
             });
@@ -161,5 +173,5 @@ fn product<T: Whole>(dot: Dot, [a, b]: [&[usize]; 2], x: &[T], y: &[T]) -> Vec<T
         T::binary(Binary::Mul, x, y).expect("a product")
     };
     let cells = (0..m).flat_map(|i| (0..n).map(move |j| (i, j)));
-    cells.map(|(i, j)| (0..k).map(|p| times(i, j, p)).fold(T::of(0), plus)).collect()
+    cells.map(|(i, j)| (0..k).map(|p| times(i, j, p)).fold(T::ZERO, plus)).collect()
 }

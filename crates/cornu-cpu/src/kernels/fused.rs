@@ -12,6 +12,7 @@ mod prepare;
 mod whole;
 
 use cornu_graph::Result;
+use cornu_graph::ops::{Binary, Compare, Unary};
 
 use self::fill::Fill;
 use self::interpret::Step;
@@ -46,44 +47,15 @@ pub enum Operand {
     Constant(f32),
 }
 
-/// An operation on one element. Comparisons and logic give 1 or 0; NaN counts as true, as it does in NumPy.
+/// An operation of the graph on one element. Comparisons and logic give 1 or 0; NaN counts as true, as it does in NumPy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub enum Opcode {
-    // of one operand
-    Copy,
-    Neg,
-    Abs,
-    /// -1, 0 or 1; NaN of NaN.
-    Sign,
-    Exp,
-    Log,
-    Log1p,
-    Sqrt,
-    Tanh,
-    /// `1 / (1 + exp(-a))`
-    Logistic,
-    Not,
-    // of two
-    Add,
-    Sub,
-    Mul,
-    Div,
-    /// NaN if either is.
-    Max,
-    /// NaN if either is.
-    Min,
-    /// Through `f64`, one element after the other.
-    Pow,
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
-    And,
-    Or,
-    // of three
+    /// A copy is [`Unary::StopGradient`].
+    Unary(Unary),
+    /// A power is taken through `f64`, one element after the other.
+    Binary(Binary),
+    Compare(Compare),
     /// `if a != 0 { b } else { c }`
     Select,
 }
@@ -91,12 +63,29 @@ pub enum Opcode {
 impl Opcode {
     /// How many of an instruction's operands it reads.
     pub fn arity(self) -> usize {
-        use Opcode::*;
         match self {
-            Copy | Neg | Abs | Sign | Exp | Log | Log1p | Sqrt | Tanh | Logistic | Not => 1,
-            Add | Sub | Mul | Div | Max | Min | Pow | Eq | Ne | Lt | Le | Gt | Ge | And | Or => 2,
-            Select => 3,
+            Opcode::Unary(_) => 1,
+            Opcode::Binary(_) | Opcode::Compare(_) => 2,
+            Opcode::Select => 3,
         }
+    }
+}
+
+impl From<Unary> for Opcode {
+    fn from(op: Unary) -> Self {
+        Opcode::Unary(op)
+    }
+}
+
+impl From<Binary> for Opcode {
+    fn from(op: Binary) -> Self {
+        Opcode::Binary(op)
+    }
+}
+
+impl From<Compare> for Opcode {
+    fn from(op: Compare) -> Self {
+        Opcode::Compare(op)
     }
 }
 
@@ -112,13 +101,13 @@ pub struct Instruction {
 
 impl Instruction {
     /// An operation of one operand.
-    pub fn unary(op: Opcode, a: Operand) -> Instruction {
-        Instruction { op, a, b: a, c: a }
+    pub fn unary(op: Unary, a: Operand) -> Instruction {
+        Instruction { op: op.into(), a, b: a, c: a }
     }
 
     /// An operation of two operands.
-    pub fn binary(op: Opcode, a: Operand, b: Operand) -> Instruction {
-        Instruction { op, a, b, c: a }
+    pub fn binary(op: impl Into<Opcode>, a: Operand, b: Operand) -> Instruction {
+        Instruction { op: op.into(), a, b, c: a }
     }
 
     /// `if a != 0 { b } else { c }`

@@ -1,4 +1,4 @@
-//! `exp`, `log`, `log1p`, `tanh` and `logistic` on vectors of `f32`.
+//! `exp`, `log`, `log1p`, `tanh`, `erf` and `logistic` on vectors of `f32`.
 //!
 //! AVX2 and AVX-512 give the same bits, and a number's result does not depend on its lane. The largest errors, over every
 //! 1009th float, are stated at each function in units in the last place (ulp) of the exact result. The polynomials are
@@ -125,6 +125,32 @@ pub fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
     let small = s.mul_add(s.mul(a, z), p, a);
     let large = s.sub(one, s.div(two, s.add(exp(s, s.mul(two, a)), one)));
     let y = s.select(s.lt(a, s.splat(0.625)), small, large);
+    let sign = s.and_int(s.bits_of(x), s.splat_int(i32::MIN));
+    s.float_of(s.or_int(s.bits_of(y), sign))
+}
+
+/// The error function, within 1.2 ulp (over every float 0.95, and 1.14 without fused multiply-add), near 0 too; exactly
+/// odd, and 1 from 3.92 on.
+#[inline(always)]
+pub fn erf<S: Simd>(s: S, x: S::F) -> S::F {
+    // In this order NaN goes through.
+    let a = s.min(s.splat(4.0), s.abs(x));
+    let z = s.mul(a, a);
+    // a + a p(a²) below 15/16
+    let p = polynomial!(
+        s,
+        z,
+        [0.128_379_17, -0.376_126_3, 0.112_836_26, -0.026_855_737, 0.005_192_438, -0.000_805_038_43, 8.000_279e-5]
+    );
+    let small = s.mul_add(a, p, a);
+    // 1 - e^t, where the logarithm t of erfc is a polynomial about a number whose own is a float.
+    let t = polynomial!(
+        s,
+        s.sub(a, s.splat(1.055_664_1)),
+        [-1.999_120_6, -2.733_208_7, -0.849_863_8, -0.039_378_8, 0.009_441_171, -0.001_804_944_5, 0.000_196_922_9]
+    );
+    let large = s.sub(s.splat(1.0), exp(s, t));
+    let y = s.select(s.lt(a, s.splat(0.9375)), small, large);
     let sign = s.and_int(s.bits_of(x), s.splat_int(i32::MIN));
     s.float_of(s.or_int(s.bits_of(y), sign))
 }

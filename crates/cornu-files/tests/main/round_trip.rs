@@ -14,6 +14,9 @@ fn arrays() -> Vec<(String, Array)> {
         ("long".into(), Array::vector(vec![i64::MIN, i64::MAX, -1])),
         ("double".into(), Array::vector(vec![f64::MIN, f64::EPSILON, 5e-324])),
         ("unsigned".into(), Array::vector(vec![u32::MAX, 0])),
+        ("long unsigned".into(), Array::vector(vec![u64::MAX, (1 << 53) + 1])),
+        ("short".into(), Array::vector(vec![i16::MIN, i16::MAX])),
+        ("byte".into(), Array::vector(vec![i8::MIN, i8::MAX])),
     ];
     for dtype in DType::ALL {
         for (index, shape) in shapes.into_iter().enumerate() {

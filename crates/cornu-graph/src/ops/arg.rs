@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, edge, edges, f32s, mismatch, sample, spread};
+use super::{Grad, OneResult, Sample, edge, edges, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// The index, along `axis`, of the largest (or smallest) element; of equal ones the first. Not-a-number wins, as in
@@ -27,7 +27,7 @@ impl Arg {
     }
 }
 
-impl OpDef for Arg {
+impl OneResult for Arg {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [x] if self.axis < x.rank() && x.shape[self.axis] > 0 => {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Grad::{self, By, Flat};
-use super::{OpDef, Sample, each, edge, edges, mismatch, pairs, sample, spread};
+use super::{OneResult, Sample, each, edge, edges, mismatch, pairs, sample, spread};
 use crate::{Array, DType, Number, OpText, Tensor, Type};
 
 type Gradient = fn([&Tensor; 2], &Tensor, &Tensor) -> [Grad; 2];
@@ -113,7 +113,7 @@ impl Binary {
     }
 }
 
-impl OpDef for Binary {
+impl OneResult for Binary {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [a, b] if a == b && self.has(a.dtype) => Ok((*a).clone()),

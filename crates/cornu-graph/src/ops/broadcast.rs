@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, copied, edge, f32s, mismatch, sample, spread};
+use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// Repeats the operand along every axis of `shape` that is not in `axes`; axis `i` of the operand is axis `axes[i]` of
@@ -15,7 +15,7 @@ pub struct Broadcast {
     pub axes: Box<[usize]>,
 }
 
-impl OpDef for Broadcast {
+impl OneResult for Broadcast {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         let fits = |x: &Type| {
             x.rank() == self.axes.len()
@@ -36,7 +36,7 @@ impl OpDef for Broadcast {
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let (to, from) = (ty.shape.strides(), args[0].shape().strides());
         let place = |at: usize, i: usize| at / to[self.axes[i]] % ty.shape[self.axes[i]] * from[i];
-        Array::from_numbers(ty, |at| args[0].number((0..from.len()).map(|i| place(at, i)).sum()))
+        args[0].pick(ty.shape.clone(), |at| (0..from.len()).map(|i| place(at, i)).sum())
     }
 
     fn read(text: &mut OpText, ty: &Type) -> Option<Self> {

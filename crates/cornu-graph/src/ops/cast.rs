@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, each, edge, edges, mismatch, sample, spread};
+use super::{Grad, OneResult, Sample, each, edge, edges, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Tensor, Type};
 
 /// Turns every element into the nearest one of that type. Towards whole numbers fractions are cut off, what lies beyond
@@ -13,7 +13,7 @@ pub struct Cast(
     pub DType,
 );
 
-impl OpDef for Cast {
+impl OneResult for Cast {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [x] => Ok(x.with_dtype(self.0)),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, each, edge, edges, mismatch, pairs, sample, spread};
+use super::{Grad, OneResult, Sample, each, edge, edges, mismatch, pairs, sample, spread};
 use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
 
 macro_rules! compare {
@@ -51,7 +51,7 @@ compare! {
     Ge = "ge" ge, |a, b| a >= b;
 }
 
-impl OpDef for Compare {
+impl OneResult for Compare {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [a, b] if a == b => Ok(a.with_dtype(DType::Bool)),

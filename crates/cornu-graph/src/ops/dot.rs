@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Binary, Grad, OpDef, Reduction, Sample, edge, edges, f32s, mismatch, sample, spread};
+use super::{Binary, Grad, OneResult, Reduction, Sample, edge, edges, f32s, mismatch, sample, spread};
 use crate::{Array, DType, Number, OpText, Shape, Tensor, Type};
 
 /// `a · b` over the last two axes; the axes before them are the same for both and go along.
@@ -59,7 +59,7 @@ impl Dot {
     }
 }
 
-impl OpDef for Dot {
+impl OneResult for Dot {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         let needed = match (self.transpose_a, self.transpose_b) {
             (false, false) => "[.., m, k] and [.., k, n]",

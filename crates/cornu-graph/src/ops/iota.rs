@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, edge, mismatch, sample};
+use super::{Grad, OneResult, Sample, edge, mismatch, sample};
 use crate::{Array, DType, Number, OpText, Tensor, Type};
 
 /// 0, 1, 2, … along `axis`, the same along all others; wrapped into types of whole numbers.
@@ -14,7 +14,7 @@ pub struct Iota {
     pub axis: usize,
 }
 
-impl OpDef for Iota {
+impl OneResult for Iota {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [] if self.axis < self.ty.rank() && self.ty.dtype != DType::Bool => Ok(self.ty.clone()),

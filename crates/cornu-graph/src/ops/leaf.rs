@@ -4,8 +4,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Grad, OpDef, Sample, copied, edge, mismatch, sample};
-use crate::{Array, Buffer, DType, Element, OpText, Tensor, Type, VarId};
+use super::{Grad, OneResult, Sample, copied, edge, mismatch, sample};
+use crate::array::typed;
+use crate::{Array, Buffer, DType, Element, Number, OpText, Tensor, Type, VarId};
 
 /// A node without operands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -46,9 +47,9 @@ impl Constant {
     /// Each element as bits that differ where the elements differ, if only by the sign of zero.
     fn bits(&self) -> impl Iterator<Item = u64> {
         let data = self.0.buffer();
-        (0..data.len()).map(move |i| match data {
-            Buffer::I64(data) => data[i] as u64,
-            _ => data.get(i).to_bits(),
+        (0..data.len()).map(move |i| match data.number(i) {
+            Number::Whole(x) => x as u64,
+            Number::Double(x) => x.to_bits(),
         })
     }
 }
@@ -68,7 +69,7 @@ impl Hash for Constant {
     }
 }
 
-impl OpDef for Leaf {
+impl OneResult for Leaf {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         if !args.is_empty() {
             return Err(mismatch("no operands", args));
@@ -145,11 +146,6 @@ impl Constant {
             return text.fail(format!("needs as many numbers as {ty} has, or one, got {}", words.len()));
         };
         let buffer = match ty.dtype {
-            DType::Bool => elements(&words, size, |word| word.parse::<bool>().ok()),
-            DType::U8 => elements(&words, size, |word| word.parse::<u8>().ok()),
-            DType::U32 => elements(&words, size, |word| word.parse::<u32>().ok()),
-            DType::I32 => elements(&words, size, |word| word.parse::<i32>().ok()),
-            DType::I64 => elements(&words, size, |word| word.parse::<i64>().ok()),
             DType::F32 => elements(&words, size, |word| match word.strip_prefix("0x") {
                 Some(bits) => u32::from_str_radix(bits, 16).ok().map(f32::from_bits),
                 None => word.parse().ok(),
@@ -158,6 +154,7 @@ impl Constant {
                 Some(bits) => u64::from_str_radix(bits, 16).ok().map(f64::from_bits),
                 None => word.parse().ok(),
             }),
+            dtype => typed!(dtype, T => elements(&words, size, |word| word.parse::<T>().ok())),
         };
         match buffer.and_then(|buffer| Array::from_buffer(ty.shape.clone(), buffer).ok()) {
             Some(array) => Some(Constant::new(array)),
@@ -183,8 +180,6 @@ fn elements<T: Element>(words: &[&str], size: usize, read: impl Fn(&str) -> Opti
 fn show(data: &Buffer, i: usize) -> String {
     match data {
         Buffer::Bool(data) => data[i].to_string(),
-        Buffer::I64(data) => data[i].to_string(),
-        Buffer::U8(_) | Buffer::U32(_) | Buffer::I32(_) => data.get(i).to_string(),
         Buffer::F32(data) if data[i].is_nan() && data[i].to_bits() != f32::NAN.to_bits() => {
             format!("{:#x}", data[i].to_bits())
         }
@@ -193,5 +188,6 @@ fn show(data: &Buffer, i: usize) -> String {
             format!("{:#x}", data[i].to_bits())
         }
         Buffer::F64(data) => format!("{:?}", data[i]),
+        data => data.number(i).to_string(),
     }
 }

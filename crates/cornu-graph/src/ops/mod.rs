@@ -1,56 +1,118 @@
 //! The ops: what each means, on any machine. One file an op; `ops!` is the one list of them.
 
-mod arg;
-mod binary;
-mod broadcast;
-mod cast;
-mod compare;
-mod dot;
-mod iota;
-mod leaf;
-mod random;
-mod reduce;
-mod reshape;
-mod select;
-mod transpose;
-mod unary;
-
 use std::fmt;
 
-pub use arg::Arg;
-pub use binary::Binary;
-pub use broadcast::Broadcast;
-pub use cast::Cast;
-pub use compare::Compare;
-pub use dot::Dot;
-pub use iota::Iota;
-pub use leaf::{Constant, Leaf};
-pub use random::Random;
-pub use reduce::{Reduce, Reduction};
-pub use reshape::Reshape;
-pub use select::Select;
-pub use transpose::Transpose;
-pub use unary::Unary;
+use crate::print::listed;
+use crate::{Array, Body, DType, Error, Number, OpText, Tensor, Type};
 
-use crate::{Array, DType, Number, OpText, Tensor, Type};
-
-/// What an op means, on any machine.
+/// What an op means, on any machine. An op of one result implements [`OneResult`] instead.
 pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
-    /// The type of the result, or what the operands should have been (`needs …, got …`).
+    /// The types of the results, of which there is one at least, or what the operands should have been
+    /// (`needs …, got …`).
+    fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String>;
+
+    /// The gradient for each operand.
+    fn vjp(&self, at: &Site) -> Grads;
+
+    /// The results, computed slowly and plainly: floats in doubles, then rounded to their types; whole numbers exactly,
+    /// then wrapped into them.
+    ///
+    /// # Errors
+    /// That of a check in a body.
+    fn eval(&self, args: &[&Array], types: &[&Type]) -> Result<Vec<Array>, Error>;
+
+    /// The graphs inside the op: all that checks, prints, changes or plans graphs finds them by this.
+    fn bodies(&self) -> &[Body] {
+        &[]
+    }
+
+    /// The same, to be replaced by such as compute the same.
+    fn bodies_mut(&mut self) -> &mut [Body] {
+        &mut []
+    }
+
+    /// The op that prints as `text` and has results of those types; `None` if the name is that of another one.
+    fn read(text: &mut OpText, types: &[Type]) -> Option<Self>;
+
+    /// Small calls of this op. Every generic test runs over all of them.
+    fn samples() -> Vec<Sample>;
+}
+
+/// What an op of one result means: [`OpDef`] without lists.
+pub trait OneResult: Clone + Eq + std::hash::Hash + fmt::Display {
+    /// The type of the result, or what the operands should have been.
     fn infer(&self, args: &[&Type]) -> Result<Type, String>;
 
     /// The gradient for each operand, one entry each, given `y = op(x…)` and the gradient `ct` of `y`.
     fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Grad>;
 
-    /// The result, computed slowly and plainly: floats in doubles, then rounded to `ty`; whole numbers exactly, then
-    /// wrapped into it.
+    /// The result.
     fn eval(&self, args: &[&Array], ty: &Type) -> Array;
 
     /// The op that prints as `text` and has a result of type `ty`; `None` if the name is that of another one.
     fn read(text: &mut OpText, ty: &Type) -> Option<Self>;
 
-    /// Small calls of this op. Every generic test runs over all of them.
+    /// Small calls of this op.
     fn samples() -> Vec<Sample>;
+}
+
+impl<T: OneResult> OpDef for T {
+    fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String> {
+        Ok(vec![OneResult::infer(self, args)?])
+    }
+
+    fn vjp(&self, at: &Site) -> Grads {
+        let ct = at.ct[0].as_ref().expect("a node is visited if a gradient comes to it");
+        Grads::new(at, OneResult::vjp(self, at.x, &at.y[0], ct))
+    }
+
+    fn eval(&self, args: &[&Array], types: &[&Type]) -> Result<Vec<Array>, Error> {
+        Ok(vec![OneResult::eval(self, args, types[0])])
+    }
+
+    fn read(text: &mut OpText, types: &[Type]) -> Option<Self> {
+        OneResult::read(text, &types[0])
+    }
+
+    fn samples() -> Vec<Sample> {
+        <T as OneResult>::samples()
+    }
+}
+
+/// Where a rule of gradients is asked: `y… = op(x…)`, in a trace.
+pub struct Site<'a> {
+    /// The operands.
+    pub x: &'a [Tensor],
+    /// The results.
+    pub y: &'a [Tensor],
+    /// The gradient of each result; `None` of one that what is differentiated does not depend on. There is one.
+    pub ct: &'a [Option<Tensor>],
+    /// Whether anybody asks for the gradient of each operand.
+    pub wanted: &'a [bool],
+}
+
+/// What a rule says of all operands.
+#[derive(Clone, Debug)]
+pub struct Grads(Box<[Grad]>);
+
+impl Grads {
+    /// One entry for each operand.
+    ///
+    /// # Panics
+    /// If there are fewer or more.
+    pub fn new(at: &Site, grads: Vec<Grad>) -> Grads {
+        assert_eq!(grads.len(), at.x.len(), "a rule needs one gradient for each operand");
+        Grads(grads.into())
+    }
+}
+
+impl IntoIterator for Grads {
+    type Item = Grad;
+    type IntoIter = std::vec::IntoIter<Grad>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_vec().into_iter()
+    }
 }
 
 /// What a rule says of one operand.
@@ -59,6 +121,8 @@ pub enum Grad {
     /// The op is taken as constant in this operand: it has no slope (comparisons, `argmax`), none worth having
     /// (`sign`), or is told to have none (`stop_gradient`).
     Flat,
+    /// Nobody asked for it, so that it was not traced.
+    Unwanted,
     /// The gradient, of the operand's type.
     By(Tensor),
 }
@@ -76,7 +140,13 @@ pub struct Sample {
 }
 
 macro_rules! ops {
-    ($($name:ident,)*) => {
+    ($($module:ident: $name:ident $(with $($part:ident)*)?;)*) => {
+        $(
+            mod $module;
+            pub use $module::$name;
+            $(pub use $module::{$($part,)*};)?
+        )*
+
         /// Every op there is.
         #[derive(Clone, PartialEq, Eq, Hash, Debug)]
         pub enum Op {
@@ -89,28 +159,38 @@ macro_rules! ops {
 
         impl Op {
             /// See [`OpDef::infer`].
-            pub fn infer(&self, args: &[&Type]) -> Result<Type, String> {
-                match self { $(Op::$name(op) => op.infer(args),)* }
+            pub fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String> {
+                match self { $(Op::$name(op) => OpDef::infer(op, args),)* }
             }
 
             /// See [`OpDef::vjp`].
-            pub fn vjp(&self, x: &[Tensor], y: &Tensor, ct: &Tensor) -> Vec<Grad> {
-                match self { $(Op::$name(op) => op.vjp(x, y, ct),)* }
+            pub fn vjp(&self, at: &Site) -> Grads {
+                match self { $(Op::$name(op) => OpDef::vjp(op, at),)* }
             }
 
             /// See [`OpDef::eval`].
-            pub fn eval(&self, args: &[&Array], ty: &Type) -> Array {
-                match self { $(Op::$name(op) => op.eval(args, ty),)* }
+            pub fn eval(&self, args: &[&Array], types: &[&Type]) -> Result<Vec<Array>, Error> {
+                match self { $(Op::$name(op) => OpDef::eval(op, args, types),)* }
+            }
+
+            /// See [`OpDef::bodies`].
+            pub fn bodies(&self) -> &[Body] {
+                match self { $(Op::$name(op) => OpDef::bodies(op),)* }
+            }
+
+            /// See [`OpDef::bodies_mut`].
+            pub(crate) fn bodies_mut(&mut self) -> &mut [Body] {
+                match self { $(Op::$name(op) => OpDef::bodies_mut(op),)* }
             }
 
             /// See [`OpDef::read`].
-            pub(crate) fn read(text: &mut OpText, ty: &Type) -> Option<Op> {
-                None$(.or_else(|| $name::read(text, ty).map(Op::$name)))*
+            pub(crate) fn read(text: &mut OpText, types: &[Type]) -> Option<Op> {
+                None$(.or_else(|| <$name as OpDef>::read(text, types).map(Op::$name)))*
             }
 
             /// The samples of every op.
             pub fn samples() -> Vec<Sample> {
-                [$($name::samples(),)*].concat()
+                [$(<$name as OpDef>::samples(),)*].concat()
             }
         }
 
@@ -123,9 +203,35 @@ macro_rules! ops {
 }
 
 ops! {
-    Leaf, Unary, Binary, Compare, Select, Cast,
-    Dot, Reduce, Arg,
-    Reshape, Transpose, Broadcast, Iota, Random,
+    leaf: Leaf with Constant;
+    unary: Unary;
+    binary: Binary;
+    compare: Compare;
+    select: Select;
+    cast: Cast;
+    dot: Dot;
+    reduce: Reduce with Reduction;
+    arg: Arg;
+    reshape: Reshape;
+    transpose: Transpose;
+    broadcast: Broadcast;
+    iota: Iota;
+    random: Random;
+    slice: Slice;
+    pad: Pad;
+    concatenate: Concatenate;
+    reverse: Reverse;
+    gather: Gather;
+    scatter: ScatterAdd;
+    scan: Scan;
+    branch: If;
+    call: Call;
+    while_loop: While;
+}
+
+/// `f32[2], f32[3]`
+fn types(types: &[&Type]) -> String {
+    if types.is_empty() { "nothing".into() } else { listed(types) }
 }
 
 /// `needs {needed}, got f32[2] and f32[3]`
@@ -136,6 +242,17 @@ fn mismatch(needed: &str, args: &[&Type]) -> String {
 }
 
 impl Op {
+    /// Whether it has a rule of gradients: all have but [`While`], also in a body.
+    pub fn has_gradient(&self) -> bool {
+        let inside = |body: &Body| body.graph().nodes().all(|(_, node)| node.op.has_gradient());
+        !matches!(self, Op::While(_)) && self.bodies().iter().all(inside)
+    }
+
+    /// Whether a body of it has checks.
+    pub fn has_checks(&self) -> bool {
+        self.bodies().iter().any(Body::has_checks)
+    }
+
     /// One element of an element-wise op's result, from those at its place in the operands. It is rounded, or wrapped,
     /// into the result's type where it is stored.
     ///
@@ -178,12 +295,17 @@ fn edges(dtype: DType) -> Array {
     let floats = [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1.0, -1.0, 0.5, -2.5];
     match dtype {
         DType::Bool => Array::vector(vec![false, true]),
-        DType::U8 => Array::vector(vec![0u8, 1, 7, 254, u8::MAX]),
-        DType::U32 => Array::vector(vec![0u32, 1, 7, u32::MAX - 1, u32::MAX]),
-        DType::I32 => Array::vector(vec![0, 1, -1, 7, -7, i32::MIN, i32::MAX, i32::MAX - 1]),
         DType::I64 => Array::vector(vec![0, 1, -1, 7, -7, i64::MIN, i64::MAX, ODD, -ODD, ODD + 1, TWICE]),
+        DType::U64 => Array::vector(vec![0, 1, 7, u64::MAX, u64::MAX - 1, 1 << 63, ODD as u64, TWICE as u64]),
         DType::F32 => Array::vector(floats.iter().map(|&x| x as f32).chain([1e30, -1e30]).collect()),
         DType::F64 => Array::vector(floats.into_iter().chain([1e300, -1e300]).collect()),
+        whole => {
+            let (Number::Whole(least), Number::Whole(most)) = (Number::smallest(whole), Number::largest(whole)) else {
+                unreachable!("the floats are above")
+            };
+            let all = [0, 1, -1, 7, -7, least, most, most - 1].map(|x| x.max(least));
+            Array::from_numbers(&Type::new(whole, [8]), |i| Number::Whole(all[i]))
+        }
     }
 }
 

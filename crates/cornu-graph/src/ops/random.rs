@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, edge, mismatch, sample};
+use super::{Grad, OneResult, Sample, edge, mismatch, sample};
 use crate::random::{Stream, uniform01};
 use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
@@ -17,7 +17,7 @@ pub enum Random {
     Stateless(u32),
 }
 
-impl OpDef for Random {
+impl OneResult for Random {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         let stream = Type::new(DType::U32, [6]);
         let pair = Type::new(DType::U32, [2]);

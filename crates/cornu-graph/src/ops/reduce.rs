@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Binary, Grad, OpDef, Sample, edge, edges, f32s, mismatch, pairs, sample, spread};
+use super::{Binary, Grad, OneResult, Sample, edge, edges, f32s, mismatch, pairs, sample, spread};
 use crate::{Array, DType, Number, OpText, Tensor, Type};
 
 /// How elements are brought together.
@@ -104,7 +104,7 @@ impl Reduce {
     }
 }
 
-impl OpDef for Reduce {
+impl OneResult for Reduce {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         let rising = self.axes.windows(2).all(|pair| pair[0] < pair[1]);
         match args {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, copied, edge, f32s, mismatch, sample, spread};
+use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// The same elements, in the same row-major order, under another shape.
@@ -12,7 +12,7 @@ pub struct Reshape(
     pub Shape,
 );
 
-impl OpDef for Reshape {
+impl OneResult for Reshape {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [x] if x.size() == self.0.size() => Ok(Type::new(x.dtype, self.0.clone())),

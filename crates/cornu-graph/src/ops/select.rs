@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, copied, each, edge, f32s, mismatch, pairs, sample, spread};
+use super::{Grad, OneResult, Sample, copied, each, edge, f32s, mismatch, pairs, sample, spread};
 use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
 
 /// `select(condition, a, b)`: elements of `a` where the condition is true, of `b` elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Select;
 
-impl OpDef for Select {
+impl OneResult for Select {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
             [c, a, b] if c.dtype == DType::Bool && c.shape == a.shape && a == b => Ok((*a).clone()),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Grad, OpDef, Sample, copied, edge, f32s, mismatch, sample, spread};
+use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample, spread};
 use crate::{Array, DType, OpText, Tensor, Type};
 
 /// Axis `i` of the result is axis `order[i]` of the operand.
@@ -27,7 +27,7 @@ impl Transpose {
     }
 }
 
-impl OpDef for Transpose {
+impl OneResult for Transpose {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         let mut sorted = self.0.to_vec();
         sorted.sort_unstable();
@@ -46,7 +46,7 @@ impl OpDef for Transpose {
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let (from, to) = (args[0].shape().strides(), ty.shape.strides());
         let place = |at: usize, axis: usize| at / to[axis] % ty.shape[axis] * from[self.0[axis]];
-        Array::from_numbers(ty, |at| args[0].number((0..ty.rank()).map(|axis| place(at, axis)).sum()))
+        args[0].pick(ty.shape.clone(), |at| (0..ty.rank()).map(|axis| place(at, axis)).sum())
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {

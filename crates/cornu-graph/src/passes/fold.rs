@@ -1,7 +1,8 @@
 //! Constants: what is known now is computed now, by the reference evaluator.
 
 use super::{Instead, Rule};
-use crate::graph::{Builder, Value};
+use crate::builder::Builder;
+use crate::graph::Value;
 use crate::ops::{Broadcast, Constant, Leaf, Op};
 use crate::{Array, Type};
 
@@ -11,13 +12,14 @@ const LARGEST: usize = 1024;
 /// The rules about constants, each with the name of its test.
 pub const FOLD: &[Rule] = &[Rule { name: "splats", apply: splats }, Rule { name: "constants", apply: constants }];
 
-/// The type of what an op makes of its operands, if it has any and makes numbers of them.
+/// The type of what an op makes of its operands, if it has any and makes one array of numbers of
+/// them. (What has a body is not computed here: a loop may be long, or have no end.)
 fn computed(b: &Builder, op: &Op, args: &[Value]) -> Option<Type> {
-    if args.is_empty() || matches!(op, Op::Broadcast(_)) {
+    if args.is_empty() || matches!(op, Op::Broadcast(_)) || !op.bodies().is_empty() {
         return None;
     }
-    let types: Vec<&Type> = args.iter().map(|&arg| b.graph().ty(arg)).collect();
-    op.infer(&types).ok()
+    let [ty] = <[Type; 1]>::try_from(op.infer(&b.graph().types(args)).ok()?).ok()?;
+    Some(ty)
 }
 
 /// An element-wise op on numbers that fill a shape.
@@ -32,7 +34,7 @@ fn splats(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
         Some(Array::from_numbers(&Type::scalar(b.graph().ty(arg).dtype), |_| number))
     };
     let numbers: Vec<Array> = args.iter().map(number).collect::<Option<_>>()?;
-    let result = op.eval(&numbers.iter().collect::<Vec<_>>(), &Type::scalar(ty.dtype));
+    let result = op.eval(&numbers.iter().collect::<Vec<_>>(), &[&Type::scalar(ty.dtype)]).ok()?.remove(0);
     let result = b.constant(result);
     Instead::node(Broadcast { shape: ty.shape, axes: Box::default() }, &[result])
 }
@@ -46,6 +48,6 @@ fn constants(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
     let known: Vec<Constant> = args.iter().map(known).collect::<Option<_>>()?;
     let ty = computed(b, op, args).filter(|ty| ty.size() <= LARGEST)?;
     let arrays: Vec<&Array> = known.iter().map(Constant::array).collect();
-    let result = op.eval(&arrays, &ty);
+    let result = op.eval(&arrays, &[&ty]).ok()?.remove(0);
     Instead::node(Leaf::Constant(Constant::new(result)), &[])
 }

@@ -1,12 +1,20 @@
 //! Passes: each takes a graph and gives one that computes the same, with less to do. A pass is a list of rules.
 
 mod fold;
+mod hoist;
+mod join;
+mod rows;
 mod simplify;
+mod trim;
 
 pub use fold::FOLD;
+pub use hoist::hoist;
+pub use join::join;
 pub use simplify::SIMPLIFY;
+pub use trim::trim;
 
-use crate::graph::{Builder, Graph, Value};
+use crate::builder::Builder;
+use crate::graph::{Graph, Value};
 use crate::ops::Op;
 use crate::rewrite::rewrite;
 
@@ -43,7 +51,7 @@ impl From<Value> for Instead {
 }
 
 /// The passes of an executor, in order.
-pub const ALL: &[Pass] = &[simplify, fold, simplify];
+pub const ALL: &[Pass] = &[join, trim, simplify, fold, simplify, hoist];
 
 /// The passes that are lists of rules, with their names.
 pub const RULES: [(&str, &[Rule]); 2] = [("simplify", SIMPLIFY), ("fold", FOLD)];
@@ -63,8 +71,11 @@ pub fn apply(graph: &Graph, rules: &[Rule]) -> Graph {
     rebuild(graph, |b, op, args| rules.iter().find_map(|rule| (rule.apply)(b, op, args)))
 }
 
-fn rebuild(graph: &Graph, first: impl Fn(&mut Builder, &Op, &[Value]) -> Option<Instead>) -> Graph {
+fn rebuild(graph: &Graph, first: impl Fn(&mut Builder, &Op, &[Value]) -> Option<Instead> + Copy) -> Graph {
     rewrite(graph, |b, op, args| {
+        if !op.bodies().is_empty() {
+            return Some(b.add(inside(op, |graph| rebuild(graph, first)), args));
+        }
         let mut instead = first(b, op, args)?;
         loop {
             match instead {
@@ -76,6 +87,20 @@ fn rebuild(graph: &Graph, first: impl Fn(&mut Builder, &Op, &[Value]) -> Option<
             }
         }
     })
+}
+
+/// Whether an op has a body. The passes over bodies have nothing to do else.
+fn has_bodies(graph: &Graph) -> bool {
+    graph.nodes().any(|(_, node)| !node.op.bodies().is_empty())
+}
+
+/// An op with its bodies after a pass.
+fn inside(op: &Op, pass: impl Fn(&Graph) -> Graph) -> Op {
+    let mut op = op.clone();
+    for body in op.bodies_mut() {
+        *body = body.map(&pass);
+    }
+    op
 }
 
 /// Runs passes in order; debug builds verify after each.

@@ -1,7 +1,8 @@
 //! Algebra: rules that hold for every number, including infinities, signed zeros and not-a-number.
 
 use super::{Instead, Rule};
-use crate::graph::{Builder, Value};
+use crate::builder::Builder;
+use crate::graph::Value;
 use crate::ops::{Binary, Broadcast, Cast, Constant, Leaf, Op, Reduce, Reshape, Select, Transpose, Unary};
 
 macro_rules! rules {

@@ -57,8 +57,8 @@ fn edges(dtype: DType) -> [Array; 2] {
 type Term = fn(&Tensor, &Tensor) -> Tensor;
 
 const FLOATS: &[DType] = &[DType::F32, DType::F64];
-const SIGNED: &[DType] = &[DType::I32, DType::I64, DType::F32, DType::F64];
-const NUMBERS: &[DType] = &[DType::U8, DType::U32, DType::I32, DType::I64, DType::F32, DType::F64];
+const SIGNED: &[DType] = NUMBERS.split_at(4).1;
+const NUMBERS: &[DType] = ALL.split_at(1).1;
 const BOOLEANS: &[DType] = &[DType::Bool];
 const ALL: &[DType] = &DType::ALL;
 

@@ -17,11 +17,20 @@ const NEVER: &[&str] = &[
     "dim",
     "op",
     "operands",
+    "results",
     "cast",
     "stop_gradient",
     "sum_all",
     "softmax_input",
     "sigmoid_input",
+    "push_all",
+    "scan",
+    "if_else",
+    "call",
+    "while_loop",
+    "require",
+    "require_rows",
+    "origin",
     "new",
     "in_context",
     "context",
@@ -32,12 +41,6 @@ const NEVER: &[&str] = &[
     "scope",
     "check",
     "finish",
-    "exp",
-    "log",
-    "log1p",
-    "sqrt",
-    "tanh",
-    "sigmoid",
 ];
 
 /// A mistake with each of the others.
@@ -83,6 +86,14 @@ mistakes! { |x, flag|
     reshape: x.reshape([5]);
     transpose: x.transpose(&[0, 0]);
     select: x.select(x, x);
+    slice: x.slice(&[0, 1], &[2, 4], &[1, 1]);
+    slice_axis: x.slice_axis(-1, 1..4);
+    pad: x.pad(&[1], &[0], &[0], 0.0);
+    concatenate: x.concatenate(&[x, &x.reshape([3, 2])], 0);
+    reverse: x.reverse([2]);
+    gather: x.gather(x);
+    scatter_add: x.scatter_add(&x.cast(DType::I64), x);
+    are_rows_of: flag.are_rows_of(&x.reshape([5]));
     reduce: x.reduce(Reduction::Sum, &[2]);
     sum: x.sum([5]);
     mean: x.mean([5]);
@@ -121,6 +132,14 @@ fn every_mistake_is_shown_where_it_was_made() {
     }
 }
 
+/// Whether a method can only fail inside `apply`, which has a mistake of its own: all it does is one call of it, for the
+/// caller's line.
+fn applies_alone(lines: &[&str], at: usize) -> bool {
+    let line = |at: usize| lines.get(at).map_or("", |line| line.trim());
+    let call = line(at + 1).starts_with("self.apply") && !line(at + 1).contains('|') && line(at + 2) == "}";
+    call && line(at.wrapping_sub(1)) == "#[track_caller]"
+}
+
 /// The names of all methods are read from the source, so that a new one needs a mistake too.
 #[test]
 fn every_method_has_a_mistake() {
@@ -132,12 +151,14 @@ fn every_method_has_a_mistake() {
     let mut missing = Vec::new();
     for text in &texts {
         let mut inside = false;
-        for line in text.lines() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, &line) in lines.iter().enumerate() {
             inside = if line.starts_with("impl ") { line == "impl Tensor {" || line == "impl Trace {" } else { inside };
-            let method = line.trim().strip_prefix("pub fn ").filter(|_| inside);
+            let method = line.trim().strip_prefix("pub fn ").filter(|_| inside && !applies_alone(&lines, at));
             // The rows of `unary!` and `compare!`: `Exp = "exp" exp, …`.
             let row = line.trim().split_once(" = \"").and_then(|(_, row)| row.split_once("\" "));
-            let row = row.map(|(_, row)| row).filter(|row| row.contains(", |"));
+            // Functions of floats cast, so that no operand is wrong.
+            let row = row.map(|(_, row)| row).filter(|row| row.contains(", |") && !row.contains(" Float,"));
             let Some(name) =
                 method.or(row).and_then(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next())
             else {

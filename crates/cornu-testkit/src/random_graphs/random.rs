@@ -40,7 +40,7 @@ impl Random {
     }
 
     pub(super) fn number(&mut self) -> DType {
-        let others = [DType::F64, DType::I64, DType::I32, DType::U8, DType::U32];
+        let others = DType::ALL.map(|dtype| if matches!(dtype, DType::Bool | DType::F32) { DType::F64 } else { dtype });
         if self.below(3) > 0 { DType::F32 } else { *self.pick(&others) }
     }
 
@@ -88,7 +88,7 @@ impl Random {
     fn small(&mut self, ty: &Type) -> Array {
         Array::from_fn(ty, |_| match ty.dtype {
             DType::Bool => self.below(2) as f64,
-            DType::U8 | DType::U32 => self.below(1 + SMALL as usize) as f64,
+            unsigned if !unsigned.is_signed() => self.below(1 + SMALL as usize) as f64,
             _ => self.below(1 + 2 * SMALL as usize) as f64 - SMALL,
         })
     }

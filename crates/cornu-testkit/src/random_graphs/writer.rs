@@ -1,6 +1,6 @@
 //! Writes random graphs, node by node.
 
-use cornu_graph::ops::{Arg, Binary, Compare, Op, Reduction, Unary};
+use cornu_graph::ops::{Arg, Binary, Compare, Op, Reduction, Reverse, Unary};
 use cornu_graph::{DType, Graph, Shape, Tensor, Trace, Type, VarId};
 
 use super::random::{Kind, Random};
@@ -65,8 +65,7 @@ impl<'r> Writer<'r> {
 
     /// A tensor as another element type; small numbers stay small.
     fn cast(&self, x: &Tensor, dtype: DType) -> Tensor {
-        let signed = x.dtype().is_float() || matches!(x.dtype(), DType::I32 | DType::I64);
-        let wraps = signed && matches!(dtype, DType::U8 | DType::U32) && self.kind == Kind::Small;
+        let wraps = x.dtype().is_signed() && !dtype.is_signed() && dtype.is_whole() && self.kind == Kind::Small;
         if wraps { x.relu().cast(dtype) } else { x.cast(dtype) }
     }
 
@@ -140,7 +139,7 @@ impl<'r> Writer<'r> {
     fn node(&mut self) -> Option<(Tensor, f64)> {
         let (x, bound) = self.any();
         let (ty, boolean) = (x.ty(), x.dtype() == DType::Bool);
-        Some(match self.random.below(15) {
+        Some(match self.random.below(18) {
             0 => (self.unary(&x), bound),
             1..=3 => self.binary(&x, bound),
             4 => {
@@ -167,8 +166,51 @@ impl<'r> Writer<'r> {
             12 if !boolean => return self.dot(&x),
             13 if ty.dtype.is_float() => return self.approximate(&x),
             14 => return self.draw(),
+            15 | 16 => return self.moved(&x, bound),
+            17 => return self.rows(&x, bound),
             _ => return self.iota(),
         })
+    }
+
+    /// The elements of a tensor elsewhere.
+    fn moved(&mut self, x: &Tensor, bound: f64) -> Option<(Tensor, f64)> {
+        let (shape, rank) = (x.shape(), x.rank());
+        let mut some = |most: &dyn Fn(usize) -> usize| -> Vec<usize> {
+            (0..rank).map(|axis| self.random.below(most(axis) + 1)).collect()
+        };
+        Some(match some(&|_| 3).iter().sum::<usize>() % 4 {
+            0 => {
+                let starts = some(&|axis| shape[axis]);
+                let limits: Vec<usize> = (0..rank).map(|i| starts[i] + (shape[i] - starts[i]).div_ceil(2)).collect();
+                let strides: Vec<usize> = some(&|_| 2).iter().map(|n| n + 1).collect();
+                (x.slice(&starts, &limits, &strides), bound)
+            }
+            1 => {
+                let (low, high, between) = (some(&|_| 2), some(&|_| 1), some(&|_| 1));
+                let (value, other) = self.operand(&Type::scalar(x.dtype()));
+                (x.pad(&low, &high, &between, &value), bound.max(other))
+            }
+            2 => (x.apply(Reverse { axes: self.random.axes(rank).into() }), bound),
+            _ => {
+                let axis = self.random.below(rank);
+                let (y, other) = self.operand(&x.ty());
+                (x.concatenate(&[&y, x], axis as isize), bound.max(other))
+            }
+        })
+    }
+
+    /// Rows of a tensor by number, and sums into them.
+    fn rows(&mut self, x: &Tensor, bound: f64) -> Option<(Tensor, f64)> {
+        let (rows, _) = self.find(|rows| rows.dtype().is_whole() && rows.rank() < 3)?;
+        let dims: Shape = rows.shape().iter().chain(x.shape().get(1..)?).copied().collect();
+        if dims.rank() > 4 || dims.size() > self.room {
+            return None;
+        }
+        if x.dtype() == DType::Bool || self.random.below(2) == 0 {
+            return Some((x.gather(&rows), bound));
+        }
+        let (new, other) = self.operand(&Type::new(x.dtype(), dims));
+        Some((x.scatter_add(&rows, &new), bound + other * rows.shape().size() as f64))
     }
 
     fn arg(&mut self, x: &Tensor) -> Option<(Tensor, f64)> {
@@ -192,7 +234,7 @@ impl<'r> Writer<'r> {
     fn unary(&mut self, x: &Tensor) -> Tensor {
         let ops: &[Unary] = match x.dtype() {
             DType::Bool => &[Unary::Not],
-            DType::U8 | DType::U32 => &[Unary::StopGradient],
+            unsigned if !unsigned.is_signed() => &[Unary::StopGradient],
             _ => &[Unary::Neg, Unary::Abs, Unary::Sign, Unary::Relu, Unary::StopGradient],
         };
         x.apply(*self.random.pick(ops))
@@ -206,9 +248,7 @@ impl<'r> Writer<'r> {
         }
         match self.random.below(6) {
             0 | 1 => (x + y, bound + other),
-            2 if self.kind == Kind::Small && matches!(x.dtype(), DType::U8 | DType::U32) => {
-                (x.maximum(&y) - y, bound + other)
-            }
+            2 if self.kind == Kind::Small && !x.dtype().is_signed() => (x.maximum(&y) - y, bound + other),
             2 => (x - y, bound + other),
             3 if bound * other <= self.limit() => (x * y, bound * other),
             4 if self.kind == Kind::Any => (x.apply_to(Binary::Div, &[&y]), bound),
@@ -266,8 +306,8 @@ impl<'r> Writer<'r> {
     fn approximate(&mut self, x: &Tensor) -> Option<(Tensor, f64)> {
         let (other, _) = self.operand(&x.ty());
         let (x, other) = (self.held(x, 60.0), self.held(&other, SMALL));
-        let curves = [Unary::Exp, Unary::Log, Unary::Log1p, Unary::Sqrt, Unary::Tanh, Unary::Logistic];
-        let y = match self.random.below(8) {
+        let curves = [Unary::Exp, Unary::Log, Unary::Log1p, Unary::Sqrt, Unary::Tanh, Unary::Erf, Unary::Logistic];
+        let y = match self.random.below(9) {
             0 => &x / (other.abs() + 1.0),
             1 => self.held(&x, SMALL).abs().pow(&other),
             i => x.apply(curves[i - 2]),

@@ -218,6 +218,7 @@ mod tests {
             Buffer::I64(data) => shaped(array.shape(), data),
             Buffer::I32(data) => shaped(array.shape(), data),
             Buffer::U32(data) => shaped(array.shape(), data),
+            Buffer::U64(data) => shaped(array.shape(), data),
             Buffer::U8(data) => shaped(array.shape(), data),
             Buffer::Bool(data) => shaped(array.shape(), data),
             _ => format!("no way to print {}", array.ty()),

@@ -84,7 +84,7 @@ fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
         (Buffer::F32(all), Buffer::F32(part)) => copy(all, place, part),
         (Buffer::F64(all), Buffer::F64(part)) => copy(all, place, part),
         (Buffer::I64(all), Buffer::I64(part)) => copy(all, place, part),
-        (all, part) => (0..part.len()).for_each(|i| all.set(place + i, part.get(i))),
+        (all, part) => (0..part.len()).for_each(|i| all.set_number(place + i, part.number(i))),
     }
     Ok(part.len())
 }

@@ -214,7 +214,7 @@ fn odd(kind: usize, a: &Tensor, b: &Tensor, number: usize) -> Tensor {
 
 /// What is done to each element.
 fn of_elements(kind: usize, a: &Tensor, b: &Tensor, number: usize) -> Tensor {
-    let dtypes = [DType::Bool, DType::U8, DType::U32, DType::I32, DType::I64, DType::F32, DType::F64];
+    let dtypes = DType::ALL;
     let fraction = number as f64 * 0.37 - 1.0;
     match kind {
         0 => a + b,
@@ -227,7 +227,7 @@ fn of_elements(kind: usize, a: &Tensor, b: &Tensor, number: usize) -> Tensor {
         7 => a.gt(0.5).select(a, b),
         8 => a.select(b, fraction),
         9 => a.and(b),
-        10 => a.cast(dtypes[number % 7]),
+        10 => a.cast(dtypes[number % dtypes.len()]),
         11 => a * fraction,
         12 => number as i64 - a,
         13 => a.clip(-fraction, fraction),

@@ -2,8 +2,8 @@
 
 use super::super::math;
 use super::super::simd::Simd;
-use super::Opcode;
 use super::join::Then;
+use super::{Binary, Compare, Opcode, Unary};
 
 /// The memory a place is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,18 +65,18 @@ pub(super) unsafe fn run<S: Simd>(s: S, steps: &[Step], bases: [*mut f32; 3], le
                 ($x:ident, $c:ident => $value:expr) => {{
                     let [a, b, $c] = operands;
                     match step.op {
-                        Opcode::Add => each!(s, len, out, (a, b, $c) => { let $x = s.add(a, b); $value }),
-                        Opcode::Sub => each!(s, len, out, (a, b, $c) => { let $x = s.sub(a, b); $value }),
-                        Opcode::Mul => each!(s, len, out, (a, b, $c) => { let $x = s.mul(a, b); $value }),
-                        Opcode::Div => each!(s, len, out, (a, b, $c) => { let $x = s.div(a, b); $value }),
-                        Opcode::Sqrt => each!(s, len, out, (a, $c) => { let $x = s.sqrt(a); $value }),
+                        Opcode::Binary(Binary::Add) => each!(s, len, out, (a, b, $c) => { let $x = s.add(a, b); $value }),
+                        Opcode::Binary(Binary::Sub) => each!(s, len, out, (a, b, $c) => { let $x = s.sub(a, b); $value }),
+                        Opcode::Binary(Binary::Mul) => each!(s, len, out, (a, b, $c) => { let $x = s.mul(a, b); $value }),
+                        Opcode::Binary(Binary::Div) => each!(s, len, out, (a, b, $c) => { let $x = s.div(a, b); $value }),
+                        Opcode::Unary(Unary::Sqrt) => each!(s, len, out, (a, $c) => { let $x = s.sqrt(a); $value }),
                         other => unreachable!("no pair begins with {other:?}"),
                     }
                 }};
             }
             match step.then {
                 // Not a vector operation: pads would cost as much as elements.
-                Then::Nothing if step.op == Opcode::Pow => pow(operands[0], operands[1], out, count),
+                Then::Nothing if step.op == Opcode::Binary(Binary::Pow) => pow(operands[0], operands[1], out, count),
                 Then::Nothing => single(s, step.op, operands, out, len),
                 Then::Add => pair!(x, c => s.add(x, c)),
                 Then::Sub => pair!(x, c => s.sub(x, c)),
@@ -94,43 +94,86 @@ pub(super) unsafe fn run<S: Simd>(s: S, steps: &[Step], bases: [*mut f32; 3], le
 /// As [`run`].
 #[inline(always)]
 unsafe fn single<S: Simd>(s: S, op: Opcode, [a, b, c]: [*mut f32; 3], out: *mut f32, len: usize) {
+    // SAFETY: see `run`.
+    unsafe {
+        match op {
+            Opcode::Unary(op) => unary(s, op, a, out, len),
+            Opcode::Binary(op) => binary(s, op, [a, b], out, len),
+            Opcode::Compare(op) => compare(s, op, [a, b], out, len),
+            Opcode::Select => each!(s, len, out, (a, b, c) => s.select(s.ne(a, s.splat(0.0)), b, c)),
+        }
+    }
+}
+
+/// # Safety
+/// As [`run`].
+#[inline(always)]
+unsafe fn unary<S: Simd>(s: S, op: Unary, x: *mut f32, out: *mut f32, len: usize) {
     let (one, zero) = (s.splat(1.0), s.splat(0.0));
     macro_rules! map {
-        ($($x:ident),* => $value:expr) => { each!(s, len, out, ($($x),*) => $value) };
-    }
-    macro_rules! truth {
-        ($($x:ident),* => $value:expr) => { each!(s, len, out, ($($x),*) => s.select($value, one, zero)) };
+        ($x:ident => $value:expr) => { each!(s, len, out, ($x) => $value) };
     }
     // SAFETY: see `run`.
     unsafe {
         match op {
-            Opcode::Copy => map!(a => a),
-            Opcode::Neg => map!(a => s.neg(a)),
-            Opcode::Abs => map!(a => s.abs(a)),
-            Opcode::Sign => map!(a => sign(s, a)),
-            Opcode::Exp => map!(a => math::exp(s, a)),
-            Opcode::Log => map!(a => math::log(s, a)),
-            Opcode::Log1p => map!(a => math::log1p(s, a)),
-            Opcode::Sqrt => map!(a => s.sqrt(a)),
-            Opcode::Tanh => map!(a => math::tanh(s, a)),
-            Opcode::Logistic => map!(a => math::logistic(s, a)),
-            Opcode::Not => truth!(a => s.eq(a, zero)),
-            Opcode::Add => map!(a, b => s.add(a, b)),
-            Opcode::Sub => map!(a, b => s.sub(a, b)),
-            Opcode::Mul => map!(a, b => s.mul(a, b)),
-            Opcode::Div => map!(a, b => s.div(a, b)),
-            Opcode::Max => map!(a, b => s.maximum(a, b)),
-            Opcode::Min => map!(a, b => s.minimum(a, b)),
-            Opcode::Pow => unreachable!("powers are taken one by one"),
-            Opcode::Eq => truth!(a, b => s.eq(a, b)),
-            Opcode::Ne => truth!(a, b => s.ne(a, b)),
-            Opcode::Lt => truth!(a, b => s.lt(a, b)),
-            Opcode::Le => truth!(a, b => s.le(a, b)),
-            Opcode::Gt => truth!(a, b => s.gt(a, b)),
-            Opcode::Ge => truth!(a, b => s.ge(a, b)),
-            Opcode::And => truth!(a, b => s.both(s.ne(a, zero), s.ne(b, zero))),
-            Opcode::Or => truth!(a, b => s.either(s.ne(a, zero), s.ne(b, zero))),
-            Opcode::Select => map!(a, b, c => s.select(s.ne(a, zero), b, c)),
+            Unary::Neg => map!(x => s.neg(x)),
+            Unary::Abs => map!(x => s.abs(x)),
+            Unary::Sign => map!(x => sign(s, x)),
+            Unary::Exp => map!(x => math::exp(s, x)),
+            Unary::Log => map!(x => math::log(s, x)),
+            Unary::Log1p => map!(x => math::log1p(s, x)),
+            Unary::Sqrt => map!(x => s.sqrt(x)),
+            Unary::Tanh => map!(x => math::tanh(s, x)),
+            Unary::Erf => map!(x => math::erf(s, x)),
+            Unary::Logistic => map!(x => math::logistic(s, x)),
+            Unary::Relu => map!(x => s.maximum(x, zero)),
+            Unary::Not => map!(x => s.select(s.eq(x, zero), one, zero)),
+            Unary::StopGradient => map!(x => x),
+        }
+    }
+}
+
+/// # Safety
+/// As [`run`].
+#[inline(always)]
+unsafe fn binary<S: Simd>(s: S, op: Binary, [a, b]: [*mut f32; 2], out: *mut f32, len: usize) {
+    let (one, zero) = (s.splat(1.0), s.splat(0.0));
+    macro_rules! map {
+        ($a:ident, $b:ident => $value:expr) => { each!(s, len, out, ($a, $b) => $value) };
+    }
+    // SAFETY: see `run`.
+    unsafe {
+        match op {
+            Binary::Add => map!(a, b => s.add(a, b)),
+            Binary::Sub => map!(a, b => s.sub(a, b)),
+            Binary::Mul => map!(a, b => s.mul(a, b)),
+            Binary::Div => map!(a, b => s.div(a, b)),
+            Binary::Max => map!(a, b => s.maximum(a, b)),
+            Binary::Min => map!(a, b => s.minimum(a, b)),
+            Binary::Pow => unreachable!("powers are taken one by one"),
+            Binary::And => map!(a, b => s.select(s.both(s.ne(a, zero), s.ne(b, zero)), one, zero)),
+            Binary::Or => map!(a, b => s.select(s.either(s.ne(a, zero), s.ne(b, zero)), one, zero)),
+        }
+    }
+}
+
+/// # Safety
+/// As [`run`].
+#[inline(always)]
+unsafe fn compare<S: Simd>(s: S, op: Compare, [a, b]: [*mut f32; 2], out: *mut f32, len: usize) {
+    let (one, zero) = (s.splat(1.0), s.splat(0.0));
+    macro_rules! truth {
+        ($a:ident, $b:ident => $value:expr) => { each!(s, len, out, ($a, $b) => s.select($value, one, zero)) };
+    }
+    // SAFETY: see `run`.
+    unsafe {
+        match op {
+            Compare::Eq => truth!(a, b => s.eq(a, b)),
+            Compare::Ne => truth!(a, b => s.ne(a, b)),
+            Compare::Lt => truth!(a, b => s.lt(a, b)),
+            Compare::Le => truth!(a, b => s.le(a, b)),
+            Compare::Gt => truth!(a, b => s.gt(a, b)),
+            Compare::Ge => truth!(a, b => s.ge(a, b)),
         }
     }
 }

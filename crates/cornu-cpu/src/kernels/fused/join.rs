@@ -1,6 +1,6 @@
 //! Joins an instruction with the only one that reads its result, so that the value between them stays in the machine.
 
-use super::{Instruction, Opcode, Operand};
+use super::{Binary, Instruction, Opcode, Operand, Unary};
 
 /// What is done with an instruction's result `x` and one more operand `c`. Both operations are rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,20 +68,21 @@ pub(super) fn join(code: &[Instruction], outputs: &[(usize, usize)]) -> Vec<Join
 
 /// Whether the interpreter has pairs that begin with this operation.
 fn leads(op: Opcode) -> bool {
-    use Opcode::*;
-    matches!(op, Add | Sub | Mul | Div | Sqrt)
+    use Binary::{Add, Div, Mul, Sub};
+    matches!(op, Opcode::Binary(Add | Sub | Mul | Div) | Opcode::Unary(Unary::Sqrt))
 }
 
 /// What an instruction does with its operand `i`, and its other operand; if the interpreter has pairs that end so.
 fn follows(instruction: &Instruction, i: usize) -> Option<(Then, Operand)> {
-    match (instruction.op, i) {
-        (Opcode::Add, 0) => Some((Then::Add, instruction.b)),
-        (Opcode::Add, 1) => Some((Then::Add, instruction.a)),
-        (Opcode::Sub, 0) => Some((Then::Sub, instruction.b)),
-        (Opcode::Sub, 1) => Some((Then::From, instruction.a)),
-        (Opcode::Mul, 0) => Some((Then::Mul, instruction.b)),
-        (Opcode::Mul, 1) => Some((Then::Mul, instruction.a)),
-        (Opcode::Max, 0) => Some((Then::Max, instruction.b)),
+    let Opcode::Binary(op) = instruction.op else { return None };
+    match (op, i) {
+        (Binary::Add, 0) => Some((Then::Add, instruction.b)),
+        (Binary::Add, 1) => Some((Then::Add, instruction.a)),
+        (Binary::Sub, 0) => Some((Then::Sub, instruction.b)),
+        (Binary::Sub, 1) => Some((Then::From, instruction.a)),
+        (Binary::Mul, 0) => Some((Then::Mul, instruction.b)),
+        (Binary::Mul, 1) => Some((Then::Mul, instruction.a)),
+        (Binary::Max, 0) => Some((Then::Max, instruction.b)),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use cornu_graph::{Error, Result};
 use super::interpret::{Base, Place, Step};
 use super::join::{Joined, Then, join};
 use super::whole::Whole;
-use super::{Fill, Fused, Input, Instruction, LINE, Line, Opcode, Operand, Program};
+use super::{Fill, Fused, Input, Instruction, LINE, Line, Operand, Program, Unary};
 
 /// Elements of a block, unless the shape suggests a better number.
 const BLOCK: usize = 256;
@@ -154,7 +154,7 @@ impl Plan {
             .map(|output| match output.from {
                 Operand::Register(r) => (usize::from(r), output.at),
                 other => {
-                    code.push(Instruction::unary(Opcode::Copy, other));
+                    code.push(Instruction::unary(Unary::StopGradient, other));
                     (code.len() - 1, output.at)
                 }
             })
@@ -179,7 +179,7 @@ impl Plan {
         for (r, at) in late {
             let operands = [find(&places, r); 3];
             let out = Place { base: Base::Arena, offset: at as u32 };
-            steps.push(Step { op: Opcode::Copy, then: Then::Nothing, operands, out });
+            steps.push(Step { op: Unary::StopGradient.into(), then: Then::Nothing, operands, out });
         }
         steps
     }

@@ -1,55 +1,30 @@
 //! Programs on every level against plain loops over single elements.
 
-use super::Opcode::*;
+use super::Binary::*;
+use super::Unary::*;
 use super::whole::Kind;
 use super::*;
 
 /// How many sizes are tried: Miri is slow.
 const FEW: usize = if cfg!(miri) { 2 } else { usize::MAX };
-const UNARY: [Opcode; 11] = [Copy, Neg, Abs, Sign, Exp, Log, Log1p, Sqrt, Tanh, Logistic, Not];
-const BINARY: [Opcode; 15] = [Add, Sub, Mul, Div, Max, Min, Pow, Eq, Ne, Lt, Le, Gt, Ge, And, Or];
 
-/// What an operation gives for one element; `exp` and its like in `f64`.
+/// What an operation gives for one element, by the graph's own functions, but that all numbers but zero are true.
 fn plain(op: Opcode, a: f32, b: f32, c: f32) -> f32 {
-    let wide = |f: fn(f64) -> f64| f(f64::from(a)) as f32;
-    let either = |first: bool, x: f32, y: f32| if first { x } else { y };
+    let truth = |truth: bool| f32::from(u8::from(truth));
     match op {
-        Copy => a,
-        Neg => -a,
-        Abs => a.abs(),
-        Sign if a.is_nan() => a,
-        Sign => f32::from(a > 0.0) - f32::from(a < 0.0),
-        Exp => wide(f64::exp),
-        Log => wide(f64::ln),
-        Log1p => wide(f64::ln_1p),
-        Sqrt => a.sqrt(),
-        Tanh => wide(f64::tanh),
-        Logistic => wide(|a| 1.0 / (1.0 + (-a).exp())),
-        Add => a + b,
-        Sub => a - b,
-        Mul => a * b,
-        Div => a / b,
-        Max => either(a.is_nan() || a > b, a, b),
-        Min => either(a.is_nan() || a < b, a, b),
-        Pow => f64::from(a).powf(f64::from(b)) as f32,
-        Select => either(a != 0.0, b, c),
-        Not | Eq | Ne | Lt | Le | Gt | Ge | And | Or => f32::from(holds(op, a, b)),
-    }
-}
-
-/// What an operation that gives a truth says of one element.
-fn holds(op: Opcode, a: f32, b: f32) -> bool {
-    match op {
-        Not => a == 0.0,
-        Eq => a == b,
-        Ne => a != b,
-        Lt => a < b,
-        Le => a <= b,
-        Gt => a > b,
-        Ge => a >= b,
-        And => a != 0.0 && b != 0.0,
-        Or => a != 0.0 || b != 0.0,
-        _ => panic!("{op:?} gives a number"),
+        Opcode::Unary(Not) => truth(a == 0.0),
+        Opcode::Binary(And) => truth(a != 0.0 && b != 0.0),
+        Opcode::Binary(Or) => truth(a != 0.0 || b != 0.0),
+        Opcode::Unary(op) => op.f64(a.into()) as f32,
+        Opcode::Binary(op) => op.f64(a.into(), b.into()) as f32,
+        Opcode::Compare(op) => truth(op.holds(a, b)),
+        Opcode::Select => {
+            if a != 0.0 {
+                b
+            } else {
+                c
+            }
+        }
     }
 }
 
@@ -85,12 +60,17 @@ fn agree(a: f32, b: f32, rounded: bool) -> bool {
     a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan() || near
 }
 
+/// Whether an operation is approximated.
+fn is_rounded(op: Opcode) -> bool {
+    matches!(op, Opcode::Unary(op) if !matches!(op, Neg | Abs | Sign | Sqrt | Relu | Not | StopGradient))
+}
+
 /// Runs a program on every level and compares all that it writes; pads may hold anything, the rest must be untouched.
 fn check(name: &str, program: &Program, arena: &[f32]) {
     let fused = Fused::new(program, arena.len()).unwrap();
     let want = expected(program, arena);
     let len = program.rows * program.cols;
-    let rounded = program.code.iter().any(|i| matches!(i.op, Exp | Log | Log1p | Tanh | Logistic));
+    let rounded = program.code.iter().any(|i| is_rounded(i.op));
     let is_pad =
         |i: usize| program.outputs.iter().any(|o| (o.at + len..o.at + len.next_multiple_of(LINE)).contains(&i));
     for level in Level::all() {
@@ -124,8 +104,14 @@ fn program(shape: (usize, usize), inputs: &[Input], code: &[Instruction], output
 
 use Operand::{Constant, Input as In, Register as Reg};
 
-fn one(op: Opcode) -> Instruction {
-    Instruction { op, a: In(0), b: In(1), c: In(2) }
+fn one(op: impl Into<Opcode>) -> Instruction {
+    Instruction { op: op.into(), a: In(0), b: In(1), c: In(2) }
+}
+
+/// Every operation there is.
+fn every_operation() -> Vec<Opcode> {
+    let (unary, binary) = (Unary::ALL.iter().map(|&op| op.into()), Binary::ALL.iter().map(|&op| op.into()));
+    unary.chain(binary).chain(Compare::ALL.iter().map(|&op| op.into())).chain([Opcode::Select]).collect()
 }
 
 #[test]
@@ -133,7 +119,7 @@ fn every_operation_and_length() {
     for len in [1, 17, 5, 16, 40, 300, 513, 800].into_iter().take(FEW) {
         let (arena, at) = arena(4, len);
         let inputs = [Input::Full(at[0]), Input::Full(at[1]), Input::Full(at[2])];
-        for op in UNARY.into_iter().chain(BINARY).chain([Select]) {
+        for op in every_operation() {
             check(&format!("{op:?}"), &program((1, len), &inputs, &[one(op)], &[(Reg(0), at[3])]), &arena);
             check(&format!("{op:?} in place"), &program((1, len), &inputs, &[one(op)], &[(Reg(0), at[0])]), &arena);
         }
@@ -185,7 +171,8 @@ fn outputs_in_place() {
 fn pairs() {
     let (arena, at) = arena(4, 40);
     let inputs = [Input::Full(at[0]), Input::Full(at[1]), Input::Full(at[2])];
-    for first in [Sub, Sqrt, Add, Mul, Div, Exp].into_iter().take(FEW) {
+    let firsts = [Sub.into(), Sqrt.into(), Add.into(), Mul.into(), Div.into(), Opcode::from(Exp)];
+    for first in firsts.into_iter().take(FEW) {
         for (then, joins) in
             [(Add, [true; 2]), (Sub, [true; 2]), (Mul, [true; 2]), (Max, [true, false]), (Min, [false; 2])]
         {
@@ -195,7 +182,7 @@ fn pairs() {
                 let name = format!("{first:?} {then:?} {operands:?}");
                 check(&name, &program, &arena);
                 let steps = Fused::new(&program, arena.len()).unwrap().steps.len();
-                assert_eq!(steps, if joined && first != Exp { 1 } else { 2 }, "{name}");
+                assert_eq!(steps, if joined && first != Exp.into() { 1 } else { 2 }, "{name}");
             }
         }
     }
@@ -259,7 +246,7 @@ fn programs_in_one_pass() {
             check(&format!("{kind:?}"), &program, &arena);
             assert!(Fused::new(&program, arena.len()).unwrap().is_whole(), "{kind:?}");
             let mut other = program.clone();
-            other.code[0].op = Max;
+            other.code[0].op = Max.into();
             check(&format!("{kind:?} but for one operation"), &other, &arena);
             assert!(!Fused::new(&other, arena.len()).unwrap().is_whole(), "{kind:?}");
             other = program;
@@ -354,9 +341,9 @@ fn edges() {
         f32::NAN,
     ];
     let edges = [&OTHERS[..], &TINY].concat();
-    for op in UNARY.into_iter().chain(BINARY).chain([Select]) {
+    for op in every_operation() {
         // The functions of `math` are stated for numbers that are not subnormal.
-        let kinds = if matches!(op, Exp | Log | Log1p | Tanh | Logistic) { &edges[..OTHERS.len()] } else { &edges };
+        let kinds = if is_rounded(op) { &edges[..OTHERS.len()] } else { &edges };
         let len = kinds.len() * kinds.len();
         let stride = len.next_multiple_of(LINE);
         let mut arena = vec![0.0; 4 * stride];

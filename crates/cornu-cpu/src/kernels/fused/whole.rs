@@ -9,7 +9,7 @@ use std::ops::{Add, Div, Mul, Sub};
 
 use super::super::simd::{Level, Simd, dispatch};
 use super::super::threads::share;
-use super::{Input, Instruction, LINE, Opcode, Operand, Program};
+use super::{Binary, Input, Instruction, LINE, Opcode, Operand, Program, Unary};
 
 /// The most inputs of one kind.
 const INPUTS: usize = 4;
@@ -195,7 +195,7 @@ impl<'a> Term<'a> {
     }
 
     fn sqrt(self) -> Self {
-        Term::new(self.terms, Node::Op(Opcode::Sqrt, self.place, self.place))
+        Term::new(self.terms, Node::Op(Unary::Sqrt.into(), self.place, self.place))
     }
 }
 
@@ -215,7 +215,7 @@ macro_rules! operators {
                 type Output = Self;
 
                 fn $function(self, other: Self) -> Self {
-                    Term::new(self.terms, Node::Op(Opcode::$operator, self.place, other.place))
+                    Term::new(self.terms, Node::Op(Binary::$operator.into(), self.place, other.place))
                 }
             }
         )*

@@ -8,6 +8,7 @@ enum Function {
     Log,
     Log1p,
     Tanh,
+    Erf,
     Logistic,
 }
 use Function::*;
@@ -19,6 +20,7 @@ impl Function {
             Log => x.ln(),
             Log1p => x.ln_1p(),
             Tanh => x.tanh(),
+            Erf => cornu_graph::ops::Unary::Erf.f64(x),
             Logistic => 1.0 / (1.0 + (-x).exp()),
         }
     }
@@ -36,6 +38,7 @@ fn map<S: Simd>(s: S, function: Function, x: &[f32], y: &mut [f32]) {
                 Log => super::log(s, v),
                 Log1p => super::log1p(s, v),
                 Tanh => super::tanh(s, v),
+                Erf => super::erf(s, v),
                 Logistic => super::logistic(s, v),
             };
             s.store_first(n, y.as_mut_ptr().add(i), v);
@@ -70,7 +73,7 @@ fn error(got: f32, exact: f64) -> f64 {
 fn close_everywhere() {
     let x = sweep();
     for level in Level::all() {
-        for (function, bound) in [(Exp, 1.1), (Log, 0.8), (Log1p, 1.4), (Tanh, 1.3), (Logistic, 2.5)] {
+        for (function, bound) in [(Exp, 1.1), (Log, 0.8), (Log1p, 1.4), (Tanh, 1.3), (Erf, 1.2), (Logistic, 2.5)] {
             let y = values(level, function, &x);
             let far = |x: f32| matches!(function, Logistic) && x < -88.7;
             let errors =
@@ -84,7 +87,7 @@ fn close_everywhere() {
 #[test]
 fn same_bits_with_fused_multiply_add() {
     let x = sweep();
-    for function in [Exp, Log, Log1p, Tanh, Logistic] {
+    for function in [Exp, Log, Log1p, Tanh, Erf, Logistic] {
         let mut fused = Level::all().into_iter().filter(|&level| level != Level::Portable);
         let Some(first) = fused.next().map(|level| values(level, function, &x)) else { return };
         for level in fused {
@@ -98,7 +101,7 @@ fn same_bits_with_fused_multiply_add() {
 #[test]
 fn ends_and_specials() {
     let (inf, nan) = (f32::INFINITY, f32::NAN);
-    let table: [(Function, &[(f32, f32)]); 5] = [
+    let table: [(Function, &[(f32, f32)]); 6] = [
         (
             Exp,
             &[(0.0, 1.0), (-0.0, 1.0), (-inf, 0.0), (inf, inf), (88.8, inf), (-104.0, 0.0), (-1e30, 0.0), (nan, nan)],
@@ -121,6 +124,7 @@ fn ends_and_specials() {
                 (nan, nan),
             ],
         ),
+        (Erf, &[(0.0, 0.0), (-0.0, -0.0), (inf, 1.0), (-inf, -1.0), (3.93, 1.0), (-1e30, -1.0), (nan, nan)]),
         (Logistic, &[(0.0, 0.5), (inf, 1.0), (-inf, 0.0), (-100.0, 0.0), (100.0, 1.0), (nan, nan)]),
     ];
     for level in Level::all() {
@@ -137,7 +141,7 @@ fn ends_and_specials() {
 #[test]
 fn no_dependence_on_the_lane() {
     for level in Level::all() {
-        for function in [Exp, Log, Log1p, Tanh, Logistic] {
+        for function in [Exp, Log, Log1p, Tanh, Erf, Logistic] {
             let x: Vec<f32> = (0..37).map(|i| [0.3, -2.0, 1e-6, 40.0, 0.7][i % 5]).collect();
             let y = values(level, function, &x);
             let alone: Vec<f32> = x.iter().map(|&x| values(level, function, &[x])[0]).collect();

@@ -1,0 +1,142 @@
+//! Steps that fail by themselves, on any executor.
+
+use cornu_graph::{Array, DType, Executor, Feed, Graph, ProgramId, Session, Tensor, Trace, Type, VarId};
+
+/// A weight and a momentum that learn, guarded at the end of the step: the weight that comes must be small.
+fn guarded(guard: bool) -> Graph {
+    let trace = Trace::new();
+    let (x, row) = (trace.input(Type::f32([4, 3])), trace.input(Type::new(DType::I64, [])));
+    let (w, m) = (trace.var(VarId::new(0), Type::f32([3])), trace.var(VarId::new(1), Type::f32([3])));
+    let slope = (x * &w).tanh().sum([0]);
+    let new = &m * 0.9 + slope * 0.1;
+    let weight = &w - &new * 0.05;
+    if guard {
+        let largest = weight.abs().reduce(cornu_graph::ops::Reduction::Max, &[0]);
+        trace.scope("dense_1", || trace.require(&largest.lt(10.0), "row {}: a weight of {}", &[&row, &largest]));
+    }
+    trace.finish(&[weight.sum_all()], &[(VarId::new(0), weight), (VarId::new(1), new)]).expect("a sound graph")
+}
+
+struct Trained {
+    session: Box<dyn Session>,
+    program: ProgramId,
+}
+
+impl Trained {
+    fn new(executor: &dyn Executor, guard: bool) -> Trained {
+        let mut session = executor.open().expect("a session");
+        for i in 0..2 {
+            let var = session.declare(Type::f32([3])).expect("a variable");
+            session.write(var, &Array::vector(vec![0.5f32, -0.25, 1.0 + i as f32])).expect("its type");
+        }
+        let program = session.compile(&guarded(guard)).expect("a sound graph");
+        Trained { session, program }
+    }
+
+    fn step(&mut self, scale: f64, row: i64) -> cornu_graph::Result<()> {
+        let x = Array::from_fn(&Type::f32([4, 3]), |i| ((i as f64 + row as f64) * 1.7).sin() * scale);
+        self.session.run(self.program, &[Feed::Whole(&x), Feed::Whole(&Array::scalar(row))])
+    }
+
+    fn variables(&self) -> [Array; 2] {
+        [0, 1].map(|var| self.session.read(VarId::new(var)))
+    }
+}
+
+/// A step that fails says where, leaves every variable as it was, and so do that many steps after it.
+///
+/// # Panics
+/// If it does not.
+pub fn change_nothing(executor: &dyn Executor, steps: usize) {
+    let [mut guarded, mut free] = [true, false].map(|guard| Trained::new(executor, guard));
+    for row in 0..10 {
+        [&mut guarded, &mut free].into_iter().for_each(|trained| trained.step(1.0, row).expect("a step"));
+    }
+    assert_eq!(guarded.variables(), free.variables());
+    let before = guarded.variables();
+    // Too large a weight: a momentum that was written from outside.
+    guarded.session.write(VarId::new(1), &Array::vector(vec![900.0f32; 3])).expect("its type");
+    let large = guarded.variables();
+    for _ in 0..2 {
+        let error = guarded.step(1.0, 77).expect_err("a weight too large");
+        assert!(error.message().starts_with("dense_1: row 77: a weight of 4"), "{error}");
+        assert!(error.to_string().contains("testkit/src/checks.rs:"), "{error}");
+        assert_eq!(guarded.variables(), large);
+    }
+    guarded.session.write(VarId::new(1), &before[1]).expect("its type");
+    for step in 0..steps as i64 {
+        [&mut guarded, &mut free].into_iter().for_each(|trained| trained.step(0.5, step).expect("a step"));
+    }
+    assert_eq!(guarded.variables(), free.variables());
+}
+
+/// Checks in loops, branches and calls, and in bodies of them, fail the step where they run, and only there.
+///
+/// # Panics
+/// If one does not.
+pub fn reach_out_of_bodies(executor: &dyn Executor) {
+    let trace = Trace::new();
+    let (x, w) = (trace.input(Type::f32([5])), trace.var(VarId::new(0), Type::f32([])));
+    let all = trace.scan(5, true, &[], std::slice::from_ref(&x), |t, _, x| {
+        let step = |t: &Trace, x: &Tensor| {
+            let positive = x.gt(0.0);
+            t.if_else(
+                &positive,
+                |t| {
+                    t.require(&x.lt(2.0), "{} is too large", &[x]);
+                    vec![x.exp()]
+                },
+                |_| vec![x.clone()],
+            )
+        };
+        (vec![], t.call(None, x, |t, x| step(t, &x[0])))
+    });
+    // Nobody uses what comes out of this one, but for its check.
+    trace.call(None, std::slice::from_ref(&w), |t, w| {
+        t.require(&w[0].lt(100.0), "a weight of {}", &[&w[0]]);
+        vec![w[0].exp()]
+    });
+    let sum = all.1[0].sum_all();
+    let new = w + &sum * 0.0 + 40.0;
+    let graph = trace.finish(&[sum], &[(VarId::new(0), new)]).expect("a sound graph");
+    let mut session = executor.open().expect("a session");
+    session.declare(Type::f32([])).expect("a variable");
+    let program = session.compile(&graph).expect("a sound graph");
+    let mut step = |x: [f32; 5]| {
+        let message =
+            session.run(program, &[Feed::Whole(&Array::vector(x.into()))]).map_err(|e| e.message().to_owned());
+        (message, session.read(VarId::new(0)).get(0))
+    };
+    assert_eq!(step([1.0, -9.0, 0.0, 1.5, 0.5]), (Ok(()), 40.0));
+    assert_eq!(step([1.0, 3.0, 0.0, 2.5, 0.5]), (Err("2.5 is too large".into()), 40.0));
+    assert_eq!(step([1.0, 1.0, 0.0, 1.5, 0.5]), (Ok(()), 80.0));
+    assert_eq!(step([1.0, 1.0, 0.0, 1.5, 0.5]), (Ok(()), 120.0));
+    assert_eq!(step([1.0, 1.0, 0.0, 1.5, 0.5]), (Err("a weight of 120".into()), 120.0));
+}
+
+/// Numbers of rows that are not there are said, with their place.
+///
+/// # Panics
+/// If they are not.
+pub fn find_rows_that_are_not_there(executor: &dyn Executor) {
+    let trace = Trace::new();
+    let (table, rows) = (trace.input(Type::f32([5, 2])), trace.input(Type::new(DType::I32, [3, 4])));
+    trace.scope("embedding", || trace.require_rows(&rows, &table));
+    let graph = trace.finish(&[table.gather(&rows)], &[]).expect("a sound graph");
+    let mut session = executor.open().expect("a session");
+    let program = session.compile(&graph).expect("a sound graph");
+    let table = Array::zeros(&Type::f32([5, 2]));
+    let mut step = |at: usize, number: i32| {
+        let mut rows = vec![4; 12];
+        rows[at] = number;
+        let rows = Array::new([3, 4], rows).expect("twelve numbers");
+        let outcome = session.run(program, &[Feed::Whole(&table), Feed::Whole(&rows)]);
+        outcome.map_err(|error| error.message().to_owned())
+    };
+    assert_eq!(step(0, 0), Ok(()));
+    let said = |number: i32, row: usize| {
+        Err(format!("embedding: needs whole numbers from 0 below 5, got {number} in row {row}"))
+    };
+    assert_eq!(step(6, 5), said(5, 1));
+    assert_eq!(step(11, -1), said(-1, 2));
+}
