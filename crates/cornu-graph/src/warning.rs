@@ -70,6 +70,8 @@ codes! {
     HeaderOfNumbers = "CN021";
     /// A class with fewer rows than there are folds, or too few for each part of a split.
     SmallClass = "CN022";
+    /// A layer that does not know what to do with a mask, and loses it.
+    MaskLost = "CN023";
 }
 
 /// Something that works, but is probably a mistake.

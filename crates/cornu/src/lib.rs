@@ -57,13 +57,14 @@ pub use cornu_graph as graph;
 pub use cornu_graph::{
     Array, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, Type, VarId, gradients,
 };
+pub use layers::clear_session;
 pub use model::{LayerView, Model, Sequential};
-pub use net::{Call, Entry, Net, Wire, clear_session};
+pub use net::{Call, InputSpec, Net, Port, Spec};
 pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
-pub use trace::{Cx, Random};
-pub use variables::{Role, Variable, Variables};
+pub use trace::{Cx, Policy, Random};
+pub use variables::{Named, Role, Variable, Variables};
 
 /// What most programs need, and those that declare layers, losses, metrics, optimizers or callbacks of their own:
 /// `use cornu::prelude::*;`
@@ -78,7 +79,7 @@ pub mod prelude {
     #[cfg(feature = "data")]
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
-    pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, Layer, Rescaling};
+    pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, IntoLayer, Layer, LayerRef, Rescaling, Wire};
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         SparseCategoricalCrossentropy, loss,

@@ -3,32 +3,20 @@
 use cornu_graph::{Context, Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::Sequential;
+use super::{LayerView, Sequential};
 use crate::config::{Config, Field, object, open_built_in, read, refuse_unknown_keys, short};
 use crate::layers::{Base, BatchShape, InputLayer, Layer, dtype_name};
-use crate::net::Entry;
 use crate::registry::Family;
-
-/// The settings of a layer, with the name the model gave it.
-pub(super) fn layer_config(entry: &Entry) -> Map<String, Value> {
-    let mut config = entry.layer.to_json();
-    let own = entry.layer.settings();
-    let of_the_model = [("name", Value::from(entry.name.as_str())), ("trainable", entry.trainable.into())];
-    for (key, value) in of_the_model.into_iter().filter(|(key, _)| own.iter().all(|own| own.name != *key)) {
-        config.insert(key.into(), value);
-    }
-    config
-}
 
 /// What Keras keeps to build a layer or model again: the shape of its input.
 fn build_config(input: &BatchShape) -> Value {
     json!({ "input_shape": input.to_json() })
 }
 
-fn layer_to_json(entry: &Entry) -> Value {
-    let mut json = object(entry.layer.module(), entry.layer.class_name(), layer_config(entry));
-    if let (Some((input, _)), Some(json)) = (&entry.shapes, json.as_object_mut()) {
-        json.insert("build_config".into(), build_config(input));
+fn layer_to_json(layer: &LayerView) -> Value {
+    let mut json = layer.to_json();
+    if let (Some(input), Some(json)) = (layer.input_shape(), json.as_object_mut()) {
+        json.insert("build_config".into(), build_config(&input));
     }
     json
 }
@@ -42,10 +30,10 @@ impl Sequential {
         self.check()?;
         let input = self.input_shape().map(|shape| {
             let input = InputLayer::batch_shape(shape).name(self.input_name().unwrap_or("input_layer"));
-            let input = input.dtype(self.net().input_dtype().keras_name());
+            let input = input.dtype(self.input_dtype().keras_name());
             object(input.module(), input.class_name(), input.to_json())
         });
-        let layers: Vec<Value> = input.into_iter().chain(self.net().layers.iter().map(layer_to_json)).collect();
+        let layers: Vec<Value> = input.into_iter().chain(self.layers().iter().map(layer_to_json)).collect();
         let mut config = Map::new();
         config.insert("name".into(), self.name().into());
         config.insert("layers".into(), layers.into());
@@ -108,7 +96,7 @@ impl Sequential {
         for (place, layer) in layers.iter().enumerate() {
             let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
             let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
-            model.push(
+            model.add(
                 <dyn Layer>::registry()
                     .read_object(layer)
                     .context(format!("model `{}`: layer {which}", model.name()))?,

@@ -8,8 +8,7 @@ use cornu_graph::Error;
 
 use super::Model;
 use crate::flavor::Flavor;
-use crate::layers::Layer;
-use crate::net::automatic;
+use crate::layers::{IntoLayer, Layer, LayerRef, automatic};
 use crate::random::Seeds;
 
 /// A model whose layers stand in a line: `keras.Sequential`. Everything a [`Model`] can do it can do.
@@ -61,19 +60,14 @@ impl Sequential {
         Sequential(Model::following(flavor, seeds.into(), automatic("Sequential")))
     }
 
-    /// Adds a layer. A mistake in it is reported when the model is next used.
-    pub fn add(&mut self, layer: impl Layer) -> &mut Self {
-        self.push(Arc::new(layer))
-    }
-
-    /// Adds a layer of any class.
-    pub fn push(&mut self, layer: Arc<dyn Layer>) -> &mut Self {
+    /// Adds a layer, of settings or one that there is. A mistake in it is reported when the model is next used.
+    pub fn add(&mut self, layer: impl IntoLayer) -> &mut Self {
         self.0.append(layer);
         self
     }
 
     /// Takes the last layer away and gives it back.
-    pub fn pop(&mut self) -> Option<Arc<dyn Layer>> {
+    pub fn pop(&mut self) -> Option<LayerRef> {
         self.0.remove_last()
     }
 }

@@ -7,7 +7,7 @@ use cornu_graph::{Error, Result};
 use super::{LayerView, Model};
 use crate::display::{Count, Row, Summary, SummaryOptions, Terminal};
 use crate::train::OptimizerState;
-use crate::variables::Variable;
+use crate::variables::Named;
 
 impl Model {
     /// The layers with their shapes and numbers of parameters: `println!("{}", model.summary())` prints Keras's table.
@@ -17,8 +17,8 @@ impl Model {
             model_name: self.name().into(),
             rows: self.layers().iter().map(row).collect(),
             sequential: true,
-            trainable: count(weights().filter(|variable| variable.trainable)),
-            non_trainable: count(weights().filter(|variable| !variable.trainable)),
+            trainable: count(weights().filter(|variable| variable.trainable())),
+            non_trainable: count(weights().filter(|variable| !variable.trainable())),
             optimizer: self.optimizer_state().as_ref().map(remembered),
         }
     }
@@ -57,7 +57,7 @@ fn remembered(state: &OptimizerState) -> Count {
     })
 }
 
-fn count<'a>(variables: impl Iterator<Item = &'a Variable>) -> Count {
+fn count<'a>(variables: impl Iterator<Item = &'a Named>) -> Count {
     variables.fold(Count::default(), |total, variable| {
         let params = variable.ty.size() as u64;
         Count { params: total.params + params, bytes: total.bytes + params * variable.ty.dtype.size() as u64 }

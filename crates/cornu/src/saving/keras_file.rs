@@ -48,7 +48,7 @@ fn refused_names(model: &Sequential) -> Vec<Warning> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '.';
     let known =
         |name: &str| name.is_empty() || name.starts_with(plain) && name.chars().all(|c| plain(c) || "_-/>".contains(c));
-    let layers = model.layers().into_iter().map(|layer| ("layer", layer.name()));
+    let layers = model.net().layers.iter().map(|layer| ("layer", layer.name()));
     let refused = [("model", model.name())].into_iter().chain(layers).filter(|(_, name)| !known(name));
     let message = |(what, name)| {
         format!(
@@ -63,7 +63,7 @@ pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
     let Archive { config, weights: bytes, .. } = archive;
     let file = H5::read(bytes).context("`model.weights.h5`")?;
     let mut model = Sequential::from_config(&config, Some(room(&file))).map_err(of_the_file)?;
-    weights::read(&file, &mut model)?;
+    weights::read(&file, &model)?;
     let mut warnings = Vec::new();
     // Keras 3 gives a model that was never compiled an empty object.
     let said = |settings: &&Value| !settings.is_null() && **settings != json!({});

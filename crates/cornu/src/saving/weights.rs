@@ -2,13 +2,14 @@
 //! have both. Layers are found by class and order, not by name.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use cornu_files::h5::{Attribute, Builder, Entry, H5};
 use cornu_graph::{Array, Error, Result};
 
 use crate::flavor::Flavor;
+use crate::layers::snake_case;
 use crate::model::{LayerView, Model};
-use crate::net::snake_case;
 use crate::variables::Variable;
 
 /// Both versions, in the order in which their places are looked for.
@@ -37,22 +38,16 @@ fn folders(flavor: Flavor, layers: &[Placed]) -> Vec<String> {
 }
 
 /// A layer, and its weights in the order of files: first those that learn.
-type Placed<'a> = (LayerView<'a>, Vec<&'a Variable>);
+type Placed<'a> = (LayerView<'a>, Vec<Arc<Variable>>);
 
-/// Every layer with its weights. Paths are `model/layer/weight`.
+/// Every layer with its weights.
 fn placed(model: &Model) -> Vec<Placed<'_>> {
-    let mut weights: HashMap<&str, Vec<&Variable>> = HashMap::new();
-    for variable in model.variables().weights() {
-        let inside = variable.path.strip_prefix(model.name()).and_then(|path| path.strip_prefix('/'));
-        let layer = inside.and_then(|path| path.split('/').next()).unwrap_or_default();
-        weights.entry(layer).or_default().push(variable);
-    }
-    let mut of = |name: &str| {
-        let mut variables = weights.remove(name).unwrap_or_default();
+    let of = |layer: LayerView<'_>| {
+        let mut variables = layer.variables();
         variables.sort_by_key(|variable| variable.role);
         variables
     };
-    model.layers().into_iter().map(|layer| (layer, of(layer.name()))).collect()
+    model.layers().into_iter().map(|layer| (layer, of(layer))).collect()
 }
 
 /// Puts all weights into a file, in the places of both versions.
@@ -70,7 +65,7 @@ pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
                 builder.attribute(&folder, "name", Attribute::Text(layer.name().into()))?;
             }
             for (i, variable) in variables.iter().enumerate() {
-                builder.dataset(&format!("{folder}/{i}"), &model.variables().read(variable))?;
+                builder.dataset(&format!("{folder}/{i}"), &variable.read())?;
             }
         }
     }
@@ -81,21 +76,25 @@ pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
 ///
 /// # Errors
 /// A weight that is missing or has another shape, or one that belongs to no layer.
-pub(super) fn read(file: &H5, model: &mut Model) -> Result<()> {
+pub(super) fn read(file: &H5, model: &Model) -> Result<()> {
     let layers = placed(model);
     let Some(flavor) = ALL.into_iter().find(|flavor| file.has_group(root(*flavor))) else {
         return if layers.is_empty() { Ok(()) } else { Err(no_weights(file)) };
     };
-    let mut values: Vec<(String, Array)> = Vec::new();
+    let mut values: Vec<(Arc<Variable>, Array)> = Vec::new();
     for ((layer, variables), folder) in layers.iter().zip(folders(flavor, &layers)) {
         for (i, variable) in variables.iter().enumerate() {
-            let place = format!("layer `{}`: weight `{}`", layer.name(), variable.name());
-            values.push((variable.path.clone(), value(file, variable, &format!("{folder}/{i}"), &place)?));
+            let place = format!("layer `{}`: weight `{}`", layer.name(), own_name(variable));
+            values.push((Arc::clone(variable), value(file, variable, &format!("{folder}/{i}"), &place)?));
         }
     }
     refuse_left_over(file, model, &layers)?;
-    let variables = model.parts().1;
-    values.iter().try_for_each(|(path, value)| variables.write(path, value))
+    values.iter().try_for_each(|(variable, value)| variable.write(value))
+}
+
+/// The last part of a variable's name.
+fn own_name(variable: &Variable) -> &str {
+    variable.name.rsplit('/').next().unwrap_or(&variable.name)
 }
 
 /// The value of one weight; `place` says which for messages.

@@ -33,6 +33,7 @@ mod saving_mistakes;
 mod seeds;
 mod settings;
 mod shapes;
+mod sharing;
 mod slips;
 mod steps;
 mod strangers;

@@ -19,13 +19,12 @@ fn message<T>(result: Result<T>) -> String {
 
 /// What the model makes of `x` outside training.
 fn outputs(model: &mut Sequential, x: &Array) -> Result<Array> {
-    let name = model.name().to_owned();
     let (net, variables) = model.parts();
     let mut cx = Cx::new(variables, false)?;
     let input = cx.input(x.ty());
-    let output = net.call(&mut cx, &name, &[input])?;
+    let output = net.call(&mut cx, &[input])?;
     let graph = cx.finish(&output, &[])?;
-    let session = variables.session()?;
+    let mut session = variables.session()?;
     let program = session.compile(&graph)?;
     session.run(program, &[Feed::Whole(x)])?;
     session.output(program, 0)
