@@ -59,7 +59,7 @@ pub use cornu_graph::{
 };
 pub use layers::clear_session;
 pub use model::{LayerView, Model, Sequential};
-pub use net::{Call, InputSpec, Net, Port, Spec};
+pub use net::{Apply, Call, InputSpec, Net, Port, Spec, Symbol};
 pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
@@ -87,6 +87,7 @@ pub mod prelude {
     pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
     #[cfg(feature = "data")]
     pub use crate::model_selection::{Split, train_test_split};
+    pub use crate::net::{Apply, Symbol};
     pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slots};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;

@@ -16,7 +16,7 @@ use crate::initializers::Initializer;
 
 use crate::registry::Family;
 use crate::regularizers::Regularizer;
-use crate::variables::{Declared, LayerState, Role, Start, Variables};
+use crate::variables::{Declared, LayerState, Role, Start, Variables, has_room};
 
 /// A graph being traced through a model.
 ///
@@ -41,6 +41,8 @@ pub struct Cx {
 struct Build {
     /// What layers have asked for that there is not.
     declared: Vec<Declared>,
+    /// How many numbers a file holds for them, if they are awaited from one.
+    room: Option<usize>,
     /// Variables by layer and name; their places are their names in the graph.
     ids: Vec<(Arc<LayerState>, String)>,
 }
@@ -89,9 +91,10 @@ impl Cx {
         Ok(Self::over(variables.flavor(), training, None))
     }
 
-    /// Starts to trace layers whose weights are still to be made. The graph is of use for its types only.
-    pub(crate) fn build(flavor: Flavor) -> Self {
-        Self::over(flavor, false, Some(Build { declared: Vec::new(), ids: Vec::new() }))
+    /// Starts to trace layers whose weights are still to be made, or awaited from a file that holds so many numbers. The
+    /// graph is of use for its types only.
+    pub(crate) fn build(flavor: Flavor, room: Option<usize>) -> Self {
+        Self::over(flavor, false, Some(Build { declared: Vec::new(), room, ids: Vec::new() }))
     }
 
     fn over(flavor: Flavor, training: bool, build: Option<Build>) -> Self {
@@ -157,11 +160,8 @@ impl Cx {
     #[track_caller]
     fn initialized(&mut self, name: &str, shape: Shape, start: &Choice<dyn Initializer>, role: Role) -> Tensor {
         let ty = Type::new(self.scope.policy.variable, shape);
-        // Whether there is memory for it is looked at when it is made: its size may depend on what is left open.
-        if ty.bytes().is_none() {
-            let message = format!("weight `{name}`: a weight of shape {} is too large", ty.shape);
-            self.fail(Error::usage(message));
-            return self.trace.constant(Array::zeros(&Type::scalar(ty.dtype)));
+        if let Some(Err(error)) = self.build.as_ref().map(|build| has_room(build.room, &ty)) {
+            self.fail(error.context(format!("weight `{name}`")));
         }
         let Some(initializer) = self.chosen(start) else {
             return self.trace.constant(Array::zeros(&Type::scalar(ty.dtype)));

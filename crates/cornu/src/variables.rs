@@ -223,6 +223,11 @@ impl Variables {
         self.room = room;
     }
 
+    /// How many numbers a file still holds for variables, if their values are awaited from one.
+    pub(crate) fn room(&self) -> Option<usize> {
+        self.room
+    }
+
     /// Makes the variables that a layer and those within it asked for, and hangs them on their layers.
     ///
     /// # Errors
@@ -230,11 +235,10 @@ impl Variables {
     pub(crate) fn make(&mut self, declared: Vec<Declared>, states: &[Arc<LayerState>]) -> Result<()> {
         let mut seeds: Vec<VecDeque<i64>> = states.iter().map(|state| state.seeds.iter().copied().collect()).collect();
         let mut made: Vec<Vec<Arc<Variable>>> = states.iter().map(|_| Vec::new()).collect();
-        let mut unseeded = self.list.iter().filter(|known| known.is_numbered()).count() as u64;
         for asked in declared {
             let Some(place) = states.iter().position(|state| Arc::ptr_eq(state, &asked.owner)) else { continue };
             let name = asked.name.rsplit('/').next().unwrap_or(&asked.name).to_owned();
-            let value = self.value(&asked, &mut seeds[place], &mut unseeded);
+            let value = self.value(&asked, &mut seeds[place]);
             let (value, stream) = value.context(format!("weight `{name}`")).context(&asked.place)?;
             made[place].push(Arc::new(Variable {
                 name: asked.name,
@@ -246,17 +250,13 @@ impl Variables {
                 place: Mutex::new(Place::Here(value)),
             }));
         }
-        states.iter().zip(made).for_each(|(state, made)| *locked(&state.variables) = Some(made.into()));
+        let new = states.iter().zip(made).filter(|(state, _)| !state.is_built());
+        new.for_each(|(state, made)| *locked(&state.variables) = Some(made.into()));
         Ok(())
     }
 
     /// What a variable is at first, and the seed of its stream if it is one.
-    fn value(
-        &mut self,
-        asked: &Declared,
-        seeds: &mut VecDeque<i64>,
-        unseeded: &mut u64,
-    ) -> Result<(Array, Option<OpSeed>)> {
+    fn value(&mut self, asked: &Declared, seeds: &mut VecDeque<i64>) -> Result<(Array, Option<OpSeed>)> {
         match asked.start {
             Start::Values(ref initializer) => {
                 let (flavor, seed) = (self.flavor, if initializer.draws() { self.drawn(seeds) } else { 0 });
@@ -264,13 +264,8 @@ impl Variables {
                 Ok((self.awaited(&asked.ty).unwrap_or_else(made)?, None))
             }
             Start::Generator(Generator::Stream, own) => {
-                let seed = own.map_or_else(
-                    || {
-                        *unseeded += 1;
-                        OpSeed::Numbered(*unseeded - 1)
-                    },
-                    |seed| OpSeed::Given(seed.cast_unsigned()),
-                );
+                // Those without a seed are numbered by the model that trains.
+                let seed = own.map_or(OpSeed::Numbered(0), |seed| OpSeed::Given(seed.cast_unsigned()));
                 Ok((self.seeds.with(|seeds| seed.start(seeds)), Some(seed)))
             }
             Start::Generator(Generator::Count, own) => {
@@ -316,13 +311,20 @@ impl Variables {
 
     /// The seeds of the streams in the next trace of the training step.
     pub(crate) fn next_trace(&self) -> Vec<OpSeed> {
+        let mut unseeded = 0;
         let next = |variable: &Named| {
             let mut stream = locked(&variable.stream);
-            let present = *stream;
-            if let Some(OpSeed::Given(seed)) = &mut *stream {
-                *seed = seed.wrapping_add(1);
+            match &mut *stream {
+                Some(OpSeed::Given(seed)) => {
+                    *seed = seed.wrapping_add(1);
+                    Some(OpSeed::Given(seed.wrapping_sub(1)))
+                }
+                Some(OpSeed::Numbered(_)) => {
+                    unseeded += 1;
+                    Some(OpSeed::Numbered(unseeded - 1))
+                }
+                None => None,
             }
-            present
         };
         self.list.iter().filter_map(next).collect()
     }
@@ -332,7 +334,7 @@ impl Variables {
 ///
 /// # Errors
 /// It needs more than there is.
-fn has_room(room: Option<usize>, ty: &Type) -> Result<()> {
+pub(crate) fn has_room(room: Option<usize>, ty: &Type) -> Result<()> {
     match room {
         None => room_for(ty),
         Some(room) if ty.shape.checked_size().is_some_and(|size| size <= room) => Ok(()),

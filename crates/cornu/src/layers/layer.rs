@@ -69,6 +69,11 @@ pub trait Layer: LayerConfig {
         }
     }
 
+    /// Whether its inputs are cast to the type it computes in, where they are floats of another.
+    fn autocast(&self) -> bool {
+        true
+    }
+
     /// Whether the layer knows what to do with a mask: one that does not loses it.
     fn supports_masking(&self) -> bool {
         false

@@ -76,6 +76,11 @@ impl LayerRef {
         layer.downcast_ref()
     }
 
+    /// What no other layer has as long as this one is there.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     /// Whether two are one layer.
     pub fn is(&self, other: &LayerRef) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -124,6 +129,11 @@ impl LayerRef {
     /// Forgets its weights, which were made for a shape that does not fit.
     pub(crate) fn unbuild(&self) {
         self.states().iter().for_each(|state| state.unbuild());
+    }
+
+    /// Its own variables, without those of layers within it.
+    pub(crate) fn own_variables(&self) -> Arc<[Arc<Variable>]> {
+        self.0.state.variables()
     }
 
     /// Its weights as variables, those of the layers within it after its own.
@@ -199,7 +209,7 @@ impl LayerRef {
             }
             mask = None;
         }
-        let cast = tensor.dtype().is_float() && tensor.dtype() != dtype;
+        let cast = self.layer().autocast() && tensor.dtype().is_float() && tensor.dtype() != dtype;
         Wire { tensor: if cast { tensor.cast(dtype) } else { tensor }, mask }
     }
 }

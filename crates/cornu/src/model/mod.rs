@@ -1,5 +1,6 @@
 //! Models: graphs of layers, and the values of their weights.
 
+mod functional;
 mod json;
 mod sequential;
 mod summary;
@@ -14,6 +15,7 @@ use cornu_graph::{Array, DType, Element, Error, Executor, Result, from_array};
 use ndarray::ArrayD;
 use serde_json::Value;
 
+pub(crate) use functional::Nested;
 pub use sequential::Sequential;
 
 use crate::flavor::{Flavor, flavor};
@@ -33,6 +35,8 @@ pub struct Model {
     variables: Variables,
     /// The places of its layers by their names.
     places: HashMap<String, usize>,
+    /// Whether it is made of symbols, not of layers in a line.
+    functional: bool,
     /// Whether its layers may learn.
     trainable: bool,
     /// How it is trained.
@@ -61,6 +65,7 @@ impl Model {
             net: Net::default(),
             variables: Variables::new(flavor, seeds),
             places: HashMap::new(),
+            functional: false,
             trainable: true,
             training: Training::new(flavor),
             problem: None,
@@ -81,11 +86,6 @@ impl Model {
     /// Says that no layer added from now on may learn.
     pub(crate) fn freeze(&mut self) {
         self.trainable = false;
-    }
-
-    /// The name of its input, if it was given one.
-    pub(crate) fn input_name(&self) -> Option<&str> {
-        self.input.0.as_deref()
     }
 
     /// The element type of the input: as was told, else that of the first layer.
@@ -430,6 +430,7 @@ impl<'a> Deref for LayerView<'a> {
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let built = if self.is_built() { "True" } else { "False" };
-        write!(f, "<Model name={}, built={built}>", self.name)
+        let class = if self.functional { "Functional" } else { "Sequential" };
+        write!(f, "<{class} name={}, built={built}>", self.name)
     }
 }

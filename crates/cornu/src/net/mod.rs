@@ -1,11 +1,13 @@
 //! The graph of layers: exactly what Keras's JSON says.
 
 mod spec;
+mod symbol;
 
 use cornu_graph::{DType, Error, Result, Shape, Tensor};
 
 pub use spec::Spec;
 pub(crate) use spec::infer;
+pub use symbol::{Apply, Symbol};
 
 use crate::layers::{BatchShape, LayerRef, Wire};
 use crate::trace::Cx;

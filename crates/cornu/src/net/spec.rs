@@ -22,8 +22,8 @@ pub struct Spec {
     alike: Option<[Type; 2]>,
 }
 
-/// What a layer makes of inputs of certain sizes: types of its outputs, and variables it asks for.
-type Outline = (Vec<Type>, Vec<Declared>);
+/// What a layer makes of inputs: types of its outputs for two choices of open sizes, and variables it asks for.
+type Outline = (Vec<[Type; 2]>, Vec<Declared>);
 
 impl Spec {
     /// An input of that shape and type.
@@ -72,31 +72,25 @@ pub(crate) fn infer(layer: &LayerRef, inputs: &[Spec], variables: &mut Variables
         let message = format!("layer `{}`: inputs of shape {} fit no memory", layer.name(), show(&input.shape()));
         return Err(Error::usage(message));
     }
-    let outline = |choose: &dyn Fn(&Spec) -> Option<&[Type; 2]>| {
-        let pairs: Option<Vec<&[Type; 2]>> = inputs.iter().map(choose).collect();
-        let pairs = pairs?;
-        let one = |choice: usize| {
-            let types: Vec<Type> = pairs.iter().map(|pair| pair[choice].clone()).collect();
-            trace(layer, &types, variables)
-        };
-        Some(one(0).and_then(|first| Ok((first, one(1)?))).and_then(|(first, second)| compare(layer, first, second)))
-    };
     let several = inputs.iter().any(|input| input.apart.is_some());
-    let apart = if several { outline(&|input| input.apart.as_ref().or(input.alike.as_ref())) } else { None };
-    let alike = outline(&|input| input.alike.as_ref().or(input.apart.as_ref()));
+    let by = |choose: fn(&Spec) -> Option<&[Type; 2]>| {
+        let pairs: Option<Vec<&[Type; 2]>> = inputs.iter().map(choose).collect();
+        pairs.map_or_else(|| Err(unknown(layer)), |pairs| outline(layer, &pairs, variables))
+    };
+    let apart = if several { by(|input| input.apart.as_ref().or(input.alike.as_ref()))? } else { Err(unknown(layer)) };
+    let alike = by(|input| input.alike.as_ref().or(input.apart.as_ref()));
     let (specs, declared) = match (apart, alike) {
-        (Some(Ok((apart, declared))), Some(Ok((alike, _)))) if apart.len() == alike.len() => {
+        (Ok((apart, declared)), Ok(Ok((alike, _)))) if apart.len() == alike.len() => {
             let both = |(apart, alike)| Spec { apart: Some(apart), alike: Some(alike) };
             (apart.into_iter().zip(alike).map(both).collect::<Vec<_>>(), declared)
         }
-        (Some(Ok((apart, declared))), _) => {
+        (Ok((apart, declared)), _) => {
             (apart.into_iter().map(|apart| Spec { apart: Some(apart), alike: None }).collect(), declared)
         }
-        (_, Some(Ok((alike, declared)))) => {
+        (Err(_), alike) => {
+            let (alike, declared) = alike??;
             (alike.into_iter().map(|alike| Spec { apart: None, alike: Some(alike) }).collect(), declared)
         }
-        (Some(Err(error)), None) | (_, Some(Err(error))) => return Err(error),
-        (None, None) => return Err(Error::usage("a layer needs inputs of known shape").context(layer.name())),
     };
     if !layer.is_built() {
         variables.make(declared, &layer.states())?;
@@ -104,32 +98,45 @@ pub(crate) fn infer(layer: &LayerRef, inputs: &[Spec], variables: &mut Variables
     Ok(specs)
 }
 
-fn trace(layer: &LayerRef, inputs: &[Type], variables: &Variables) -> Result<Outline> {
-    let mut cx = Cx::build(variables.flavor());
-    let xs = inputs.iter().map(|ty| cx.input(ty.clone()).into()).collect();
-    let ys = layer.trace(&mut cx, xs)?;
-    Ok((ys.iter().map(|y| y.tensor.ty()).collect(), cx.into_declared()))
+fn unknown(layer: &LayerRef) -> Error {
+    Error::usage("a layer needs inputs of known shape").context(layer.name())
 }
 
-/// What holds whatever the open sizes are: the types of outputs, and the variables.
-fn compare(layer: &LayerRef, first: Outline, second: Outline) -> Result<(Vec<[Type; 2]>, Vec<Declared>)> {
-    let ((ys, declared), (others, same)) = (first, second);
-    let open = |what: String, place: &str| {
-        let error = Error::usage(format!("{what} depends on a size of the input that is left open"));
-        Err(error.help("say every size of the input but that of the batch").context(place))
+/// What a layer makes of inputs with two choices of their open sizes. The inner error is of a layer that takes no such
+/// input.
+///
+/// # Errors
+/// Something depends on a size that is left open.
+fn outline(layer: &LayerRef, inputs: &[&[Type; 2]], variables: &Variables) -> Result<Result<Outline>> {
+    let trace = |choice: usize| {
+        let mut cx = Cx::build(variables.flavor(), variables.room());
+        let xs = inputs.iter().map(|pair| cx.input(pair[choice].clone()).into()).collect();
+        let outputs = layer.trace(&mut cx, xs);
+        let types = outputs.map(|outputs| outputs.iter().map(|y| y.tensor.ty()).collect::<Vec<Type>>());
+        (types, cx.into_declared())
     };
+    let ((ys, declared), (others, same)) = (trace(0), trace(1));
     if declared.len() != same.len() {
-        return open("the number of weights".into(), layer.name());
+        return Err(open("the number of weights", layer.name()));
     }
     if let Some((asked, _)) = declared.iter().zip(&same).find(|(a, b)| (&a.name, &a.ty) != (&b.name, &b.ty)) {
         let name = asked.name.rsplit('/').next().unwrap_or(&asked.name);
-        return open(format!("the size of `{name}`"), &asked.place);
+        return Err(open(&format!("the size of `{name}`"), &asked.place));
     }
+    let (ys, others) = match (ys, others) {
+        (Ok(ys), Ok(others)) => (ys, others),
+        (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
+    };
     if ys.len() != others.len() {
-        return open("the number of outputs".into(), layer.name());
+        return Err(open("the number of outputs", layer.name()));
     }
     if ys.iter().zip(&others).any(|(a, b)| a.rank() != b.rank()) {
-        return open("the number of axes of the output".into(), layer.name());
+        return Err(open("the number of axes of the output", layer.name()));
     }
-    Ok((ys.into_iter().zip(others).map(|(a, b)| [a, b]).collect(), declared))
+    Ok(Ok((ys.into_iter().zip(others).map(|(a, b)| [a, b]).collect(), declared)))
+}
+
+fn open(what: &str, place: &str) -> Error {
+    let error = Error::usage(format!("{what} depends on a size of the input that is left open"));
+    error.help("say every size of the input but that of the batch").context(place.to_owned())
 }

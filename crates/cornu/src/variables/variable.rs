@@ -170,10 +170,3 @@ impl Store {
 pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-impl Variable {
-    /// Whether it is the stream of an operation that has no seed of its own.
-    pub(super) fn is_numbered(&self) -> bool {
-        matches!(*locked(&self.stream), Some(OpSeed::Numbered(_)))
-    }
-}

@@ -40,7 +40,7 @@ fn config_returns(case: &Value, model: &Model) -> Result<(), String> {
 }
 
 /// An input is no layer of the model, but its name and its shape are.
-fn input_returns(case: &Value, model: &Sequential) -> Result<(), String> {
+fn input_returns(case: &Value, model: &Model) -> Result<(), String> {
     let want = &case["config"]["config"];
     let written = model.to_json_value().map_err(|error| error.to_string())?;
     let got = &written["config"]["layers"][0]["config"];

@@ -12,6 +12,7 @@ mod families;
 mod first_lines;
 mod flavor_differences;
 mod flavors;
+mod functional;
 mod help;
 mod interrupt;
 mod kept_tensors;

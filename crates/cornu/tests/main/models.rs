@@ -18,7 +18,7 @@ fn message<T>(result: Result<T>) -> String {
 }
 
 /// What the model makes of `x` outside training.
-fn outputs(model: &mut Sequential, x: &Array) -> Result<Array> {
+fn outputs(model: &mut Model, x: &Array) -> Result<Array> {
     let (net, variables) = model.parts();
     let mut cx = Cx::new(variables, false)?;
     let input = cx.input(x.ty());
@@ -59,7 +59,7 @@ fn opens(json: &Value, config: &Value) -> Result<(), String> {
 }
 
 /// The table above the totals, which count an optimizer that is not there.
-fn table_is_keras_table(model: &Sequential, want: &str) -> Result<(), String> {
+fn table_is_keras_table(model: &Model, want: &str) -> Result<(), String> {
     let table = |text: &str| {
         text.lines().take_while(|line| !line.contains("Total")).map(str::trim_end).collect::<Vec<_>>().join("\n")
     };

@@ -65,7 +65,7 @@ fn slopes(model: &mut Model, x: &Array) -> Result<Vec<Array>> {
 }
 
 /// Slopes against differences, in doubles.
-fn slopes_are_differences(model: &mut Model, x: &Array) -> Result<()> {
+pub(crate) fn slopes_are_differences(model: &mut Model, x: &Array) -> Result<()> {
     const STEP: f64 = 1e-5;
     let found = slopes(model, x)?;
     let own: Vec<_> = model.variables().weights().cloned().collect();
@@ -189,7 +189,7 @@ fn two_models_train_one_encoder_in_turn() -> Result<()> {
 fn compiling_moves_no_weights_and_takes_no_more_memory() -> Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let mut model = sequential![Dense::new(3).input_shape([3])];
-    let memory = |model: &mut Sequential| -> Result<usize> {
+    let memory = |model: &mut Model| -> Result<usize> {
         model.compile(Compile::new().loss("mse").optimizer("adam"))?;
         model.fit(&X, &[[0.0; 3]; 4], quiet())?;
         Ok(model.parts().1.session()?.memory().variables)
