@@ -28,7 +28,8 @@ use crate::variables::{LayerState, Role, Variable};
 /// let (mut encoder, mut other) = (Sequential::new(), Sequential::new());
 /// encoder.add(&shared).build([3])?;
 /// other.add(&shared).add(Dense::new(1)).build([3])?;
-/// other.set_weights(&other.weights().iter().map(|weight| weight * 0.0 + 7.0).collect::<Vec<_>>())?;
+/// let sevens: Vec<_> = other.weights().iter().map(|weight| weight * 0.0 + 7.0).collect();
+/// other.set_weights(&sevens)?;
 /// assert_eq!(encoder.weights()[0][[0, 0]], 7.0);
 /// # Ok::<(), cornu::Error>(())
 /// ```
@@ -234,12 +235,6 @@ impl<L: Layer> IntoLayer for L {
 impl IntoLayer for Arc<dyn Layer> {
     fn into_layer(self, flavor: Flavor, seeds: &mut SeedSource) -> LayerRef {
         LayerRef::following(flavor, seeds, self)
-    }
-}
-
-impl IntoLayer for LayerRef {
-    fn into_layer(self, _: Flavor, _: &mut SeedSource) -> LayerRef {
-        self
     }
 }
 

@@ -20,12 +20,13 @@ fn build_config(input: &BatchShape) -> Value {
     json!({ "input_shape": input.to_json() })
 }
 
-fn layer_to_json(net: &Net, layer: &LayerRef, flavor: Flavor) -> Value {
+fn layer_to_json(net: &Net, place: usize, flavor: Flavor) -> Value {
+    let layer = &net.layers[place];
     let mut json = match layer.settings::<Nested>() {
         Some(nested) => model_object(layer.name(), &nested.net, nested.class, flavor),
         None => layer.to_json(),
     };
-    let first = net.first_call(layer).filter(|call| !call.outputs.is_empty());
+    let first = net.first_call(place).filter(|call| !call.outputs.is_empty());
     if let (Some(input), Some(json)) = (first.and_then(|call| net.shape(call.inputs[0])), json.as_object_mut()) {
         json.insert("build_config".into(), build_config(&input));
     }
@@ -49,7 +50,7 @@ pub(super) fn net_config(name: &str, net: &Net, class: &str, flavor: Flavor) -> 
     let mut config = Map::new();
     config.insert("name".into(), name.into());
     let inputs = net.inputs.iter().map(input_to_json);
-    let layers = net.layers.iter().map(|layer| layer_to_json(net, layer, flavor));
+    let layers = (0..net.layers.len()).map(|place| layer_to_json(net, place, flavor));
     if class == "Sequential" {
         config.insert("layers".into(), inputs.chain(layers).collect());
         return config;
@@ -79,15 +80,14 @@ pub(super) fn net_config(name: &str, net: &Net, class: &str, flavor: Flavor) -> 
 /// Where a tensor comes from, as Keras writes it: layer, call of that layer, output of that call. Keras 2 counts the calls
 /// of a model from the one that it is made of itself.
 fn history(net: &Net, port: Port, flavor: Flavor) -> (&str, usize, usize) {
-    match port {
-        Port::Input(index) => (net.inputs[index].name.as_str(), 0, 0),
-        Port::Output { call, output } => {
-            let layer = &net.layers[net.calls[call].layer];
-            let before = net.calls[..call].iter().filter(|call| net.layers[call.layer].is(layer)).count();
-            let own = flavor == Flavor::Keras2 && layer.settings::<Nested>().is_some();
-            (layer.name(), before + usize::from(own), output)
+    let (name, call, output) = net.origin(port);
+    let own = match port {
+        Port::Output { call, .. } if flavor == Flavor::Keras2 => {
+            net.layers[net.calls[call].layer].settings::<Nested>().is_some()
         }
-    }
+        _ => false,
+    };
+    (name, call + usize::from(own), output)
 }
 
 /// A call in the form of Keras 2, which Keras 3 reads as well.
@@ -364,7 +364,7 @@ impl Sequential {
             let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
             let place = format!("model `{}`: layer {which}", model.name());
             let layer = layer_from(layer, model.parts().1).context(place)?;
-            model.add(layer);
+            model.add(&layer);
         }
         model.check()?;
         if let Some(shape) = input_shape(json, &config)?.filter(|_| model.input_shape().is_none()) {

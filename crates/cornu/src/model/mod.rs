@@ -50,6 +50,7 @@ pub struct Model {
 pub struct LayerView<'a> {
     model: &'a Model,
     layer: &'a LayerRef,
+    place: usize,
 }
 
 impl Model {
@@ -293,7 +294,7 @@ impl Model {
 
     /// The layers, front to back.
     pub fn layers(&self) -> Vec<LayerView<'_>> {
-        self.net.layers.iter().map(|layer| LayerView { model: self, layer }).collect()
+        (0..self.net.layers.len()).map(|place| self.view(place)).collect()
     }
 
     /// The layer of that name.
@@ -302,9 +303,12 @@ impl Model {
     /// There must be one.
     pub fn get_layer(&self, name: &str) -> Result<LayerView<'_>> {
         let names = || self.net.layers.iter().map(LayerRef::name);
-        let found = self.places.get(name).map(|&place| &self.net.layers[place]);
-        let layer = found.ok_or_else(|| crate::config::unknown("layer", name, names()))?;
-        Ok(LayerView { model: self, layer })
+        let place = self.places.get(name).ok_or_else(|| crate::config::unknown("layer", name, names()))?;
+        Ok(self.view(*place))
+    }
+
+    fn view(&self, place: usize) -> LayerView<'_> {
+        LayerView { model: self, layer: &self.net.layers[place], place }
     }
 
     /// Says whether its layers learn: that counts from the next `compile` on.
@@ -408,14 +412,14 @@ impl<'a> LayerView<'a> {
 
     /// The shape of a batch of its first input, once it is known.
     pub fn input_shape(&self) -> Option<BatchShape> {
-        let call = self.model.net.first_call(self.layer)?;
+        let call = self.model.net.first_call(self.place)?;
         call.outputs.first()?;
         self.model.net.shape(*call.inputs.first()?)
     }
 
     /// The shape of a batch of its first output, once it is known.
     pub fn output_shape(&self) -> Option<BatchShape> {
-        self.model.net.first_call(self.layer)?.outputs.first().map(Spec::shape)
+        self.model.net.first_call(self.place)?.outputs.first().map(Spec::shape)
     }
 }
 

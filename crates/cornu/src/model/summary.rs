@@ -6,6 +6,7 @@ use cornu_graph::{Error, Result};
 
 use super::{LayerView, Model};
 use crate::display::{Count, Row, Summary, SummaryOptions, Terminal};
+use crate::net::InputSpec;
 use crate::train::OptimizerState;
 use crate::variables::Named;
 
@@ -15,11 +16,36 @@ impl Model {
         let weights = || self.variables().weights();
         Summary {
             model_name: self.name().into(),
-            rows: self.layers().iter().map(row).collect(),
-            sequential: true,
+            rows: self.inputs().chain(self.layers().iter().map(|layer| self.row(layer))).collect(),
+            sequential: !self.functional,
             trainable: count(weights().filter(|variable| variable.trainable())),
             non_trainable: count(weights().filter(|variable| !variable.trainable())),
             optimizer: self.optimizer_state().as_ref().map(remembered),
+        }
+    }
+
+    /// The rows of inputs, which a line of layers does not show.
+    fn inputs(&self) -> impl Iterator<Item = Row> {
+        let row = |input: &InputSpec| Row {
+            name: input.name.clone(),
+            class: "InputLayer".into(),
+            output_shapes: vec![input.shape.clone()],
+            params: Some(0),
+            ..Row::default()
+        };
+        self.net().inputs.iter().filter(|_| self.functional).map(row)
+    }
+
+    fn row(&self, layer: &LayerView) -> Row {
+        let built = layer.output_shape().is_some();
+        Row {
+            name: layer.name().into(),
+            class: layer.class_name().into(),
+            output_shapes: layer.output_shape().into_iter().collect(),
+            params: built.then(|| layer.count_params() as u64),
+            connected_to: self.net().connections(layer).filter(|_| self.functional).collect(),
+            trainable: (layer.count_params() > 0).then(|| layer.trainable()),
+            ..Row::default()
         }
     }
 
@@ -32,18 +58,6 @@ impl Model {
         let text = self.summary().text(&SummaryOptions::default(), Terminal::of_stdout())?;
         let written = std::io::stdout().write_all(text.as_bytes());
         written.map_err(|error| Error::file(format!("cannot print the summary: {error}")).caused_by(error))
-    }
-}
-
-fn row(layer: &LayerView) -> Row {
-    let built = layer.output_shape().is_some();
-    Row {
-        name: layer.name().into(),
-        class: layer.class_name().into(),
-        output_shapes: layer.output_shape().into_iter().collect(),
-        params: built.then(|| layer.count_params() as u64),
-        trainable: (layer.count_params() > 0).then(|| layer.trainable()),
-        ..Row::default()
     }
 }
 

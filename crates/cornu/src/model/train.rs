@@ -211,7 +211,7 @@ impl Model {
         }
         stage.reset()?;
         let program = stage.program(kind, data, data.rows())?;
-        let mut session = stage.variables.session()?;
+        let mut session = stage.session()?;
         data.whole().with(|feeds| session.run(program, feeds))?;
         drop(session);
         Ok(Scores::new(stage.logs()?))

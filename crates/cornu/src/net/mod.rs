@@ -109,9 +109,33 @@ impl Net {
         }
     }
 
-    /// The first use of a layer.
-    pub(crate) fn first_call(&self, layer: &LayerRef) -> Option<&Call> {
-        self.calls.iter().find(|call| self.layers[call.layer].is(layer))
+    /// Where something comes from: layer or input, which of its calls, which output of that.
+    pub(crate) fn origin(&self, port: Port) -> (&str, usize, usize) {
+        match port {
+            Port::Input(index) => (&self.inputs[index].name, 0, 0),
+            Port::Output { call, output } => {
+                let layer = self.calls[call].layer;
+                let before = self.calls[..call].iter().filter(|call| call.layer == layer).count();
+                (self.layers[layer].name(), before, output)
+            }
+        }
+    }
+
+    /// The origins of all that a layer is given.
+    pub(crate) fn connections(&self, layer: &LayerRef) -> impl Iterator<Item = (String, usize, usize)> {
+        let calls = self.calls.iter().filter(|call| self.layers[call.layer].is(layer));
+        calls.flat_map(|call| &call.inputs).map(|port| {
+            let (name, call, output) = self.origin(*port);
+            (name.to_owned(), call, output)
+        })
+    }
+
+    /// The first use of the layer at that place.
+    pub(crate) fn first_call(&self, place: usize) -> Option<&Call> {
+        // Where each layer is called once, in turn, nothing is looked for.
+        let once = self.calls.len() == self.layers.len();
+        let own = self.calls.get(place).filter(|call| once && call.layer == place);
+        own.or_else(|| self.calls.iter().find(|call| call.layer == place))
     }
 }
 

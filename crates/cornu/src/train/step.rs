@@ -1,6 +1,6 @@
 //! One step as a graph: forward pass, loss, metrics, gradients, optimizer; one program for each shape of batch.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use cornu_graph::{
     Array, Context, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients,
@@ -234,6 +234,11 @@ impl Stage<'_> {
             self.training.follow(self.variables);
         }
         Ok(())
+    }
+
+    /// Where the programs are: found without a look at the variables, as it is asked for each batch.
+    pub(crate) fn session(&self) -> Result<MutexGuard<'_, Box<dyn Session>>> {
+        self.training.store().map(Store::session).ok_or_else(|| Error::usage("the model has no session yet"))
     }
 
     /// Data has built a model that was not told the shape of its input.

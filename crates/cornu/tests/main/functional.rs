@@ -59,7 +59,7 @@ fn seeds_are_drawn_in_the_order_of_construction() -> Result<()> {
         let _turn = seeded(flavor, 42);
         let (last, first) = (Dense::new(1).shared(), Dense::new(4).activation("tanh").shared());
         let input = Input::new([3]).symbol()?;
-        let output = (&last).apply(&(&first).apply(&input)?)?;
+        let output = last.apply(&first.apply(&input)?)?;
         let mut model = Model::new([input], [output])?;
         model.compile(Compile::new().loss("mse").optimizer("adam"))?;
         let history = model.fit(&x, &y, Fit::new().batch_size(5).epochs(3).verbose(0))?;
@@ -87,7 +87,7 @@ fn a_model_in_a_model_in_a_model_has_the_slopes_of_differences() -> Result<()> {
     let x = doubles(3)?;
     // Called twice in one trace.
     let inner_layer = inner.layer();
-    let twice = (&inner_layer).apply(&(&inner_layer).apply(&x)?)?;
+    let twice = inner_layer.apply(&inner_layer.apply(&x)?)?;
     let middle = Model::named("middle", [&x], [double(2, "half").apply(&twice)?])?;
     let x = doubles(3)?;
     let mut outer = Model::named("outer", [&x], [double(1, "end").apply(&middle.layer().apply(&x)?)?])?;
@@ -174,6 +174,49 @@ fn whole_numbers_reach_a_layer_whole() -> Result<()> {
     Ok(())
 }
 
+cornu::config! {
+    /// Masks where its input is 0.
+    "functional.tests" pub layer Masks {}
+}
+
+impl Layer for Masks {
+    fn call_all(&self, _: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
+        let x = &inputs[0].tensor;
+        vec![Wire { tensor: x.clone(), mask: Some(x.ne(0.0)) }]
+    }
+}
+
+cornu::config! {
+    /// 1 where its input counts, 7 if it has no mask.
+    "functional.tests" pub layer Counts {}
+}
+
+impl Layer for Counts {
+    fn call_all(&self, _: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
+        let x = &inputs[0].tensor;
+        vec![inputs[0].mask.as_ref().map_or_else(|| x * 0.0 + 7.0, |mask| mask.cast(x.dtype())).into()]
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
+}
+
+/// A layer that knows masks hands them on; one that does not loses them, as in Keras.
+#[test]
+fn masks_go_along_as_far_as_they_are_known() -> Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let x = Input::new([2]).symbol()?;
+    let masked = Masks::new().apply(&x)?;
+    let known = Counts::new().apply(&Activation::new("relu").apply(&masked)?)?;
+    let lost = Counts::new().apply(&Dense::new(2).apply(&masked)?)?;
+    let mut model = Model::new([x], [known, lost])?;
+    let outputs = model.predict_all(&[Array::new([1, 2], vec![0.0f32, -3.0])?])?;
+    assert_eq!(outputs[0].to_vec::<f32>(), [0.0, 1.0]);
+    assert_eq!(outputs[1].to_vec::<f32>(), [7.0, 7.0]);
+    Ok(())
+}
+
 fn message<T>(result: Result<T>) -> String {
     result.err().map(|error| error.message().to_owned()).unwrap_or_default()
 }
@@ -194,9 +237,9 @@ fn what_is_no_model_is_told() -> Result<()> {
     assert_eq!(message(Model::named("m", [&a], [&two])), "model `m` has two layers named `d`");
     assert_eq!(message(Dense::new(2).name("e").apply_all([&a, &b])), "e: `Dense` takes one input, got 2");
     let shared = Dense::new(2).name("f").shared();
-    (&shared).apply(&a)?;
+    shared.apply(&a)?;
     let wide = Input::new([5]).symbol()?;
-    assert_eq!(message((&shared).apply(&wide)), "f: `kernel` is f32[3,2], but this input needs f32[5,2]");
+    assert_eq!(message(shared.apply(&wide)), "f: `kernel` is f32[3,2], but this input needs f32[5,2]");
     let mut model = Model::named("m", [&a, &b], [&sum])?;
     assert_eq!(message(model.predict(&[[1.0, 2.0, 3.0]])), "the model takes 2 inputs, got 1");
     Ok(())

@@ -205,11 +205,11 @@ fn compiling_moves_no_weights_and_takes_no_more_memory() -> Result<()> {
 fn a_shared_layer_takes_inputs_of_one_size() -> Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let encoder = encoder();
-    sequential![Input::new([3]), encoder.clone()].check()?;
-    let error = sequential![Input::new([5]), encoder.clone()].check().expect_err("another size");
+    sequential![Input::new([3]), &encoder].check()?;
+    let error = sequential![Input::new([5]), &encoder].check().expect_err("another size");
     assert_eq!(error.message(), "encoder: `kernel` is f32[3,4], but this input needs f32[5,4]");
     let error =
-        sequential![Input::new([3]), encoder, Dense::new(4).name("encoder")].check().expect_err("two of a name");
+        sequential![Input::new([3]), &encoder, Dense::new(4).name("encoder")].check().expect_err("two of a name");
     assert!(error.message().contains("has two layers named `encoder`"), "{error}");
     Ok(())
 }
