@@ -9,7 +9,7 @@ use crate::{Result, entries};
 const CEILINGS: [(&str, usize); 7] = [
     ("crates/cornu", 9_500),
     ("crates/cornu-cpu", 4_200),
-    ("crates/cornu-data", 8_000),
+    ("crates/cornu-data", 19_500),
     ("crates/cornu-files", 2_500),
     ("crates/cornu-graph", 4_300),
     ("crates/cornu-testkit", 2_000),

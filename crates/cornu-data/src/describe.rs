@@ -1,84 +1,211 @@
-//! Count, mean, spread and quartiles of the columns of numbers, as pandas computes them.
+//! What is in each column, in a few numbers: count, mean, spread and quartiles; of text the most frequent value.
+
+use std::sync::Arc;
 
 use cornu_graph::{Error, Result};
 
-use super::{Column, Index, Table, Value, Values};
+use super::{Column, ColumnNames, Index, NAT, Scalar, Table, Values, stats};
 
-/// What [`Table::describe`] says of each column, in order.
-const ROWS: [&str; 8] = ["count", "mean", "std", "min", "25%", "50%", "75%", "max"];
+/// Which columns [`Table::describe_with`] looks at, and which quantiles it shows.
+#[derive(Clone, Debug)]
+pub struct Describe {
+    include: Option<Vec<String>>,
+    all: bool,
+    percentiles: Vec<f64>,
+}
+
+impl Default for Describe {
+    fn default() -> Describe {
+        Describe { include: None, all: false, percentiles: vec![0.25, 0.5, 0.75] }
+    }
+}
+
+impl Describe {
+    /// Columns of numbers and dates, or all if there is none of these; quartiles.
+    pub fn new() -> Describe {
+        Describe::default()
+    }
+
+    /// Every column (`include="all"`).
+    #[must_use]
+    pub fn include_all(self) -> Describe {
+        Describe { all: true, ..self }
+    }
+
+    /// The columns of these types, by pandas' names; `number` is every type of numbers.
+    #[must_use]
+    pub fn include(self, dtypes: impl ColumnNames) -> Describe {
+        Describe { include: Some(dtypes.into_names()), ..self }
+    }
+
+    /// Shares from 0 to 1, of which the quantiles are shown.
+    #[must_use]
+    pub fn percentiles(self, shares: impl IntoIterator<Item = f64>) -> Describe {
+        let mut percentiles: Vec<f64> = shares.into_iter().collect();
+        percentiles.sort_by(f64::total_cmp);
+        Describe { percentiles, ..self }
+    }
+
+    fn check(&self) -> Result<()> {
+        if let Some(share) = self.percentiles.iter().find(|share| !(0.0..=1.0).contains(*share)) {
+            return Err(Error::usage(format!("`describe` needs percentiles from 0 to 1, got {share}")));
+        }
+        match self.percentiles.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(Error::usage(format!("`describe` needs different percentiles, got {} twice", pair[0]))),
+            None => Ok(()),
+        }
+    }
+}
 
 impl Table {
     /// Of each column of numbers: how many are not missing, their mean and standard deviation (with one degree of
-    /// freedom taken off), least, quartiles (between two values: linear) and greatest.
+    /// freedom taken off), least, quartiles (between two values: linear) and greatest. Of dates the same; of a table
+    /// without either: how many are not missing, how many different ones there are, and the most frequent.
     ///
     /// # Errors
-    /// There must be a column of numbers.
+    /// There must be a column.
     pub fn describe(&self) -> Result<Table> {
-        let numeric =
-            self.columns().iter().filter(|column| matches!(column.values(), Values::Float(_) | Values::Int(_)));
-        let columns: Vec<Column> = numeric.map(|column| Column::new(column.name(), summary(column).to_vec())).collect();
-        if columns.is_empty() {
-            return Err(Error::data("`describe` needs a column of numbers, got none"));
+        self.describe_with(&Describe::new())
+    }
+
+    /// The same of chosen columns.
+    ///
+    /// ```
+    /// # use cornu_data::{Describe, Table};
+    /// let table = Table::from_csv_str("age,sex\n31,f\n58,m\n7,m\n")?;
+    /// let described = table.describe_with(&Describe::new().include_all())?;
+    /// assert_eq!(described["sex"].get(2)?, cornu_data::Value::Text("m"));
+    /// # Ok::<(), cornu_graph::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There must be such a column; percentiles are from 0 to 1, all different.
+    pub fn describe_with(&self, how: &Describe) -> Result<Table> {
+        how.check()?;
+        let moment = |column: &Column| matches!(column.values(), Values::Date(_));
+        let number = |column: &Column| column.values().is_numeric() && !matches!(column.values(), Values::Bool(_));
+        let chosen = match &how.include {
+            _ if how.all => self.clone(),
+            Some(dtypes) => self.select_dtypes(dtypes)?,
+            None if self.columns().iter().any(|column| number(column) || moment(column)) => {
+                self.only(|column| number(column) || moment(column))
+            }
+            None => self.clone(),
+        };
+        if chosen.columns().is_empty() {
+            return Err(Error::data("`describe` needs a column of the chosen types, got none"));
         }
-        Ok(Table::from_columns(columns)?.with_index(Index::new(ROWS.to_vec())))
+        let summaries: Vec<Column> = chosen.columns().iter().map(|column| summary(column, &how.percentiles)).collect();
+        let labels = common_labels(&summaries);
+        let index = Arc::new(Index::new(labels));
+        let columns = summaries.iter().map(|summary| summary.aligned(&index)).collect::<Result<_>>()?;
+        Table::from_columns(columns)
     }
 }
 
-fn summary(column: &Column) -> [f64; 8] {
-    let cells: Vec<f64> = column.iter().filter_map(Value::to_f64).collect();
-    let mut values: Vec<f64> = cells.iter().copied().filter(|value| !value.is_nan()).collect();
-    let count = values.len() as f64;
-    // Missing values count as zeros, in their places: leaving them out would change the order of the sum.
-    let total = |of: &dyn Fn(f64) -> f64| {
-        sum(&cells.iter().map(|&value| if value.is_nan() { 0.0 } else { of(value) }).collect::<Vec<_>>())
+impl Column {
+    /// Count, mean, spread and quartiles of numbers; of text the most frequent value. See [`Table::describe`].
+    #[must_use]
+    pub fn describe(&self) -> Column {
+        summary(self, &Describe::new().percentiles)
+    }
+
+    /// The same with other quantiles.
+    ///
+    /// # Errors
+    /// Percentiles are from 0 to 1, all different.
+    pub fn describe_with(&self, how: &Describe) -> Result<Column> {
+        how.check()?;
+        Ok(summary(self, &how.percentiles))
+    }
+}
+
+/// The labels of all summaries, the shortest first.
+fn common_labels(summaries: &[Column]) -> Values {
+    let mut order: Vec<&Column> = summaries.iter().collect();
+    order.sort_by_key(|summary| summary.len());
+    let mut labels: Vec<String> = Vec::new();
+    for summary in order {
+        for row in 0..summary.len() {
+            let label = summary.index().label(row);
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+    }
+    labels.into()
+}
+
+fn summary(column: &Column, percentiles: &[f64]) -> Column {
+    let (labels, values) = match column.values() {
+        Values::Bool(_) => of_words(column),
+        Values::Date(moments) => of_moments(moments, percentiles),
+        values if values.is_numeric() => of_numbers(column, percentiles),
+        _ => of_words(column),
     };
-    let mean = total(&|value| value) / count;
-    let squares = total(&|value| (mean - value).powi(2));
-    let std = if values.len() > 1 { (squares / (count - 1.0)).sqrt() } else { f64::NAN };
-    values.sort_by(f64::total_cmp);
-    let (least, greatest) = (values.first(), values.last());
-    let end = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
-    let at = |quantile: f64| quantile_of(&values, quantile);
-    [count, mean, std, end(least), at(0.25), at(0.5), at(0.75), end(greatest)]
+    Column { index: Arc::new(Index::new(labels)), ..Column::new(column.name(), values) }
 }
 
-/// The value below which a share `quantile` of the sorted `values` lies, between neighbours by a straight line.
-fn quantile_of(values: &[f64], quantile: f64) -> f64 {
-    let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
-    let place = quantile * last as f64;
-    let below = place.floor();
-    let (a, b) = (values[below as usize], values[(below as usize + 1).min(last)]);
-    let t = place - below;
-    // NumPy's form, which is exact at the nearer neighbour (and NaN between two equal infinities).
-    if t < 0.5 { a + (b - a) * t } else { b - (b - a) * (1.0 - t) }
+fn of_numbers(column: &Column, percentiles: &[f64]) -> (Vec<String>, Values) {
+    let values = column.values();
+    let end = |greatest| stats::extreme(values, greatest).and_then(|row| values.get(row).to_f64()).unwrap_or(f64::NAN);
+    let or_nan = |statistic: Option<f64>| statistic.unwrap_or(f64::NAN);
+    let mut all = vec![stats::count(values) as f64, or_nan(stats::mean(values)), or_nan(stats::deviation(values, 1))];
+    all.push(end(false));
+    all.extend(stats::quantiles(values, percentiles).unwrap_or_default());
+    all.push(end(true));
+    let labels = ["count", "mean", "std", "min"].map(String::from).into_iter();
+    (labels.chain(formatted(percentiles)).chain(["max".into()]).collect(), Values::Float(all))
 }
 
-/// The sum in NumPy's order (pairwise, in blocks of eight running sums), so that the last digits agree with pandas:
-/// they are all that is left of the mean of a standardised column.
-pub(super) fn sum(values: &[f64]) -> f64 {
-    const BLOCK: usize = 128;
-    const LANES: usize = 8;
-    if values.len() < LANES {
-        return values.iter().fold(-0.0, |sum, value| sum + value);
-    }
-    if values.len() > BLOCK {
-        let half = values.len() / 2;
-        let (left, right) = values.split_at(half - half % LANES);
-        return sum(left) + sum(right);
-    }
-    let mut lanes = [-0.0; LANES];
-    let chunks = values.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, value)| *lane += value);
-    }
-    let [a, b, c, d, e, f, g, h] = lanes;
-    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
+fn of_moments(moments: &[i64], percentiles: &[f64]) -> (Vec<String>, Values) {
+    let there = Values::Int(moments.iter().copied().filter(|&moment| moment != NAT).collect());
+    let moment = |value: f64| if value.is_nan() { Scalar::Date(NAT) } else { Scalar::Date(value as i64) };
+    let end =
+        |greatest| stats::extreme(&there, greatest).map_or(f64::NAN, |row| there.get(row).to_f64().unwrap_or(0.0));
+    let mut all = vec![Scalar::from(there.len()), moment(stats::mean(&there).unwrap_or(f64::NAN)), moment(end(false))];
+    all.extend(stats::quantiles(&there, percentiles).unwrap_or_default().into_iter().map(moment));
+    all.push(moment(end(true)));
+    let labels = ["count", "mean", "min"].map(String::from).into_iter();
+    (labels.chain(formatted(percentiles)).chain(["max".into()]).collect(), Values::Object(all))
+}
+
+fn of_words(column: &Column) -> (Vec<String>, Values) {
+    let counts = column.value_counts();
+    let occurring = |row: &usize| counts.values().get(*row).to_f64() != Some(0.0);
+    let unique = (0..counts.len()).filter(occurring).count();
+    let (count, unique) = (Scalar::from(column.count()), Scalar::from(unique));
+    let values = match counts.is_empty() || unique == Scalar::Int(0) {
+        true => Values::Object(vec![count, unique, Scalar::Missing, Scalar::Missing]),
+        false => vec![count, unique, counts.index().get(0).into(), counts.scalar(0)].into(),
+    };
+    (["count", "unique", "top", "freq"].map(String::from).into(), values)
+}
+
+/// Shares as per cent, with as many decimals as tell them apart.
+fn formatted(percentiles: &[f64]) -> Vec<String> {
+    let percents: Vec<f64> = percentiles.iter().map(|share| 100.0 * share).collect();
+    let ends = [percents.first().copied(), percents.last().map(|last| 100.0 - last)];
+    let steps = percents.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+    let least = ends.into_iter().flatten().filter(|&end| end > 0.0).chain(steps).fold(f64::INFINITY, f64::min);
+    let decimals = (-least.log10().floor()).clamp(1.0, 17.0) as i32;
+    let scale = 10_f64.powi(decimals);
+    let text = |&percent: &f64| {
+        let rounded = (percent * scale).round_ties_even() / scale;
+        let whole = rounded.trunc();
+        if (whole - percent).abs() <= 1e-8 + 1e-5 * percent.abs() {
+            format!("{}%", percent.round_ties_even())
+        } else {
+            format!("{}%", cornu_graph::numbers::repr(rounded))
+        }
+    };
+    percents.iter().map(text).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Value;
 
     #[test]
     fn missing_values_and_text_are_left_out() {
@@ -88,14 +215,15 @@ mod tests {
         assert_eq!(column("a"), [2.0, 2.5, 4.5_f64.sqrt(), 1.0, 1.75, 2.5, 3.25, 4.0]);
         assert!(column("c")[1..].iter().all(|value| value.is_nan()) && column("c")[0] == 0.0);
         assert_eq!(column("d"), [3.0, 4.0, 0.0, 4.0, 4.0, 4.0, 4.0, 4.0]);
-        assert!(Table::from_csv_str("b\nx\n").unwrap().describe().is_err());
+        let text = Table::from_csv_str("b\nx\n").unwrap().describe().unwrap();
+        assert_eq!(text.to_string(), "        b\ncount   1\nunique  1\ntop     x\nfreq    1");
+        assert!(text.drop("b").unwrap().describe().is_err());
     }
 
     #[test]
-    fn sums_of_every_length_are_right() {
-        for len in [0, 1, 7, 8, 9, 128, 129, 1000, 4097] {
-            let values: Vec<f64> = (0..len).map(f64::from).collect();
-            assert_eq!(sum(&values), f64::from(len * (len - 1)) / 2.0);
-        }
+    fn shares_are_told_apart() {
+        let shares = |shares: &[f64]| formatted(shares).join(" ");
+        assert_eq!(shares(&[0.01999, 0.02001, 0.5, 0.666666, 0.9999]), "1.999% 2.001% 50% 66.667% 99.99%");
+        assert_eq!(shares(&[0.0, 0.1, 1.0]), "0% 10% 100%");
     }
 }

@@ -13,8 +13,8 @@ const NUMPY: &str =
 
 /// What files of other formats begin with, what they are, how they become text, and the program that unpacks them.
 const FORMATS: [(&[u8], &str, &str, &str); 10] = [
-    (b"\x1f\x8b", "a gzip file", UNPACK, "gunzip"),
-    (b"PK\x03\x04", "a zip archive", UNPACK, "unzip"),
+    (b"\x1f\x8b", "a packed file in a packed file", UNPACK, "gunzip"),
+    (b"PK\x03\x04", "a packed file in a packed file", UNPACK, "unzip"),
     (b"BZh", "a bzip2 file", UNPACK, "bunzip2"),
     (b"\xfd7zXZ\0", "an xz file", UNPACK, "unxz"),
     (b"\x28\xb5\x2f\xfd", "a zstd file", UNPACK, "unzstd"),
@@ -33,12 +33,41 @@ pub(super) fn refuse_others(bytes: &[u8]) -> Result<()> {
     let Some((_, what, help, program)) = FORMATS.iter().find(|(start, ..)| bytes.starts_with(start)) else {
         return Ok(());
     };
-    // A spreadsheet is a zip archive; what is inside has names in its first bytes.
-    let inside = |name: &str| bytes.windows(name.len()).take(4096).any(|window| window == name.as_bytes());
-    let sheet = *program == "unzip" && (inside("[Content_Types].xml") || inside("xl/"));
-    let (what, help) = if sheet { ("a spreadsheet", SAVE) } else { (*what, *help) };
     let message = format!("this is {what}, not a table of text");
     Err(Error::unsupported(message).help(help.replace("PROGRAM", program)))
+}
+
+/// Refuses a spreadsheet: a zip archive, in whose first bytes are names of what is inside.
+///
+/// # Errors
+/// How it becomes a table of text.
+pub(super) fn refuse_sheets(bytes: &[u8]) -> Result<()> {
+    let inside = |name: &str| bytes.windows(name.len()).take(4096).any(|window| window == name.as_bytes());
+    if inside("[Content_Types].xml") || inside("xl/") || inside("application/vnd.oasis.opendocument") {
+        return Err(Error::unsupported("this is a spreadsheet, not a table of text").help(SAVE));
+    }
+    Ok(())
+}
+
+/// Refuses a page about a file, which is often saved in place of the file, and text of another encoding.
+///
+/// # Errors
+/// What it is, and what to do.
+pub(super) fn refuse_pages(bytes: &[u8]) -> Result<()> {
+    let start = bytes.trim_ascii_start();
+    let begins = |tag: &str| start.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes()));
+    if begins("<?xml") {
+        return Err(Error::data("needs comma-separated values, got an XML page")
+            .help("servers answer so when there is no such file; open the address in a browser to see what it says"));
+    }
+    if begins("<!doctype html") || begins("<html") {
+        return Err(Error::data("needs comma-separated values, got an HTML page")
+            .help("this is a web page about the file; use the address of its `raw` or `download` link"));
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Error::data("needs UTF-8 text, got UTF-16").help("read it by `Csv::new().encoding(\"utf-16\")`"));
+    }
+    Ok(())
 }
 
 impl Table {
@@ -65,7 +94,8 @@ fn header_of_numbers(names: &[&str], columns: &[Column]) -> Option<Warning> {
     }
     let shown = names.iter().take(5).copied().collect::<Vec<_>>().join(",");
     let message = format!(
-        "the first line, `{shown}{}`, looks like data but was read as column names; write a line of names before it",
+        "the first line, `{shown}{}`, looks like data but was read as column names; if it is, read the file by \
+         `Csv::new().header(None)`, else say so by `.header(0)`",
         if names.len() > 5 { ",…" } else { "" }
     );
     Some(Warning::new(Code::HeaderOfNumbers, message))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cornu_graph::{Array, Buffer, Error, Result};
 use ndarray::{ArrayBase, Data, Dimension};
 
-use super::{Column, Table, Value, Values, print};
+use super::{Column, Index, Table, Value, Values, print};
 
 mod gather;
 
@@ -207,12 +207,30 @@ pub trait ToLabels {
     /// There must be one label in each row.
     fn label_values(&self) -> Result<Arc<Values>>;
 
+    /// The labels as a column; a column keeps its name and row labels.
+    ///
+    /// # Errors
+    /// There must be one label in each row.
+    fn label_column(&self) -> Result<Column> {
+        let values = self.label_values()?;
+        let index = Arc::new(Index::range(values.len()));
+        Ok(Column { name: String::new(), values, index, first_text: None })
+    }
+
     /// The classes that occur, and which of them each row is of.
     ///
     /// # Errors
     /// There must be one label in each row.
     fn to_labels(&self) -> Result<Labels> {
         Ok(Labels::of(&*self.label_values()?))
+    }
+
+    /// All labels row by row, where a row may hold several, and the sizes of the axes.
+    ///
+    /// # Errors
+    /// Rows must be equally long.
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        self.label_values().map(|values| (vec![values.len()], values))
     }
 }
 
@@ -241,6 +259,10 @@ impl ToLabels for Column {
     fn label_values(&self) -> Result<Arc<Values>> {
         Ok(Arc::clone(&self.values))
     }
+
+    fn label_column(&self) -> Result<Column> {
+        Ok(self.clone())
+    }
 }
 
 impl ToLabels for Table {
@@ -250,6 +272,18 @@ impl ToLabels for Table {
             columns => Err(several(format!("{} columns", columns.len()))),
         }
     }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        match self.columns() {
+            [column] => Ok((vec![column.len(), 1], column.label_values()?)),
+            _ => self.to_array()?.shaped_values(),
+        }
+    }
+
+    fn label_column(&self) -> Result<Column> {
+        self.label_values()?;
+        Ok(self.columns()[0].clone())
+    }
 }
 
 impl ToLabels for Array {
@@ -258,12 +292,17 @@ impl ToLabels for Array {
             [_] | [_, 1] => {}
             _ => return Err(several(self.ty())),
         }
-        Ok(Arc::new(match self.buffer() {
+        self.shaped_values().map(|(_, values)| values)
+    }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        let values = match self.buffer() {
             Buffer::Bool(labels) => Values::Bool(labels.clone()),
             Buffer::F32(labels) => Values::Float32(labels.clone()),
             Buffer::F64(labels) => Values::Float(labels.clone()),
             _ => Values::Int(self.to_vec()),
-        }))
+        };
+        Ok((self.shape().to_vec(), Arc::new(values)))
     }
 }
 
@@ -272,8 +311,16 @@ impl<T: ToLabels + ?Sized> ToLabels for &T {
         T::label_values(self)
     }
 
+    fn label_column(&self) -> Result<Column> {
+        T::label_column(self)
+    }
+
     fn to_labels(&self) -> Result<Labels> {
         T::to_labels(self)
+    }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        T::shaped_values(self)
     }
 }
 
@@ -281,17 +328,29 @@ impl<T: Label> ToLabels for [T] {
     fn label_values(&self) -> Result<Arc<Values>> {
         T::gather(&mut self.iter()).map(Arc::new)
     }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        T::flatten(&mut self.iter()).map(|(shape, values)| (shape, Arc::new(values)))
+    }
 }
 
 impl<T: Label> ToLabels for Vec<T> {
     fn label_values(&self) -> Result<Arc<Values>> {
         self[..].label_values()
     }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        self[..].shaped_values()
+    }
 }
 
 impl<T: Label, const N: usize> ToLabels for [T; N] {
     fn label_values(&self) -> Result<Arc<Values>> {
         self[..].label_values()
+    }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        self[..].shaped_values()
     }
 }
 
@@ -301,6 +360,10 @@ impl<S: Data<Elem: Label>, D: Dimension> ToLabels for ArrayBase<S, D> {
             [_] | [_, 1] => S::Elem::gather(&mut self.iter()).map(Arc::new),
             shape => Err(several(format!("an array of shape {shape:?}"))),
         }
+    }
+
+    fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
+        S::Elem::gather(&mut self.iter()).map(|values| (self.shape().to_vec(), Arc::new(values)))
     }
 }
 

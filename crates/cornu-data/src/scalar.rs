@@ -159,7 +159,7 @@ fn values_are_of_the_narrowest_kind() {
     let of = |scalars: Vec<Scalar>| Values::from(scalars);
     let (one, half, gap, yes) = (Scalar::Int(1), Scalar::Float(0.5), Scalar::Missing, Scalar::Bool(true));
     assert_eq!(of(vec![one.clone(), Scalar::Int(2)]), Values::Int(vec![1, 2]));
-    assert_eq!(of(vec![one.clone(), half.clone()]), Values::Float(vec![1.0, 0.5]));
+    assert_eq!(of(vec![one.clone(), half]), Values::Float(vec![1.0, 0.5]));
     assert!(matches!(of(vec![one.clone(), gap.clone()]), Values::Float(values) if values[1].is_nan()));
     assert_eq!(of(vec![yes.clone(), gap.clone()]), Values::Truth(vec![Some(true), None]));
     assert_eq!(of(vec!["a".into(), gap]), vec![Some("a"), None].into());

@@ -4,6 +4,9 @@ use cornu_testkit::golden::{self, Report};
 use ndarray::{Array2, ArrayD, IxDyn};
 use serde_json::Value as Json;
 
+mod change;
+mod refused;
+
 use super::*;
 
 fn cases(file: &str) -> Vec<Json> {
@@ -89,37 +92,19 @@ fn the_table_of_the_pima_women_prints_as_in_pandas() {
 }
 
 /// Labels of one of the three kinds, as they are in the case.
-enum Labels {
-    Bool(Vec<bool>),
-    Int(Vec<i64>),
-    Float(Vec<f64>),
-}
-
-impl Labels {
-    fn of(json: &Json) -> Labels {
-        let list = json.as_array().expect("a list of labels");
-        if list[0].is_boolean() {
-            Labels::Bool(list.iter().filter_map(Json::as_bool).collect())
-        } else if list[0].is_i64() {
-            Labels::Int(list.iter().filter_map(Json::as_i64).collect())
-        } else {
-            Labels::Float(list.iter().filter_map(Json::as_f64).collect())
-        }
-    }
-}
-
-impl ToArray for Labels {
-    fn to_array(&self) -> cornu_graph::Result<cornu_graph::Array> {
-        match self {
-            Labels::Bool(labels) => labels.to_array(),
-            Labels::Int(labels) => labels.to_array(),
-            Labels::Float(labels) => labels.to_array(),
-        }
+fn labels(json: &Json) -> Values {
+    let list = json.as_array().expect("a list of labels");
+    if list[0].is_boolean() {
+        Values::Bool(list.iter().filter_map(Json::as_bool).collect())
+    } else if list[0].is_i64() {
+        Values::Int(list.iter().filter_map(Json::as_i64).collect())
+    } else {
+        Values::Float(list.iter().filter_map(Json::as_f64).collect())
     }
 }
 
 fn check_report(case: &Json) -> Result<(), String> {
-    let (y_true, y_pred) = (Labels::of(&case["y_true"]), Labels::of(&case["y_pred"]));
+    let (y_true, y_pred) = (labels(&case["y_true"]), labels(&case["y_pred"]));
     let say = |error: cornu_graph::Error| error.to_string();
     let report = classification_report(&y_true, &y_pred).map_err(say)?;
     let names = case["target_names"].as_array().expect("a list of names").iter().filter_map(Json::as_str);
@@ -129,7 +114,7 @@ fn check_report(case: &Json) -> Result<(), String> {
     same_text("ones", &report.clone().zero_division(1.0).to_string(), &case["text_zero_division_1"])?;
     same_text("nans", &report.zero_division(f64::NAN).to_string(), &case["text_zero_division_nan"])?;
     close("accuracy", &[accuracy_score(&y_true, &y_pred).map_err(say)?], &[number(&case["accuracy"])])?;
-    let matrix = confusion_matrix(&y_true, &y_pred).map_err(say)?.mapv(|count| count as f64);
+    let matrix = confusion_matrix(&y_true, &y_pred).map_err(say)?.into_array().mapv(|count| count as f64);
     close("matrix", &matrix.into_raw_vec_and_offset().0, &rows(&case["confusion_matrix"]).concat())?;
     let averages = [Average::Micro, Average::Macro, Average::Weighted, Average::Binary];
     for (average, key) in averages.into_iter().zip(["micro", "macro", "weighted", "binary"]) {
@@ -242,7 +227,7 @@ fn labels_that_have_no_score_are_refused() {
             accuracy_score(&[0, 1], &[f32::NAN, 1.0]).map(drop),
             "`y_pred` needs class labels, got the continuous value NaN in row 0",
         ),
-        (accuracy_score(&[0], &[[0.5, 0.5]]).map(drop), "`y_pred` needs one label in a row, got f64[1,2]"),
+        (accuracy_score(&[0], &[[0.5, 0.5]]).map(drop), "`y_pred`: one label is needed in each row, got 2"),
         (
             accuracy_score(&Vec::<i64>::new(), &Vec::<i64>::new()).map(drop),
             "`y_true` needs at least one label, got none",
@@ -254,6 +239,12 @@ fn labels_that_have_no_score_are_refused() {
 fn conversions_that_mean_nothing_are_refused() {
     refused([
         (to_categorical(&[0, -1]).map(drop), "`to_categorical` needs whole classes from 0 up, got -1 at index 1"),
+        (
+            to_categorical(&[Some("a"), None]).map(drop),
+            "`to_categorical` needs a class in each row, got none at index 1",
+        ),
+        (to_categorical_with(["a", "b", "c"], 2).map(drop), "`to_categorical` needs classes below 2, got 2 at index 2"),
+        (to_categorical(vec![vec![0, 1], vec![0]]).map(drop), "row 1: needs 2 labels as the first row, got 1"),
         (to_categorical(&[f64::NAN]).map(drop), "`to_categorical` needs whole classes from 0 up, got NaN at index 0"),
         (to_categorical_with(&[0, 3], 3).map(drop), "`to_categorical` needs classes below 3, got 3 at index 1"),
         (normalize(&[1.0], 1, 2.0).map(drop), "`normalize` needs an axis of f64[1], got 1"),
@@ -297,6 +288,20 @@ fn ranges_that_are_none_are_refused() {
             "`feature_range` needs a minimum below its maximum, got (NaN, 0)",
         ),
     ]);
+}
+
+/// Alphabetically, as scikit-learn has classes of text; in a column, an array and rows of rows.
+#[test]
+fn classes_of_text_become_rows_with_a_one() {
+    let wanted = to_categorical([1, 0, 2, 1]).unwrap();
+    let words = ["dog", "cat", "elk", "dog"];
+    assert_eq!(to_categorical(words).unwrap(), wanted);
+    assert_eq!(to_categorical(&Column::new("pet", words.to_vec())).unwrap(), wanted);
+    assert_eq!(to_categorical(words.map(|word| [word])).unwrap(), wanted);
+    let rows = [["dog", "cat"], ["elk", "dog"]];
+    assert_eq!(to_categorical(rows).unwrap(), wanted.into_shape_with_order(IxDyn(&[2, 2, 3])).unwrap());
+    assert_eq!(to_categorical_with(rows, 5).unwrap().shape(), [2, 2, 5]);
+    assert_eq!(to_categorical(vec![vec![0u8, 1], vec![1, 0]]).unwrap().shape(), [2, 2, 2]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a column holds: values of one kind, by pandas' rules.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Scalar, Texts};
@@ -42,6 +43,11 @@ pub struct Category {
 }
 
 impl Category {
+    /// Other rows of the same categories.
+    pub(crate) fn with_codes(&self, codes: Vec<Option<u32>>) -> Category {
+        Category { codes, categories: Arc::clone(&self.categories), ordered: self.ordered }
+    }
+
     /// The values themselves, of the kind of the categories; numbers become floats, which can be missing.
     pub fn plain(&self) -> Values {
         let values =
@@ -122,11 +128,71 @@ impl Values {
             Values::Date(values) => Values::Date(pick(values, positions)),
             Values::Object(values) => Values::Object(positions.iter().map(|&row| values[row].clone()).collect()),
             Values::Text(texts) => Values::Text(texts.take(positions)),
-            Values::Category(category) => Values::Category(Category {
-                codes: pick(&category.codes, positions),
-                categories: Arc::clone(&category.categories),
-                ordered: category.ordered,
-            }),
+            Values::Category(category) => Values::Category(category.with_codes(pick(&category.codes, positions))),
+        }
+    }
+
+    /// The values at `positions`, each of which is below [`Values::len`]; missing where there is none.
+    pub(crate) fn take_or_missing(&self, positions: &[Option<usize>]) -> Values {
+        if positions.iter().all(Option::is_some) {
+            return self.take(&positions.iter().copied().flatten().collect::<Vec<_>>());
+        }
+        let rows = || positions.iter().copied();
+        match self {
+            Values::Float(values) => Values::Float(rows().map(|row| row.map_or(f64::NAN, |row| values[row])).collect()),
+            Values::Float32(values) => {
+                Values::Float32(rows().map(|row| row.map_or(f32::NAN, |row| values[row])).collect())
+            }
+            // Whole numbers have no gaps, nor have true and false.
+            Values::Int(values) => {
+                Values::Float(rows().map(|row| row.map_or(f64::NAN, |row| values[row] as f64)).collect())
+            }
+            Values::Bool(values) => Values::Truth(rows().map(|row| row.map(|row| values[row])).collect()),
+            Values::Truth(values) => Values::Truth(rows().map(|row| row.and_then(|row| values[row])).collect()),
+            Values::Date(values) => Values::Date(rows().map(|row| row.map_or(NAT, |row| values[row])).collect()),
+            Values::Object(values) => {
+                Values::Object(rows().map(|row| row.map_or(Scalar::Missing, |row| values[row].clone())).collect())
+            }
+            Values::Text(texts) => Values::Text(rows().map(|row| row.and_then(|row| texts.get(row))).collect()),
+            Values::Category(category) => Values::Category(
+                category.with_codes(rows().map(|row| row.and_then(|row| category.codes[row])).collect()),
+            ),
+        }
+    }
+
+    /// The values of a range of rows.
+    ///
+    /// # Panics
+    /// If it ends behind [`Values::len`].
+    #[must_use]
+    pub fn slice(&self, rows: Range<usize>) -> Values {
+        match self {
+            Values::Float(values) => Values::Float(values[rows].to_vec()),
+            Values::Float32(values) => Values::Float32(values[rows].to_vec()),
+            Values::Int(values) => Values::Int(values[rows].to_vec()),
+            Values::Bool(values) => Values::Bool(values[rows].to_vec()),
+            Values::Truth(values) => Values::Truth(values[rows].to_vec()),
+            Values::Date(values) => Values::Date(values[rows].to_vec()),
+            Values::Object(values) => Values::Object(values[rows].to_vec()),
+            Values::Text(texts) => Values::Text(texts.slice(rows)),
+            Values::Category(category) => Values::Category(category.with_codes(category.codes[rows].to_vec())),
+        }
+    }
+
+    /// Whether each value is missing; NaN is.
+    pub fn missing(&self) -> Vec<bool> {
+        match self {
+            Values::Float(values) => values.iter().map(|value| value.is_nan()).collect(),
+            Values::Float32(values) => values.iter().map(|value| value.is_nan()).collect(),
+            Values::Int(_) | Values::Bool(_) => vec![false; self.len()],
+            Values::Truth(values) => values.iter().map(Option::is_none).collect(),
+            Values::Date(values) => values.iter().map(|&value| value == NAT).collect(),
+            Values::Object(values) => values.iter().map(Scalar::is_missing).collect(),
+            Values::Text(texts) => match texts.present() {
+                Some(present) => present.iter().map(|&there| !there).collect(),
+                None => vec![false; texts.len()],
+            },
+            Values::Category(category) => category.codes.iter().map(Option::is_none).collect(),
         }
     }
 

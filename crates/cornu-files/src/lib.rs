@@ -3,6 +3,7 @@
 //! * [`keras::Archive`] is a `.keras` file: two JSON texts and the bytes of an HDF5 file.
 //! * [`h5::H5`] reads an HDF5 file (`.h5`, `.weights.h5`, the weights inside a `.keras` file) and [`h5::Builder`] writes one.
 //! * [`npy`] reads and writes `.npy` and `.npz`.
+//! * [`packed`] unpacks gzip files, and zip archives of one file.
 //! * [`atomic::write`] puts bytes into a file in one step, so that a crash never leaves half a file.
 //!
 //! ```
@@ -27,6 +28,7 @@ pub mod h5;
 pub mod json;
 pub mod keras;
 pub mod npy;
+pub mod packed;
 
 mod element;
 mod h5_builder;

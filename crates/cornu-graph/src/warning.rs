@@ -70,8 +70,18 @@ codes! {
     HeaderOfNumbers = "CN021";
     /// A class with fewer rows than there are folds, or too few for each part of a split.
     SmallClass = "CN022";
+    /// A table whose values are not separated by commas.
+    SeparatorFound = "CN023";
+    /// Lines of a table with too many fields.
+    LinesLeftOut = "CN024";
+    /// A column of whole numbers of more than 64 bits, read as text.
+    NumbersAsText = "CN025";
+    /// A column that has no values, and is left out where gaps are filled.
+    ColumnLeftOut = "CN026";
+    /// Categories that were not there at the fit, and become zeros or the infrequent category.
+    UnknownCategories = "CN027";
     /// A layer that does not know what to do with a mask, and loses it.
-    MaskLost = "CN023";
+    MaskLost = "CN028";
 }
 
 /// Something that works, but is probably a mistake.

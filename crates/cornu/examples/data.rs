@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}\n\n{}\n", table.head(5), table.describe()?);
 
     let Some(label) = table.columns().last() else { return Ok(()) };
-    let x = MinMaxScaler::new().fit_transform(&table.drop(label.name())?)?;
+    let x = MinMaxScaler::new().fit_transform(&table.drop(label.name())?)?.to_ndarray::<f64>()?;
     println!("scaled to 0..1: {:.4}\n", x.row(0));
 
     if table.names() == ["0", "1", "2", "3", "4", "5", "6", "7", "8"] {

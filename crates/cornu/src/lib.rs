@@ -87,7 +87,10 @@ pub mod prelude {
     pub use crate::constraints::Constraint;
     #[cfg(feature = "data")]
     pub use crate::data::{
-        Column, MinMaxScaler, StandardScaler, Table, accuracy_score, argmax, classification_report, confusion_matrix,
+        Column, ColumnTransformer, Csv, LabelEncoder, MaxAbsScaler, MinMaxScaler, OneHotEncoder, OrdinalEncoder,
+        Pipeline, Predictions, RobustScaler, SimpleImputer, StandardScaler, Strategy, Table, Transformer,
+        accuracy_score, argmax, classification_report, confusion_matrix, f1_score, get_dummies, mean_absolute_error,
+        mean_squared_error, precision_score, r2_score, recall_score, roc_auc_score, root_mean_squared_error,
         to_categorical, to_categorical_with,
     };
     #[cfg(feature = "data")]
@@ -100,7 +103,7 @@ pub mod prelude {
     };
     pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
     #[cfg(feature = "data")]
-    pub use crate::model_selection::{Split, train_test_split};
+    pub use crate::model_selection::{KFold, ParameterGrid, Split, StratifiedKFold, cross_val_score, train_test_split};
     pub use crate::net::{Apply, Symbol};
     pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slots};
     pub use crate::random::set_random_seed;
@@ -115,6 +118,7 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../README.es.md")]
+#[doc = include_str!("../../../docs/from-pandas.md")]
 #[doc = include_str!("../../../docs/tutorial.en.md")]
 #[doc = include_str!("../../../docs/tutorial.es.md")]
 struct Documents;

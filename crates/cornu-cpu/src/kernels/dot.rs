@@ -112,6 +112,7 @@ impl Dot {
 }
 
 /// The kernels of a level, for outputs of `n` columns.
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "one level has one set of tiles"))]
 fn kernels(level: Level, n: usize) -> &'static Kernels {
     match level {
         Level::Portable => &tile::portable::KERNELS,

@@ -274,13 +274,11 @@ impl Level {
 
     /// Every level this machine has, from the lowest to the best.
     pub fn all() -> Vec<Level> {
-        let mut levels = vec![Level::Portable];
         #[cfg(target_arch = "x86_64")]
-        {
-            levels.extend(Avx2::detect().map(Level::Avx2));
-            levels.extend(Avx512::detect().map(Level::Avx512));
-        }
-        levels
+        let wider = [Avx2::detect().map(Level::Avx2), Avx512::detect().map(Level::Avx512)];
+        #[cfg(not(target_arch = "x86_64"))]
+        let wider: [Option<Level>; 0] = [];
+        std::iter::once(Level::Portable).chain(wider.into_iter().flatten()).collect()
     }
 
     /// The word that `CORNU_SIMD` knows it by.

@@ -5,7 +5,7 @@ use std::fmt;
 use cornu_graph::{Error, Result};
 
 use super::{several, shown};
-use crate::{NAT, Value, Values};
+use crate::{NAT, Scalar, Value, Values};
 
 /// What slices of labels are made of.
 pub trait Label {
@@ -16,6 +16,28 @@ pub trait Label {
     fn gather<'a>(labels: &mut dyn Iterator<Item = &'a Self>) -> Result<Values>
     where
         Self: 'a;
+
+    /// The labels inside, which may be rows of labels, and the sizes of the axes.
+    ///
+    /// # Errors
+    /// Those of [`Label::gather`] of a single label; rows must be equally long.
+    fn flatten<'a>(labels: &mut dyn Iterator<Item = &'a Self>) -> Result<(Vec<usize>, Values)>
+    where
+        Self: 'a,
+    {
+        Self::gather(labels).map(|values| (vec![values.len()], values))
+    }
+}
+
+/// The labels inside equally long rows, and the sizes of the axes.
+fn flatten_rows<'a, T: Label + 'a>(rows: &[&'a [T]]) -> Result<(Vec<usize>, Values)> {
+    let width = rows.first().map_or(0, |row| row.len());
+    if let Some(row) = rows.iter().position(|row| row.len() != width) {
+        let got = rows[row].len();
+        return Err(Error::data(format!("row {row}: needs {width} labels as the first row, got {got}")));
+    }
+    let (inner, values) = T::flatten(&mut rows.iter().flat_map(|row| row.iter()))?;
+    Ok(([&[rows.len(), width], &inner[1..]].concat(), values))
 }
 
 macro_rules! labels {
@@ -47,6 +69,7 @@ labels! {
     };
     Option<&str> => |labels| Ok(Values::Text(labels.copied().collect()));
     Option<String> => |labels| Ok(Values::Text(labels.map(Option::as_deref).collect()));
+    Scalar => |labels| Ok(Values::Object(labels.cloned().collect()));
     Option<bool> => |labels| Ok(Values::Truth(labels.copied().collect()));
     Option<f64> => |labels| Ok(Values::Float(labels.map(|label| label.unwrap_or(f64::NAN)).collect()));
     Option<i64> => |labels| {
@@ -72,6 +95,13 @@ impl<T: Label, const N: usize> Label for [T; N] {
         }
         T::gather(&mut labels.flatten())
     }
+
+    fn flatten<'a>(labels: &mut dyn Iterator<Item = &'a Self>) -> Result<(Vec<usize>, Values)>
+    where
+        Self: 'a,
+    {
+        flatten_rows(&labels.map(|row| &row[..]).collect::<Vec<_>>())
+    }
 }
 
 /// Rows of one label.
@@ -86,6 +116,13 @@ impl<T: Label> Label for Vec<T> {
             None => T::gather(&mut rows.into_iter().flatten()),
         }
     }
+
+    fn flatten<'a>(labels: &mut dyn Iterator<Item = &'a Self>) -> Result<(Vec<usize>, Values)>
+    where
+        Self: 'a,
+    {
+        flatten_rows(&labels.map(|row| &row[..]).collect::<Vec<_>>())
+    }
 }
 
 impl<T: Label> Label for &T {
@@ -94,6 +131,13 @@ impl<T: Label> Label for &T {
         Self: 'a,
     {
         T::gather(&mut labels.map(|label| &**label))
+    }
+
+    fn flatten<'a>(labels: &mut dyn Iterator<Item = &'a Self>) -> Result<(Vec<usize>, Values)>
+    where
+        Self: 'a,
+    {
+        T::flatten(&mut labels.map(|label| &**label))
     }
 }
 

@@ -12,15 +12,29 @@
 //! # Ok::<(), cornu_graph::Error>(())
 //! ```
 
-mod classes;
+mod cross_validator;
 mod folds;
+mod grid;
+mod groups;
 mod rows;
+mod scoring;
+mod series;
+mod shuffle;
+mod sizes;
 mod split;
+mod validation;
 
-pub use classes::{Classes, Label};
-pub use folds::{KFold, StratifiedKFold};
-pub use rows::Rows;
-pub use split::{Size, Split};
+pub use cross_validator::{CrossValidator, Given};
+pub use folds::{KFold, LeaveOneOut, RepeatedKFold, RepeatedStratifiedKFold, StratifiedKFold};
+pub use grid::{Parameter, ParameterGrid, ParameterSampler, Parameters};
+pub use groups::{GroupKFold, StratifiedGroupKFold};
+pub use rows::{Rows, Several};
+pub use scoring::Scoring;
+pub use series::TimeSeriesSplit;
+pub use shuffle::{ShuffleSplit, StratifiedShuffleSplit};
+pub use sizes::Size;
+pub use split::Split;
+pub use validation::{CrossValidate, CrossValidated, SplitScores, cross_val_predict, cross_val_score, cross_validate};
 
 use std::borrow::Borrow;
 
@@ -45,8 +59,39 @@ pub fn train_test_split<X: Rows, Y: Rows>(
         ))
         .help("take `x` and `y` from the same rows of one table"));
     }
-    let (train, test) = split.borrow().indices(rows)?;
-    Ok((x.take_rows(&train), x.take_rows(&test), y.take_rows(&train), y.take_rows(&test)))
+    let order = split.borrow().order(rows)?;
+    let (train, test) = (order.train(), order.test());
+    Ok((x.take_rows(train), x.take_rows(test), y.take_rows(train), y.take_rows(test)))
+}
+
+/// Splits any number of things with as many rows, given as a tuple: a pair of parts for each.
+///
+/// ```
+/// use cornu_data::model_selection::{Split, train_test_splits};
+///
+/// let (x, y, weights) = (vec![1.0, 2.0, 3.0, 4.0], ["a", "b", "c", "d"], vec![1, 1, 2, 2]);
+/// let split = Split::test_size(1).random_state(0);
+/// let ((x_train, x_test), (y_train, y_test), (_, w_test)) = train_test_splits((&x, &y, &weights), &split)?;
+/// assert_eq!((x_train, y_train), (vec![4.0, 2.0, 1.0], vec!["d", "b", "a"]));
+/// assert_eq!((x_test, y_test, w_test), (vec![3.0], vec!["c"], vec![2]));
+/// # Ok::<(), cornu_graph::Error>(())
+/// ```
+///
+/// # Errors
+/// All must have the same number of rows; for the rest see [`Split::indices`].
+#[expect(clippy::needless_pass_by_value, reason = "a tuple of references is made for the call")]
+pub fn train_test_splits<T: Several>(things: T, split: impl Borrow<Split>) -> Result<T::Parts> {
+    let counts = things.row_counts();
+    let rows = counts.first().copied().unwrap_or(0);
+    if let Some(place) = counts.iter().position(|&count| count != rows) {
+        let got = counts[place];
+        return Err(Error::data(format!(
+            "`train_test_splits` needs {rows} rows as the first has, got {got} in number {place}"
+        ))
+        .help("take all from the same rows of one table"));
+    }
+    let order = split.borrow().order(rows)?;
+    Ok(things.take_parts(order.train(), order.test()))
 }
 
 /// `1 row`, `3 rows`.
@@ -55,7 +100,7 @@ fn count(rows: usize) -> String {
 }
 
 /// The rows to train on and the rows to test on.
-type Parts = (Vec<usize>, Vec<usize>);
+pub type Parts = (Vec<usize>, Vec<usize>);
 
 #[cfg(test)]
 mod tests;

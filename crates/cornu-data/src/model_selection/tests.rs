@@ -110,22 +110,22 @@ fn unequal_lengths_are_refused() {
 }
 
 #[test]
-fn labels_of_any_kind_are_classes() {
-    let numbers = Classes::from(&[2.0, -0.0, 0.0, 1.5]);
-    assert_eq!((numbers.codes(), numbers.count()), (&[2, 0, 0, 1][..], 3));
-    assert_eq!(Classes::from(&["b", "a", "b"]), Classes::from(&vec![7, 3, 7]));
-    assert_eq!(Classes::from(&Array::vector(vec![7i64, 3, 7])), Classes::from(&ndarray::array![true, false, true]));
-    assert_eq!(Classes::from(&[0i64; 0]).count(), 0);
+fn labels_of_any_kind_are_stratified_by() {
+    let parts = |split: Split| split.random_state(3).indices(8).expect("a split");
+    let wanted = parts(Split::test_size(4).stratify([0, 1, 0, 1, 0, 1, 0, 1]));
+    let words = ["no", "yes", "no", "yes", "no", "yes", "no", "yes"];
+    assert_eq!(parts(Split::test_size(4).stratify(words)), wanted);
+    assert_eq!(parts(Split::test_size(4).stratify(Column::new("y", words.to_vec()))), wanted);
+    assert_eq!(parts(Split::test_size(4).stratify([-0.0, 1.5, 0.0, 1.5, 0.0, 1.5, 0.0, 1.5])), wanted);
+    let gaps = [Some("a"), None, Some("a"), Some("b"), Some("b"), Some("b"), Some("a"), Some("b")];
+    let error = Split::test_size(4).stratify(gaps).indices(8).expect_err("a missing label");
+    assert_eq!(error.message(), "`stratify` needs a label in each row, got none in row 1");
 }
 
 #[test]
 fn columns_references_and_arrays_are_split_and_stratified_by() {
     let table = Table::from_csv_str("x,who\n1,b\n2,a\n3,b\n4,a\n").expect("a table");
     let (x, who) = (table.drop(["who"]).expect("columns"), table.column("who").expect("a column"));
-    assert_eq!(Classes::from(who), Classes::from(&["b", "a", "b", "a"]));
-    assert_eq!(Classes::from(&Column::new("v", vec![f64::NAN, 1.0, f64::NAN])), Classes::from(&[2, 1, 2]));
-    let numbers = table.column("x").expect("a column");
-    assert_eq!(Classes::from(&numbers), Classes::from(&[1, 2, 3, 4]));
 
     let split = Split::test_size(0.5).stratify(who).random_state(1);
     let (x_train, x_test, who_train, who_test) = train_test_split(&x, &who, &split).expect("a split");

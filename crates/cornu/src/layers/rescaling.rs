@@ -16,6 +16,33 @@ crate::config! {
     }
 }
 
+#[cfg(feature = "data")]
+impl Rescaling {
+    /// The layer that scales as a fitted scaler does: the first of a model that takes raw rows.
+    ///
+    /// ```
+    /// use cornu::prelude::*;
+    ///
+    /// let mut scaler = StandardScaler::new();
+    /// scaler.fit(&[[1.0, 200.0], [3.0, 600.0]])?;
+    /// let layer = Rescaling::of(&scaler)?;
+    /// assert_eq!(layer, Rescaling::new([1.0, 0.005]).offset([-2.0, -2.0]));
+    /// # Ok::<(), cornu::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The scaler must have been fitted, must not clip, and needs a value in each column.
+    pub fn of(scaler: &impl cornu_data::Linear) -> Result<Rescaling> {
+        let (scale, offset) = scaler.scale_and_offset()?;
+        match scale.iter().zip(&offset).position(|(scale, offset)| !scale.is_finite() || !offset.is_finite()) {
+            Some(column) => {
+                Err(Error::data(format!("a scale is needed for each column, got none for column {column}, which had no values")))
+            }
+            None => Ok(Rescaling::new(scale).offset(offset)),
+        }
+    }
+}
+
 impl Layer for Rescaling {
     fn supports_masking(&self) -> bool {
         true

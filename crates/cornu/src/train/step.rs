@@ -9,7 +9,7 @@ use cornu_graph::{
 use super::checks::{self, Output};
 use super::compile::Figure;
 use super::feed::Data;
-use super::keras2_streams::{self, Keras2Streams};
+use super::keras2_streams::Keras2Streams;
 use super::{Compile, OptimizerState, Warning};
 use crate::choice::Choice;
 use crate::flavor::Flavor;
@@ -17,7 +17,6 @@ use crate::losses::{self, Loss};
 use crate::metrics::{self, ACCURACY, Metric};
 use crate::net::Net;
 use crate::optimizers::{self, Optimizer};
-use crate::random::Seeds;
 use crate::trace::Cx;
 use crate::variables::{Named, Store, Variables};
 
@@ -47,7 +46,7 @@ pub(crate) struct Training {
     /// What the optimizer is to remember once it has variables.
     restored: Option<OptimizerState>,
     /// What decides about random streams, if the model follows Keras 2.
-    streams: Option<Keras2Streams>,
+    pub(super) streams: Option<Keras2Streams>,
     /// Which session variables and programs belong to.
     opening: u64,
     /// Of which variables.
@@ -239,31 +238,6 @@ impl Stage<'_> {
     /// Where the programs are: found without a look at the variables, as it is asked for each batch.
     pub(crate) fn session(&self) -> Result<MutexGuard<'_, Box<dyn Session>>> {
         self.training.store().map(Store::session).ok_or_else(|| Error::usage("the model has no session yet"))
-    }
-
-    /// Data has built a model that was not told the shape of its input.
-    pub(crate) fn built(&mut self, to_train: bool) {
-        let Stage { variables, training, .. } = self;
-        training.streams.iter_mut().for_each(|streams| streams.built(variables, to_train));
-    }
-
-    /// Whether a training takes up random streams first.
-    pub(crate) fn has_streams(&self) -> bool {
-        self.training.streams.is_some() && self.variables.has_streams()
-    }
-
-    /// Takes up the random streams for training on such data, in batches of `rows` rows each, or of several sizes, if
-    /// there are any. `own` are seeds of the fit alone.
-    pub(crate) fn take_up_streams(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
-        self.open()?;
-        if !self.variables.has_streams() {
-            return Ok(());
-        }
-        let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
-        let names_metrics = self.training.settings().is_some_and(|settings| settings.all_metrics().any(by_name));
-        let Stage { variables, training, .. } = self;
-        let Some(streams) = &mut training.streams else { return Ok(()) };
-        streams.training(variables, keras2_streams::Training { kind: data.types(0), rows, seeds, own, names_metrics })
     }
 
     /// What the model gives for an input of that type.

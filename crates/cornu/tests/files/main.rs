@@ -3,6 +3,7 @@
 
 mod made_up;
 mod mutate;
+mod tables;
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};

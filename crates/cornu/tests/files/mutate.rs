@@ -8,7 +8,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cornu::data::Table;
 use cornu::prelude::*;
 use cornu_files::npy::{self, Npz};
 use cornu_graph::Array;
@@ -18,6 +17,8 @@ use cornu_testkit::folder::Folder;
 use cornu_testkit::golden;
 use ndarray::{ArrayD, IxDyn};
 use zip::write::SimpleFileOptions;
+
+use crate::tables;
 
 #[path = "../../../cornu-files/src/h5/checksum.rs"]
 mod checksum;
@@ -66,7 +67,6 @@ struct Sound {
     models: Vec<Vec<u8>>,
     weights: Vec<Vec<u8>>,
     npz: Vec<Vec<u8>>,
-    csv: Vec<Vec<u8>>,
     json: Vec<Vec<u8>>,
     /// Takes the weights, and must not change if they are refused.
     model: Model,
@@ -88,10 +88,8 @@ impl Sound {
         let arrays = [Array::new([3, 5], (0..15i32).collect()).expect("an array"), Array::scalar(1.5f64)];
         let pairs = || [("a", &arrays[0]), ("b", &arrays[1])];
         let npz = [true, false].map(|compress| npy::npz_to_bytes(pairs(), compress).expect("an archive"));
-        let csv = ["a,b,c\n1,2.5,x\n3,-1e5,\"y, z\"\n,0,\n", "\u{feff}n\r\n1\r\n2\r\n", "t,u\ntrue,1\nfalse,\n"];
-        let csv = csv.iter().map(|text| text.as_bytes().to_vec()).collect();
         let values = model.weights();
-        Sound { models, weights, npz: npz.into(), csv, json, model, values, folder }
+        Sound { models, weights, npz: npz.into(), json, model, values, folder }
     }
 }
 
@@ -103,7 +101,7 @@ pub(crate) fn run(seeds: Range<u64>) -> Outcome {
 }
 
 fn one(sound: &mut Sound, seed: u64, outcome: &mut Outcome) {
-    let (name, bytes) = changed(sound, seed % 5, &mut Bits(seed));
+    let (name, bytes) = changed(sound, seed % 6, &mut Bits(seed));
     let path = sound.folder.join(format!("m{name}"));
     if name == ".keras" || name == ".weights.h5" {
         std::fs::write(&path, &bytes).expect("a file");
@@ -133,7 +131,8 @@ fn changed(sound: &Sound, kind: u64, bits: &mut Bits) -> (&'static str, Vec<u8>)
         0 => (".keras", archive(bits.one_of(&sound.models).clone(), bits)),
         1 => (".weights.h5", hdf5(bits.one_of(&sound.weights).clone(), bits)),
         2 => (".npz", if bits.below(2) == 0 { raw(bits.one_of(&sound.npz).clone(), bits) } else { arrays(bits) }),
-        3 => (".csv", text(bits.one_of(&sound.csv).clone(), bits)),
+        3 => (".csv", text(bits.one_of(&tables::TABLES).as_bytes().to_vec(), bits)),
+        5 => tables::changed(bits),
         _ => match text(bits.one_of(&sound.json).clone(), bits) {
             // A text alone makes a model as large as it says, which is a long time for large numbers; in a file there
             // is no room.
@@ -170,7 +169,7 @@ fn read(sound: &mut Sound, name: &str, path: &Path, bytes: &[u8]) -> bool {
         ".keras" => load_model_with(path, Load::new()).is_ok_and(|loaded| predicts(loaded.model)),
         ".json" => String::from_utf8(bytes.to_vec())
             .is_ok_and(|text| Sequential::from_json(&text).is_ok_and(|model| model.to_json().is_ok())),
-        ".csv" => Table::from_csv_reader(bytes).is_ok_and(|table| table.to_string().len() > 1),
+        name if name.starts_with(".csv") => tables::read(name, bytes),
         ".npz" => Npz::read(bytes)
             .is_ok_and(|npz| npz.names().map(|name| npz.array(name).is_ok()).collect::<Vec<_>>().iter().all(|&ok| ok)),
         _ => {
@@ -200,7 +199,7 @@ fn predicts(mut model: Model) -> bool {
 }
 
 /// Some bytes changed, moved, left out or doubled, wherever they are.
-fn raw(mut bytes: Vec<u8>, bits: &mut Bits) -> Vec<u8> {
+pub(crate) fn raw(mut bytes: Vec<u8>, bits: &mut Bits) -> Vec<u8> {
     for _ in 0..=bits.below(3) {
         let at = bits.below(bytes.len());
         let end = (at + 1 + bits.below(16)).min(bytes.len());
@@ -290,7 +289,7 @@ const WORDS: [&str; 30] = [
 ];
 
 /// A text with words put in the places of others, or some bytes changed.
-fn text(mut bytes: Vec<u8>, bits: &mut Bits) -> Vec<u8> {
+pub(crate) fn text(mut bytes: Vec<u8>, bits: &mut Bits) -> Vec<u8> {
     for _ in 0..=bits.below(3) {
         if bits.below(4) == 0 || bytes.is_empty() {
             bytes = raw(bytes, bits);

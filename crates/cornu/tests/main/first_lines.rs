@@ -142,7 +142,7 @@ fn a_scaler_becomes_a_layer() -> cornu::Result<()> {
 fn scalers_take_a_column() -> cornu::Result<()> {
     let data = Table::from_csv_str(CSV)?;
     let scaled = MinMaxScaler::new().fit_transform(&data["weight"])?;
-    assert_eq!(scaled, array![[0.25], [1.0], [0.5], [0.0]]);
+    assert_eq!(scaled.to_ndarray::<f64>()?, array![[0.25], [1.0], [0.5], [0.0]]);
     assert_eq!(scaled, MinMaxScaler::new().fit_transform(data.select("weight")?)?);
     assert_eq!(StandardScaler::new().fit_transform([1.0, 3.0])?, array![[-1.0], [1.0]]);
     Ok(())

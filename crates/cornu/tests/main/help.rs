@@ -1,6 +1,6 @@
 //! What a beginner gets wrong, what is said, and that doing what the help says is the end of it.
 
-use cornu::data::ToArray;
+use cornu::data::{Csv, ToArray};
 use cornu::model_selection::{KFold, StratifiedKFold};
 use cornu::prelude::*;
 use cornu::random::Flavor;
@@ -257,10 +257,17 @@ fn tables_are_mended() -> cornu::Result<()> {
             table.column("weight"),
         );
         slips.slip(
-            Table::from_csv_str("6,148,6\n1,2,3\n"),
-            "a table needs different column names, got `6` twice",
-            "if the first line is data, write a line of names before it",
-            Table::from_csv_str("a,b,c\n6,148,6\n1,2,3\n"),
+            Table::from_csv_str("a,b\n6,148\n1,2,3\n"),
+            "line 3 needs 2 fields as the first line, got 3",
+            "put a field with a separator in it in quotation marks, or leave such lines out by \
+             `Csv::new().on_bad_lines(\"skip\")`",
+            Csv::new().on_bad_lines("skip").from_str("a,b\n6,148\n1,2,3\n"),
+        );
+        slips.slip(
+            Table::from_csv_reader(&b"a,b\n1,caf\xe9\n"[..]),
+            "line 2, field 2 needs UTF-8 text, got other bytes",
+            "say how the file is encoded, as by `Csv::new().encoding(\"cp1252\")`, or save it as UTF-8 text",
+            Csv::new().encoding("cp1252").from_reader(&b"a,b\n1,caf\xe9\n"[..]),
         );
         slips.slip(
             Table::read_csv("htp://example.org/table.csv"),
@@ -270,9 +277,9 @@ fn tables_are_mended() -> cornu::Result<()> {
         );
         #[cfg(unix)]
         assert!(Table::read_csv("/dev/null").is_err_and(|error| error.message().contains("a device")));
-        let packed = Table::from_csv_reader(&b"\x1f\x8b\x08\x00\x00"[..]);
-        let unpack = "unpack it first, by `gunzip` in a terminal, and read the file that comes out";
-        slips.slip(packed, "this is a gzip file, not a table of text", unpack, Ok(()));
+        let unpack = "unpack it first, by `bunzip2` in a terminal, and read the file that comes out";
+        let packed = Table::from_csv_reader(&b"BZh91AY"[..]);
+        slips.slip(packed, "this is a bzip2 file, not a table of text", unpack, Ok(()));
         Ok(())
     })
 }
@@ -317,7 +324,7 @@ fn scores_are_mended() -> cornu::Result<()> {
         let p = ndarray::array![[0.75, 0.25], [0.25, 0.75]];
         slips.slip(
             accuracy_score(y, &p),
-            "`y_pred` needs one label in a row, got f64[2,2]",
+            "`y_pred`: one label is needed in each row, got an array of shape [2, 2]",
             "of one score for each class, take the greatest: `argmax(&y_pred)?`",
             accuracy_score(y, argmax(&p)?),
         );

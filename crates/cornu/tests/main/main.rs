@@ -4,6 +4,7 @@ use cornu_testkit::alloc::Counting;
 
 mod choices;
 mod closures;
+mod cross_validation;
 mod deep;
 mod documents;
 mod doubles;
@@ -26,6 +27,8 @@ mod names;
 #[cfg(target_os = "linux")]
 mod outputs;
 mod own_classes;
+mod passengers;
+mod preparing;
 mod properties;
 mod resume;
 mod saved;

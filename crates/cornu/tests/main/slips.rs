@@ -250,7 +250,8 @@ fn a_first_line_of_data_is_said() -> cornu::Result<()> {
     let message = said("6,148,72.5,1\n1,85,66,0\n")?.expect("numbers above numbers");
     assert_eq!(
         message,
-        "the first line, `6,148,72.5,1`, looks like data but was read as column names; write a line of names before it"
+        "the first line, `6,148,72.5,1`, looks like data but was read as column names; if it is, read the file by \
+         `Csv::new().header(None)`, else say so by `.header(0)`"
     );
     let mistaken = ["5.1,3.5,setosa\n4.9,3.0,setosa\n", "266.0\n145.9\n", ",2.5\n1,3.5\n", "M,0.45,1\nF,0.53,2\n"];
     for text in mistaken {
