@@ -67,7 +67,7 @@ pub struct Loaded {
 ///
 /// # Errors
 /// A file that is missing, damaged, or holds something else than a model; a layer of an unknown class, or
-/// anything of another package than Keras that was not [registered](crate::register); a weight that is missing, left over, or of another shape than its layer needs.
+/// anything of another package than Keras that was not [registered](crate::layers::register); a weight that is missing, left over, or of another shape than its layer needs.
 pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
     let loaded = load_model_with(path, Load::new())?;
     loaded.warnings.iter().for_each(tell);
