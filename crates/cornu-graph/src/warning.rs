@@ -80,6 +80,8 @@ codes! {
     ColumnLeftOut = "CN026";
     /// Categories that were not there at the fit, and become zeros or the infrequent category.
     UnknownCategories = "CN027";
+    /// A layer that does not know what to do with a mask, and loses it.
+    MaskLost = "CN028";
 }
 
 /// Something that works, but is probably a mistake.

@@ -6,7 +6,6 @@ use cornu_data::{Estimator, Stored};
 use cornu_graph::{Array, Result, ToArray};
 
 use crate::model::{Model, Sequential};
-use crate::saving::load_model;
 use crate::train::{Fit, Predict};
 
 impl Estimator for Model {
@@ -37,10 +36,10 @@ impl Stored for Sequential {
     const EXTENSION: &'static str = "keras";
 
     fn save(&self, place: &Path) -> Result<()> {
-        Sequential::save(self, place)
+        Model::save(self, place)
     }
 
     fn load(place: &Path) -> Result<Sequential> {
-        load_model(place)
+        Sequential::load(place)
     }
 }

@@ -17,12 +17,26 @@
 //! assert_eq!(model.layers()[1].name(), "dense_1");
 //! ```
 //!
-//! The house, from the bottom up: [`config`](mod@config) declares settings, a [`Cx`] lets a layer ask for weights
-//! while it extends a graph, [`Model`] connects layers, [`Variables`] are what it remembers, [`random`] are Keras's
-//! seeds.
+//! Models of other shapes are written with symbols, and share layers as they like:
+//!
+//! ```
+//! use cornu::prelude::*;
+//!
+//! let x = Input::new([8]).symbol()?;
+//! let encoder = Model::new([&x], [Dense::new(2).activation("tanh").apply(&x)?])?;
+//! let whole = Model::new([&x], [Dense::new(1).apply(&encoder.apply(&x)?)?])?;
+//! assert_eq!(whole.count_params(), encoder.count_params() + 3);
+//! # Ok::<(), cornu::Error>(())
+//! ```
+//!
+//! The house, from the bottom up: [`config`](mod@config) declares settings, [`registry`] finds classes by name, a [`Cx`]
+//! lets a layer ask for weights while it extends a graph, a [`LayerRef`](layers::LayerRef) is a layer wherever it is used,
+//! a [`Net`] connects layers, and a [`Model`] is a view over them that trains; [`random`] are Keras's seeds.
 //!
 //! A layer of one's own is a [`config!`] and one function: see [`layers::Layer`]; so is a [loss](losses::Loss), a
-//! [metric](metrics::Metric), an [optimizer](optimizers::Optimizer).
+//! [metric](metrics::Metric), an [optimizer](optimizers::Optimizer), an [initializer](initializers::Initializer), a
+//! [regularizer](regularizers::Regularizer), a [constraint](constraints::Constraint), an
+//! [activation](activations::Activation). Each family has a `register`, so that files with such classes are read.
 #![deny(unsafe_code)]
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
@@ -57,13 +71,14 @@ pub use cornu_graph as graph;
 pub use cornu_graph::{
     Array, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, Type, VarId, gradients,
 };
+pub use layers::clear_session;
 pub use model::{LayerView, Model, Sequential};
-pub use net::{Call, Entry, Net, Wire, clear_session};
+pub use net::{Apply, Call, InputSpec, Net, Port, Spec, Symbol};
 pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
-pub use trace::{Cx, Random};
-pub use variables::{Role, Variable, Variables};
+pub use trace::{Cx, Policy, Random};
+pub use variables::{Named, Role, Variable, Variables};
 
 /// What most programs need, and those that declare layers, losses, metrics, optimizers or callbacks of their own:
 /// `use cornu::prelude::*;`
@@ -81,7 +96,7 @@ pub mod prelude {
     #[cfg(feature = "data")]
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
-    pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, Layer, Rescaling};
+    pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, IntoLayer, Layer, LayerRef, Rescaling, Wire};
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         SparseCategoricalCrossentropy, loss,
@@ -89,6 +104,7 @@ pub mod prelude {
     pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
     #[cfg(feature = "data")]
     pub use crate::model_selection::{KFold, ParameterGrid, Split, StratifiedKFold, cross_val_score, train_test_split};
+    pub use crate::net::{Apply, Symbol};
     pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slots};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;

@@ -1,10 +1,12 @@
 //! The only way a layer meets the world: a [`Cx`] hands out weights, states and random numbers while it is traced.
 
+use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use cornu_graph::ops::{Leaf, Op};
-use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type, VarId};
+use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type, Value, VarId};
 
 use crate::activations::Activation;
 use crate::choice::Choice;
@@ -14,36 +16,61 @@ use crate::initializers::Initializer;
 
 use crate::registry::Family;
 use crate::regularizers::Regularizer;
-use crate::variables::{Declared, Role, Start, Variables};
+use crate::variables::{Declared, LayerState, Role, Start, Variables, has_room};
 
-/// A graph being traced through a model, and the variables it meets.
+/// A graph being traced through a model.
 ///
-/// Weights are made the first time a layer asks for them, while the model is built, and found again by their path at
-/// every later trace.
-pub struct Cx<'a> {
+/// Weights are made the first time a layer asks for them, while the model is built, and found again by their layer and
+/// name at every later trace. A layer that is called again in a trace sees its variables as its last call left them.
+pub struct Cx {
     trace: Trace,
-    variables: &'a mut Variables,
-    /// While the model is built: what layers have asked for that there is not.
-    declared: Option<Vec<Declared>>,
+    flavor: Flavor,
     training: bool,
+    build: Option<Build>,
+    /// The names of layers and of parts of them around what is traced.
     path: Vec<String>,
     scope: Scope,
+    /// New values of variables, each once, and where to find them.
     updates: Vec<(VarId, Tensor)>,
+    updated: HashMap<VarId, usize>,
     losses: Vec<Tensor>,
+    penalties: HashSet<Value>,
 }
 
-/// What holds for all that one layer asks for.
-#[derive(Debug)]
+/// What is noted while weights are still to be made.
+struct Build {
+    /// What layers have asked for that there is not.
+    declared: Vec<Declared>,
+    /// How many numbers a file holds for them, if they are awaited from one.
+    room: Option<usize>,
+    /// Variables by layer and name; their places are their names in the graph.
+    ids: Vec<(Arc<LayerState>, String)>,
+}
+
+/// What holds for all that one call of a layer asks for.
 pub(crate) struct Scope {
-    /// Whether its weights learn.
-    pub(crate) trainable: bool,
-    /// The type of its weights.
-    pub(crate) dtype: DType,
+    /// What the layer keeps.
+    pub(crate) state: Arc<LayerState>,
+    /// The types of its numbers.
+    pub(crate) policy: Policy,
+    /// Where its own part of the path begins.
+    depth: usize,
+    /// The variables it was given in this call, their values then, and whether it has said what they will be.
+    given: Vec<(VarId, Value, bool)>,
 }
 
-impl Default for Scope {
-    fn default() -> Self {
-        Scope { trainable: true, dtype: DType::F32 }
+/// The types of a layer's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// In which it computes: weights and inputs are cast to it.
+    pub compute: DType,
+    /// Of its weights.
+    pub variable: DType,
+}
+
+impl Scope {
+    pub(crate) fn new(state: Arc<LayerState>, policy: Policy) -> Scope {
+        Scope { state, policy, depth: 0, given: Vec::new() }
     }
 }
 
@@ -54,31 +81,35 @@ pub struct Random {
     state: Tensor,
 }
 
-impl<'a> Cx<'a> {
+impl Cx {
     /// Starts to trace one step of a built model; `training` is what Keras calls the argument of that name.
     ///
     /// # Errors
     /// Those of [`Variables::open`].
-    pub fn new(variables: &'a mut Variables, training: bool) -> Result<Self> {
+    pub fn new(variables: &mut Variables, training: bool) -> Result<Self> {
         variables.open()?;
-        Ok(Cx { training, ..Self::over(variables, None) })
+        Ok(Self::over(variables.flavor(), training, None))
     }
 
-    /// Starts to trace layers whose weights are still to be made. The graph is of use for its types only.
-    pub(crate) fn build(variables: &'a mut Variables) -> Self {
-        Self::over(variables, Some(Vec::new()))
+    /// Starts to trace layers whose weights are still to be made, or awaited from a file that holds so many numbers. The
+    /// graph is of use for its types only.
+    pub(crate) fn build(flavor: Flavor, room: Option<usize>) -> Self {
+        Self::over(flavor, false, Some(Build { declared: Vec::new(), room, ids: Vec::new() }))
     }
 
-    fn over(variables: &'a mut Variables, declared: Option<Vec<Declared>>) -> Self {
+    fn over(flavor: Flavor, training: bool, build: Option<Build>) -> Self {
+        let policy = Policy { compute: DType::F32, variable: DType::F32 };
         Cx {
-            trace: Trace::in_context(variables.flavor()),
-            variables,
-            declared,
-            training: false,
+            trace: Trace::in_context(flavor),
+            flavor,
+            training,
+            build,
             path: Vec::new(),
-            scope: Scope::default(),
+            scope: Scope::new(Arc::default(), policy),
             updates: Vec::new(),
+            updated: HashMap::new(),
             losses: Vec::new(),
+            penalties: HashSet::new(),
         }
     }
 
@@ -89,17 +120,12 @@ impl<'a> Cx<'a> {
 
     /// Which Keras the model follows.
     pub fn flavor(&self) -> Flavor {
-        self.variables.flavor()
+        self.flavor
     }
 
     /// What layers have asked for that there is not.
     pub(crate) fn into_declared(self) -> Vec<Declared> {
-        self.declared.unwrap_or_default()
-    }
-
-    /// The variables of the model.
-    pub fn variables(&self) -> &Variables {
-        self.variables
+        self.build.map_or_else(Vec::new, |build| build.declared)
     }
 
     /// Whether the step is one of training.
@@ -120,93 +146,115 @@ impl<'a> Cx<'a> {
 
     /// A weight that learns.
     #[track_caller]
-    pub fn weight(
-        &mut self,
-        name: &str,
-        shape: impl Into<Shape>,
-        initializer: impl Into<Choice<dyn Initializer>>,
-    ) -> Tensor {
-        let trainable = self.scope.trainable;
-        self.initialized(name, shape.into(), &initializer.into(), Role::Weight, trainable)
+    pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, start: impl Into<Choice<dyn Initializer>>) -> Tensor {
+        let weight = self.initialized(name, shape.into(), &start.into(), Role::Weight);
+        weight.cast(self.scope.policy.compute)
     }
 
     /// What a layer keeps from step to step, and changes by [`Cx::update`] only.
     #[track_caller]
-    pub fn state(
-        &mut self,
-        name: &str,
-        shape: impl Into<Shape>,
-        initializer: impl Into<Choice<dyn Initializer>>,
-    ) -> Tensor {
-        self.initialized(name, shape.into(), &initializer.into(), Role::State, false)
+    pub fn state(&mut self, name: &str, shape: impl Into<Shape>, start: impl Into<Choice<dyn Initializer>>) -> Tensor {
+        self.initialized(name, shape.into(), &start.into(), Role::State)
     }
 
     #[track_caller]
-    fn initialized(
-        &mut self,
-        name: &str,
-        shape: Shape,
-        initializer: &Choice<dyn Initializer>,
-        role: Role,
-        trainable: bool,
-    ) -> Tensor {
-        let ty = Type::new(self.scope.dtype, shape);
-        let path = self.path_of(name);
-        if let Some(Err(error)) = self.declared.as_ref().map(|_| self.variables.room_for(&ty)) {
+    fn initialized(&mut self, name: &str, shape: Shape, start: &Choice<dyn Initializer>, role: Role) -> Tensor {
+        let ty = Type::new(self.scope.policy.variable, shape);
+        if let Some(Err(error)) = self.build.as_ref().map(|build| has_room(build.room, &ty)) {
             self.fail(error.context(format!("weight `{name}`")));
         }
-        let Some(initializer) = self.chosen(initializer) else {
+        let Some(initializer) = self.chosen(start) else {
             return self.trace.constant(Array::zeros(&Type::scalar(ty.dtype)));
         };
-        self.declare(&path, &ty, role, trainable, || Start::Values(initializer));
-        self.variable(&path, &ty)
+        let name = self.own_name(name);
+        self.declare(&name, &ty, role, || Start::Values(initializer));
+        self.variable(&name, &ty)
     }
 
     /// While the model is built: notes that there is to be such a variable, unless there is one.
-    fn declare(&mut self, path: &str, ty: &Type, role: Role, trainable: bool, start: impl FnOnce() -> Start) {
-        let place = self.place();
-        let (Some(declared), None) = (&mut self.declared, self.variables.get(path)) else { return };
-        if declared.iter().all(|asked| asked.path != path) {
-            let (path, ty, constraint) = (path.into(), ty.clone(), None);
-            declared.push(Declared { path, place, ty, role, trainable, constraint, start: start() });
+    fn declare(&mut self, name: &str, ty: &Type, role: Role, start: impl FnOnce() -> Start) {
+        let place = self.path.join("/");
+        let (Some(build), owner) = (&mut self.build, &self.scope.state) else { return };
+        let is_it = |asked: &Declared| Arc::ptr_eq(&asked.owner, owner) && asked.name == name;
+        if !owner.is_built() && !build.declared.iter().any(is_it) {
+            let (owner, name, ty, constraint) = (Arc::clone(owner), name.to_owned(), ty.clone(), None);
+            build.declared.push(Declared { owner, name, place, ty, role, constraint, start: start() });
         }
     }
 
-    /// The variable of that path, as it was before the step.
+    /// The variable of the layer of that name, as the last call of the layer left it.
     #[track_caller]
-    fn variable(&mut self, path: &str, ty: &Type) -> Tensor {
-        let known = self.variables.get(path).map(|variable| (variable.id(), variable.ty.clone()));
-        let asked = |(place, asked): (usize, &Declared)| {
-            (asked.path == path).then(|| (VarId::new(self.variables.all().len() + place), asked.ty.clone()))
+    fn variable(&mut self, name: &str, ty: &Type) -> Tensor {
+        let Some((id, known)) = self.find(name) else {
+            self.fail(Error::graph(format!("there is no variable `{name}`")).help("build the model first"));
+            return self.trace.constant(Array::zeros(&Type::scalar(ty.dtype)));
         };
-        match known.or_else(|| self.declared.iter().flatten().enumerate().find_map(asked)) {
-            Some((id, known)) if known == *ty => self.trace.var(id, known),
-            Some((id, known)) => {
-                let name = path.rsplit('/').next().unwrap_or(path);
-                self.fail(Error::graph(format!("`{name}` is {known}, but this input needs {ty}")));
-                self.trace.var(id, known)
-            }
-            None => {
-                self.fail(Error::graph(format!("there is no variable `{path}`")).help("build the model first"));
-                self.trace.constant(Array::zeros(&Type::scalar(ty.dtype)))
-            }
+        if known != *ty {
+            let name = name.rsplit('/').next().unwrap_or(name);
+            self.fail(Error::graph(format!("`{name}` is {known}, but this input needs {ty}")));
         }
+        let present = self.updated.get(&id).map(|&place| self.updates[place].1.clone());
+        let tensor = present.unwrap_or_else(|| self.trace.var(id, known));
+        self.scope.given.push((id, tensor.value(), false));
+        tensor
     }
 
-    /// Says what a variable will be after the step.
+    /// Name in the graph and type of a variable of the layer, if there is or will be one.
+    fn find(&mut self, name: &str) -> Option<(VarId, Type)> {
+        let owner = &self.scope.state;
+        let made = owner.get(name);
+        let Some(build) = &mut self.build else {
+            return made.filter(|made| made.is_placed()).map(|made| (made.id(), made.ty.clone()));
+        };
+        let is_it = |asked: &&Declared| Arc::ptr_eq(&asked.owner, owner) && asked.name == name;
+        let asked = || build.declared.iter().find(is_it).map(|asked| asked.ty.clone());
+        let ty = made.map(|made| made.ty.clone()).or_else(asked)?;
+        let known = build.ids.iter().position(|(state, known)| Arc::ptr_eq(state, owner) && known == name);
+        let place = known.unwrap_or_else(|| {
+            build.ids.push((Arc::clone(owner), name.to_owned()));
+            build.ids.len() - 1
+        });
+        Some((VarId::new(place), ty))
+    }
+
+    /// Says what a variable of this layer will be after this call: for a later call in the same step, and after the step.
     #[track_caller]
     pub fn update(&mut self, variable: &Tensor, new: Tensor) {
-        let (needed, got) = (variable.ty(), new.ty());
-        let wrong = match (variable.op(), self.trace.takes(&new, "`update`")) {
-            (_, Err(error)) => error,
-            (Op::Leaf(Leaf::Var { id, .. }), _) if self.updates.iter().any(|(known, _)| *known == id) => {
-                Error::graph("a variable takes one `update` a step, got a second")
+        let wrong = match (self.trace.takes(&new, "`update`"), self.named(variable)) {
+            (Err(error), _) | (_, Err(error)) => error,
+            (_, Ok(_)) if new.ty() != variable.ty() => {
+                Error::graph(format!("`update` needs {}, got {}", variable.ty(), new.ty()))
             }
-            (Op::Leaf(Leaf::Var { id, .. }), _) if got == needed => return self.updates.push((id, new)),
-            (Op::Leaf(Leaf::Var { .. }), _) => Error::graph(format!("`update` needs {needed}, got {got}")),
-            (other, _) => Error::graph(format!("only a variable can be updated, got `{other:.4}`")),
+            (_, Ok(id)) => {
+                let given = self.scope.given.iter_mut().filter(|(given, ..)| *given == id);
+                given.for_each(|(.., changed)| *changed = true);
+                match self.updated.get(&id) {
+                    Some(&place) => self.updates[place].1 = new,
+                    None => {
+                        self.updated.insert(id, self.updates.len());
+                        self.updates.push((id, new));
+                    }
+                }
+                return;
+            }
         };
         self.fail(wrong.at(Location::caller()));
+    }
+
+    /// The variable that a tensor is the present value of.
+    fn named(&self, tensor: &Tensor) -> Result<VarId> {
+        let second = || Error::graph("a variable takes one `update` a step, got a second");
+        let given = self.scope.given.iter().filter(|(_, value, _)| *value == tensor.value());
+        let mut ids: Vec<(VarId, bool)> = given.map(|(id, _, changed)| (*id, *changed)).collect();
+        ids.dedup();
+        match (&ids[..], tensor.op()) {
+            ([(id, false)], _) => Ok(*id),
+            ([(_, true)], _) => Err(second()),
+            ([], Op::Leaf(Leaf::Var { id, .. })) if self.updated.contains_key(&id) => Err(second()),
+            ([], Op::Leaf(Leaf::Var { id, .. })) => Ok(id),
+            ([], other) => Err(Error::graph(format!("only a variable can be updated, got `{other:.4}`"))),
+            _ => Err(Error::graph("`update` needs to know which variable is meant, got two of one value")),
+        }
     }
 
     /// Runs a part of a layer under a name that goes into the paths of its variables.
@@ -217,16 +265,9 @@ impl<'a> Cx<'a> {
         result
     }
 
-    /// Runs a model under its name, which goes into the paths of its variables but not into messages.
-    pub(crate) fn model<T>(&mut self, name: &str, body: impl FnOnce(&mut Self) -> T) -> T {
-        self.path.push(name.into());
-        let result = body(self);
-        self.path.pop();
-        result
-    }
-
-    /// Runs a layer: its name before the paths of its variables, its settings over all it asks for.
-    pub(crate) fn layer<T>(&mut self, name: &str, scope: Scope, body: impl FnOnce(&mut Self) -> T) -> T {
+    /// Runs a layer: its name in messages, its settings over all it asks for.
+    pub(crate) fn layer<T>(&mut self, name: &str, mut scope: Scope, body: impl FnOnce(&mut Self) -> T) -> T {
+        scope.depth = self.path.len() + 1;
         let outer = std::mem::replace(&mut self.scope, scope);
         let result = self.child(name, body);
         self.scope = outer;
@@ -249,18 +290,25 @@ impl<'a> Cx<'a> {
 
     /// Adds the penalty of a weight to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Choice<dyn Regularizer>>) {
-        let counts = self.scope.trainable || self.flavor().penalises_frozen();
+        let learns = self.scope.state.learns.load(Ordering::Relaxed);
+        let counts = learns || self.flavor().penalises_frozen();
         if let Some(penalty) = penalty.as_ref().filter(|_| counts).and_then(|penalty| self.chosen(penalty)) {
-            self.add_loss(penalty.penalty(weight));
+            let loss = penalty.penalty(weight);
+            // However often a layer is called, its weights are there once.
+            if self.penalties.insert(loss.value()) {
+                self.add_loss(loss);
+            }
         }
     }
 
     /// Holds a weight of this layer to a constraint after each step of training, from when the weight is made.
     pub fn constrain(&mut self, name: &str, constraint: &Option<Choice<dyn Constraint>>) {
-        let path = self.path_of(name);
+        let name = self.own_name(name);
         let constraint = constraint.as_ref().and_then(|constraint| self.chosen(constraint));
-        if let Some(asked) = self.declared.iter_mut().flatten().find(|asked| asked.path == path) {
-            asked.constraint = constraint;
+        let declared = self.build.iter_mut().flat_map(|build| &mut build.declared);
+        let owner = &self.scope.state;
+        for asked in declared.filter(|asked| Arc::ptr_eq(&asked.owner, owner) && asked.name == name) {
+            asked.constraint.clone_from(&constraint);
         }
     }
 
@@ -293,9 +341,9 @@ impl<'a> Cx<'a> {
                 Generator::Stream => ("stream", 6),
                 Generator::Count => ("seed_generator_state", 2),
             };
-            let (path, ty) = (cx.path_of(name), Type::new(DType::U32, [words]));
-            cx.declare(&path, &ty, Role::Seed, false, || Start::Generator(generator, seed));
-            Random { generator, state: cx.variable(&path, &ty) }
+            let (name, ty) = (cx.own_name(name), Type::new(DType::U32, [words]));
+            cx.declare(&name, &ty, Role::Seed, || Start::Generator(generator, seed));
+            Random { generator, state: cx.variable(&name, &ty) }
         })
     }
 
@@ -327,12 +375,9 @@ impl<'a> Cx<'a> {
         self.trace.finish(outputs, &[&self.updates, updates].concat())
     }
 
-    /// Where in the model this is, for messages: the path without the model's name.
-    fn place(&self) -> String {
-        self.path.get(1..).unwrap_or_default().join("/")
-    }
-
-    fn path_of(&self, name: &str) -> String {
-        self.path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join("/")
+    /// The name of a variable of the layer, with those of the parts of the layer around it.
+    fn own_name(&self, name: &str) -> String {
+        let parts = self.path.get(self.scope.depth..).unwrap_or_default();
+        parts.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join("/")
     }
 }

@@ -1,67 +1,32 @@
-//! The memory of a model: a table of named variables, and the session that holds their values.
+//! What layers remember: variables, which hang on the layer that asked for them; the stores where their values lie, which
+//! models share; and the view that one model has of them, by their paths.
 
-use std::collections::{HashMap, VecDeque};
+mod variable;
+
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
-use std::ops::Range;
-use std::sync::Arc;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use cornu_cpu::Cpu;
 use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
+
+pub(crate) use variable::{LayerState, Store};
+use variable::{Place, locked};
+pub use variable::{Role, Variable};
 
 use crate::constraints::Constraint;
 use crate::flavor::{Flavor, Generator, STATELESS_MODULUS, flavor};
 use crate::initializers::{Initializer, room_for};
 use crate::random::{OpSeed, SeedSource};
 
-/// What a variable is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// A weight that learns, as long as its layer is trainable.
-    Weight,
-    /// What a layer keeps of its own accord, such as moving averages.
-    State,
-    /// Where random numbers come from; not among the weights of a model.
-    Seed,
-}
-
-/// One named piece of state.
-#[derive(Clone, Debug)]
-pub struct Variable {
-    /// `sequential/dense/kernel`
-    pub path: String,
-    /// Its element type and shape.
-    pub ty: Type,
-    /// What it is for.
-    pub role: Role,
-    /// Whether training changes it.
-    pub trainable: bool,
-    /// What it is held to after each step.
-    pub constraint: Option<Arc<dyn Constraint>>,
-    /// If it is the stream of a stateful random operation of Keras 2: that operation's seed.
-    stream: Option<OpSeed>,
-    id: VarId,
-}
-
-impl Variable {
-    /// Its name in the session. Of no meaning before [`Variables::open`].
-    pub fn id(&self) -> VarId {
-        self.id
-    }
-
-    /// The last part of the path: `kernel`.
-    pub fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or(&self.path)
-    }
-}
-
 /// A variable that a layer asked for while it was built, and that is still to be made.
 pub(crate) struct Declared {
-    pub(crate) path: String,
+    pub(crate) owner: Arc<LayerState>,
+    pub(crate) name: String,
     /// Layer and part of it, for messages: `dense`.
     pub(crate) place: String,
     pub(crate) ty: Type,
     pub(crate) role: Role,
-    pub(crate) trainable: bool,
     pub(crate) constraint: Option<Arc<dyn Constraint>>,
     pub(crate) start: Start,
 }
@@ -74,18 +39,35 @@ pub(crate) enum Start {
     Generator(Generator, Option<i64>),
 }
 
-/// The variables of a model, in the order in which its layers made them.
-///
-/// Values are kept here until the first step needs a session; then all weights are declared first, in order, after them
-/// all other states, so that what is treated alike lies in a row.
+/// A variable by its path in a model: `sequential/dense/kernel`, which is also its name in messages.
+#[derive(Clone)]
+pub struct Named {
+    /// The path.
+    pub path: String,
+    variable: Arc<Variable>,
+}
+
+impl Deref for Named {
+    type Target = Variable;
+    fn deref(&self) -> &Variable {
+        &self.variable
+    }
+}
+
+/// The variables of a model, layer by layer, each once. When the first step needs them they come into one store: all
+/// weights first, in order, after them all other states, so that what is treated alike lies in a row.
 pub struct Variables {
     flavor: Flavor,
     seeds: SeedSource,
-    table: Vec<Variable>,
+    list: Vec<Named>,
     places: HashMap<String, usize>,
-    values: Values,
+    known: HashSet<usize>,
+    store: Option<Store>,
+    /// Where the variables were when they were last looked for.
+    ids: Vec<VarId>,
     openings: u64,
-    /// Where sessions are opened, if not on all cores of this processor.
+    changes: u64,
+    /// Where a store is opened, if not on all cores of this processor.
     machine: Option<Box<dyn Executor + Send>>,
     /// While weights are awaited from a file: the most numbers that all variables may have together.
     room: Option<usize>,
@@ -98,22 +80,19 @@ impl Default for Variables {
     }
 }
 
-enum Values {
-    Parked(Vec<Array>),
-    Live(Box<dyn Session>),
-}
-
 impl Variables {
     /// None, for a model that follows that Keras and draws from those seeds.
     pub fn new(flavor: Flavor, seeds: SeedSource) -> Self {
-        let values = Values::Parked(Vec::new());
         Variables {
             flavor,
             seeds,
-            table: Vec::new(),
+            list: Vec::new(),
             places: HashMap::new(),
-            values,
+            known: HashSet::new(),
+            store: None,
+            ids: Vec::new(),
             openings: 0,
+            changes: 0,
             machine: None,
             room: None,
         }
@@ -136,73 +115,106 @@ impl Variables {
     }
 
     /// All of them.
-    pub fn all(&self) -> &[Variable] {
-        &self.table
+    pub fn all(&self) -> &[Named] {
+        &self.list
     }
 
-    /// Those that training changes, in the order of the session.
-    pub fn trainable(&self) -> impl Iterator<Item = &Variable> {
-        self.table.iter().filter(|variable| variable.role == Role::Weight && variable.trainable)
+    /// Those that training changes.
+    pub fn trainable(&self) -> impl Iterator<Item = &Named> {
+        self.list.iter().filter(|variable| variable.trainable())
     }
 
     /// Keras's `weights`: all but seeds.
-    pub fn weights(&self) -> impl Iterator<Item = &Variable> {
-        self.table.iter().filter(|variable| variable.role != Role::Seed)
+    pub fn weights(&self) -> impl Iterator<Item = &Named> {
+        self.list.iter().filter(|variable| variable.role != Role::Seed)
     }
 
     /// The variable of that path.
-    pub fn get(&self, path: &str) -> Option<&Variable> {
-        self.places.get(path).map(|&place| &self.table[place])
+    pub fn get(&self, path: &str) -> Option<&Named> {
+        self.places.get(path).map(|&place| &self.list[place])
     }
 
-    /// Opens the session, if it is not open.
+    /// Forgets all of them; layers keep theirs.
+    pub(crate) fn clear(&mut self) {
+        self.changes += 1;
+        self.list.clear();
+        self.places.clear();
+        self.known.clear();
+    }
+
+    /// Adds the variables of a layer at that path; those of a layer that is there already are the same.
+    pub(crate) fn add(&mut self, path: &str, state: &LayerState) {
+        self.changes += 1;
+        for variable in state.variables().iter().filter(|variable| self.known.insert(Arc::as_ptr(variable).addr())) {
+            let path = format!("{path}/{}", variable.name);
+            self.places.insert(path.clone(), self.list.len());
+            self.list.push(Named { path, variable: Arc::clone(variable) });
+        }
+    }
+
+    /// Brings all variables into one store: that of the first which lies in one, else a new one.
     ///
     /// # Errors
-    /// A value that does not fit its variable.
+    /// A machine that is not there, or has no memory.
     pub fn open(&mut self) -> Result<()> {
-        let Values::Parked(values) = &self.values else { return Ok(()) };
-        let mut session = self.machine.as_ref().map_or_else(|| Cpu::new().open(), |machine| machine.open())?;
-        let mut order: Vec<usize> = (0..self.table.len()).collect();
-        order.sort_by_key(|&place| (self.table[place].role, !self.table[place].trainable, place));
-        for &place in &order {
-            let Variable { path, ty, .. } = &self.table[place];
-            self.table[place].id = session.declare(ty.clone()).context(path)?;
-            session.write(self.table[place].id, &values[place])?;
+        let is_there = |store: &Store, (variable, id): (&Named, &VarId)| matches!(&*locked(&variable.place), Place::In(own, own_id) if own.is(store) && own_id == id);
+        if let Some(store) = self.store.as_ref().filter(|_| self.ids.len() == self.list.len())
+            && self.list.iter().zip(&self.ids).all(|pair| is_there(store, pair))
+        {
+            return Ok(());
         }
-        self.values = Values::Live(session);
+        let found = self.list.iter().find_map(|variable| variable.placed()).map(|(store, _)| store);
+        let store = found.or(self.store.take()).map_or_else(|| Store::open(self.machine.as_deref()), Ok)?;
+        let mut order: Vec<&Named> = self.list.iter().collect();
+        order.sort_by_key(|variable| (variable.role, !variable.trainable()));
+        order.into_iter().try_for_each(|variable| store.take(variable).context(&variable.path))?;
+        self.ids = self.list.iter().map(|variable| variable.id()).collect();
+        self.store = Some(store);
         self.openings += 1;
         Ok(())
     }
 
-    /// Runs on that machine from now on. If a session is open, its values move into one there.
+    /// Runs on that machine from now on, with all models that have layers of this one.
     ///
     /// # Errors
     /// Those of [`Variables::open`].
     pub(crate) fn move_to(&mut self, machine: Box<dyn Executor + Send>) -> Result<()> {
-        let was_open = self.session_if_open().is_some();
-        self.park();
+        if self.store.is_some() {
+            let store = Store::open(Some(&*machine))?;
+            self.list.iter().try_for_each(|variable| store.take(variable))?;
+        }
         self.machine = Some(machine);
-        if was_open { self.open() } else { Ok(()) }
+        Ok(())
     }
 
     /// The session; opens it first, if need be.
     ///
     /// # Errors
     /// Those of [`Variables::open`].
-    pub fn session(&mut self) -> Result<&mut dyn Session> {
+    pub fn session(&mut self) -> Result<MutexGuard<'_, Box<dyn Session>>> {
         self.open()?;
-        match &mut self.values {
-            Values::Live(session) => Ok(session.as_mut()),
-            Values::Parked(_) => unreachable!("the session was just opened"),
-        }
+        self.session_if_open().ok_or_else(|| Error::usage("there is no session"))
+    }
+
+    /// Where the variables were when they were last looked for.
+    pub(crate) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
     }
 
     /// The session, if it is open.
-    pub(crate) fn session_if_open(&self) -> Option<&dyn Session> {
-        match &self.values {
-            Values::Live(session) => Some(session.as_ref()),
-            Values::Parked(_) => None,
-        }
+    pub(crate) fn session_if_open(&self) -> Option<MutexGuard<'_, Box<dyn Session>>> {
+        self.store.as_ref().map(Store::session)
+    }
+
+    /// How often the variables were found elsewhere than before. Programs and variables of training of the time before
+    /// are of no use.
+    pub fn openings(&self) -> u64 {
+        self.openings
+    }
+
+    /// How often the variables became others.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Variables made from now on are zeros, to be overwritten by the values of a file that holds `room` numbers. With
@@ -211,61 +223,36 @@ impl Variables {
         self.room = room;
     }
 
-    /// Whether there is room for a variable: in the file, if its value is awaited, else in memory.
-    ///
-    /// # Errors
-    /// It needs more than there is.
-    pub(crate) fn room_for(&self, ty: &Type) -> Result<()> {
-        match self.room {
-            None => room_for(ty),
-            Some(room) if ty.shape.checked_size().is_some_and(|size| size <= room) => Ok(()),
-            Some(_) => Err(Error::file(format!("needs shape {}, more numbers than the file holds", ty.shape))),
-        }
+    /// How many numbers a file still holds for variables, if their values are awaited from one.
+    pub(crate) fn room(&self) -> Option<usize> {
+        self.room
     }
 
-    /// The zeros for a variable whose value is awaited, if values are.
-    ///
-    /// # Errors
-    /// A variable for which the file cannot hold the numbers: no memory is taken for it.
-    pub(crate) fn awaited(&mut self, ty: &Type) -> Option<Result<Array>> {
-        let room = self.room?;
-        Some(self.room_for(ty).map(|()| {
-            self.room = Some(room - ty.size());
-            Array::zeros(ty)
-        }))
-    }
-
-    /// How many sessions there have been. Programs and variables of others than the present one are gone: a new one is
-    /// opened after layers were added or taken away.
-    pub fn openings(&self) -> u64 {
-        self.openings
-    }
-
-    /// Takes all values out of the session and closes it.
-    pub(crate) fn park(&mut self) {
-        if let Values::Live(session) = &self.values {
-            self.values = Values::Parked(self.table.iter().map(|variable| session.read(variable.id)).collect());
-        }
-    }
-
-    /// Makes the variables that a layer asked for, and says where they are. `seeds` are those that Keras 3 drew when the
-    /// layer was made, in the order in which its variables take them.
+    /// Makes the variables that a layer and those within it asked for, and hangs them on their layers.
     ///
     /// # Errors
     /// A value that cannot be made; then none is.
-    pub(crate) fn make(&mut self, declared: Vec<Declared>, mut seeds: VecDeque<i64>) -> Result<Range<usize>> {
-        let before = self.table.len();
+    pub(crate) fn make(&mut self, declared: Vec<Declared>, states: &[Arc<LayerState>]) -> Result<()> {
+        let mut seeds: Vec<VecDeque<i64>> = states.iter().map(|state| state.seeds.iter().copied().collect()).collect();
+        let mut made: Vec<Vec<Arc<Variable>>> = states.iter().map(|_| Vec::new()).collect();
         for asked in declared {
-            let name = asked.path.rsplit('/').next().unwrap_or(&asked.path);
-            match self.value(&asked, &mut seeds).context(format!("weight `{name}`")).context(&asked.place) {
-                Ok((value, stream)) => self.add(asked, value, stream),
-                Err(error) => {
-                    self.truncate(before);
-                    return Err(error);
-                }
-            }
+            let Some(place) = states.iter().position(|state| Arc::ptr_eq(state, &asked.owner)) else { continue };
+            let name = asked.name.rsplit('/').next().unwrap_or(&asked.name).to_owned();
+            let value = self.value(&asked, &mut seeds[place]);
+            let (value, stream) = value.context(format!("weight `{name}`")).context(&asked.place)?;
+            made[place].push(Arc::new(Variable {
+                name: asked.name,
+                ty: value.ty(),
+                role: asked.role,
+                constraint: asked.constraint,
+                learns: Arc::clone(&asked.owner.learns),
+                stream: Mutex::new(stream),
+                place: Mutex::new(Place::Here(value)),
+            }));
         }
-        Ok(before..self.table.len())
+        let new = states.iter().zip(made).filter(|(state, _)| !state.is_built());
+        new.for_each(|(state, made)| *locked(&state.variables) = Some(made.into()));
+        Ok(())
     }
 
     /// What a variable is at first, and the seed of its stream if it is one.
@@ -277,7 +264,8 @@ impl Variables {
                 Ok((self.awaited(&asked.ty).unwrap_or_else(made)?, None))
             }
             Start::Generator(Generator::Stream, own) => {
-                let seed = own.map_or_else(|| self.next_op_seed(), |seed| OpSeed::Given(seed.cast_unsigned()));
+                // Those without a seed are numbered by the model that trains.
+                let seed = own.map_or(OpSeed::Numbered(0), |seed| OpSeed::Given(seed.cast_unsigned()));
                 Ok((self.seeds.with(|seeds| seed.start(seeds)), Some(seed)))
             }
             Start::Generator(Generator::Count, own) => {
@@ -288,108 +276,74 @@ impl Variables {
         }
     }
 
+    /// The zeros for a variable whose value is awaited, if values are.
+    fn awaited(&mut self, ty: &Type) -> Option<Result<Array>> {
+        let room = self.room?;
+        Some(has_room(self.room, ty).map(|()| {
+            self.room = Some(room - ty.size());
+            Array::zeros(ty)
+        }))
+    }
+
     /// The next of the seeds that were drawn when the layer was made, else one that is drawn now.
     fn drawn(&mut self, seeds: &mut VecDeque<i64>) -> i64 {
         seeds.pop_front().unwrap_or_else(|| self.next_seed())
     }
 
-    /// Adds a variable and closes the session.
-    fn add(
-        &mut self,
-        Declared { path, role, trainable, constraint, .. }: Declared,
-        value: Array,
-        stream: Option<OpSeed>,
-    ) {
-        self.park();
-        let Values::Parked(values) = &mut self.values else { unreachable!("the session was just closed") };
-        let place = self.table.len();
-        let id = VarId::new(place);
-        self.places.insert(path.clone(), place);
-        self.table.push(Variable { path, ty: value.ty(), role, trainable, constraint, stream, id });
-        values.push(value);
-    }
-
-    /// Keeps the first `count` variables only.
-    pub(crate) fn truncate(&mut self, count: usize) {
-        self.park();
-        if let Values::Parked(values) = &mut self.values {
-            values.truncate(count);
-        }
-        for variable in self.table.drain(count.min(self.table.len())..) {
-            self.places.remove(&variable.path);
-        }
-    }
-
-    /// The seed of the next stateful random operation that has none of its own.
-    fn next_op_seed(&self) -> OpSeed {
-        let last = self.table.iter().rev().find_map(|variable| match variable.stream {
-            Some(OpSeed::Numbered(number)) => Some(number),
-            _ => None,
-        });
-        OpSeed::Numbered(last.map_or(0, |number| number + 1))
-    }
-
-    /// The value of a variable.
-    pub fn read(&self, variable: &Variable) -> Array {
-        match &self.values {
-            Values::Live(session) => session.read(variable.id),
-            Values::Parked(values) => values[self.places[&variable.path]].clone(),
-        }
-    }
-
-    /// Sets the variable of that path.
-    ///
-    /// # Errors
-    /// There must be such a variable, of the type of `value`.
-    pub fn write(&mut self, path: &str, value: &Array) -> Result<()> {
-        let &place = self.places.get(path).ok_or_else(|| Error::usage(format!("there is no variable `{path}`")))?;
-        let variable = &self.table[place];
-        if variable.ty != value.ty() {
-            return Err(Error::data(format!("`{path}` needs {}, got {}", variable.ty, value.ty())));
-        }
-        match &mut self.values {
-            Values::Live(session) => session.write(variable.id, value),
-            Values::Parked(values) => {
-                values[place] = value.clone();
-                Ok(())
-            }
-        }
-    }
-
     /// Whether there are streams of Keras 2's stateful random operations.
     pub(crate) fn has_streams(&self) -> bool {
-        self.table.iter().any(|variable| variable.stream.is_some())
+        self.list.iter().any(|variable| locked(&variable.stream).is_some())
+    }
+
+    fn with_streams(&self) -> impl Iterator<Item = &Named> {
+        self.list.iter().filter(|variable| locked(&variable.stream).is_some())
     }
 
     /// The streams of Keras 2's stateful random operations.
     pub(crate) fn streams(&self) -> Vec<Array> {
-        self.table.iter().filter(|variable| variable.stream.is_some()).map(|variable| self.read(variable)).collect()
+        self.with_streams().map(|variable| variable.read()).collect()
     }
 
     /// Sets the streams, in the order of [`Variables::streams`].
-    pub(crate) fn set_streams(&mut self, streams: &[Array]) -> Result<()> {
-        let with_stream = self.table.iter().filter(|variable| variable.stream.is_some());
-        let paths: Vec<String> = with_stream.map(|variable| variable.path.clone()).collect();
-        paths.iter().zip(streams).try_for_each(|(path, stream)| self.write(path, stream))
+    pub(crate) fn set_streams(&self, streams: &[Array]) -> Result<()> {
+        self.with_streams().zip(streams).try_for_each(|(variable, stream)| variable.write(stream))
     }
 
     /// The seeds of the streams in the next trace of the training step.
-    pub(crate) fn next_trace(&mut self) -> Vec<OpSeed> {
-        let seeds = self.table.iter_mut().filter_map(|variable| variable.stream.as_mut());
-        seeds
-            .map(|seed| {
-                let present = *seed;
-                if let OpSeed::Given(seed) = seed {
+    pub(crate) fn next_trace(&self) -> Vec<OpSeed> {
+        let mut unseeded = 0;
+        let next = |variable: &Named| {
+            let mut stream = locked(&variable.stream);
+            match &mut *stream {
+                Some(OpSeed::Given(seed)) => {
                     *seed = seed.wrapping_add(1);
+                    Some(OpSeed::Given(seed.wrapping_sub(1)))
                 }
-                present
-            })
-            .collect()
+                Some(OpSeed::Numbered(_)) => {
+                    unseeded += 1;
+                    Some(OpSeed::Numbered(unseeded - 1))
+                }
+                None => None,
+            }
+        };
+        self.list.iter().filter_map(next).collect()
+    }
+}
+
+/// Whether there is room for a variable: in the file, if its value is awaited, else in memory.
+///
+/// # Errors
+/// It needs more than there is.
+pub(crate) fn has_room(room: Option<usize>, ty: &Type) -> Result<()> {
+    match room {
+        None => room_for(ty),
+        Some(room) if ty.shape.checked_size().is_some_and(|size| size <= room) => Ok(()),
+        Some(_) => Err(Error::file(format!("needs shape {}, more numbers than the file holds", ty.shape))),
     }
 }
 
 impl fmt::Debug for Variables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.table.iter().map(|variable| (&variable.path, &variable.ty))).finish()
+        f.debug_list().entries(self.list.iter().map(|variable| (&variable.path, &variable.ty))).finish()
     }
 }

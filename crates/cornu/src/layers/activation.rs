@@ -16,6 +16,10 @@ crate::config! {
 }
 
 impl Layer for Activation {
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         cx.activate(&self.activation, x)
     }

@@ -21,6 +21,10 @@ crate::config! {
 }
 
 impl Layer for Dropout {
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         if self.rate == 0.0 {
             return x;

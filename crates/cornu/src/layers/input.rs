@@ -114,6 +114,10 @@ impl FromConfig for InputLayer {
 }
 
 impl Layer for InputLayer {
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
     fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
         x
     }

@@ -2,9 +2,24 @@
 
 use cornu_graph::{Array, Error, Result, Tensor};
 
-use super::LayerConfig;
+use super::{LayerConfig, LayerRef};
 use crate::config::seeds_drawn;
 use crate::trace::Cx;
+
+/// A tensor between two layers, and which of its places count.
+#[derive(Clone, Debug)]
+pub struct Wire {
+    /// The numbers.
+    pub tensor: Tensor,
+    /// Where they count, if not everywhere: booleans, true where they do.
+    pub mask: Option<Tensor>,
+}
+
+impl From<Tensor> for Wire {
+    fn from(tensor: Tensor) -> Self {
+        Wire { tensor, mask: None }
+    }
+}
 
 /// A layer: its settings, and how it extends a graph.
 ///
@@ -35,18 +50,39 @@ use crate::trace::Cx;
 /// # Ok::<(), cornu::Error>(())
 /// ```
 pub trait Layer: LayerConfig {
-    /// What the layer makes of its input. The first axis of `x` is the batch.
-    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor;
+    /// What the layer makes of its input. The first axis of `x` is the batch. A layer that takes several inputs writes
+    /// [`Layer::call_all`] instead.
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+        cx.fail(Error::graph(format!("`{}` writes neither `call` nor `call_all`", self.class_name())));
+        x
+    }
 
-    /// What the layer makes of its inputs, if it takes or makes several. Unless it is written, the layer takes one.
-    fn call_all(&self, cx: &mut Cx, xs: &[Tensor]) -> Vec<Tensor> {
-        match xs {
-            [x] => vec![self.call(cx, x.clone())],
+    /// What the layer makes of its inputs, if it takes or makes several, or looks at masks. Unless it is written, the
+    /// layer takes one.
+    fn call_all(&self, cx: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
+        match inputs {
+            [x] => vec![Wire { mask: x.mask.clone(), ..self.call(cx, x.tensor.clone()).into() }],
             _ => {
-                cx.fail(Error::graph(format!("`{}` takes one input, got {}", self.class_name(), xs.len())));
-                vec![xs.first().cloned().unwrap_or_else(|| cx.trace().constant(Array::scalar(0.0f32)))]
+                cx.fail(Error::graph(format!("`{}` takes one input, got {}", self.class_name(), inputs.len())));
+                vec![inputs.first().cloned().unwrap_or_else(|| cx.trace().constant(Array::scalar(0.0f32)).into())]
             }
         }
+    }
+
+    /// Whether its inputs are cast to the type it computes in, where they are floats of another.
+    fn autocast(&self) -> bool {
+        true
+    }
+
+    /// Whether the layer knows what to do with a mask: one that does not loses it.
+    fn supports_masking(&self) -> bool {
+        false
+    }
+
+    /// The layers among its settings, each by the name of its field. They are built with it, learn with it, and are saved
+    /// with it.
+    fn children(&self) -> Vec<(&'static str, &LayerRef)> {
+        Vec::new()
     }
 
     /// Looks for settings that do not go together.

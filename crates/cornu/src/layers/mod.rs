@@ -2,13 +2,18 @@
 
 mod base;
 mod layer;
+mod names;
+mod placed;
 
 #[cfg(test)]
 pub(crate) use base::KEYS;
 pub(crate) use base::dtype_name;
 pub use base::{Base, BatchShape, IntoShape, LayerConfig};
 pub use input::Input;
-pub use layer::Layer;
+pub use layer::{Layer, Wire};
+pub use names::clear_session;
+pub(crate) use names::{automatic, snake_case};
+pub use placed::{IntoLayer, LayerRef};
 
 use crate::choice::family;
 

@@ -44,6 +44,10 @@ impl Rescaling {
 }
 
 impl Layer for Rescaling {
+    fn supports_masking(&self) -> bool {
+        true
+    }
+
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         for (name, numbers) in [("scale", &self.scale), ("offset", &self.offset)] {
             let (got, last) = (numbers.as_slice().len(), x.shape().last().copied().unwrap_or(1));

@@ -1,56 +1,135 @@
 //! Models as Keras's JSON: written so that both Keras 2.13 and Keras 3 read it, read from either.
 
+use std::collections::{HashMap, VecDeque};
+
 use cornu_graph::{Context, Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::Sequential;
-use crate::config::{Config, Field, object, open_built_in, read, refuse_unknown_keys, short};
-use crate::layers::{Base, BatchShape, InputLayer, Layer, dtype_name};
-use crate::net::Entry;
+use super::{Model, Nested, Sequential};
+use crate::config::{
+    Config, Field, FromConfig, expected, object, open_built_in, open_object, read, refuse_unknown_keys, short,
+};
+use crate::flavor::Flavor;
+use crate::layers::{Base, BatchShape, InputLayer, IntoLayer, Layer, LayerRef, automatic, dtype_name};
+use crate::net::{Call, InputSpec, Net, Port, Symbol};
 use crate::registry::Family;
-
-/// The settings of a layer, with the name the model gave it.
-pub(super) fn layer_config(entry: &Entry) -> Map<String, Value> {
-    let mut config = entry.layer.to_json();
-    let own = entry.layer.settings();
-    let of_the_model = [("name", Value::from(entry.name.as_str())), ("trainable", entry.trainable.into())];
-    for (key, value) in of_the_model.into_iter().filter(|(key, _)| own.iter().all(|own| own.name != *key)) {
-        config.insert(key.into(), value);
-    }
-    config
-}
+use crate::variables::Variables;
 
 /// What Keras keeps to build a layer or model again: the shape of its input.
 fn build_config(input: &BatchShape) -> Value {
     json!({ "input_shape": input.to_json() })
 }
 
-fn layer_to_json(entry: &Entry) -> Value {
-    let mut json = object(entry.layer.module(), entry.layer.class_name(), layer_config(entry));
-    if let (Some((input, _)), Some(json)) = (&entry.shapes, json.as_object_mut()) {
-        json.insert("build_config".into(), build_config(input));
+fn layer_to_json(net: &Net, place: usize, flavor: Flavor) -> Value {
+    let layer = &net.layers[place];
+    let mut json = match layer.settings::<Nested>() {
+        Some(nested) => model_object(layer.name(), &nested.net, nested.class, flavor),
+        None => layer.to_json(),
+    };
+    let first = net.first_call(place).filter(|call| !call.outputs.is_empty());
+    if let (Some(input), Some(json)) = (first.and_then(|call| net.shape(call.inputs[0])), json.as_object_mut()) {
+        json.insert("build_config".into(), build_config(&input));
     }
     json
 }
 
-impl Sequential {
+fn input_to_json(input: &InputSpec) -> Value {
+    let layer = InputLayer::batch_shape(input.shape.clone()).name(&*input.name).dtype(input.dtype.keras_name());
+    object(layer.module(), layer.class_name(), layer.to_json())
+}
+
+/// A model as both versions of Keras read it, but for the numbers of a model's calls within another: those are of one.
+fn model_object(name: &str, net: &Net, class: &str, flavor: Flavor) -> Value {
+    // Keras 2.13 and 3 have functional models in modules of different names; both take them for a `Model`.
+    let class_name = if class == "Functional" { "Model" } else { class };
+    object("keras", class_name, net_config(name, net, class, flavor))
+}
+
+/// Name and layers of a model, and how they are connected if they do not stand in a line.
+pub(super) fn net_config(name: &str, net: &Net, class: &str, flavor: Flavor) -> Map<String, Value> {
+    let mut config = Map::new();
+    config.insert("name".into(), name.into());
+    let inputs = net.inputs.iter().map(input_to_json);
+    let layers = (0..net.layers.len()).map(|place| layer_to_json(net, place, flavor));
+    if class == "Sequential" {
+        config.insert("layers".into(), inputs.chain(layers).collect());
+        return config;
+    }
+    let ends = |ports: &[Port]| -> Value { ports.iter().map(|port| json!(history(net, *port, flavor))).collect() };
+    // Keras 3 reads lists as well, but then counts calls as Keras 2 does not.
+    let has_models = net.layers.iter().any(|layer| layer.settings::<Nested>().is_some());
+    let nodes = |layer: &LayerRef| -> Value {
+        let calls = net.calls.iter().filter(|call| net.layers[call.layer].is(layer));
+        let own = has_models && flavor == Flavor::Keras3;
+        calls.map(|call| if own { node_of_keras_3(net, call) } else { node(net, call, flavor) }).collect()
+    };
+    let placed = |mut json: Value, name: &str, nodes: Value| {
+        json["name"] = name.into();
+        json["inbound_nodes"] = nodes;
+        json
+    };
+    let inputs = inputs.zip(&net.inputs).map(|(json, input)| placed(json, &input.name, json!([])));
+    let layers = layers.zip(&net.layers).map(|(json, layer)| placed(json, layer.name(), nodes(layer)));
+    config.insert("trainable".into(), true.into());
+    config.insert("layers".into(), inputs.chain(layers).collect());
+    config.insert("input_layers".into(), ends(&(0..net.inputs.len()).map(Port::Input).collect::<Vec<_>>()));
+    config.insert("output_layers".into(), ends(&net.outputs));
+    config
+}
+
+/// Where a tensor comes from, as Keras writes it: layer, call of that layer, output of that call. Keras 2 counts the calls
+/// of a model from the one that it is made of itself.
+fn history(net: &Net, port: Port, flavor: Flavor) -> (&str, usize, usize) {
+    let (name, call, output) = net.origin(port);
+    let own = match port {
+        Port::Output { call, .. } if flavor == Flavor::Keras2 => {
+            net.layers[net.calls[call].layer].settings::<Nested>().is_some()
+        }
+        _ => false,
+    };
+    (name, call + usize::from(own), output)
+}
+
+/// A call in the form of Keras 2, which Keras 3 reads as well.
+fn node(net: &Net, call: &Call, flavor: Flavor) -> Value {
+    let input = |port: &Port| {
+        let (name, call, output) = history(net, *port, flavor);
+        json!([name, call, output, {}])
+    };
+    call.inputs.iter().map(input).collect()
+}
+
+/// A call in the form of Keras 3.
+fn node_of_keras_3(net: &Net, call: &Call) -> Value {
+    let input = |port: &Port| {
+        let dtype = match *port {
+            Port::Input(index) => net.inputs[index].dtype,
+            Port::Output { call, output } => net.calls[call].outputs[output].dtype(),
+        };
+        let (shape, history) = (net.shape(*port), history(net, *port, Flavor::Keras3));
+        let config = json!({ "shape": shape, "dtype": dtype.keras_name(), "keras_history": history });
+        json!({ "class_name": "__keras_tensor__", "config": config })
+    };
+    let inputs: Vec<Value> = call.inputs.iter().map(input).collect();
+    let args = if inputs.len() == 1 { inputs } else { vec![inputs.into()] };
+    json!({ "args": args, "kwargs": {} })
+}
+
+impl Model {
     /// The model without its weights, as an object that both versions of Keras read.
     ///
     /// # Errors
     /// A mistake that was made while layers were added.
     pub fn to_json_value(&self) -> Result<Value> {
+        self.to_json_for(Flavor::Keras3)
+    }
+
+    /// [`Model::to_json_value`], with calls of models within it numbered as that Keras does.
+    pub(crate) fn to_json_for(&self, flavor: Flavor) -> Result<Value> {
         self.check()?;
-        let input = self.input_shape().map(|shape| {
-            let input = InputLayer::batch_shape(shape).name(self.input_name().unwrap_or("input_layer"));
-            let input = input.dtype(self.net().input_dtype().keras_name());
-            object(input.module(), input.class_name(), input.to_json())
-        });
-        let layers: Vec<Value> = input.into_iter().chain(self.net().layers.iter().map(layer_to_json)).collect();
-        let mut config = Map::new();
-        config.insert("name".into(), self.name().into());
-        config.insert("layers".into(), layers.into());
-        let mut model = object("keras", "Sequential", config);
-        if let (Some(input), Some(model)) = (self.input_shape(), model.as_object_mut()) {
+        let class = if self.functional { "Functional" } else { "Sequential" };
+        let mut model = model_object(self.name(), &self.net, class, flavor);
+        if let (Some(input), Some(model)) = (self.input_shape().filter(|_| !self.functional), model.as_object_mut()) {
             model.insert("build_config".into(), build_config(&input));
         }
         Ok(model)
@@ -65,7 +144,178 @@ impl Sequential {
         Ok(cornu_files::json::to_bytes(&self.to_json_value()?)?.into_iter().map(char::from).collect())
     }
 
-    /// A model with new weights, from the text of [`Sequential::to_json`] or of Keras.
+    /// A model with new weights, from an object of Keras: functional or sequential.
+    ///
+    /// # Errors
+    /// Something that is no such model, or has layers or settings that are not known.
+    pub fn from_json_value(json: &Value) -> Result<Model> {
+        Self::from_config(json, None)
+    }
+
+    /// [`Model::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers are read.
+    pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Model> {
+        let (class, _) = open_model(json)?;
+        match class.as_str() {
+            "Sequential" => Sequential::from_config(json, room).map(Sequential::into_model),
+            _ => functional_from(json, &mut made_for(room)),
+        }
+    }
+}
+
+/// What the layers of a file are made with.
+fn made_for(room: Option<usize>) -> Variables {
+    let mut variables = Variables::default();
+    variables.await_values(room);
+    variables
+}
+
+fn open_model(json: &Value) -> Result<(String, Map<String, Value>)> {
+    let help = "only Keras's own models are read: build this one here, and take its weights by `load_weights`";
+    open_built_in("model", json, help)
+}
+
+/// A layer of a file, or a model that is one.
+fn layer_from(json: &Value, variables: &mut Variables) -> Result<LayerRef> {
+    let class = json.get("class_name").and_then(Value::as_str).unwrap_or_default();
+    if !["Sequential", "Functional", "Model"].contains(&class) {
+        let layer = <dyn Layer>::registry().read_object(json)?;
+        return Ok(layer.into_layer(variables.flavor(), variables.seeds()));
+    }
+    let model = if class == "Sequential" {
+        Sequential::read(json, variables)?.into_model()
+    } else {
+        functional_from(json, variables)?
+    };
+    Ok(model.layer())
+}
+
+/// A functional model. Layers are called as soon as what they depend on is there; nothing is read twice.
+fn functional_from(json: &Value, variables: &mut Variables) -> Result<Model> {
+    let (class, config) = open_model(json)?;
+    let known = ["name", "trainable", "dtype", "layers", "input_layers", "output_layers"];
+    refuse_unknown_keys(&config, known).context(&class)?;
+    let name: Option<String> = read(&config, &class, "name", Some(None))?;
+    let name = name.unwrap_or_else(|| automatic("Functional"));
+    let layers = config.get("layers").and_then(Value::as_array);
+    let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
+    let mut graph = Graph::default();
+    for (place, json) in layers.iter().enumerate() {
+        let own = json.get("name").or_else(|| json.pointer("/config/name")).and_then(Value::as_str);
+        let own = own.map_or_else(|| place.to_string(), str::to_owned);
+        graph.add(&own, json, variables).context(format!("model `{name}`: layer `{}`", short(&own)))?;
+    }
+    graph.connect(variables).context(format!("model `{name}`"))?;
+    let ends = |key: &str| -> Result<Vec<Symbol>> {
+        // One end may stand alone.
+        let ends = config.get(key).unwrap_or(&Value::Null);
+        let list = if ends[0].is_string() { vec![ends] } else { ends.as_array().into_iter().flatten().collect() };
+        list.into_iter().map(|end| graph.find(end).map_err(|error| error.context(key.to_owned()))).collect()
+    };
+    let mut model = Model::named(&name, ends("input_layers")?, ends("output_layers")?)?;
+    if !read(&config, &class, "trainable", Some(true))? {
+        model.set_trainable(false);
+    }
+    Ok(model)
+}
+
+/// The layers of a functional model while it is read.
+#[derive(Default)]
+struct Graph {
+    /// What each call of a layer or input has given, by name; and how many calls come before the first.
+    made: HashMap<String, (usize, Vec<Vec<Symbol>>)>,
+    /// Calls to come: layer, its name, where its inputs come from.
+    awaited: VecDeque<(LayerRef, String, Vec<Value>)>,
+}
+
+impl Graph {
+    fn add(&mut self, name: &str, json: &Value, variables: &mut Variables) -> Result<()> {
+        if self.made.contains_key(name) {
+            return Err(Error::data("there are two layers of that name"));
+        }
+        let nodes = json.get("inbound_nodes").and_then(Value::as_array).cloned().unwrap_or_default();
+        if json["class_name"] == "InputLayer" {
+            let (_, config) = open_object(json)?;
+            let input = InputLayer::from_json(&config)?.name(name).symbol()?;
+            self.made.insert(name.into(), (0, vec![vec![input]]));
+            return Ok(());
+        }
+        let layer = layer_from(json, variables)?;
+        let is_model = layer.settings::<Nested>().is_some();
+        // Keras 2 writes lists, and counts a model's own graph as its first call.
+        let own = is_model && nodes.first().is_some_and(Value::is_array);
+        self.made.insert(name.into(), (usize::from(own), Vec::new()));
+        for node in nodes {
+            let mut inputs = Vec::new();
+            histories(&node, &mut inputs)?;
+            self.awaited.push_back((layer.clone(), name.to_owned(), inputs));
+        }
+        Ok(())
+    }
+
+    /// Calls the layers, each once its inputs and its earlier calls are made.
+    fn connect(&mut self, variables: &mut Variables) -> Result<()> {
+        let mut idle = 0;
+        while let Some((layer, name, inputs)) = self.awaited.pop_front() {
+            match inputs.iter().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
+                Ok(symbols) => {
+                    let outputs = Symbol::of_call(&layer, symbols, variables)?;
+                    self.made.entry(name).or_default().1.push(outputs);
+                    idle = 0;
+                }
+                Err(error) if idle > self.awaited.len() => {
+                    let error = error.context(format!("layer `{}`", short(&name)));
+                    return Err(error.help("the layers form a loop, or one of them is missing"));
+                }
+                Err(_) => {
+                    self.awaited.push_back((layer, name, inputs));
+                    idle += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The tensor of `["dense", 0, 0]`: layer, call, output.
+    fn find(&self, history: &Value) -> Result<Symbol> {
+        let place = |i: usize| history[i].as_u64().and_then(|n| usize::try_from(n).ok());
+        let (Some(name), Some(call), Some(output)) = (history[0].as_str(), place(1), place(2)) else {
+            return Err(expected("a layer, a call and an output", history));
+        };
+        let found = self.made.get(name).and_then(|(before, calls)| calls.get(call.checked_sub(*before)?)?.get(output));
+        found
+            .cloned()
+            .ok_or_else(|| Error::data(format!("there is no output {output} of call {call} of `{}`", short(name))))
+    }
+}
+
+/// Where the inputs of a call come from, in the form of either Keras.
+fn histories(node: &Value, found: &mut Vec<Value>) -> Result<()> {
+    match node {
+        Value::Array(items) if items.first().is_some_and(Value::is_string) => {
+            if items.get(3).and_then(Value::as_object).is_some_and(|named| !named.is_empty()) {
+                return Err(Error::unsupported("inputs by name are not supported yet"));
+            }
+            found.push(Value::Array(items[..items.len().min(3)].to_vec()));
+            Ok(())
+        }
+        Value::Array(items) => items.iter().try_for_each(|item| histories(item, found)),
+        Value::Object(object) if object.contains_key("args") => {
+            let named = object.get("kwargs").and_then(Value::as_object).into_iter().flatten();
+            if named.into_iter().any(|(_, value)| !value.is_null()) {
+                return Err(Error::unsupported("inputs by name are not supported yet"));
+            }
+            histories(&object["args"], found)
+        }
+        Value::Object(_) if node["class_name"] == "__keras_tensor__" => {
+            found.push(node["config"]["keras_history"].clone());
+            Ok(())
+        }
+        other => Err(expected("the inputs of a layer", other)),
+    }
+}
+
+impl Sequential {
+    /// A model with new weights, from the text of [`Model::to_json`] or of Keras.
     ///
     /// # Errors
     /// Text that is not JSON, not a sequential model, or has layers or settings that are not known.
@@ -86,8 +336,12 @@ impl Sequential {
     /// [`Sequential::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers
     /// are read.
     pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Sequential> {
-        let help = "only Keras's own models are read: build this one here, and take its weights by `load_weights`";
-        let (class, config) = open_built_in("model", json, help)?;
+        Self::read(json, &mut made_for(room))
+    }
+
+    /// Reads a model, whose weights are made as those of `like` are.
+    fn read(json: &Value, like: &mut Variables) -> Result<Sequential> {
+        let (class, config) = open_model(json)?;
         if class != "Sequential" {
             return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
         }
@@ -102,22 +356,21 @@ impl Sequential {
         if !read(&config, &class, "trainable", Some(true))? {
             model.freeze();
         }
-        model.parts().1.await_values(room);
+        model.parts().1.await_values(like.room());
         let layers = config.get("layers").and_then(Value::as_array);
         let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
         for (place, layer) in layers.iter().enumerate() {
             let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
             let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
-            model.push(
-                <dyn Layer>::registry()
-                    .read_object(layer)
-                    .context(format!("model `{}`: layer {which}", model.name()))?,
-            );
+            let place = format!("model `{}`: layer {which}", model.name());
+            let layer = layer_from(layer, model.parts().1).context(place)?;
+            model.add(&layer);
         }
         model.check()?;
         if let Some(shape) = input_shape(json, &config)?.filter(|_| model.input_shape().is_none()) {
             model.build_batch(&shape)?;
         }
+        like.await_values(model.parts().1.room());
         model.parts().1.await_values(None);
         Ok(model)
     }

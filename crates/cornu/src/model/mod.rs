@@ -1,5 +1,6 @@
 //! Models: graphs of layers, and the values of their weights.
 
+mod functional;
 mod json;
 mod sequential;
 mod summary;
@@ -8,30 +9,34 @@ mod train;
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Deref;
 
 use cornu_graph::{Array, DType, Element, Error, Executor, Result, from_array};
 use ndarray::ArrayD;
 use serde_json::Value;
 
+pub(crate) use functional::Nested;
 pub use sequential::Sequential;
 
-use crate::flavor::{Flavor, SeedsAt, flavor};
-use crate::layers::{BatchShape, InputLayer, IntoShape, Layer};
-use crate::net::{Call, Entry, Net, Wire, automatic, check_sizes, show};
+use crate::flavor::{Flavor, flavor};
+use crate::layers::{BatchShape, InputLayer, IntoLayer, IntoShape, Layer, LayerRef};
+use crate::net::{Call, InputSpec, Net, Port, Spec, check_sizes, infer, show};
 use crate::random::SeedSource;
 use crate::train::{Stage, Training};
-use crate::variables::{Role, Variable, Variables};
+use crate::variables::{Named, Variables};
 
-/// A graph of layers, and the values of its weights.
+/// A view over layers: how they are connected, and what training made of them. The weights are those of the layers, which
+/// several models may share.
 pub struct Model {
     name: String,
-    /// The name of the input, if it was given one.
-    input_name: Option<String>,
+    /// The name and the type of the input of a `Sequential`, if they were given.
+    input: (Option<String>, Option<DType>),
     net: Net,
     variables: Variables,
     /// The places of its layers by their names.
     places: HashMap<String, usize>,
+    /// Whether it is made of symbols, not of layers in a line.
+    functional: bool,
     /// Whether its layers may learn.
     trainable: bool,
     /// How it is trained.
@@ -40,11 +45,12 @@ pub struct Model {
     problem: Option<Error>,
 }
 
-/// A layer of a model, with its name, shapes and weights.
+/// A layer of a model, with the shapes it has there.
 #[derive(Clone, Copy, Debug)]
 pub struct LayerView<'a> {
     model: &'a Model,
-    entry: &'a Entry,
+    layer: &'a LayerRef,
+    place: usize,
 }
 
 impl Model {
@@ -56,10 +62,11 @@ impl Model {
     pub(crate) fn following(flavor: Flavor, seeds: SeedSource, name: String) -> Self {
         Model {
             name,
-            input_name: None,
+            input: (None, None),
             net: Net::default(),
             variables: Variables::new(flavor, seeds),
             places: HashMap::new(),
+            functional: false,
             trainable: true,
             training: Training::new(flavor),
             problem: None,
@@ -82,9 +89,10 @@ impl Model {
         self.trainable = false;
     }
 
-    /// The name of its input, if it was given one.
-    pub(crate) fn input_name(&self) -> Option<&str> {
-        self.input_name.as_deref()
+    /// The element type of the input: as was told, else that of the first layer.
+    pub(crate) fn input_dtype(&self) -> DType {
+        let first = self.net.layers.first().and_then(|layer| layer.layer().base().element().ok());
+        self.input.1.or(first).unwrap_or(DType::F32)
     }
 
     /// The layers and how they are connected.
@@ -115,10 +123,7 @@ impl Model {
     /// # Errors
     /// None on this processor; other machines may lack memory.
     pub fn run_on(&mut self, machine: impl Executor + Send + 'static) -> Result<()> {
-        let optimizer = self.optimizer_state();
-        self.variables.move_to(Box::new(machine))?;
-        self.training.moved(self.variables.openings(), optimizer);
-        Ok(())
+        self.variables.move_to(Box::new(machine))
     }
 
     /// What a step of training is made of.
@@ -154,7 +159,7 @@ impl Model {
 
     /// Whether the shape of the input is known and all weights are made.
     pub fn is_built(&self) -> bool {
-        !self.net.inputs.is_empty() && self.net.layers.iter().all(|entry| entry.shapes.is_some())
+        !self.net.inputs.is_empty() && self.net.calls.iter().all(|call| !call.outputs.is_empty())
     }
 
     /// Keeps the first mistake.
@@ -163,25 +168,22 @@ impl Model {
     }
 
     /// Adds a layer after the last one.
-    pub(crate) fn append(&mut self, layer: Arc<dyn Layer>) {
-        let class = layer.class_name();
-        let name = layer.base().name.clone().unwrap_or_else(|| automatic(class));
-        if let Err(error) = check_settings(&*layer) {
+    pub(crate) fn append(&mut self, layer: impl IntoLayer) {
+        let flavor = self.flavor();
+        let layer = layer.into_layer(flavor, self.variables.seeds());
+        let name = layer.name().to_owned();
+        if let Err(error) = check_settings(layer.layer()) {
             self.note(error.context(format!("layer `{name}`")));
             return;
         }
-        if self.net.layers.is_empty()
-            && self.net.inputs.is_empty()
-            && let Some(shape) = &layer.base().batch_shape
-        {
-            self.net.inputs.push(shape.clone());
-        }
-        if is_input(&*layer) {
-            if !self.net.layers.is_empty() {
+        let base = layer.layer().base();
+        let is_first = self.net.layers.is_empty();
+        if is_input(layer.layer()) {
+            if !is_first {
                 self.note(Error::usage(format!("`{name}`: an `Input` can only be the first layer")));
             }
-            self.net.input_type = DType::from_keras_name(&layer.base().dtype);
-            self.input_name = Some(name);
+            self.input = (Some(name), DType::from_keras_name(&base.dtype));
+            self.set_input(base.batch_shape.as_ref());
             return;
         }
         if self.places.contains_key(&name) {
@@ -189,32 +191,43 @@ impl Model {
             self.note(Error::usage(format!("model `{}` has two layers named `{name}`", self.name)).help(help));
             return;
         }
-        let seeds = match self.flavor().seeds_at() {
-            SeedsAt::Weight => Vec::new(),
-            SeedsAt::Layer => (0..layer.seeds_drawn()).map(|_| self.variables.next_seed()).collect(),
-        };
+        if !self.trainable {
+            layer.set_trainable(false);
+        }
         let place = self.net.layers.len();
-        let input = if place == 0 { Wire::Input(0) } else { Wire::Output { call: place - 1, output: 0 } };
-        self.places.insert(name.clone(), place);
-        let trainable = self.trainable && layer.base().trainable;
-        let entry = Entry { name, layer, shapes: None, seeds, trainable, dtype: DType::F32, variables: 0..0 };
-        self.net.layers.push(entry);
-        self.net.calls.push(Call { layer: place, inputs: vec![input] });
-        self.net.outputs = vec![Wire::Output { call: place, output: 0 }];
+        let input = if is_first { Port::Input(0) } else { Port::Output { call: place - 1, output: 0 } };
+        let shape = base.batch_shape.clone().filter(|_| is_first);
+        self.places.insert(name, place);
+        self.net.layers.push(layer);
+        self.net.calls.push(Call { layer: place, inputs: vec![input], outputs: Vec::new() });
+        self.net.outputs = vec![Port::Output { call: place, output: 0 }];
+        self.set_input(shape.as_ref());
         self.build_layers();
     }
 
-    /// Takes the last layer away.
-    pub(crate) fn remove_last(&mut self) -> Option<Arc<dyn Layer>> {
-        let entry = self.net.layers.pop()?;
-        self.net.calls.pop();
-        self.places.remove(&entry.name);
-        let place = self.net.layers.len();
-        self.net.outputs = place.checked_sub(1).map(|call| Wire::Output { call, output: 0 }).into_iter().collect();
-        if entry.shapes.is_some() {
-            self.variables.truncate(entry.variables.start);
+    /// Says what the input is, unless that is known.
+    fn set_input(&mut self, shape: Option<&BatchShape>) {
+        if let Some(shape) = shape.filter(|_| self.net.inputs.is_empty()) {
+            let name = self.input.0.clone().unwrap_or_else(|| "input_layer".into());
+            self.net.inputs.push(InputSpec { name, shape: shape.clone(), dtype: self.input_dtype() });
         }
-        Some(entry.layer)
+    }
+
+    /// Takes the last layer away.
+    pub(crate) fn remove_last(&mut self) -> Option<LayerRef> {
+        let layer = self.net.layers.pop()?;
+        self.net.calls.pop();
+        self.places.remove(layer.name());
+        let place = self.net.layers.len();
+        self.net.outputs = place.checked_sub(1).map(|call| Port::Output { call, output: 0 }).into_iter().collect();
+        self.look_for_variables();
+        Some(layer)
+    }
+
+    /// Finds the variables of all layers that are built.
+    fn look_for_variables(&mut self) {
+        self.variables.clear();
+        self.net.layers.iter().for_each(|layer| add_variables(&mut self.variables, &self.name, layer));
     }
 
     /// Builds the model for samples of that shape, unless it is built: makes the weights of all its layers.
@@ -232,7 +245,7 @@ impl Model {
     pub fn build_batch(&mut self, batch_shape: &BatchShape) -> Result<()> {
         self.check()?;
         check_sizes(batch_shape)?;
-        match self.net.inputs.first() {
+        match self.net.inputs.first().map(|input| &input.shape) {
             Some(built) if built == batch_shape => {}
             Some(built) => {
                 let (built, got) = (show(built), show(batch_shape));
@@ -240,14 +253,17 @@ impl Model {
                 return Err(Error::usage(message));
             }
             None => {
-                self.net.inputs.push(batch_shape.clone());
+                let unbuilt: Vec<LayerRef> =
+                    self.net.layers.iter().filter(|layer| !layer.is_built()).cloned().collect();
+                self.set_input(Some(batch_shape));
                 self.build_layers();
                 if let Err(error) = self.check() {
                     // The layers are as they were: another shape may fit them.
                     self.problem = None;
                     self.net.inputs.clear();
-                    self.net.layers.iter_mut().for_each(|entry| (entry.shapes, entry.variables) = (None, 0..0));
-                    self.variables.truncate(0);
+                    self.net.calls.iter_mut().for_each(|call| call.outputs.clear());
+                    unbuilt.iter().for_each(LayerRef::unbuild);
+                    self.look_for_variables();
                     return Err(error);
                 }
             }
@@ -257,19 +273,16 @@ impl Model {
 
     /// Builds the layers that are not built, front to back, as far as the shape of the input is known.
     fn build_layers(&mut self) {
-        let Some(input) = self.net.inputs.first() else { return };
-        if self.problem.is_some() {
-            return;
-        }
-        let built = self.net.layers.partition_point(|entry| entry.shapes.is_some());
-        let before = built.checked_sub(1).and_then(|last| self.net.layers[last].shapes.as_ref());
-        let mut shape = before.map_or(input, |(_, output)| output).clone();
-        let mut dtype = built.checked_sub(1).map_or_else(|| self.net.input_dtype(), |last| self.net.layers[last].dtype);
-        for entry in &mut self.net.layers[built..] {
-            match entry.build(&mut self.variables, &self.name, (&shape, dtype)) {
-                Ok(output) => {
-                    entry.shapes = Some((shape, output.clone()));
-                    (shape, dtype) = (output, entry.dtype);
+        let Some(input) = self.net.inputs.first().filter(|_| self.problem.is_none()) else { return };
+        let built = self.net.calls.partition_point(|call| !call.outputs.is_empty());
+        let first = || vec![Spec::of_input(&input.shape, input.dtype)];
+        let mut specs = built.checked_sub(1).map_or_else(first, |last| self.net.calls[last].outputs.clone());
+        for call in &mut self.net.calls[built..] {
+            let layer = &self.net.layers[call.layer];
+            match infer(layer, &specs[..1], &mut self.variables) {
+                Ok(outputs) => {
+                    add_variables(&mut self.variables, &self.name, layer);
+                    (call.outputs, specs) = (outputs.clone(), outputs);
                 }
                 Err(error) => {
                     self.problem.get_or_insert(error);
@@ -281,7 +294,7 @@ impl Model {
 
     /// The layers, front to back.
     pub fn layers(&self) -> Vec<LayerView<'_>> {
-        self.net.layers.iter().map(|entry| LayerView { model: self, entry }).collect()
+        (0..self.net.layers.len()).map(|place| self.view(place)).collect()
     }
 
     /// The layer of that name.
@@ -289,10 +302,19 @@ impl Model {
     /// # Errors
     /// There must be one.
     pub fn get_layer(&self, name: &str) -> Result<LayerView<'_>> {
-        let names = || self.net.layers.iter().map(|entry| entry.name.as_str());
-        let found = self.places.get(name).map(|&place| &self.net.layers[place]);
-        let entry = found.ok_or_else(|| crate::config::unknown("layer", name, names()))?;
-        Ok(LayerView { model: self, entry })
+        let names = || self.net.layers.iter().map(LayerRef::name);
+        let place = self.places.get(name).ok_or_else(|| crate::config::unknown("layer", name, names()))?;
+        Ok(self.view(*place))
+    }
+
+    fn view(&self, place: usize) -> LayerView<'_> {
+        LayerView { model: self, layer: &self.net.layers[place], place }
+    }
+
+    /// Says whether its layers learn: that counts from the next `compile` on.
+    pub fn set_trainable(&mut self, trainable: bool) {
+        self.trainable = trainable;
+        self.net.layers.iter().for_each(|layer| layer.set_trainable(trainable));
     }
 
     /// The weights, in Keras's order: layer by layer, those of each layer in the order it makes them. Those of layers of
@@ -304,7 +326,7 @@ impl Model {
 
     /// [`Model::weights`] as numbers of another type: `weights_as::<f64>()` for layers of `float64`.
     pub fn weights_as<T: Element>(&self) -> Vec<ArrayD<T>> {
-        self.variables.weights().map(|variable| from_array(&self.variables.read(variable))).collect()
+        self.variables.weights().map(|variable| from_array(&variable.read())).collect()
     }
 
     /// Sets all weights, in the order of [`Model::weights`]. Nothing changes if one does not fit.
@@ -321,12 +343,12 @@ impl Model {
     /// Those of [`Model::set_weights`].
     pub fn set_weights_as<T: Element>(&mut self, weights: &[ArrayD<T>]) -> Result<()> {
         self.ready()?;
-        let own: Vec<Variable> = self.variables.weights().cloned().collect();
+        let own: Vec<&Named> = self.variables.weights().collect();
         if own.len() != weights.len() {
             let message = format!("model `{}` has {} weights, got a list of {}", self.name, own.len(), weights.len());
             return Err(Error::data(message));
         }
-        let fit = |(variable, new): (&Variable, &ArrayD<T>)| -> Result<Array> {
+        let fit = |(variable, new): (&&Named, &ArrayD<T>)| -> Result<Array> {
             if new.shape() != &variable.ty.shape[..] {
                 let (needed, got) = (&variable.ty.shape, new.shape());
                 return Err(Error::data(format!("weight `{}` needs shape {needed}, got {got:?}", variable.path)));
@@ -334,7 +356,7 @@ impl Model {
             Ok(Array::new(new.shape(), new.iter().copied().collect::<Vec<T>>())?.cast(variable.ty.dtype))
         };
         let arrays = own.iter().zip(weights).map(fit).collect::<Result<Vec<Array>>>()?;
-        own.iter().zip(&arrays).try_for_each(|(variable, array)| self.variables.write(&variable.path, array))
+        own.iter().zip(&arrays).try_for_each(|(variable, array)| variable.write(array))
     }
 
     /// The number of numbers in all weights.
@@ -342,21 +364,20 @@ impl Model {
         self.variables.weights().map(|variable| variable.ty.size()).sum()
     }
 
-    /// The shape of a batch of inputs, once it is known.
+    /// The shape of a batch of the first input, once it is known.
     pub fn input_shape(&self) -> Option<BatchShape> {
-        self.net.inputs.first().cloned()
+        self.net.shape(Port::Input(0))
     }
 
-    /// The shape of a batch of outputs, once it is known.
+    /// The shape of a batch of the first output, once it is known.
     pub fn output_shape(&self) -> Option<BatchShape> {
-        match self.net.outputs.first()? {
-            Wire::Input(index) => self.net.inputs.get(*index).cloned(),
-            Wire::Output { call, .. } => {
-                let entry = &self.net.layers[self.net.calls.get(*call)?.layer];
-                entry.shapes.as_ref().map(|(_, output)| output.clone())
-            }
-        }
+        self.net.shape(*self.net.outputs.first()?)
     }
+}
+
+/// Adds the variables of a layer, and of those within it, to those of a model.
+fn add_variables(variables: &mut Variables, model: &str, layer: &LayerRef) {
+    layer.paths(&format!("{model}/{}", layer.name()), &mut |path, state| variables.add(path, state));
 }
 
 fn is_input(layer: &dyn Layer) -> bool {
@@ -374,62 +395,38 @@ fn check_settings(layer: &dyn Layer) -> Result<()> {
 }
 
 impl<'a> LayerView<'a> {
-    /// Its name, unique in the model.
-    pub fn name(&self) -> &'a str {
-        &self.entry.name
-    }
-
     /// Keras's name of its class.
     pub fn class_name(&self) -> &'a str {
-        self.entry.layer.class_name()
-    }
-
-    /// Its settings, if it is an `L`.
-    pub fn settings<L: Layer>(&self) -> Option<&'a L> {
-        let layer: &dyn Any = &*self.entry.layer;
-        layer.downcast_ref()
+        self.layer.layer().class_name()
     }
 
     /// Its settings as Keras writes them.
     pub fn config(&self) -> Value {
-        json::layer_config(self.entry).into()
+        self.layer.config().into()
     }
 
-    /// Whether its weights learn.
-    pub fn trainable(&self) -> bool {
-        self.entry.trainable
+    /// The layer, to be used elsewhere as well.
+    pub fn shared(&self) -> LayerRef {
+        self.layer.clone()
     }
 
-    /// The shape of a batch of its input, once it is known.
+    /// The shape of a batch of its first input, once it is known.
     pub fn input_shape(&self) -> Option<BatchShape> {
-        self.entry.shapes.as_ref().map(|(input, _)| input.clone())
+        let call = self.model.net.first_call(self.place)?;
+        call.outputs.first()?;
+        self.model.net.shape(*call.inputs.first()?)
     }
 
-    /// The shape of a batch of its output, once it is known.
+    /// The shape of a batch of its first output, once it is known.
     pub fn output_shape(&self) -> Option<BatchShape> {
-        self.entry.shapes.as_ref().map(|(_, output)| output.clone())
+        self.model.net.first_call(self.place)?.outputs.first().map(Spec::shape)
     }
+}
 
-    /// Its weights as variables.
-    pub fn variables(&self) -> impl Iterator<Item = &'a Variable> + use<'a> {
-        let own = &self.model.variables.all()[self.entry.variables.clone()];
-        own.iter().filter(|variable| variable.role != Role::Seed)
-    }
-
-    /// Its weights.
-    #[doc(alias = "get_weights")]
-    pub fn weights(&self) -> Vec<ArrayD<f32>> {
-        self.weights_as()
-    }
-
-    /// Its weights as numbers of another type.
-    pub fn weights_as<T: Element>(&self) -> Vec<ArrayD<T>> {
-        self.variables().map(|variable| from_array(&self.model.variables.read(variable))).collect()
-    }
-
-    /// The number of numbers in its weights.
-    pub fn count_params(&self) -> usize {
-        self.variables().map(|variable| variable.ty.size()).sum()
+impl<'a> Deref for LayerView<'a> {
+    type Target = LayerRef;
+    fn deref(&self) -> &LayerRef {
+        self.layer
     }
 }
 
@@ -437,6 +434,7 @@ impl<'a> LayerView<'a> {
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let built = if self.is_built() { "True" } else { "False" };
-        write!(f, "<Model name={}, built={built}>", self.name)
+        let class = if self.functional { "Functional" } else { "Sequential" };
+        write!(f, "<{class} name={}, built={built}>", self.name)
     }
 }

@@ -8,8 +8,7 @@ use cornu_graph::Error;
 
 use super::Model;
 use crate::flavor::Flavor;
-use crate::layers::Layer;
-use crate::net::automatic;
+use crate::layers::{IntoLayer, Layer, LayerRef, automatic};
 use crate::random::Seeds;
 
 /// A model whose layers stand in a line: `keras.Sequential`. Everything a [`Model`] can do it can do.
@@ -61,19 +60,19 @@ impl Sequential {
         Sequential(Model::following(flavor, seeds.into(), automatic("Sequential")))
     }
 
-    /// Adds a layer. A mistake in it is reported when the model is next used.
-    pub fn add(&mut self, layer: impl Layer) -> &mut Self {
-        self.push(Arc::new(layer))
+    /// The same model, as one of any shape.
+    pub fn into_model(self) -> Model {
+        self.0
     }
 
-    /// Adds a layer of any class.
-    pub fn push(&mut self, layer: Arc<dyn Layer>) -> &mut Self {
+    /// Adds a layer, of settings or one that there is. A mistake in it is reported when the model is next used.
+    pub fn add(&mut self, layer: impl IntoLayer) -> &mut Self {
         self.0.append(layer);
         self
     }
 
     /// Takes the last layer away and gives it back.
-    pub fn pop(&mut self) -> Option<Arc<dyn Layer>> {
+    pub fn pop(&mut self) -> Option<LayerRef> {
         self.0.remove_last()
     }
 }
@@ -108,8 +107,20 @@ impl DerefMut for Sequential {
 
 impl fmt::Debug for Sequential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let built = if self.is_built() { "True" } else { "False" };
-        write!(f, "<Sequential name={}, built={built}>", self.name())
+        self.0.fmt(f)
+    }
+}
+
+/// A model whose layers stand in a line, as one to which more can be added.
+impl TryFrom<Model> for Sequential {
+    type Error = Error;
+
+    fn try_from(model: Model) -> Result<Self, Error> {
+        if !model.functional {
+            return Ok(Sequential(model));
+        }
+        let error = Error::usage(format!("model `{}` is functional, not a line of layers", model.name()));
+        Err(error.help("`load_model` and `Model::from_json_value` read models of any shape"))
     }
 }
 

@@ -6,8 +6,9 @@ use cornu_graph::{Error, Result};
 
 use super::{LayerView, Model};
 use crate::display::{Count, Row, Summary, SummaryOptions, Terminal};
+use crate::net::InputSpec;
 use crate::train::OptimizerState;
-use crate::variables::Variable;
+use crate::variables::Named;
 
 impl Model {
     /// The layers with their shapes and numbers of parameters: `println!("{}", model.summary())` prints Keras's table.
@@ -15,11 +16,36 @@ impl Model {
         let weights = || self.variables().weights();
         Summary {
             model_name: self.name().into(),
-            rows: self.layers().iter().map(row).collect(),
-            sequential: true,
-            trainable: count(weights().filter(|variable| variable.trainable)),
-            non_trainable: count(weights().filter(|variable| !variable.trainable)),
+            rows: self.inputs().chain(self.layers().iter().map(|layer| self.row(layer))).collect(),
+            sequential: !self.functional,
+            trainable: count(weights().filter(|variable| variable.trainable())),
+            non_trainable: count(weights().filter(|variable| !variable.trainable())),
             optimizer: self.optimizer_state().as_ref().map(remembered),
+        }
+    }
+
+    /// The rows of inputs, which a line of layers does not show.
+    fn inputs(&self) -> impl Iterator<Item = Row> {
+        let row = |input: &InputSpec| Row {
+            name: input.name.clone(),
+            class: "InputLayer".into(),
+            output_shapes: vec![input.shape.clone()],
+            params: Some(0),
+            ..Row::default()
+        };
+        self.net().inputs.iter().filter(|_| self.functional).map(row)
+    }
+
+    fn row(&self, layer: &LayerView) -> Row {
+        let built = layer.output_shape().is_some();
+        Row {
+            name: layer.name().into(),
+            class: layer.class_name().into(),
+            output_shapes: layer.output_shape().into_iter().collect(),
+            params: built.then(|| layer.count_params() as u64),
+            connected_to: self.net().connections(layer).filter(|_| self.functional).collect(),
+            trainable: (layer.count_params() > 0).then(|| layer.trainable()),
+            ..Row::default()
         }
     }
 
@@ -35,18 +61,6 @@ impl Model {
     }
 }
 
-fn row(layer: &LayerView) -> Row {
-    let built = layer.output_shape().is_some();
-    Row {
-        name: layer.name().into(),
-        class: layer.class_name().into(),
-        output_shapes: layer.output_shape().into_iter().collect(),
-        params: built.then(|| layer.count_params() as u64),
-        trainable: (layer.count_params() > 0).then(|| layer.trainable()),
-        ..Row::default()
-    }
-}
-
 /// What an optimizer keeps: the number of steps in 64 bits, the learning rate, and its slots.
 fn remembered(state: &OptimizerState) -> Count {
     let slots = state.slots.iter().map(|(_, _, value)| value);
@@ -57,7 +71,7 @@ fn remembered(state: &OptimizerState) -> Count {
     })
 }
 
-fn count<'a>(variables: impl Iterator<Item = &'a Variable>) -> Count {
+fn count<'a>(variables: impl Iterator<Item = &'a Named>) -> Count {
     variables.fold(Count::default(), |total, variable| {
         let params = variable.ty.size() as u64;
         Count { params: total.params + params, bytes: total.bytes + params * variable.ty.dtype.size() as u64 }

@@ -27,8 +27,6 @@ impl Model {
         self.check()?;
         let compiled = compile.resolve()?;
         let stage = self.stage();
-        // A session has no way to give variables of training back; the next one begins without them.
-        stage.variables.park();
         stage.training.compile(compiled);
         Ok(())
     }
@@ -40,7 +38,7 @@ impl Model {
 
     /// What the optimizer remembers; nothing before the first step.
     pub fn optimizer_state(&self) -> Option<OptimizerState> {
-        self.training().optimizer_state(self.variables())
+        self.training().optimizer_state().or_else(|| self.training().awaited_state(self.variables()))
     }
 
     /// Sets what the optimizer remembers, so that training goes on where it ended.
@@ -83,11 +81,11 @@ impl Model {
         let own = fit.seeds.is_some();
         let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
         let weights = fit.sample_weight.take().transpose()?;
-        let data = data.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
+        let data = data.typed(self.input_dtype())?.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
         self.build_for(&data, true)?;
         let mut warnings = Vec::new();
-        let (mut train, validation) = split(data, &mut fit, &mut warnings, self.net().input_dtype())?;
+        let (mut train, validation) = split(data, &mut fit, &mut warnings, self.input_dtype())?;
         if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
             let (of_rows, found) = checks::class_weights(y, classes)?;
             warnings.extend(found);
@@ -127,7 +125,7 @@ impl Model {
         positive("evaluate", "batch_size", evaluate.batch_size)?;
         positive("evaluate", "steps", evaluate.steps)?;
         let weights = evaluate.sample_weight.transpose()?;
-        let data = Data::labelled(x, y)?.typed(self.net().input_dtype())?.weighted(weights.as_ref())?;
+        let data = Data::labelled(x, y)?.typed(self.input_dtype())?.weighted(weights.as_ref())?;
         checks::numbers(&data)?;
         self.build_for(&data, false)?;
         let mut stage = self.stage();
@@ -164,7 +162,7 @@ impl Model {
     /// Those of [`Model::predict_with`].
     pub fn predict_as<T: Element>(&mut self, x: impl ToArray, predict: Predict) -> Result<ArrayD<T>> {
         positive("predict", "batch_size", Some(predict.batch_size))?;
-        let data = Data::features(x)?.typed(self.net().input_dtype())?;
+        let data = Data::features(x)?.typed(self.input_dtype())?;
         if data.rows() == 0 {
             return Err(Error::data("`x` needs at least one row, got none"));
         }
@@ -198,7 +196,7 @@ impl Model {
 
     fn on_batch(&mut self, what: &str, kind: Kind, data: Data) -> Result<Scores> {
         self.stage().training.compiled(what)?;
-        let data = &data.typed(self.net().input_dtype())?;
+        let data = &data.typed(self.input_dtype())?;
         checks::numbers(data)?;
         self.build_for(data, kind == Kind::Train)?;
         let mut stage = self.stage();
@@ -213,8 +211,9 @@ impl Model {
         }
         stage.reset()?;
         let program = stage.program(kind, data, data.rows())?;
-        let session = stage.variables.session()?;
+        let mut session = stage.session()?;
         data.whole().with(|feeds| session.run(program, feeds))?;
+        drop(session);
         Ok(Scores::new(stage.logs()?))
     }
 

@@ -1,56 +1,31 @@
 //! The graph of layers: exactly what Keras's JSON says.
 
-mod names;
+mod spec;
+mod symbol;
 
-use std::ops::Range;
-use std::sync::Arc;
+use cornu_graph::{DType, Error, Result, Shape, Tensor};
 
-use cornu_graph::{Context, DType, Error, Result, Shape, Tensor, Type};
+pub use spec::Spec;
+pub(crate) use spec::infer;
+pub use symbol::{Apply, Symbol};
 
-pub use names::clear_session;
-pub(crate) use names::{automatic, snake_case};
-
-use crate::layers::{BatchShape, Layer};
-use crate::trace::{Cx, Scope};
-use crate::variables::{Declared, Variables};
-
-/// Open sizes are taken to be odd multiples of this: larger than kernels, and divisible by most strides.
-const OPEN: usize = 960;
-
-/// What a layer makes of an input of certain sizes: type of its output, and variables it asks for.
-type Outline = (Type, Vec<Declared>);
-
-/// A layer of a model.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// Its name, unique in the model.
-    pub name: String,
-    /// Its settings.
-    pub layer: Arc<dyn Layer>,
-    /// The shapes of a batch of its input and of its output, once they are known.
-    pub shapes: Option<(BatchShape, BatchShape)>,
-    /// The seeds Keras 3 draws when the layer is made.
-    pub seeds: Vec<i64>,
-    /// Whether its weights learn: it is said neither of the layer nor of the model that they do not.
-    pub trainable: bool,
-    /// The element type of its output, once shapes are known.
-    pub(crate) dtype: DType,
-    /// Where its variables are among those of the model.
-    pub(crate) variables: Range<usize>,
-}
+use crate::layers::{BatchShape, LayerRef, Wire};
+use crate::trace::Cx;
 
 /// One use of a layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// Which layer.
     pub layer: usize,
     /// What it is given.
-    pub inputs: Vec<Wire>,
+    pub inputs: Vec<Port>,
+    /// What it gives; nothing before the model is built.
+    pub outputs: Vec<Spec>,
 }
 
 /// Where a tensor between layers comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wire {
+pub enum Port {
     /// That input of the model.
     Input(usize),
     /// That output of that call.
@@ -62,42 +37,50 @@ pub enum Wire {
     },
 }
 
+/// An input of a model.
+#[derive(Clone, Debug)]
+pub struct InputSpec {
+    /// Its name.
+    pub name: String,
+    /// The shape of a batch.
+    pub shape: BatchShape,
+    /// The type of its numbers.
+    pub dtype: DType,
+}
+
 /// A graph of layers. A `Sequential` is the case of a straight line.
 #[derive(Clone, Debug, Default)]
 pub struct Net {
-    /// The layers, in the order in which they were added.
-    pub layers: Vec<Entry>,
+    /// The layers, each once, in the order in which they were added.
+    pub layers: Vec<LayerRef>,
     /// Their uses, each after those it depends on.
     pub calls: Vec<Call>,
-    /// The shapes of a batch of each input, once they are known.
-    pub inputs: Vec<BatchShape>,
-    /// The element type of the input, if it was told.
-    pub input_type: Option<DType>,
+    /// The inputs, once their shapes are known.
+    pub inputs: Vec<InputSpec>,
     /// What the model gives.
-    pub outputs: Vec<Wire>,
+    pub outputs: Vec<Port>,
 }
 
 impl Net {
-    /// The element type of the input: as was told, else that of the first layer.
-    pub fn input_dtype(&self) -> DType {
-        let first = self.layers.first().and_then(|entry| entry.layer.base().element().ok());
-        self.input_type.or(first).unwrap_or(DType::F32)
-    }
-
     /// Traces all layers.
     ///
     /// # Errors
     /// Inputs of the wrong shape, or the first mistake of a layer.
-    pub fn call(&self, cx: &mut Cx, name: &str, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
-        self.check_inputs(inputs)?;
-        cx.model(name, |cx| {
-            let mut made: Vec<Vec<Tensor>> = Vec::with_capacity(self.calls.len());
-            for call in &self.calls {
-                let xs = gather(&call.inputs, inputs, &made)?;
-                made.push(self.layers[call.layer].trace(cx, &xs)?);
-            }
-            gather(&self.outputs, inputs, &made)
-        })
+    pub fn call(&self, cx: &mut Cx, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
+        let inputs: Vec<Wire> = inputs.iter().cloned().map(Wire::from).collect();
+        Ok(self.trace(cx, &inputs)?.into_iter().map(|wire| wire.tensor).collect())
+    }
+
+    /// [`Net::call`] with masks.
+    pub(crate) fn trace(&self, cx: &mut Cx, inputs: &[Wire]) -> Result<Vec<Wire>> {
+        let tensors: Vec<Tensor> = inputs.iter().map(|input| input.tensor.clone()).collect();
+        self.check_inputs(&tensors)?;
+        let mut made: Vec<Vec<Wire>> = Vec::with_capacity(self.calls.len());
+        for call in &self.calls {
+            let xs = gather(&call.inputs, inputs, &made)?;
+            made.push(self.layers[call.layer].trace(cx, xs)?);
+        }
+        gather(&self.outputs, inputs, &made)
     }
 
     /// Whether inputs have the shapes the model was built for.
@@ -107,117 +90,62 @@ impl Net {
     pub fn check_inputs(&self, inputs: &[Tensor]) -> Result<()> {
         if !self.inputs.is_empty() && inputs.len() != self.inputs.len() {
             let (needed, got) = (self.inputs.len(), inputs.len());
-            return Err(Error::usage(format!("the model takes {needed} input, got {got}")));
+            let plural = if needed == 1 { "" } else { "s" };
+            return Err(Error::usage(format!("the model takes {needed} input{plural}, got {got}")));
         }
         for (index, (x, built)) in inputs.iter().zip(&self.inputs).enumerate() {
-            let reader = self.calls.iter().find(|call| call.inputs.contains(&Wire::Input(index)));
-            let name = reader.map_or("input", |call| &self.layers[call.layer].name);
-            check_shape(name, built, &x.shape())?;
+            let reader = self.calls.iter().find(|call| call.inputs.contains(&Port::Input(index)));
+            let name = reader.map_or("input", |call| self.layers[call.layer].name());
+            check_shape(name, &built.shape, &x.shape())?;
         }
         Ok(())
     }
+
+    /// The shape of a batch that comes from somewhere, once it is known.
+    pub fn shape(&self, port: Port) -> Option<BatchShape> {
+        match port {
+            Port::Input(index) => self.inputs.get(index).map(|input| input.shape.clone()),
+            Port::Output { call, output } => self.calls.get(call)?.outputs.get(output).map(Spec::shape),
+        }
+    }
+
+    /// Where something comes from: layer or input, which of its calls, which output of that.
+    pub(crate) fn origin(&self, port: Port) -> (&str, usize, usize) {
+        match port {
+            Port::Input(index) => (&self.inputs[index].name, 0, 0),
+            Port::Output { call, output } => {
+                let layer = self.calls[call].layer;
+                let before = self.calls[..call].iter().filter(|call| call.layer == layer).count();
+                (self.layers[layer].name(), before, output)
+            }
+        }
+    }
+
+    /// The origins of all that a layer is given.
+    pub(crate) fn connections(&self, layer: &LayerRef) -> impl Iterator<Item = (String, usize, usize)> {
+        let calls = self.calls.iter().filter(|call| self.layers[call.layer].is(layer));
+        calls.flat_map(|call| &call.inputs).map(|port| {
+            let (name, call, output) = self.origin(*port);
+            (name.to_owned(), call, output)
+        })
+    }
+
+    /// The first use of the layer at that place.
+    pub(crate) fn first_call(&self, place: usize) -> Option<&Call> {
+        // Where each layer is called once, in turn, nothing is looked for.
+        let once = self.calls.len() == self.layers.len();
+        let own = self.calls.get(place).filter(|call| once && call.layer == place);
+        own.or_else(|| self.calls.iter().find(|call| call.layer == place))
+    }
 }
 
-fn gather(wires: &[Wire], inputs: &[Tensor], made: &[Vec<Tensor>]) -> Result<Vec<Tensor>> {
-    let find = |wire: &Wire| match *wire {
-        Wire::Input(index) => inputs.get(index),
-        Wire::Output { call, output } => made.get(call).and_then(|outputs| outputs.get(output)),
+fn gather(ports: &[Port], inputs: &[Wire], made: &[Vec<Wire>]) -> Result<Vec<Wire>> {
+    let find = |port: &Port| match *port {
+        Port::Input(index) => inputs.get(index),
+        Port::Output { call, output } => made.get(call).and_then(|outputs| outputs.get(output)),
     };
-    let missing = |wire: &Wire| Error::graph(format!("{wire:?} of the model is missing"));
-    wires.iter().map(|wire| find(wire).cloned().ok_or_else(|| missing(wire))).collect()
-}
-
-impl Entry {
-    /// Traces the layer, with the penalty on its outputs.
-    fn trace(&self, cx: &mut Cx, xs: &[Tensor]) -> Result<Vec<Tensor>> {
-        let base = self.layer.base();
-        let dtype = base.element().context(&self.name)?;
-        // Floats take the element type of the layer; whole numbers, such as the indices of an embedding, stay.
-        let own = |x: &Tensor| if x.dtype().is_float() && x.dtype() != dtype { x.cast(dtype) } else { x.clone() };
-        let xs: Vec<Tensor> = xs.iter().map(own).collect();
-        let scope = Scope { trainable: self.trainable, dtype };
-        let ys = cx.layer(&self.name, scope, |cx| {
-            let ys = self.layer.call_all(cx, &xs);
-            if let Some(error) = ys.iter().find_map(|y| cx.trace().takes(y, "the layer").err()) {
-                cx.fail(error);
-                return ys;
-            }
-            if let Some(penalty) = base.activity_regularizer.as_ref().and_then(|penalty| cx.chosen(penalty)) {
-                // The mean over the samples of the batch.
-                ys.iter().for_each(|y| cx.add_loss(penalty.penalty(y) / y.dim(0).max(1) as f64));
-            }
-            ys
-        });
-        cx.trace().check()?;
-        Ok(ys)
-    }
-
-    /// Makes the variables of the layer for batches of that shape and type, and finds the shape of its output.
-    ///
-    /// The layer is traced twice with other numbers for open sizes; what differs then is open. Each axis has a number of
-    /// its own, and where the layer takes no such input, as the sum of two axes, all have the same one. Variables are made
-    /// only afterwards, for those that depend on an open size may be of any size.
-    pub(crate) fn build(
-        &mut self,
-        variables: &mut Variables,
-        model: &str,
-        (input, dtype): (&BatchShape, DType),
-    ) -> Result<BatchShape> {
-        let mut attempt = |apart: bool| {
-            let [first, second] = filled(input, apart).map(|shape| Type::new(dtype, shape));
-            if second.bytes().is_none() {
-                let message = format!("layer `{}`: inputs of shape {} fit no memory", self.name, show(input));
-                return Err(Error::usage(message));
-            }
-            Result::Ok((self.outline(variables, model, first)?, self.outline(variables, model, second)?))
-        };
-        let several = input.iter().filter(|size| size.is_none()).count() > 1;
-        let (first, second) = attempt(true).or_else(|error| if several { attempt(false) } else { Err(error) })?;
-        let (output, declared) = self.compare(first, &second)?;
-        self.dtype = output.1;
-        self.variables = variables.make(declared, self.seeds.iter().copied().collect())?;
-        Ok(output.0)
-    }
-
-    fn outline(&self, variables: &mut Variables, model: &str, input: Type) -> Result<Outline> {
-        let mut cx = Cx::build(variables);
-        let x = cx.input(input);
-        let ys = cx.model(model, |cx| self.trace(cx, &[x]))?;
-        let none = || Error::usage(format!("`{}` gives no output", self.layer.class_name())).context(&self.name);
-        Ok((ys.first().ok_or_else(none)?.ty(), cx.into_declared()))
-    }
-
-    /// What holds whatever the open sizes are: the shape of the output with open sizes, its type, and the variables.
-    fn compare(
-        &self,
-        (y, declared): Outline,
-        (other, others): &Outline,
-    ) -> Result<((BatchShape, DType), Vec<Declared>)> {
-        let open = |what: String, place: &str| {
-            let error = Error::usage(format!("{what} depends on a size of the input that is left open"));
-            Err(error.help("say every size of the input but that of the batch").context(place))
-        };
-        if declared.len() != others.len() {
-            return open("the number of weights".into(), &self.name);
-        }
-        if let Some((asked, _)) = declared.iter().zip(others).find(|(a, b)| (&a.path, &a.ty) != (&b.path, &b.ty)) {
-            let name = asked.path.rsplit('/').next().unwrap_or(&asked.path);
-            return open(format!("the size of `{name}`"), &asked.place);
-        }
-        if y.rank() != other.rank() {
-            return open("the number of axes of the output".into(), &self.name);
-        }
-        let sizes = y.shape.iter().zip(other.shape.iter()).map(|(&a, &b)| (a == b).then_some(a));
-        Ok(((sizes.collect(), y.dtype), declared))
-    }
-}
-
-/// A shape with two choices of numbers for its open sizes, each axis `apart` from the others or all alike.
-fn filled(shape: &BatchShape, apart: bool) -> [Shape; 2] {
-    let number = |axis: usize, choice: usize| OPEN * (1 + 2 * choice + if apart { 6 + 4 * axis } else { 0 });
-    let with =
-        |choice: usize| shape.iter().enumerate().map(|(axis, size)| size.unwrap_or(number(axis, choice))).collect();
-    [with(0), with(1)]
+    let missing = |port: &Port| Error::graph(format!("{port:?} of the model is missing"));
+    ports.iter().map(|port| find(port).cloned().ok_or_else(|| missing(port))).collect()
 }
 
 /// Whether a tensor has the shape a layer was built for. As in Keras, batches may have any size, even where a file

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::optimizer::{self, Dialect};
 use super::{Loaded, Save, compiled, weights};
-use crate::model::{Model, Sequential};
+use crate::model::Model;
 use crate::train::{Code, Warning};
 
 /// The Keras whose files these are like.
@@ -17,8 +17,8 @@ const KERAS_VERSION: &str = "3.15.1";
 const HARMLESS: usize = 1 << 20;
 
 /// The file of a built model, and what could not be put into it.
-pub(super) fn archive(model: &Sequential, save: Save) -> Result<(Archive, Vec<Warning>)> {
-    let mut config = model.to_json_value()?;
+pub(super) fn archive(model: &Model, save: Save) -> Result<(Archive, Vec<Warning>)> {
+    let mut config = model.to_json_for(save.flavor())?;
     let mut builder = Builder::new();
     weights::write(model, &mut builder)?;
     let mut warnings = refused_names(model);
@@ -44,11 +44,11 @@ pub(super) fn archive(model: &Sequential, save: Save) -> Result<(Archive, Vec<Wa
 }
 
 /// A warning for every name that Keras refuses on TensorFlow.
-fn refused_names(model: &Sequential) -> Vec<Warning> {
+fn refused_names(model: &Model) -> Vec<Warning> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '.';
     let known =
         |name: &str| name.is_empty() || name.starts_with(plain) && name.chars().all(|c| plain(c) || "_-/>".contains(c));
-    let layers = model.layers().into_iter().map(|layer| ("layer", layer.name()));
+    let layers = model.net().layers.iter().map(|layer| ("layer", layer.name()));
     let refused = [("model", model.name())].into_iter().chain(layers).filter(|(_, name)| !known(name));
     let message = |(what, name)| {
         format!(
@@ -62,8 +62,8 @@ fn refused_names(model: &Sequential) -> Vec<Warning> {
 pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
     let Archive { config, weights: bytes, .. } = archive;
     let file = H5::read(bytes).context("`model.weights.h5`")?;
-    let mut model = Sequential::from_config(&config, Some(room(&file))).map_err(of_the_file)?;
-    weights::read(&file, &mut model)?;
+    let mut model = Model::from_config(&config, Some(room(&file))).map_err(of_the_file)?;
+    weights::read(&file, &model)?;
     let mut warnings = Vec::new();
     // Keras 3 gives a model that was never compiled an empty object.
     let said = |settings: &&Value| !settings.is_null() && **settings != json!({});
@@ -87,7 +87,7 @@ pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
 }
 
 /// Lets the optimizer go on from where the file says.
-fn resume(file: &H5, model: &mut Sequential) -> Result<Option<Warning>> {
+fn resume(file: &H5, model: &mut Model) -> Result<Option<Warning>> {
     let Some(settings) = model.compiled() else { return Ok(None) };
     match optimizer::read(file, &*settings.optimizer.resolve()?, model.variables())? {
         Ok(state) => model.set_optimizer_state(state).map(|()| None),

@@ -1,4 +1,4 @@
-//! Models as files: [`Sequential::save`], [`load_model`], and weights alone.
+//! Models as files: [`Model::save`], [`load_model`], and weights alone.
 //!
 //! What is written opens in Keras 2.13 and in Keras 3; what either of them wrote is read. `docs/keras-files.md` says how
 //! such a file looks. A file is only data: nothing in it names another file to open or code to run.
@@ -53,12 +53,12 @@ impl Default for Load {
 #[derive(Debug)]
 pub struct Loaded {
     /// The model.
-    pub model: Sequential,
+    pub model: Model,
     /// What of the file could not be used.
     pub warnings: Vec<Warning>,
 }
 
-/// The model in a `.keras` file of Keras 2.13, of Keras 3, or of [`Sequential::save`], ready to predict and to go on
+/// The model in a `.keras` file of Keras 2.13, of Keras 3, or of [`Model::save`], ready to predict and to go on
 /// training. Training settings that are not known here are left out, which a line on the standard error tells.
 ///
 /// Restored are layers, weights, training settings, and what the optimizer remembers: its slots, the number of steps, the
@@ -66,9 +66,9 @@ pub struct Loaded {
 /// anew; the history; and the flavour, which is that of this process.
 ///
 /// # Errors
-/// A file that is missing, damaged, or holds something else than a sequential model; a layer of an unknown class, or
-/// anything of another package than Keras that was not [registered](crate::register); a weight that is missing, left over, or of another shape than its layer needs.
-pub fn load_model(path: impl AsRef<Path>) -> Result<Sequential> {
+/// A file that is missing, damaged, or holds something else than a model; a layer of an unknown class, or
+/// anything of another package than Keras that was not [registered](crate::layers::register); a weight that is missing, left over, or of another shape than its layer needs.
+pub fn load_model(path: impl AsRef<Path>) -> Result<Model> {
     let loaded = load_model_with(path, Load::new())?;
     loaded.warnings.iter().for_each(tell);
     Ok(loaded.model)
@@ -85,14 +85,16 @@ pub fn load_model_with(path: impl AsRef<Path>, load: Load) -> Result<Loaded> {
 }
 
 impl Sequential {
-    /// [`load_model`].
+    /// [`load_model`] of a model whose layers stand in a line.
     ///
     /// # Errors
-    /// Those of [`load_model`].
+    /// Those of [`load_model`]; a functional model.
     pub fn load(path: impl AsRef<Path>) -> Result<Sequential> {
-        load_model(path)
+        load_model(path)?.try_into()
     }
+}
 
+impl Model {
     /// Saves layers, weights, training settings and the state of the optimizer as a `.keras` file, which Keras 2.13 and
     /// Keras 3 open. The file is written beside the old one and then renamed: if anything fails, the old one is unchanged.
     ///
@@ -112,10 +114,10 @@ impl Sequential {
         Ok(())
     }
 
-    /// [`Sequential::save`] with arguments; gives what could not be saved.
+    /// [`Model::save`] with arguments; gives what could not be saved.
     ///
     /// # Errors
-    /// Those of [`Sequential::save`], and a version of Keras that is not known.
+    /// Those of [`Model::save`], and a version of Keras that is not known.
     pub fn save_with(&self, path: impl AsRef<Path>, save: Save) -> Result<Vec<Warning>> {
         let path = path.as_ref();
         let place = format!("`{}`", path.display());

@@ -4,6 +4,7 @@
 use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_graph::{Array, DType, Error, Result, Type};
 
+use crate::flavor::Flavor;
 use crate::optimizers::Optimizer;
 use crate::train::OptimizerState;
 use crate::variables::Variables;
@@ -11,7 +12,7 @@ use crate::variables::Variables;
 /// Where the variables stand.
 const FOLDER: &str = "optimizer/vars";
 
-/// How a model is saved: the arguments of [`Sequential::save_with`](crate::Sequential::save_with).
+/// How a model is saved: the arguments of [`Model::save_with`](crate::Model::save_with).
 ///
 /// Every file opens in Keras 2.13 and in Keras 3 with layers, weights and training settings. For the state of the
 /// optimizer they expect different files, unless the learning rate is a schedule: that of a file for both versions is one
@@ -33,6 +34,13 @@ impl Save {
     pub fn keras(mut self, version: u32) -> Save {
         self.keras = Some(version);
         self
+    }
+}
+
+impl Save {
+    /// Whose numbers of calls to write, where the two differ.
+    pub(super) fn flavor(self) -> Flavor {
+        if self.keras == Some(2) { Flavor::Keras2 } else { Flavor::Keras3 }
     }
 }
 

@@ -2,14 +2,15 @@
 //! have both. Layers are found by class and order, not by name.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use cornu_files::h5::{Attribute, Builder, Entry, H5};
 use cornu_graph::{Array, Error, Result};
 
 use crate::flavor::Flavor;
-use crate::model::{LayerView, Model};
-use crate::net::snake_case;
-use crate::variables::Variable;
+use crate::layers::{LayerRef, snake_case};
+use crate::model::{Model, Nested};
+use crate::variables::{Role, Variable};
 
 /// Both versions, in the order in which their places are looked for.
 const ALL: [Flavor; 2] = [Flavor::Keras3, Flavor::Keras2];
@@ -22,37 +23,46 @@ fn root(flavor: Flavor) -> &'static str {
     }
 }
 
-/// The folder of each layer's weights: `layers/dense_1/vars`. Keras 3 counts the layers of a class; Keras 2 meets those
-/// that have weights twice on its way through the model, and counts them twice.
-fn folders(flavor: Flavor, layers: &[Placed]) -> Vec<String> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    let mut folder = |(layer, variables): &Placed| {
-        let class = snake_case(layer.class_name());
-        let count = counts.entry(class.clone()).or_insert(0);
-        let name = if *count == 0 { class } else { format!("{class}_{count}") };
-        *count += if flavor == Flavor::Keras2 && !variables.is_empty() { 2 } else { 1 };
-        format!("{}/{name}/vars", root(flavor))
-    };
-    layers.iter().map(&mut folder).collect()
+/// A layer in a file: where its weights stand, its name, and they themselves, first those that learn.
+struct Placed<'a> {
+    folder: String,
+    name: &'a str,
+    variables: Vec<Arc<Variable>>,
 }
 
-/// A layer, and its weights in the order of files: first those that learn.
-type Placed<'a> = (LayerView<'a>, Vec<&'a Variable>);
-
-/// Every layer with its weights. Paths are `model/layer/weight`.
-fn placed(model: &Model) -> Vec<Placed<'_>> {
-    let mut weights: HashMap<&str, Vec<&Variable>> = HashMap::new();
-    for variable in model.variables().weights() {
-        let inside = variable.path.strip_prefix(model.name()).and_then(|path| path.strip_prefix('/'));
-        let layer = inside.and_then(|path| path.split('/').next()).unwrap_or_default();
-        weights.entry(layer).or_default().push(variable);
+/// Every layer with its folder, `layers/dense_1/vars`, and those within it. Keras 3 counts the layers of a class; Keras 2
+/// meets those that have weights twice on its way through a model, and counts them twice.
+fn placed<'a>(flavor: Flavor, layers: &'a [LayerRef], around: &str, found: &mut Vec<Placed<'a>>) {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for layer in layers {
+        let class = snake_case(layer.layer().class_name());
+        let count = counts.entry(class.clone()).or_insert(0);
+        let place = if *count == 0 { class } else { format!("{class}_{count}") };
+        *count += if flavor == Flavor::Keras2 && !layer.variables().is_empty() { 2 } else { 1 };
+        one(flavor, layer, &format!("{around}{}/{place}", root(flavor)), found);
     }
-    let mut of = |name: &str| {
-        let mut variables = weights.remove(name).unwrap_or_default();
-        variables.sort_by_key(|variable| variable.role);
-        variables
-    };
-    model.layers().into_iter().map(|layer| (layer, of(layer.name()))).collect()
+}
+
+/// A layer at a place of its own, and those within it: of a model as those of a file, else by the names of their fields.
+fn one<'a>(flavor: Flavor, layer: &'a LayerRef, place: &str, found: &mut Vec<Placed<'a>>) {
+    let mut variables: Vec<_> = layer.own_variables().iter().filter(|own| own.role != Role::Seed).cloned().collect();
+    variables.sort_by_key(|variable| variable.role);
+    found.push(Placed { folder: format!("{place}/vars"), name: layer.name(), variables });
+    match layer.settings::<Nested>() {
+        Some(nested) => placed(flavor, &nested.net.layers, &format!("{place}/"), found),
+        None => {
+            for (field, child) in layer.layer().children() {
+                one(flavor, child, &format!("{place}/{field}"), found);
+            }
+        }
+    }
+}
+
+/// The layers of a model, as they stand in a file.
+fn all(flavor: Flavor, model: &Model) -> Vec<Placed<'_>> {
+    let mut found = Vec::new();
+    placed(flavor, &model.net().layers, "", &mut found);
+    found
 }
 
 /// Puts all weights into a file, in the places of both versions.
@@ -60,17 +70,16 @@ fn placed(model: &Model) -> Vec<Placed<'_>> {
 /// # Errors
 /// Names of layers too long for an attribute.
 pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
-    let layers = placed(model);
     builder.group("vars")?;
     for flavor in ALL {
         builder.group(root(flavor))?;
-        for ((layer, variables), folder) in layers.iter().zip(folders(flavor, &layers)) {
+        for Placed { folder, name, variables } in all(flavor, model) {
             builder.group(&folder)?;
             if flavor == Flavor::Keras3 {
-                builder.attribute(&folder, "name", Attribute::Text(layer.name().into()))?;
+                builder.attribute(&folder, "name", Attribute::Text(name.into()))?;
             }
             for (i, variable) in variables.iter().enumerate() {
-                builder.dataset(&format!("{folder}/{i}"), &model.variables().read(variable))?;
+                builder.dataset(&format!("{folder}/{i}"), &variable.read())?;
             }
         }
     }
@@ -81,21 +90,24 @@ pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
 ///
 /// # Errors
 /// A weight that is missing or has another shape, or one that belongs to no layer.
-pub(super) fn read(file: &H5, model: &mut Model) -> Result<()> {
-    let layers = placed(model);
+pub(super) fn read(file: &H5, model: &Model) -> Result<()> {
     let Some(flavor) = ALL.into_iter().find(|flavor| file.has_group(root(*flavor))) else {
-        return if layers.is_empty() { Ok(()) } else { Err(no_weights(file)) };
+        return if model.net().layers.is_empty() { Ok(()) } else { Err(no_weights(file)) };
     };
-    let mut values: Vec<(String, Array)> = Vec::new();
-    for ((layer, variables), folder) in layers.iter().zip(folders(flavor, &layers)) {
+    let mut values: Vec<(Arc<Variable>, Array)> = Vec::new();
+    for Placed { folder, name, variables } in all(flavor, model) {
         for (i, variable) in variables.iter().enumerate() {
-            let place = format!("layer `{}`: weight `{}`", layer.name(), variable.name());
-            values.push((variable.path.clone(), value(file, variable, &format!("{folder}/{i}"), &place)?));
+            let place = format!("layer `{name}`: weight `{}`", own_name(variable));
+            values.push((Arc::clone(variable), value(file, variable, &format!("{folder}/{i}"), &place)?));
         }
     }
-    refuse_left_over(file, model, &layers)?;
-    let variables = model.parts().1;
-    values.iter().try_for_each(|(path, value)| variables.write(path, value))
+    refuse_left_over(file, model)?;
+    values.iter().try_for_each(|(variable, value)| variable.write(value))
+}
+
+/// The last part of a variable's name.
+fn own_name(variable: &Variable) -> &str {
+    variable.name.rsplit('/').next().unwrap_or(&variable.name)
 }
 
 /// The value of one weight; `place` says which for messages.
@@ -126,12 +138,10 @@ const OTHER_MODEL: &str = "weights are found by the classes and the order of the
 
 /// Refuses weights that belong to no layer: without them the model would compute something else than the one that was
 /// saved. The states of random numbers and of metrics are no weights.
-fn refuse_left_over(file: &H5, model: &Model, layers: &[Placed]) -> Result<()> {
+fn refuse_left_over(file: &H5, model: &Model) -> Result<()> {
     let mut known = HashSet::new();
-    for flavor in ALL {
-        for ((_, variables), folder) in layers.iter().zip(folders(flavor, layers)) {
-            known.extend((0..variables.len()).map(|i| format!("{folder}/{i}")));
-        }
+    for Placed { folder, variables, .. } in ALL.into_iter().flat_map(|flavor| all(flavor, model)) {
+        known.extend((0..variables.len()).map(|i| format!("{folder}/{i}")));
     }
     let of_weights = |path: &str| {
         let first = path.split('/').next().unwrap_or(path);
@@ -143,7 +153,7 @@ fn refuse_left_over(file: &H5, model: &Model, layers: &[Placed]) -> Result<()> {
     match file.datasets().iter().find(left_over) {
         None => Ok(()),
         Some(Entry { path, shape, .. }) => {
-            let (name, count) = (model.name(), layers.len());
+            let (name, count) = (model.name(), model.net().layers.len());
             let message = format!("model `{name}` of {count} layers has no weight for `{path}`, shape {shape}");
             Err(Error::file(message).help(OTHER_MODEL))
         }

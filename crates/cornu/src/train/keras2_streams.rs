@@ -6,6 +6,10 @@
 
 use cornu_graph::{Array, Result, Type};
 
+use super::feed::Data;
+use super::step::Stage;
+use crate::choice::Choice;
+use crate::metrics::Metric;
 use crate::random::{OpSeed, Seeds};
 use crate::variables::Variables;
 
@@ -165,5 +169,32 @@ impl Keras2Streams {
         }
         self.traces.push(Traced { kind, rows, seeds: variables.next_trace(), start: None, now: Vec::new() });
         self.traces.len() - 1
+    }
+}
+
+impl Stage<'_> {
+    /// Data has built a model that was not told the shape of its input.
+    pub(crate) fn built(&mut self, to_train: bool) {
+        let Stage { variables, training, .. } = self;
+        training.streams.iter_mut().for_each(|streams| streams.built(variables, to_train));
+    }
+
+    /// Whether a training takes up random streams first.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.training.streams.is_some() && self.variables.has_streams()
+    }
+
+    /// Takes up the random streams for training on such data, in batches of `rows` rows each, or of several sizes, if
+    /// there are any. `own` are seeds of the fit alone.
+    pub(crate) fn take_up_streams(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
+        self.open()?;
+        if !self.variables.has_streams() {
+            return Ok(());
+        }
+        let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
+        let names_metrics = self.training.settings().is_some_and(|settings| settings.all_metrics().any(by_name));
+        let Stage { variables, training, .. } = self;
+        let Some(streams) = &mut training.streams else { return Ok(()) };
+        streams.training(variables, Training { kind: data.types(0), rows, seeds, own, names_metrics })
     }
 }

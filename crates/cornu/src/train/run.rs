@@ -29,8 +29,9 @@ impl Stage<'_> {
         let order = data.order()?;
         for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
             let program = self.program(Kind::Test, data, rows.len())?;
-            let session = self.variables.session()?;
+            let mut session = self.session()?;
             data.feeds(rows).with(|feeds| session.run(program, feeds))?;
+            drop(session);
             if let Some(bar) = &mut bar {
                 bar.on_train_batch_end(i, &mut || self.logs().unwrap_or_default());
             }
@@ -44,7 +45,7 @@ impl Stage<'_> {
         self.training.predicting(data.one_size(batch));
         if data.rows() <= batch {
             let program = self.program(Kind::Predict, data, data.rows())?;
-            let session = self.variables.session()?;
+            let mut session = self.session()?;
             data.whole().with(|feeds| session.run(program, feeds))?;
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(0, &mut Vec::new));
             return session.output(program, 0);
@@ -54,7 +55,7 @@ impl Stage<'_> {
         let mut done = 0;
         for (i, rows) in order.chunks(batch).enumerate() {
             let program = self.program(Kind::Predict, data, rows.len())?;
-            let session = self.variables.session()?;
+            let mut session = self.session()?;
             data.feeds(rows).with(|feeds| session.run(program, feeds))?;
             let output = session.output(program, 0)?;
             let ty = || Type::new(output.dtype(), output.shape().with(0, data.rows()));
@@ -229,7 +230,7 @@ impl<'a> Run<'a> {
                 program
             }
         };
-        let session = self.stage.variables.session()?;
+        let mut session = self.stage.session()?;
         self.train.feeds(rows).with(|feeds| session.run(program, feeds))
     }
 

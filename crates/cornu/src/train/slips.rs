@@ -30,7 +30,7 @@ impl Stage<'_> {
         warnings.extend(out_of_reach(y, &*compiled.loss, &output));
         warnings.extend(one_class(y, &*compiled.loss, &output));
         // A layer that scales or looks numbers up is given them as they are.
-        let mut layers = self.net.layers.iter().map(|entry| -> &dyn Any { &*entry.layer });
+        let mut layers = self.net.layers.iter().map(|entry| -> &dyn Any { entry.layer() });
         let first = layers.find(|layer| !passes_on(*layer));
         if first.is_some_and(|layer| layer.is::<layers::Dense>()) {
             warnings.extend(unscaled(&data.x));

@@ -3,7 +3,7 @@
 use cornu_graph::{Array, Error, Result, VarId};
 
 use super::step::{Stage, Training};
-use crate::variables::Variables;
+use crate::variables::{Named, Variables};
 
 /// What an optimizer remembers between two steps.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,29 +19,32 @@ pub struct OptimizerState {
 
 impl Training {
     /// What the optimizer remembers; nothing before the first step.
-    pub(crate) fn optimizer_state(&self, variables: &Variables) -> Option<OptimizerState> {
-        let kept = self.optimizer_variables().filter(|_| self.opening == variables.openings());
-        let Some(((iterations, learning_rate, slots), session)) = kept.zip(variables.session_if_open()) else {
-            return self.restored().filter(|state| check(self, variables, state).is_ok()).cloned();
-        };
-        let names = slot_names(self, variables).ok()?;
+    pub(crate) fn optimizer_state(&self) -> Option<OptimizerState> {
+        let (iterations, learning_rate, slots) = self.optimizer_variables()?;
+        let names = slot_names(self, self.weights()?).ok()?;
+        let session = self.store()?.session();
         let slots = names.into_iter().zip(slots).map(|((role, path), id)| (role, path, session.read(id))).collect();
         let iterations = session.read(iterations).to_vec().first().copied().unwrap_or(0);
         Some(OptimizerState { iterations, learning_rate: session.read(learning_rate).get(0), slots })
     }
+
+    /// What it is to remember, if it has no variables yet.
+    pub(crate) fn awaited_state(&self, variables: &Variables) -> Option<OptimizerState> {
+        self.restored().filter(|state| check(self, variables, state).is_ok()).cloned()
+    }
 }
 
 /// Role and path of the weight of each slot.
-fn slot_names(training: &Training, variables: &Variables) -> Result<Vec<(String, String)>> {
+fn slot_names(training: &Training, weights: &[Named]) -> Result<Vec<(String, String)>> {
     let roles = training.compiled("the optimizer's state")?.optimizer.slots();
-    let paths: Vec<&str> = variables.trainable().map(|variable| variable.path.as_str()).collect();
-    let of_role = |role: &'static str| paths.iter().map(move |path| (role.to_owned(), (*path).to_owned()));
+    let of_role = |role: &'static str| weights.iter().map(move |weight| (role.to_owned(), weight.path.clone()));
     Ok(roles.into_iter().flat_map(of_role).collect())
 }
 
 /// Whether the slots of `state` are those of the optimizer and the weights.
 fn check(training: &Training, variables: &Variables, state: &OptimizerState) -> Result<()> {
-    let names = slot_names(training, variables)?;
+    let learning: Vec<Named> = variables.trainable().cloned().collect();
+    let names = slot_names(training, training.weights().unwrap_or(&learning))?;
     if names.len() != state.slots.len() {
         let (needed, got) = (names.len(), state.slots.len());
         return Err(Error::data(format!("the optimizer's state needs {needed} slots, got {got}")));
@@ -72,7 +75,7 @@ impl Stage<'_> {
         if check(self.training, self.variables, &state).is_err() {
             return Ok(());
         }
-        let session = self.variables.session()?;
+        let mut session = self.variables.session()?;
         session.write(iterations, &Array::scalar(state.iterations))?;
         session.write(learning_rate, &Array::scalar(state.learning_rate as f32))?;
         slots.iter().zip(&state.slots).try_for_each(|(&id, (.., value)): (&VarId, _)| session.write(id, value))

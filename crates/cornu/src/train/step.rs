@@ -1,6 +1,6 @@
 //! One step as a graph: forward pass, loss, metrics, gradients, optimizer; one program for each shape of batch.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use cornu_graph::{
     Array, Context, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients,
@@ -9,7 +9,7 @@ use cornu_graph::{
 use super::checks::{self, Output};
 use super::compile::Figure;
 use super::feed::Data;
-use super::keras2_streams::{self, Keras2Streams};
+use super::keras2_streams::Keras2Streams;
 use super::{Compile, OptimizerState, Warning};
 use crate::choice::Choice;
 use crate::flavor::Flavor;
@@ -17,9 +17,8 @@ use crate::losses::{self, Loss};
 use crate::metrics::{self, ACCURACY, Metric};
 use crate::net::Net;
 use crate::optimizers::{self, Optimizer};
-use crate::random::Seeds;
 use crate::trace::Cx;
-use crate::variables::{Variable, Variables};
+use crate::variables::{Named, Store, Variables};
 
 /// How many programs a model keeps: with one more, the one that was not used for longest goes.
 pub(crate) const MOST_PROGRAMS: usize = 32;
@@ -38,14 +37,20 @@ pub(crate) struct Training {
     state: Option<State>,
     /// The one used last is the last.
     programs: Vec<(Kind, Vec<Type>, ProgramId)>,
+    /// Where programs and variables of training are.
+    store: Option<Store>,
+    /// Variables there that no training uses any more.
+    spare: Vec<(Type, VarId)>,
     /// What the model gives for an input of that type, so that single batches need not ask again.
     outline: Option<(Type, Output)>,
     /// What the optimizer is to remember once it has variables.
     restored: Option<OptimizerState>,
     /// What decides about random streams, if the model follows Keras 2.
-    streams: Option<Keras2Streams>,
+    pub(super) streams: Option<Keras2Streams>,
     /// Which session variables and programs belong to.
-    pub(super) opening: u64,
+    opening: u64,
+    /// Of which variables.
+    changes: u64,
 }
 
 /// A looked-up [`Compile`].
@@ -57,6 +62,8 @@ pub(crate) struct Compiled {
 
 /// The variables of training: those of the optimizer, and the running totals.
 struct State {
+    /// The weights that learned when the model was compiled.
+    weights: Vec<Named>,
     /// `[role][weight]`
     slots: Vec<Vec<VarId>>,
     iterations: VarId,
@@ -101,10 +108,13 @@ impl Training {
             compiled: None,
             state: None,
             programs: Vec::new(),
+            store: None,
+            spare: Vec::new(),
             outline: None,
             restored: None,
             streams,
             opening: 0,
+            changes: 0,
         }
     }
 
@@ -112,7 +122,8 @@ impl Training {
     pub(crate) fn compile(&mut self, compiled: Compiled) {
         self.compiled = Some(compiled);
         self.restored = None;
-        self.state = None;
+        self.spare.extend(self.state.take().into_iter().flat_map(State::into_variables));
+        self.release(|kind| kind != Kind::Predict);
         self.streams.iter_mut().for_each(Keras2Streams::forget_traces);
     }
 
@@ -126,12 +137,41 @@ impl Training {
         self.streams.iter_mut().for_each(|streams| streams.predicting(rows));
     }
 
-    /// Goes on in another session, whose variables of training are still to be made.
-    pub(crate) fn moved(&mut self, opening: u64, optimizer: Option<OptimizerState>) {
-        self.opening = opening;
-        self.restored = optimizer.or(self.restored.take());
+    /// Gives up programs of some kinds.
+    fn release(&mut self, which: impl Fn(Kind) -> bool) {
+        let Some(store) = &self.store else { return };
+        let mut session = store.session();
+        self.programs.retain(|(kind, _, program)| {
+            if which(*kind) {
+                session.release(*program);
+            }
+            !which(*kind)
+        });
+    }
+
+    /// Begins anew where the variables are now; what the optimizer remembers goes along.
+    fn follow(&mut self, variables: &Variables) {
+        let kept = self.optimizer_state();
+        self.restored = kept.or(self.restored.take());
+        self.release(|_| true);
         self.programs.clear();
-        self.state = None;
+        self.spare.clear();
+        (self.state, self.outline) = (None, None);
+        (self.store, self.opening) = (variables.store().cloned(), variables.openings());
+        if self.changes != variables.changes() {
+            self.changes = variables.changes();
+            self.streams.iter_mut().for_each(Keras2Streams::forget_traces);
+        }
+    }
+
+    /// Where its variables are.
+    pub(super) fn store(&self) -> Option<&Store> {
+        self.store.as_ref()
+    }
+
+    /// The weights that it changes, once it has started.
+    pub(super) fn weights(&self) -> Option<&[Named]> {
+        self.state.as_ref().map(|state| &state.weights[..])
     }
 
     /// The settings of the last `compile`.
@@ -186,42 +226,18 @@ pub(crate) struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// Makes sure there is a session. After layers were added it is a new one, which knows no programs.
+    /// Makes sure there is a session. Where the variables are others or lie elsewhere than before, programs are made anew.
     pub(crate) fn open(&mut self) -> Result<()> {
         self.variables.open()?;
         if self.training.opening != self.variables.openings() {
-            self.training.opening = self.variables.openings();
-            self.training.programs.clear();
-            self.training.state = None;
-            self.training.outline = None;
-            self.training.streams.iter_mut().for_each(Keras2Streams::forget_traces);
+            self.training.follow(self.variables);
         }
         Ok(())
     }
 
-    /// Data has built a model that was not told the shape of its input.
-    pub(crate) fn built(&mut self, to_train: bool) {
-        let Stage { variables, training, .. } = self;
-        training.streams.iter_mut().for_each(|streams| streams.built(variables, to_train));
-    }
-
-    /// Whether a training takes up random streams first.
-    pub(crate) fn has_streams(&self) -> bool {
-        self.training.streams.is_some() && self.variables.has_streams()
-    }
-
-    /// Takes up the random streams for training on such data, in batches of `rows` rows each, or of several sizes, if
-    /// there are any. `own` are seeds of the fit alone.
-    pub(crate) fn take_up_streams(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
-        self.open()?;
-        if !self.variables.has_streams() {
-            return Ok(());
-        }
-        let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
-        let names_metrics = self.training.settings().is_some_and(|settings| settings.all_metrics().any(by_name));
-        let Stage { variables, training, .. } = self;
-        let Some(streams) = &mut training.streams else { return Ok(()) };
-        streams.training(variables, keras2_streams::Training { kind: data.types(0), rows, seeds, own, names_metrics })
+    /// Where the programs are: found without a look at the variables, as it is asked for each batch.
+    pub(crate) fn session(&self) -> Result<MutexGuard<'_, Box<dyn Session>>> {
+        self.training.store().map(Store::session).ok_or_else(|| Error::usage("the model has no session yet"))
     }
 
     /// What the model gives for an input of that type.
@@ -257,14 +273,22 @@ impl Stage<'_> {
         let Some(compiled) = self.training.compiled.as_ref().filter(|_| self.training.state.is_none()) else {
             return Ok(());
         };
-        let weights: Vec<Type> = self.variables.trainable().map(|variable| variable.ty.clone()).collect();
+        let weights: Vec<Named> = self.variables.trainable().cloned().collect();
         let chosen = tracked(&compiled.settings, y, output)?;
         let (base, roles) = (compiled.optimizer.base(), compiled.optimizer.slots());
-        let session = self.variables.session()?;
+        let mut session = self.variables.session()?;
+        let spare = &mut self.training.spare;
         // They start as zeros.
-        let mut declare = |ty: &Type| session.declare(ty.clone());
+        let mut declare = |ty: &Type| match spare.iter().position(|(known, _)| known == ty) {
+            Some(place) => {
+                let (ty, id) = spare.remove(place);
+                session.write(id, &Array::zeros(&ty)).map(|()| id)
+            }
+            None => session.declare(ty.clone()),
+        };
         // Role by role, so that what is treated alike lies in a row.
-        let slots = roles.iter().map(|_| weights.iter().map(&mut declare).collect()).collect::<Result<_>>()?;
+        let slots = roles.iter().map(|_| weights.iter().map(|weight| declare(&weight.ty)).collect());
+        let slots = slots.collect::<Result<_>>()?;
         let scalar = Type::scalar(DType::F32);
         let (iterations, learning_rate) = (declare(&Type::scalar(DType::I64))?, declare(&scalar)?);
         let loss = [declare(&scalar)?, declare(&scalar)?];
@@ -275,7 +299,8 @@ impl Stage<'_> {
             metrics.push(Tracked { key, metric, weighted, state });
         }
         session.write(learning_rate, &Array::scalar(base.learning_rate as f32))?;
-        self.training.state = Some(State { slots, iterations, learning_rate, loss, metrics });
+        drop(session);
+        self.training.state = Some(State { weights, slots, iterations, learning_rate, loss, metrics });
         self.restore()
     }
 
@@ -288,7 +313,7 @@ impl Stage<'_> {
         }
         let types = data.types(rows);
         let graph = self.trace(kind, &types)?;
-        let session = self.variables.session()?;
+        let mut session = self.variables.session()?;
         if self.training.programs.len() == MOST_PROGRAMS {
             session.release(self.training.programs.remove(0).2);
         }
@@ -298,7 +323,6 @@ impl Stage<'_> {
     }
 
     fn trace(&mut self, kind: Kind, types: &[Type]) -> Result<Graph> {
-        let weights: Vec<Variable> = self.variables.trainable().cloned().collect();
         let mut cx = Cx::new(self.variables, kind == Kind::Train)?;
         let inputs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
         let predictions = predictions(self.net, self.name, &mut cx, &inputs[0])?;
@@ -310,7 +334,7 @@ impl Stage<'_> {
         let loss = cx.losses().iter().fold(loss, |total, penalty| &total + penalty.cast(total.dtype()));
         let mut updates = Vec::new();
         if kind == Kind::Train {
-            updates = state.optimize(&cx, &*compiled.optimizer, &loss, &weights);
+            updates = state.optimize(&cx, &*compiled.optimizer, &loss);
         }
         state.count(&cx, &loss, types[0].shape[0], &mut updates);
         for tracked in &state.metrics {
@@ -333,7 +357,7 @@ impl Stage<'_> {
         let state = self.state()?;
         let totals = state.metrics.iter().flat_map(|tracked| tracked.state.iter().cloned());
         let totals: Vec<(Type, VarId)> = state.loss.iter().map(|&id| (scalar.clone(), id)).chain(totals).collect();
-        let session = self.variables.session()?;
+        let mut session = self.variables.session()?;
         totals.iter().try_for_each(|(ty, id)| session.write(*id, &Array::zeros(ty)))
     }
 
@@ -341,7 +365,7 @@ impl Stage<'_> {
     pub(crate) fn logs(&mut self) -> Result<Vec<(String, f64)>> {
         let Stage { variables, training, .. } = self;
         let session = variables.session()?;
-        Ok(training.state.as_ref().map(|state| state.logs(session)).unwrap_or_default())
+        Ok(training.state.as_ref().map(|state| state.logs(&**session)).unwrap_or_default())
     }
 
     /// The learning rate of the next step.
@@ -366,15 +390,29 @@ impl Stage<'_> {
     }
 }
 
+/// The store may be that of other models.
+impl Drop for Training {
+    fn drop(&mut self) {
+        self.release(|_| true);
+    }
+}
+
 impl State {
+    /// All variables, to be used again.
+    fn into_variables(self) -> Vec<(Type, VarId)> {
+        let of_role =
+            |ids: Vec<VarId>| self.weights.iter().map(|weight| weight.ty.clone()).zip(ids).collect::<Vec<_>>();
+        let mut all: Vec<(Type, VarId)> = self.slots.into_iter().flat_map(of_role).collect();
+        let scalar = Type::scalar(DType::F32);
+        all.push((Type::scalar(DType::I64), self.iterations));
+        all.extend([self.learning_rate, self.loss[0], self.loss[1]].map(|id| (scalar.clone(), id)));
+        all.extend(self.metrics.into_iter().flat_map(|metric| metric.state));
+        all
+    }
+
     /// The updates of weights, slots and the number of steps.
-    fn optimize(
-        &self,
-        cx: &Cx,
-        optimizer: &dyn Optimizer,
-        loss: &Tensor,
-        weights: &[Variable],
-    ) -> Vec<(VarId, Tensor)> {
+    fn optimize(&self, cx: &Cx, optimizer: &dyn Optimizer, loss: &Tensor) -> Vec<(VarId, Tensor)> {
+        let weights = &self.weights;
         let var = |id: VarId, ty: &Type| cx.trace().var(id, ty.clone());
         let old: Vec<Tensor> = weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect();
         let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, weight)| var(id, &weight.ty)).collect();
@@ -382,7 +420,7 @@ impl State {
         let iterations = var(self.iterations, &Type::scalar(DType::I64));
         let lr = var(self.learning_rate, &Type::scalar(DType::F32));
         let new = optimizers::apply(optimizer, &old, gradients(loss, &old), &slots, (&iterations, &lr));
-        let held = |(weight, new): (&Variable, Tensor)| match &weight.constraint {
+        let held = |(weight, new): (&Named, Tensor)| match &weight.constraint {
             Some(constraint) => (weight.id(), constraint.apply(&new)),
             None => (weight.id(), new),
         };
@@ -413,7 +451,7 @@ impl State {
 
 /// What the layers make of an input.
 fn predictions(net: &Net, name: &str, cx: &mut Cx, x: &Tensor) -> Result<Tensor> {
-    let outputs = net.call(cx, name, std::slice::from_ref(x))?;
+    let outputs = net.call(cx, std::slice::from_ref(x))?;
     let no_layers = || Error::usage(format!("model `{name}` has no layers")).help("add a layer");
     let output = outputs.into_iter().next().ok_or_else(no_layers)?;
     let (rows, got) = (x.dim(0), output.shape());

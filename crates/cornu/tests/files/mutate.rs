@@ -69,7 +69,7 @@ struct Sound {
     npz: Vec<Vec<u8>>,
     json: Vec<Vec<u8>>,
     /// Takes the weights, and must not change if they are refused.
-    model: Sequential,
+    model: Model,
     values: Vec<ArrayD<f32>>,
     folder: Folder,
 }
@@ -184,7 +184,7 @@ fn read(sound: &mut Sound, name: &str, path: &Path, bytes: &[u8]) -> bool {
 }
 
 /// Whether a model that was loaded can be written again; and it predicts.
-fn predicts(mut model: Sequential) -> bool {
+fn predicts(mut model: Model) -> bool {
     let shape: Option<Vec<usize>> = model
         .input_shape()
         .and_then(|shape| shape[1..].iter().copied().collect())

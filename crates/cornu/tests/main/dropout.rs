@@ -335,7 +335,7 @@ impl Do {
                 let path = folder.join("model.keras");
                 cornu::layers::register::<Tap>();
                 model.save(&path)?;
-                *model = load_model(&path)?;
+                *model = Sequential::load(&path)?;
             }
             NameMetric => {
                 model.compile(Compile::new().loss("mse").optimizer("adam").metrics(["mae"]))?;

@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 
 use crate::seeds::seeded;
 
-const FLAVORS: [(Flavor, &str); 2] = [(Flavor::Keras2, "keras2.json"), (Flavor::Keras3, "keras3.json")];
+pub(crate) const FLAVORS: [(Flavor, &str); 2] = [(Flavor::Keras2, "keras2.json"), (Flavor::Keras3, "keras3.json")];
 
-fn wanted(file: &str) -> Value {
+pub(crate) fn wanted(file: &str) -> Value {
     golden::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/flavors").join(file))
 }
 
 /// The rows of the script.
-fn rows() -> (Array2<f32>, Array2<f32>) {
+pub(crate) fn rows() -> (Array2<f32>, Array2<f32>) {
     let x = Array2::from_shape_fn((12, 3), |(i, j)| (((i * 7 + j * 5) % 11) as f64 * 0.1) as f32);
     (x, Array2::from_shape_fn((12, 1), |(i, _)| ((i * 3) % 5) as f32 * 0.25))
 }
@@ -38,25 +38,25 @@ fn line(mut model: Sequential, dropout: Option<f64>) -> Result<Sequential> {
     Ok(model)
 }
 
-fn fit(model: &mut Sequential, x: &Array2<f32>, y: &Array2<f32>) -> Result<Vec<f64>> {
+fn fit(model: &mut Model, x: &Array2<f32>, y: &Array2<f32>) -> Result<Vec<f64>> {
     Ok(model.fit(x, y, Fit::new().batch_size(5).epochs(3).verbose(0))?["loss"].clone())
 }
 
 /// All numbers in nested lists.
-fn flat(json: &Value) -> Vec<f64> {
+pub(crate) fn flat(json: &Value) -> Vec<f64> {
     match json {
         Value::Array(items) => items.iter().flat_map(flat).collect(),
         number => vec![number.as_f64().expect("a number")],
     }
 }
 
-fn near(what: &str, got: &[f64], want: &Value) {
+pub(crate) fn near(what: &str, got: &[f64], want: &Value) {
     let want = flat(want);
     let close = |(a, b): (&f64, &f64)| (a - b).abs() <= 2e-6 * b.abs().max(1.0);
     assert!(got.len() == want.len() && got.iter().zip(&want).all(close), "{what}: got {got:?}, want {want:?}");
 }
 
-fn numbers(weights: &[ArrayD<f32>]) -> Vec<f64> {
+pub(crate) fn numbers(weights: &[ArrayD<f32>]) -> Vec<f64> {
     weights.iter().flatten().map(|&x| f64::from(x)).collect()
 }
 

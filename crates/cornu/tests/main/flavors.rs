@@ -14,7 +14,7 @@ use crate::seeds::seeded;
 const OTHER: [(Flavor, Flavor); 2] = [(Flavor::Keras2, Flavor::Keras3), (Flavor::Keras3, Flavor::Keras2)];
 
 /// The loss of certain and wrong predictions over two rows, in batches of that size.
-fn loss(model: &mut Sequential, rows: usize) -> Result<f64> {
+fn loss(model: &mut Model, rows: usize) -> Result<f64> {
     Ok(model.evaluate_with(&[[1.0], [0.0]], &[0, 1], Evaluate::new().batch_size(rows).verbose(0))?["loss"])
 }
 

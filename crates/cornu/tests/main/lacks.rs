@@ -63,7 +63,7 @@ fn of_object(object: &Map<String, Value>, outermost: bool, lacks: &mut Vec<Strin
     let activations = ["activation", "recurrent_activation"].into_iter().filter_map(text);
     lacks.extend(activations.filter(|name| !<dyn Activation>::names().contains(name)).map(|name| format!("`{name}`")));
     let dtype = object.get("dtype").map(|dtype| dtype.pointer("/config/name").unwrap_or(dtype)).and_then(Value::as_str);
-    lacks.extend(dtype.filter(|name| name.contains("float16")).map(String::from));
+    lacks.extend(dtype.filter(|name| name.contains("float16") || *name == "string").map(String::from));
     for (key, asks) in REFUSED {
         if object.get(key).is_some_and(asks) {
             lacks.push(key.into());

@@ -40,7 +40,7 @@ fn config_returns(case: &Value, model: &Model) -> Result<(), String> {
 }
 
 /// An input is no layer of the model, but its name and its shape are.
-fn input_returns(case: &Value, model: &Sequential) -> Result<(), String> {
+fn input_returns(case: &Value, model: &Model) -> Result<(), String> {
     let want = &case["config"]["config"];
     let written = model.to_json_value().map_err(|error| error.to_string())?;
     let got = &written["config"]["layers"][0]["config"];
@@ -77,7 +77,7 @@ fn shapes_fit(case: &Value, model: &Model) -> Result<(), String> {
         let path = format!("model/{}", want["path"].as_str().unwrap_or_default());
         let (got, shape) = (json!(&variable.ty.shape[..]), &want["shape"]);
         let same = variable.path == path && got == *shape && Some(variable.ty.dtype) == dtype(want);
-        if !same || json!(variable.trainable) != want["trainable"] {
+        if !same || json!(variable.trainable()) != want["trainable"] {
             return Err(format!("weight: got `{}` {}, want {want}", variable.path, variable.ty));
         }
     }
@@ -88,22 +88,21 @@ fn shapes_fit(case: &Value, model: &Model) -> Result<(), String> {
 fn numbers_fit(case: &Case, model: &mut Model, x: &Array) -> Result<(), String> {
     let text = |error: cornu::Error| error.to_string();
     let json = case.json;
-    let paths: Vec<String> = model.variables().weights().map(|variable| variable.path.clone()).collect();
+    let own: Vec<_> = model.variables().weights().cloned().collect();
     let (net, variables) = model.parts();
-    for (path, value) in paths.iter().zip(case.all(&json["weights"])) {
-        variables.write(path, &value).map_err(text)?;
+    for (variable, value) in own.iter().zip(case.all(&json["weights"])) {
+        variable.write(&value).map_err(text)?;
     }
     let mut cx = Cx::new(variables, false).map_err(text)?;
     let input = cx.input(x.ty());
-    let output = net.call(&mut cx, "model", std::slice::from_ref(&input)).map_err(text)?.remove(0);
+    let output = net.call(&mut cx, std::slice::from_ref(&input)).map_err(text)?.remove(0);
     let cotangent = case.array(&json["grads"]["cotangents"][0]).ok_or("no cotangent")?.cast(output.dtype());
     let total = (&output * cx.trace().constant(cotangent)).sum_all();
-    let find = |path: &String| cx.variables().get(path).map(|variable| (variable.id(), variable.ty.clone()));
-    let weights: Vec<Tensor> = paths.iter().filter_map(find).map(|(id, ty)| cx.trace().var(id, ty)).collect();
+    let weights: Vec<Tensor> = own.iter().map(|variable| cx.trace().var(variable.id(), variable.ty.clone())).collect();
     let slopes = gradients(&total, &[vec![input], weights].concat());
     let penalty = cx.losses().iter().fold(total.number(0.0), |sum, loss| sum + loss);
     let graph = cx.finish(&[vec![output, penalty], slopes].concat(), &[]).map_err(text)?;
-    let session = variables.session().map_err(text)?;
+    let mut session = variables.session().map_err(text)?;
     let program = session.compile(&graph).map_err(text)?;
     session.run(program, &[Feed::Whole(x)]).map_err(text)?;
     let results = (0..graph.outputs.len()).map(|index| session.output(program, index).map_err(text));

@@ -291,7 +291,7 @@ fn settings_of_optimizers_that_cannot_be_right_are_refused() -> cornu::Result<()
 fn settings_of_layers_that_do_not_fit_their_input_are_refused() -> cornu::Result<()> {
     refusals(|report| {
         let trained = |mut layers: Sequential| {
-            layers.push(std::sync::Arc::new(Dense::new(1)));
+            layers.add(Dense::new(1));
             layers.compile(Compile::new().loss("mse"))?;
             layers.fit(&features(), &classes(2), quiet())
         };

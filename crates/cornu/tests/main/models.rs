@@ -18,14 +18,13 @@ fn message<T>(result: Result<T>) -> String {
 }
 
 /// What the model makes of `x` outside training.
-fn outputs(model: &mut Sequential, x: &Array) -> Result<Array> {
-    let name = model.name().to_owned();
+fn outputs(model: &mut Model, x: &Array) -> Result<Array> {
     let (net, variables) = model.parts();
     let mut cx = Cx::new(variables, false)?;
     let input = cx.input(x.ty());
-    let output = net.call(&mut cx, &name, &[input])?;
+    let output = net.call(&mut cx, &[input])?;
     let graph = cx.finish(&output, &[])?;
-    let session = variables.session()?;
+    let mut session = variables.session()?;
     let program = session.compile(&graph)?;
     session.run(program, &[Feed::Whole(x)])?;
     session.output(program, 0)
@@ -60,7 +59,7 @@ fn opens(json: &Value, config: &Value) -> Result<(), String> {
 }
 
 /// The table above the totals, which count an optimizer that is not there.
-fn table_is_keras_table(model: &Sequential, want: &str) -> Result<(), String> {
+fn table_is_keras_table(model: &Model, want: &str) -> Result<(), String> {
     let table = |text: &str| {
         text.lines().take_while(|line| !line.contains("Total")).map(str::trim_end).collect::<Vec<_>>().join("\n")
     };

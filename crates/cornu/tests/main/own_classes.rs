@@ -76,7 +76,7 @@ cornu::config! {
 
 impl Layer for Many {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        Activation::new("relu").call_all(cx, &vec![x; self.inputs]).remove(0)
+        Activation::new("relu").call_all(cx, &vec![x.into(); self.inputs]).remove(0).tensor
     }
 }
 
@@ -180,7 +180,7 @@ fn a_net_is_given_as_many_inputs_as_it_takes() -> Result<()> {
     let (net, variables) = model.parts();
     let mut cx = Cx::new(variables, false)?;
     let x = cx.input(Type::f32([3, 2]));
-    assert_eq!(message(net.call(&mut cx, "m", &[x.clone(), x])), "the model takes 1 input, got 2");
+    assert_eq!(message(net.call(&mut cx, &[x.clone(), x])), "the model takes 1 input, got 2");
     Ok(())
 }
 

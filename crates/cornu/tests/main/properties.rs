@@ -137,7 +137,7 @@ fn distance(a: &[ArrayD<f32>], b: &[ArrayD<f32>]) -> f64 {
     a.iter().flatten().zip(b.iter().flatten()).map(far).fold(0.0, f64::max)
 }
 
-fn same(a: &Sequential, b: &Sequential) -> Result<(), String> {
+fn same(a: &Model, b: &Model) -> Result<(), String> {
     let (a, b) = (a.weights(), b.weights());
     if a == b { Ok(()) } else { Err(format!("weights differ by {:.1e}", distance(&a, &b))) }
 }

@@ -44,7 +44,7 @@ impl Saved<'_> {
     }
 
     /// Predictions as stored.
-    fn predicts(&self, model: &mut Sequential, want: &Value, category: &str) -> Result<(), String> {
+    fn predicts(&self, model: &mut Model, want: &Value, category: &str) -> Result<(), String> {
         // The inputs of some models are rows of a data file that is not here.
         let Some(x) = self.array("inputs") else {
             println!("{}: predictions skipped, the manifest has no inputs", self.case.id);
@@ -62,7 +62,7 @@ impl Saved<'_> {
     }
 
     /// Loss and metrics as stored.
-    fn evaluates(&self, model: &mut Sequential) -> Result<(), String> {
+    fn evaluates(&self, model: &mut Model) -> Result<(), String> {
         let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
         let rows = self.case.json["evaluate_batch_size"].as_u64().unwrap_or(32) as usize;
         let evaluate = Evaluate::new().batch_size(rows).verbose(0);
@@ -71,7 +71,7 @@ impl Saved<'_> {
     }
 
     /// Some more steps of training, and the predictions after them.
-    fn resumes(&self, model: &mut Sequential) -> Result<(), String> {
+    fn resumes(&self, model: &mut Model) -> Result<(), String> {
         let resume = &self.case.json["resume"];
         let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
         let Some(logs) = resume["logs"].as_array() else { return Ok(()) };
@@ -84,7 +84,7 @@ impl Saved<'_> {
 
     /// Saved in that dialect and loaded again, it is the same model; a file for the version it came from has the very
     /// variables of the original.
-    fn comes_back(&self, model: &Sequential, folder: &Folder, version: Option<u32>) -> cornu::Result<Sequential> {
+    fn comes_back(&self, model: &Model, folder: &Folder, version: Option<u32>) -> cornu::Result<Model> {
         let (id, path) = (self.case.id, folder.join("again.keras"));
         let save = version.map_or(Save::new(), |version| Save::new().keras(version));
         assert_eq!(model.save_with(&path, save)?, [], "{id}");

@@ -169,7 +169,7 @@ fn made_up_models_are_explained() {
             "a graph",
             changed("/class_name", json!("Functional")),
             ErrorKind::Unsupported,
-            "expected a `Sequential` model, got `Functional`",
+            "unknown key `build_input_shape`",
         ),
         (
             "code",

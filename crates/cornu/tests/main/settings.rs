@@ -261,9 +261,9 @@ fn seeds_of_any_size_are_those_of_keras_3() -> Result<()> {
         let mut cx = Cx::new(variables, true)?;
         let x = Array::new([1, 12], vec![1.0f32; 12])?;
         let input = cx.input(x.ty());
-        let outputs = net.call(&mut cx, "m", &[input])?;
+        let outputs = net.call(&mut cx, &[input])?;
         let graph = cx.finish(&outputs, &[])?;
-        let session = variables.session()?;
+        let mut session = variables.session()?;
         let program = session.compile(&graph)?;
         session.run(program, &[Feed::Whole(&x)])?;
         assert_eq!(session.output(program, 0)?.to_vec::<i64>(), want, "{seed}");

@@ -24,7 +24,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// Trains and compares with what Keras printed; then the model goes through a file.
-fn follow(report: &mut Report, want: &Value, model: &mut Sequential, halves: &Halves, fit: Fit) -> cornu::Result<()> {
+fn follow(report: &mut Report, want: &Value, model: &mut Model, halves: &Halves, fit: Fit) -> cornu::Result<()> {
     let [train, test] = halves;
     let history = model.fit(&train.0, &train.1, fit.verbose(0))?;
     let mut near = |what: &str, got: Vec<f64>, want: &Value, bar: f64| {

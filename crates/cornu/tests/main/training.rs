@@ -110,7 +110,7 @@ fn small(flavor: Flavor) -> cornu::Result<Sequential> {
 }
 
 /// Trains for that many steps, of which an epoch has 62.
-fn take_steps(model: &mut Sequential, (x, y): &(Array, Array), flavor: Flavor, steps: usize) -> cornu::Result<()> {
+fn take_steps(model: &mut Model, (x, y): &(Array, Array), flavor: Flavor, steps: usize) -> cornu::Result<()> {
     let fit = || Fit::new().batch_size(10).seeds(Seeds::new(42)).verbose(0);
     match flavor {
         // The order goes on from one epoch to the next, however short they are.

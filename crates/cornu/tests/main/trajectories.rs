@@ -278,11 +278,11 @@ fn array(array: &ArrayD<f32>) -> Array {
 type Seen = (Vec<(String, Vec<f64>)>, Vec<Logs>);
 
 /// Trains as Keras did.
-fn train(case: &Case, model: &mut Sequential) -> cornu::Result<Seen> {
+fn train(case: &Case, model: &mut Model) -> cornu::Result<Seen> {
     let steps = case.json["logs_after_step"].as_array().expect("figures").len();
     let running = Watch::new(steps);
     let mut figures: Vec<(String, Vec<f64>)> = Vec::new();
-    let mut fit = |model: &mut Sequential, fit: Fit| -> cornu::Result<usize> {
+    let mut fit = |model: &mut Model, fit: Fit| -> cornu::Result<usize> {
         let history = model.fit(&case.x, &case.y, fit.callback(running.clone()))?;
         for (name, values) in history.iter() {
             match figures.iter_mut().find(|(key, _)| key == name) {
@@ -356,7 +356,7 @@ fn check(case: &Case, report: &mut Report) -> cornu::Result<()> {
 }
 
 /// Weights, predictions and scores after the training.
-fn check_end(case: &Case, model: &mut Sequential, report: &mut Report) -> cornu::Result<()> {
+fn check_end(case: &Case, model: &mut Model, report: &mut Report) -> cornu::Result<()> {
     let id = case.id;
     let all = case.json["weights_end"].as_array().expect("weights");
     for (i, (got, want)) in model.weights().iter().zip(all).enumerate() {

@@ -1,0 +1,284 @@
+//! What makes a layer one: settings become a layer, with a name, weights and a will to learn, when they are placed.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use cornu_graph::{Code, Context, DType, Element, Error, Result, Tensor, Warning, from_array, tell};
+use ndarray::ArrayD;
+use serde_json::{Map, Value};
+
+use super::names::automatic;
+use super::{Layer, Wire};
+use crate::config::{Field, IntoField, Kind, object};
+use crate::flavor::{Flavor, SeedsAt, flavor};
+use crate::random::SeedSource;
+use crate::registry::Family;
+use crate::trace::{Cx, Policy, Scope};
+use crate::variables::{LayerState, Role, Variable};
+
+/// A layer: the settings of one class, and what goes with them wherever it is used. A clone is the same layer, with the
+/// same weights; to use it in two places is to share it.
+///
+/// ```
+/// use cornu::prelude::*;
+///
+/// let shared = Dense::new(2).shared();
+/// let (mut encoder, mut other) = (Sequential::new(), Sequential::new());
+/// encoder.add(&shared).build([3])?;
+/// other.add(&shared).add(Dense::new(1)).build([3])?;
+/// let sevens: Vec<_> = other.weights().iter().map(|weight| weight * 0.0 + 7.0).collect();
+/// other.set_weights(&sevens)?;
+/// assert_eq!(encoder.weights()[0][[0, 0]], 7.0);
+/// # Ok::<(), cornu::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct LayerRef(Arc<Placed>);
+
+struct Placed {
+    name: String,
+    layer: Arc<dyn Layer>,
+    state: Arc<LayerState>,
+}
+
+impl LayerRef {
+    /// A new layer of those settings, with a name of its own or the next that Keras gives its class. In the flavour of
+    /// Keras 3 it draws its seeds now, from those of the process.
+    pub fn new(layer: Arc<dyn Layer>) -> LayerRef {
+        Self::following(flavor(), &mut SeedSource::Process, layer)
+    }
+
+    /// [`LayerRef::new`] in that flavour, with those seeds.
+    pub(crate) fn following(flavor: Flavor, seeds: &mut SeedSource, layer: Arc<dyn Layer>) -> LayerRef {
+        let name = layer.base().name.clone().unwrap_or_else(|| automatic(layer.class_name()));
+        let drawn = match flavor.seeds_at() {
+            SeedsAt::Weight => 0,
+            SeedsAt::Layer => layer.seeds_drawn(),
+        };
+        let drawn = (0..drawn).map(|_| seeds.with(|seeds| seeds.keras_seed(flavor))).collect();
+        let state = LayerState::new(drawn, layer.base().trainable);
+        LayerRef(Arc::new(Placed { name, layer, state: Arc::new(state) }))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its settings, of whatever class.
+    pub fn layer(&self) -> &dyn Layer {
+        &*self.0.layer
+    }
+
+    /// Its settings, if it is an `L`.
+    pub fn settings<L: Layer>(&self) -> Option<&L> {
+        let layer: &dyn Any = &*self.0.layer;
+        layer.downcast_ref()
+    }
+
+    /// What no other layer has as long as this one is there.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    /// Whether two are one layer.
+    pub fn is(&self, other: &LayerRef) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether its weights learn.
+    pub fn trainable(&self) -> bool {
+        self.0.state.learns.load(Ordering::Relaxed)
+    }
+
+    /// Says whether its weights, and those of layers within it, learn: models that are compiled from now on obey.
+    pub fn set_trainable(&self, trainable: bool) {
+        self.states().iter().for_each(|state| state.learns.store(trainable, Ordering::Relaxed));
+    }
+
+    /// Its settings as Keras writes them, with its name and whether it learns.
+    pub fn config(&self) -> Map<String, Value> {
+        let mut config = self.layer().to_json();
+        let own = self.layer().settings();
+        let of_the_layer = [("name", Value::from(self.name())), ("trainable", self.trainable().into())];
+        for (key, value) in of_the_layer.into_iter().filter(|(key, _)| own.iter().all(|own| own.name != *key)) {
+            config.insert(key.into(), value);
+        }
+        config
+    }
+
+    /// What it and the layers within it keep.
+    pub(crate) fn states(&self) -> Vec<Arc<LayerState>> {
+        let within = self.layer().children().into_iter().flat_map(|(_, child)| child.states());
+        std::iter::once(Arc::clone(&self.0.state)).chain(within).collect()
+    }
+
+    /// Its own variables and those of the layers within it, each with the path from it.
+    pub(crate) fn paths(&self, path: &str, each: &mut dyn FnMut(&str, &LayerState)) {
+        each(path, &self.0.state);
+        for (_, child) in self.layer().children() {
+            child.paths(&format!("{path}/{}", child.name()), each);
+        }
+    }
+
+    /// Whether its weights are made.
+    pub(crate) fn is_built(&self) -> bool {
+        self.states().iter().all(|state| state.is_built())
+    }
+
+    /// Forgets its weights, which were made for a shape that does not fit.
+    pub(crate) fn unbuild(&self) {
+        self.states().iter().for_each(|state| state.unbuild());
+    }
+
+    /// Its own variables, without those of layers within it.
+    pub(crate) fn own_variables(&self) -> Arc<[Arc<Variable>]> {
+        self.0.state.variables()
+    }
+
+    /// Its weights as variables, those of the layers within it after its own.
+    pub fn variables(&self) -> Vec<Arc<Variable>> {
+        let states = self.states();
+        let all = states.iter().flat_map(|state| state.variables().to_vec());
+        all.filter(|variable| variable.role != Role::Seed).collect()
+    }
+
+    /// Its weights.
+    #[doc(alias = "get_weights")]
+    pub fn weights(&self) -> Vec<ArrayD<f32>> {
+        self.weights_as()
+    }
+
+    /// Its weights as numbers of another type.
+    pub fn weights_as<T: Element>(&self) -> Vec<ArrayD<T>> {
+        self.variables().iter().map(|variable| from_array(&variable.read())).collect()
+    }
+
+    /// The number of numbers in its weights.
+    pub fn count_params(&self) -> usize {
+        self.variables().iter().map(|variable| variable.ty.size()).sum()
+    }
+
+    /// What the layer makes of one input: how a layer calls another that is one of its settings.
+    pub fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+        match self.trace(cx, vec![x.clone().into()]) {
+            Ok(outputs) => outputs.into_iter().next().map_or(x, |output| output.tensor),
+            Err(error) => {
+                cx.fail(error);
+                x
+            }
+        }
+    }
+
+    /// Traces the layer, with the penalty on its outputs.
+    pub(crate) fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>) -> Result<Vec<Wire>> {
+        let (base, layer) = (self.layer().base(), self.layer());
+        let dtype = base.element().context(self.name())?;
+        let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, dtype)).collect();
+        let policy = Policy { compute: dtype, variable: dtype };
+        let outputs = cx.layer(self.name(), Scope::new(Arc::clone(&self.0.state), policy), |cx| {
+            let outputs = layer.call_all(cx, &inputs);
+            if outputs.is_empty() {
+                cx.fail(Error::usage(format!("`{}` gives no output", layer.class_name())));
+            }
+            if let Some(error) = outputs.iter().find_map(|y| cx.trace().takes(&y.tensor, "the layer").err()) {
+                cx.fail(error);
+                return outputs;
+            }
+            if let Some(penalty) = base.activity_regularizer.as_ref().and_then(|penalty| cx.chosen(penalty)) {
+                // The mean over the samples of the batch.
+                let of = |y: &Tensor| penalty.penalty(y) / y.dim(0).max(1) as f64;
+                outputs.iter().for_each(|y| cx.add_loss(of(&y.tensor)));
+            }
+            outputs
+        });
+        cx.trace().check()?;
+        Ok(outputs)
+    }
+
+    /// An input as the layer takes it. Floats take the type that it computes in; whole numbers, such as the indices of an
+    /// embedding, stay. A mask that it does not know is lost, which Keras says as well.
+    fn taken(&self, input: Wire, dtype: DType) -> Wire {
+        let Wire { tensor, mut mask } = input;
+        if mask.is_some() && !self.layer().supports_masking() {
+            let (name, class) = (self.name(), self.layer().class_name());
+            let message =
+                format!("layer `{name}` of class `{class}` does not support masks: it loses the one it is given");
+            if !self.0.state.told.swap(true, Ordering::Relaxed) {
+                tell(&Warning::new(Code::MaskLost, message));
+            }
+            mask = None;
+        }
+        let cast = self.layer().autocast() && tensor.dtype().is_float() && tensor.dtype() != dtype;
+        Wire { tensor: if cast { tensor.cast(dtype) } else { tensor }, mask }
+    }
+}
+
+/// What a model takes for a layer: settings, which become a new one, or a layer that there is.
+pub trait IntoLayer: Sized {
+    /// The layer. What is drawn for a new one follows that Keras and comes from those seeds.
+    fn into_layer(self, flavor: Flavor, seeds: &mut SeedSource) -> LayerRef;
+
+    /// The layer, to be used in several places; what is drawn for a new one comes from the seeds of the process.
+    fn shared(self) -> LayerRef {
+        self.into_layer(flavor(), &mut SeedSource::Process)
+    }
+}
+
+impl<L: Layer> IntoLayer for L {
+    fn into_layer(self, flavor: Flavor, seeds: &mut SeedSource) -> LayerRef {
+        LayerRef::following(flavor, seeds, Arc::new(self))
+    }
+}
+
+impl IntoLayer for Arc<dyn Layer> {
+    fn into_layer(self, flavor: Flavor, seeds: &mut SeedSource) -> LayerRef {
+        LayerRef::following(flavor, seeds, self)
+    }
+}
+
+impl IntoLayer for &LayerRef {
+    fn into_layer(self, _: Flavor, _: &mut SeedSource) -> LayerRef {
+        self.clone()
+    }
+}
+
+/// A layer as a setting of another.
+impl Field for LayerRef {
+    fn to_json(&self) -> Value {
+        object(self.layer().module(), self.layer().class_name(), self.config())
+    }
+
+    fn from_json(json: &Value) -> Result<Self> {
+        <dyn Layer>::registry().read_object(json).map(LayerRef::new)
+    }
+
+    fn kind() -> Kind {
+        Kind::Object("layer")
+    }
+
+    fn check(&self) -> Result<()> {
+        self.layer().check()?;
+        self.layer().check_settings()
+    }
+}
+
+impl<L: Layer> IntoField<LayerRef> for L {
+    fn into_field(self) -> LayerRef {
+        self.shared()
+    }
+}
+
+/// As their settings are.
+impl PartialEq for LayerRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.is(other) || self.to_json() == other.to_json()
+    }
+}
+
+impl fmt::Debug for LayerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{} name={}>", self.layer().class_name(), self.name())
+    }
+}

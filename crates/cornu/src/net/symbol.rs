@@ -1,0 +1,264 @@
+//! Tensors between layers before there is data: what a functional model is written with.
+
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cornu_graph::{Context, DType, Error, Result};
+
+use super::{Call, InputSpec, Net, Port, Spec, check_sizes, infer};
+use crate::layers::{BatchShape, InputLayer, IntoLayer, LayerConfig, LayerRef, automatic};
+use crate::variables::Variables;
+
+/// A tensor between two layers, before there is data: Keras's `KerasTensor`. It knows where it comes from.
+///
+/// ```
+/// use cornu::prelude::*;
+///
+/// let x = Input::new([8]).symbol()?;
+/// let hidden = Dense::new(4).activation("relu").apply(&x)?;
+/// let (one, two) = (Dense::new(1).apply(&hidden)?, Dense::new(3).activation("softmax").apply(&hidden)?);
+/// let model = Model::new([x], [one, two])?;
+/// assert_eq!(model.count_params(), 8 * 4 + 4 + 4 + 1 + 4 * 3 + 3);
+/// # Ok::<(), cornu::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Symbol {
+    node: Arc<Node>,
+    output: usize,
+}
+
+/// One use of a layer, or an input.
+struct Node {
+    /// Later ones have larger numbers, so that none comes before what it depends on.
+    number: u64,
+    source: Source,
+    outputs: Vec<Spec>,
+}
+
+enum Source {
+    Input(InputSpec),
+    Call(LayerRef, Vec<Symbol>),
+}
+
+impl Node {
+    fn new(source: Source, outputs: Vec<Spec>) -> Arc<Node> {
+        static NODES: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Node { number: NODES.fetch_add(1, Ordering::Relaxed), source, outputs })
+    }
+
+    fn inputs(&self) -> &[Symbol] {
+        match &self.source {
+            Source::Input(_) => &[],
+            Source::Call(_, inputs) => inputs,
+        }
+    }
+}
+
+impl Symbol {
+    /// An input of a model.
+    pub(crate) fn input(input: InputSpec) -> Symbol {
+        let spec = Spec::of_input(&input.shape, input.dtype);
+        Symbol { node: Node::new(Source::Input(input), vec![spec]), output: 0 }
+    }
+
+    /// The shape of a batch, `None` where it is open.
+    pub fn shape(&self) -> BatchShape {
+        self.node.outputs[self.output].shape()
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        self.node.outputs[self.output].dtype()
+    }
+
+    /// What a layer makes of inputs; its variables are made if they are not.
+    ///
+    /// # Errors
+    /// The first mistake of the layer.
+    pub(crate) fn of_call(layer: &LayerRef, inputs: Vec<Symbol>, variables: &mut Variables) -> Result<Vec<Symbol>> {
+        let specs: Vec<Spec> = inputs.iter().map(|input| input.node.outputs[input.output].clone()).collect();
+        let outputs = infer(layer, &specs, variables)?;
+        let count = outputs.len();
+        let node = Node::new(Source::Call(layer.clone(), inputs), outputs);
+        Ok((0..count).map(|output| Symbol { node: Arc::clone(&node), output }).collect())
+    }
+}
+
+/// `<Symbol shape=(None, 8), dtype=float32>`
+impl fmt::Debug for Symbol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Symbol shape={}, dtype={}>", super::show(&self.shape()), self.dtype().keras_name())
+    }
+}
+
+impl InputLayer {
+    /// The input of a functional model.
+    ///
+    /// # Errors
+    /// A shape or a type that an input cannot have.
+    pub fn symbol(&self) -> Result<Symbol> {
+        let name = self.base().name.clone().unwrap_or_else(|| automatic("InputLayer"));
+        let shape = self.base().batch_shape.clone().unwrap_or_default();
+        check_sizes(&shape).context(&name)?;
+        let dtype = DType::from_keras_name(&self.base().dtype);
+        let unknown = || Error::unsupported(format!("the element type `{}` is not supported", self.base().dtype));
+        Ok(Symbol::input(InputSpec { dtype: dtype.ok_or_else(unknown).context(&name)?, name, shape }))
+    }
+}
+
+/// What is applied to symbols: settings, a layer that there is, a model as a layer.
+pub trait Apply: IntoLayer {
+    /// What the layer makes of an input.
+    ///
+    /// # Errors
+    /// Settings that cannot be right, an input that does not fit.
+    fn apply(self, x: &Symbol) -> Result<Symbol> {
+        let mut outputs = self.apply_all([x])?;
+        if outputs.len() == 1 {
+            return Ok(outputs.remove(0));
+        }
+        let error = Error::usage(format!("`apply` needs a layer of one output, got {}", outputs.len()));
+        Err(error.help("`apply_all` gives all of them"))
+    }
+
+    /// What the layer makes of several inputs.
+    ///
+    /// # Errors
+    /// Those of [`Apply::apply`].
+    fn apply_all<S: Borrow<Symbol>>(self, inputs: impl IntoIterator<Item = S>) -> Result<Vec<Symbol>> {
+        let layer = self.shared();
+        let settings = layer.layer();
+        settings.check().and_then(|()| settings.check_settings()).context(format!("layer `{}`", layer.name()))?;
+        settings.base().check().context(format!("layer `{}`", layer.name()))?;
+        let inputs = inputs.into_iter().map(|input| input.borrow().clone()).collect();
+        Symbol::of_call(&layer, inputs, &mut Variables::default())
+    }
+}
+
+impl<L: IntoLayer> Apply for L {}
+
+/// How nodes are met on the way back from outputs.
+#[derive(Default)]
+struct Walk {
+    /// Those that were met, by number.
+    met: HashSet<u64>,
+    /// All of them, each after those it depends on.
+    nodes: Vec<Arc<Node>>,
+    /// Layers and inputs in the order in which they were first met.
+    places: HashMap<usize, usize>,
+}
+
+/// What stands for a layer or an input among others.
+fn identity(node: &Node) -> usize {
+    match &node.source {
+        Source::Input(_) => std::ptr::from_ref(node).addr(),
+        Source::Call(layer, _) => layer.address(),
+    }
+}
+
+impl Walk {
+    /// Meets all that an output depends on; deep nets are walked without recursion.
+    fn visit(&mut self, output: &Symbol) {
+        let mut stack = vec![(Arc::clone(&output.node), 0)];
+        self.first(&output.node);
+        while let Some((node, next)) = stack.pop() {
+            if let Some(input) = node.inputs().get(next).map(|input| Arc::clone(&input.node)) {
+                stack.push((node, next + 1));
+                if !self.met.contains(&input.number) {
+                    self.first(&input);
+                    stack.push((input, 0));
+                }
+            } else if self.met.insert(node.number) {
+                self.nodes.push(node);
+            }
+        }
+    }
+
+    fn first(&mut self, node: &Node) {
+        let place = self.places.len();
+        self.places.entry(identity(node)).or_insert(place);
+    }
+
+    /// The layers in Keras's order: the furthest from the outputs first, of several the one that was met first.
+    fn layers(&self) -> Vec<LayerRef> {
+        let (mut layers, mut known, depths) = (Vec::new(), HashSet::new(), self.depths());
+        for node in &self.nodes {
+            if let Source::Call(layer, _) = &node.source
+                && known.insert(layer.address())
+            {
+                layers.push(layer.clone());
+            }
+        }
+        layers.sort_by_key(|layer| (std::cmp::Reverse(depths[&layer.address()]), self.places[&layer.address()]));
+        layers
+    }
+
+    /// How far each layer and input is from the outputs, along its longest way.
+    fn depths(&self) -> HashMap<usize, usize> {
+        let (mut of_nodes, mut of_layers) = (HashMap::new(), HashMap::new());
+        for node in self.nodes.iter().rev() {
+            let own = of_nodes.get(&node.number).copied().unwrap_or(0);
+            let depth = own.max(of_layers.get(&identity(node)).copied().unwrap_or(0));
+            of_layers.insert(identity(node), depth);
+            for input in node.inputs() {
+                let of_input = of_nodes.entry(input.node.number).or_insert(0);
+                *of_input = (*of_input).max(depth + 1);
+            }
+        }
+        of_layers
+    }
+}
+
+impl Net {
+    /// The graph between inputs and outputs, with layers in Keras's order: the furthest from the outputs first.
+    ///
+    /// # Errors
+    /// An input that is none or is not reached, an output that depends on another, two layers of one name.
+    pub(crate) fn between(inputs: &[Symbol], outputs: &[Symbol]) -> Result<Net> {
+        let specs: Vec<InputSpec> = inputs.iter().map(input_of_model).collect::<Result<_>>()?;
+        let mut walk = Walk::default();
+        outputs.iter().for_each(|output| walk.visit(output));
+        let place = |node: &Node| inputs.iter().position(|input| input.node.number == node.number);
+        for node in &walk.nodes {
+            if let (Source::Input(input), None) = (&node.source, place(node)) {
+                let what = format!("the outputs depend on the input `{}`, which is not among the inputs", input.name);
+                return Err(Error::usage(what).help("name it in the first argument of `Model::new`"));
+            }
+        }
+        if let Some((_, spec)) = inputs.iter().zip(&specs).find(|(input, _)| !walk.met.contains(&input.node.number)) {
+            let error = Error::usage(format!("no output depends on the input `{}`", spec.name));
+            return Err(error.help("leave it out, or put it to use"));
+        }
+        let mut net = Net { inputs: specs, layers: walk.layers(), ..Net::default() };
+        walk.nodes.sort_by_key(|node| node.number);
+        let places: HashMap<usize, usize> =
+            net.layers.iter().enumerate().map(|(place, layer)| (layer.address(), place)).collect();
+        let mut made: HashMap<u64, usize> = HashMap::new();
+        let port = |symbol: &Symbol, made: &HashMap<u64, usize>| match place(&symbol.node) {
+            Some(input) => Port::Input(input),
+            None => Port::Output { call: made[&symbol.node.number], output: symbol.output },
+        };
+        for node in &walk.nodes {
+            let Source::Call(layer, xs) = &node.source else { continue };
+            let inputs = xs.iter().map(|x| port(x, &made)).collect();
+            made.insert(node.number, net.calls.len());
+            net.calls.push(Call { layer: places[&layer.address()], inputs, outputs: node.outputs.clone() });
+        }
+        net.outputs = outputs.iter().map(|output| port(output, &made)).collect();
+        Ok(net)
+    }
+}
+
+/// What an input is, which must be one.
+fn input_of_model(input: &Symbol) -> Result<InputSpec> {
+    match &input.node.source {
+        Source::Input(spec) => Ok(spec.clone()),
+        Source::Call(layer, _) => {
+            let what = format!("an input of a model needs to be one, got an output of `{}`", layer.name());
+            Err(Error::usage(what).help("`Input::new(…).symbol()` makes one"))
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! One variable, what a layer keeps of them, and the store where values lie.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cornu_cpu::Cpu;
+use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
+
+use crate::constraints::Constraint;
+use crate::random::OpSeed;
+
+/// What a variable is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// A weight that learns, as long as its layer is trainable.
+    Weight,
+    /// What a layer keeps of its own accord, such as moving averages.
+    State,
+    /// Where random numbers come from; not among the weights of a model.
+    Seed,
+}
+
+/// One named piece of state of a layer.
+pub struct Variable {
+    /// `kernel`; of a part of a layer `lstm_cell/kernel`.
+    pub name: String,
+    /// Its element type and shape.
+    pub ty: Type,
+    /// What it is for.
+    pub role: Role,
+    /// What it is held to after each step.
+    pub constraint: Option<Arc<dyn Constraint>>,
+    pub(super) learns: Arc<AtomicBool>,
+    /// If it is the stream of a stateful random operation of Keras 2: that operation's seed.
+    pub(super) stream: Mutex<Option<OpSeed>>,
+    pub(super) place: Mutex<Place>,
+}
+
+/// The name of a variable that lies in no session.
+const UNPLACED: usize = u32::MAX as usize;
+
+/// Where the value of a variable lies.
+pub(super) enum Place {
+    /// With the variable, until a step needs it.
+    Here(Array),
+    In(Store, VarId),
+}
+
+impl Variable {
+    /// Whether training changes it.
+    pub fn trainable(&self) -> bool {
+        self.role == Role::Weight && self.learns.load(Ordering::Relaxed)
+    }
+
+    /// Its value.
+    pub fn read(&self) -> Array {
+        match &*locked(&self.place) {
+            Place::Here(value) => value.clone(),
+            Place::In(store, id) => store.session().read(*id),
+        }
+    }
+
+    /// Sets its value.
+    ///
+    /// # Errors
+    /// A value of another type.
+    pub fn write(&self, value: &Array) -> Result<()> {
+        if self.ty != value.ty() {
+            return Err(Error::data(format!("`{}` needs {}, got {}", self.name, self.ty, value.ty())));
+        }
+        match &mut *locked(&self.place) {
+            Place::Here(own) => *own = value.clone(),
+            Place::In(store, id) => store.session().write(*id, value)?,
+        }
+        Ok(())
+    }
+
+    /// Its name in the session, if its value lies in one; else a name that no session knows.
+    pub fn id(&self) -> VarId {
+        self.placed().map_or(VarId::new(UNPLACED), |(_, id)| id)
+    }
+
+    /// Whether its value lies in a session.
+    pub(crate) fn is_placed(&self) -> bool {
+        self.placed().is_some()
+    }
+
+    pub(super) fn placed(&self) -> Option<(Store, VarId)> {
+        match &*locked(&self.place) {
+            Place::Here(_) => None,
+            Place::In(store, id) => Some((store.clone(), *id)),
+        }
+    }
+}
+
+/// What a layer keeps, whichever models it is in.
+#[derive(Default)]
+pub(crate) struct LayerState {
+    /// Whether its weights learn.
+    pub(crate) learns: Arc<AtomicBool>,
+    /// The seeds that were drawn when it was made, in the order in which its variables take them.
+    pub(crate) seeds: Vec<i64>,
+    /// Whether it was said that the layer loses a mask.
+    pub(crate) told: AtomicBool,
+    pub(super) variables: Mutex<Option<Arc<[Arc<Variable>]>>>,
+}
+
+impl LayerState {
+    /// Of a layer that is not built, with the seeds drawn for it.
+    pub(crate) fn new(seeds: Vec<i64>, learns: bool) -> LayerState {
+        LayerState { learns: Arc::new(AtomicBool::new(learns)), seeds, ..LayerState::default() }
+    }
+
+    /// Its variables, once it has been built.
+    pub(crate) fn variables(&self) -> Arc<[Arc<Variable>]> {
+        locked(&self.variables).clone().unwrap_or_default()
+    }
+
+    pub(crate) fn is_built(&self) -> bool {
+        locked(&self.variables).is_some()
+    }
+
+    /// Forgets its variables: it was built for a shape that does not fit.
+    pub(crate) fn unbuild(&self) {
+        *locked(&self.variables) = None;
+    }
+
+    /// The variable of that name.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Variable>> {
+        locked(&self.variables).iter().flat_map(|own| own.iter()).find(|variable| variable.name == name).cloned()
+    }
+}
+
+/// Variables of one machine, in one session. A clone is the same store.
+#[derive(Clone)]
+pub(crate) struct Store(Arc<Mutex<Box<dyn Session>>>);
+
+impl Store {
+    pub(super) fn open(machine: Option<&(dyn Executor + Send)>) -> Result<Store> {
+        let session = machine.map_or_else(|| Cpu::new().open(), |machine| machine.open())?;
+        Ok(Store(Arc::new(Mutex::new(session))))
+    }
+
+    pub(crate) fn session(&self) -> MutexGuard<'_, Box<dyn Session>> {
+        locked(&self.0)
+    }
+
+    pub(super) fn is(&self, other: &Store) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Takes in the value of a variable, from wherever it is.
+    pub(super) fn take(&self, variable: &Variable) -> Result<()> {
+        if variable.placed().is_some_and(|(store, _)| store.is(self)) {
+            return Ok(());
+        }
+        let value = variable.read();
+        let id = {
+            let mut session = self.session();
+            let id = session.declare(variable.ty.clone()).context(&variable.name)?;
+            session.write(id, &value)?;
+            id
+        };
+        *locked(&variable.place) = Place::In(self.clone(), id);
+        Ok(())
+    }
+}
+
+/// The content of a lock. After a panic elsewhere it is still one that its own methods made.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
