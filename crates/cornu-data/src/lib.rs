@@ -48,6 +48,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod threads;
 mod to_csv;
 mod values;
 

@@ -115,6 +115,20 @@ fn quotient(value: u64, n: usize) -> Option<f64> {
     Some(mantissa as f64 * f64::from_bits(exponent << 52))
 }
 
+/// The number of four digits, if they are, by pairs side by side.
+#[inline(always)]
+fn four_digits(text: [u8; 4]) -> Option<u64> {
+    const HIGH: u32 = 0xf0f0_f0f0;
+    const ZEROS: u32 = 0x3030_3030;
+    let word = u32::from_le_bytes(text);
+    // Above nine the sum carries into the upper half of a byte.
+    if word & HIGH != ZEROS || word.wrapping_add(0x0606_0606) & HIGH != ZEROS {
+        return None;
+    }
+    let pairs = ((word & !HIGH).wrapping_mul(10 << 8 | 1) >> 8) & 0x00ff_00ff;
+    Some((pairs.wrapping_mul(100 << 16 | 1) >> 16).into())
+}
+
 impl Numbers {
     /// The field as a whole number.
     #[inline]
@@ -171,18 +185,26 @@ impl Numbers {
         if digits.len() > 19 {
             return None;
         }
-        let (mut value, mut count, mut point) = (0u64, 0, None);
-        for (at, &byte) in digits.iter().enumerate() {
+        let whole = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let (whole, rest) = digits.split_at(whole);
+        let mut value = whole.iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
+        let fraction = match rest {
+            [] => rest,
+            [mark, fraction @ ..] if *mark == self.decimal => fraction,
+            _ => return None,
+        };
+        let mut rest = fraction;
+        while let Some((four, more)) = rest.split_first_chunk::<4>() {
+            (value, rest) = (value * 10_000 + four_digits(*four)?, more);
+        }
+        for byte in rest {
             let digit = byte.wrapping_sub(b'0');
-            if digit <= 9 {
-                (value, count) = (value * 10 + u64::from(digit), count + 1);
-            } else if byte == self.decimal && point.is_none() {
-                point = Some(digits.len() - at - 1);
-            } else {
+            if digit > 9 {
                 return None;
             }
+            value = value * 10 + u64::from(digit);
         }
-        let point = point.unwrap_or(0);
+        let (count, point) = (whole.len() + fraction.len(), fraction.len());
         let value = match value {
             _ if count == 0 => return None,
             0..MOST_EXACT => value as f64 / TENS[point],
@@ -256,6 +278,21 @@ impl Truths {
             Some(true)
         } else {
             cell.eq_ignore_ascii_case(b"false").then_some(false)
+        }
+    }
+}
+
+#[test]
+fn four_digits_are_a_number() {
+    for number in 0..10_000 {
+        let text: [u8; 4] = format!("{number:04}").into_bytes().try_into().expect("four bytes");
+        assert_eq!(four_digits(text), Some(number));
+    }
+    for byte in (0..=255).filter(|byte: &u8| !byte.is_ascii_digit()) {
+        for at in 0..4 {
+            let mut text = *b"9042";
+            text[at] = byte;
+            assert_eq!(four_digits(text), None, "{text:?}");
         }
     }
 }

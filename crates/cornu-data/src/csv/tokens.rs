@@ -58,6 +58,16 @@ fn find<const N: usize>(bytes: &[u8], mut at: usize, marks: [u8; N]) -> usize {
     bytes[at..].iter().position(|byte| marks.contains(byte)).map_or(bytes.len(), |more| at + more)
 }
 
+/// The high bit of each byte of a word that is one of the marks.
+#[inline(always)]
+fn hits<const N: usize>(word: u64, marks: [u8; N]) -> u64 {
+    marks.iter().fold(0, |hits, &mark| {
+        let other = word ^ (ONES * u64::from(mark));
+        // A byte that is not zero carries into its own high bit, and no further.
+        hits | !(((other & !HIGH) + !HIGH) | other | !HIGH)
+    })
+}
+
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
@@ -96,6 +106,9 @@ impl Dialect {
             Ok(start) => at = at.max(start),
             Err(step) => return step,
         }
+        if let Some(step) = self.unquoted(bytes, &mut at, cells) {
+            return step;
+        }
         loop {
             if self.trim_start {
                 at += bytes[at..].iter().take_while(|&&byte| byte == b' ').count();
@@ -131,6 +144,38 @@ impl Dialect {
                 }
             }
         }
+    }
+
+    /// The fields of a line from `at` on, up to one in quotation marks, where marks are as in most files; gives where the
+    /// next line begins if there is none, and that line is here.
+    #[inline(always)]
+    fn unquoted(&self, bytes: &[u8], at: &mut usize, cells: &mut Vec<Cell>) -> Option<Step> {
+        let Sep::Mark(mark) = self.sep else { return None };
+        if self.escape.is_some() || self.comment.is_some() || self.trim_start || bytes.get(*at) == Some(&self.quote) {
+            return None;
+        }
+        let mut from = *at;
+        while let Some(&word) = bytes[from..].first_chunk::<8>() {
+            let mut found = hits(u64::from_le_bytes(word), [mark, b'\n', b'\r']);
+            while found != 0 {
+                let end = from + (found.trailing_zeros() / 8) as usize;
+                found &= found - 1;
+                match bytes[end] {
+                    b'\n' => {
+                        cells.push((*at as u32, end as u32));
+                        return Some(Step::Row(end + 1));
+                    }
+                    b'\r' => return None,
+                    _ => cells.push((*at as u32, end as u32)),
+                }
+                *at = end + 1;
+                if bytes.get(*at) == Some(&self.quote) {
+                    return None;
+                }
+            }
+            from += 8;
+        }
+        None
     }
 
     /// Where the first field of a line begins, or what the line is if it has none.

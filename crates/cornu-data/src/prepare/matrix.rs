@@ -8,6 +8,7 @@ use cornu_graph::{AN_ARRAY, Error, Result};
 
 use super::frame::{Frame, Rows};
 use crate::stats::{Sum, sum_of};
+use crate::threads::side_by_side;
 use crate::{Column, Index, Scalar, Table, Values};
 
 impl<'a> Frame<'a> {
@@ -139,12 +140,16 @@ impl<'a> Matrix<'a> {
         if self.single { f32::EPSILON.into() } else { f64::EPSILON }
     }
 
+    /// What becomes of each column, by its number.
+    pub(crate) fn by_columns<R: Send>(&self, work: impl Fn(usize) -> R + Sync) -> Vec<R> {
+        let numbers: Vec<usize> = (0..self.width).collect();
+        side_by_side(&numbers, self.width.saturating_mul(self.rows), |&j| work(j))
+    }
+
     /// Of each column the sums of what `of` makes of its number and its values.
-    pub(crate) fn sums<const N: usize>(&self, of: impl Fn(usize, f64) -> [f64; N]) -> Vec<[f64; N]> {
+    pub(crate) fn sums<const N: usize>(&self, of: impl Fn(usize, f64) -> [f64; N] + Sync) -> Vec<[f64; N]> {
         match &self.form {
-            Form::Columns(columns) => {
-                columns.iter().enumerate().map(|(j, (_, values))| sum_of(values, |value| of(j, value))).collect()
-            }
+            Form::Columns(columns) => self.by_columns(|j| sum_of(&columns[j].1, |value| of(j, value))),
             Form::Rows(data) if self.width == 1 => vec![sum_of(data, |value| of(0, value))],
             Form::Rows(data) => {
                 let mut sums = vec![[-0.0; N]; self.width];
@@ -166,7 +171,7 @@ impl<'a> Matrix<'a> {
             (if value < least { value } else { least }, if value > greatest { value } else { greatest })
         };
         let found: Vec<(f64, f64)> = match &self.form {
-            Form::Columns(columns) => columns.iter().map(|(_, values)| spread(values)).collect(),
+            Form::Columns(columns) => self.by_columns(|j| spread(&columns[j].1)),
             Form::Rows(data) if self.width == 1 => vec![spread(data)],
             Form::Rows(data) => {
                 let mut found = vec![start; self.width];
@@ -213,8 +218,8 @@ impl<'a> Matrix<'a> {
     pub(crate) fn map(
         self,
         who: &str,
-        (a, first): (&[f64], impl Fn(f64, f64) -> f64),
-        (b, second): (&[f64], impl Fn(f64, f64) -> f64),
+        (a, first): (&[f64], impl Fn(f64, f64) -> f64 + Sync),
+        (b, second): (&[f64], impl Fn(f64, f64) -> f64 + Sync),
     ) -> Result<Matrix<'static>> {
         if self.single {
             let single = |value: f64| f64::from(value as f32);
@@ -224,22 +229,28 @@ impl<'a> Matrix<'a> {
     }
 
     /// Values are looked at where they are in the cache anyway.
-    fn mapped(self, who: &str, a: &[f64], b: &[f64], op: impl Fn(f64, f64, f64) -> f64) -> Result<Matrix<'static>> {
+    fn mapped(
+        self,
+        who: &str,
+        a: &[f64],
+        b: &[f64],
+        op: impl Fn(f64, f64, f64) -> f64 + Sync,
+    ) -> Result<Matrix<'static>> {
         const PART: usize = 2048;
         let form = match self.form {
             Form::Columns(ref columns) => {
-                let mut made = Vec::with_capacity(columns.len());
-                for ((name, values), (&a, &b)) in columns.iter().zip(a.iter().zip(b)) {
+                let column = |j: usize| -> Result<(String, Cow<'static, [f64]>)> {
+                    let (name, values) = &columns[j];
                     let mut out = empty(AN_ARRAY, values.len())?;
                     for part in values.chunks(PART) {
                         if has_infinite(part) {
                             self.check(who, true)?;
                         }
-                        out.extend(part.iter().map(|&value| op(value, a, b)));
+                        out.extend(part.iter().map(|&value| op(value, a[j], b[j])));
                     }
-                    made.push((name.clone(), Cow::Owned(out)));
-                }
-                Form::Columns(made)
+                    Ok((name.clone(), Cow::Owned(out)))
+                };
+                Form::Columns(self.by_columns(column).into_iter().collect::<Result<_>>()?)
             }
             Form::Rows(data) => {
                 // Some rows at a time: loops over a few columns alone would be too short to be fast.

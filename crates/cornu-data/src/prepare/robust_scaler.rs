@@ -111,7 +111,7 @@ impl Transformer for RobustScaler {
             let span = quantile(&values, high / 100.0, round) - quantile(&values, low / 100.0, round);
             (round(median(&values)), some(span, f64::EPSILON) / adjust)
         };
-        let (center, scale): (Vec<f64>, Vec<f64>) = (0..matrix.width()).map(learn).unzip();
+        let (center, scale): (Vec<f64>, Vec<f64>) = matrix.by_columns(learn).into_iter().unzip();
         finite_spread(CLASS, &scale)?;
         self.learnt = Some(Learnt { seen: Seen::of(x), center, scale });
         Ok(())

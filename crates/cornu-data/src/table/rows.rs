@@ -8,6 +8,7 @@ use cornu_graph::{Error, Result};
 
 use super::{ColumnNames, Table};
 use crate::column::{check_positions, check_range, repeated};
+use crate::threads::side_by_side;
 use crate::{Column, Computed, Index, Keep, Scalar, Value, Values, order};
 
 /// Which rows [`Table::duplicated_with`] compares, and how.
@@ -61,8 +62,9 @@ impl Table {
 
     pub(crate) fn take_unchecked(&self, positions: &[usize]) -> Table {
         let index = Arc::new(self.index.take(positions));
-        let columns = self.columns.iter().map(|column| column.take_unchecked(positions, &index));
-        Table { columns: columns.collect(), index }
+        let values = positions.len().saturating_mul(self.columns.len());
+        let columns = side_by_side(&self.columns, values, |column| column.take_unchecked(positions, &index));
+        Table { columns, index }
     }
 
     /// The rows of a range of positions, with their labels.
