@@ -123,26 +123,27 @@ impl Dialect {
             };
             cells.push(cell);
             match bytes.get(end) {
-                None if last => return Step::Row(end),
-                None => return Step::Unfinished,
                 Some(&byte) if self.is_sep(byte) => at = end + 1,
-                Some(b'\n') => return Step::Row(end + 1),
-                Some(b'\r') => return after_return(bytes, end, last).map_or(Step::Unfinished, Step::Row),
-                Some(_) => return self.comment(bytes, end, last).map_or(Step::Unfinished, Step::Row),
+                _ => return self.line_end(bytes, end, last).unwrap_or(Step::Unfinished),
             }
             if self.sep == Sep::Blanks {
                 at += bytes[at..].iter().take_while(|&&byte| is_blank(byte)).count();
-                match bytes.get(at) {
-                    None if last => return Step::Row(at),
-                    None => return Step::Unfinished,
-                    Some(b'\n') => return Step::Row(at + 1),
-                    Some(b'\r') => return after_return(bytes, at, last).map_or(Step::Unfinished, Step::Row),
-                    Some(&byte) if Some(byte) == self.comment => {
-                        return self.comment(bytes, at, last).map_or(Step::Unfinished, Step::Row);
-                    }
-                    Some(_) => {}
+                if let Some(step) = self.line_end(bytes, at, last) {
+                    return step;
                 }
             }
+        }
+    }
+
+    /// The step to the next line, if this one ends here.
+    fn line_end(&self, bytes: &[u8], at: usize, last: bool) -> Option<Step> {
+        let row = |next: Option<usize>| next.map_or(Step::Unfinished, Step::Row);
+        match bytes.get(at) {
+            None => Some(row(last.then_some(at))),
+            Some(b'\n') => Some(Step::Row(at + 1)),
+            Some(b'\r') => Some(row(after_return(bytes, at, last))),
+            Some(&byte) if Some(byte) == self.comment => Some(row(self.comment(bytes, at, last))),
+            Some(_) => None,
         }
     }
 
