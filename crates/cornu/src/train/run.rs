@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use cornu_graph::room::room;
-use cornu_graph::{Array, Buffer, Error, ErrorKind, ProgramId, Result, Type, tell};
+use cornu_graph::{Array, Buffer, Error, ErrorKind, ProgramId, Result, Session, Type, tell};
 
 use super::batches::{Batches, InOrder};
 use super::feed::Data;
@@ -15,9 +15,16 @@ use super::{Callback, Code, Fit, Warning};
 use crate::display::Verbose;
 use crate::flavor::{Flavor, RowsEnd};
 use crate::random::{Seeds, Shuffle};
+use crate::variables::Store;
 
 /// What has no room, if there are too many of them.
 pub(crate) const PREDICTIONS: &str = "the array of predictions";
+
+/// For how many steps a fit holds on to its store.
+const HELD: usize = 64;
+
+/// A store that is held on to.
+type Held<'s> = std::sync::MutexGuard<'s, Box<dyn Session>>;
 
 type Logs = Vec<(String, f64)>;
 
@@ -174,18 +181,25 @@ impl<'a> Run<'a> {
     ) -> Result<ControlFlow<()>> {
         callbacks.iter_mut().for_each(|callback| callback.on_epoch_begin(epoch));
         self.stage.reset()?;
-        let mut done = 0;
+        let store = self.stage.store()?;
+        let (mut done, mut held) = (0, None);
         for batch in 0..self.steps {
             if batch > 0 && self.is_out_of_rows() {
                 break;
             }
-            self.step()?;
+            // Whoever shares the store gets it between two runs of steps.
+            held = held.filter(|_| batch % HELD != 0);
+            self.step(&store, &mut held)?;
             for callback in &mut *callbacks {
-                callback.on_train_batch_end(batch, &mut || self.stage.logs().unwrap_or_default());
+                callback.on_train_batch_end(batch, &mut || {
+                    held = None;
+                    self.stage.logs().unwrap_or_default()
+                });
             }
             done = batch + 1;
             self.go_on(stopped, epoch, done)?;
         }
+        drop(held);
         let logs = self.logs(epoch)?;
         self.warn_if_not_finite(epoch, &logs);
         self.history.push(epoch, &logs);
@@ -218,19 +232,21 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Trains on the next batch.
-    fn step(&mut self) -> Result<()> {
+    /// Trains on the next batch. The store is held on to, since a lock is felt in steps of a microsecond; a trace lets it
+    /// go.
+    fn step<'s>(&mut self, store: &'s Store, held: &mut Option<Held<'s>>) -> Result<()> {
         self.left = self.left.saturating_sub(1);
         let rows = self.batches.next();
         let program = match self.programs.iter().find(|(count, _)| *count == rows.len()) {
             Some((_, program)) => *program,
             None => {
+                *held = None;
                 let program = self.stage.program(Kind::Train, &self.train, rows.len())?;
                 self.programs.push((rows.len(), program));
                 program
             }
         };
-        let mut session = self.stage.session()?;
+        let session = held.get_or_insert_with(|| store.session());
         self.train.feeds(rows).with(|feeds| session.run(program, feeds))
     }
 

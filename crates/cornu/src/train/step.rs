@@ -240,6 +240,11 @@ impl Stage<'_> {
         self.training.store().map(Store::session).ok_or_else(|| Error::usage("the model has no session yet"))
     }
 
+    /// The store of that session.
+    pub(crate) fn store(&self) -> Result<Store> {
+        self.training.store().cloned().ok_or_else(|| Error::usage("the model has no session yet"))
+    }
+
     /// What the model gives for an input of that type.
     pub(crate) fn outline(&mut self, x: Type) -> Result<Output> {
         if let Some((_, output)) = self.training.outline.as_ref().filter(|(ty, _)| *ty == x) {

@@ -2,8 +2,8 @@
 
 use super::super::math;
 use super::super::simd::Simd;
-use super::join::Then;
-use super::{Binary, Compare, Opcode, Unary};
+use super::join::{Lead, Work};
+use super::{Binary, Compare, Unary};
 
 /// The memory a place is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,7 @@ pub(super) struct Place {
 /// One or two instructions with their places. Operands that they do not have repeat another one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
-    pub(super) op: Opcode,
-    pub(super) then: Then,
+    pub(super) work: Work,
     pub(super) operands: [Place; 3],
     pub(super) out: Place,
 }
@@ -60,47 +59,33 @@ pub(super) unsafe fn run<S: Simd>(s: S, steps: &[Step], bases: [*mut f32; 3], le
         unsafe {
             let pointer = |place: Place| bases[place.base as usize].add(place.offset as usize);
             let (operands, out) = (step.operands.map(pointer), pointer(step.out));
+            let [a, b, c] = operands;
             /// The first operation of a pair, then `value` of its result `x` and of `c`.
             macro_rules! pair {
-                ($x:ident, $c:ident => $value:expr) => {{
-                    let [a, b, $c] = operands;
-                    match step.op {
-                        Opcode::Binary(Binary::Add) => each!(s, len, out, (a, b, $c) => { let $x = s.add(a, b); $value }),
-                        Opcode::Binary(Binary::Sub) => each!(s, len, out, (a, b, $c) => { let $x = s.sub(a, b); $value }),
-                        Opcode::Binary(Binary::Mul) => each!(s, len, out, (a, b, $c) => { let $x = s.mul(a, b); $value }),
-                        Opcode::Binary(Binary::Div) => each!(s, len, out, (a, b, $c) => { let $x = s.div(a, b); $value }),
-                        Opcode::Unary(Unary::Sqrt) => each!(s, len, out, (a, $c) => { let $x = s.sqrt(a); $value }),
-                        other => unreachable!("no pair begins with {other:?}"),
+                ($lead:expr, $x:ident, $c:ident => $value:expr) => {{
+                    let $c = c;
+                    match $lead {
+                        Lead::Add => each!(s, len, out, (a, b, $c) => { let $x = s.add(a, b); $value }),
+                        Lead::Sub => each!(s, len, out, (a, b, $c) => { let $x = s.sub(a, b); $value }),
+                        Lead::Mul => each!(s, len, out, (a, b, $c) => { let $x = s.mul(a, b); $value }),
+                        Lead::Div => each!(s, len, out, (a, b, $c) => { let $x = s.div(a, b); $value }),
+                        Lead::Sqrt => each!(s, len, out, (a, $c) => { let $x = s.sqrt(a); $value }),
                     }
                 }};
             }
-            match step.then {
+            match step.work {
+                Work::Unary(op) => unary(s, op, a, out, len),
+                Work::Binary(op) => binary(s, op, [a, b], out, len),
                 // Not a vector operation: pads would cost as much as elements.
-                Then::Nothing if step.op == Opcode::Binary(Binary::Pow) => pow(operands[0], operands[1], out, count),
-                Then::Nothing => single(s, step.op, operands, out, len),
-                Then::Add => pair!(x, c => s.add(x, c)),
-                Then::Sub => pair!(x, c => s.sub(x, c)),
-                Then::From => pair!(x, c => s.sub(c, x)),
-                Then::Mul => pair!(x, c => s.mul(x, c)),
-                Then::Max => pair!(x, c => s.maximum(x, c)),
+                Work::Power => pow(a, b, out, count),
+                Work::Compare(op) => compare(s, op, [a, b], out, len),
+                Work::Select => each!(s, len, out, (a, b, c) => s.select(s.ne(a, s.splat(0.0)), b, c)),
+                Work::Add(lead) => pair!(lead, x, c => s.add(x, c)),
+                Work::Sub(lead) => pair!(lead, x, c => s.sub(x, c)),
+                Work::From(lead) => pair!(lead, x, c => s.sub(c, x)),
+                Work::Mul(lead) => pair!(lead, x, c => s.mul(x, c)),
+                Work::Max(lead) => pair!(lead, x, c => s.maximum(x, c)),
             }
-        }
-    }
-}
-
-/// Runs one instruction.
-///
-/// # Safety
-/// As [`run`].
-#[inline(always)]
-unsafe fn single<S: Simd>(s: S, op: Opcode, [a, b, c]: [*mut f32; 3], out: *mut f32, len: usize) {
-    // SAFETY: see `run`.
-    unsafe {
-        match op {
-            Opcode::Unary(op) => unary(s, op, a, out, len),
-            Opcode::Binary(op) => binary(s, op, [a, b], out, len),
-            Opcode::Compare(op) => compare(s, op, [a, b], out, len),
-            Opcode::Select => each!(s, len, out, (a, b, c) => s.select(s.ne(a, s.splat(0.0)), b, c)),
         }
     }
 }

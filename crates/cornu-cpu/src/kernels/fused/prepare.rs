@@ -6,7 +6,7 @@ use std::ops::Range;
 use cornu_graph::{Error, Result};
 
 use super::interpret::{Base, Place, Step};
-use super::join::{Joined, Then, join};
+use super::join::{Joined, Work, join};
 use super::whole::Whole;
 use super::{Fill, Fused, Input, Instruction, LINE, Line, Operand, Program, Unary};
 
@@ -174,12 +174,12 @@ impl Plan {
                 None => self.register(),
             };
             places.push((joined.register, out));
-            steps.push(Step { op: joined.op, then: joined.then, operands, out });
+            steps.push(Step { work: joined.work, operands, out });
         }
         for (r, at) in late {
             let operands = [find(&places, r); 3];
             let out = Place { base: Base::Arena, offset: at as u32 };
-            steps.push(Step { op: Unary::StopGradient.into(), then: Then::Nothing, operands, out });
+            steps.push(Step { work: Work::Unary(Unary::StopGradient), operands, out });
         }
         steps
     }
