@@ -336,7 +336,12 @@ impl<'a> Lines<'a> {
 const QUOTES: &str = "close it at the end of the field; a quotation mark inside one is written twice";
 
 pub(super) fn unreadable(error: std::io::Error) -> Error {
-    Error::file(error.to_string()).caused_by(error)
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    // Only what is packed can end too early, or be no such data.
+    let packed = matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof);
+    let told = if packed { format!("the gzip file is cut short or damaged: {error}") } else { error.to_string() };
+    let told = Error::file(told).caused_by(error);
+    if packed { told.help("copy or download it again") } else { told }
 }
 
 fn other_text(line: u64, field: usize) -> Error {

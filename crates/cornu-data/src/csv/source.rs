@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cornu_files::packed;
-use cornu_graph::{Error, Result, nearest};
+use cornu_graph::{Context, Error, Result, nearest};
 
 use super::encoding::{Decoded, Encoding};
 use super::lines::unreadable;
@@ -34,7 +34,7 @@ impl<'a> Source<'a> {
             // A pipe gives its bytes once.
             _ => Place::Own(cornu_files::atomic::read(path).map_err(|error| missing(path, error))?),
         };
-        Source::of(place, csv)
+        Source::of(place, csv).context(format!("`{}`", path.display()))
     }
 
     /// These bytes.

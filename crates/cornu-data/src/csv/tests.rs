@@ -290,7 +290,7 @@ fn mistakes_are_placed() {
         (b"a,b\n1,\xe9\n", "line 2, field 2 needs UTF-8 text, got other bytes"),
         (b"a,b\n\n1,2\r\n\"x\ny\",\xe9\n", "line 5, field 2 needs UTF-8 text, got other bytes"),
         (b"a,\xe9\n1,2\n", "line 1, field 2 needs UTF-8 text, got other bytes"),
-        (b"\x1f\x8b\x08\x00\x00", "unexpected end of file"),
+        (b"\x1f\x8b\x08\x00\x00", "the gzip file is cut short or damaged: unexpected end of file"),
         (b"a\r1\r2,3,4\r", "line 3 needs 1 field as the first line, got 3"),
         (b"\"a\nb\",c\n\n1,2\n1,2,3\n", "line 5 needs 2 fields as the first line, got 3"),
     ];

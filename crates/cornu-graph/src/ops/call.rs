@@ -23,7 +23,8 @@ impl OpDef for Call {
         if args != inputs {
             return Err(mismatch(&types(&inputs), args));
         }
-        let is_name = |name: &&Arc<str>| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.is_empty();
+        let is_name =
+            |name: &&Arc<str>| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.is_empty();
         if let Some(name) = self.kernel.as_ref().filter(|name| !is_name(name)) {
             return Err(format!("needs a kernel's name of letters, digits and `_`, got `{name}`"));
         }

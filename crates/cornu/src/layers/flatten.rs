@@ -33,9 +33,7 @@ impl Layer for Flatten {
     fn check_settings(&self) -> Result<()> {
         match self.data_format.as_str() {
             "channels_last" | "channels_first" => Ok(()),
-            other => {
-                Err(Error::usage(format!("`data_format` is `channels_last` or `channels_first`, got `{other}`")))
-            }
+            other => Err(Error::usage(format!("`data_format` is `channels_last` or `channels_first`, got `{other}`"))),
         }
     }
 }

@@ -71,7 +71,6 @@ impl Config for InputLayer {
         });
         config.as_object().cloned().unwrap_or_default()
     }
-
 }
 
 impl FromConfig for InputLayer {
@@ -125,8 +124,10 @@ impl Layer for InputLayer {
     fn check_settings(&self) -> Result<()> {
         match DType::from_keras_name(&self.base.dtype) {
             Some(_) => Ok(()),
-            None => Err(Error::unsupported(format!("the element type `{}` is not supported in inputs", self.base.dtype))
-                .help("use `float32`")),
+            None => {
+                Err(Error::unsupported(format!("the element type `{}` is not supported in inputs", self.base.dtype))
+                    .help("use `float32`"))
+            }
         }
     }
 }

@@ -35,9 +35,9 @@ impl Rescaling {
     pub fn of(scaler: &impl cornu_data::Linear) -> Result<Rescaling> {
         let (scale, offset) = scaler.scale_and_offset()?;
         match scale.iter().zip(&offset).position(|(scale, offset)| !scale.is_finite() || !offset.is_finite()) {
-            Some(column) => {
-                Err(Error::data(format!("a scale is needed for each column, got none for column {column}, which had no values")))
-            }
+            Some(column) => Err(Error::data(format!(
+                "a scale is needed for each column, got none for column {column}, which had no values"
+            ))),
             None => Ok(Rescaling::new(scale).offset(offset)),
         }
     }
