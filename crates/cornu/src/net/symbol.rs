@@ -57,6 +57,21 @@ impl Node {
     }
 }
 
+/// Nets are let go of link by link: a call for each of a long chain would not fit on the stack.
+impl Drop for Node {
+    fn drop(&mut self) {
+        let Source::Call(_, inputs) = &mut self.source else { return };
+        let mut rest = std::mem::take(inputs);
+        while let Some(symbol) = rest.pop() {
+            if let Some(mut node) = Arc::into_inner(symbol.node)
+                && let Source::Call(_, inputs) = &mut node.source
+            {
+                rest.append(inputs);
+            }
+        }
+    }
+}
+
 impl Symbol {
     /// An input of a model.
     pub(crate) fn input(input: InputSpec) -> Symbol {

@@ -267,3 +267,17 @@ fn a_file_with_a_loop_is_refused() -> Result<()> {
     }
     Ok(())
 }
+
+/// Each link holds the one before it.
+#[test]
+fn a_long_chain_of_symbols_is_let_go_of() -> Result<()> {
+    let first = Input::new([1]).symbol()?;
+    let same = Activation::new("linear").shared();
+    let mut last = first.clone();
+    for _ in 0..30_000 {
+        last = same.clone().apply(&last)?;
+    }
+    drop(last);
+    assert_eq!(first.shape(), [None, Some(1)]);
+    Ok(())
+}
