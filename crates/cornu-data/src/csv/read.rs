@@ -189,7 +189,7 @@ fn blocks(lines: &mut Lines<'_>, shape: &Shape, work: &mut dyn FnMut(&Block) -> 
     let mut block = Block::default();
     if !lines.ended() && lines.block(shape, &mut block)? {
         work(&block)?;
-        if let Some(done) = side_by_side(lines, shape, work) {
+        if let Some(done) = read_ahead(lines, shape, work) {
             return done;
         }
     }
@@ -200,11 +200,7 @@ fn blocks(lines: &mut Lines<'_>, shape: &Shape, work: &mut dyn FnMut(&Block) -> 
 }
 
 /// As [`blocks`]; `None` where no thread can be started.
-fn side_by_side(
-    lines: &mut Lines<'_>,
-    shape: &Shape,
-    work: &mut dyn FnMut(&Block) -> Result<()>,
-) -> Option<Result<()>> {
+fn read_ahead(lines: &mut Lines<'_>, shape: &Shape, work: &mut dyn FnMut(&Block) -> Result<()>) -> Option<Result<()>> {
     std::thread::scope(|scope| {
         let (give, blocks) = sync_channel::<Result<Block>>(2);
         let (give_back, used) = channel::<Block>();
