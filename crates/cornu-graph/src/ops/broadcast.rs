@@ -1,9 +1,6 @@
 //! Copies along new axes.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// Repeats the operand along every axis of `shape` that is not in `axes`; axis `i` of the operand is axis `axes[i]` of
 /// the result. (StableHLO's `broadcast_in_dim`, without its stretching of axes of size one: reshape them away.)
@@ -30,13 +27,17 @@ impl OneResult for Broadcast {
 
     fn vjp(&self, _: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Grad> {
         let new: Vec<usize> = (0..self.shape.rank()).filter(|axis| !self.axes.contains(axis)).collect();
-        vec![Grad::By(ct.reduce(super::Reduction::Sum, &new))]
+        vec![Grad::By(ct.reduce(Reduction::Sum, &new))]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
         let (to, from) = (ty.shape.strides(), args[0].shape().strides());
         let place = |at: usize, i: usize| at / to[self.axes[i]] % ty.shape[self.axes[i]] * from[i];
         args[0].pick(ty.shape.clone(), |at| (0..from.len()).map(|i| place(at, i)).sum())
+    }
+
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "broadcast {:?}", self.axes)
     }
 
     fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
@@ -58,12 +59,6 @@ impl OneResult for Broadcast {
             [edge(to(&[1, all.len(), 2], &[1]), [all]), edge(to(&[2, 0], &[1]), [none])]
         });
         inner.into_iter().chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Broadcast {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "broadcast {:?}", self.axes)
     }
 }
 

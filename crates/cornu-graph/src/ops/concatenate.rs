@@ -1,9 +1,6 @@
 //! Tensors one behind the other.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample};
-use crate::{Array, DType, OpText, Tensor, Type};
+use super::*;
 
 /// The operands one behind the other along an axis, in which alone their sizes may differ.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -46,6 +43,10 @@ impl OneResult for Concatenate {
         })
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "concatenate {}", self.axis)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         Some(Concatenate { axis: text.named("concatenate")?.word("an axis")? })
     }
@@ -66,12 +67,6 @@ impl OneResult for Concatenate {
             [both, edge(Concatenate { axis: 0 }, [none, all]), empty]
         });
         inner.into_iter().chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Concatenate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "concatenate {}", self.axis)
     }
 }
 

@@ -1,9 +1,6 @@
 //! Rows of a table, by number.
 
-use std::fmt;
-
-use super::{Binary, Grad, OneResult, Reduction, Sample, copied, edge, edges, f32s, mismatch, sample};
-use crate::{Array, DType, Number, OpText, Shape, Tensor, Trace, Type};
+use super::*;
 
 /// `gather(table, rows)`: for each of the whole numbers `rows`, the row of that number along the first axis of `table`;
 /// of one number, one slice of a stack.
@@ -47,6 +44,10 @@ impl OneResult for Gather {
         Array::from_numbers(ty, |at| Gather::row(rows.number(at / width), count).map_or(zero, |row| element(row, at)))
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("gather")
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         text.named("gather").map(|_| Gather)
     }
@@ -70,12 +71,6 @@ impl OneResult for Gather {
             [edges(dtype), none].map(|rows| edge(Gather, [f32s([9, 2], -1.0, 1.0), rows]))
         });
         inner.into_iter().chain(of_tables).chain(of_rows).collect()
-    }
-}
-
-impl fmt::Display for Gather {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("gather")
     }
 }
 

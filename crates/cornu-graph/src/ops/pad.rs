@@ -1,9 +1,6 @@
 //! A tensor with one number around and between its elements.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample};
-use crate::{Array, DType, IntoTensor, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// `pad(x, value)`: `x` with the scalar `value` along each axis `low` times before, `high` times behind, and
 /// `between` times between neighbours. (StableHLO's `pad`, which can cut off as well: slice instead.)
@@ -69,6 +66,10 @@ impl OneResult for Pad {
         Array::from_numbers(ty, |at| place(at).map_or(args[1].number(0), |from| args[0].number(from)))
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "pad {:?} {:?} {:?}", self.low, self.high, self.between)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         let text = text.named("pad")?;
         Some(Pad { low: text.list()?, high: text.list()?, between: text.list()? })
@@ -91,12 +92,6 @@ impl OneResult for Pad {
             [around, empty(1, 2), empty(0, 0)]
         });
         inner.into_iter().chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Pad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pad {:?} {:?} {:?}", self.low, self.high, self.between)
     }
 }
 

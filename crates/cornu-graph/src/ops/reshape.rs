@@ -1,9 +1,6 @@
 //! The same elements under another shape.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// The same elements, in the same row-major order, under another shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -28,6 +25,10 @@ impl OneResult for Reshape {
         args[0].clone().reshape(self.0.clone()).expect("the type rule was asked first")
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("reshape")
+    }
+
     fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
         text.named("reshape").map(|_| Reshape(ty.shape.clone()))
     }
@@ -43,12 +44,6 @@ impl OneResult for Reshape {
             [edge(Reshape([1, all.len(), 1].into()), [all]), edge(Reshape([2, 0].into()), [none])]
         });
         inner.into_iter().chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Reshape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("reshape")
     }
 }
 

@@ -1,9 +1,6 @@
 //! Axes the other way round.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample};
-use crate::{Array, DType, OpText, Tensor, Type};
+use super::*;
 
 /// Element `i` along each of `axes` is the operand's element `i` from the end.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -35,6 +32,10 @@ impl OneResult for Reverse {
         args[0].pick(ty.shape.clone(), |at| (0..ty.rank()).map(|axis| place(at, axis)).sum())
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "reverse {:?}", self.axes)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         Some(Reverse { axes: text.named("reverse")?.list()? })
     }
@@ -49,12 +50,6 @@ impl OneResult for Reverse {
         });
         let one = sample(of(&[0, 1]), [f32s([1, 1], -1.0, 1.0)]);
         inner.into_iter().chain([one]).chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Reverse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reverse {:?}", self.axes)
     }
 }
 

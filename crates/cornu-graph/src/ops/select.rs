@@ -1,9 +1,6 @@
 //! One of two tensors, element by element.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, each, edge, f32s, mismatch, pairs, sample, spread};
-use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
+use super::*;
 
 /// `select(condition, a, b)`: elements of `a` where the condition is true, of `b` elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,6 +22,10 @@ impl OneResult for Select {
         each(*self, args, ty)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("select")
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         text.named("select").map(|_| Select)
     }
@@ -42,12 +43,6 @@ impl OneResult for Select {
         let none = Array::zeros(&Type::f32([0]));
         let none = edge(Select, [Array::zeros(&Type::new(DType::Bool, [0])), none.clone(), none]);
         inner.into_iter().chain(edges).chain([none]).collect()
-    }
-}
-
-impl fmt::Display for Select {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("select")
     }
 }
 

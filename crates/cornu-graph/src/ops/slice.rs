@@ -1,10 +1,8 @@
 //! A part of a tensor.
 
-use std::fmt;
 use std::ops::Range;
 
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample};
-use crate::{Array, DType, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// Along each axis every `strides`-th element, from `starts` on and below `limits`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -56,6 +54,10 @@ impl OneResult for Slice {
         args[0].pick(ty.shape.clone(), |at| (0..ty.rank()).map(|i| place(at, i)).sum())
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "slice {:?} {:?} {:?}", self.starts, self.limits, self.strides)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         let text = text.named("slice")?;
         Some(Slice { starts: text.list()?, limits: text.list()?, strides: text.list()? })
@@ -79,12 +81,6 @@ impl OneResult for Slice {
             [edge(of(&[1], &[n], &[1]), [all]), ends].into_iter().chain(empty)
         });
         inner.into_iter().chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Slice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "slice {:?} {:?} {:?}", self.starts, self.limits, self.strides)
     }
 }
 

@@ -1,9 +1,6 @@
 //! Axes in another order.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Tensor, Type};
+use super::*;
 
 /// Axis `i` of the result is axis `order[i]` of the operand.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -33,7 +30,7 @@ impl OneResult for Transpose {
         sorted.sort_unstable();
         match args {
             [x] if sorted.iter().copied().eq(0..x.rank()) => {
-                Ok(Type::new(x.dtype, self.0.iter().map(|&axis| x.shape[axis]).collect::<crate::Shape>()))
+                Ok(Type::new(x.dtype, self.0.iter().map(|&axis| x.shape[axis]).collect::<Shape>()))
             }
             _ => Err(mismatch(&format!("the axes {:?}", self.0), args)),
         }
@@ -47,6 +44,10 @@ impl OneResult for Transpose {
         let (from, to) = (args[0].shape().strides(), ty.shape.strides());
         let place = |at: usize, axis: usize| at / to[axis] % ty.shape[axis] * from[self.0[axis]];
         args[0].pick(ty.shape.clone(), |at| (0..ty.rank()).map(|axis| place(at, axis)).sum())
+    }
+
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "transpose {:?}", self.0)
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -66,12 +67,6 @@ impl OneResult for Transpose {
             [edge(flip(), [all.reshape(row).expect("as many")]), edge(flip(), [none])]
         });
         inner.into_iter().chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Transpose {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "transpose {:?}", self.0)
     }
 }
 
