@@ -46,19 +46,14 @@ impl OneResult for Broadcast {
 
     fn samples() -> Vec<Sample> {
         let to = |shape: &[usize], axes: &[usize]| Broadcast { shape: shape.into(), axes: axes.into() };
-        let inner = [
+        copies([
             sample(to(&[3, 4], &[]), [Array::scalar(1.5f32)]),
-            sample(to(&[3, 4], &[1]), [f32s([4], -1.0, 1.0)]),
+            sample(to(&[1, 14, 2], &[1]), [f32s([14], -1.0, 1.0)]),
             sample(to(&[3, 4], &[0]), [f32s([3], -1.0, 1.0)]),
             sample(to(&[2, 3, 4], &[0, 2]), [f32s([2, 4], -1.0, 1.0)]),
             sample(to(&[2, 3, 4], &[1]), [f32s([3], -1.0, 1.0)]),
-            sample(to(&[2, 3], &[1]), [spread(DType::I64, [3], -9.0, 9.0)]),
-        ];
-        let edges = DType::ALL.into_iter().flat_map(|dtype| {
-            let (all, none) = (copied(dtype), Array::zeros(&Type::new(dtype, [0])));
-            [edge(to(&[1, all.len(), 2], &[1]), [all]), edge(to(&[2, 0], &[1]), [none])]
-        });
-        inner.into_iter().chain(edges).collect()
+            edge(to(&[2, 0], &[1]), [f32s([0], 0.0, 1.0)]),
+        ])
     }
 }
 

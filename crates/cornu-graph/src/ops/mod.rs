@@ -363,6 +363,21 @@ fn copied(dtype: DType) -> Array {
     }
 }
 
+/// Calls of an op that copies, and as edges the same on each element type: what is single is filled with [`copied`].
+fn copies<const N: usize>(samples: [Sample; N]) -> Vec<Sample> {
+    let of_type = |sample: &Sample, dtype: DType| {
+        let all = copied(dtype);
+        let filled = |(k, arg): (usize, &Array)| match arg.dtype() {
+            DType::F32 => all.pick(arg.shape().clone(), |i| (i + 5 * k) % all.len()),
+            _ => arg.clone(),
+        };
+        Sample { op: sample.op.clone(), args: sample.args.iter().enumerate().map(filled).collect(), edge: true }
+    };
+    let edges: Vec<Sample> =
+        DType::ALL.iter().flat_map(|&dtype| samples.each_ref().map(|sample| of_type(sample, dtype))).collect();
+    [samples.into(), edges].concat()
+}
+
 /// Each element of `a` beside each of `b`: two rows.
 fn pairs(a: &Array, b: &Array) -> [Array; 2] {
     let (n, m) = (a.len(), b.len());

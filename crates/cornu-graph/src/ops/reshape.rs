@@ -34,16 +34,12 @@ impl OneResult for Reshape {
     }
 
     fn samples() -> Vec<Sample> {
-        let inner = [
+        copies([
             sample(Reshape([6].into()), [f32s([2, 3], -1.0, 1.0)]),
-            sample(Reshape([3, 1, 2].into()), [spread(DType::I64, [2, 3], -9.0, 9.0)]),
+            sample(Reshape([7, 1, 2].into()), [f32s([2, 7], -1.0, 1.0)]),
             sample(Reshape(Shape::scalar()), [f32s([1, 1], -1.0, 1.0)]),
-        ];
-        let edges = DType::ALL.into_iter().flat_map(|dtype| {
-            let (all, none) = (copied(dtype), Array::zeros(&Type::new(dtype, [0, 3])));
-            [edge(Reshape([1, all.len(), 1].into()), [all]), edge(Reshape([2, 0].into()), [none])]
-        });
-        inner.into_iter().chain(edges).collect()
+            edge(Reshape([2, 0].into()), [f32s([0, 3], 0.0, 1.0)]),
+        ])
     }
 }
 

@@ -41,15 +41,17 @@ impl OneResult for Reverse {
     }
 
     fn samples() -> Vec<Sample> {
-        let of = |axes: &[usize]| Reverse { axes: axes.into() };
-        let all: [&[usize]; 5] = [&[], &[0], &[1], &[0, 2], &[0, 1, 2]];
-        let inner = all.map(|axes| sample(of(axes), [f32s([2, 3, 4], -1.0, 1.0)]));
-        let edges = DType::ALL.into_iter().flat_map(|dtype| {
-            let none = Array::zeros(&Type::new(dtype, [0, 3]));
-            [edge(of(&[0]), [copied(dtype)]), edge(of(&[0, 1]), [none])]
-        });
-        let one = sample(of(&[0, 1]), [f32s([1, 1], -1.0, 1.0)]);
-        inner.into_iter().chain([one]).chain(edges).collect()
+        let of = |axes: &[usize], shape: &[usize]| sample(Reverse { axes: axes.into() }, [f32s(shape, -1.0, 1.0)]);
+        copies([
+            of(&[], &[2, 3, 4]),
+            of(&[0], &[2, 3, 4]),
+            of(&[1], &[2, 3, 4]),
+            of(&[0, 2], &[2, 3, 4]),
+            of(&[0, 1, 2], &[2, 3, 4]),
+            of(&[0, 1], &[1, 1]),
+            of(&[0], &[14]),
+            Sample { edge: true, ..of(&[0, 1], &[0, 3]) },
+        ])
     }
 }
 
