@@ -1,6 +1,6 @@
 //! How files store elements: more types than a graph knows, in either byte order.
 
-use cornu_graph::{Array, Buffer, Error, Result, Shape};
+use cornu_array::{Array, Buffer, Error, Result, Shape};
 
 /// How one element is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

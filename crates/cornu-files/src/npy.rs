@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use cornu_graph::{Array, Context, DType, Error, Result, Shape, nearest};
+use cornu_array::{Array, Context, DType, Error, Result, Shape, nearest};
 
 use crate::element::{Order, Stored, decode, encode};
 use crate::members::{self, Members};
