@@ -36,6 +36,7 @@ mod error;
 mod eval;
 mod grad;
 mod graph;
+mod half;
 mod number;
 pub mod numbers;
 pub mod ops;
@@ -65,6 +66,7 @@ pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, neare
 pub use eval::{Reference, evaluate};
 pub use grad::gradients;
 pub use graph::{Graph, Node, Value, VarId};
+pub use half::{Bf16, F16};
 pub use number::Number;
 pub use origin::Origin;
 pub use read::OpText;

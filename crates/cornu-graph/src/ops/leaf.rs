@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Grad, OneResult, Sample, copied, edge, mismatch, sample};
 use crate::array::typed;
-use crate::{Array, Buffer, DType, Element, Number, OpText, Tensor, Type, VarId};
+use crate::{Array, Bf16, Buffer, DType, Element, F16, Number, OpText, Tensor, Type, VarId};
 
 /// A node without operands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -108,6 +108,8 @@ impl OneResult for Leaf {
             Array::zeros(&Type::f32([0, 2])),
             Array::vector(vec![7u8; 5]),
             Array::vector(vec![-0.0f32, f32::NAN, -f32::NAN, 1e-45]),
+            Array::vector([0x8000, 0x7c00, 0x7e00, 0xfe01, 0x7d55, 0x0001].map(F16::from_bits).to_vec()),
+            Array::vector([0x8000, 0x7f80, 0x7fc0, 0xffc1, 0x7f81, 0x0001].map(Bf16::from_bits).to_vec()),
             Array::vector(vec![f64::INFINITY, -0.0, 0.1, -f64::NAN]),
         ];
         inner.into_iter().chain(edges).chain(odd.map(|array| edge(of(array), []))).collect()
@@ -145,15 +147,20 @@ impl Constant {
         let Some(size) = size else {
             return text.fail(format!("needs as many numbers as {ty} has, or one, got {}", words.len()));
         };
+        // A not-a-number may be given as bits.
+        macro_rules! floats {
+            ($float:ty, $bits:ty) => {
+                elements(&words, size, |word| match word.strip_prefix("0x") {
+                    Some(bits) => <$bits>::from_str_radix(bits, 16).ok().map(<$float>::from_bits),
+                    None => word.parse().ok(),
+                })
+            };
+        }
         let buffer = match ty.dtype {
-            DType::F32 => elements(&words, size, |word| match word.strip_prefix("0x") {
-                Some(bits) => u32::from_str_radix(bits, 16).ok().map(f32::from_bits),
-                None => word.parse().ok(),
-            }),
-            DType::F64 => elements(&words, size, |word| match word.strip_prefix("0x") {
-                Some(bits) => u64::from_str_radix(bits, 16).ok().map(f64::from_bits),
-                None => word.parse().ok(),
-            }),
+            DType::F16 => floats!(F16, u16),
+            DType::Bf16 => floats!(Bf16, u16),
+            DType::F32 => floats!(f32, u32),
+            DType::F64 => floats!(f64, u64),
             dtype => typed!(dtype, T => elements(&words, size, |word| word.parse::<T>().ok())),
         };
         match buffer.and_then(|buffer| Array::from_buffer(ty.shape.clone(), buffer).ok()) {
@@ -178,16 +185,20 @@ fn elements<T: Element>(words: &[&str], size: usize, read: impl Fn(&str) -> Opti
 
 /// The shortest text that reads back as the same element. A not-a-number that is not the usual one shows its bits.
 fn show(data: &Buffer, i: usize) -> String {
+    macro_rules! float {
+        ($float:ty, $x:expr) => {
+            match f64::from($x).is_nan() && $x.to_bits() != <$float>::NAN.to_bits() {
+                true => format!("{:#x}", $x.to_bits()),
+                false => format!("{:?}", $x),
+            }
+        };
+    }
     match data {
         Buffer::Bool(data) => data[i].to_string(),
-        Buffer::F32(data) if data[i].is_nan() && data[i].to_bits() != f32::NAN.to_bits() => {
-            format!("{:#x}", data[i].to_bits())
-        }
-        Buffer::F32(data) => format!("{:?}", data[i]),
-        Buffer::F64(data) if data[i].is_nan() && data[i].to_bits() != f64::NAN.to_bits() => {
-            format!("{:#x}", data[i].to_bits())
-        }
-        Buffer::F64(data) => format!("{:?}", data[i]),
+        Buffer::F16(data) => float!(F16, data[i]),
+        Buffer::Bf16(data) => float!(Bf16, data[i]),
+        Buffer::F32(data) => float!(f32, data[i]),
+        Buffer::F64(data) => float!(f64, data[i]),
         data => data.number(i).to_string(),
     }
 }
