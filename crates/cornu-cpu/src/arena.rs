@@ -3,7 +3,7 @@
 //! Booleans live among the singles, as 0 and 1: comparisons and selections then run in the same vector registers as
 //! everything else. Only what crosses the session's border is translated.
 
-use cornu_graph::{Array, Buffer, DType, Element, Error, Feed, Number, Result, Type};
+use cornu_graph::{Array, Bf16, Buffer, DType, Element, Error, F16, Feed, Number, Result, Type};
 
 use crate::kernels::memory::{collect, zeros};
 use crate::kernels::parallel;
@@ -163,7 +163,7 @@ macro_rules! arena {
 }
 
 arena! {
-    F32 f32: f32, F64 f64: f64, I64 i64: i64, I32 i32: i32, I16 i16: i16, I8 i8: i8,
+    F32 f32: f32, F64 f64: f64, F16 f16: F16, Bf16 bf16: Bf16, I64 i64: i64, I32 i32: i32, I16 i16: i16, I8 i8: i8,
     U64 u64: u64, U32 u32: u32, U16 u16: u16, U8 u8: u8,
 }
 

@@ -2,7 +2,7 @@
 //! evaluator does, without allocating. Right for everything, quick for little.
 
 use cornu_graph::ops::{Arg, Binary, Dot, Gather, Op, Reduce, Reduction};
-use cornu_graph::{DType, Element, Error, Number, Result, Type};
+use cornu_graph::{Bf16, DType, Element, Error, F16, Number, Result, Type};
 
 use crate::arena::{Arena, Place};
 use crate::kernels::memory::collect;
@@ -12,7 +12,7 @@ use crate::moves::Move;
 /// Runs something on the row of a storage type, read (`all`) or written (`all_mut`), compiled for each type.
 macro_rules! typed {
     ($arena:ident.$all:ident, $dtype:expr, $row:ident => $run:expr) => {
-        typed!($arena.$all, $dtype, $row => $run; F32 f32, F64 f64, I64 i64, I32 i32, I16 i16,
+        typed!($arena.$all, $dtype, $row => $run; F32 f32, F64 f64, F16 f16, Bf16 bf16, I64 i64, I32 i32, I16 i16,
             I8 i8, U64 u64, U32 u32, U16 u16, U8 u8)
     };
     ($arena:ident.$all:ident, $dtype:expr, $row:ident => $run:expr; $($name:ident $field:ident),*) => {
@@ -74,8 +74,21 @@ impl Plain {
         match self {
             // Labels and counts of steps, in every step of training.
             Plain::Each(Op::Cast(_), args, out) if (args[0].dtype, out.dtype) == (DType::I64, DType::F32) => {
-                let (from, to) = (&arena.i64.all()[args[0].range()], &mut arena.f32.all_mut()[out.range()]);
-                to.iter_mut().zip(from).for_each(|(to, &from)| *to = from as f32);
+                converted(&arena.i64.all()[args[0].range()], &mut arena.f32.all_mut()[out.range()], |x| x as f32);
+            }
+            Plain::Each(Op::Cast(_), args, out) if args[0].dtype.is_half() && out.dtype == DType::F32 => {
+                let to = &mut arena.f32.all_mut()[out.range()];
+                match args[0].dtype {
+                    DType::F16 => converted(&arena.f16.all()[args[0].range()], to, F16::to_f32),
+                    _ => converted(&arena.bf16.all()[args[0].range()], to, Bf16::to_f32),
+                }
+            }
+            Plain::Each(Op::Cast(_), args, out) if args[0].dtype == DType::F32 && out.dtype.is_half() => {
+                let from = &arena.f32.all()[args[0].range()];
+                match out.dtype {
+                    DType::F16 => converted(from, &mut arena.f16.all_mut()[out.range()], |x| F16::from_f64(x.into())),
+                    _ => converted(from, &mut arena.bf16.all_mut()[out.range()], |x| Bf16::from_f64(x.into())),
+                }
             }
             Plain::Each(op, args, out) if args.iter().all(|arg| arg.dtype == out.dtype) => {
                 typed!(arena.all_mut, out.dtype, row => each(row, op, args, *out));
@@ -108,6 +121,10 @@ impl Plain {
     }
 }
 
+fn converted<A: Copy, B>(from: &[A], to: &mut [B], convert: impl Fn(A) -> B) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = convert(from));
+}
+
 /// The index of the best of `count` elements for element `i` of the result.
 fn winner<T: Element>(arg: Arg, [_, count, inner]: [usize; 3], i: usize, x: &[T]) -> usize {
     arg.winner(count, |j| x[(i / inner * count + j) * inner + i % inner])
@@ -115,7 +132,7 @@ fn winner<T: Element>(arg: Arg, [_, count, inner]: [usize; 3], i: usize, x: &[T]
 
 fn each<T: Element>(row: &mut [T], op: &Op, args: &[Place], out: Place) {
     for i in 0..out.len {
-        row[out.at + i] = T::from_number(op.element(|k| row[args[k].at + i].number()));
+        row[out.at + i] = T::from_number(op.element(out.dtype, |k| row[args[k].at + i].number()));
     }
 }
 
@@ -130,7 +147,7 @@ fn mixed(arena: &mut Arena, op: &Op, args: &[Place], out: Place) {
                 arg if arg.dtype == own => row[arg.at + start + i].number(),
                 arg => arena.number(arg, start + i),
             };
-            *number = op.element(x);
+            *number = op.element(out.dtype, x);
         });
         typed!(arena.all_mut, out.dtype, row => for (i, number) in block.iter().enumerate() {
             row[out.at + start + i] = Element::from_number(*number);

@@ -244,7 +244,7 @@ impl Session for CpuSession {
         self.check(graph)?;
         self.last = None;
         let id = ProgramId::new(self.compiled);
-        let program = self.lower(id, passes::run(graph, self.passes))?;
+        let program = self.lower(id, passes::widen(passes::run(graph, self.passes)))?;
         self.programs.push(program);
         self.compiled += 1;
         Ok(id)
