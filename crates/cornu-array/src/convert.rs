@@ -3,7 +3,7 @@
 #[cfg(feature = "ndarray")]
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
-use crate::{Array, Element, Error, Result, Shape, room};
+use crate::{Array, Bf16, Element, Error, F16, Result, Shape, room};
 
 /// What has no room.
 pub const AN_ARRAY: &str = "an array";
@@ -98,6 +98,8 @@ numbers! {
     u32 => u32, std::convert::identity;
     i32 => i32, std::convert::identity;
     i64 => i64, std::convert::identity;
+    F16 => F16, std::convert::identity;
+    Bf16 => Bf16, std::convert::identity;
     f32 => f32, std::convert::identity;
     f64 => f64, std::convert::identity;
     i8 => i32, i32::from;

@@ -19,6 +19,7 @@
 mod array;
 mod convert;
 mod error;
+mod half;
 mod number;
 pub mod numbers;
 pub mod pad;
@@ -33,6 +34,7 @@ pub use array::{Array, Buffer, Element};
 pub use convert::from_array;
 pub use convert::{AN_ARRAY, Nested, Numeric, ToArray};
 pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, nearest};
+pub use half::{Bf16, F16};
 pub use number::Number;
 pub use text::Elements;
 pub use types::{DType, Shape, Type};

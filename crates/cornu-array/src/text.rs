@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::array::typed;
-use crate::{Array, Buffer, DType, Element, Number, Type};
+use crate::{Array, Bf16, Buffer, DType, Element, F16, Number, Type};
 
 /// Prints every element of an array, or the one that all are; a precision (`{:.4}`) says how many to show.
 pub struct Elements<'a>(pub &'a Array);
@@ -36,15 +36,20 @@ impl Array {
         let words: Vec<&str> = text.split(',').filter(|_| !text.is_empty()).collect();
         let size = ty.shape.checked_size().filter(|&size| words.len() == size || words.len() == 1);
         let size = size.ok_or_else(|| format!("needs as many numbers as {ty} has, or one, got {}", words.len()))?;
+        // A not-a-number may be given as bits.
+        macro_rules! floats {
+            ($float:ty, $bits:ty) => {
+                elements(&words, size, |word| match word.strip_prefix("0x") {
+                    Some(bits) => <$bits>::from_str_radix(bits, 16).ok().map(<$float>::from_bits),
+                    None => word.parse().ok(),
+                })
+            };
+        }
         let buffer = match ty.dtype {
-            DType::F32 => elements(&words, size, |word| match word.strip_prefix("0x") {
-                Some(bits) => u32::from_str_radix(bits, 16).ok().map(f32::from_bits),
-                None => word.parse().ok(),
-            }),
-            DType::F64 => elements(&words, size, |word| match word.strip_prefix("0x") {
-                Some(bits) => u64::from_str_radix(bits, 16).ok().map(f64::from_bits),
-                None => word.parse().ok(),
-            }),
+            DType::F16 => floats!(F16, u16),
+            DType::Bf16 => floats!(Bf16, u16),
+            DType::F32 => floats!(f32, u32),
+            DType::F64 => floats!(f64, u64),
             dtype => typed!(dtype, T => elements(&words, size, |word| word.parse::<T>().ok())),
         };
         let array = buffer.and_then(|buffer| Array::from_buffer(ty.shape.clone(), buffer).ok());
@@ -67,16 +72,20 @@ fn elements<T: Element>(words: &[&str], size: usize, read: impl Fn(&str) -> Opti
 
 /// The shortest text that reads back as the same element. A not-a-number that is not the usual one shows its bits.
 fn show(data: &Buffer, i: usize) -> String {
+    macro_rules! float {
+        ($float:ty, $x:expr) => {
+            match f64::from($x).is_nan() && $x.to_bits() != <$float>::NAN.to_bits() {
+                true => format!("{:#x}", $x.to_bits()),
+                false => format!("{:?}", $x),
+            }
+        };
+    }
     match data {
         Buffer::Bool(data) => data[i].to_string(),
-        Buffer::F32(data) if data[i].is_nan() && data[i].to_bits() != f32::NAN.to_bits() => {
-            format!("{:#x}", data[i].to_bits())
-        }
-        Buffer::F32(data) => format!("{:?}", data[i]),
-        Buffer::F64(data) if data[i].is_nan() && data[i].to_bits() != f64::NAN.to_bits() => {
-            format!("{:#x}", data[i].to_bits())
-        }
-        Buffer::F64(data) => format!("{:?}", data[i]),
+        Buffer::F16(data) => float!(F16, data[i]),
+        Buffer::Bf16(data) => float!(Bf16, data[i]),
+        Buffer::F32(data) => float!(f32, data[i]),
+        Buffer::F64(data) => float!(f64, data[i]),
         data => data.number(i).to_string(),
     }
 }

@@ -54,6 +54,10 @@ dtypes! {
     I32 = "i32" "int32" 4,
     /// Signed, 64 bits.
     I64 = "i64" "int64" 8,
+    /// IEEE half precision.
+    F16 = "f16" "float16" 2,
+    /// The upper half of a single.
+    Bf16 = "bf16" "bfloat16" 2,
     /// IEEE single precision.
     F32 = "f32" "float32" 4,
     /// IEEE double precision.
@@ -67,12 +71,13 @@ impl DType {
     }
 
     /// The type of a sum, product or choice of elements of two types, as in Keras 3: floats before whole numbers before
-    /// truth values; of two kinds of whole numbers the smallest that holds both, `f32` where none does; and a float as it
-    /// is beside whole numbers of any size. (Of `u64` and unsigned numbers it is `u64`, where Keras cuts to 32 bits.)
+    /// truth values; of two kinds of whole numbers the smallest that holds both, `f32` where none does, as of the two
+    /// floats of 16 bits; and a float as it is beside whole numbers of any size. (Of `u64` and unsigned numbers it is `u64`, where Keras cuts to 32 bits.)
     #[must_use]
     pub fn joined(self, other: DType) -> DType {
         let (low, high) = if self <= other { (self, other) } else { (other, self) };
         match low {
+            DType::F16 if high == DType::Bf16 => DType::F32,
             _ if !high.is_signed() || !high.is_whole() => high,
             DType::U8 => high.max(DType::I16),
             DType::U16 => high.max(DType::I32),
@@ -100,7 +105,12 @@ impl DType {
 
     /// Whether elements have a fraction.
     pub fn is_float(self) -> bool {
-        self >= DType::F32
+        self >= DType::F16
+    }
+
+    /// Whether elements are floats of 16 bits, which are computed with as singles.
+    pub fn is_half(self) -> bool {
+        matches!(self, DType::F16 | DType::Bf16)
     }
 
     /// Whether elements are whole numbers.

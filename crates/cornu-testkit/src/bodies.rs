@@ -4,6 +4,7 @@ use cornu_graph::{Array, DType, Executor, Feed, Graph, Result, Shape, Tensor, Tr
 
 use crate::golden::Report;
 use crate::ops::{same_bits, within};
+use crate::slopes::{double, doubles};
 
 mod cells;
 
@@ -180,8 +181,7 @@ fn slopes(loss: Option<Tensor>, mut wrt: Vec<Tensor>) -> Vec<Tensor> {
 impl Case {
     /// The same of doubles; nothing where an op makes singles of its own.
     fn doubled(&self) -> Option<Case> {
-        let graph = self.graph.to_string().replace("f32", "f64").parse().ok()?;
-        let double = |arg: &Array| if arg.dtype() == DType::F32 { arg.clone().cast(DType::F64) } else { arg.clone() };
+        let graph = doubles(&self.graph.to_string()).parse().ok()?;
         Some(Case { graph, args: self.args.iter().map(double).collect(), values: self.values })
     }
 

@@ -110,6 +110,8 @@ impl OneResult for Leaf {
             Array::zeros(&Type::f32([0, 2])),
             Array::vector(vec![7u8; 5]),
             Array::vector(vec![-0.0f32, f32::NAN, -f32::NAN, 1e-45]),
+            Array::vector([0x8000, 0x7c00, 0x7e00, 0xfe01, 0x7d55, 0x0001].map(F16::from_bits).to_vec()),
+            Array::vector([0x8000, 0x7f80, 0x7fc0, 0xffc1, 0x7f81, 0x0001].map(Bf16::from_bits).to_vec()),
             Array::vector(vec![f64::INFINITY, -0.0, 0.1, -f64::NAN]),
         ];
         inner.into_iter().chain(edges).chain(odd.map(|array| edge(of(array), []))).collect()

@@ -33,7 +33,7 @@ impl OneResult for ScatterAdd {
                 *total = Binary::Add.number(*total, new.number(position * width + i));
             }
         }
-        Array::from_numbers(ty, |i| totals[i])
+        Array::from_numbers(ty, |i| totals[i].computed(ty.dtype))
     }
 
     fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {

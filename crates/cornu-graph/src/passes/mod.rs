@@ -6,12 +6,14 @@ mod join;
 mod rows;
 mod simplify;
 mod trim;
+mod widen;
 
 pub use fold::FOLD;
 pub use hoist::hoist;
 pub use join::join;
 pub use simplify::SIMPLIFY;
 pub use trim::trim;
+pub use widen::widen;
 
 use crate::builder::Builder;
 use crate::graph::{Graph, Value};
