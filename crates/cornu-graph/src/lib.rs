@@ -27,6 +27,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod array;
+mod arrays;
 mod backward;
 mod body;
 mod builder;
@@ -55,6 +56,7 @@ mod verify;
 mod warning;
 
 pub use array::{Array, Buffer, Element};
+pub use arrays::{Arrays, ToArrays};
 pub use body::Body;
 pub use builder::Builder;
 pub use check::Check;

@@ -7,6 +7,7 @@ pub mod dot;
 pub mod fused;
 pub mod math;
 pub mod memory;
+pub mod operand;
 pub mod parallel;
 pub mod reduce;
 pub mod simd;

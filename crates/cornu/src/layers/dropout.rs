@@ -27,11 +27,11 @@ impl Layer for Dropout {
 
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         if self.rate == 0.0 {
-            return x;
+            return cx.unchanged(x);
         }
         let random = cx.random(self.seed);
         if !cx.training() {
-            return x;
+            return cx.unchanged(x);
         }
         let noise: Shape = match &self.noise_shape {
             None => x.shape(),

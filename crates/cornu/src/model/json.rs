@@ -258,7 +258,7 @@ impl Graph {
         while let Some((layer, name, inputs)) = self.awaited.pop_front() {
             match inputs.iter().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
                 Ok(symbols) => {
-                    let outputs = Symbol::of_call(&layer, symbols, variables)?;
+                    let outputs = Symbol::of_call(&layer, symbols, Vec::new(), variables)?;
                     self.made.entry(name).or_default().1.push(outputs);
                     idle = 0;
                 }

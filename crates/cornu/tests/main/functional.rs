@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cornu::prelude::*;
-use cornu::random::{Flavor, set_flavor};
+use cornu::random::Flavor;
 use cornu::{Cx, Result, Tensor};
 use cornu_files::npy::Npz;
 use cornu_graph::Array;
@@ -67,7 +67,6 @@ fn seeds_are_drawn_in_the_order_of_construction() -> Result<()> {
         near(file, &numbers(&first.weights()), &json!(flat(&want["first"])));
         near(file, &numbers(&last.weights()), &json!(flat(&want["last"])));
     }
-    set_flavor(Flavor::Keras2);
     Ok(())
 }
 
@@ -117,10 +116,10 @@ macro_rules! joins {
         }
 
         impl Layer for $name {
-            fn call_all(&self, _: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
+            fn call_all(&self, _: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
                 let call: fn(&[Tensor]) -> Tensor = $call;
-                let tensors: Vec<Tensor> = inputs.iter().map(|input| input.tensor.clone()).collect();
-                vec![call(&tensors).into()]
+                let tensors: Vec<Tensor> = inputs.all().iter().map(|input| input.tensor.clone()).collect();
+                Ok(vec![call(&tensors).into()])
             }
         }
     )*};
@@ -180,9 +179,9 @@ cornu::config! {
 }
 
 impl Layer for Masks {
-    fn call_all(&self, _: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
-        let x = &inputs[0].tensor;
-        vec![Wire { tensor: x.clone(), mask: Some(x.ne(0.0)) }]
+    fn call_all(&self, _: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+        let x = &inputs.one()?.tensor;
+        Ok(vec![Wire::from(x.clone()).masked(x.ne(0.0))])
     }
 }
 
@@ -192,9 +191,9 @@ cornu::config! {
 }
 
 impl Layer for Counts {
-    fn call_all(&self, _: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
-        let x = &inputs[0].tensor;
-        vec![inputs[0].mask.as_ref().map_or_else(|| x * 0.0 + 7.0, |mask| mask.cast(x.dtype())).into()]
+    fn call_all(&self, _: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+        let Wire { tensor: x, mask, .. } = inputs.one()?;
+        Ok(vec![mask.as_ref().map_or_else(|| x * 0.0 + 7.0, |mask| mask.cast(x.dtype())).into()])
     }
 
     fn supports_masking(&self) -> bool {

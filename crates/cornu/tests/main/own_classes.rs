@@ -76,7 +76,13 @@ cornu::config! {
 
 impl Layer for Many {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        Activation::new("relu").call_all(cx, &vec![x.into(); self.inputs]).remove(0).tensor
+        let relu = Activation::new("relu");
+        let called =
+            Inputs::of(&relu, vec![x.clone().into(); self.inputs], &[]).and_then(|inputs| relu.call_all(cx, &inputs));
+        called.map(|outputs| outputs[0].tensor.clone()).unwrap_or_else(|error| {
+            cx.fail(error);
+            x
+        })
     }
 }
 
