@@ -111,7 +111,8 @@ impl Model {
     }
 
     /// Runs the model on that machine from now on, instead of on all cores of this processor. What it has learned and
-    /// the state of its optimizer move with it.
+    /// the state of its optimizer move with it. A model that has layers of this one and others that are on another machine
+    /// is an error when it is next used, until it is moved as well.
     ///
     /// ```
     /// use cornu::prelude::*;
