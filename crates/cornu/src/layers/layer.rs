@@ -3,7 +3,6 @@
 use cornu_graph::{Error, Result, Tensor};
 
 use super::{Argument, Inputs, LayerConfig, LayerRef, Wire};
-use crate::config::seeds_drawn;
 use crate::trace::Cx;
 
 /// A layer: its settings, and how it extends a graph.
@@ -81,10 +80,5 @@ pub trait Layer: LayerConfig {
     /// The first of them.
     fn check_settings(&self) -> Result<()> {
         Ok(())
-    }
-
-    /// How many seeds Keras 3 draws when it makes the layer.
-    fn seeds_drawn(&self) -> usize {
-        seeds_drawn(&self.settings())
     }
 }

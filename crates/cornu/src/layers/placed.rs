@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::names::automatic;
 use super::{Inputs, Layer, Wire};
-use crate::config::{Field, IntoField, Kind, object};
+use crate::config::{Field, IntoField, Kind, object, seeds_drawn};
 use crate::flavor::{Flavor, SeedsAt, flavor};
 use crate::random::SeedSource;
 use crate::registry::Family;
@@ -54,7 +54,7 @@ impl LayerRef {
         let name = layer.base().name.clone().unwrap_or_else(|| automatic(layer.class_name()));
         let drawn = match flavor.seeds_at() {
             SeedsAt::Weight => 0,
-            SeedsAt::Layer => layer.seeds_drawn(),
+            SeedsAt::Layer => seeds_drawn(&layer.settings()),
         };
         let drawn = (0..drawn).map(|_| seeds.with(|seeds| seeds.keras_seed(flavor))).collect();
         let state = LayerState::new(drawn, layer.base().trainable);

@@ -86,7 +86,7 @@ impl State {
             Ok(id)
         };
         // Role by role, so that what is treated alike lies in a row.
-        let roles = compiled.optimizer.slots();
+        let roles = compiled.optimizer.roles();
         let slots = roles.iter().map(|_| weights.iter().map(|weight| make(weight.ty.clone())).collect());
         let slots: Vec<Vec<VarId>> = slots.collect::<Result<_>>()?;
         let scalar = || Type::scalar(DType::F32);

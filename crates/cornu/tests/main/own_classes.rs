@@ -109,11 +109,9 @@ impl Optimizer for Mistaken {
     fn base(&self) -> Base {
         Base { learning_rate: 0.1, ..Base::default() }
     }
-    fn slots(&self) -> Vec<&'static str> {
-        match self.asks.as_str() {
-            "twice" => vec!["momentum", "momentum"],
-            _ => vec!["momentum", "velocity"],
-        }
+    fn slots(&self) -> Vec<Slot> {
+        let second = if self.asks == "twice" { "momentum" } else { "velocity" };
+        ["momentum", second].map(Slot::from).to_vec()
     }
     fn update(&self, slots: &mut Slots, w: &Tensor, _: &Tensor, _: &Tensor, _: &Tensor) -> Tensor {
         match self.sets.as_str() {
