@@ -57,6 +57,9 @@ pub(crate) struct Scope {
     depth: usize,
     /// The variables it was given in this call, their values then, and whether it has said what they will be.
     given: Vec<(VarId, Value, bool)>,
+    /// The logits of its inputs that have some, and those of what its activations gave.
+    known: Vec<(Value, Tensor)>,
+    logits: Vec<(Value, Tensor)>,
 }
 
 /// The types of a layer's numbers.
@@ -70,7 +73,7 @@ pub struct Policy {
 
 impl Scope {
     pub(crate) fn new(state: Arc<LayerState>, policy: Policy) -> Scope {
-        Scope { state, policy, depth: 0, given: Vec::new() }
+        Scope { state, policy, depth: 0, given: Vec::new(), known: Vec::new(), logits: Vec::new() }
     }
 }
 
@@ -279,13 +282,42 @@ impl Cx {
         choice.resolve().map_err(|error| self.fail(error)).ok()
     }
 
-    /// An activation, applied.
+    /// An activation, applied. What goes into a sigmoid or a softmax are the logits of what comes out.
     #[track_caller]
-    pub fn activate(&self, activation: &Choice<dyn Activation>, x: Tensor) -> Tensor {
-        match self.chosen(activation) {
-            Some(activation) => activation.apply(x),
-            None => x,
+    pub fn activate(&mut self, activation: &Choice<dyn Activation>, x: Tensor) -> Tensor {
+        let Some(activation) = self.chosen(activation) else { return x };
+        let y = activation.apply(x.clone());
+        if activation.takes_logits() {
+            self.scope.logits.push((y.value(), x));
+        } else if y.value() == x.value() {
+            self.keep_logits(&x);
         }
+        y
+    }
+
+    /// An input that the layer hands on as it is. In Keras 2 that is a copy, of which no logits are known.
+    pub fn unchanged(&mut self, x: Tensor) -> Tensor {
+        if !self.flavor.copies_what_stays() {
+            self.keep_logits(&x);
+        }
+        x
+    }
+
+    fn keep_logits(&mut self, x: &Tensor) {
+        let kept = self.scope.known.iter().find(|(value, _)| *value == x.value()).cloned();
+        self.scope.logits.extend(kept);
+    }
+
+    /// What a tensor of this layer is a sigmoid or softmax of, if [`Cx::activate`] made it one.
+    pub fn logits(&self, tensor: &Tensor) -> Option<Tensor> {
+        let of = |(value, _): &&(Value, Tensor)| *value == tensor.value();
+        self.scope.logits.iter().find(of).map(|(_, logits)| logits.clone())
+    }
+
+    /// Notes the logits of an input of the layer, or of what a layer within it gave.
+    pub(crate) fn note_logits(&mut self, tensor: &Tensor, logits: Option<&Tensor>, is_input: bool) {
+        let notes = if is_input { &mut self.scope.known } else { &mut self.scope.logits };
+        notes.extend(logits.map(|logits| (tensor.value(), logits.clone())));
     }
 
     /// Adds the penalty of a weight to the loss. Keras 3 leaves out those of weights that do not learn.
