@@ -113,6 +113,11 @@ impl Flavor {
         self == Keras2
     }
 
+    /// Whether losses take predictions of 16 bits as singles, and so no longer see the activation behind them.
+    pub(crate) fn losses_in_singles(self) -> bool {
+        self == Keras3
+    }
+
     /// Whether clipped probabilities get an epsilon once more inside logarithms.
     pub(crate) fn clips_twice(self) -> bool {
         self == Keras2

@@ -13,7 +13,7 @@ use crate::choice::Choice;
 use crate::constraints::Constraint;
 use crate::flavor::{Flavor, Generator, STATELESS_MODULUS};
 use crate::initializers::Initializer;
-
+use crate::policy::{DTypePolicy, dtype_policy};
 use crate::registry::Family;
 use crate::regularizers::Regularizer;
 use crate::variables::{Declared, LayerState, Role, Start, Variables, has_room};
@@ -52,25 +52,18 @@ pub(crate) struct Scope {
     /// What the layer keeps.
     pub(crate) state: Arc<LayerState>,
     /// The types of its numbers.
-    pub(crate) policy: Policy,
+    pub(crate) policy: DTypePolicy,
     /// Where its own part of the path begins.
     depth: usize,
     /// The variables it was given in this call, their values then, and whether it has said what they will be.
     given: Vec<(VarId, Value, bool)>,
-}
-
-/// The types of a layer's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// In which it computes: weights and inputs are cast to it.
-    pub compute: DType,
-    /// Of its weights.
-    pub variable: DType,
+    /// The weights that it was given in the type that it computes in, and in their own.
+    casts: Vec<(Value, Tensor)>,
 }
 
 impl Scope {
-    pub(crate) fn new(state: Arc<LayerState>, policy: Policy) -> Scope {
-        Scope { state, policy, depth: 0, given: Vec::new() }
+    pub(crate) fn new(state: Arc<LayerState>, policy: DTypePolicy) -> Scope {
+        Scope { state, policy, depth: 0, given: Vec::new(), casts: Vec::new() }
     }
 }
 
@@ -98,14 +91,13 @@ impl Cx {
     }
 
     fn over(flavor: Flavor, training: bool, build: Option<Build>) -> Self {
-        let policy = Policy { compute: DType::F32, variable: DType::F32 };
         Cx {
             trace: Trace::in_context(flavor),
             flavor,
             training,
             build,
             path: Vec::new(),
-            scope: Scope::new(Arc::default(), policy),
+            scope: Scope::new(Arc::default(), dtype_policy()),
             updates: Vec::new(),
             updated: HashMap::new(),
             losses: Vec::new(),
@@ -144,11 +136,13 @@ impl Cx {
         self.trace.fail(error);
     }
 
-    /// A weight that learns.
+    /// A weight that learns, in the type that the layer computes in.
     #[track_caller]
     pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, start: impl Into<Choice<dyn Initializer>>) -> Tensor {
         let weight = self.initialized(name, shape.into(), &start.into(), Role::Weight);
-        weight.cast(self.scope.policy.compute)
+        let cast = weight.cast(self.scope.policy.compute_dtype);
+        self.scope.casts.push((cast.value(), weight));
+        cast
     }
 
     /// What a layer keeps from step to step, and changes by [`Cx::update`] only.
@@ -159,7 +153,7 @@ impl Cx {
 
     #[track_caller]
     fn initialized(&mut self, name: &str, shape: Shape, start: &Choice<dyn Initializer>, role: Role) -> Tensor {
-        let ty = Type::new(self.scope.policy.variable, shape);
+        let ty = Type::new(self.scope.policy.variable_dtype, shape);
         if let Some(Err(error)) = self.build.as_ref().map(|build| has_room(build.room, &ty)) {
             self.fail(error.context(format!("weight `{name}`")));
         }
@@ -288,12 +282,13 @@ impl Cx {
         }
     }
 
-    /// Adds the penalty of a weight to the loss. Keras 3 leaves out those of weights that do not learn.
+    /// Adds the penalty of a weight, in its own type, to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Choice<dyn Regularizer>>) {
         let learns = self.scope.state.learns.load(Ordering::Relaxed);
         let counts = learns || self.flavor().penalises_frozen();
         if let Some(penalty) = penalty.as_ref().filter(|_| counts).and_then(|penalty| self.chosen(penalty)) {
-            let loss = penalty.penalty(weight);
+            let own = self.scope.casts.iter().find(|(cast, _)| *cast == weight.value()).map(|(_, own)| own);
+            let loss = penalty.penalty(own.unwrap_or(weight));
             // However often a layer is called, its weights are there once.
             if self.penalties.insert(loss.value()) {
                 self.add_loss(loss);

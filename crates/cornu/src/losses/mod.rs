@@ -16,6 +16,7 @@ pub use custom::{Custom, loss};
 
 use crate::choice::family;
 use crate::config::{Config, Field, Kind, expected, not_known};
+use crate::flavor::Flavor;
 
 /// A way to measure how far predictions are from the truth: its settings, and how it extends a graph.
 ///
@@ -166,6 +167,12 @@ impl Field for Reduction {
     }
 }
 
+/// The predictions as a loss of that Keras takes them.
+fn taken(y_pred: &Tensor) -> Tensor {
+    let dtype = y_pred.dtype();
+    y_pred.cast(if Flavor::of(y_pred).losses_in_singles() { dtype.widened() } else { dtype })
+}
+
 /// What the loss gives for each sample, which must be of the trace that it is called in.
 fn each(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
     let (trace, values) = (y_pred.trace(), loss.call(y_true, y_pred));
@@ -182,24 +189,26 @@ fn each(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
 ///
 /// `weights` weigh the samples; they broadcast against the result of [`Loss::call`].
 pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Tensor {
-    let (y_true, y_pred) = same_rank(y_true, y_pred);
+    let (y_true, y_pred) = same_rank(y_true, &taken(y_pred));
     let values = each(loss, &y_true, &y_pred);
-    let values = values.cast(values.dtype().to_float());
+    let own = values.dtype().to_float();
+    // Numbers of 16 bits are brought together as singles.
+    let values = values.cast(own.widened());
     let weights = weights.map(|weights| weights.cast(values.dtype()));
     let weights = match loss.valid(&y_true, &y_pred) {
         Some(valid) => Some(masked(&valid.cast(values.dtype()), weights, loss.reduction())),
         None => weights,
     };
-    let Some(weights) = weights else { return loss.reduction().reduce(&values, None) };
+    let Some(weights) = weights else { return loss.reduction().reduce(&values, None).cast(own) };
     let (values, weights) = same_rank(&values, &weights);
-    loss.reduction().reduce(&(values * &weights), Some(&weights))
+    loss.reduction().reduce(&(values * &weights), Some(&weights)).cast(own)
 }
 
 /// [`total`] with a weight for each row, which counts for all numbers that the loss gives for the row. In batches of one
 /// row Keras gives the same; in others it refuses such weights, or multiplies along another axis that has as many places.
 pub(crate) fn of_rows(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Tensor {
     let Some(weights) = weights else { return total(loss, y_true, y_pred, None) };
-    let (y, p) = same_rank(y_true, y_pred);
+    let (y, p) = same_rank(y_true, &taken(y_pred));
     // Equal nodes are one node: the numbers are computed once.
     let values = each(loss, &y, &p);
     let mut shape = vec![1; values.rank().max(1)];

@@ -336,12 +336,18 @@ impl Stage<'_> {
             return cx.finish(&[predictions], &[]);
         };
         let loss = losses::of_rows(&*compiled.loss, y, &predictions, inputs.get(2));
-        let loss = cx.losses().iter().fold(loss, |total, penalty| &total + penalty.cast(total.dtype()));
+        let add = |total: Tensor, penalty: &Tensor| {
+            let total = total.cast(total.dtype().widened());
+            &total + penalty.cast(total.dtype())
+        };
+        let loss = cx.losses().iter().fold(loss, add);
         let mut updates = Vec::new();
         if kind == Kind::Train {
             updates = state.optimize(&cx, &*compiled.optimizer, &loss);
         }
         state.count(&cx, &loss, types[0].shape[0], &mut updates);
+        // Metrics are computed in singles, as in Keras.
+        let predictions = predictions.cast(predictions.dtype().widened());
         for tracked in &state.metrics {
             let weights = inputs.get(2).filter(|_| tracked.weighted);
             let old: Vec<Tensor> = tracked.state.iter().map(|(ty, id)| cx.trace().var(*id, ty.clone())).collect();
@@ -439,6 +445,7 @@ impl State {
     fn count(&self, cx: &Cx, loss: &Tensor, rows: usize, updates: &mut Vec<(VarId, Tensor)>) {
         let var = |id| cx.trace().var(id, Type::scalar(DType::F32));
         let [total, count] = self.loss;
+        let loss = loss.cast(loss.dtype().widened());
         updates.push((total, var(total) + (loss * rows as f64).cast(DType::F32)));
         updates.push((count, var(count) + rows as f64));
     }
