@@ -1,6 +1,6 @@
 //! How files store elements: in either byte order.
 
-use cornu_graph::{Array, Bf16, Buffer, DType, Error, F16, Result, Shape};
+use cornu_array::{Array, Bf16, Buffer, DType, Error, F16, Result, Shape};
 
 /// Which byte of an element comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

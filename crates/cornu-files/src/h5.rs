@@ -18,7 +18,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use cornu_graph::{Array, Context, DType, Error, Result, Shape, nearest};
+use cornu_array::{Array, Context, DType, Error, Result, Shape, nearest};
 
 use crate::atomic;
 use crate::element::{Order, decode};

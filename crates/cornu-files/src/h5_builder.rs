@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use cornu_graph::{Array, DType, Error, Result};
+use cornu_array::{Array, DType, Error, Result};
 use hdf5_pure::{
     AttrValue, DatasetBuilder, Datatype, DatatypeByteOrder, EnumTypeBuilder, FileBuilder, FinishedGroup,
     FloatingPointLayout, GroupBuilder, make_f32_type, make_f64_type, make_i8_type, make_i16_type, make_i32_type,

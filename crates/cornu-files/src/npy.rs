@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use cornu_graph::{Array, Context, DType, Error, Result, Shape, nearest};
+use cornu_array::{Array, Context, DType, Error, Result, Shape, nearest};
 
 use crate::element::{Order, decode, encode};
 use crate::members::{self, Members};
@@ -355,7 +355,7 @@ fn refused(descr: &str, kind: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use cornu_graph::{Bf16, F16};
+    use cornu_array::{Bf16, F16};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! What the elements of a dataset or attribute are, and how many there are.
 
-use cornu_graph::{DType, Result, Shape};
+use cornu_array::{DType, Result, Shape};
 
 use super::bytes::{Cursor, damaged, unknown};
 use crate::element::Order;

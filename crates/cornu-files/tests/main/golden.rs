@@ -10,7 +10,7 @@ use cornu_testkit::golden::{self, Report};
 use serde_json::Value;
 
 /// The HDF5 tree of a `.keras`, `.weights.h5` or `.h5` file.
-fn tree(path: &Path) -> cornu_graph::Result<H5> {
+fn tree(path: &Path) -> cornu_array::Result<H5> {
     if path.extension().is_some_and(|extension| extension == "keras") {
         H5::read(Archive::open(path)?.weights)
     } else {

@@ -1,8 +1,8 @@
 //! HDF5 as `h5py` writes it, old and new, and what is wrong with a structure.
 
+use cornu_array::{Array, F16, Type};
 use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_files::keras::Archive;
-use cornu_graph::{Array, F16, Type};
 use cornu_testkit::golden;
 
 fn fixture(version: &str) -> Vec<u8> {

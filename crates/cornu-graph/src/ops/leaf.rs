@@ -5,8 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::{Grad, OneResult, Sample, copied, edge, mismatch, sample};
-use crate::array::typed;
-use crate::{Array, Bf16, Buffer, DType, Element, F16, Number, OpText, Tensor, Type, VarId};
+use crate::{Array, Bf16, DType, Elements, F16, OpText, Tensor, Type, VarId};
 
 /// A node without operands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -43,20 +42,11 @@ impl Constant {
     pub fn array(&self) -> &Array {
         &self.0
     }
-
-    /// Each element as bits that differ where the elements differ, if only by the sign of zero.
-    fn bits(&self) -> impl Iterator<Item = u64> {
-        let data = self.0.buffer();
-        (0..data.len()).map(move |i| match data.number(i) {
-            Number::Whole(x) => x as u64,
-            Number::Double(x) => x.to_bits(),
-        })
-    }
 }
 
 impl PartialEq for Constant {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.ty() == other.0.ty() && self.bits().eq(other.bits())
+        Arc::ptr_eq(&self.0, &other.0) || self.0.ty() == other.0.ty() && self.0.bits().eq(other.0.bits())
     }
 }
 
@@ -65,7 +55,7 @@ impl Eq for Constant {}
 impl Hash for Constant {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.ty().hash(state);
-        self.bits().for_each(|bits| bits.hash(state));
+        self.0.bits().for_each(|bits| bits.hash(state));
     }
 }
 
@@ -95,7 +85,10 @@ impl OneResult for Leaf {
         Some(match text.name() {
             "input" => Leaf::Input { index: text.word("the place of an input")?, ty: ty.clone() },
             "var" => Leaf::Var { id: text.word("a variable")?, ty: ty.clone() },
-            "constant" => Leaf::Constant(Constant::read(text, ty)?),
+            "constant" => {
+                let array = Array::parse(ty, text.next_word().unwrap_or_default());
+                Leaf::Constant(Constant::new(array.or_else(|problem| text.fail(problem).ok_or(())).ok()?))
+            }
             _ => return None,
         })
     }
@@ -121,84 +114,10 @@ impl fmt::Display for Leaf {
         match self {
             Leaf::Input { index, .. } => write!(f, "input {index}"),
             Leaf::Var { id, .. } => write!(f, "var {id}"),
-            Leaf::Constant(constant) => constant.fmt(f),
-        }
-    }
-}
-
-/// Every element, or the one that all are; a precision (`{:.4}`) says how many to show.
-impl fmt::Display for Constant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bits = self.bits();
-        let first = bits.next();
-        let different = if bits.all(|bits| Some(bits) == first) { self.0.len().min(1) } else { self.0.len() };
-        let count = different.min(f.precision().unwrap_or(usize::MAX));
-        f.write_str("constant")?;
-        (0..count).try_for_each(|i| write!(f, "{}{}", if i == 0 { " " } else { "," }, show(self.0.buffer(), i)))?;
-        f.write_str(if count < different { ",…" } else { "" })
-    }
-}
-
-impl Constant {
-    fn read(text: &mut OpText, ty: &Type) -> Option<Constant> {
-        let list = text.next_word();
-        let words: Vec<&str> = list.iter().flat_map(|list| list.split(',')).collect();
-        let size = ty.shape.checked_size().filter(|&size| words.len() == size || words.len() == 1);
-        let Some(size) = size else {
-            return text.fail(format!("needs as many numbers as {ty} has, or one, got {}", words.len()));
-        };
-        // A not-a-number may be given as bits.
-        macro_rules! floats {
-            ($float:ty, $bits:ty) => {
-                elements(&words, size, |word| match word.strip_prefix("0x") {
-                    Some(bits) => <$bits>::from_str_radix(bits, 16).ok().map(<$float>::from_bits),
-                    None => word.parse().ok(),
-                })
-            };
-        }
-        let buffer = match ty.dtype {
-            DType::F16 => floats!(F16, u16),
-            DType::Bf16 => floats!(Bf16, u16),
-            DType::F32 => floats!(f32, u32),
-            DType::F64 => floats!(f64, u64),
-            dtype => typed!(dtype, T => elements(&words, size, |word| word.parse::<T>().ok())),
-        };
-        match buffer.and_then(|buffer| Array::from_buffer(ty.shape.clone(), buffer).ok()) {
-            Some(array) => Some(Constant::new(array)),
-            None => text.fail(format!("needs numbers of {ty}, got `{}`", list.unwrap_or_default())),
-        }
-    }
-}
-
-/// `size` elements, of one word each or all of the same.
-fn elements<T: Element>(words: &[&str], size: usize, read: impl Fn(&str) -> Option<T>) -> Option<Buffer> {
-    let mut data: Vec<T> = Vec::new();
-    data.try_reserve_exact(size).ok()?;
-    for word in words {
-        data.push(read(word)?);
-    }
-    if let (Some(&one), true) = (data.first(), words.len() == 1) {
-        data.resize(size, one);
-    }
-    Some(T::wrap(data))
-}
-
-/// The shortest text that reads back as the same element. A not-a-number that is not the usual one shows its bits.
-fn show(data: &Buffer, i: usize) -> String {
-    macro_rules! float {
-        ($float:ty, $x:expr) => {
-            match f64::from($x).is_nan() && $x.to_bits() != <$float>::NAN.to_bits() {
-                true => format!("{:#x}", $x.to_bits()),
-                false => format!("{:?}", $x),
+            Leaf::Constant(constant) => {
+                f.write_str(if constant.0.is_empty() { "constant" } else { "constant " })?;
+                Elements(&constant.0).fmt(f)
             }
-        };
-    }
-    match data {
-        Buffer::Bool(data) => data[i].to_string(),
-        Buffer::F16(data) => float!(F16, data[i]),
-        Buffer::Bf16(data) => float!(Bf16, data[i]),
-        Buffer::F32(data) => float!(f32, data[i]),
-        Buffer::F64(data) => float!(f64, data[i]),
-        data => data.number(i).to_string(),
+        }
     }
 }

@@ -63,9 +63,11 @@ pub fn simplify(graph: &Graph) -> Graph {
     rebuild(graph, simplify::first)
 }
 
-/// Replaces ops on constants by their results. One number that fills a shape stays one number, broadcast.
+/// Replaces ops on constants by their results, and an `If` on a constant by the branch it takes. One number that fills a
+/// shape stays one number, broadcast. Loops stay: how much work one is, is not known before.
 pub fn fold(graph: &Graph) -> Graph {
-    apply(graph, FOLD)
+    let graph = apply(graph, FOLD);
+    if fold::is_branch_known(&graph) { fold(&fold::take_branches(&graph)) } else { graph }
 }
 
 /// Rebuilds a graph by rules: at each node the first that applies, until none does.

@@ -3,8 +3,7 @@
 
 use super::inside;
 use crate::DType;
-use crate::builder::Builder;
-use crate::graph::{Graph, Node, Value};
+use crate::graph::{Graph, Node};
 use crate::ops::{Cast, Op};
 use crate::rewrite::rewrite;
 
@@ -23,8 +22,10 @@ pub fn widen(graph: Graph) -> Graph {
             return None;
         }
         let mut wide = args.to_vec();
-        for arg in wide.iter_mut().filter(|arg| b.graph().ty(**arg).dtype.is_half()) {
-            *arg = b.add(Cast(half.widened()), &[*arg]);
+        for arg in &mut wide {
+            if b.graph().ty(*arg).dtype.is_half() {
+                *arg = b.add(Cast(half.widened()), &[*arg]);
+            }
         }
         let result = b.add(op.clone(), &wide);
         let is_single = b.graph().ty(result).dtype == DType::F32;

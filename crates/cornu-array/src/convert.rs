@@ -11,11 +11,11 @@ pub const AN_ARRAY: &str = "an array";
 /// Anything that holds numbers in rows: what `fit` and `predict` take, and whatever else wants numbers.
 ///
 /// ```
-/// use cornu_graph::ToArray;
+/// use cornu_array::ToArray;
 ///
 /// assert_eq!(vec![[0.0, 1.0], [2.0, 3.0]].to_array()?.shape().to_string(), "[2,2]");
 /// assert_eq!([1, 2, 3].to_array()?.shape().to_string(), "[3]");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 pub trait ToArray {
     /// The numbers as an array, outermost axis first.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-use crate::read::numbers;
 use crate::{Error, Result};
 
 macro_rules! dtypes {
@@ -242,6 +241,20 @@ impl fmt::Debug for Shape {
     }
 }
 
+/// Reads `[32,10]`, also with spaces behind commas.
+impl FromStr for Shape {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Shape> {
+        let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let dims = inside.and_then(|list| match list.trim() {
+            "" => Some(Shape::scalar()),
+            list => list.split(',').map(|dim| dim.trim().parse().ok()).collect(),
+        });
+        dims.ok_or_else(|| Error::graph(format!("needs a list as `[4, 8]`, got `{text}`")))
+    }
+}
+
 /// What a tensor is: `f32[32,10]`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Type {
@@ -300,10 +313,10 @@ impl FromStr for Type {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Type> {
-        let parts = text.strip_suffix(']').and_then(|text| text.split_once('['));
-        let dims = parts.and_then(|(dtype, dims)| Some((dtype, numbers(dims)?)));
-        let (dtype, dims) = dims.ok_or_else(|| Error::graph(format!("needs a type as `f32[4,8]`, got `{text}`")))?;
-        Ok(Type::new(dtype.parse()?, dims))
+        let parts = text.find('[').and_then(|i| Some((&text[..i], text[i..].parse().ok()?)));
+        let (dtype, shape): (&str, Shape) =
+            parts.ok_or_else(|| Error::graph(format!("needs a type as `f32[4,8]`, got `{text}`")))?;
+        Ok(Type::new(dtype.parse()?, shape))
     }
 }
 
