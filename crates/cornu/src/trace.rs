@@ -342,12 +342,13 @@ impl Cx {
         })
     }
 
-    /// Uniform numbers in `[0, 1)`. The source moves on by one call.
+    /// Uniform numbers in `[0, 1)`, in as many digits as the type has that the layer computes in, up to those of singles.
+    /// The source moves on by one call.
     #[track_caller]
     pub fn uniform(&mut self, random: &Random, shape: impl Into<Shape>) -> Tensor {
-        let shape = shape.into();
+        let (shape, dtype) = (shape.into(), self.scope.policy.compute_dtype);
         let state = &random.state;
-        match random.generator {
+        let numbers = match random.generator {
             Generator::Stream => {
                 // TensorFlow reserves 256 blocks for each number.
                 let size = shape.checked_size().unwrap_or(usize::MAX) as u64;
@@ -359,7 +360,15 @@ impl Cx {
                 self.update(state, state + one);
                 state.random_stateless(STATELESS_MODULUS).random_uniform(shape)
             }
-        }
+        };
+        // TensorFlow makes each number of the last bits of a word: a single of 23, floats of 16 bits of those of them.
+        let left_out = match dtype {
+            DType::F16 => 13,
+            DType::Bf16 => 16,
+            _ => return numbers,
+        };
+        let scaled = numbers * f64::from(1 << left_out);
+        (&scaled - scaled.cast(DType::I32).cast(DType::F32)).cast(dtype)
     }
 
     /// Ends the trace: the graph with these outputs and these updates, beside those that layers asked for.
