@@ -4,7 +4,7 @@ mod draw;
 
 use cornu_graph::random::Stream;
 use cornu_graph::room::room;
-use cornu_graph::{Array, Bf16, DType, Element, Error, F16, Result, Shape, Type};
+use cornu_graph::{Array, Bf16, DType, Error, F16, Result, Shape, Type};
 
 use crate::choice::family;
 use crate::config::{Config, Mark};
