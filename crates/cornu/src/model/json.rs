@@ -399,7 +399,7 @@ impl Sequential {
         // Every layer has a type of its own, which is what counts.
         let dtype =
             config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name).context(format!("{class}.dtype"))?;
-        Base { dtype, ..Base::default() }.element().context(format!("{class}.dtype"))?;
+        Base { dtype, ..Base::default() }.policy().context(format!("{class}.dtype"))?;
         if !read(&config, &class, "trainable", Some(true))? {
             model.freeze();
         }
