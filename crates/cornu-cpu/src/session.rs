@@ -216,7 +216,8 @@ impl Session for CpuSession {
         self.check(graph)?;
         self.last = None;
         let id = ProgramId::new(self.compiled);
-        let program = self.program(id, passes::run(graph, self.passes)).inspect_err(|_| self.forget())?;
+        let wide = passes::widen(passes::run(graph, self.passes));
+        let program = self.program(id, wide).inspect_err(|_| self.forget())?;
         self.programs.push(program);
         self.compiled += 1;
         Ok(id)

@@ -19,8 +19,8 @@ pub fn stored(dtype: DType) -> DType {
 /// Runs something with the Rust type that a type is stored as.
 macro_rules! typed {
     ($dtype:expr, $t:ident => $run:expr) => {
-        $crate::kernels::memory::typed!($dtype, $t => $run; F32 f32, F64 f64, I64 i64, I32 i32, I16 i16, I8 i8, U64 u64,
-            U32 u32, U16 u16, U8 u8)
+        $crate::kernels::memory::typed!($dtype, $t => $run; F32 f32, F64 f64, F16 cornu_graph::F16,
+            Bf16 cornu_graph::Bf16, I64 i64, I32 i32, I16 i16, I8 i8, U64 u64, U32 u32, U16 u16, U8 u8)
     };
     ($dtype:expr, $t:ident => $run:expr; $($name:ident $rust:ty),*) => {
         match $crate::kernels::memory::stored($dtype) {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use cornu_graph::ops::{Arg, Binary, Dot, Gather, Op, Reduce, Reduction};
-use cornu_graph::{DType, Element, Error, Number, Result, Type};
+use cornu_graph::{Bf16, DType, Element, Error, F16, Number, Result, Type};
 
 use super::memory::{collect, typed};
 use super::moves::Move;
@@ -65,9 +65,14 @@ impl Plain {
     fn all(&self, bases: Bases) {
         match self {
             // Labels and counts of steps, in every step of training.
-            Plain::Each(Op::Cast(_), args, out) if (args[0].dtype, out.dtype) == (DType::I64, DType::F32) => {
-                let (from, to) = (Row::<i64>::new(bases, args[0]), Row::<f32>::new(bases, *out));
-                (0..out.len).for_each(|i| to.set(i, from.get(i) as f32));
+            Plain::Each(Op::Cast(_), args, out) if is_quick(args[0].dtype, out.dtype) => {
+                match (args[0].dtype, out.dtype) {
+                    (DType::I64, _) => converted(bases, args[0], *out, |x: i64| x as f32),
+                    (DType::F16, _) => converted(bases, args[0], *out, F16::to_f32),
+                    (DType::Bf16, _) => converted(bases, args[0], *out, Bf16::to_f32),
+                    (_, DType::F16) => converted(bases, args[0], *out, |x: f32| F16::from_f64(x.into())),
+                    _ => converted(bases, args[0], *out, |x: f32| Bf16::from_f64(x.into())),
+                }
             }
             Plain::Each(op, args, out) if args.iter().all(|arg| arg.dtype == out.dtype) => {
                 typed!(out.dtype, T => each::<T>(bases, op, args, *out));
@@ -168,10 +173,21 @@ fn winner<T: Element>(arg: Arg, [_, count, inner]: [usize; 3], i: usize, x: Row<
     arg.winner(count, |j| x.get((i / inner * count + j) * inner + i % inner))
 }
 
+/// Labels and counts of steps, in every step of training, and what widens and rounds floats of 16 bits.
+fn is_quick(from: DType, to: DType) -> bool {
+    let narrow = |dtype: DType| dtype == DType::I64 || dtype.is_half();
+    from == DType::F32 && to.is_half() || narrow(from) && to == DType::F32
+}
+
+fn converted<A: Element, B: Element>(bases: Bases, from: Place, to: Place, convert: impl Fn(A) -> B) {
+    let (from, to) = (Row::<A>::new(bases, from), Row::<B>::new(bases, to));
+    (0..to.1).for_each(|i| to.set(i, convert(from.get(i))));
+}
+
 fn each<T: Element>(bases: Bases, op: &Op, args: &[Place], out: Place) {
     let to = Row::<T>::new(bases, out);
     for i in 0..out.len {
-        to.set(i, T::from_number(op.element(|k| Row::<T>::new(bases, args[k]).get(i).number())));
+        to.set(i, T::from_number(op.element(out.dtype, |k| Row::<T>::new(bases, args[k]).get(i).number())));
     }
 }
 
@@ -186,7 +202,7 @@ fn mixed(bases: Bases, op: &Op, args: &[Place], out: Place) {
                 arg if arg.dtype == own => Row::<T>::new(bases, arg).get(start + i).number(),
                 arg => number(bases, arg, start + i),
             };
-            *to = op.element(x);
+            *to = op.element(out.dtype, x);
         });
         typed!(out.dtype, T => for (i, &number) in block.iter().enumerate() {
             Row::<T>::new(bases, out).set(start + i, T::from_number(number));
