@@ -63,7 +63,7 @@ pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> 
         }
     }
     let mut lowering = Lowering { plan, level, places, needs, steps, frames: Vec::new() };
-    let outputs = lowering.results(vars);
+    let outputs = lowering.results(vars, matches!(given, Given::Body(_)));
     let ends = std::mem::take(&mut lowering.steps);
     lowering.frames()?;
     plan.jobs.iter().try_for_each(|job| lowering.job(job))?;
@@ -211,8 +211,9 @@ impl Lowering<'_, '_> {
         Step::Dot { dot, batch, places: [a, b, out] }
     }
 
-    /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
-    fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
+    /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first; so are
+    /// outputs that are inputs, which are there for the step alone.
+    fn results(&mut self, vars: &HashMap<VarId, Place>, is_body: bool) -> Vec<Place> {
         let graph = self.plan.view.graph;
         let updated: Vec<_> = graph.updates.iter().map(|&(id, _)| id).collect();
         let kept = |lowering: &mut Self, value: Value| {
@@ -224,7 +225,11 @@ impl Lowering<'_, '_> {
                 _ => place,
             }
         };
-        let outputs: Vec<Place> = graph.outputs.iter().map(|&value| kept(self, value)).collect();
+        let output = |lowering: &mut Self, value: Value| match graph.op(lowering.plan.view.root(value)) {
+            Op::Leaf(Leaf::Input { .. }) if !is_body => lowering.save(value, lowering.place(value)),
+            _ => kept(lowering, value),
+        };
+        let outputs: Vec<Place> = graph.outputs.iter().map(|&value| output(self, value)).collect();
         let moves = graph.updates.iter().map(|&(id, value)| (value, kept(self, value), vars[&id]));
         let moves: Vec<(Value, Place, Place)> = moves.collect();
         for (value, from, to) in moves {

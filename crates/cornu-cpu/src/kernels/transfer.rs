@@ -1,22 +1,18 @@
 //! What enters and leaves buffers: arrays, and rows of them.
 
-use cornu_graph::{Array, Buffer, DType, Element, Error, Feed, Result, Type};
+use cornu_graph::{Array, Buffer, DType, Element, Error, Result, Type};
 
 use super::memory::{collect, typed};
 use super::operand::{Bases, Place};
 use super::parallel;
 use super::threads::Threads;
 
-/// Writes what is fed, which is of the type and the size of the place.
+/// Writes an array, or those of its rows, which are of the type and the size of the place.
 ///
 /// # Panics
 /// If a row is not in the array.
-pub(crate) fn write(bases: Bases, place: Place, feed: &Feed, threads: &Threads) {
-    let rows = match feed {
-        Feed::Whole(_) => None,
-        Feed::Rows(_, rows) => Some(*rows),
-    };
-    match feed.array().buffer() {
+pub(crate) fn write(bases: Bases, place: Place, array: &Array, rows: Option<&[u32]>, threads: &Threads) {
+    match array.buffer() {
         // SAFETY: whoever feeds a place has it for himself; so below.
         Buffer::Bool(from) => spread(from, rows, unsafe { bases.slice_mut(place) }, |x| f32::from(u8::from(x))),
         Buffer::F32(from) if rows.is_some_and(|rows| rows.len() < place.len) => {
@@ -48,15 +44,31 @@ pub(crate) fn read(bases: Bases, place: Place, ty: &Type) -> Result<Array> {
     Array::from_buffer(ty.shape.clone(), buffer.ok_or_else(missing)?)
 }
 
+/// Copies a value into an array of its type.
+pub(crate) fn read_into(bases: Bases, place: Place, to: &mut Array) {
+    match to.buffer_mut() {
+        Buffer::Bool(to) => {
+            // SAFETY: nothing runs while results are read; so below.
+            let from: &[f32] = unsafe { bases.slice(place) };
+            to.iter_mut().zip(from).for_each(|(to, &x)| *to = x != 0.0);
+        }
+        to => typed!(to.dtype(), T => {
+            let to = T::slice_mut(to).expect("a buffer has elements of its type");
+            // SAFETY: as above.
+            to.copy_from_slice(unsafe { bases.slice::<T>(place) });
+        }),
+    }
+}
+
 /// Copies `from`, or those of its rows, to `to`, which has exactly their size.
-fn spread<A: Copy, B>(from: &[A], rows: Option<&[usize]>, to: &mut [B], convert: impl Fn(A) -> B) {
+fn spread<A: Copy, B>(from: &[A], rows: Option<&[u32]>, to: &mut [B], convert: impl Fn(A) -> B) {
     let put = |to: &mut [B], from: &[A]| to.iter_mut().zip(from).for_each(|(to, &from)| *to = convert(from));
     match rows {
         None => put(to, from),
         Some(rows) => {
             let width = to.len() / rows.len().max(1);
             for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(rows) {
-                put(to, &from[row * width..(row + 1) * width]);
+                put(to, &from[row as usize * width..][..width]);
             }
         }
     }
