@@ -113,13 +113,38 @@ impl Flavor {
         self == Keras2
     }
 
-    /// Whether losses take predictions of 16 bits as singles, and so no longer see the activation behind them.
-    pub(crate) fn losses_in_singles(self) -> bool {
+    /// Whether clipped probabilities get an epsilon once more inside logarithms.
+    pub(crate) fn clips_twice(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether a layer that has nothing to do hands on a copy of its input.
+    pub(crate) fn copies_what_stays(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether losses are computed in single precision, whatever the predictions are.
+    pub(crate) fn casts_for_losses(self) -> bool {
         self == Keras3
     }
 
-    /// Whether clipped probabilities get an epsilon once more inside logarithms.
-    pub(crate) fn clips_twice(self) -> bool {
+    /// Whether metrics take predictions in single precision, whatever they are.
+    pub(crate) fn casts_for_metrics(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether a list of metrics is for each of several outputs, instead of having one for each.
+    pub(crate) fn spreads_metrics(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether the only loss of several outputs is a figure of its own, beside the whole loss.
+    pub(crate) fn reports_lone_losses(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether the running losses of single outputs count rows, or batches.
+    pub(crate) fn weighs_losses_by_rows(self) -> bool {
         self == Keras2
     }
 

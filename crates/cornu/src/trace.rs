@@ -59,11 +59,15 @@ pub(crate) struct Scope {
     given: Vec<(VarId, Value, bool)>,
     /// The weights that it was given in the type that it computes in, and in their own.
     casts: Vec<(Value, Tensor)>,
+    /// The logits of its inputs that have some, and those of what its activations gave.
+    known: Vec<(Value, Tensor)>,
+    logits: Vec<(Value, Tensor)>,
 }
 
 impl Scope {
     pub(crate) fn new(state: Arc<LayerState>, policy: DTypePolicy) -> Scope {
-        Scope { state, policy, depth: 0, given: Vec::new(), casts: Vec::new() }
+        let (given, casts, known, logits) = Default::default();
+        Scope { state, policy, depth: 0, given, casts, known, logits }
     }
 }
 
@@ -273,13 +277,42 @@ impl Cx {
         choice.resolve().map_err(|error| self.fail(error)).ok()
     }
 
-    /// An activation, applied.
+    /// An activation, applied. What goes into a sigmoid or a softmax are the logits of what comes out.
     #[track_caller]
-    pub fn activate(&self, activation: &Choice<dyn Activation>, x: Tensor) -> Tensor {
-        match self.chosen(activation) {
-            Some(activation) => activation.apply(x),
-            None => x,
+    pub fn activate(&mut self, activation: &Choice<dyn Activation>, x: Tensor) -> Tensor {
+        let Some(activation) = self.chosen(activation) else { return x };
+        let y = activation.apply(x.clone());
+        if activation.takes_logits() {
+            self.scope.logits.push((y.value(), x));
+        } else if y.value() == x.value() {
+            self.keep_logits(&x);
         }
+        y
+    }
+
+    /// An input that the layer hands on as it is. In Keras 2 that is a copy, of which no logits are known.
+    pub fn unchanged(&mut self, x: Tensor) -> Tensor {
+        if !self.flavor.copies_what_stays() {
+            self.keep_logits(&x);
+        }
+        x
+    }
+
+    fn keep_logits(&mut self, x: &Tensor) {
+        let kept = self.scope.known.iter().find(|(value, _)| *value == x.value()).cloned();
+        self.scope.logits.extend(kept);
+    }
+
+    /// What a tensor of this layer is a sigmoid or softmax of, if [`Cx::activate`] made it one.
+    pub fn logits(&self, tensor: &Tensor) -> Option<Tensor> {
+        let of = |(value, _): &&(Value, Tensor)| *value == tensor.value();
+        self.scope.logits.iter().find(of).map(|(_, logits)| logits.clone())
+    }
+
+    /// Notes the logits of an input of the layer, or of what a layer within it gave.
+    pub(crate) fn note_logits(&mut self, tensor: &Tensor, logits: Option<&Tensor>, is_input: bool) {
+        let notes = if is_input { &mut self.scope.known } else { &mut self.scope.logits };
+        notes.extend(logits.map(|logits| (tensor.value(), logits.clone())));
     }
 
     /// Adds the penalty of a weight, in its own type, to the loss. Keras 3 leaves out those of weights that do not learn.

@@ -224,7 +224,7 @@ macro_rules! layer_config {
         }
     };
 
-    (@base $name:ident [$({ $a_doc:tt $a:ident, $a_ty:ty })*]
+    (@base $name:ident [$({ $a_doc:tt $a:ident, $a_ty:ty, $a_marks:tt })*]
         [$({ $b_doc:tt $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*]) => {
         $crate::layer_base!($name [$($a)* $($b)*]);
     };

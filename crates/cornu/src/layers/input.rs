@@ -120,8 +120,8 @@ impl Layer for InputLayer {
         true
     }
 
-    fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
-        x
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+        cx.unchanged(x)
     }
 
     fn check_settings(&self) -> Result<()> {

@@ -112,7 +112,8 @@ impl Model {
     }
 
     /// Runs the model on that machine from now on, instead of on all cores of this processor. What it has learned and
-    /// the state of its optimizer move with it.
+    /// the state of its optimizer move with it. A model that has layers of this one and others that are on another machine
+    /// is an error when it is next used, until it is moved as well.
     ///
     /// ```
     /// use cornu::prelude::*;
@@ -200,7 +201,7 @@ impl Model {
         let shape = base.batch_shape.clone().filter(|_| is_first);
         self.places.insert(name, place);
         self.net.layers.push(layer);
-        self.net.calls.push(Call { layer: place, inputs: vec![input], outputs: Vec::new() });
+        self.net.calls.push(Call { layer: place, inputs: vec![input], names: Vec::new(), outputs: Vec::new() });
         self.net.outputs = vec![Port::Output { call: place, output: 0 }];
         self.set_input(shape.as_ref());
         self.build_layers();
@@ -280,7 +281,7 @@ impl Model {
         let mut specs = built.checked_sub(1).map_or_else(first, |last| self.net.calls[last].outputs.clone());
         for call in &mut self.net.calls[built..] {
             let layer = &self.net.layers[call.layer];
-            match infer(layer, &specs[..1], &mut self.variables) {
+            match infer(layer, &specs[..1], &[], &mut self.variables) {
                 Ok(outputs) => {
                     add_variables(&mut self.variables, &self.name, layer);
                     (call.outputs, specs) = (outputs.clone(), outputs);

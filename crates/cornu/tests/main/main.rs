@@ -37,6 +37,7 @@ mod saving;
 mod saving_mistakes;
 mod seeds;
 mod settings;
+mod several;
 mod shapes;
 mod sharing;
 mod slips;
