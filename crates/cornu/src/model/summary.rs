@@ -6,11 +6,11 @@ use cornu_graph::{Error, Result};
 
 use super::{Class, LayerView, Model};
 use crate::config::FromConfig;
-use crate::display::{Count, Row, Summary, SummaryOptions, Terminal};
 use crate::layers::InputLayer;
 use crate::net::InputSpec;
 use crate::train::OptimizerState;
 use crate::variables::Named;
+use cornu_display::{Count, Row, Summary, SummaryOptions, Terminal};
 
 impl Model {
     /// The layers with their shapes and numbers of parameters: `println!("{}", model.summary())` prints Keras's table.

@@ -6,8 +6,8 @@ use cornu_graph::{Arrays, Error, Result, ToArrays};
 
 use super::Callback;
 use super::feed::Given;
-use crate::display::Verbose;
 use crate::random::Seeds;
+use cornu_display::Verbose;
 
 /// Rows in a batch where nothing else is said, as in Keras.
 pub(crate) const BATCH_SIZE: usize = 32;

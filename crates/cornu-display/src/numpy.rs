@@ -18,7 +18,7 @@ const EDGE: usize = 3;
 /// The text `print` gives of a NumPy array, as [NumPy 2] prints it.
 ///
 /// ```
-/// use cornu::display::numpy;
+/// use cornu_display::numpy;
 /// let predictions = ndarray::array![[0.87694836_f32], [7.3388085e-04]];
 /// assert_eq!(numpy(predictions.view()), "[[8.7694836e-01]\n [7.3388085e-04]]");
 /// ```
