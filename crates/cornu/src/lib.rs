@@ -55,6 +55,7 @@ pub mod metrics;
 mod model;
 mod net;
 pub mod optimizers;
+mod policy;
 pub mod random;
 pub mod registry;
 pub mod regularizers;
@@ -74,10 +75,11 @@ pub use cornu_graph::{
 pub use layers::clear_session;
 pub use model::{LayerView, Model, Sequential};
 pub use net::{Apply, Call, InputSpec, Net, Port, Spec, Symbol};
+pub use policy::{DTypePolicy, dtype_policy, set_dtype_policy};
 pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
-pub use trace::{Cx, Policy, Random};
+pub use trace::{Cx, Random};
 pub use variables::{Named, Role, Variable, Variables};
 
 /// What most programs need, and those that declare layers, losses, metrics, optimizers or callbacks of their own:

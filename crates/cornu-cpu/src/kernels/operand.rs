@@ -1,1 +1,137 @@
+//! Where kernels find their operands: the buffers of one run, spans in them, and steps along axes.
 
+use std::fmt::Display;
+use std::ops::Range;
+
+use cornu_graph::{DType, Element, Number};
+
+use super::memory::{LINE, stored, typed};
+use super::simd::Level;
+
+/// The buffers that a program works on, numbered as it was planned: scratch memory, inputs, variables, constants. A run
+/// resolves them once; the loop of a body moves those of its slices and carries from step to step.
+#[derive(Clone, Copy, Debug)]
+pub struct Bases<'a>(&'a [*mut u8]);
+
+// SAFETY: kernels read and write behind the pointers only what their callers promise them, part by part.
+unsafe impl Send for Bases<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Bases<'_> {}
+
+impl<'a> Bases<'a> {
+    /// The buffers behind these pointers.
+    ///
+    /// # Safety
+    /// Each must stay valid while it lives, and be aligned to 64 bytes but for slices of bodies. What is asked of them lies
+    /// inside: `lower` gives each value a place in its buffer.
+    pub unsafe fn new(pointers: &'a [*mut u8]) -> Self {
+        Bases(pointers)
+    }
+
+    /// Where a span begins.
+    #[inline(always)]
+    pub fn at<T>(self, span: Span) -> *mut T {
+        self.0[span.base as usize].wrapping_add(span.at).cast()
+    }
+
+    /// The elements of a value.
+    ///
+    /// # Safety
+    /// They are of that type as it is stored, and nobody writes them meanwhile.
+    #[inline(always)]
+    pub unsafe fn slice<T: Element>(self, place: Place) -> &'a [T] {
+        // SAFETY: places lie inside their buffers, and begin at a line or at an element of a slice.
+        unsafe { std::slice::from_raw_parts(self.at(place.span), place.len) }
+    }
+
+    /// The elements of a value, to be written.
+    ///
+    /// # Safety
+    /// They are of that type as it is stored, and nobody else reads or writes them meanwhile.
+    #[inline(always)]
+    pub unsafe fn slice_mut<T: Element>(self, place: Place) -> &'a mut [T] {
+        // SAFETY: as for `slice`.
+        unsafe { std::slice::from_raw_parts_mut(self.at(place.span), place.len) }
+    }
+
+    /// The first element of a value.
+    pub(crate) fn number(self, place: Place) -> Number {
+        // SAFETY: the place lies inside its buffer.
+        typed!(place.dtype, T => unsafe { *self.at::<T>(place.span) }.number())
+    }
+
+    /// Copies a value over another of the same size. They may overlap.
+    pub(crate) fn copy(self, from: Place, to: Place) {
+        // SAFETY: both lie inside their buffers.
+        unsafe { std::ptr::copy(self.at::<u8>(from.span), self.at::<u8>(to.span), from.bytes().min(to.bytes())) };
+    }
+}
+
+/// Where a value begins: a buffer of the run, and bytes from its beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// The number of the buffer.
+    pub base: u32,
+    /// Bytes from its beginning.
+    pub at: usize,
+}
+
+/// Where a value lies: as many elements of its type, one behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Place {
+    pub dtype: DType,
+    pub span: Span,
+    pub len: usize,
+}
+
+impl Place {
+    /// The bytes of its elements.
+    pub fn bytes(self) -> usize {
+        self.len.saturating_mul(stored(self.dtype).size())
+    }
+
+    /// The bytes it takes, its padding to whole lines included.
+    pub fn padded(self) -> usize {
+        self.bytes().checked_next_multiple_of(LINE).unwrap_or(usize::MAX)
+    }
+}
+
+/// An axis of a walk: how many elements, and how many elements of memory from one to the next. A step of 0 repeats, a
+/// negative one runs backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Axis {
+    /// Elements.
+    pub size: usize,
+    /// Elements of memory from one to the next.
+    pub step: isize,
+}
+
+/// A value as it is walked over: the first element, and the axes from the outermost to the innermost.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Strided {
+    /// The first element.
+    pub span: Span,
+    /// From the outermost to the innermost; axes that lie in a row are one.
+    pub axes: Box<[Axis]>,
+}
+
+/// Work that is divided into units, which any threads may do in any order: rows of a product, elements of a program. Which
+/// units go together never shows in the results. It prints what it does, for snapshots of plans.
+pub trait Kernel: Display + Send + Sync {
+    /// How many units there are. Units of a leading axis of `rows` are `rows` equal stretches of these.
+    fn units(&self) -> usize;
+
+    /// How many units are worth a thread: a few microseconds of work.
+    fn grain(&self) -> usize;
+
+    /// Bytes of scratch memory that each thread needs.
+    fn scratch(&self) -> usize;
+
+    /// Does these units, and writes nothing that belongs to others.
+    ///
+    /// # Safety
+    /// The spans lie in buffers of `bases`; nobody writes what is read, or touches what is written, meanwhile. `scratch`
+    /// has as many bytes as asked for and begins at a line of 64 bytes.
+    unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, scratch: *mut u8);
+}

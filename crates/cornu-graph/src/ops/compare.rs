@@ -1,25 +1,15 @@
 //! Comparisons of two numbers, element by element, to booleans.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, each, edge, edges, mismatch, pairs, sample, spread};
-use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
+use super::*;
 
 macro_rules! compare {
     ($($(#[$doc:meta])* $name:ident = $text:literal $method:ident, $holds:expr;)*) => {
-        /// A comparison of two numbers. Any comparison with not-a-number is false, but `ne` is true.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum Compare { $($(#[$doc])* $name,)* }
+        named! {
+            /// A comparison of two numbers. Any comparison with not-a-number is false, but `ne` is true.
+            Compare { $($(#[$doc])* $name = $text,)* }
+        }
 
         impl Compare {
-            /// Every comparison.
-            pub const ALL: &[Compare] = &[$(Compare::$name,)*];
-
-            /// The name in printed graphs.
-            pub fn name(self) -> &'static str {
-                match self { $(Compare::$name => $text,)* }
-            }
-
             /// The comparison itself.
             #[inline]
             pub fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {
@@ -67,21 +57,19 @@ impl OneResult for Compare {
         each(*self, args, ty)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
-        Compare::ALL.iter().copied().find(|op| op.name() == text.name())
+        text.name().parse().ok()
     }
 
     fn samples() -> Vec<Sample> {
         let of = |op: Compare, dtype| sample(op, [spread(dtype, [3, 7], 0.0, 4.0), spread(dtype, [3, 7], 3.0, 1.0)]);
-        let dtypes = [DType::Bool, DType::U8, DType::I32, DType::I64, DType::F32, DType::F64];
+        let dtypes = [DType::Bool, DType::U8, DType::I32, DType::I64, DType::F16, DType::Bf16, DType::F32, DType::F64];
         let inner = Compare::ALL.iter().flat_map(|&op| dtypes.map(|dtype| of(op, dtype)));
         let ends = |op: Compare| DType::ALL.map(|dtype| edge(op, pairs(&edges(dtype), &edges(dtype))));
         inner.chain(Compare::ALL.iter().flat_map(|&op| ends(op))).collect()
-    }
-}
-
-impl fmt::Display for Compare {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

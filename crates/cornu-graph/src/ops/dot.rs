@@ -1,9 +1,6 @@
 //! Matrix products over the last two axes.
 
-use std::fmt;
-
-use super::{Binary, Grad, OneResult, Reduction, Sample, edge, edges, f32s, mismatch, sample, spread};
-use crate::{Array, DType, Number, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// `a · b` over the last two axes; the axes before them are the same for both and go along.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -92,8 +89,13 @@ impl OneResult for Dot {
             let a = |i| if self.transpose_a { i * m + row } else { row * k + i };
             let b = |i| if self.transpose_b { column * k + i } else { i * n + column };
             let pair = |i| (args[0].number(batch * m * k + a(i)), args[1].number(batch * k * n + b(i)));
-            Dot::sum(ty.dtype, (0..k).map(pair))
+            Dot::sum(ty.dtype, (0..k).map(pair)).computed(ty.dtype)
         })
+    }
+
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = Dot::NAMES.iter().find(|(_, dot)| dot == self).map_or("dot", |(name, _)| name);
+        f.write_str(name)
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -110,18 +112,11 @@ impl OneResult for Dot {
             .map(|(op, a, b)| sample(op, [f32s(a, -1.0, 1.0), f32s(b, 1.0, -1.0)]))
             .collect();
         samples.push(sample(Dot::default(), [f32s([2, 3, 4, 5], -1.0, 1.0), f32s([2, 3, 5, 2], 1.0, -1.0)]));
-        for dtype in [DType::F64, DType::I32, DType::I64] {
+        for dtype in [DType::F16, DType::Bf16, DType::F64, DType::I32, DType::I64] {
             samples.push(sample(Dot::default(), [spread(dtype, [3, 4], 0.0, 9.0), spread(dtype, [4, 2], 9.0, 0.0)]));
         }
         samples.extend(DType::ALL.into_iter().filter(|&dtype| dtype != DType::Bool).flat_map(Self::edges));
         samples
-    }
-}
-
-impl fmt::Display for Dot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Dot::NAMES.iter().find(|(_, dot)| dot == self).map_or("dot", |(name, _)| name);
-        f.write_str(name)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::config::{Field, IntoField, Kind, object, seeds_drawn};
 use crate::flavor::{Flavor, SeedsAt, flavor};
 use crate::random::SeedSource;
 use crate::registry::Family;
-use crate::trace::{Cx, Policy, Scope};
+use crate::trace::{Cx, Scope};
 use crate::variables::{LayerState, Role, Variable};
 
 /// A layer: the settings of one class, and what goes with them wherever it is used. A clone is the same layer, with the
@@ -178,9 +178,8 @@ impl LayerRef {
     /// Traces the layer, with the penalty on its outputs. The last of the inputs have those names.
     pub(crate) fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>, names: &[String]) -> Result<Vec<Wire>> {
         let (base, layer) = (self.layer().base(), self.layer());
-        let dtype = base.element().context(self.name())?;
-        let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, dtype)).collect();
-        let policy = Policy { compute: dtype, variable: dtype };
+        let policy = base.policy().context(self.name())?;
+        let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, policy.compute_dtype)).collect();
         let outputs = cx.layer(self.name(), Scope::new(Arc::clone(&self.0.state), policy), |cx| {
             inputs.iter().for_each(|input| cx.note_logits(&input.tensor, input.logits.as_ref(), true));
             let called = Inputs::of(layer, inputs, names).and_then(|inputs| layer.call_all(cx, &inputs));

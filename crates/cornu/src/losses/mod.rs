@@ -198,15 +198,17 @@ pub(crate) fn aligned(y_true: &Tensor, y_pred: &Wire) -> (Tensor, Wire) {
 pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire, weights: Option<&Tensor>) -> Tensor {
     let (y_true, y_pred) = aligned(y_true, y_pred);
     let values = each(loss, &y_true, &y_pred);
-    let values = values.cast(values.dtype().to_float());
+    let own = values.dtype().to_float();
+    // Numbers of 16 bits are brought together as singles.
+    let values = values.cast(own.widened());
     let weights = weights.map(|weights| weights.cast(values.dtype()));
     let weights = match loss.valid(&y_true, &y_pred.tensor) {
         Some(valid) => Some(masked(&valid.cast(values.dtype()), weights, loss.reduction())),
         None => weights,
     };
-    let Some(weights) = weights else { return loss.reduction().reduce(&values, None) };
+    let Some(weights) = weights else { return loss.reduction().reduce(&values, None).cast(own) };
     let (values, weights) = same_rank(&values, &weights);
-    loss.reduction().reduce(&(values * &weights), Some(&weights))
+    loss.reduction().reduce(&(values * &weights), Some(&weights)).cast(own)
 }
 
 /// [`total`] with a weight for each row, which counts for all numbers that the loss gives for the row. In batches of one

@@ -202,7 +202,7 @@ fn open_model(json: &Value) -> Result<Opened> {
     refuse_unknown_keys(&config, known).context(&name)?;
     // Every layer has a type of its own, which is what counts.
     let dtype = config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name).context(format!("{name}.dtype"))?;
-    Base { dtype, ..Base::default() }.element().context(format!("{name}.dtype"))?;
+    Base { dtype, ..Base::default() }.policy().context(format!("{name}.dtype"))?;
     let layers = config.get("layers").and_then(Value::as_array).cloned();
     let layers = layers.ok_or_else(|| Error::data(format!("{name}.layers: expected a list of layers")))?;
     let trainable = read(&config, &name, "trainable", Some(true))?;

@@ -21,6 +21,7 @@ pub use sequential::Sequential;
 use crate::flavor::{Flavor, flavor};
 use crate::layers::{BatchShape, InputLayer, IntoLayer, IntoShape, Layer, LayerRef};
 use crate::net::{Call, InputSpec, Net, Port, Spec, check_sizes, infer, show};
+use crate::policy::DTypePolicy;
 use crate::random::SeedSource;
 use crate::train::{Stage, Training};
 use crate::variables::{Named, Variables};
@@ -120,8 +121,8 @@ impl Model {
 
     /// The element type of the input: as was told, else that of the first layer.
     pub(crate) fn input_dtype(&self) -> DType {
-        let first = self.net.layers.first().and_then(|layer| layer.layer().base().element().ok());
-        self.input.1.or(first).unwrap_or(DType::F32)
+        let first = self.net.layers.first().and_then(|layer| layer.layer().base().policy().ok());
+        self.input.1.or(first.map(DTypePolicy::input_dtype)).unwrap_or(DType::F32)
     }
 
     /// The layers and how they are connected.
@@ -421,7 +422,7 @@ fn check_settings(layer: &dyn Layer) -> Result<()> {
     layer.check()?;
     layer.check_settings()?;
     // An input may have types that no layer computes in.
-    if is_input(layer) { Ok(()) } else { layer.base().element().map(drop) }
+    if is_input(layer) { Ok(()) } else { layer.base().policy().map(drop) }
 }
 
 impl<'a> LayerView<'a> {

@@ -308,7 +308,11 @@ impl Stage<'_> {
         let each: Vec<Option<Tensor>> =
             compiled.heads.iter().zip(&judged).map(|(head, judged)| judged.loss(head)).collect();
         let own = compiled.heads.iter().zip(&each).filter_map(|(head, loss)| head.weighted(loss.as_ref()?));
-        let all = own.chain(cx.losses().iter().cloned()).reduce(|total, loss| &total + loss.cast(total.dtype()));
+        let add = |total: Tensor, loss: Tensor| {
+            let total = total.cast(total.dtype().widened());
+            &total + loss.cast(total.dtype())
+        };
+        let all = own.chain(cx.losses().iter().cloned()).reduce(add);
         let loss = all.ok_or_else(|| Error::usage("no output has a loss"))?;
         let mut updates = Vec::new();
         if kind == Kind::Train {

@@ -47,7 +47,9 @@ impl Tracked {
     pub(super) fn update(&self, trace: &Trace, judged: &Judged) -> Result<Vec<(VarId, Tensor)>> {
         let weights = judged.weights.filter(|_| self.weighted);
         let old: Vec<Tensor> = self.state.iter().map(|(ty, id)| trace.var(*id, ty.clone())).collect();
-        let new = self.metric.update_wire(&old, judged.y, judged.predictions, weights);
+        // Numbers of 16 bits are judged as singles, as in Keras.
+        let predictions = judged.predictions.cast(judged.predictions.tensor.dtype().widened(), true);
+        let new = self.metric.update_wire(&old, judged.y, &predictions, weights);
         self.check(trace, &new).or_else(|error| trace.check().and(Err(error)))?;
         Ok(self.state.iter().map(|(_, id)| *id).zip(new).collect())
     }
@@ -145,6 +147,7 @@ impl State {
     ) {
         let var = |id| cx.trace().var(id, Type::scalar(DType::F32));
         let mut add = |[total, count]: [VarId; 2], loss: &Tensor, rows: f64| {
+            let loss = loss.cast(loss.dtype().widened());
             updates.push((total, var(total) + (loss * rows).cast(DType::F32)));
             updates.push((count, var(count) + rows));
         };

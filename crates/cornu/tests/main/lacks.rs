@@ -60,7 +60,7 @@ fn of_object(object: &Map<String, Value>, lacks: &mut Vec<String>) {
     let activations = ["activation", "recurrent_activation"].into_iter().filter_map(text);
     lacks.extend(activations.filter(|name| !<dyn Activation>::names().contains(name)).map(|name| format!("`{name}`")));
     let dtype = object.get("dtype").map(|dtype| dtype.pointer("/config/name").unwrap_or(dtype)).and_then(Value::as_str);
-    lacks.extend(dtype.filter(|name| name.contains("float16") || *name == "string").map(String::from));
+    lacks.extend(dtype.filter(|name| *name == "string").map(String::from));
     for (key, asks) in REFUSED {
         if object.get(key).is_some_and(asks) {
             lacks.push(key.into());
@@ -91,10 +91,8 @@ fn what_is_lacking_is_found_by_class_name_and_setting() {
     assert_eq!(of(r#"{"class_name": "Functional", "config": {"layers": [{"class_name": "Conv2D"}]}}"#), ["`Conv2D`"]);
     assert_eq!(of(r#"{"layers": [{"class_name": "Sequential"}, {"class_name": "ReLU"}]}"#), ["`ReLU`"]);
     assert_eq!(of(r#"{"activation": "gelu", "use_bias": true}"#), ["`gelu`"]);
-    assert_eq!(
-        of(r#"{"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}"#),
-        ["mixed_float16"]
-    );
+    assert_eq!(of(r#"{"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}"#), [""; 0]);
+    assert_eq!(of(r#"{"dtype": "string"}"#), ["string"]);
     assert_eq!(of(r#"{"use_ema": true, "loss_scale_factor": null}"#), ["use_ema"]);
     let compile = serde_json::json!({ "optimizer": "tiger", "loss": "mse", "metrics": ["mae", "auc"] });
     assert_eq!(of_compile(&compile), ["`tiger`", "`auc`"]);

@@ -28,6 +28,7 @@ mod names;
 mod outputs;
 mod own_classes;
 mod passengers;
+mod policies;
 mod preparing;
 mod properties;
 mod resume;
