@@ -225,7 +225,8 @@ impl Fused {
         ((OWN + spans) * size_of::<*mut f32>()).next_multiple_of(LINE * size_of::<f32>())
     }
 
-    /// The blocks of each segment that are among those.
+    /// The elements of each segment that are in those blocks.
+    #[inline(always)]
     fn pieces(&self, blocks: Range<usize>) -> impl Iterator<Item = (&Segment, Range<usize>)> {
         let first = self.blocks.partition_point(|&before| before <= blocks.start).saturating_sub(1);
         let pieces = self.segments.iter().zip(self.blocks.windows(2)).skip(first);

@@ -7,9 +7,9 @@
 use std::cell::RefCell;
 use std::ops::{Add, Div, Mul, Range, Sub};
 
-use super::super::operand::Bases;
+use super::super::operand::{Bases, Span};
 use super::super::simd::{Level, Simd, dispatch};
-use super::{Binary, Fused, Input, Instruction, LINE, Opcode, Operand, Program, Unary};
+use super::{Binary, Fused, Input, Instruction, Opcode, Operand, Program, Unary};
 
 /// The most inputs of one kind.
 const INPUTS: usize = 4;
@@ -40,25 +40,32 @@ macro_rules! whole {
         }
 
         /// # Safety
-        /// `len` floats, a multiple of [`LINE`], must be readable at each stream and writable at each output that the
-        /// program has; an output is the memory of a stream or of none.
+        /// As [`Kernel::run`](super::Kernel::run) for those blocks.
         #[inline(always)]
-        unsafe fn run_with<S: Simd>(s: S, kind: Kind, at: Pointers, len: usize) {
-            let Pointers { streams, uniforms, outputs } = at;
-            match kind {
-                $(Kind::$name => {
-                    let [$($stream,)* ..] = streams;
-                    let [$($uniform,)* ..] = uniforms.map(|x| Lanes(s, s.splat(x)));
-                    for i in (0..len).step_by(S::LANES) {
-                        // SAFETY: promised by the caller.
-                        unsafe {
-                            $(let $stream = Lanes(s, s.load($stream.add(i)));)*
-                            for (to, result) in outputs.into_iter().zip($body) {
-                                s.store(to.add(i), result.1);
+        unsafe fn run_with<S: Simd>(s: S, whole: &Whole, fused: &Fused, bases: Bases, blocks: Range<usize>) {
+            let Whole { kind, streams, uniforms, outputs } = whole;
+            // SAFETY: the inputs and outputs lie in their buffers, and the pieces are of the caller's blocks; an output is
+            // the memory of a stream or of none, padded to whole lines.
+            unsafe {
+                let uniforms = uniforms.map(|uniform| match uniform {
+                    Uniform::Number(x) => Lanes(s, s.splat(x)),
+                    Uniform::At(span) => Lanes(s, s.splat(*bases.at::<f32>(span))),
+                });
+                match kind {
+                    $(Kind::$name => {
+                        let [$($uniform,)* ..] = uniforms;
+                        for (segment, part) in fused.pieces(blocks) {
+                            let at = |k: usize| bases.at::<f32>(segment.spans[k]).wrapping_add(part.start);
+                            let ([$($stream,)* ..], outputs) = (streams.map(at), outputs.map(at));
+                            for i in (0..part.len()).step_by(S::LANES) {
+                                $(let $stream = Lanes(s, s.load($stream.add(i)));)*
+                                for (to, result) in outputs.into_iter().zip($body) {
+                                    s.store(to.add(i), result.1);
+                                }
                             }
                         }
-                    }
-                })*
+                    })*
+                }
             }
         }
     };
@@ -90,32 +97,24 @@ whole! {
 }
 
 dispatch! {
-    unsafe fn run = run_with(kind: Kind, at: Pointers, len: usize);
-}
-
-/// Where the inputs and outputs of one call are; what a program does not have is of no meaning.
-#[derive(Clone, Copy)]
-struct Pointers {
-    streams: [*const f32; INPUTS],
-    uniforms: [f32; INPUTS],
-    outputs: [*mut f32; OUTPUTS],
+    unsafe fn run = run_with(whole: &Whole, fused: &Fused, bases: Bases, blocks: Range<usize>);
 }
 
 /// A number that is the same for all elements.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Uniform {
     Number(f32),
-    /// The first number of that span.
-    At(usize),
+    /// The first number there.
+    At(Span),
 }
 
-/// A program that runs in one pass.
+/// A program that runs in one pass: which spans are its inputs and outputs. What it does not have is of no meaning.
 #[derive(Clone, Debug)]
 pub(super) struct Whole {
     kind: Kind,
-    streams: Vec<usize>,
-    uniforms: Vec<Uniform>,
-    outputs: Vec<usize>,
+    streams: [usize; INPUTS],
+    uniforms: [Uniform; INPUTS],
+    outputs: [usize; OUTPUTS],
 }
 
 impl Whole {
@@ -129,27 +128,8 @@ impl Whole {
     /// # Safety
     /// As [`Kernel::run`](super::Kernel::run).
     pub(super) unsafe fn run(&self, level: Level, fused: &Fused, bases: Bases, blocks: Range<usize>) {
-        for (segment, part) in fused.pieces(blocks) {
-            let at = |k: usize| bases.at::<f32>(segment.spans[k]);
-            let mut pointers = Pointers {
-                streams: [std::ptr::null(); INPUTS],
-                uniforms: [0.0; INPUTS],
-                outputs: [std::ptr::null_mut(); OUTPUTS],
-            };
-            let Pointers { streams, uniforms, outputs } = &mut pointers;
-            // SAFETY: the inputs and outputs lie in their buffers, and the part is one of them.
-            unsafe {
-                streams.iter_mut().zip(&self.streams).for_each(|(to, &k)| *to = at(k).add(part.start));
-                outputs.iter_mut().zip(&self.outputs).for_each(|(to, &k)| *to = at(k).add(part.start));
-                for (to, from) in uniforms.iter_mut().zip(&self.uniforms) {
-                    *to = match *from {
-                        Uniform::Number(x) => x,
-                        Uniform::At(k) => *at(k),
-                    };
-                }
-                run(level, self.kind, pointers, part.len().next_multiple_of(LINE));
-            }
-        }
+        // SAFETY: promised by the caller.
+        unsafe { run(level, self, fused, bases, blocks) };
     }
 }
 
@@ -254,8 +234,13 @@ impl Match {
             found = next;
             outputs.push(at);
         }
-        let (streams, uniforms) = (found.streams.into_iter().flatten(), found.uniforms.into_iter().flatten());
-        Some(Whole { kind, streams: streams.collect(), uniforms: uniforms.collect(), outputs })
+        outputs.resize(OUTPUTS, 0);
+        Some(Whole {
+            kind,
+            streams: found.streams.map(Option::unwrap_or_default),
+            uniforms: found.uniforms.map(|uniform| uniform.unwrap_or(Uniform::Number(0.0))),
+            outputs: outputs.try_into().ok()?,
+        })
     }
 
     /// Whether an operand is that term, given what is known of the inputs.
@@ -266,7 +251,11 @@ impl Match {
         };
         match (self.terms[term], operand, input) {
             (Node::Stream(i), _, Some(Input::Full(at))) => *self.streams[i].get_or_insert(at) == at,
-            (Node::Uniform(i), _, Some(Input::Scalar(at))) => self.is_uniform(i, Uniform::At(at)),
+            (Node::Uniform(i), _, Some(Input::Scalar(k))) => {
+                let at = program.segments.first().map(|segment| segment.spans[k]);
+                let same = program.segments.iter().all(|segment| Some(segment.spans[k]) == at);
+                same && at.is_some_and(|at| self.is_uniform(i, Uniform::At(at)))
+            }
             (Node::Uniform(i), Operand::Constant(x), _) => self.is_uniform(i, Uniform::Number(x)),
             (Node::Op(op, a, b), Operand::Register(register), _) => {
                 let Instruction { op: found, a: x, b: y, .. } = program.code[usize::from(register)];
@@ -304,7 +293,7 @@ impl Kind {
         }
         let inputs = (0..streams).map(Input::Full).chain([Input::Scalar(streams)]).collect();
         let output = |(at, term): (usize, usize)| super::Output { from: operands[term], at };
-        let spans = (0..=streams).map(|k| super::Span { base: 0, at: k * stride * size_of::<f32>() }).collect();
+        let spans = (0..=streams).map(|k| Span { base: 0, at: k * stride * size_of::<f32>() }).collect();
         let segments = vec![super::Segment { rows: 1, cols: len, spans }];
         Program { inputs, outputs: outputs.into_iter().enumerate().map(output).collect(), code, segments }
     }
