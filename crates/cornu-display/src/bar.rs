@@ -1,6 +1,6 @@
 //! One line of progress: how far, how long, and the metrics so far.
 
-use cornu_graph::pad::right;
+use cornu_array::pad::right;
 
 use super::numbers::{fixed, metric, scientific};
 use crate::Style;

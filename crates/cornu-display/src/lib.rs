@@ -13,7 +13,7 @@ mod summary;
 mod table;
 mod terminal;
 
-pub use cornu_graph::{Verbose, numbers};
+pub use cornu_array::{Verbose, numbers};
 pub use numpy::numpy;
 pub use progress::Progress;
 pub use summary::{Count, Row, Summary, SummaryOptions};

@@ -1,7 +1,7 @@
 //! Arrays as NumPy prints them, with its default options: 8 digits, lines of 75, the corners of anything above 1,000.
 
-use cornu_graph::pad::{left, right};
-use cornu_graph::{DType, Element};
+use cornu_array::pad::{left, right};
+use cornu_array::{DType, Element};
 use ndarray::{ArrayView, ArrayViewD, Axis, Dimension};
 
 use super::numbers::{even, repr, repr32};
@@ -202,13 +202,13 @@ fn wrap<'w>(words: impl Iterator<Item = &'w str>, indent: usize, room: usize) ->
 
 #[cfg(test)]
 mod tests {
-    use cornu_graph::Buffer;
+    use cornu_array::Buffer;
     use cornu_testkit::golden::{Case, Report, json};
     use ndarray::{Array, Array1, Array2, ArrayD};
 
     use super::*;
 
-    fn printed(array: &cornu_graph::Array) -> String {
+    fn printed(array: &cornu_array::Array) -> String {
         fn shaped<T: Element>(shape: &[usize], data: &[T]) -> String {
             numpy(ArrayD::from_shape_vec(shape, data.to_vec()).expect("a shape").view())
         }

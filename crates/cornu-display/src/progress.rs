@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use cornu_graph::Verbose;
+use cornu_array::Verbose;
 
 use super::Terminal;
 use crate::Style;
