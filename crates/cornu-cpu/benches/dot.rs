@@ -1,7 +1,7 @@
 //! Times of matrix products: `cargo bench --package cornu-cpu --bench dot`. Items are operations: two for each product
 //! that is added.
 
-use cornu_cpu::kernels::dot::Dot;
+use cornu_cpu::kernels::dot::Slices as Dot;
 use cornu_cpu::kernels::simd::Level;
 use cornu_cpu::kernels::threads::Threads;
 use divan::counter::ItemsCount;

@@ -9,7 +9,7 @@ use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value};
 use crate::arena::{Place, padded, storage};
 use crate::control::{Control, Frame};
 use crate::fuse::Draft;
-use crate::kernels::dot::Dot;
+use crate::kernels::dot::Slices as Dot;
 use crate::kernels::fused::{Fused, Input, Output, Program};
 use crate::kernels::reduce::Reduce;
 use crate::kernels::simd::Level;

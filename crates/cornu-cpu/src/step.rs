@@ -7,7 +7,7 @@ use cornu_graph::{Check, Result};
 
 use crate::arena::{Arena, Place};
 use crate::control::Control;
-use crate::kernels::dot::Dot;
+use crate::kernels::dot::Slices as Dot;
 use crate::kernels::fused::Fused;
 use crate::kernels::parallel;
 use crate::kernels::reduce::Reduce;
