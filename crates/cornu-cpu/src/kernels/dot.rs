@@ -7,17 +7,18 @@
 //! So an element depends on its row of `a`, its column of `b` and the shape of `b` only, not on the other rows, the sizes
 //! of blocks, the number of threads or how many lanes a vector has.
 
-mod any;
 mod lanes;
 mod tile;
 mod tiles;
 
+use std::fmt;
 use std::ops::Range;
+
+use cornu_graph::DType;
 
 use super::operand::{Axis, Bases, Kernel, Span, Strided};
 use super::simd::Level;
-pub use any::{Number, dot_any};
-pub use tile::Element;
+use tile::Element;
 use tiles::{At, Tiles};
 
 /// Multiply-adds that are worth a thread: below about half a microsecond, handing over costs more than it saves.
@@ -32,86 +33,105 @@ pub fn pieces(k: usize, n: usize, transposed: [bool; 2]) -> usize {
     if transposed == [false, false] && n > 1 && k.saturating_mul(n) >= LARGE[0] && k >= LARGE[1] { 2 } else { 1 }
 }
 
-/// What is multiplied. The last two axes of each operand are those of matrices, of which one must have a step of 1 (or no
-/// more than one element); the axes before them are the same for all and go along.
+/// What is multiplied. The last two axes of each operand are those of its matrices, one of which has a step of 1 (or no
+/// more than one element); the axes before them go along, and are as many for all.
 #[derive(Clone, Debug)]
 pub struct Product {
     /// `[.., m, k]`
     pub a: Strided,
     /// `[.., k, n]`
     pub b: Strided,
-    /// `[.., m, n]`, its rows without gaps between columns.
+    /// `[.., m, n]`, no gaps between columns.
     pub out: Strided,
-    /// See [`pieces`].
+    /// Of how many sums an element consists: see [`pieces`].
     pub pieces: usize,
-    /// Where the sums of the columns of `b` go, as a second result: `n` elements, in the order of a reduction. Of one
-    /// product only.
+    /// Where the sums of the columns of `b` go, as a second result: `n` elements, each added as by a reduction. Only where
+    /// there is one product.
     pub sums: Option<Span>,
     /// Whether units must be rows of the output.
     pub by_rows: bool,
 }
 
 impl Product {
-    /// One product of matrices without gaps, in buffers 0, 1 and 2.
-    pub fn plain([m, k, n]: [usize; 3], transposed: [bool; 2]) -> Product {
-        let matrix = |base, rows, columns, transposed| {
-            let axis = |size, step: usize| Axis { size, step: step.cast_signed() };
-            let axes = if transposed { [axis(rows, 1), axis(columns, rows)] } else { [axis(rows, columns), axis(columns, 1)] };
-            Strided { span: Span { base, at: 0 }, axes: axes.into() }
+    /// Products of matrices without gaps, one behind the other; `a` is `[m, k]` or transposed, `b` is `[k, n]` or transposed.
+    pub fn new([a, b, out]: [Span; 3], batch: usize, [m, k, n]: [usize; 3], transposed: [bool; 2]) -> Product {
+        let matrices = |span, [rows, columns]: [usize; 2], transposed| {
+            let [row, column] = if transposed { [1, rows] } else { [columns, 1] };
+            let axes = [(batch, rows * columns), (rows, row), (columns, column)];
+            Strided { span, axes: axes.map(|(size, step)| Axis { size, step: step.cast_signed() }).into() }
         };
-        let [a, b, out] = [matrix(0, m, k, transposed[0]), matrix(1, k, n, transposed[1]), matrix(2, m, n, false)];
-        Product { a, b, out, pieces: pieces(k, n, transposed), sums: None, by_rows: false }
+        Product {
+            a: matrices(a, [m, k], transposed[0]),
+            b: matrices(b, [k, n], transposed[1]),
+            out: matrices(out, [m, n], false),
+            pieces: pieces(k, n, transposed),
+            sums: None,
+            by_rows: false,
+        }
+    }
+
+    /// The kernel for elements of that type. (Those of two bytes are widened before.)
+    pub fn kernel(&self, dtype: DType, level: Level) -> Box<dyn Kernel> {
+        match dtype {
+            DType::F32 => Box::new(Dot::<f32>::new(level, self)),
+            DType::F64 => Box::new(Dot::<f64>::new(level, self)),
+            // What wraps has the same bits with a sign and without.
+            DType::I8 | DType::U8 => Box::new(Dot::<i8>::new(level, self)),
+            DType::I16 | DType::U16 => Box::new(Dot::<i16>::new(level, self)),
+            DType::I32 | DType::U32 => Box::new(Dot::<i32>::new(level, self)),
+            DType::I64 | DType::U64 => Box::new(Dot::<i64>::new(level, self)),
+            other => unreachable!("the type rule and `widen` leave no product of {other}"),
+        }
     }
 }
 
-/// A batch of products `out[m, n] = a[m, k] · b[k, n]`.
-pub struct Dot<T: Element> {
+/// A batch of products `out[m, n] = a[m, k] · b[k, n]`. Its units are rows of the output, or vectors of its columns.
+struct Dot<T: Element> {
     spans: [Span; 3],
     sums: Option<Span>,
-    /// Sizes of the axes before the matrices, and their steps in `a`, `b`, `out`.
+    /// Sizes of the axes before the matrices, and their steps in `a`, `b` and the output.
     batch: Box<[(usize, [isize; 3])]>,
-    tiles: Tiles<T>,
-    /// Rows or columns of one unit, and how many units one product has.
-    unit: usize,
-    each: usize,
-    by_rows: bool,
     products: usize,
+    /// `outᵀ = bᵀ · aᵀ` where the output is a column: it has the same elements in the same order.
+    tiles: Tiles<T>,
+    swapped: bool,
+    by_rows: bool,
+    /// Rows or columns of a unit.
+    unit: usize,
+    /// Units of a product.
+    each: usize,
 }
 
 impl<T: Element> Dot<T> {
-    /// Decides how those products are computed.
-    ///
     /// # Panics
-    /// If the axes of operands do not fit, or neither of a matrix has a step of 1.
-    pub fn new(level: Level, product: &Product) -> Self {
-        let Product { a, b, out, .. } = product;
-        let rank = out.axes.len();
-        assert!(rank >= 2 && a.axes.len() == rank && b.axes.len() == rank, "products need axes alike: {product:?}");
-        let axes = |i: usize| [a.axes[i], b.axes[i], out.axes[i]];
-        let batch: Box<[_]> = (0..rank - 2).map(|i| (out.axes[i].size, axes(i).map(|axis| axis.step))).collect();
-        let matrix = |x: &Strided| [x.axes[rank - 2], x.axes[rank - 1]];
-        let (a_axes, b_axes, out_axes) = (matrix(a), matrix(b), matrix(out));
-        let swapped = out_axes[1].size == 1 && out_axes[0].size > 1 && out_axes[0].step == 1 && product.sums.is_none();
-        let turned = |[row, column]: [_; 2]| [column, row];
-        let (spans, matrices) = if swapped {
-            ([b.span, a.span, out.span], [turned(b_axes), turned(a_axes), turned(out_axes)])
-        } else {
-            ([a.span, b.span, out.span], [a_axes, b_axes, out_axes])
-        };
-        let batch = if swapped { batch.iter().map(|&(size, [a, b, out])| (size, [b, a, out])).collect() } else { batch };
-        let tiles = Tiles::new(T::kernels(level, out_axes[1].size), matrices, product.pieces);
+    /// If axes do not fit each other, or neither of a matrix has a step of 1.
+    fn new(level: Level, product: &Product) -> Self {
+        let operands = [&product.a, &product.b, &product.out];
+        let before = product.out.axes.len().saturating_sub(2);
+        assert!(operands.iter().all(|x| x.axes.len() == before + 2), "products need axes alike: {product:?}");
+        let mut spans = operands.map(|x| x.span);
+        let mut matrices = operands.map(|x| [x.axes[before], x.axes[before + 1]]);
+        let [rows, columns] = matrices[2];
+        let swapped = columns.size == 1 && rows.size > 1 && rows.step == 1 && product.sums.is_none();
+        let steps = |i: usize| operands.map(|x| x.axes[i].step);
+        let mut batch: Box<[_]> = (0..before).map(|i| (product.out.axes[i].size, steps(i))).collect();
+        if swapped {
+            spans.swap(0, 1);
+            matrices = [matrices[1], matrices[0], matrices[2]].map(|[row, column]| [column, row]);
+            batch.iter_mut().for_each(|(_, steps)| steps.swap(0, 1));
+        }
+        let tiles = Tiles::new(T::kernels(level, columns.size), matrices, product.pieces);
         let [m, _, n] = tiles.sizes;
         let by_rows = !swapped && (product.by_rows || tiles.prefers_rows());
         let unit = if by_rows || swapped { 1 } else { tiles.lanes() };
         let each = if by_rows { m } else { n.div_ceil(unit) };
         let products = batch.iter().map(|&(size, _)| size).product();
-        Dot { spans, sums: product.sums, batch, tiles, unit, each, by_rows, products }
+        Dot { spans, sums: product.sums, batch, products, tiles, swapped, by_rows, unit, each }
     }
 
     /// The matrices of a product of the batch.
     fn at(&self, bases: Bases, product: usize) -> At<T> {
-        let mut offsets = [0isize; 3];
-        let mut rest = product;
+        let (mut offsets, mut rest) = ([0isize; 3], product);
         for &(size, steps) in self.batch.iter().rev() {
             let i = (rest % size).cast_signed();
             rest /= size;
@@ -135,7 +155,7 @@ impl<T: Element> Kernel for Dot<T> {
     }
 
     fn scratch(&self) -> usize {
-        self.tiles.scratch() * size_of::<T>()
+        self.tiles.scratch().saturating_mul(size_of::<T>())
     }
 
     unsafe fn run(&self, _: Level, bases: Bases, units: Range<usize>, scratch: *mut u8) {
@@ -153,46 +173,14 @@ impl<T: Element> Kernel for Dot<T> {
     }
 }
 
-/// One product over slices.
-pub struct Slices {
-    dot: Dot<f32>,
-    sizes: [usize; 3],
-}
-
-impl Slices {
-    /// See [`Product`].
-    pub fn new(level: Level, m: usize, k: usize, n: usize, transpose_a: bool, transpose_b: bool) -> Self {
-        let product = Product::plain([m, k, n], [transpose_a, transpose_b]);
-        Slices { dot: Dot::new(level, &product), sizes: [m, k, n] }
-    }
-
-    /// Floats.
-    pub fn scratch(&self) -> usize {
-        (self.dot.scratch() / 4).next_multiple_of(32) * 8 + 64
-    }
-
-    /// Runs it.
-    pub fn run(&self, threads: Option<&super::threads::Threads>, a: &[f32], b: &[f32], out: &mut [f32], scratch: &mut [f32]) {
-        let [m, k, n] = self.sizes;
-        assert!(a.len() >= m * k && b.len() >= k * n && out.len() >= m * n && scratch.len() >= self.scratch());
-        let pointers = [a.as_ptr().cast_mut().cast(), b.as_ptr().cast_mut().cast(), out.as_mut_ptr().cast()];
-        let start = scratch.as_ptr().align_offset(64);
-        let own = (self.dot.scratch() / 4).next_multiple_of(32);
-        let scratch = scratch[start..].as_mut_ptr() as usize;
-        let level = Level::detect();
-        // SAFETY: temporary.
-        unsafe {
-            let bases = Bases::new(&pointers);
-            let units = self.dot.units();
-            let parts = threads.map_or(1, |threads| threads.count().min(units / self.dot.grain())).min(8);
-            match threads {
-                Some(threads) if parts > 1 => threads.run(parts, &|part| {
-                    let scratch = (scratch + part * own * 4) as *mut u8;
-                    self.dot.run(level, bases, super::threads::share(units, part, parts), scratch);
-                }),
-                _ => self.dot.run(level, bases, 0..units, scratch as *mut u8),
-            }
-        }
+/// How many products there are, and the elements of the operands and the result.
+impl<T: Element> fmt::Display for Dot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [m, k, n] = self.tiles.sizes;
+        let [a, b] = if self.swapped { [k * n, m * k] } else { [m * k, k * n] };
+        let Dot { products, sums, .. } = self;
+        write!(f, "dot {products} x {} {} -> {}", products * a, products * b, products * m * n)?;
+        if sums.is_some() { write!(f, " and sums") } else { Ok(()) }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::{Dot, Element, Product, pieces};
-use crate::kernels::operand::{Axis, Bases, Kernel, Span, Strided};
+use super::{Dot, Element, Product};
+use crate::kernels::operand::{Bases, Kernel, Span, Strided};
 use crate::kernels::simd::Level;
 use crate::kernels::threads::share;
 
@@ -18,14 +18,8 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-/// A matrix of `rows` by `columns` in buffer `base`, without gaps but for those `apart`; more of them in a row.
-fn matrices(base: u32, batch: usize, [rows, columns]: [usize; 2], transposed: bool, apart: usize) -> Strided {
-    let axis = |size, step: usize| Axis { size, step: step.cast_signed() };
-    let (stride, count) = if transposed { (rows + apart, columns) } else { (columns + apart, rows) };
-    let [row, column] = if transposed { [1, stride] } else { [stride, 1] };
-    let axes = [axis(batch, count * stride), axis(rows, row), axis(columns, column)];
-    Strided { span: Span { base, at: 0 }, axes: axes.into() }
-}
+/// Buffers 0, 1, 2: the operands and the output.
+const SPANS: [Span; 3] = [Span { base: 0, at: 0 }, Span { base: 1, at: 0 }, Span { base: 2, at: 0 }];
 
 /// Some products and their operands.
 struct Case<T> {
@@ -37,18 +31,19 @@ struct Case<T> {
     b: Vec<T>,
 }
 
+/// Makes gaps of so many elements between rows, or columns where it is transposed.
+fn apart(matrices: &mut Strided, gap: isize) {
+    let [_, rows, columns] = &mut *matrices.axes else { panic!("three axes") };
+    let (long, count) = if columns.step == 1 { (rows, columns.size) } else { (columns, rows.size) };
+    long.step = count.cast_signed() + gap;
+    matrices.axes[0].step = long.step * long.size.cast_signed();
+}
+
 impl<T: Element + PartialEq> Case<T> {
     fn new(batch: usize, sizes: [usize; 3], transposed: [bool; 2], number: impl Fn(f32) -> T) -> Self {
         let [m, k, n] = sizes;
         let of = |count, seed| numbers(count, seed).into_iter().map(&number).collect();
-        let product = Product {
-            a: matrices(0, batch, [m, k], transposed[0], 0),
-            b: matrices(1, batch, [k, n], transposed[1], 0),
-            out: matrices(2, batch, [m, n], false, 0),
-            pieces: pieces(k, n, transposed),
-            sums: None,
-            by_rows: false,
-        };
+        let product = Product::new(SPANS, batch, sizes, transposed);
         Case { batch, sizes, transposed, product, a: of(batch * m * k, 1), b: of(batch * k * n, 2) }
     }
 
@@ -59,8 +54,12 @@ impl<T: Element + PartialEq> Case<T> {
         let mut sums = vec![T::default(); self.sizes[2]];
         let mut scratch = vec![0u64; (dot.scratch() + 128) / 8];
         let start = scratch.as_ptr().cast::<u8>().align_offset(64);
-        let mut pointers =
-            [self.a.as_ptr().cast_mut().cast(), self.b.as_ptr().cast_mut().cast(), out.as_mut_ptr().cast(), sums.as_mut_ptr().cast()];
+        let mut pointers = [
+            self.a.as_ptr().cast_mut().cast(),
+            self.b.as_ptr().cast_mut().cast(),
+            out.as_mut_ptr().cast(),
+            sums.as_mut_ptr().cast(),
+        ];
         for part in 0..parts {
             let scratch = scratch.as_mut_ptr().cast::<u8>().wrapping_add(start);
             // SAFETY: the vectors are as large as the product says.
@@ -176,7 +175,7 @@ fn shares_write_their_own() {
         for (transposed, by_rows) in TRANSPOSED.into_iter().flat_map(|t| [(t, false), (t, true)]) {
             let mut case = Case::new(batch, sizes, transposed, |x| x);
             case.product.by_rows = by_rows;
-            case.product.out = matrices(2, batch, [m, n], false, 3);
+            apart(&mut case.product.out, 3);
             let dot = Dot::<f32>::new(level, &case.product);
             let mut seen = vec![0; batch * m * (n + 3)];
             for unit in 0..dot.units() {
@@ -205,7 +204,9 @@ fn rows_are_independent() {
             let all = Case::single([1024, k, n], [false, transpose_b]);
             for level in Level::all() {
                 let (want, _) = all.run(level, 1);
-                for (first, rows) in [(0, 1), (1023, 1), (500, 2), (7, 3), (13, 12), (100, 13), (31, 32), (5, 100), (1, 1000)] {
+                for (first, rows) in
+                    [(0, 1), (1023, 1), (500, 2), (7, 3), (13, 12), (100, 13), (31, 32), (5, 100), (1, 1000)]
+                {
                     let mut some = Case::single([rows, k, n], [false, transpose_b]);
                     some.a = all.a[first * k..(first + rows) * k].to_vec();
                     some.b.clone_from(&all.b);
@@ -223,7 +224,8 @@ fn steps_may_be_any() {
     let level = Level::detect();
     let mut case = Case::new(6, [9, 20, 33], [false, false], |x| x);
     let want = case.expected(f32::mul_add, |x, y| x + y);
-    case.product.a = matrices(0, 6, [9, 20], true, 5);
+    case.product.a = Product::new(SPANS, 6, [9, 20, 1], [true, false]).a;
+    apart(&mut case.product.a, 5);
     let turned = |case: &Case<f32>| {
         let mut a = vec![f32::NAN; 6 * 20 * 14];
         for at in 0..6 * 9 * 20 {

@@ -7,9 +7,9 @@ use super::lanes::Lanes;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Doubles256, Doubles512};
 use super::lanes::{Plain, Singles};
-use crate::kernels::simd::{Level, Portable};
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::simd::{Avx2, Avx512};
+use crate::kernels::simd::{Level, Portable};
 
 /// What the tiles of one product have in common.
 pub(super) struct Walk {
@@ -47,7 +47,7 @@ pub(super) type Along<T> = unsafe fn(usize, usize, *const T, *const T, usize, *m
 pub(super) type Sums<T> = unsafe fn(usize, usize, *const T, usize, bool, *mut T);
 
 /// The kernels of an element type on one instruction set.
-pub struct Kernels<T: 'static> {
+pub(super) struct Kernels<T: 'static> {
     /// Lanes of a vector.
     pub(super) lanes: usize,
     /// Tiles by `[transposed a][tail][vectors - 1][rows - 1]`, as many as the registers hold.
@@ -275,7 +275,15 @@ unsafe fn along_block<S: Lanes, const VECTORS: usize>(
 /// # Safety
 /// See [`Sums`]: `b` must have the rows and columns, `to` the columns.
 #[inline(always)]
-unsafe fn sums<S: Lanes>(s: S, depth: usize, columns: usize, b: *const S::T, b_stride: usize, resume: bool, to: *mut S::T) {
+unsafe fn sums<S: Lanes>(
+    s: S,
+    depth: usize,
+    columns: usize,
+    b: *const S::T,
+    b_stride: usize,
+    resume: bool,
+    to: *mut S::T,
+) {
     let mut j = 0;
     // Four vectors at a time hide the latency of the sums.
     while columns - j >= 4 * S::LANES {
@@ -428,7 +436,7 @@ portable! {
 }
 
 /// An element type that has tiles.
-pub trait Element: Copy + Default + Send + Sync + 'static {
+pub(super) trait Element: Copy + Default + Send + Sync + 'static {
     /// Its kernels at that level, for outputs of `n` columns.
     fn kernels(level: Level, n: usize) -> &'static Kernels<Self>;
 }

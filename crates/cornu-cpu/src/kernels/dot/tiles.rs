@@ -151,7 +151,13 @@ impl<T: Element> Tiles<T> {
     fn stretch(&self, step: usize, width: usize) -> usize {
         let [_, k, _] = self.sizes;
         match self.pieces {
-            2 => if step == 0 { k / 2 } else { k },
+            2 => {
+                if step == 0 {
+                    k / 2
+                } else {
+                    k
+                }
+            }
             _ if self.pack_a || self.pack_b => k.min(step + PANEL / size_of::<T>() / width),
             _ => k,
         }
