@@ -9,6 +9,7 @@ pub mod math;
 pub mod memory;
 pub mod operand;
 pub mod parallel;
+pub mod program;
 pub mod reduce;
 pub mod simd;
 pub mod subnormal;

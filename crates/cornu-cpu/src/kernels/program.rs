@@ -1,0 +1,340 @@
+//! Element-wise programs: operations on the elements of values of one shape, of any types, run block by block so that
+//! what lies between the first read and the last write stays in the nearest cache.
+//!
+//! A [`Program`] says what to compute; [`Fused::new`] checks it once and arranges it as chains, in which singles go from
+//! operation to operation in vector registers, and as loops over blocks for all else. Each operation is rounded
+//! separately, and an element's result depends neither on its block nor on how elements are divided among threads.
+
+mod arrange;
+mod chain;
+mod fill;
+mod loops;
+mod prepare;
+
+use std::ops::Range;
+
+use cornu_graph::ops::{Binary, Compare, Unary};
+use cornu_graph::{DType, Result};
+
+use self::chain::Link;
+use self::fill::Fill;
+use self::loops::Call;
+use super::operand::{Axis, Bases, Kernel, Span, Strided};
+use super::simd::{Level, Simd, dispatch};
+
+/// Elements of a part of memory in which blocks begin: 64 bytes of singles.
+const LINE: usize = 16;
+
+/// Elements times operations that are worth a thread: a few microseconds.
+const GRAIN: usize = 32 * 1024;
+
+/// What an instruction works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// The result of the instruction of this number, which must come before.
+    Register(u16),
+    /// The input of this number.
+    Input(u16),
+    /// The element of these bits, of the type that the operation needs.
+    Constant(u64),
+}
+
+/// An operation of the graph on one element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Opcode {
+    /// A copy is [`Unary::StopGradient`].
+    Unary(Unary),
+    Binary(Binary),
+    Compare(Compare),
+    /// `if a { b } else { c }`
+    Select,
+    /// The same number as another type.
+    Cast(DType),
+}
+
+impl Opcode {
+    /// How many of an instruction's operands it reads.
+    pub fn arity(self) -> usize {
+        match self {
+            Opcode::Unary(_) | Opcode::Cast(_) => 1,
+            Opcode::Binary(_) | Opcode::Compare(_) => 2,
+            Opcode::Select => 3,
+        }
+    }
+}
+
+impl From<Unary> for Opcode {
+    fn from(op: Unary) -> Self {
+        Opcode::Unary(op)
+    }
+}
+
+impl From<Binary> for Opcode {
+    fn from(op: Binary) -> Self {
+        Opcode::Binary(op)
+    }
+}
+
+impl From<Compare> for Opcode {
+    fn from(op: Compare) -> Self {
+        Opcode::Compare(op)
+    }
+}
+
+/// One operation. The instruction at place `k` of a program writes register `k`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Instruction {
+    /// What it does.
+    pub op: Opcode,
+    /// The type of its operands; that of the two to choose from, for a selection.
+    pub dtype: DType,
+    /// What it reads; operands beyond its arity are of no meaning.
+    pub operands: [Operand; 3],
+}
+
+impl Instruction {
+    /// An operation on these operands of type `dtype`, as many as it reads.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn new(op: impl Into<Opcode>, dtype: DType, operands: &[Operand]) -> Instruction {
+        let operand = |i: usize| *operands.get(i).unwrap_or(&operands[0]);
+        Instruction { op: op.into(), dtype, operands: [operand(0), operand(1), operand(2)] }
+    }
+
+    /// The operands it reads.
+    fn operands(&self) -> &[Operand] {
+        &self.operands[..self.op.arity()]
+    }
+
+    /// The type of its operand `i`.
+    fn operand_type(&self, i: usize) -> DType {
+        if self.op == Opcode::Select && i == 0 { DType::Bool } else { self.dtype }
+    }
+
+    /// The type of its result.
+    pub fn result(&self) -> DType {
+        match self.op {
+            Opcode::Compare(_) => DType::Bool,
+            Opcode::Cast(to) => to,
+            Opcode::Unary(_) | Opcode::Binary(_) | Opcode::Select => self.dtype,
+        }
+    }
+}
+
+/// Where the elements of an input are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// In memory, as the axes lead through it.
+    Memory(Strided),
+    /// Nowhere: each is the number of steps that the axes go, from that number on.
+    Count(i64, Box<[Axis]>),
+}
+
+impl Input {
+    fn axes(&self) -> &[Axis] {
+        match self {
+            Input::Memory(strided) => &strided.axes,
+            Input::Count(_, axes) => axes,
+        }
+    }
+}
+
+/// What to compute, for each element of each segment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Program {
+    /// The type of each input.
+    pub inputs: Vec<DType>,
+    /// The operations, in order.
+    pub code: Vec<Instruction>,
+    /// The registers that are written to memory.
+    pub outputs: Vec<u16>,
+    /// The values that it is done to.
+    pub segments: Vec<Segment>,
+}
+
+/// Values that a program works on: as many inputs and outputs as it has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Elements.
+    pub len: usize,
+    /// What is read.
+    pub inputs: Vec<Input>,
+    /// Where outputs begin; their elements lie in a row. It may be where an input in a row begins: every element is read
+    /// before it is written.
+    pub outputs: Vec<Span>,
+}
+
+/// A step on a block, with the places of its operands in the table.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Operations on singles in vector registers.
+    Chain(Box<[Link]>),
+    /// A loop.
+    Call { call: Call, from: [u16; 3], to: u16 },
+}
+
+/// A program that is ready to run.
+#[derive(Clone, Debug)]
+pub struct Fused {
+    /// Elements in all, and of a block: a multiple of [`LINE`].
+    len: usize,
+    block: usize,
+    steps: Box<[Step]>,
+    segments: Box<[Ready]>,
+    /// Bytes of an element, for each input and output of a segment that is read or written in place.
+    sizes: Box<[usize]>,
+    /// Where blocks begin in the scratch memory, and in the constants.
+    slots: Box<[usize]>,
+    constants: Box<[Line]>,
+    /// Lines of each constant.
+    lines: usize,
+    /// Bytes of scratch memory.
+    scratch: usize,
+    /// How many operations there are.
+    work: usize,
+}
+
+/// 64 bytes, so that constants are aligned like everything else.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code, reason = "it is read by its address")] [u64; 8]);
+
+/// A segment that is ready to run.
+#[derive(Clone, Debug)]
+struct Ready {
+    len: usize,
+    /// What is read or written in place.
+    spans: Box<[Span]>,
+    /// Inputs to be spread out, once or for each block.
+    once: Box<[Fill]>,
+    each: Box<[Fill]>,
+}
+
+/// Where a step finds an operand: element `i` is at `from + i * step`, or in this block, where `step` is 0.
+#[derive(Clone, Copy)]
+struct Place {
+    from: *mut u8,
+    step: usize,
+}
+
+impl Place {
+    /// Where the block begins whose first element is `start`.
+    #[inline(always)]
+    fn at(self, start: usize) -> *mut u8 {
+        self.from.wrapping_add(start * self.step)
+    }
+}
+
+impl Fused {
+    /// Checks a program, and prepares it.
+    ///
+    /// # Errors
+    /// When an operand does not exist yet or is of another type, a segment has another number of elements, or an output
+    /// overlaps another output, or an input in any way but in place.
+    pub fn new(program: &Program) -> Result<Fused> {
+        prepare::prepare(program)
+    }
+
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl Kernel for Fused {
+    fn units(&self) -> usize {
+        self.len
+    }
+
+    fn grain(&self) -> usize {
+        (GRAIN / self.work.max(1)).max(LINE)
+    }
+
+    fn scratch(&self) -> usize {
+        self.scratch
+    }
+
+    #[inline]
+    unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, scratch: *mut u8) {
+        // SAFETY: as the caller promises.
+        unsafe { run(level, self, bases, units, scratch) }
+    }
+}
+
+dispatch! {
+    unsafe fn run = run_with(fused: &Fused, bases: Bases, units: Range<usize>, scratch: *mut u8);
+}
+
+/// # Safety
+/// As [`Kernel::run`].
+#[inline(always)]
+unsafe fn run_with<S: Simd>(s: S, fused: &Fused, bases: Bases, units: Range<usize>, scratch: *mut u8) {
+    let table = scratch.cast::<Place>();
+    let (spans, constants) = (fused.sizes.len(), fused.constants.as_ptr().cast_mut());
+    let blocks = fused.slots.iter().map(|&at| scratch.wrapping_add(at));
+    let constants = (0..fused.constants.len() / fused.lines).map(|i| constants.wrapping_add(i * fused.lines).cast());
+    // SAFETY: `prepare` made room for the table in the scratch memory, and blocks behind it.
+    unsafe {
+        for (i, from) in blocks.chain(constants).enumerate() {
+            table.add(spans + i).write(Place { from, step: 0 });
+        }
+        let mut before = 0;
+        for segment in &fused.segments {
+            let (start, end) = (units.start.max(before), units.end.min(before + segment.len));
+            if start < end {
+                for (i, (&span, &step)) in segment.spans.iter().zip(&fused.sizes).enumerate() {
+                    table.add(i).write(Place { from: bases.at(span), step });
+                }
+                run_segment(s, fused, segment, bases, table, start - before..end - before);
+            }
+            before += segment.len;
+        }
+    }
+}
+
+/// # Safety
+/// As [`run_with`], for these elements of the segment, with its table.
+#[inline(always)]
+unsafe fn run_segment<S: Simd>(
+    s: S,
+    fused: &Fused,
+    segment: &Ready,
+    bases: Bases,
+    table: *const Place,
+    elements: Range<usize>,
+) {
+    let mut start = elements.start;
+    // SAFETY: `prepare` checked operands against the table, and fills against blocks.
+    unsafe {
+        for fill in &segment.once {
+            fill.run(s, bases, (*table.add(fill.to())).from, start, fused.block.min(elements.end - start));
+        }
+        while start < elements.end {
+            let len = fused.block.min(elements.end - start);
+            for fill in &segment.each {
+                fill.run(s, bases, (*table.add(fill.to())).from, start, len);
+            }
+            for step in &fused.steps {
+                match step {
+                    Step::Chain(links) => chain::run(s, links, table, start, len),
+                    Step::Call { call, from, to } => {
+                        let at = |place: u16| (*table.add(place.into())).at(start);
+                        let [a, b, c] = *from;
+                        call.run(s, [at(a), at(b), at(c)].map(<*mut u8>::cast_const), at(*to), len);
+                    }
+                }
+            }
+            start += len;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

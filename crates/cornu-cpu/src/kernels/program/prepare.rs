@@ -1,0 +1,378 @@
+//! From a program to steps: checks, the size of a block, and a place for every operand.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use cornu_graph::{DType, Error, Result};
+
+use super::arrange::{Todo, arrange};
+use super::chain::{Act, Link};
+use super::loops::{call, copy};
+use super::{Axis, Fill, Fused, Input, LINE, Line, Operand, Place, Program, Ready, Segment, Span, Step};
+
+/// Elements of a block, unless the shape suggests a better number.
+const BLOCK: usize = 256;
+/// Up to this many elements a segment is one block.
+const LARGEST_BLOCK: usize = 512;
+/// Bytes of a line.
+const BYTES: usize = size_of::<Line>();
+
+/// What [`Fused::new`] does.
+pub(super) fn prepare(program: &Program) -> Result<Fused> {
+    check(program)?;
+    let block = block(program);
+    let in_row = |i: usize| program.segments.iter().all(|segment| is_row(&segment.inputs[i]));
+    let rows: Vec<usize> = (0..program.inputs.len()).filter(|&i| in_row(i)).collect();
+    let mut plan = Plan { program, rows, slots: Vec::new(), free: HashMap::new(), constants: Vec::new() };
+    let fills = plan.fills();
+    let parts = plan.steps(&fills);
+    let spans = plan.rows.len() + program.outputs.len();
+    let table = (spans + plan.slots.len() + plan.constants.len()) * size_of::<Place>();
+    let mut scratch = table.next_multiple_of(BYTES);
+    // Behind each slot a fill may write a line more.
+    let slots = plan.slots.iter().map(|size| {
+        scratch += block * size + BYTES;
+        scratch - block * size - BYTES
+    });
+    let slots: Box<[usize]> = slots.collect();
+    let number = |at: At| plan.number(at);
+    let sizes = plan.rows.iter().map(|&i| program.inputs[i].size());
+    let sizes = sizes.chain(program.outputs.iter().map(|&r| program.code[usize::from(r)].result().size()));
+    let (constants, lines) = constants(&plan.constants, block);
+    Ok(Fused {
+        len: program.segments.iter().map(|segment| segment.len).sum(),
+        block,
+        steps: parts.into_iter().map(|part| part.numbered(number)).collect(),
+        segments: program.segments.iter().map(|segment| plan.ready(segment, &fills, block)).collect(),
+        sizes: sizes.collect(),
+        slots,
+        constants,
+        lines,
+        scratch,
+        work: program.code.len(),
+    })
+}
+
+/// Whether the elements of an input lie in a row.
+fn is_row(input: &Input) -> bool {
+    matches!(input, Input::Memory(strided) if match *strided.axes {
+        [] => true,
+        [axis] => axis.size <= 1 || axis.step == 1,
+        _ => false,
+    })
+}
+
+/// After how many elements an input begins again.
+fn period(axes: &[Axis]) -> usize {
+    axes.iter().skip_while(|axis| axis.step == 0).map(|axis| axis.size).product()
+}
+
+/// The size of a block: a multiple of a line and, where it can be, of all rows that are repeated, so that they look the
+/// same in every block.
+fn block(program: &Program) -> usize {
+    let longest = program.segments.iter().map(|segment| segment.len).max().unwrap_or(0);
+    if longest <= LARGEST_BLOCK {
+        return longest.next_multiple_of(LINE).max(LINE);
+    }
+    let segments = program.segments.iter();
+    let periods = segments.flat_map(|segment| segment.inputs.iter().map(|input| (segment.len, period(input.axes()))));
+    let repeated = periods.filter(|&(len, period)| period < len).fold(LINE, |all, (_, period)| multiple(all, period));
+    if repeated <= LARGEST_BLOCK { (BLOCK / repeated).max(1) * repeated } else { BLOCK }
+}
+
+/// The least common multiple; more than a block, if it is.
+fn multiple(a: usize, b: usize) -> usize {
+    let (mut x, mut y) = (a, b.max(1));
+    while y > 0 {
+        (x, y) = (y, x % y);
+    }
+    if a > LARGEST_BLOCK { a } else { (a / x).saturating_mul(b.max(1)) }
+}
+
+/// One block of each constant, and its lines.
+fn constants(all: &[(u64, DType)], block: usize) -> (Box<[Line]>, usize) {
+    let most = all.iter().map(|(_, dtype)| dtype.size()).max().unwrap_or(1);
+    let lines = block * most / BYTES + 1;
+    let word = |&(bits, dtype): &(u64, DType)| match dtype.size() {
+        1 => (bits & 0xff) * 0x0101_0101_0101_0101,
+        2 => (bits & 0xffff) * 0x0001_0001_0001_0001,
+        4 => (bits & 0xffff_ffff) * 0x0000_0001_0000_0001,
+        _ => bits,
+    };
+    (all.iter().flat_map(|constant| std::iter::repeat_n(Line([word(constant); 8]), lines)).collect(), lines)
+}
+
+/// Every rule of [`Fused::new`].
+fn check(program: &Program) -> Result<()> {
+    for (k, instruction) in program.code.iter().enumerate() {
+        for (i, &operand) in instruction.operands().iter().enumerate() {
+            let got = match operand {
+                Operand::Register(r) if usize::from(r) < k => Some(program.code[usize::from(r)].result()),
+                Operand::Input(i) => program.inputs.get(usize::from(i)).copied(),
+                Operand::Register(_) => None,
+                Operand::Constant(_) => continue,
+            };
+            let needed = instruction.operand_type(i);
+            if got != Some(needed) {
+                let got = got.map_or("one that is not there".into(), |got| format!("{got}"));
+                return Err(Error::graph(format!("operand {i} of instruction {k} needs {needed}, got {got}")));
+            }
+        }
+    }
+    if let Some(r) = program.outputs.iter().find(|&&r| usize::from(r) >= program.code.len()) {
+        return Err(Error::graph(format!("an output needs one of {} registers, got {r}", program.code.len())));
+    }
+    for (k, segment) in program.segments.iter().enumerate() {
+        let counts = [segment.inputs.len(), segment.outputs.len()];
+        let needed = [program.inputs.len(), program.outputs.len()];
+        if counts != needed {
+            return Err(Error::graph(format!("segment {k} needs {needed:?} inputs and outputs, got {counts:?}")));
+        }
+        for (i, input) in segment.inputs.iter().enumerate() {
+            let size: usize = input.axes().iter().map(|axis| axis.size).product();
+            if size != segment.len {
+                let message = format!("input {i} of segment {k} needs {} elements, got {size}", segment.len);
+                return Err(Error::graph(message));
+            }
+        }
+    }
+    overlaps(program)
+}
+
+/// The bytes that a walk over a buffer may touch.
+fn bytes(span: Span, axes: &[Axis], size: usize) -> Range<usize> {
+    let reach = |forwards: bool| -> usize {
+        let axes = axes.iter().filter(|axis| (axis.step > 0) == forwards);
+        axes.map(|axis| (axis.size.max(1) - 1) * axis.step.unsigned_abs() * size).sum()
+    };
+    span.at.saturating_sub(reach(false))..span.at + reach(true) + size
+}
+
+/// That no output overlaps another, or an input but in place.
+fn overlaps(program: &Program) -> Result<()> {
+    let mut outputs: Vec<(u32, usize, usize, usize)> = Vec::new();
+    for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
+        for (span, &r) in segment.outputs.iter().zip(&program.outputs) {
+            let end = span.at + segment.len * program.code[usize::from(r)].result().size();
+            outputs.push((span.base, span.at, end, k));
+        }
+    }
+    outputs.sort_unstable();
+    if let Some(pair) = outputs.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[1].1 < pair[0].2) {
+        let (first, second) = (pair[0].3, pair[1].3);
+        return Err(Error::graph(format!("outputs of segments {first} and {second} need memory apart, got an overlap")));
+    }
+    for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
+        for (i, input) in segment.inputs.iter().enumerate() {
+            let Input::Memory(strided) = input else { continue };
+            let size = program.inputs[i].size();
+            let read = bytes(strided.span, &strided.axes, size);
+            let next = outputs.partition_point(|&(base, _, end, _)| (base, end) <= (strided.span.base, read.start));
+            let clash = outputs[next..].iter().take_while(|out| out.0 == strided.span.base && out.1 < read.end);
+            let in_place = (k, read.start, read.end);
+            for &(_, start, end, owner) in clash {
+                if (owner, start, end) != in_place || !is_row(input) {
+                    let place = "needs to lie where an output does, or apart";
+                    return Err(Error::graph(format!("input {i} of segment {k} {place}, got an overlap")));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where an operand is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum At {
+    /// In memory: the input of that place among those in a row, or behind them the output.
+    Span(usize),
+    Slot(usize),
+    Constant(usize),
+}
+
+/// A step whose places have no numbers yet.
+enum Part {
+    Chain(Vec<(Act, Vec<At>)>),
+    Call(super::Call, Vec<At>, At),
+}
+
+impl Part {
+    fn numbered(self, number: impl Fn(At) -> u16) -> Step {
+        let three = |places: Vec<At>| {
+            let mut numbers = [0; 3];
+            numbers.iter_mut().zip(places).for_each(|(to, at)| *to = number(at));
+            numbers
+        };
+        match self {
+            Part::Chain(links) => {
+                let links = links.into_iter().map(|(act, places)| Link { act, operands: three(places) });
+                Step::Chain(links.collect())
+            }
+            Part::Call(call, from, to) => Step::Call { call, from: three(from), to: number(to) },
+        }
+    }
+}
+
+/// What is known while steps are made.
+struct Plan<'p> {
+    program: &'p Program,
+    /// The inputs that lie in a row in every segment.
+    rows: Vec<usize>,
+    /// Bytes of an element, for each block of scratch memory, and those that nobody needs any more, by these bytes: what
+    /// is narrower in the same place would be written over what other parts of the block still hold.
+    slots: Vec<usize>,
+    free: HashMap<usize, Vec<usize>>,
+    constants: Vec<(u64, DType)>,
+}
+
+impl Plan<'_> {
+    fn number(&self, at: At) -> u16 {
+        let spans = self.rows.len() + self.program.outputs.len();
+        let place = match at {
+            At::Span(i) => i,
+            At::Slot(i) => spans + i,
+            At::Constant(i) => spans + self.slots.len() + i,
+        };
+        u16::try_from(place).expect("a program has at most 1024 instructions of three operands")
+    }
+
+    /// A slot for each input that is read and does not lie in a row.
+    fn fills(&mut self) -> HashMap<usize, At> {
+        let all = (0..self.program.inputs.len()).filter(|i| !self.rows.contains(i));
+        let all: Vec<usize> = all.collect();
+        all.into_iter().map(|i| (i, self.slot(self.program.inputs[i].size()))).collect()
+    }
+
+    fn slot(&mut self, size: usize) -> At {
+        let free = self.free.get_mut(&size).and_then(Vec::pop);
+        At::Slot(free.unwrap_or_else(|| {
+            self.slots.push(size);
+            self.slots.len() - 1
+        }))
+    }
+
+    fn ready(&self, segment: &Segment, fills: &HashMap<usize, At>, block: usize) -> Ready {
+        let span = |&i: &usize| match &segment.inputs[i] {
+            Input::Memory(strided) => strided.span,
+            Input::Count(..) => unreachable!("what is counted lies nowhere"),
+        };
+        let (mut once, mut each) = (Vec::new(), Vec::new());
+        for i in (0..segment.inputs.len()).filter(|i| fills.contains_key(i)) {
+            let input = segment.inputs[i].clone();
+            let is_same = segment.len <= block || block.is_multiple_of(period(input.axes()).max(1));
+            let fills = (if is_same { &mut once } else { &mut each }, self.number(fills[&i]));
+            fills.0.push(Fill::new(input, self.program.inputs[i], fills.1));
+        }
+        let spans = self.rows.iter().map(span).chain(segment.outputs.iter().copied()).collect();
+        Ready { len: segment.len, spans, once: once.into(), each: each.into() }
+    }
+
+    fn steps(&mut self, fills: &HashMap<usize, At>) -> Vec<Part> {
+        let code = &self.program.code;
+        let todo = arrange(code, &self.program.outputs);
+        let (direct, late) = self.divide(&todo);
+        let mut last = HashMap::new();
+        for (i, todo) in todo.iter().enumerate() {
+            todo.reads(code).into_iter().for_each(|(operand, _)| _ = last.insert(operand, i));
+        }
+        late.iter().for_each(|&(r, _)| _ = last.remove(&Operand::Register(r as u16)));
+        let mut places: HashMap<usize, At> = HashMap::new();
+        let mut parts = Vec::new();
+        for (i, todo) in todo.iter().enumerate() {
+            let from: Vec<At> =
+                todo.reads(code).iter().map(|&(operand, dtype)| self.at(operand, dtype, fills, &places)).collect();
+            // Before those that die here are free: what is written is no operand.
+            let to = todo.writes().map(|r| {
+                let at = direct.get(&r).map(|&output| At::Span(self.rows.len() + output));
+                (r, at.unwrap_or_else(|| self.slot(code[r].result().size())))
+            });
+            places.extend(to);
+            let dead = |&(operand, _): &(Operand, DType)| last.get(&operand) == Some(&i);
+            let mut freed: Vec<usize> = Vec::new();
+            for (operand, _) in todo.reads(code).into_iter().filter(dead) {
+                if let Operand::Register(r) = operand
+                    && let At::Slot(slot) = places[&r.into()]
+                    && !freed.contains(&slot)
+                {
+                    freed.push(slot);
+                    self.free.entry(self.slots[slot]).or_default().push(slot);
+                }
+            }
+            add(&mut parts, part(todo, code, from, to.map(|(_, at)| at)));
+        }
+        for (r, output) in late {
+            let to = At::Span(self.rows.len() + output);
+            parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], to));
+        }
+        parts
+    }
+
+    /// Which registers live in memory, because they are an output whose span is not read as an input after they are
+    /// written, or while a loop writes them; and the outputs that must be copied there in the end.
+    fn divide(&self, todo: &[Todo]) -> (HashMap<usize, usize>, Vec<(usize, usize)>) {
+        let (mut direct, mut late) = (HashMap::new(), Vec::new());
+        for (output, &r) in self.program.outputs.iter().enumerate() {
+            let r = usize::from(r);
+            let place = todo.iter().position(|todo| todo.writes() == Some(r)).unwrap_or(todo.len());
+            let after = place + usize::from(todo.get(place).is_some_and(|todo| matches!(todo, Todo::Store(_))));
+            let mut reads = todo[after..].iter().flat_map(|todo| todo.reads(&self.program.code));
+            let is_span = |operand: Operand| match operand {
+                Operand::Input(i) => self.program.segments.iter().any(|segment| {
+                    matches!(&segment.inputs[usize::from(i)], Input::Memory(from) if from.span == segment.outputs[output])
+                }),
+                _ => false,
+            };
+            if direct.contains_key(&r) || reads.any(|(operand, _)| is_span(operand)) {
+                late.push((r, output));
+            } else {
+                direct.insert(r, output);
+            }
+        }
+        (direct, late)
+    }
+
+    fn at(
+        &mut self,
+        operand: Operand,
+        dtype: DType,
+        fills: &HashMap<usize, At>,
+        places: &HashMap<usize, At>,
+    ) -> At {
+        match operand {
+            Operand::Register(r) => places[&r.into()],
+            Operand::Input(i) => {
+                let row = self.rows.iter().position(|&row| row == usize::from(i));
+                row.map_or_else(|| fills[&i.into()], At::Span)
+            }
+            Operand::Constant(bits) => {
+                let known = self.constants.iter().position(|&known| known == (bits, dtype));
+                At::Constant(known.unwrap_or_else(|| {
+                    self.constants.push((bits, dtype));
+                    self.constants.len() - 1
+                }))
+            }
+        }
+    }
+}
+
+/// A step with its places.
+fn part(todo: &Todo, code: &[super::Instruction], mut from: Vec<At>, to: Option<At>) -> Part {
+    match (*todo, to) {
+        (Todo::Call(k), Some(to)) => Part::Call(call(&code[k]), from, to),
+        (Todo::Link(act, _), _) => Part::Chain(vec![(act, from)]),
+        (Todo::Store(_), to) => Part::Chain(vec![(Act::Store, to.into_iter().collect())]),
+        (Todo::Test(op, ..), to) => {
+            from.extend(to);
+            Part::Chain(vec![(Act::Test(op), from)])
+        }
+        (Todo::Call(_), None) => unreachable!("a loop writes a register"),
+    }
+}
+
+/// Adds a step, as part of the chain before it where both are.
+fn add(parts: &mut Vec<Part>, new: Part) {
+    match (parts.last_mut(), new) {
+        (Some(Part::Chain(links)), Part::Chain(more)) => links.extend(more),
+        (_, new) => parts.push(new),
+    }
+}
