@@ -11,6 +11,7 @@ mod fill;
 mod loops;
 mod prepare;
 
+use std::fmt;
 use std::ops::Range;
 
 use cornu_graph::ops::{Binary, Compare, Unary};
@@ -265,6 +266,13 @@ impl Kernel for Fused {
     unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, scratch: *mut u8) {
         // SAFETY: as the caller promises.
         unsafe { run(level, self, bases, units, scratch) }
+    }
+}
+
+/// For snapshots of plans.
+impl fmt::Display for Fused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fused {}", self.len)
     }
 }
 

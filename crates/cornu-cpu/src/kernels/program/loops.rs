@@ -5,8 +5,8 @@
 use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, BitXor};
 
-use cornu_graph::DType;
 use cornu_graph::ops::{Binary, Compare, Unary};
+use cornu_graph::{Bf16, DType, F16};
 
 use super::super::math::{self, double};
 #[cfg(target_arch = "x86_64")]
@@ -16,6 +16,9 @@ use super::{Instruction, Opcode};
 
 /// A loop over a block.
 trait Loop {
+    /// Whether it gains from the widest vectors: others wait for memory.
+    const WIDE: bool = false;
+
     /// # Safety
     /// `len` elements must be readable at each operand that the loop has, and writable at `to`, which overlaps none.
     unsafe fn run<S: Simd>(s: S, from: [*const u8; 3], to: *mut u8, len: usize);
@@ -30,7 +33,7 @@ pub(super) struct Call([Run; 3]);
 impl Call {
     const fn of<L: Loop>() -> Call {
         #[cfg(target_arch = "x86_64")]
-        return Call([portable::<L>, avx2::<L>, avx512::<L>]);
+        return Call([portable::<L>, avx2::<L>, if L::WIDE { avx512::<L> } else { avx2::<L> }]);
         #[cfg(not(target_arch = "x86_64"))]
         Call([portable::<L>; 3])
     }
@@ -115,8 +118,6 @@ loops! {
     Ne<T: Ordered>(a: T, b: T) -> u8 => u8::from(a != b);
     Lt<T: Ordered>(a: T, b: T) -> u8 => u8::from(a < b);
     Le<T: Ordered>(a: T, b: T) -> u8 => u8::from(a <= b);
-    Gt<T: Ordered>(a: T, b: T) -> u8 => u8::from(a > b);
-    Ge<T: Ordered>(a: T, b: T) -> u8 => u8::from(a >= b);
     And<T: Bits>(a: T, b: T) -> T => a & b;
     Or<T: Bits>(a: T, b: T) -> T => a | b;
     Not<T: Bits>(x: T) -> T => x ^ T::from(true);
@@ -128,6 +129,8 @@ macro_rules! functions {
         struct $name<T>(PhantomData<T>);
 
         impl Loop for $name<f32> {
+            const WIDE: bool = true;
+
             #[inline(always)]
             unsafe fn run<S: Simd>(s: S, [x, ..]: [*const u8; 3], to: *mut u8, len: usize) {
                 let (x, to, whole) = (x.cast::<f32>(), to.cast::<f32>(), len - len % S::LANES);
@@ -147,6 +150,8 @@ macro_rules! functions {
         }
 
         impl Loop for $name<f64> {
+            const WIDE: bool = true;
+
             #[inline(always)]
             unsafe fn run<S: Simd>(s: S, [x, ..]: [*const u8; 3], to: *mut u8, len: usize) {
                 #[inline(always)]
@@ -288,47 +293,91 @@ trait Bits: Copy + From<bool> + BitAnd<Output = Self> + BitOr<Output = Self> + B
 impl Bits for u8 {}
 
 /// A truth as it is in memory: 0 or 1.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct Truth(u8);
 
-/// How an element becomes one of another type, as `as` has it.
+/// How an element becomes one of another type, as the graph's cast has it.
 pub(super) trait Become<V> {
     fn become_(self) -> V;
 }
 
-macro_rules! casts {
-    ($($from:ty)*; $to:tt) => { $(casts!(@ $from $to);)* };
-    (@ $from:ty [$($to:ty)*]) => {
-        $(impl Become<$to> for $from {
+macro_rules! become_ {
+    ($($from:ty => $($to:ty)*, |$x:ident| $value:expr;)*) => {$($(
+        impl Become<$to> for $from {
             #[inline(always)]
-            fn become_(self) -> $to { self as $to }
-        })*
-        impl Become<Truth> for $from {
-            #[inline(always)]
-            fn become_(self) -> Truth { Truth(u8::from(self != 0 as $from)) }
+            fn become_(self) -> $to {
+                let $x = self;
+                #[allow(trivial_numeric_casts, clippy::unnecessary_cast, reason = "one expression for many types")]
+                { $value as $to }
+            }
         }
-        impl Become<$from> for Truth {
-            #[inline(always)]
-            fn become_(self) -> $from { self.0 as $from }
-        }
-    };
+    )*)*};
 }
 
-casts! { u8 u16 u32 u64 i8 i16 i32 i64 f32 f64; [u8 u16 u32 u64 i8 i16 i32 i64 f32 f64] }
+// From the widest type of a kind to all, and from all to that of their kind.
+become_! {
+    i32 => u8 u16 u32 u64 i8 i16 i32 i64 f32 f64, |x| x;
+    i64 => u8 u16 u32 u64 i8 i16 i32 i64 f32 f64, |x| x;
+    u64 => u8 u16 u32 u64 i8 i16 i32 i64 f32 f64, |x| x;
+    f64 => u8 u16 u32 u64 i8 i16 i32 i64 f32 f64, |x| x;
+    Truth => i32, |x| x.0;
+    u8 => i32, |x| x;
+    u16 => i32, |x| x;
+    i8 => i32, |x| x;
+    i16 => i32, |x| x;
+    u32 => i64, |x| x;
+    f32 => f64, |x| x;
+    F16 => f32 f64, |x| x.to_f64();
+    Bf16 => f32 f64, |x| x.to_f64();
+}
 
-impl Become<Truth> for Truth {
-    #[inline(always)]
-    fn become_(self) -> Truth {
-        self
-    }
+macro_rules! become_others {
+    ($($from:ty, |$x:ident| $truth:expr, $half:ident($number:expr);)*) => {$(
+        impl Become<Truth> for $from {
+            #[inline(always)]
+            fn become_(self) -> Truth {
+                let $x = self;
+                Truth(u8::from($truth))
+            }
+        }
+        impl Become<F16> for $from {
+            #[inline(always)]
+            fn become_(self) -> F16 {
+                let $x = self;
+                F16::$half($number)
+            }
+        }
+        impl Become<Bf16> for $from {
+            #[inline(always)]
+            fn become_(self) -> Bf16 {
+                let $x = self;
+                Bf16::$half($number)
+            }
+        }
+    )*};
+}
+
+become_others! {
+    i32, |x| x != 0, from_whole(x.into());
+    i64, |x| x != 0, from_whole(x.into());
+    u64, |x| x != 0, from_whole(x.into());
+    f32, |x| x != 0.0, from_f64(x.into());
+    f64, |x| x != 0.0, from_f64(x);
 }
 
 /// Runs something for the Rust type of an element type, compiled for each.
 macro_rules! typed {
-    ($dtype:expr, $t:ident => $run:expr) => { typed!(+ $dtype, $t => $run; Bool Truth, F32 f32) };
+    // All.
+    ($dtype:expr, $t:ident => $run:expr) => {
+        typed!(+ $dtype, $t => $run; Bool Truth, F32 f32, F16 cornu_graph::F16, Bf16 cornu_graph::Bf16)
+    };
     // Those that are computed with in loops.
     (numbers $dtype:expr, $t:ident => $run:expr) => { typed!(+ $dtype, $t => $run;) };
+    // The same, where only the bits of whole numbers matter.
+    (wrapping $dtype:expr, $t:ident => $run:expr) => {
+        if $dtype == DType::F64 { type $t = f64; $run } else { typed!(bits $dtype, $t => $run) }
+    };
     (floats $dtype:expr, $t:ident => $run:expr) => { typed!(@ $dtype, $t => $run; F32 f32, F64 f64) };
     (+ $dtype:expr, $t:ident => $run:expr; $($name:ident $rust:ty),*) => {
         typed!(@ $dtype, $t => $run; U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64, F64 f64
@@ -357,19 +406,59 @@ pub(super) fn copy(dtype: DType) -> Call {
     typed!(bits dtype, T => Call::of::<Move<T>>())
 }
 
-/// The loop for an instruction.
-pub(super) fn call(instruction: &Instruction) -> Call {
-    let dtype = instruction.dtype;
+/// The loops of a cast, with the types of their results: by way of the widest type of its kind.
+fn cast(from: DType, to: DType) -> Vec<(Call, DType)> {
+    macro_rules! of {
+        ($from:ty, $to:ty) => {
+            Call::of::<Cast<$from, $to>>()
+        };
+    }
+    let narrow = |wide: DType| match wide {
+        DType::I32 => typed!(to, V => of!(i32, V)),
+        DType::I64 => typed!(to, V => of!(i64, V)),
+        DType::U64 => typed!(to, V => of!(u64, V)),
+        _ => typed!(to, V => of!(f64, V)),
+    };
+    let (widen, wide) = match (from, to) {
+        (DType::F16, DType::F32) => return vec![(of!(F16, f32), to)],
+        (DType::Bf16, DType::F32) => return vec![(of!(Bf16, f32), to)],
+        (DType::F32, DType::F16) => return vec![(of!(f32, F16), to)],
+        (DType::F32, DType::Bf16) => return vec![(of!(f32, Bf16), to)],
+        (DType::I32 | DType::I64 | DType::U64 | DType::F64, _) => return vec![(narrow(from), to)],
+        (DType::Bool, _) => (of!(Truth, i32), DType::I32),
+        (DType::U8, _) => (of!(u8, i32), DType::I32),
+        (DType::U16, _) => (of!(u16, i32), DType::I32),
+        (DType::I8, _) => (of!(i8, i32), DType::I32),
+        (DType::I16, _) => (of!(i16, i32), DType::I32),
+        (DType::U32, _) => (of!(u32, i64), DType::I64),
+        (DType::F32, _) => (of!(f32, f64), DType::F64),
+        (DType::F16, _) => (of!(F16, f64), DType::F64),
+        (DType::Bf16, _) => (of!(Bf16, f64), DType::F64),
+        (other, _) => unreachable!("no cast of `{other}`"),
+    };
+    if wide == to { vec![(widen, wide)] } else { vec![(widen, wide), (narrow(wide), to)] }
+}
+
+/// The loops for an instruction, each with the type of its result, which the next reads.
+pub(super) fn calls(instruction: &Instruction) -> Vec<(Call, DType)> {
+    match instruction.op {
+        Opcode::Cast(to) => cast(instruction.dtype, to),
+        _ => vec![(call(instruction), instruction.result())],
+    }
+}
+
+fn call(instruction: &Instruction) -> Call {
+    // Truths are compared as bytes.
+    let dtype = if instruction.dtype == DType::Bool { DType::U8 } else { instruction.dtype };
     macro_rules! of {
         ($kind:ident $name:ident) => { typed!($kind dtype, T => Call::of::<$name<T>>()) };
-        ($name:ident) => { typed!(dtype, T => Call::of::<$name<T>>()) };
     }
     match instruction.op {
         Opcode::Select => of!(bits Select),
-        Opcode::Cast(to) => typed!(dtype, T => typed!(to, V => Call::of::<Cast<T, V>>())),
+        Opcode::Cast(_) => unreachable!("a cast may be two loops"),
         Opcode::Unary(op) => match op {
             Unary::StopGradient => copy(dtype),
-            Unary::Neg => of!(numbers Neg),
+            Unary::Neg => of!(wrapping Neg),
             Unary::Abs => of!(numbers Abs),
             Unary::Sign => of!(numbers Sign),
             Unary::Relu => of!(numbers Relu),
@@ -383,9 +472,9 @@ pub(super) fn call(instruction: &Instruction) -> Call {
             Unary::Not => Call::of::<Not<u8>>(),
         },
         Opcode::Binary(op) => match op {
-            Binary::Add => of!(numbers Add),
-            Binary::Sub => of!(numbers Sub),
-            Binary::Mul => of!(numbers Mul),
+            Binary::Add => of!(wrapping Add),
+            Binary::Sub => of!(wrapping Sub),
+            Binary::Mul => of!(wrapping Mul),
             Binary::Div => of!(numbers Div),
             Binary::Max => of!(numbers Max),
             Binary::Min => of!(numbers Min),
@@ -394,12 +483,15 @@ pub(super) fn call(instruction: &Instruction) -> Call {
             Binary::Or => Call::of::<Or<u8>>(),
         },
         Opcode::Compare(op) => match op {
-            Compare::Eq => of!(Eq),
-            Compare::Ne => of!(Ne),
-            Compare::Lt => of!(Lt),
-            Compare::Le => of!(Le),
-            Compare::Gt => of!(Gt),
-            Compare::Ge => of!(Ge),
+            Compare::Eq => of!(wrapping Eq),
+            Compare::Ne => of!(wrapping Ne),
+            Compare::Lt | Compare::Gt => of!(numbers Lt),
+            Compare::Le | Compare::Ge => of!(numbers Le),
         },
     }
+}
+
+/// Whether the loop for an instruction reads its second operand first.
+pub(super) fn is_turned(op: Opcode) -> bool {
+    matches!(op, Opcode::Compare(Compare::Gt | Compare::Ge))
 }

@@ -7,8 +7,8 @@ use cornu_graph::{DType, Error, Result};
 
 use super::arrange::{Todo, arrange};
 use super::chain::{Act, Link};
-use super::loops::{call, copy};
-use super::{Axis, Fill, Fused, Input, LINE, Line, Operand, Place, Program, Ready, Segment, Span, Step};
+use super::loops::{calls, copy, is_turned};
+use super::{Axis, Fill, Fused, Input, Instruction, LINE, Line, Operand, Place, Program, Ready, Segment, Span, Step};
 
 /// Elements of a block, unless the shape suggests a better number.
 const BLOCK: usize = 256;
@@ -298,13 +298,31 @@ impl Plan<'_> {
                     self.free.entry(self.slots[slot]).or_default().push(slot);
                 }
             }
-            add(&mut parts, part(todo, code, from, to.map(|(_, at)| at)));
+            match *todo {
+                Todo::Call(k) => self.call(&code[k], from, to.map(|(_, at)| at), &mut parts),
+                _ => add(&mut parts, link(todo, from, to.map(|(_, at)| at))),
+            }
         }
         for (r, output) in late {
             let to = At::Span(self.rows.len() + output);
             parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], to));
         }
         parts
+    }
+
+    /// Adds the loops of an instruction; what lies between two is needed no longer.
+    fn call(&mut self, instruction: &Instruction, mut from: Vec<At>, to: Option<At>, parts: &mut Vec<Part>) {
+        if is_turned(instruction.op) {
+            from.reverse();
+        }
+        let all = calls(instruction);
+        for (i, &(call, dtype)) in all.iter().enumerate() {
+            let to = to.filter(|_| i + 1 == all.len()).unwrap_or_else(|| self.slot(dtype.size()));
+            parts.push(Part::Call(call, std::mem::replace(&mut from, vec![to]), to));
+            if let (At::Slot(slot), true) = (to, i + 1 < all.len()) {
+                self.free.entry(dtype.size()).or_default().push(slot);
+            }
+        }
     }
 
     /// Which registers live in memory, because they are an output whose span is not read as an input after they are
@@ -355,18 +373,16 @@ impl Plan<'_> {
     }
 }
 
-/// A step with its places.
-fn part(todo: &Todo, code: &[super::Instruction], mut from: Vec<At>, to: Option<At>) -> Part {
-    match (*todo, to) {
-        (Todo::Call(k), Some(to)) => Part::Call(call(&code[k]), from, to),
-        (Todo::Link(act, _), _) => Part::Chain(vec![(act, from)]),
-        (Todo::Store(_), to) => Part::Chain(vec![(Act::Store, to.into_iter().collect())]),
-        (Todo::Test(op, ..), to) => {
-            from.extend(to);
-            Part::Chain(vec![(Act::Test(op), from)])
-        }
-        (Todo::Call(_), None) => unreachable!("a loop writes a register"),
-    }
+/// A link with its places.
+fn link(todo: &Todo, mut from: Vec<At>, to: Option<At>) -> Part {
+    let act = match *todo {
+        Todo::Link(act, _) => act,
+        Todo::Store(_) => Act::Store,
+        Todo::Test(op, ..) => Act::Test(op),
+        Todo::Call(_) => unreachable!("a loop is no link"),
+    };
+    from.extend(to);
+    Part::Chain(vec![(act, from)])
 }
 
 /// Adds a step, as part of the chain before it where both are.

@@ -1,7 +1,7 @@
 //! Programs of every operation and type on every level against the reference evaluator.
 
 use cornu_graph::ops::Op;
-use cornu_graph::{Array, Buffer, Number, Type};
+use cornu_graph::{Array, Bf16, Buffer, F16, Number, Type};
 
 use super::*;
 
@@ -59,6 +59,8 @@ fn bytes(array: &Array) -> Vec<u8> {
             match array.buffer() {
                 Buffer::Bool(data) => data.iter().map(|&x| x.into()).collect(),
                 $(Buffer::$name(data) => data.iter().flat_map(|x| x.to_ne_bytes()).collect(),)*
+                Buffer::F16(data) => data.iter().flat_map(|x| x.to_bits().to_ne_bytes()).collect(),
+                Buffer::Bf16(data) => data.iter().flat_map(|x| x.to_bits().to_ne_bytes()).collect(),
                 other => unreachable!("{other:?}"),
             }
         };
@@ -67,10 +69,13 @@ fn bytes(array: &Array) -> Vec<u8> {
 }
 
 fn array(dtype: DType, bytes: &[u8]) -> Array {
+    let halves = || bytes.chunks_exact(2).map(|x| u16::from_ne_bytes(x.try_into().unwrap()));
     macro_rules! array {
         ($($name:ident $t:ty),*) => {
             match dtype {
                 DType::Bool => Array::vector(bytes.iter().map(|&x| x != 0).collect()),
+                DType::F16 => Array::vector(halves().map(F16::from_bits).collect()),
+                DType::Bf16 => Array::vector(halves().map(Bf16::from_bits).collect()),
                 $(DType::$name => Array::vector(
                     bytes.chunks_exact(size_of::<$t>()).map(|x| <$t>::from_ne_bytes(x.try_into().unwrap())).collect(),
                 ),)*
@@ -261,12 +266,14 @@ fn every_operation() -> Vec<(Opcode, DType)> {
         let ty = Type::new(dtype, [1]);
         let truth = Type::new(DType::Bool, [1]);
         let types = if code == Opcode::Select { vec![&truth, &ty, &ty] } else { vec![&ty; code.arity()] };
-        op(code).infer(&types).is_ok()
+        // Floats of 16 bits are only moved and cast: the graph widens them for all else.
+        let moves = matches!(code, Opcode::Select | Opcode::Cast(_) | Opcode::Unary(Unary::StopGradient));
+        op(code).infer(&types).is_ok() && (moves || !dtype.is_half())
     };
     pairs.filter(fits).collect()
 }
 
-const TYPES: [DType; 11] = [
+const TYPES: [DType; 13] = [
     DType::Bool,
     DType::U8,
     DType::U16,
@@ -276,6 +283,8 @@ const TYPES: [DType; 11] = [
     DType::I16,
     DType::I32,
     DType::I64,
+    DType::F16,
+    DType::Bf16,
     DType::F32,
     DType::F64,
 ];
