@@ -1,3 +1,4 @@
+#![allow(unsafe_code, missing_docs)]
 use cornu_cpu::kernels::fused as old;
 use cornu_cpu::kernels::operand::{Axis, Bases, Kernel, Span, Strided};
 use cornu_cpu::kernels::program::{Fused, Input, Instruction, Opcode, Operand, Program, Segment};
@@ -15,9 +16,9 @@ fn time(bencher: Bencher, dtypes: &[DType], len: usize, scalars: usize, code: Ve
     let mut ptr = Vec::new();
     let sizes = dtypes.iter().map(|d| d.size()).chain(outputs.iter().map(|&r| code[r as usize].result().size()));
     for (k, size) in sizes.enumerate() {
-        let mut v = vec![[0u64; 8]; len * size / 64 + 3];
+        let mut v = vec![[0u64; 8]; len * size / 64 + 40];
         let p = v.as_mut_ptr().cast::<u8>();
-        let p = p.wrapping_add(p.align_offset(64));
+        let p = p.wrapping_add(p.align_offset(64) + k * 64 * 5);
         if k < dtypes.len() {
             for i in 0..len { unsafe { match dtypes[k] {
                 DType::F32 => *p.cast::<f32>().add(i) = 0.01 + ((i + k) % 17) as f32 * 0.05,
