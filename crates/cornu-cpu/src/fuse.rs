@@ -5,61 +5,65 @@ use std::collections::HashMap;
 use cornu_graph::ops::{Binary, Compare, Op, Unary};
 use cornu_graph::{DType, Graph, Value};
 
+use crate::count;
 use crate::kernels::fused::{Instruction, Operand};
-use crate::schedule::{Access, View, splat};
+use crate::view::{View, splat};
+use crate::walk::Walk;
 
 /// A program whose inputs and outputs are still values.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) size: usize,
-    pub(crate) inputs: Vec<(Value, Access)>,
+    /// What it reads, and how if that is not element by element.
+    pub(crate) inputs: Vec<(Value, Option<Walk>)>,
     pub(crate) code: Vec<Instruction>,
     pub(crate) outputs: Vec<(Operand, Value)>,
 }
 
 impl Draft {
-    /// The program of a group; `is_output` says which members are needed elsewhere.
-    pub(crate) fn new(view: &View, members: &[Value], is_output: impl Fn(Value) -> bool) -> Draft {
-        let mut draft = Draft {
-            size: view.graph.ty(members[0]).size(),
-            inputs: Vec::new(),
-            code: Vec::with_capacity(members.len()),
-            outputs: Vec::new(),
-        };
-        let mut made: HashMap<Value, Operand> = HashMap::new();
-        for &member in members {
-            let node = view.graph.node(member);
-            let args: Vec<Operand> = node.args.iter().map(|&arg| draft.operand(view, &made, arg)).collect();
-            let register = Operand::Register(numbered(draft.code.len()));
-            draft.code.push(instruction(view.graph, member, &args));
-            made.insert(member, register);
-            if is_output(member) {
-                draft.outputs.push((register, member));
+    /// The program of a group. `register` says which member a value is, `is_output` which members are needed elsewhere.
+    pub(crate) fn new(
+        view: &View,
+        members: &[Value],
+        register: impl Fn(Value) -> Option<usize>,
+        is_output: impl Fn(Value) -> bool,
+    ) -> Draft {
+        let mut inputs: HashMap<(Value, Option<&Walk>), u16> = HashMap::new();
+        let mut operand = |arg: Value| {
+            count::step();
+            let (root, walk) = view.read(arg);
+            if let Some(register) = register(root) {
+                return Operand::Register(numbered(register));
             }
+            if let Some(number) = splat(view.graph, root) {
+                return Operand::Constant(number as f32);
+            }
+            let new = numbered(inputs.len());
+            Operand::Input(*inputs.entry((root, walk)).or_insert(new))
+        };
+        let mut code = Vec::with_capacity(members.len());
+        for &member in members {
+            let mut args = view.graph.node(member).args.iter().map(|&arg| operand(arg));
+            let first = args.next().expect("element-wise ops have operands");
+            let args = [first, args.next().unwrap_or(first), args.next().unwrap_or(first)];
+            code.push(instruction(view.graph, member, args));
         }
-        draft
-    }
-
-    fn operand(&mut self, view: &View, made: &HashMap<Value, Operand>, arg: Value) -> Operand {
-        let (root, access) = view.read(arg);
-        if let Some(&register) = made.get(&root) {
-            return register;
+        let mut ordered: Vec<_> = inputs.into_iter().collect();
+        ordered.sort_unstable_by_key(|&(_, number)| number);
+        let numbered = |(k, &member): (usize, &Value)| (Operand::Register(numbered(k)), member);
+        Draft {
+            size: view.graph.ty(members[0]).size(),
+            inputs: ordered.into_iter().map(|((value, walk), _)| (value, walk.cloned())).collect(),
+            code,
+            outputs: members.iter().enumerate().filter(|(_, member)| is_output(**member)).map(numbered).collect(),
         }
-        if let Some(number) = splat(view.graph, root) {
-            return Operand::Constant(number as f32);
-        }
-        let place = self.inputs.iter().position(|&input| input == (root, access)).unwrap_or_else(|| {
-            self.inputs.push((root, access));
-            self.inputs.len() - 1
-        });
-        Operand::Input(numbered(place))
     }
 
     /// Whether both do the same to other values: then they can run as one over spans that lie in a row.
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
-        let alike = |(a, b): (&(Value, Access), &(Value, Access))| match (a.1, b.1) {
-            (Access::Full, Access::Full) => true,
-            (Access::Scalar, Access::Scalar) => a.0 == b.0,
+        let alike = |(a, b): (&(Value, Option<Walk>), &(Value, Option<Walk>))| match (&a.1, &b.1) {
+            (None, None) => true,
+            (Some(x), Some(y)) => x.is_scalar() && y.is_scalar() && a.0 == b.0,
             _ => false,
         };
         let places = |draft: &Draft| draft.outputs.iter().map(|&(operand, _)| operand).collect::<Vec<_>>();
@@ -71,16 +75,13 @@ impl Draft {
 
     /// The values that it reads or writes element by element, in the order of the program.
     pub(crate) fn full(&self) -> impl Iterator<Item = Value> {
-        let inputs = self.inputs.iter().filter(|(_, access)| *access == Access::Full).map(|&(value, _)| value);
+        let inputs = self.inputs.iter().filter(|(_, walk)| walk.is_none()).map(|&(value, _)| value);
         inputs.chain(self.outputs.iter().map(|&(_, value)| value))
     }
 
     /// Rows and columns of the space it runs over.
     pub(crate) fn space(&self) -> (usize, usize) {
-        let columns = self.inputs.iter().find_map(|(_, access)| match access {
-            Access::Row(columns) | Access::Column(columns) => Some(*columns),
-            Access::Full | Access::Scalar => None,
-        });
+        let columns = self.inputs.iter().find_map(|(_, walk)| walk.as_ref()?.columns());
         let columns = columns.unwrap_or(self.size).max(1);
         (self.size / columns, columns)
     }
@@ -91,7 +92,7 @@ fn numbered(place: usize) -> u16 {
     u16::try_from(place).expect("a group has at most `LARGEST_GROUP` members of three operands")
 }
 
-fn instruction(graph: &Graph, member: Value, args: &[Operand]) -> Instruction {
+fn instruction(graph: &Graph, member: Value, args: [Operand; 3]) -> Instruction {
     let zero = Operand::Constant(0.0);
     match &graph.node(member).op {
         Op::Unary(Unary::Relu) => Instruction::binary(Binary::Max, args[0], zero),

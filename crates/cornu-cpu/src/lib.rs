@@ -24,6 +24,7 @@
 
 mod arena;
 mod control;
+mod count;
 mod environment;
 mod fuse;
 pub mod kernels;
@@ -35,6 +36,8 @@ mod plan;
 mod schedule;
 mod session;
 mod step;
+mod view;
+mod walk;
 
 pub use kernels::simd::Level;
 pub use session::Cpu;

@@ -16,7 +16,7 @@ use crate::kernels::simd::Level;
 use crate::moves::{Copies, Site};
 use crate::plain::Plain;
 use crate::plan::{Job, Plan};
-use crate::schedule::Access;
+use crate::walk::Walk;
 use crate::step::Step;
 
 /// The steps of a graph, and the values each leaves in memory.
@@ -127,13 +127,13 @@ impl Lowering<'_, '_> {
             [only] => only.space(),
             _ => (1, drafts.iter().map(|draft| padded(DType::F32, draft.size)).sum()),
         };
-        let input = |&(value, access): &(Value, Access)| {
-            let at = self.place(value).at;
-            match access {
-                Access::Full => Input::Full(at),
-                Access::Scalar => Input::Scalar(at),
-                Access::Row(_) => Input::Row(at),
-                Access::Column(_) => Input::Column(at),
+        let input = |(value, walk): &(Value, Option<Walk>)| {
+            let at = self.place(*value).at;
+            match walk {
+                None => Input::Full(at),
+                Some(walk) if walk.is_scalar() => Input::Scalar(at),
+                Some(walk) if walk.axes[0].step == 0 => Input::Row(at),
+                Some(_) => Input::Column(at),
             }
         };
         let program = Program {

@@ -10,7 +10,8 @@ use cornu_graph::{Body, Check, DType, Graph, Value, VarId};
 use crate::arena::{Place, padded, storage};
 use crate::fuse::Draft;
 use crate::memory::{self, Span};
-use crate::schedule::{Access, Unit, View, schedule, splat};
+use crate::schedule::{Unit, schedule};
+use crate::view::{View, splat};
 
 /// A unit of work with what belongs together already joined.
 #[derive(Clone, Debug)]
@@ -24,17 +25,15 @@ pub(crate) enum Job {
 }
 
 impl Job {
-    /// The values it reads, with aliases and virtual broadcasts looked through.
-    fn reads(&self, view: &View) -> Vec<(Value, Access)> {
+    /// The values it reads, and whether element by element.
+    fn reads(&self, view: &View) -> Vec<(Value, bool)> {
         match self {
-            Job::Single(value) => {
-                view.graph.node(*value).args.iter().map(|&arg| (view.root(arg), Access::Full)).collect()
+            Job::Single(value) => view.graph.node(*value).args.iter().map(|&arg| (view.root(arg), true)).collect(),
+            Job::Fused(drafts) => {
+                let inputs = drafts.iter().flat_map(|draft| &draft.inputs);
+                inputs.map(|(value, walk)| (*value, walk.is_none())).collect()
             }
-            Job::Fused(drafts) => drafts.iter().flat_map(|draft| draft.inputs.iter().copied()).collect(),
-            Job::Checks => {
-                let values = view.graph.checks.iter().flat_map(Check::values);
-                values.map(|value| (view.root(value), Access::Full)).collect()
-            }
+            Job::Checks => view.graph.checks.iter().flat_map(Check::values).map(|value| (view.root(value), true)).collect(),
         }
     }
 
@@ -266,25 +265,28 @@ impl<'g> Plan<'g> {
 
 /// The jobs of the units, each group with its program.
 fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
-    let mut home: HashMap<Value, usize> = HashMap::new();
+    // The unit of each node, and its place among the members.
+    let mut home = vec![(usize::MAX, 0); view.graph.values()];
     for (number, unit) in units.iter().enumerate() {
-        home.extend(unit.members().iter().map(|&value| (value, number)));
+        let members = unit.members().iter().enumerate();
+        members.for_each(|(place, &value)| view.graph.node(value).results().for_each(|v| home[v.index()] = (number, place)));
     }
-    let mut needed: HashSet<Value> = view.graph.results().map(|value| view.root(value)).collect();
+    let mut needed = vec![false; view.graph.values()];
+    view.graph.results().for_each(|value| needed[view.root(value).index()] = true);
     for (number, unit) in units.iter().enumerate() {
-        for &arg in unit.members().iter().flat_map(|&value| &view.graph.node(value).args) {
-            let root = if matches!(unit, Unit::Group(_)) { view.read(arg).0 } else { view.root(arg) };
-            if home.get(&root).is_some_and(|&other| other != number) {
-                needed.insert(root);
-            }
+        for (root, _) in unit.members().iter().flat_map(|&value| view.reads(value)) {
+            needed[root.index()] |= home[root.index()].0 != number;
         }
     }
-    let job = |unit: &Unit| match unit {
+    let job = |(number, unit): (usize, &Unit)| match unit {
         Unit::Single(value) => Job::Single(*value),
-        Unit::Group(members) => Job::Fused(vec![Draft::new(view, members, |value| needed.contains(&value))]),
+        Unit::Group(members) => {
+            let register = |value: Value| Some(home[value.index()]).filter(|home| home.0 == number).map(|home| home.1);
+            Job::Fused(vec![Draft::new(view, members, register, |value| needed[value.index()])])
+        }
         Unit::Checks => Job::Checks,
     };
-    units.iter().map(job).collect()
+    units.iter().enumerate().map(job).collect()
 }
 
 /// The updates that can be written over the variable they replace: nothing reads the old value later, the job that writes
@@ -304,7 +306,7 @@ fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
         let Some(&writer) = written.get(&new).filter(|&&writer| writer >= checked) else { continue };
         let old = view.graph.vars.iter().find(|(id, _)| *id == var).map(|&(_, value)| value);
         let reads_elements = |old: Value| match &jobs[writer] {
-            Job::Fused(_) => jobs[writer].reads(view).iter().all(|&(v, access)| v != old || access == Access::Full),
+            Job::Fused(_) => jobs[writer].reads(view).iter().all(|&(v, full)| v != old || full),
             Job::Single(value) => {
                 let op = view.graph.op(*value);
                 matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
