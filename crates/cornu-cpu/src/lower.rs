@@ -1,6 +1,6 @@
 //! From jobs to steps: each op finds its kernel, each value its offset.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
@@ -197,7 +197,7 @@ impl Lowering<'_, '_> {
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
     fn results(&mut self, vars: &[Place]) -> Vec<Place> {
         let graph = self.plan.view.graph;
-        let updated: Vec<_> = graph.updates.iter().map(|&(id, _)| id).collect();
+        let updated: HashSet<_> = graph.updates.iter().map(|&(id, _)| id).collect();
         let kept = |lowering: &mut Self, value: Value| {
             let place = lowering.place(value);
             let root = lowering.plan.view.root(value);

@@ -292,34 +292,33 @@ fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
 /// The updates that can be written over the variable they replace: nothing reads the old value later, the job that writes
 /// the new one reads the old one element by element if at all, and there are no checks to come.
 fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
-    let mut written: HashMap<Value, usize> = HashMap::new();
-    let mut last_read: HashMap<Value, usize> = HashMap::new();
+    let mut written: Vec<Option<usize>> = vec![None; view.graph.values()];
+    // The last job that reads it, and whether it does so element by element alone.
+    let mut read: Vec<Option<(usize, bool)>> = vec![None; view.graph.values()];
     for (number, job) in jobs.iter().enumerate() {
-        written.extend(job.writes(view).into_iter().map(|value| (value, number)));
-        last_read.extend(job.reads(view).into_iter().map(|(value, _)| (value, number)));
+        job.writes(view).into_iter().for_each(|value| written[value.index()] = Some(number));
+        for (value, full) in job.reads(view) {
+            let before = read[value.index()].is_none_or(|(last, full)| last < number || full);
+            read[value.index()] = Some((number, before && full));
+        }
     }
-    last_read.extend(view.graph.results().map(|value| (view.root(value), jobs.len())));
+    view.graph.results().for_each(|value| read[view.root(value).index()] = Some((jobs.len(), false)));
     let checked = jobs.iter().position(|job| matches!(job, Job::Checks)).unwrap_or(0);
+    let vars: HashMap<VarId, Value> = view.graph.vars.iter().copied().collect();
     let mut taken = HashMap::new();
     for &(var, new) in &view.graph.updates {
         let new = view.root(new);
-        let Some(&writer) = written.get(&new).filter(|&&writer| writer >= checked) else { continue };
-        let old = view.graph.vars.iter().find(|(id, _)| *id == var).map(|&(_, value)| value);
-        let reads_elements = |old: Value| match &jobs[writer] {
-            Job::Fused(_) => jobs[writer].reads(view).iter().all(|&(v, full)| v != old || full),
+        let Some(writer) = written[new.index()].filter(|&writer| writer >= checked) else { continue };
+        let elements = match &jobs[writer] {
+            Job::Fused(_) => true,
             Job::Single(value) => {
-                let op = view.graph.op(*value);
-                matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
-                    || last_read.get(&old) < Some(&writer)
+                matches!(view.graph.op(*value), Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
             }
             Job::Checks => false,
         };
-        let done = |old: Value| match last_read.get(&old) {
-            Some(&last) => last < writer || last == writer && reads_elements(old),
-            None => true,
-        };
-        if old.is_none_or(done) && !taken.contains_key(&new) {
-            taken.insert(new, var);
+        let last = vars.get(&var).and_then(|old| read[old.index()]);
+        if last.is_none_or(|(last, full)| last < writer || last == writer && full && elements) {
+            taken.entry(new).or_insert(var);
         }
     }
     taken

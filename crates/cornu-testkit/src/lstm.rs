@@ -2,7 +2,7 @@
 
 use cornu_graph::{Array, Executor, Graph, Session, Tensor, Trace, Type, VarId, gradients};
 
-/// An LSTM of a product for each gate, its mean squared output, and a step of gradient descent.
+/// An LSTM whose gates are slices of one product of its input and one of its state, its mean squared output, and a step of gradient descent.
 pub struct Lstm {
     /// How often it steps.
     pub steps: usize,
@@ -18,12 +18,10 @@ impl Lstm {
         Lstm { steps, batch: 16, width: 32 }
     }
 
-    /// Weights of the input for all gates, of the state for each gate, biases of each.
+    /// Weights of the input and of the state for all gates, and biases.
     pub fn vars(&self) -> Vec<Type> {
         let n = self.width;
-        let states = [n, n, n, n].map(|n| Type::f32([n, n]));
-        let biases = [n, n, n, n].map(|n| Type::f32([n]));
-        [vec![Type::f32([n, 4 * n])], states.into(), biases.into()].concat()
+        vec![Type::f32([n, 4 * n]), Type::f32([n, 4 * n]), Type::f32([4 * n])]
     }
 
     /// The input, which steps lead.
@@ -40,31 +38,30 @@ impl Lstm {
 
     /// Each step by itself.
     pub fn unrolled(&self) -> Graph {
-        self.train(|vars, z, start| {
-            let rows = (0..self.steps).map(|t| z.slice_axis(0, t..t + 1).reshape([self.batch, 4 * self.width]));
-            rows.fold(start, |state, z| self.cell(vars, &state, &z))[0].clone()
+        self.train(|vars, xs, start| {
+            let rows = (0..self.steps).map(|t| xs.slice_axis(0, t..t + 1).reshape([self.batch, self.width]));
+            rows.fold(start, |state, x| self.cell(vars, &state, &x))[0].clone()
         })
     }
 
     /// The steps as a loop.
     pub fn looped(&self) -> Graph {
-        self.train(|vars, z, start| {
-            let step = |_: &Trace, state: &[Tensor], z: &[Tensor]| {
-                (self.cell(vars, &[state[0].clone(), state[1].clone()], &z[0]).into(), Vec::new())
+        self.train(|vars, xs, start| {
+            let step = |_: &Trace, state: &[Tensor], x: &[Tensor]| {
+                (self.cell(vars, &[state[0].clone(), state[1].clone()], &x[0]).into(), Vec::new())
             };
-            start[0].trace().scan(self.steps, false, &start, std::slice::from_ref(z), step).0[0].clone()
+            start[0].trace().scan(self.steps, false, &start, std::slice::from_ref(xs), step).0[0].clone()
         })
     }
 
-    /// A step of training; `last` is given the variables, the input's part of all gates and the first state.
+    /// A step of training; `last` is given the variables, the input and the first state, and gives the last output.
     fn train(&self, last: impl Fn(&[Tensor], &Tensor, [Tensor; 2]) -> Tensor) -> Graph {
         let trace = Trace::new();
         let types = self.vars().into_iter().enumerate();
         let vars: Vec<Tensor> = types.map(|(i, ty)| trace.var(VarId::new(i), ty)).collect();
-        let x = trace.input(self.input()).reshape([self.steps * self.batch, self.width]);
-        let z = x.dot(&vars[0]).reshape([self.steps, self.batch, 4 * self.width]);
+        let xs = trace.input(self.input());
         let start = [0, 1].map(|_| trace.constant(Array::zeros(&Type::f32([self.batch, self.width]))));
-        let loss = last(&vars, &z, start).square().mean([0, 1]);
+        let loss = last(&vars, &xs, start).square().mean([0, 1]);
         let slopes = gradients(&loss, &vars);
         let updates = vars.iter().zip(&slopes).enumerate();
         let updates: Vec<(VarId, Tensor)> = updates.map(|(i, (w, g))| (VarId::new(i), w - g * 0.1)).collect();
@@ -72,11 +69,9 @@ impl Lstm {
     }
 
     /// The next output and the next cell.
-    fn cell(&self, vars: &[Tensor], [h, c]: &[Tensor; 2], z: &Tensor) -> [Tensor; 2] {
-        let gate = |i: usize| {
-            let part = z.slice_axis(1, i * self.width..(i + 1) * self.width);
-            part + h.dot(&vars[1 + i]) + &vars[5 + i]
-        };
+    fn cell(&self, vars: &[Tensor], [h, c]: &[Tensor; 2], x: &Tensor) -> [Tensor; 2] {
+        let z = x.dot(&vars[0]) + h.dot(&vars[1]) + &vars[2];
+        let gate = |i: usize| z.slice_axis(1, i * self.width..(i + 1) * self.width);
         let c = gate(0).sigmoid() * c + gate(1).sigmoid() * gate(2).tanh();
         [gate(3).sigmoid() * c.tanh(), c]
     }
