@@ -1,6 +1,7 @@
 //! Groups of element-wise nodes as programs for the interpreter, and several alike as one.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use cornu_graph::ops::{Binary, Compare, Op, Unary};
 use cornu_graph::{DType, Graph, Value};
@@ -59,24 +60,38 @@ impl Draft {
         }
     }
 
-    /// Whether both do the same to other values: then they can run as one over spans that lie in a row.
+    /// The same for programs that do the same, see [`Draft::is_like`].
+    pub(crate) fn key(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for instruction in &self.code {
+            instruction.op.hash(&mut hasher);
+            for operand in [instruction.a, instruction.b, instruction.c] {
+                match operand {
+                    Operand::Register(r) => (0, u32::from(r)).hash(&mut hasher),
+                    Operand::Input(i) => (1, u32::from(i)).hash(&mut hasher),
+                    Operand::Constant(x) => (2, x.to_bits()).hash(&mut hasher),
+                }
+            }
+        }
+        hasher.finish()
+    }
+
+    /// Whether both do the same to other values: then they can run as segments of one step.
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
         let alike = |(a, b): (&(Value, Option<Walk>), &(Value, Option<Walk>))| match (&a.1, &b.1) {
             (None, None) => true,
-            (Some(x), Some(y)) => x.is_scalar() && y.is_scalar() && a.0 == b.0,
+            (Some(a), Some(b)) => a.is_scalar() && b.is_scalar(),
             _ => false,
         };
-        let places = |draft: &Draft| draft.outputs.iter().map(|&(operand, _)| operand).collect::<Vec<_>>();
         self.code == other.code
             && self.inputs.len() == other.inputs.len()
             && self.inputs.iter().zip(&other.inputs).all(alike)
-            && places(self) == places(other)
+            && self.outputs.iter().map(|(from, _)| from).eq(other.outputs.iter().map(|(from, _)| from))
     }
 
-    /// The values that it reads or writes element by element, in the order of the program.
-    pub(crate) fn full(&self) -> impl Iterator<Item = Value> {
-        let inputs = self.inputs.iter().filter(|(_, walk)| walk.is_none()).map(|&(value, _)| value);
-        inputs.chain(self.outputs.iter().map(|&(_, value)| value))
+    /// The values that it reads, then those it writes.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Value> {
+        self.inputs.iter().map(|&(value, _)| value).chain(self.outputs.iter().map(|&(_, value)| value))
     }
 
     /// Rows and columns of the space it runs over.

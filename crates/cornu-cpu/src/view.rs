@@ -4,7 +4,7 @@
 use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Check, DType, Graph, Value};
 
-use crate::arena::storage;
+use crate::kernels::memory::stored;
 use crate::walk::Walk;
 
 /// Tables over the values of a graph, looked up by [`Value::index`].
@@ -82,7 +82,7 @@ impl<'g> View<'g> {
         let node = self.graph.node(value);
         match &node.op {
             Op::Reshape(_) => true,
-            Op::Cast(to) => storage(self.graph.ty(node.args[0]).dtype) == storage(to.0) && to.0 != DType::Bool,
+            Op::Cast(to) => stored(self.graph.ty(node.args[0]).dtype) == stored(to.0) && to.0 != DType::Bool,
             _ => false,
         }
     }
@@ -109,7 +109,7 @@ impl<'g> View<'g> {
 
     fn can_join(&self, value: Value) -> bool {
         let node = self.graph.node(value);
-        let single = |value: Value| storage(self.graph.ty(value).dtype) == DType::F32;
+        let single = |value: Value| stored(self.graph.ty(value).dtype) == DType::F32;
         match node.op {
             Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) => {
                 single(value) && node.args.iter().all(|&arg| single(arg))
@@ -178,7 +178,7 @@ impl View<'_> {
     fn is_row_or_column(&self, value: Value) -> bool {
         let walk = self.walks[value.index()].as_ref();
         let simple = walk.is_none_or(|walk| walk.is_whole() || walk.columns().is_some() || walk.is_scalar());
-        storage(self.graph.ty(value).dtype) == DType::F32 && simple && walk.is_none_or(|walk| walk.start == 0)
+        stored(self.graph.ty(value).dtype) == DType::F32 && simple && walk.is_none_or(|walk| walk.start == 0)
     }
 
     fn fits(&self, user: Value) -> bool {

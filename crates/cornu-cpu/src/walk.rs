@@ -56,7 +56,9 @@ impl Walk {
     /// The length of a row, if it is a row that is repeated or one element for each row.
     pub(crate) fn columns(&self) -> Option<usize> {
         match *self.axes {
-            [Axis { step: 0, .. }, Axis { size, step: 1 }] | [Axis { step: 1, .. }, Axis { size, step: 0 }] => Some(size),
+            [Axis { step: 0, .. }, Axis { size, step: 1 }] | [Axis { step: 1, .. }, Axis { size, step: 0 }] => {
+                Some(size)
+            }
             _ => None,
         }
     }

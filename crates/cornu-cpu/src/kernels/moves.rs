@@ -2,8 +2,8 @@
 
 use cornu_graph::{Type, ops};
 
-use crate::arena::{Arena, Place};
-use crate::plain::typed;
+use super::memory::typed;
+use super::operand::{Bases, Place};
 
 /// How many elements an axis has, and how far apart they lie in the operand and in the result.
 type Axis = (usize, isize, isize);
@@ -13,7 +13,7 @@ type Axis = (usize, isize, isize);
 pub(crate) struct Move {
     pub(crate) from: Place,
     to: Place,
-    /// The first element in the row of each span.
+    /// The first element of each.
     starts: [usize; 2],
     axes: Box<[Axis]>,
 }
@@ -22,7 +22,7 @@ impl Move {
     /// `steps` says for an axis, of operand and result, which element it begins with and how far apart the others are.
     fn new([from, to]: [Place; 2], dims: &[usize], steps: impl Fn(usize) -> [(usize, isize); 2]) -> Move {
         let mut axes: Vec<Axis> = Vec::with_capacity(dims.len());
-        let mut starts = [from.at, to.at];
+        let mut starts = [0; 2];
         if dims.contains(&0) {
             return Move { from, to, starts, axes: [(0, 0, 0)].into() };
         }
@@ -42,23 +42,33 @@ impl Move {
         Move { from, to, starts, axes: axes.into() }
     }
 
-    pub(crate) fn run(&self, arena: &mut Arena) {
-        typed!(arena.all_mut, self.to.dtype, row => walk(row, &self.axes, self.starts));
+    /// # Safety
+    /// Nobody writes the operand or touches the result meanwhile.
+    pub(crate) unsafe fn run(&self, bases: Bases) {
+        let [from, to] = self.starts;
+        // SAFETY: the axes lead to elements of the operand and of the result, which lie in their buffers.
+        typed!(self.to.dtype, T => unsafe {
+            walk(&self.axes, bases.at::<T>(self.from.span).wrapping_add(from), bases.at::<T>(self.to.span).wrapping_add(to));
+        });
     }
 }
 
-fn walk<T: Copy>(row: &mut [T], axes: &[Axis], [from, to]: [usize; 2]) {
-    let at = |i: usize, step: isize, start: usize| start.wrapping_add_signed(i as isize * step);
-    match *axes {
-        [] => row[to] = row[from],
-        [(n, 1, 1)] => row.copy_within(from..from + n, to),
-        [(n, 0, 1)] => {
-            let x = row[from];
-            row[to..to + n].fill(x);
-        }
-        [(n, step, step_to)] => (0..n).for_each(|i| row[at(i, step_to, to)] = row[at(i, step, from)]),
-        [(n, step, step_to), ref inner @ ..] => {
-            (0..n).for_each(|i| walk(row, inner, [at(i, step, from), at(i, step_to, to)]));
+/// # Safety
+/// As [`Move::run`].
+unsafe fn walk<T: Copy>(axes: &[Axis], from: *const T, to: *mut T) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match *axes {
+            [] => *to = *from,
+            [(n, 1, 1)] => std::ptr::copy_nonoverlapping(from, to, n),
+            [(n, step, step_to)] => {
+                (0..n as isize).for_each(|i| *to.wrapping_offset(i * step_to) = *from.wrapping_offset(i * step));
+            }
+            [(n, step, step_to), ref inner @ ..] => {
+                for i in 0..n as isize {
+                    walk(inner, from.wrapping_offset(i * step), to.wrapping_offset(i * step_to));
+                }
+            }
         }
     }
 }
