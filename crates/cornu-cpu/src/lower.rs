@@ -1,6 +1,6 @@
 //! From jobs to steps: each op finds its kernel, each value its offset.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
@@ -8,6 +8,7 @@ use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
 
 use crate::control::{Control, Frame};
 use crate::fuse::Draft;
+use crate::jobs::Job;
 use crate::kernels::dot::Dot;
 use crate::kernels::fused::{Fused, Input, Output, Program, Segment};
 use crate::kernels::memory::LINE;
@@ -17,9 +18,9 @@ use crate::kernels::plain::Plain;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
 use crate::kernels::simd::Level;
-use crate::plan::{Job, Plan};
-use crate::schedule::Access;
+use crate::plan::Plan;
 use crate::step::Step;
+use crate::walk::Walk;
 
 /// The steps of a graph, and the values each leaves in memory.
 type Steps = (Vec<Step>, Vec<Vec<Value>>);
@@ -56,10 +57,10 @@ pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> 
     let (mut places, needs) = plan.places(vars, base);
     isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
     let (steps, graph) = (Steps::default(), plan.view.graph);
-    let rooms = graph.inputs.iter().map(|input| places[input].span.at).collect();
+    let rooms = graph.inputs.iter().filter_map(|input| places[input.index()]).map(|place| place.span.at).collect();
     if let Given::Program(_) = given {
         for (base, input) in (1..).zip(&graph.inputs) {
-            places.entry(*input).and_modify(|place| place.span = Span { base, at: 0 });
+            places[input.index()].as_mut().into_iter().for_each(|place| place.span = Span { base, at: 0 });
         }
     }
     let mut lowering = Lowering { plan, level, places, needs, steps, frames: Vec::new() };
@@ -83,7 +84,7 @@ pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> 
 struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
     level: Level,
-    places: HashMap<Value, Place>,
+    places: Vec<Option<Place>>,
     needs: usize,
     steps: Steps,
     /// The bodies, in the order of the plan's.
@@ -97,7 +98,8 @@ impl Lowering<'_, '_> {
 
     fn place(&self, value: Value) -> Place {
         let dtype = self.graph().ty(value).dtype;
-        Place { dtype, ..self.places[&self.plan.view.root(value)] }
+        let place = self.places[self.plan.view.root(value).index()];
+        Place { dtype, ..place.expect("what a job reads or writes has a place") }
     }
 
     /// Makes steps of all bodies. They lie behind all else, one over the other, since no two of them run at a time.
@@ -130,7 +132,9 @@ impl Lowering<'_, '_> {
             Job::Fused(drafts) => Step::new(self.fused(drafts)?),
             Job::Single(value) => self.single(*value)?,
         };
-        self.add(step, job.writes(&self.plan.view));
+        let mut makes = Vec::new();
+        job.each_write(&self.plan.view, |value| makes.push(value));
+        self.add(step, makes);
         Ok(())
     }
 
@@ -144,11 +148,11 @@ impl Lowering<'_, '_> {
         let first = &drafts[0];
         let numbers = self.plan.firsts(first);
         let (reads, writes) = numbers.split_at(first.inputs.len());
-        let input = |(&k, &(_, access)): (&usize, &(Value, Access))| match access {
-            Access::Full => Input::Full(k),
-            Access::Scalar => Input::Scalar(k),
-            Access::Row(_) => Input::Row(k),
-            Access::Column(_) => Input::Column(k),
+        let input = |(&k, (_, walk)): (&usize, &(Value, Option<Walk>))| match walk {
+            None => Input::Full(k),
+            Some(walk) if walk.is_scalar() => Input::Scalar(k),
+            Some(walk) if walk.axes[0].step == 0 => Input::Row(k),
+            Some(_) => Input::Column(k),
         };
         let segment = |draft: &Draft| {
             let (rows, cols) = draft.space();
@@ -214,7 +218,7 @@ impl Lowering<'_, '_> {
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
     fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
         let graph = self.plan.view.graph;
-        let updated: Vec<_> = graph.updates.iter().map(|&(id, _)| id).collect();
+        let updated: HashSet<_> = graph.updates.iter().map(|&(id, _)| id).collect();
         let kept = |lowering: &mut Self, value: Value| {
             let place = lowering.place(value);
             let root = lowering.plan.view.root(value);

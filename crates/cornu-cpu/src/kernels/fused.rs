@@ -58,7 +58,7 @@ pub enum Operand {
 }
 
 /// An operation of the graph on one element. Comparisons and logic give 1 or 0; NaN counts as true, as it does in NumPy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Opcode {
     /// A copy is [`Unary::StopGradient`].

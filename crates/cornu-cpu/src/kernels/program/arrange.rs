@@ -13,7 +13,7 @@ use super::{Instruction, Opcode, Operand};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Todo {
     /// A link of a chain, on operands of those types.
-    Link(Act, [Option<(Operand, DType)>; 3]),
+    Link(Act, [Option<(Operand, DType)>; 4]),
     /// Stores what the chain holds as that register.
     Store(usize),
     /// Tests what the chain holds against an operand: the truth is that register.
@@ -33,6 +33,17 @@ impl Todo {
         }
     }
 
+    /// Which of the operands it takes as one number for all, by bits: those that are, where a link has a way for them.
+    pub(super) fn same(&self, is_number: impl Fn(Operand) -> bool) -> u8 {
+        match self {
+            Todo::Link(Act::Blend, _) => 0b10,
+            Todo::Link(Act::Descend, _) => 0b1100,
+            Todo::Link(Act::Truth, _) | Todo::Store(_) | Todo::Call(_) => 0,
+            Todo::Link(_, [Some((operand, _)), ..]) | Todo::Test(_, operand, _) => u8::from(is_number(*operand)),
+            Todo::Link(..) => 0,
+        }
+    }
+
     /// The register it writes.
     pub(super) fn writes(&self) -> Option<usize> {
         match *self {
@@ -46,8 +57,8 @@ fn typed(instruction: &Instruction) -> impl Iterator<Item = (Operand, DType)> {
     instruction.operands().iter().enumerate().map(|(i, &operand)| (operand, instruction.operand_type(i)))
 }
 
-/// The steps of a program of those outputs.
-pub(super) fn arrange(code: &[Instruction], outputs: &[u16]) -> Vec<Todo> {
+/// The steps of a program of those outputs; `same` says which operands are one number for all elements.
+pub(super) fn arrange(code: &[Instruction], outputs: &[u16], same: &dyn Fn(Operand) -> bool) -> Vec<Todo> {
     let mut users = vec![Vec::new(); code.len()];
     for (k, instruction) in code.iter().enumerate() {
         for operand in instruction.operands() {
@@ -61,7 +72,7 @@ pub(super) fn arrange(code: &[Instruction], outputs: &[u16]) -> Vec<Todo> {
     let is_output = |k: usize| outputs.iter().any(|&r| usize::from(r) == k);
     let goes_on = |k: usize| matches!(users[k][..], [user] if !is_output(k) && moves(code, k, user));
     let waits: Vec<bool> = (0..code.len()).map(goes_on).collect();
-    let mut arranging = Arranging { code, waits, held: None, todo: Vec::new() };
+    let mut arranging = Arranging { code, same, waits, held: None, todo: Vec::new() };
     for k in 0..code.len() {
         if !arranging.waits[k] && (!users[k].is_empty() || is_output(k)) {
             arranging.stored(k);
@@ -124,6 +135,7 @@ fn binary(op: Binary, first: bool) -> Act {
 
 struct Arranging<'a> {
     code: &'a [Instruction],
+    same: &'a dyn Fn(Operand) -> bool,
     /// Instructions put off that are still to be done.
     waits: Vec<bool>,
     /// What the chain holds.
@@ -179,13 +191,14 @@ impl Arranging<'_> {
                 self.waits[usize::from(r)] = false;
                 self.chained(r.into());
             }
-            _ => self.link(Act::Load, [Some(operand), None, None]),
+            _ => self.link(Act::Load, &[operand]),
         }
         self.held = Some(operand);
     }
 
-    fn link(&mut self, act: Act, operands: [Option<Operand>; 3]) {
-        self.todo.push(Todo::Link(act, operands.map(|operand| operand.map(|operand| (operand, DType::F32)))));
+    fn link(&mut self, act: Act, operands: &[Operand]) {
+        let operand = |i: usize| operands.get(i).map(|&operand| (operand, DType::F32));
+        self.todo.push(Todo::Link(act, [0, 1, 2, 3].map(operand)));
     }
 
     /// Has the chain hold the result of an instruction that chains can do, but a truth.
@@ -196,28 +209,69 @@ impl Arranging<'_> {
             Opcode::Unary(op) => {
                 self.hold(a);
                 if let Some(Some(act)) = unary(op) {
-                    self.link(act, [None; 3]);
+                    self.link(act, &[]);
                 }
             }
             Opcode::Cast(_) if instruction.dtype == DType::Bool => {
                 self.ready(a);
-                self.todo.push(Todo::Link(Act::Truth, [Some((a, DType::Bool)), None, None]));
+                self.todo.push(Todo::Link(Act::Truth, [Some((a, DType::Bool)), None, None, None]));
             }
             Opcode::Binary(Binary::Mul) if a == b => {
                 self.hold(a);
-                self.link(Act::Square, [None; 3]);
+                self.link(Act::Square, &[]);
             }
+            Opcode::Binary(_) if self.joined(&instruction) => {}
             Opcode::Binary(op) => {
                 let first = self.first(a, b);
                 let (own, other) = if first { (a, b) } else { (b, a) };
                 self.ready(other);
                 self.hold(own);
-                self.link(binary(op, first), [Some(other), None, None]);
+                self.link(binary(op, first), &[other]);
             }
             Opcode::Select => self.selected(&instruction),
             Opcode::Cast(_) | Opcode::Compare(_) => unreachable!("truths are stored"),
         }
         self.held = Some(Operand::Register(k as u16));
+    }
+
+    /// The operands of an operation that was put off and can be done with another.
+    fn waiting(&self, op: impl Into<Opcode>, operand: Operand) -> Option<[Operand; 2]> {
+        let Operand::Register(r) = operand else { return None };
+        let code = &self.code[usize::from(r)];
+        (self.waits[usize::from(r)] && code.op == op.into()).then_some([code.operands[0], code.operands[1]])
+    }
+
+    /// Does several operations by one link, where there is one: what follows a running mean, or goes down a slope.
+    fn joined(&mut self, instruction: &Instruction) -> bool {
+        let [a, b, _] = instruction.operands;
+        let blend = || {
+            let [x, c] = self.waiting(Binary::Mul, b)?;
+            let [x, from] = self.waiting(Binary::Sub, x)?;
+            (from == a && (self.same)(c)).then_some((x, c))
+        };
+        let descend = || {
+            let [step, root] = self.waiting(Binary::Div, b)?;
+            let ([step, rate], [root, least]) = (self.waiting(Binary::Mul, step)?, self.waiting(Binary::Add, root)?);
+            let [x, _] = self.waiting(Unary::Sqrt, root)?;
+            ((self.same)(rate) && (self.same)(least)).then_some((x, step, rate, least))
+        };
+        if instruction.op == Binary::Add.into()
+            && let Some((x, c)) = blend()
+        {
+            self.ready(a);
+            self.hold(x);
+            self.link(Act::Blend, &[a, c]);
+            return true;
+        }
+        if instruction.op == Binary::Sub.into()
+            && let Some((x, step, rate, least)) = descend()
+        {
+            [a, step].into_iter().for_each(|operand| self.ready(operand));
+            self.hold(x);
+            self.link(Act::Descend, &[a, step, rate, least]);
+            return true;
+        }
+        false
     }
 
     /// Whether the chain had better hold the first of two operands than the second: what was put off, or what it holds.
@@ -256,11 +310,11 @@ impl Arranging<'_> {
         match compared.map(|compare| compare.op) {
             Some(Opcode::Compare(op)) => {
                 let act = if first { Act::ThenIf(op) } else { Act::ElseIf(op) };
-                self.link(act, [Some(other), Some(decided[0]), Some(decided[1])]);
+                self.link(act, &[other, decided[0], decided[1]]);
             }
             _ => {
                 let act = if first { Act::Then } else { Act::Else };
-                let operands = [Some((other, DType::F32)), Some((condition, DType::Bool)), None];
+                let operands = [Some((other, DType::F32)), Some((condition, DType::Bool)), None, None];
                 self.todo.push(Todo::Link(act, operands));
             }
         }

@@ -34,6 +34,10 @@ pub(super) enum Act {
     MinOf,
     /// `x * x`
     Square,
+    /// `a + (x - a) * b`, where `b` is one number for all
+    Blend,
+    /// `a - b * c / (sqrt(x) + d)`, where `c` and `d` are one number for all
+    Descend,
     Neg,
     Abs,
     Sign,
@@ -57,11 +61,14 @@ pub(super) enum Act {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Link {
     pub(super) act: Act,
-    pub(super) operands: [u16; 3],
+    /// Whether `a` is one number for all.
+    pub(super) same: bool,
+    pub(super) operands: [u16; 4],
 }
 
-/// Vectors that go through a chain side by side: enough to hide how long an operation takes.
-const WIDE: usize = 8;
+/// Vectors that go through a chain side by side, enough to hide how long an operation takes: a half of the registers.
+const WIDE: usize = 16;
+const NARROW: usize = 8;
 
 /// Runs a chain over the `len` elements of the block from `start` on.
 ///
@@ -70,18 +77,26 @@ const WIDE: usize = 8;
 /// overlaps none.
 #[inline(always)]
 pub(super) unsafe fn run<S: Simd>(s: S, links: &[Link], table: *const Place, start: usize, len: usize) {
-    let wide = WIDE * S::LANES;
+    let (wide, narrow) = (WIDE * S::LANES, NARROW * S::LANES);
     let mut i = 0;
     // SAFETY: as the caller promises.
     unsafe {
-        while i + wide <= len {
+        while S::LANES == 16 && i + wide <= len {
             part::<S, WIDE, false>(s, links, table, start, i, wide);
             i += wide;
         }
-        match len - i {
-            0 => {}
-            left if left <= S::LANES => part::<S, 1, true>(s, links, table, start, i, left),
-            left => part::<S, WIDE, true>(s, links, table, start, i, left),
+        while S::LANES < 16 && i + narrow <= len {
+            part::<S, NARROW, false>(s, links, table, start, i, narrow);
+            i += narrow;
+        }
+        while i < len {
+            let n = narrow.min(len - i);
+            if n <= S::LANES {
+                part::<S, 1, true>(s, links, table, start, i, n);
+            } else {
+                part::<S, NARROW, true>(s, links, table, start, i, n);
+            }
+            i += n;
         }
     }
 }
@@ -101,7 +116,7 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
 ) {
     let (one, zero) = (s.splat(1.0), s.splat(0.0));
     let mut x = [zero; W];
-    for Link { act, operands } in links {
+    for Link { act, same, operands } in links {
         /// Where the elements of an operand begin.
         macro_rules! at {
             ($k:literal, $t:ty) => {
@@ -123,6 +138,18 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
                 }
             };
         }
+        /// The number that an operand is.
+        macro_rules! one {
+            ($k:literal) => {
+                s.splat(*(*table.add(operands[$k].into())).from.cast::<f32>())
+            };
+        }
+        /// The first operand, one number or many.
+        macro_rules! any {
+            ($from:ident, $j:ident) => {
+                if *same { one!(0) } else { load!($from, $j) }
+            };
+        }
         macro_rules! truths {
             ($from:ident, $j:ident) => {
                 s.load_truths(count!($j), $from.wrapping_add($j * S::LANES))
@@ -137,10 +164,15 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
                 }
             };
             ($x:ident, $a:ident => $value:expr) => {{
-                let a = at!(0, f32);
-                for j in 0..W {
-                    let ($x, $a) = (x[j], load!(a, j));
-                    x[j] = $value;
+                if *same {
+                    let $a = one!(0);
+                    map!($x => $value);
+                } else {
+                    let a = at!(0, f32);
+                    for j in 0..W {
+                        let ($x, $a) = (x[j], load!(a, j));
+                        x[j] = $value;
+                    }
                 }
             }};
         }
@@ -149,14 +181,14 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
             ($x:ident, $a:ident, $m:ident => $value:expr) => {{
                 let (a, b) = (at!(0, f32), at!(1, u8));
                 for j in 0..W {
-                    let ($x, $a, $m) = (x[j], load!(a, j), truths!(b, j));
+                    let ($x, $a, $m) = (x[j], any!(a, j), truths!(b, j));
                     x[j] = $value;
                 }
             }};
             ($compare:ident: $x:ident, $a:ident, $m:ident => $value:expr) => {{
                 let (a, b, c) = (at!(0, f32), at!(1, f32), at!(2, f32));
                 for j in 0..W {
-                    let ($x, $a, $m) = (x[j], load!(a, j), s.$compare(load!(b, j), load!(c, j)));
+                    let ($x, $a, $m) = (x[j], any!(a, j), s.$compare(load!(b, j), load!(c, j)));
                     x[j] = $value;
                 }
             }};
@@ -177,7 +209,8 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
             ($compare:ident:) => {{
                 let (a, to) = (at!(0, f32), at!(1, u8));
                 for j in 0..W {
-                    s.store_truths(count!(j), to.wrapping_add(j * S::LANES), s.$compare(x[j], load!(a, j)));
+                    let a = any!(a, j);
+                    s.store_truths(count!(j), to.wrapping_add(j * S::LANES), s.$compare(x[j], a));
                 }
             }};
         }
@@ -207,6 +240,20 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
                 Act::Min => map!(x, a => s.minimum(x, a)),
                 Act::MinOf => map!(x, a => s.minimum(a, x)),
                 Act::Square => map!(x => s.mul(x, x)),
+                Act::Blend => {
+                    let (a, b) = (at!(0, f32), one!(1));
+                    for j in 0..W {
+                        let a = load!(a, j);
+                        x[j] = s.add(a, s.mul(s.sub(x[j], a), b));
+                    }
+                }
+                Act::Descend => {
+                    let (a, b, c, d) = (at!(0, f32), at!(1, f32), one!(2), one!(3));
+                    for j in 0..W {
+                        let step = s.div(s.mul(load!(b, j), c), s.add(s.sqrt(x[j]), d));
+                        x[j] = s.sub(load!(a, j), step);
+                    }
+                }
                 Act::Neg => map!(x => s.neg(x)),
                 Act::Abs => map!(x => s.abs(x)),
                 Act::Sign => map!(x => sign(s, x)),

@@ -21,13 +21,19 @@ const BYTES: usize = size_of::<Line>();
 pub(super) fn prepare(program: &Program) -> Result<Fused> {
     check(program)?;
     let block = block(program);
-    let in_row = |i: usize| program.segments.iter().all(|segment| is_row(&segment.inputs[i]));
-    let rows: Vec<usize> = (0..program.inputs.len()).filter(|&i| in_row(i)).collect();
-    let mut plan = Plan { program, rows, slots: Vec::new(), free: HashMap::new(), constants: Vec::new() };
-    let fills = plan.fills();
-    let parts = plan.steps(&fills);
-    let spans = plan.rows.len() + program.outputs.len();
-    let table = (spans + plan.slots.len() + plan.constants.len()) * size_of::<Place>();
+    let all = |is: fn(&Input) -> bool, i: usize| program.segments.iter().all(|segment| is(&segment.inputs[i]));
+    let inputs = || 0..program.inputs.len();
+    let mut plan = Plan {
+        program,
+        rows: inputs().filter(|&i| all(is_row, i)).collect(),
+        numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
+        fills: HashMap::new(),
+        slots: Vec::new(),
+        free: HashMap::new(),
+        constants: Vec::new(),
+    };
+    let parts = plan.steps();
+    let table = (plan.spans() + plan.slots.len() + plan.constants.len()) * size_of::<Place>();
     let mut scratch = table.next_multiple_of(BYTES);
     // Behind each slot a fill may write a line more.
     let slots = plan.slots.iter().map(|size| {
@@ -38,13 +44,14 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
     let number = |at: At| plan.number(at);
     let sizes = plan.rows.iter().map(|&i| program.inputs[i].size());
     let sizes = sizes.chain(program.outputs.iter().map(|&r| program.code[usize::from(r)].result().size()));
+    let sizes = sizes.chain(plan.numbers.iter().map(|_| 0)).collect();
     let (constants, lines) = constants(&plan.constants, block);
     Ok(Fused {
         len: program.segments.iter().map(|segment| segment.len).sum(),
         block,
         steps: parts.into_iter().map(|part| part.numbered(number)).collect(),
-        segments: program.segments.iter().map(|segment| plan.ready(segment, &fills, block)).collect(),
-        sizes: sizes.collect(),
+        segments: program.segments.iter().map(|segment| plan.ready(segment, block)).collect(),
+        sizes,
         slots,
         constants,
         lines,
@@ -60,6 +67,11 @@ fn is_row(input: &Input) -> bool {
         [axis] => axis.size <= 1 || axis.step == 1,
         _ => false,
     })
+}
+
+/// Whether all elements of an input are one in memory.
+fn is_number(input: &Input) -> bool {
+    matches!(input, Input::Memory(strided) if strided.axes.iter().all(|axis| axis.step == 0 || axis.size <= 1))
 }
 
 /// After how many elements an input begins again.
@@ -184,7 +196,7 @@ fn overlaps(program: &Program) -> Result<()> {
 /// Where an operand is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum At {
-    /// In memory: the input of that place among those in a row, or behind them the output.
+    /// In memory: the input of that place among those in a row, or behind them the output, or the input that is a number.
     Span(usize),
     Slot(usize),
     Constant(usize),
@@ -192,23 +204,24 @@ enum At {
 
 /// A step whose places have no numbers yet.
 enum Part {
-    Chain(Vec<(Act, Vec<At>)>),
+    /// What each link does, whether its first operand is one number, and its operands.
+    Chain(Vec<(Act, bool, Vec<At>)>),
     Call(super::Call, Vec<At>, At),
 }
 
 impl Part {
     fn numbered(self, number: impl Fn(At) -> u16) -> Step {
-        let three = |places: Vec<At>| {
-            let mut numbers = [0; 3];
+        fn some<const N: usize>(places: Vec<At>, number: impl Fn(At) -> u16) -> [u16; N] {
+            let mut numbers = [0; N];
             numbers.iter_mut().zip(places).for_each(|(to, at)| *to = number(at));
             numbers
-        };
+        }
         match self {
             Part::Chain(links) => {
-                let links = links.into_iter().map(|(act, places)| Link { act, operands: three(places) });
-                Step::Chain(links.collect())
+                let link = |(act, same, places)| Link { act, same, operands: some(places, &number) };
+                Step::Chain(links.into_iter().map(link).collect())
             }
-            Part::Call(call, from, to) => Step::Call { call, from: three(from), to: number(to) },
+            Part::Call(call, from, to) => Step::Call { call, from: some(from, &number), to: number(to) },
         }
     }
 }
@@ -218,6 +231,10 @@ struct Plan<'p> {
     program: &'p Program,
     /// The inputs that lie in a row in every segment.
     rows: Vec<usize>,
+    /// Those that are one number.
+    numbers: Vec<usize>,
+    /// Where those are spread out that are needed as blocks and do not lie in a row.
+    fills: HashMap<usize, At>,
     /// Bytes of an element, for each block of scratch memory, and those that nobody needs any more, by these bytes: what
     /// is narrower in the same place would be written over what other parts of the block still hold.
     slots: Vec<usize>,
@@ -226,21 +243,18 @@ struct Plan<'p> {
 }
 
 impl Plan<'_> {
-    fn number(&self, at: At) -> u16 {
-        let spans = self.rows.len() + self.program.outputs.len();
-        let place = match at {
-            At::Span(i) => i,
-            At::Slot(i) => spans + i,
-            At::Constant(i) => spans + self.slots.len() + i,
-        };
-        u16::try_from(place).expect("a program has at most 1024 instructions of three operands")
+    /// How many places of the table are in memory.
+    fn spans(&self) -> usize {
+        self.rows.len() + self.program.outputs.len() + self.numbers.len()
     }
 
-    /// A slot for each input that is read and does not lie in a row.
-    fn fills(&mut self) -> HashMap<usize, At> {
-        let all = (0..self.program.inputs.len()).filter(|i| !self.rows.contains(i));
-        let all: Vec<usize> = all.collect();
-        all.into_iter().map(|i| (i, self.slot(self.program.inputs[i].size()))).collect()
+    fn number(&self, at: At) -> u16 {
+        let place = match at {
+            At::Span(i) => i,
+            At::Slot(i) => self.spans() + i,
+            At::Constant(i) => self.spans() + self.slots.len() + i,
+        };
+        u16::try_from(place).expect("a program has at most 1024 instructions of three operands")
     }
 
     fn slot(&mut self, size: usize) -> At {
@@ -251,25 +265,26 @@ impl Plan<'_> {
         }))
     }
 
-    fn ready(&self, segment: &Segment, fills: &HashMap<usize, At>, block: usize) -> Ready {
+    fn ready(&self, segment: &Segment, block: usize) -> Ready {
         let span = |&i: &usize| match &segment.inputs[i] {
             Input::Memory(strided) => strided.span,
             Input::Count(..) => unreachable!("what is counted lies nowhere"),
         };
         let (mut once, mut each) = (Vec::new(), Vec::new());
-        for i in (0..segment.inputs.len()).filter(|i| fills.contains_key(i)) {
+        for i in (0..segment.inputs.len()).filter(|i| self.fills.contains_key(i)) {
             let input = segment.inputs[i].clone();
             let is_same = segment.len <= block || block.is_multiple_of(period(input.axes()).max(1));
-            let fills = (if is_same { &mut once } else { &mut each }, self.number(fills[&i]));
-            fills.0.push(Fill::new(input, self.program.inputs[i], fills.1));
+            let fill = Fill::new(input, self.program.inputs[i], self.number(self.fills[&i]));
+            if is_same { &mut once } else { &mut each }.push(fill);
         }
-        let spans = self.rows.iter().map(span).chain(segment.outputs.iter().copied()).collect();
+        let spans = self.rows.iter().map(span).chain(segment.outputs.iter().copied());
+        let spans = spans.chain(self.numbers.iter().map(span)).collect();
         Ready { len: segment.len, spans, once: once.into(), each: each.into() }
     }
 
-    fn steps(&mut self, fills: &HashMap<usize, At>) -> Vec<Part> {
+    fn steps(&mut self) -> Vec<Part> {
         let code = &self.program.code;
-        let todo = arrange(code, &self.program.outputs);
+        let todo = arrange(code, &self.program.outputs, &|operand| self.is_number(operand));
         let (direct, late) = self.divide(&todo);
         let mut last = HashMap::new();
         for (i, todo) in todo.iter().enumerate() {
@@ -279,8 +294,14 @@ impl Plan<'_> {
         let mut places: HashMap<usize, At> = HashMap::new();
         let mut parts = Vec::new();
         for (i, todo) in todo.iter().enumerate() {
-            let from: Vec<At> =
-                todo.reads(code).iter().map(|&(operand, dtype)| self.at(operand, dtype, fills, &places)).collect();
+            let same = todo.same(|operand| self.is_number(operand));
+            let reads = todo.reads(code).into_iter().enumerate();
+            let from: Vec<At> = reads
+                .map(|(k, (operand, dtype))| match same & 1 << k {
+                    0 => self.block(operand, dtype, &places),
+                    _ => self.one(operand, dtype),
+                })
+                .collect();
             // Before those that die here are free: what is written is no operand.
             let to = todo.writes().map(|r| {
                 let at = direct.get(&r).map(|&output| At::Span(self.rows.len() + output));
@@ -300,7 +321,7 @@ impl Plan<'_> {
             }
             match *todo {
                 Todo::Call(k) => self.call(&code[k], from, to.map(|(_, at)| at), &mut parts),
-                _ => add(&mut parts, link(todo, from, to.map(|(_, at)| at))),
+                _ => add(&mut parts, link(todo, same & 1 != 0, from, to.map(|(_, at)| at))),
             }
         }
         for (r, output) in late {
@@ -349,18 +370,37 @@ impl Plan<'_> {
         (direct, late)
     }
 
-    fn at(
-        &mut self,
-        operand: Operand,
-        dtype: DType,
-        fills: &HashMap<usize, At>,
-        places: &HashMap<usize, At>,
-    ) -> At {
+    fn is_number(&self, operand: Operand) -> bool {
+        match operand {
+            Operand::Register(_) => false,
+            Operand::Input(i) => self.numbers.contains(&i.into()),
+            Operand::Constant(_) => true,
+        }
+    }
+
+    /// The place of an operand that is a number.
+    fn one(&mut self, operand: Operand, dtype: DType) -> At {
+        let number = |i: u16| self.numbers.iter().position(|&number| number == usize::from(i));
+        match operand {
+            Operand::Input(i) => number(i).map(|i| At::Span(self.rows.len() + self.program.outputs.len() + i)),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.block(operand, dtype, &HashMap::new()))
+    }
+
+    /// The place of a block of an operand.
+    fn block(&mut self, operand: Operand, dtype: DType, places: &HashMap<usize, At>) -> At {
         match operand {
             Operand::Register(r) => places[&r.into()],
             Operand::Input(i) => {
-                let row = self.rows.iter().position(|&row| row == usize::from(i));
-                row.map_or_else(|| fills[&i.into()], At::Span)
+                let i = usize::from(i);
+                let row = self.rows.iter().position(|&row| row == i).map(At::Span);
+                row.or(self.fills.get(&i).copied()).unwrap_or_else(|| {
+                    self.slots.push(dtype.size());
+                    let at = At::Slot(self.slots.len() - 1);
+                    self.fills.insert(i, at);
+                    at
+                })
             }
             Operand::Constant(bits) => {
                 let known = self.constants.iter().position(|&known| known == (bits, dtype));
@@ -374,7 +414,7 @@ impl Plan<'_> {
 }
 
 /// A link with its places.
-fn link(todo: &Todo, mut from: Vec<At>, to: Option<At>) -> Part {
+fn link(todo: &Todo, same: bool, mut from: Vec<At>, to: Option<At>) -> Part {
     let act = match *todo {
         Todo::Link(act, _) => act,
         Todo::Store(_) => Act::Store,
@@ -382,7 +422,7 @@ fn link(todo: &Todo, mut from: Vec<At>, to: Option<At>) -> Part {
         Todo::Call(_) => unreachable!("a loop is no link"),
     };
     from.extend(to);
-    Part::Chain(vec![(act, from)])
+    Part::Chain(vec![(act, same, from)])
 }
 
 /// Adds a step, as part of the chain before it where both are.
