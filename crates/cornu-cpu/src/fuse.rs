@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use cornu_graph::ops::{Binary, Compare, Op, Unary};
-use cornu_graph::{DType, Graph, Value};
+use cornu_graph::ops::{Leaf, Op};
+use cornu_graph::{Graph, Value};
 
 use crate::count;
-use crate::kernels::fused::{Instruction, Operand};
-use crate::view::{View, splat};
+use crate::kernels::fused::{Instruction, Opcode, Operand, bits};
+use crate::view::View;
 use crate::walk::Walk;
 
 /// A program whose inputs and outputs are still values.
@@ -18,7 +18,8 @@ pub(crate) struct Draft {
     /// What it reads, and how if that is not element by element.
     pub(crate) inputs: Vec<(Value, Option<Walk>)>,
     pub(crate) code: Vec<Instruction>,
-    pub(crate) outputs: Vec<(Operand, Value)>,
+    /// The registers that are written to memory.
+    pub(crate) outputs: Vec<(u16, Value)>,
 }
 
 impl Draft {
@@ -36,22 +37,22 @@ impl Draft {
             if let Some(register) = register(root) {
                 return Operand::Register(numbered(register));
             }
-            if let Some(number) = splat(view.graph, root) {
-                return Operand::Constant(number as f32);
+            if let Op::Leaf(Leaf::Constant(constant)) = view.graph.op(root)
+                && constant.array().len() == 1
+            {
+                return Operand::Constant(bits(constant.array()));
             }
             let new = numbered(inputs.len());
             Operand::Input(*inputs.entry((root, walk)).or_insert(new))
         };
         let mut code = Vec::with_capacity(members.len());
         for &member in members {
-            let mut args = view.graph.node(member).args.iter().map(|&arg| operand(arg));
-            let first = args.next().expect("element-wise ops have operands");
-            let args = [first, args.next().unwrap_or(first), args.next().unwrap_or(first)];
-            code.push(instruction(view.graph, member, args));
+            let args: Vec<Operand> = view.graph.node(member).args.iter().map(|&arg| operand(arg)).collect();
+            code.push(instruction(view.graph, member, &args));
         }
         let mut ordered: Vec<_> = inputs.into_iter().collect();
         ordered.sort_unstable_by_key(|&(_, number)| number);
-        let numbered = |(k, &member): (usize, &Value)| (Operand::Register(numbered(k)), member);
+        let numbered = |(k, &member): (usize, &Value)| (numbered(k), member);
         Draft {
             size: view.graph.ty(members[0]).size(),
             inputs: ordered.into_iter().map(|((value, walk), _)| (value, walk.cloned())).collect(),
@@ -63,16 +64,7 @@ impl Draft {
     /// The same for programs that do the same, see [`Draft::is_like`].
     pub(crate) fn key(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for instruction in &self.code {
-            instruction.op.hash(&mut hasher);
-            for operand in [instruction.a, instruction.b, instruction.c] {
-                match operand {
-                    Operand::Register(r) => (0, u32::from(r)).hash(&mut hasher),
-                    Operand::Input(i) => (1, u32::from(i)).hash(&mut hasher),
-                    Operand::Constant(x) => (2, x.to_bits()).hash(&mut hasher),
-                }
-            }
-        }
+        self.code.hash(&mut hasher);
         hasher.finish()
     }
 
@@ -80,7 +72,7 @@ impl Draft {
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
         let alike = |(a, b): (&(Value, Option<Walk>), &(Value, Option<Walk>))| match (&a.1, &b.1) {
             (None, None) => true,
-            (Some(a), Some(b)) => a.is_scalar() && b.is_scalar(),
+            (Some(a), Some(b)) => a.is_scalar() == b.is_scalar(),
             _ => false,
         };
         self.code == other.code
@@ -93,13 +85,6 @@ impl Draft {
     pub(crate) fn values(&self) -> impl Iterator<Item = Value> {
         self.inputs.iter().map(|&(value, _)| value).chain(self.outputs.iter().map(|&(_, value)| value))
     }
-
-    /// Rows and columns of the space it runs over.
-    pub(crate) fn space(&self) -> (usize, usize) {
-        let columns = self.inputs.iter().find_map(|(_, walk)| walk.as_ref()?.columns());
-        let columns = columns.unwrap_or(self.size).max(1);
-        (self.size / columns, columns)
-    }
 }
 
 /// The number of a register or an input.
@@ -107,15 +92,17 @@ fn numbered(place: usize) -> u16 {
     u16::try_from(place).expect("a group has at most `LARGEST_GROUP` members of three operands")
 }
 
-fn instruction(graph: &Graph, member: Value, args: [Operand; 3]) -> Instruction {
-    let zero = Operand::Constant(0.0);
-    match &graph.node(member).op {
-        Op::Unary(Unary::Relu) => Instruction::binary(Binary::Max, args[0], zero),
-        Op::Unary(op) => Instruction::unary(*op, args[0]),
-        Op::Binary(op) => Instruction::binary(*op, args[0], args[1]),
-        Op::Compare(op) => Instruction::binary(*op, args[0], args[1]),
-        Op::Select(_) => Instruction::select(args[0], args[1], args[2]),
-        Op::Cast(to) if to.0 == DType::Bool => Instruction::binary(Compare::Ne, args[0], zero),
+fn instruction(graph: &Graph, member: Value, args: &[Operand]) -> Instruction {
+    let node = graph.node(member);
+    let op = match &node.op {
+        Op::Unary(op) => Opcode::from(*op),
+        Op::Binary(op) => Opcode::from(*op),
+        Op::Compare(op) => Opcode::from(*op),
+        Op::Select(_) => Opcode::Select,
+        Op::Cast(to) => Opcode::Cast(to.0),
         other => unreachable!("`{other}` is not element-wise"),
-    }
+    };
+    // The last operand is one of those to choose from.
+    let dtype = graph.ty(*node.args.last().expect("element-wise ops have operands")).dtype;
+    Instruction::new(op, dtype, args)
 }

@@ -30,7 +30,7 @@ impl Job {
         match self {
             Job::Single(value) => view.graph.node(*value).args.iter().for_each(|&arg| see(view.root(arg), true)),
             Job::Fused(drafts) => {
-                let inputs = drafts.iter().flat_map(|draft| &draft.inputs);
+                let inputs = drafts.iter().flat_map(|draft| &draft.inputs).filter(|read| !view.is_counted(read.0));
                 inputs.for_each(|(value, walk)| see(*value, walk.is_none()));
             }
             Job::Checks => {

@@ -10,10 +10,10 @@ use crate::control::{Control, Frame};
 use crate::fuse::Draft;
 use crate::jobs::Job;
 use crate::kernels::dot::Dot;
-use crate::kernels::fused::{Fused, Input, Output, Program, Segment};
+use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::{Copies, Site};
-use crate::kernels::operand::{Place, Span};
+use crate::kernels::operand::{Place, Span, Strided};
 use crate::kernels::plain::Plain;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
@@ -146,22 +146,24 @@ impl Lowering<'_, '_> {
     /// Drafts that do the same are segments of one program.
     fn fused(&self, drafts: &[Draft]) -> Result<Fused> {
         let first = &drafts[0];
-        let numbers = self.plan.firsts(first);
-        let (reads, writes) = numbers.split_at(first.inputs.len());
-        let input = |(&k, (_, walk)): (&usize, &(Value, Option<Walk>))| match walk {
-            None => Input::Full(k),
-            Some(walk) if walk.is_scalar() => Input::Scalar(k),
-            Some(walk) if walk.axes[0].step == 0 => Input::Row(k),
-            Some(_) => Input::Column(k),
+        let input = |draft: &Draft, (value, walk): &(Value, Option<Walk>)| {
+            let Walk { start, axes } = walk.clone().unwrap_or_else(|| Walk::whole(draft.size));
+            if self.plan.view.is_counted(*value) {
+                return Input::Count(start as i64, axes.into());
+            }
+            let Place { dtype, span, .. } = self.place(*value);
+            let span = Span { at: span.at + start * dtype.size(), ..span };
+            Input::Memory(Strided { span, axes: axes.into() })
         };
-        let segment = |draft: &Draft| {
-            let (rows, cols) = draft.space();
-            Segment { rows, cols, spans: draft.values().map(|value| self.place(value).span).collect() }
+        let segment = |draft: &Draft| Segment {
+            len: draft.size,
+            inputs: draft.inputs.iter().map(|read| input(draft, read)).collect(),
+            outputs: draft.outputs.iter().map(|&(_, value)| self.place(value).span).collect(),
         };
         Fused::new(&Program {
-            inputs: reads.iter().zip(&first.inputs).map(input).collect(),
+            inputs: first.inputs.iter().map(|(value, _)| self.graph().ty(*value).dtype).collect(),
             code: first.code.clone(),
-            outputs: writes.iter().zip(&first.outputs).map(|(&at, &(from, _))| Output { from, at }).collect(),
+            outputs: first.outputs.iter().map(|&(register, _)| register).collect(),
             segments: drafts.iter().map(segment).collect(),
         })
     }
@@ -196,8 +198,8 @@ impl Lowering<'_, '_> {
                 let frames = op.bodies().iter().map(frame).collect();
                 Step::Control(Control { op: op.clone(), frames, args, results })
             }
-            op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
-                Step::new(Plain::each(op, &args, out))
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => {
+                return Err(Error::graph(format!("`{}` is part of a program, but was scheduled alone", node.op)));
             }
             Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
                 return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));

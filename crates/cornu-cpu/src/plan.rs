@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Body, Graph, Value, VarId};
 
-use crate::fuse::Draft;
 use crate::jobs::{Homes, Job, draft, together};
 use crate::kernels::memory::LINE;
 use crate::kernels::operand::{Place, Span};
@@ -60,11 +59,6 @@ impl<'g> Plan<'g> {
     /// Whether a value is an input that the next run of a body overwrites.
     pub(crate) fn is_overwritten(&self, value: Value) -> bool {
         self.is_body && matches!(self.view.graph.op(value), Op::Leaf(Leaf::Input { .. }))
-    }
-
-    /// For each value of a draft, the first of them that has the same place.
-    pub(crate) fn firsts(&self, draft: &Draft) -> Vec<usize> {
-        self.homes.firsts(draft)
     }
 
     /// Whether a value is known before any step; constants lie where the session has put them.

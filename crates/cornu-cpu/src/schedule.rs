@@ -167,15 +167,14 @@ fn group(view: &View, queue: &mut Queue, seed: Value) -> Vec<Value> {
     let mut members: Vec<Value> = Vec::new();
     let mut made: HashSet<Value> = HashSet::new();
     let mut kin: HashSet<Kin> = HashSet::new();
-    let mut columns = None;
     let mut candidates: BinaryHeap<Candidate> = BinaryHeap::from([Reverse((seed, None))]);
     while let Some(Reverse((value, of))) = candidates.pop() {
         count::step();
         candidates.extend(of.and_then(|of| queue.next(of, value)));
         let apart = view.reads(value).all(|(root, walk)| walk.is_none() || !made.contains(&root));
-        let asked = view.columns_of(value, columns);
-        let (true, true, Ok(asked)) = (queue.elementwise.contains(&value), apart, asked) else { continue };
-        columns = asked;
+        if !apart || !queue.elementwise.contains(&value) {
+            continue;
+        }
         members.push(value);
         made.insert(value);
         queue.new.clear();

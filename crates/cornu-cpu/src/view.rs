@@ -2,9 +2,8 @@
 //! the memory of something else. All of it is found once, in a few walks over the nodes.
 
 use cornu_graph::ops::{Leaf, Op};
-use cornu_graph::{Check, DType, Graph, Value};
+use cornu_graph::{Check, Graph, Value};
 
-use crate::kernels::memory::stored;
 use crate::walk::Walk;
 
 /// Tables over the values of a graph, looked up by [`Value::index`].
@@ -82,7 +81,7 @@ impl<'g> View<'g> {
         let node = self.graph.node(value);
         match &node.op {
             Op::Reshape(_) => true,
-            Op::Cast(to) => stored(self.graph.ty(node.args[0]).dtype) == stored(to.0) && to.0 != DType::Bool,
+            Op::Cast(to) => self.graph.ty(node.args[0]).dtype == to.0,
             _ => false,
         }
     }
@@ -108,21 +107,23 @@ impl<'g> View<'g> {
     }
 
     fn can_join(&self, value: Value) -> bool {
-        let node = self.graph.node(value);
-        let single = |value: Value| stored(self.graph.ty(value).dtype) == DType::F32;
-        match node.op {
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) => {
-                single(value) && node.args.iter().all(|&arg| single(arg))
-            }
-            Op::Cast(_) => !self.is_alias(value) && single(value) && single(node.args[0]),
+        match self.graph.op(value) {
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) => true,
+            Op::Cast(_) => !self.is_alias(value),
             _ => false,
         }
     }
 
     /// What a member of a group reads for an operand, and how if it is not element by element.
     pub(crate) fn read(&self, arg: Value) -> (Value, Option<&Walk>) {
-        let walk = self.walks[arg.index()].as_ref().filter(|walk| !walk.is_whole());
-        (self.root(arg), walk)
+        let root = self.root(arg);
+        let walk = self.walks[arg.index()].as_ref();
+        (root, walk.filter(|walk| !walk.is_whole() || self.is_counted(root)))
+    }
+
+    /// Whether a value is counted where it is read: walks go over the numbers from 0 on.
+    pub(crate) fn is_counted(&self, value: Value) -> bool {
+        matches!(self.graph.op(value), Op::Iota(_)) && self.walks[value.index()].is_some()
     }
 
     /// [`View::read`] for each operand.
@@ -140,9 +141,9 @@ impl<'g> View<'g> {
         for (value, _) in self.graph.nodes().rev() {
             let Some(walk) = &self.walks[value.index()] else { continue };
             let users = self.users(value);
-            let found = |&user: &Value| self.walks[user.index()].is_some() || self.fits(user);
+            let found = |&user: &Value| self.walks[user.index()].is_some() || self.is_elementwise(user);
             let near = walk.is_near() || users.len() == 1;
-            if kept[value.index()] || !near || !users.iter().all(found) || !self.is_row_or_column(value) {
+            if kept[value.index()] || !near || !users.iter().all(found) {
                 self.walks[value.index()] = None;
             }
         }
@@ -150,7 +151,8 @@ impl<'g> View<'g> {
             if self.walks[value.index()].is_some() {
                 self.walks[value.index()] = self.walk(value);
             }
-            let root = if self.is_free(value) { Some(self.roots[node.args[0].index()]) } else { None };
+            let of = node.args.first().filter(|_| self.is_free(value));
+            let root = of.map(|of| self.roots[of.index()]);
             self.roots.extend(node.results().map(|result| root.unwrap_or(result)));
         }
     }
@@ -158,6 +160,9 @@ impl<'g> View<'g> {
     /// How a value is found in the memory of its operand, or of what that is found in.
     fn walk(&self, value: Value) -> Option<Walk> {
         let node = self.graph.node(value);
+        if let Op::Iota(iota) = &node.op {
+            return Some(Walk::iota(iota)).filter(|_| iota.ty.size() > 0);
+        }
         if self.is_alias(value) {
             return self.walks[node.args[0].index()].clone();
         }
@@ -170,31 +175,6 @@ impl<'g> View<'g> {
             Some(walk) => walk.through(&node.op, &ty.shape),
             None => Walk::whole(ty.size()).through(&node.op, &ty.shape),
         }
-    }
-}
-
-/// What the interpreter of singles can read: one number, rows or columns, of one length in each program.
-impl View<'_> {
-    fn is_row_or_column(&self, value: Value) -> bool {
-        let walk = self.walks[value.index()].as_ref();
-        let simple = walk.is_none_or(|walk| walk.is_whole() || walk.columns().is_some() || walk.is_scalar());
-        stored(self.graph.ty(value).dtype) == DType::F32 && simple && walk.is_none_or(|walk| walk.start == 0)
-    }
-
-    fn fits(&self, user: Value) -> bool {
-        let walks = self.graph.node(user).args.iter().filter_map(|arg| self.walks[arg.index()].as_ref());
-        let mut columns = walks.filter_map(Walk::columns);
-        let first = columns.next();
-        self.is_elementwise(user) && columns.all(|columns| Some(columns) == first)
-    }
-
-    /// The length of a row that the operands of a node ask for, or `Err` if they disagree.
-    pub(crate) fn columns_of(&self, value: Value, so_far: Option<usize>) -> Result<Option<usize>, ()> {
-        let mut asked = self.reads(value).filter_map(|(_, walk)| walk?.columns());
-        asked.try_fold(so_far, |known, columns| match known {
-            Some(known) if known != columns => Err(()),
-            _ => Ok(Some(columns)),
-        })
     }
 }
 

@@ -53,16 +53,6 @@ impl Walk {
         self.axes.iter().all(|axis| axis.step == 0)
     }
 
-    /// The length of a row, if it is a row that is repeated or one element for each row.
-    pub(crate) fn columns(&self) -> Option<usize> {
-        match *self.axes {
-            [Axis { step: 0, .. }, Axis { size, step: 1 }] | [Axis { step: 1, .. }, Axis { size, step: 0 }] => {
-                Some(size)
-            }
-            _ => None,
-        }
-    }
-
     /// What an op makes of a value of that shape that is found by this walk; nothing if it does more than choose and order
     /// elements, or if its axes cut those of the walk.
     pub(crate) fn through(&self, op: &Op, shape: &Shape) -> Option<Walk> {

@@ -11,7 +11,6 @@ pub(crate) mod moves;
 pub mod operand;
 pub mod parallel;
 pub(crate) mod plain;
-pub mod program;
 pub(crate) mod random;
 pub mod reduce;
 pub mod simd;
