@@ -9,7 +9,6 @@ use std::sync::Arc;
 use cornu_graph::ops::{Op, Scan};
 use cornu_graph::{Graph, Result, Value};
 
-use crate::kernels::memory::stored;
 use crate::kernels::operand::{Bases, Place, Span};
 use crate::kernels::threads::Threads;
 use crate::step::{Machine, Step, steps};
@@ -69,7 +68,7 @@ impl Control {
         let (left, made) = outputs.split_at(scan.carries);
         let (carries, stacked) = self.results.split_at(scan.carries);
         let row = |all: &Place, row: &Place, t: usize| {
-            let at = all.span.at + t * row.len * stored(row.dtype).size();
+            let at = all.span.at + t * row.len * row.dtype.size();
             Place { span: Span { at, ..all.span }, ..*row }
         };
         copy(machine.bases, &self.args, same);

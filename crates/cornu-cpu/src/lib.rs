@@ -23,8 +23,10 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod control;
+mod count;
 mod environment;
 mod fuse;
+mod jobs;
 pub mod kernels;
 mod lower;
 mod memory;
@@ -32,6 +34,8 @@ mod plan;
 mod schedule;
 mod session;
 mod step;
+mod view;
+mod walk;
 
 pub use kernels::simd::Level;
 pub use session::Cpu;

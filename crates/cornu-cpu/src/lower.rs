@@ -1,6 +1,6 @@
 //! From jobs to steps: each op finds its kernel, each value its offset.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
@@ -8,19 +8,20 @@ use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
 
 use crate::control::{Control, Frame};
 use crate::fuse::Draft;
+use crate::jobs::Job;
 use crate::kernels::dot::Product;
-use crate::kernels::fused::{Fused, Input, Output, Program, Segment};
+use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::{Copies, Site};
-use crate::kernels::operand::{Place, Span};
+use crate::kernels::operand::{Place, Span, Strided};
 use crate::kernels::parallel::Task;
 use crate::kernels::plain::Plain;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
 use crate::kernels::simd::Level;
-use crate::plan::{Job, Plan};
-use crate::schedule::Access;
+use crate::plan::Plan;
 use crate::step::Step;
+use crate::walk::Walk;
 
 /// The steps of a graph, and the values each leaves in memory.
 type Steps = (Vec<Step>, Vec<Vec<Value>>);
@@ -57,10 +58,10 @@ pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> 
     let (mut places, needs) = plan.places(vars, base);
     isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
     let (steps, graph) = (Steps::default(), plan.view.graph);
-    let rooms = graph.inputs.iter().map(|input| places[input].span.at).collect();
+    let rooms = graph.inputs.iter().filter_map(|input| places[input.index()]).map(|place| place.span.at).collect();
     if let Given::Program(_) = given {
         for (base, input) in (1..).zip(&graph.inputs) {
-            places.entry(*input).and_modify(|place| place.span = Span { base, at: 0 });
+            places[input.index()].as_mut().into_iter().for_each(|place| place.span = Span { base, at: 0 });
         }
     }
     let mut lowering = Lowering { plan, level, places, needs, steps, frames: Vec::new() };
@@ -84,7 +85,7 @@ pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> 
 struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
     level: Level,
-    places: HashMap<Value, Place>,
+    places: Vec<Option<Place>>,
     needs: usize,
     steps: Steps,
     /// The bodies, in the order of the plan's.
@@ -98,7 +99,8 @@ impl Lowering<'_, '_> {
 
     fn place(&self, value: Value) -> Place {
         let dtype = self.graph().ty(value).dtype;
-        Place { dtype, ..self.places[&self.plan.view.root(value)] }
+        let place = self.places[self.plan.view.root(value).index()];
+        Place { dtype, ..place.expect("what a job reads or writes has a place") }
     }
 
     /// Makes steps of all bodies. They lie behind all else, one over the other, since no two of them run at a time.
@@ -131,7 +133,9 @@ impl Lowering<'_, '_> {
             Job::Fused(drafts) => Step::new(self.fused(drafts)?),
             Job::Single(value) => self.single(*value)?,
         };
-        self.add(step, job.writes(&self.plan.view));
+        let mut makes = Vec::new();
+        job.each_write(&self.plan.view, |value| makes.push(value));
+        self.add(step, makes);
         Ok(())
     }
 
@@ -143,22 +147,24 @@ impl Lowering<'_, '_> {
     /// Drafts that do the same are segments of one program.
     fn fused(&self, drafts: &[Draft]) -> Result<Fused> {
         let first = &drafts[0];
-        let numbers = self.plan.firsts(first);
-        let (reads, writes) = numbers.split_at(first.inputs.len());
-        let input = |(&k, &(_, access)): (&usize, &(Value, Access))| match access {
-            Access::Full => Input::Full(k),
-            Access::Scalar => Input::Scalar(k),
-            Access::Row(_) => Input::Row(k),
-            Access::Column(_) => Input::Column(k),
+        let input = |draft: &Draft, (value, walk): &(Value, Option<Walk>)| {
+            let Walk { start, axes } = walk.clone().unwrap_or_else(|| Walk::whole(draft.size));
+            if self.plan.view.is_counted(*value) {
+                return Input::Count(start as i64, axes.into());
+            }
+            let Place { dtype, span, .. } = self.place(*value);
+            let span = Span { at: span.at + start * dtype.size(), ..span };
+            Input::Memory(Strided { span, axes: axes.into() })
         };
-        let segment = |draft: &Draft| {
-            let (rows, cols) = draft.space();
-            Segment { rows, cols, spans: draft.values().map(|value| self.place(value).span).collect() }
+        let segment = |draft: &Draft| Segment {
+            len: draft.size,
+            inputs: draft.inputs.iter().map(|read| input(draft, read)).collect(),
+            outputs: draft.outputs.iter().map(|&(_, value)| self.place(value).span).collect(),
         };
         Fused::new(&Program {
-            inputs: reads.iter().zip(&first.inputs).map(input).collect(),
+            inputs: first.inputs.iter().map(|(value, _)| self.graph().ty(*value).dtype).collect(),
             code: first.code.clone(),
-            outputs: writes.iter().zip(&first.outputs).map(|(&at, &(from, _))| Output { from, at }).collect(),
+            outputs: first.outputs.iter().map(|&(register, _)| register).collect(),
             segments: drafts.iter().map(segment).collect(),
         })
     }
@@ -193,8 +199,8 @@ impl Lowering<'_, '_> {
                 let frames = op.bodies().iter().map(frame).collect();
                 Step::Control(Control { op: op.clone(), frames, args, results })
             }
-            op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
-                Step::new(Plain::each(op, &args, out))
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => {
+                return Err(Error::graph(format!("`{}` is part of a program, but was scheduled alone", node.op)));
             }
             Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
                 return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));
@@ -213,7 +219,7 @@ impl Lowering<'_, '_> {
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
     fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
         let graph = self.plan.view.graph;
-        let updated: Vec<_> = graph.updates.iter().map(|&(id, _)| id).collect();
+        let updated: HashSet<_> = graph.updates.iter().map(|&(id, _)| id).collect();
         let kept = |lowering: &mut Self, value: Value| {
             let place = lowering.place(value);
             let root = lowering.plan.view.root(value);

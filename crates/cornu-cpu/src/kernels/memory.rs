@@ -4,28 +4,23 @@ use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use cornu_graph::{DType, Error, Result};
+use cornu_graph::{Error, Result};
 
 use super::operand::Bases;
 
 /// Bytes of a line. Buffers and what is planned in them begin at multiples of it, and are padded to multiples of it.
 pub const LINE: usize = 64;
 
-/// The element type a value is kept as: truths are singles, 1 and 0.
-pub fn stored(dtype: DType) -> DType {
-    if dtype == DType::Bool { DType::F32 } else { dtype }
-}
-
-/// Runs something with the Rust type that a type is stored as.
+/// Runs something with the Rust type of an element type.
 macro_rules! typed {
     ($dtype:expr, $t:ident => $run:expr) => {
         $crate::kernels::memory::typed!($dtype, $t => $run; F32 f32, F64 f64, F16 cornu_graph::F16,
-            Bf16 cornu_graph::Bf16, I64 i64, I32 i32, I16 i16, I8 i8, U64 u64, U32 u32, U16 u16, U8 u8)
+            Bf16 cornu_graph::Bf16, I64 i64, I32 i32, I16 i16, I8 i8, U64 u64, U32 u32, U16 u16, U8 u8, Bool bool)
     };
     ($dtype:expr, $t:ident => $run:expr; $($name:ident $rust:ty),*) => {
-        match $crate::kernels::memory::stored($dtype) {
+        match $dtype {
             $(cornu_graph::DType::$name => { type $t = $rust; $run })*
-            other => unreachable!("nothing is stored as {other}"),
+            other => unreachable!("no elements are of type `{other}`"),
         }
     };
 }
