@@ -22,6 +22,7 @@
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod bodies;
 mod control;
 mod count;
 mod environment;

@@ -6,7 +6,7 @@ use cornu_graph::{Check, Result};
 
 use crate::control::Control;
 use crate::kernels::dot::Dot;
-use crate::kernels::memory::Buffer;
+use crate::kernels::memory::Room;
 use crate::kernels::operand::{Bases, Kernel, Place};
 use crate::kernels::parallel;
 use crate::kernels::simd::Level;
@@ -32,7 +32,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) threads: &'a Threads,
     pub(crate) bases: Bases<'a>,
     /// Memory for a single step: packed matrices, blocks of registers.
-    pub(crate) scratch: &'a Buffer,
+    pub(crate) scratch: Room<'a>,
 }
 
 /// Runs steps in order. Allocates nothing.

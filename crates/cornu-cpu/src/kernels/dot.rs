@@ -17,7 +17,7 @@ pub use any::{Number, dot_any};
 
 use std::ops::Range;
 
-use crate::kernels::memory::Buffer;
+use crate::kernels::memory::Room;
 use crate::kernels::operand::{Bases, Place};
 use crate::kernels::simd::Level;
 use crate::kernels::threads::Threads;
@@ -108,7 +108,7 @@ impl Dot {
     ///
     /// # Panics
     /// If the scratch memory is too small.
-    pub(crate) fn all(&self, threads: &Threads, bases: Bases, batch: usize, [a, b, out]: [Place; 3], memory: &Buffer) {
+    pub(crate) fn all(&self, threads: &Threads, bases: Bases, batch: usize, [a, b, out]: [Place; 3], memory: Room) {
         let size = |place: Place| place.len / batch.max(1);
         assert!(memory.bytes() >= self.scratch() * size_of::<f32>(), "too little memory for packed matrices");
         // SAFETY: the scratch memory is this step's.

@@ -1,6 +1,6 @@
 //! What is divided among threads apart from matrix products: kernels by their units, and rows that are fed.
 
-use super::memory::{Buffer, LINE};
+use super::memory::{LINE, Room};
 use super::operand::{Bases, Kernel};
 use super::simd::Level;
 use super::threads::{Threads, share};
@@ -39,7 +39,7 @@ fn own(kernel: &dyn Kernel) -> usize {
 /// # Panics
 /// If the scratch memory is too small (see [`scratch`]).
 #[inline]
-pub(crate) fn run(kernel: &dyn Kernel, level: Level, threads: &Threads, bases: Bases, memory: &Buffer) {
+pub(crate) fn run(kernel: &dyn Kernel, level: Level, threads: &Threads, bases: Bases, memory: Room) {
     let units = kernel.units();
     let parts = threads.count().min(units / kernel.grain().max(1)).max(1);
     let own = own(kernel);
