@@ -9,8 +9,9 @@ use crate::{Result, entries};
 const FOLDER: &str = "crates/cornu/src";
 
 /// From the bottom up: whoever reads them in this order meets nothing that was not there before.
-const MODULES: [&str; 21] = [
+const MODULES: [&str; 22] = [
     "flavor",
+    "policy",
     "random",
     "config",
     "registry",

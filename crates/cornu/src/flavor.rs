@@ -118,6 +118,36 @@ impl Flavor {
         self == Keras2
     }
 
+    /// Whether a layer that has nothing to do hands on a copy of its input.
+    pub(crate) fn copies_what_stays(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether losses are computed in single precision, whatever the predictions are.
+    pub(crate) fn casts_for_losses(self) -> bool {
+        self == Keras3
+    }
+
+    /// Whether metrics take predictions in single precision, whatever they are.
+    pub(crate) fn casts_for_metrics(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether a list of metrics is for each of several outputs, instead of having one for each.
+    pub(crate) fn spreads_metrics(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether the only loss of several outputs is a figure of its own, beside the whole loss.
+    pub(crate) fn reports_lone_losses(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether the running losses of single outputs count rows, or batches.
+    pub(crate) fn weighs_losses_by_rows(self) -> bool {
+        self == Keras2
+    }
+
     /// Whether a loss that leaves out a class no longer sees the softmax behind the predictions.
     pub(crate) fn ignoring_hides_logits(self) -> bool {
         self == Keras3

@@ -77,13 +77,7 @@ impl Sources {
 
     /// The values that those are computed of, in order: what is not computed itself.
     pub(super) fn needed(&self, graph: &Graph, values: &[Value]) -> Vec<Value> {
-        let mut needed = vec![false; graph.values()];
-        values.iter().for_each(|value| needed[value.index()] = true);
-        for (_, node) in graph.nodes().rev() {
-            if node.results().any(|value| needed[value.index()] && self.of(value) == Source::Here) {
-                node.args.iter().for_each(|arg| needed[arg.index()] = true);
-            }
-        }
+        let needed = graph.needed(values.iter().copied(), |value| self.of(value) != Source::Here);
         let all = graph.nodes().flat_map(|(_, node)| node.results());
         all.filter(|value| needed[value.index()] && self.of(*value) != Source::Here).collect()
     }

@@ -1,10 +1,7 @@
 //! Random numbers as functions of a stream, which is data: six words that a variable can hold.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, edge, mismatch, sample};
+use super::*;
 use crate::random::{Stream, uniform01};
-use crate::{Array, DType, OpText, Shape, Tensor, Type};
 
 /// A function of a stream (`u32[6]`: the words of [`Stream::pack`]) or of a pair of seeds (`u32[2]`).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -43,6 +40,14 @@ impl OneResult for Random {
                 Array::new(ty.shape.clone(), values).expect("as many values as the shape says")
             }
             Random::Advance(_) | Random::Stateless(_) => Array::vector(self.stream(&words).pack().to_vec()),
+        }
+    }
+
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Random::Uniform(_) => f.write_str("random_uniform"),
+            Random::Advance(blocks) => write!(f, "random_advance {blocks}"),
+            Random::Stateless(modulus) => write!(f, "random_stateless {modulus}"),
         }
     }
 
@@ -95,16 +100,6 @@ impl Random {
 /// The stream of six words.
 fn unpack(words: &[u32]) -> Stream {
     Stream::unpack(std::array::from_fn(|i| words[i]))
-}
-
-impl fmt::Display for Random {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Random::Uniform(_) => f.write_str("random_uniform"),
-            Random::Advance(blocks) => write!(f, "random_advance {blocks}"),
-            Random::Stateless(modulus) => write!(f, "random_stateless {modulus}"),
-        }
-    }
 }
 
 /// Streams, of type `u32[6]`.

@@ -56,11 +56,12 @@ pub(super) fn net_config(name: &str, net: &Net, class: &str, flavor: Flavor) -> 
         return config;
     }
     let ends = |ports: &[Port]| -> Value { ports.iter().map(|port| json!(history(net, *port, flavor))).collect() };
-    // Keras 3 reads lists as well, but then counts calls as Keras 2 does not.
-    let has_models = net.layers.iter().any(|layer| layer.settings::<Nested>().is_some());
+    // Keras 3 reads lists as well, but then counts calls as Keras 2 does not, and takes no tensors by name.
+    let beyond = |layer: &LayerRef| layer.settings::<Nested>().is_some() || !layer.layer().arguments().is_empty();
+    let beyond_lists = net.layers.iter().any(beyond);
     let nodes = |layer: &LayerRef| -> Value {
         let calls = net.calls.iter().filter(|call| net.layers[call.layer].is(layer));
-        let own = has_models && flavor == Flavor::Keras3;
+        let own = beyond_lists && flavor == Flavor::Keras3;
         calls.map(|call| if own { node_of_keras_3(net, call) } else { node(net, call, flavor) }).collect()
     };
     let placed = |mut json: Value, name: &str, nodes: Value| {
@@ -90,13 +91,26 @@ fn history(net: &Net, port: Port, flavor: Flavor) -> (&str, usize, usize) {
     (name, call + usize::from(own), output)
 }
 
-/// A call in the form of Keras 2, which Keras 3 reads as well.
+/// A call in the form of Keras 2, which Keras 3 reads as well. Of inputs that have names, that of the first argument is by
+/// position.
 fn node(net: &Net, call: &Call, flavor: Flavor) -> Value {
-    let input = |port: &Port| {
+    let origin = |port: &Port| {
         let (name, call, output) = history(net, *port, flavor);
-        json!([name, call, output, {}])
+        json!([name, call, output])
     };
-    call.inputs.iter().map(input).collect()
+    let arguments = net.layers[call.layer].layer().arguments();
+    let known = arguments.iter().map(|argument| &*argument.name).take(call.inputs.len() - call.names.len());
+    let names = known.chain(call.names.iter().map(String::as_str));
+    let mut named: Vec<(&str, Value)> = names.zip(call.inputs.iter().map(origin)).collect();
+    named.sort_by_key(|(name, _)| arguments.first().is_some_and(|first| first.name != *name));
+    if named.is_empty() {
+        let input =
+            |port: &Port| [origin(port).as_array().cloned().unwrap_or_default(), vec![json!({})]].concat().into();
+        return call.inputs.iter().map(input).collect::<Vec<Value>>().into();
+    }
+    let first = named.remove(0).1;
+    let named: Map<String, Value> = named.into_iter().map(|(name, origin)| (name.into(), origin)).collect();
+    json!([[first[0], first[1], first[2], named]])
 }
 
 /// A call in the form of Keras 3.
@@ -110,9 +124,13 @@ fn node_of_keras_3(net: &Net, call: &Call) -> Value {
         let config = json!({ "shape": shape, "dtype": dtype.keras_name(), "keras_history": history });
         json!({ "class_name": "__keras_tensor__", "config": config })
     };
-    let inputs: Vec<Value> = call.inputs.iter().map(input).collect();
-    let args = if inputs.len() == 1 { inputs } else { vec![inputs.into()] };
-    json!({ "args": args, "kwargs": {} })
+    let mut inputs: Vec<Value> = call.inputs.iter().map(input).collect();
+    let named = inputs.split_off(inputs.len() - call.names.len());
+    let kwargs: Map<String, Value> = call.names.iter().cloned().zip(named).collect();
+    // A layer that has no names for its inputs takes a list of them.
+    let in_turn = inputs.len() == 1 || !net.layers[call.layer].layer().arguments().is_empty();
+    let args = if in_turn { inputs } else { vec![inputs.into()] };
+    json!({ "args": args, "kwargs": kwargs })
 }
 
 impl Model {
@@ -224,7 +242,14 @@ struct Graph {
     /// What each call of a layer or input has given, by name; and how many calls come before the first.
     made: HashMap<String, (usize, Vec<Vec<Symbol>>)>,
     /// Calls to come: layer, its name, where its inputs come from.
-    awaited: VecDeque<(LayerRef, String, Vec<Value>)>,
+    awaited: VecDeque<(LayerRef, String, Histories)>,
+}
+
+/// Where the inputs of a call come from: those by position, then those by name.
+#[derive(Default)]
+struct Histories {
+    inputs: Vec<Value>,
+    named: Vec<(String, Value)>,
 }
 
 impl Graph {
@@ -245,9 +270,9 @@ impl Graph {
         let own = is_model && nodes.first().is_some_and(Value::is_array);
         self.made.insert(name.into(), (usize::from(own), Vec::new()));
         for node in nodes {
-            let mut inputs = Vec::new();
-            histories(&node, &mut inputs)?;
-            self.awaited.push_back((layer.clone(), name.to_owned(), inputs));
+            let mut found = Histories::default();
+            found.read(&node)?;
+            self.awaited.push_back((layer.clone(), name.to_owned(), found));
         }
         Ok(())
     }
@@ -255,10 +280,10 @@ impl Graph {
     /// Calls the layers, each once its inputs and its earlier calls are made.
     fn connect(&mut self, variables: &mut Variables) -> Result<()> {
         let mut idle = 0;
-        while let Some((layer, name, inputs)) = self.awaited.pop_front() {
-            match inputs.iter().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
+        while let Some((layer, name, from)) = self.awaited.pop_front() {
+            match from.all().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
                 Ok(symbols) => {
-                    let outputs = Symbol::of_call(&layer, symbols, variables)?;
+                    let outputs = Symbol::of_call(&layer, symbols, from.names(), variables)?;
                     self.made.entry(name).or_default().1.push(outputs);
                     idle = 0;
                 }
@@ -267,7 +292,7 @@ impl Graph {
                     return Err(error.help("the layers form a loop, or one of them is missing"));
                 }
                 Err(_) => {
-                    self.awaited.push_back((layer, name, inputs));
+                    self.awaited.push_back((layer, name, from));
                     idle += 1;
                 }
             }
@@ -288,29 +313,51 @@ impl Graph {
     }
 }
 
-/// Where the inputs of a call come from, in the form of either Keras.
-fn histories(node: &Value, found: &mut Vec<Value>) -> Result<()> {
-    match node {
-        Value::Array(items) if items.first().is_some_and(Value::is_string) => {
-            if items.get(3).and_then(Value::as_object).is_some_and(|named| !named.is_empty()) {
-                return Err(Error::unsupported("inputs by name are not supported yet"));
+impl Histories {
+    /// The inputs of a call, in the form of either Keras.
+    fn read(&mut self, node: &Value) -> Result<()> {
+        match node {
+            Value::Array(items) if items.first().is_some_and(Value::is_string) => {
+                self.inputs.push(Value::Array(items[..items.len().min(3)].to_vec()));
+                self.named(items.get(3))
             }
-            found.push(Value::Array(items[..items.len().min(3)].to_vec()));
-            Ok(())
-        }
-        Value::Array(items) => items.iter().try_for_each(|item| histories(item, found)),
-        Value::Object(object) if object.contains_key("args") => {
-            let named = object.get("kwargs").and_then(Value::as_object).into_iter().flatten();
-            if named.into_iter().any(|(_, value)| !value.is_null()) {
-                return Err(Error::unsupported("inputs by name are not supported yet"));
+            Value::Array(items) => items.iter().try_for_each(|item| self.read(item)),
+            Value::Object(object) if object.contains_key("args") => {
+                self.read(&object["args"])?;
+                self.named(object.get("kwargs"))
             }
-            histories(&object["args"], found)
+            Value::Object(_) if node["class_name"] == "__keras_tensor__" => {
+                self.inputs.push(node["config"]["keras_history"].clone());
+                Ok(())
+            }
+            other => Err(expected("the inputs of a layer", other)),
         }
-        Value::Object(_) if node["class_name"] == "__keras_tensor__" => {
-            found.push(node["config"]["keras_history"].clone());
-            Ok(())
+    }
+
+    /// The inputs by name.
+    fn named(&mut self, kwargs: Option<&Value>) -> Result<()> {
+        let given = kwargs.and_then(Value::as_object).into_iter().flatten().filter(|(_, value)| !value.is_null());
+        for (name, value) in given {
+            let is_tensor = value["class_name"] == "__keras_tensor__" || value[0].is_string() && value[1].is_u64();
+            if !is_tensor {
+                let message = format!("the argument `{}` of a call is not supported", short(name));
+                return Err(Error::unsupported(message));
+            }
+            // Keras 2 says them with each input.
+            if self.named.iter().all(|(known, _)| known != name) {
+                let history = value.pointer("/config/keras_history").unwrap_or(value);
+                self.named.push((name.clone(), history.clone()));
+            }
         }
-        other => Err(expected("the inputs of a layer", other)),
+        Ok(())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Value> {
+        self.inputs.iter().chain(self.named.iter().map(|(_, history)| history))
+    }
+
+    fn names(self) -> Vec<String> {
+        self.named.into_iter().map(|(name, _)| name).collect()
     }
 }
 
@@ -352,7 +399,7 @@ impl Sequential {
         // Every layer has a type of its own, which is what counts.
         let dtype =
             config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name).context(format!("{class}.dtype"))?;
-        Base { dtype, ..Base::default() }.element().context(format!("{class}.dtype"))?;
+        Base { dtype, ..Base::default() }.policy().context(format!("{class}.dtype"))?;
         if !read(&config, &class, "trainable", Some(true))? {
             model.freeze();
         }

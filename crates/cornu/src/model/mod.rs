@@ -21,6 +21,7 @@ pub use sequential::Sequential;
 use crate::flavor::{Flavor, flavor};
 use crate::layers::{BatchShape, InputLayer, IntoLayer, IntoShape, Layer, LayerRef};
 use crate::net::{Call, InputSpec, Net, Port, Spec, check_sizes, infer, show};
+use crate::policy::DTypePolicy;
 use crate::random::SeedSource;
 use crate::train::{Stage, Training};
 use crate::variables::{Named, Variables};
@@ -91,8 +92,8 @@ impl Model {
 
     /// The element type of the input: as was told, else that of the first layer.
     pub(crate) fn input_dtype(&self) -> DType {
-        let first = self.net.layers.first().and_then(|layer| layer.layer().base().element().ok());
-        self.input.1.or(first).unwrap_or(DType::F32)
+        let first = self.net.layers.first().and_then(|layer| layer.layer().base().policy().ok());
+        self.input.1.or(first.map(DTypePolicy::input_dtype)).unwrap_or(DType::F32)
     }
 
     /// The layers and how they are connected.
@@ -111,7 +112,8 @@ impl Model {
     }
 
     /// Runs the model on that machine from now on, instead of on all cores of this processor. What it has learned and
-    /// the state of its optimizer move with it.
+    /// the state of its optimizer move with it. A model that has layers of this one and others that are on another machine
+    /// is an error when it is next used, until it is moved as well.
     ///
     /// ```
     /// use cornu::prelude::*;
@@ -199,7 +201,7 @@ impl Model {
         let shape = base.batch_shape.clone().filter(|_| is_first);
         self.places.insert(name, place);
         self.net.layers.push(layer);
-        self.net.calls.push(Call { layer: place, inputs: vec![input], outputs: Vec::new() });
+        self.net.calls.push(Call { layer: place, inputs: vec![input], names: Vec::new(), outputs: Vec::new() });
         self.net.outputs = vec![Port::Output { call: place, output: 0 }];
         self.set_input(shape.as_ref());
         self.build_layers();
@@ -279,7 +281,7 @@ impl Model {
         let mut specs = built.checked_sub(1).map_or_else(first, |last| self.net.calls[last].outputs.clone());
         for call in &mut self.net.calls[built..] {
             let layer = &self.net.layers[call.layer];
-            match infer(layer, &specs[..1], &mut self.variables) {
+            match infer(layer, &specs[..1], &[], &mut self.variables) {
                 Ok(outputs) => {
                     add_variables(&mut self.variables, &self.name, layer);
                     (call.outputs, specs) = (outputs.clone(), outputs);
@@ -391,7 +393,7 @@ fn check_settings(layer: &dyn Layer) -> Result<()> {
     layer.check()?;
     layer.check_settings()?;
     // An input may have types that no layer computes in.
-    if is_input(layer) { Ok(()) } else { layer.base().element().map(drop) }
+    if is_input(layer) { Ok(()) } else { layer.base().policy().map(drop) }
 }
 
 impl<'a> LayerView<'a> {
