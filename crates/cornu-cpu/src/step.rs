@@ -5,7 +5,6 @@ use std::fmt;
 use cornu_graph::{Check, Result};
 
 use crate::control::Control;
-use crate::kernels::dot::Dot;
 use crate::kernels::memory::Room;
 use crate::kernels::operand::{Bases, Kernel, Place};
 use crate::kernels::parallel;
@@ -17,8 +16,6 @@ use crate::kernels::threads::Threads;
 pub(crate) enum Step {
     /// Work that is divided among threads.
     Kernel(Box<dyn Kernel>),
-    /// That many matrix products, one after the other: two operands and the result.
-    Dot { dot: Dot, batch: usize, places: [Place; 3] },
     /// Stops where a truth does not hold: the truth, then the numbers to be shown.
     Check(Check, Vec<Place>),
     /// Steps that run more than once, or not at all.
@@ -50,7 +47,6 @@ pub(crate) fn steps(steps: &[Step], machine: Machine) -> Result<()> {
     for step in steps {
         match step {
             Step::Kernel(kernel) => parallel::run(&**kernel, level, threads, bases, scratch),
-            Step::Dot { dot, batch, places } => dot.all(threads, bases, *batch, *places, scratch),
             Step::Control(control) => control.run(machine)?,
             Step::Check(check, places) => {
                 let mut numbers = places.iter().map(|&place| bases.number(place));
@@ -72,7 +68,6 @@ impl Step {
     pub(crate) fn scratch(&self, threads: &Threads) -> usize {
         match self {
             Step::Kernel(kernel) => parallel::scratch(&**kernel, threads.count()),
-            Step::Dot { dot, .. } => dot.scratch().saturating_mul(size_of::<f32>()),
             Step::Control(control) => control.scratch(threads),
             Step::Check(..) => 0,
         }
@@ -84,9 +79,6 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Step::Kernel(kernel) => write!(f, "{kernel}"),
-            Step::Dot { batch, places: [a, b, out], .. } => {
-                write!(f, "dot {batch} x {} {} -> {}", a.len, b.len, out.len)
-            }
             Step::Control(control) => write!(f, "{control}"),
             Step::Check(check, _) => write!(f, "check {}", check.text),
         }
