@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 
-use cornu_graph::{Result, Value};
+use cornu_graph::{Error, Result, Value};
 
 use crate::control::Frame;
 use crate::kernels::memory::LINE;
 use crate::kernels::operand::{Place, Span};
-use crate::kernels::simd::Level;
-use crate::lower::Lowering;
+use crate::lower::{Lowering, Target};
 use crate::plan::Plan;
+use crate::rows::rows;
 
-/// Turns the plan of a body into steps: behind its memory come the buffers of its inputs, of its outputs, of which that
-/// many are carries, and of its constants.
-pub(crate) fn frame(plan: &Plan, level: Level, carries: usize, around: &Lowering) -> Result<Frame> {
+/// Turns the plan of a body into steps: behind its memory come the buffers of its inputs, of its outputs, and of its
+/// constants. `scan` says how many inputs are the same for all steps of a loop, and how many
+/// outputs are carries.
+pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, around: &Lowering) -> Result<Frame> {
     let graph = plan.view.graph;
     let buffer = |base: usize, value: Value| {
         let ty = graph.ty(value);
@@ -32,20 +33,32 @@ pub(crate) fn frame(plan: &Plan, level: Level, carries: usize, around: &Lowering
     let mut given = plan.given.clone();
     given.values_mut().for_each(|place| place.span.base = numbers[&place.span.base]);
     given.extend(inputs.iter().copied().filter(|(_, place)| is_whole_lines(*place)));
+    let [consts, carries] = scan.unwrap_or_default();
     let (made, twins) = made(plan, carries, &outputs);
     given.extend(made);
-    let places = plan.places(&HashMap::new(), &given);
-    let mut lowering = Lowering::new(plan, level, places, Some(numbers))?;
-    for (value, from) in inputs.into_iter().filter(|(_, place)| !is_whole_lines(*place)) {
-        lowering.copy(value, from, lowering.place(value));
-    }
-    lowering.jobs()?;
-    for (number, &(value, to)) in outputs.iter().enumerate() {
-        let from = lowering.place(value);
-        if from.span != to.span && twins.get(number).is_none_or(Option::is_none) {
-            lowering.copy(value, from, to);
+    let lowered = |by_rows: bool| {
+        let places = plan.places(&HashMap::new(), &given);
+        let mut lowering = Lowering::new(plan, target, places, Some(numbers.clone()))?;
+        lowering.by_rows = by_rows;
+        for &(value, from) in inputs.iter().filter(|(_, place)| !is_whole_lines(*place)) {
+            lowering.copy(value, from, lowering.place(value));
         }
-    }
+        lowering.jobs()?;
+        for (number, &(value, to)) in outputs.iter().enumerate() {
+            let from = lowering.place(value);
+            if from.span != to.span && twins.get(number).is_none_or(Option::is_none) {
+                lowering.copy(value, from, to);
+            }
+        }
+        Ok::<Lowering, Error>(lowering)
+    };
+    let is_cut = |lowering: &Lowering, rows: usize| lowering.steps.0.iter().all(|step| step.has_rows(rows));
+    let rows = rows(plan, consts).filter(|&rows| carries > 0 && target.threads > 1 && rows >= target.threads);
+    let cut = rows.map(|rows| lowered(true).map(|lowering| (rows, lowering))).transpose()?;
+    let (rows, lowering) = match cut.filter(|(rows, lowering)| is_cut(lowering, *rows)) {
+        Some((rows, lowering)) => (Some(rows), lowering),
+        None => (None, lowered(false)?),
+    };
     Ok(Frame {
         graph: graph.clone(),
         constants: constants.into_iter().map(|base| around.number(base)).collect(),
@@ -53,6 +66,7 @@ pub(crate) fn frame(plan: &Plan, level: Level, carries: usize, around: &Lowering
         steps: lowering.steps.0,
         makes: lowering.steps.1,
         twins,
+        rows,
     })
 }
 

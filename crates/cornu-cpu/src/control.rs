@@ -4,14 +4,16 @@
 //! pointers of slices, of carries and of stacked results, so that steps read and write them where they lie.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use cornu_graph::ops::{Op, Scan};
 use cornu_graph::{DType, Graph, Result, Value};
 
 use crate::kernels::memory::{LINE, Room, Slots};
-use crate::kernels::operand::{Place, Span};
-use crate::kernels::threads::Threads;
+use crate::kernels::operand::{Bases, Place, Span};
+use crate::kernels::parallel;
+use crate::kernels::threads::{Threads, share};
 use crate::step::{Machine, Step, steps};
 
 /// A planned body.
@@ -22,6 +24,8 @@ pub(crate) struct Frame {
     pub(crate) makes: Vec<Vec<Value>>,
     /// For each carry, the output that is the same value and is written in its place.
     pub(crate) twins: Vec<Option<usize>>,
+    /// Into how many rows each step can be cut, such that the next needs the same row alone.
+    pub(crate) rows: Option<usize>,
     /// Where the table around has its constants.
     pub(crate) constants: Vec<u32>,
     /// Bytes between inputs and outputs.
@@ -34,6 +38,13 @@ pub(crate) struct Control {
     pub(crate) frames: Vec<Arc<Frame>>,
     pub(crate) args: Vec<Place>,
     pub(crate) results: Vec<Place>,
+}
+
+/// What a loop reads or writes of a stacked value in step `t`.
+fn row(all: Place, t: usize, scan: &Scan) -> Place {
+    let len = all.len / scan.length;
+    let row = Place { len, ..all };
+    Place { span: Span { at: all.span.at + t * row.bytes(), ..all.span }, ..row }
 }
 
 /// A body that can run.
@@ -93,6 +104,16 @@ impl<'a> Running<'a> {
         steps(&self.frame.steps, Machine { bases: self.table.bases(), ..self.machine })
     }
 
+    /// Some of so many rows, on this thread.
+    fn run_rows(&self, rows: Range<usize>, count: usize) {
+        let Machine { level, scratch, .. } = self.machine;
+        for step in &self.frame.steps {
+            if let Step::Kernel(kernel) = step {
+                parallel::stretch(&**kernel, level, self.table.bases(), rows.clone(), count, scratch);
+            }
+        }
+    }
+
     /// What is left of the scratch memory.
     fn rest(&self) -> Machine<'a> {
         self.machine
@@ -119,28 +140,71 @@ impl Control {
         body.run()
     }
 
-    /// Carries go to and fro between their results and other places, such that the last are results.
     fn scan(&self, scan: &Scan, machine: Machine) -> Result<()> {
+        let frame = &*self.frames[0];
+        let (places, scratch) = self.places(&self.results[..scan.carries], machine.scratch);
+        let inside = Machine { scratch, ..machine };
+        match frame.rows.map(|count| (count, self.parts(scan, count, machine.threads))) {
+            Some((count, parts @ 2..)) => {
+                let own = self.own_of_rows();
+                machine.threads.run(parts, &|part| {
+                    let body = frame.enter(Machine { scratch: scratch.piece(part * own, own), ..machine });
+                    let rows = share(count, part, parts);
+                    let run = |body: &Running| Ok(body.run_rows(rows.clone(), count));
+                    self.steps(scan, &body, places.clone(), machine.bases, &run).expect("no step is a check");
+                });
+            }
+            _ => self.steps(scan, &frame.enter(inside), places, machine.bases, &|body: &Running| body.run())?,
+        }
+        for (i, &result) in self.results[..scan.carries].iter().enumerate() {
+            match (frame.twins[i], scan.order().last()) {
+                (_, None) => machine.bases.copy(self.args[scan.consts + i], result),
+                (Some(twin), Some(t)) => machine.bases.copy(row(self.results[twin], t, scan), result),
+                (None, Some(_)) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// All steps of a loop. Carries go to and fro between their results and other places, such that the last are results.
+    fn steps(
+        &self,
+        scan: &Scan,
+        body: &Running,
+        places: impl Iterator<Item = *mut u8> + Clone,
+        bases: Bases,
+        run: &dyn Fn(&Running) -> Result<()>,
+    ) -> Result<()> {
         let (carries, stacked) = self.results.split_at(scan.carries);
-        let (places, scratch) = self.places(carries, machine.scratch);
-        let body = self.frames[0].enter(Machine { scratch, ..machine });
-        let at = |place: Place| machine.bases.at::<u8>(place.span);
-        let row = |place: Place, t: usize| at(place).wrapping_add(t * (place.bytes() / scan.length));
         let (same, rows) = self.args.split_at(scan.inputs());
+        let at = |place: Place| bases.at::<u8>(place.span);
         same.iter().enumerate().for_each(|(i, &arg)| body.set_input(i, at(arg)));
         for (done, t) in scan.order().enumerate() {
-            rows.iter().enumerate().for_each(|(i, &x)| body.set_input(same.len() + i, row(x, t)));
-            stacked.iter().enumerate().for_each(|(i, &y)| body.set_output(scan.carries + i, row(y, t)));
+            rows.iter().enumerate().for_each(|(i, &x)| body.set_input(same.len() + i, at(row(x, t, scan))));
+            stacked.iter().enumerate().for_each(|(i, &y)| body.set_output(carries.len() + i, at(row(y, t, scan))));
             for (i, (&result, place)) in carries.iter().zip(places.clone()).enumerate() {
                 let own = if (scan.length - done) % 2 == 1 { at(result) } else { place };
                 body.set_output(i, body.frame.twins[i].map_or(own, |twin| body.table.get(body.output(twin))));
             }
-            body.run()?;
+            run(body)?;
             (0..carries.len()).for_each(|i| body.feed_back(i, scan.consts + i));
         }
-        let last = carries.iter().enumerate();
-        last.for_each(|(i, &result)| body.table.copy(1 + scan.consts + i, machine.bases, result));
         Ok(())
+    }
+
+    /// How many threads are worth a loop over rows.
+    fn parts(&self, scan: &Scan, rows: usize, threads: &Threads) -> usize {
+        let kernels = self.frames[0].steps.iter();
+        let worth = kernels.map(|step| if let Step::Kernel(kernel) = step { parallel::worth(&**kernel) } else { 0.0 });
+        threads.count().min(rows).min((worth.sum::<f64>() * scan.length as f64) as usize)
+    }
+
+    /// Bytes of scratch memory of a thread that runs a loop for some rows.
+    fn own_of_rows(&self) -> usize {
+        let kernels = self.frames[0].steps.iter();
+        let most = kernels.map(|step| if let Step::Kernel(kernel) = step { kernel.scratch() } else { 0 }).max();
+        let own = self.frames[0].own().saturating_add(most.unwrap_or(0)).saturating_add(2 * LINE);
+        own.checked_next_multiple_of(LINE).unwrap_or(usize::MAX)
     }
 
     /// Carries go to and fro between their results and other places.
@@ -193,7 +257,10 @@ impl Control {
         let steps = steps.map(|step| step.scratch(threads)).max().unwrap_or(0);
         let own = self.frames.iter().map(|frame| frame.own());
         let (carries, own) = match &self.op {
-            Op::Scan(scan) => (scan.carries, own.fold(0, usize::max)),
+            Op::Scan(scan) => {
+                let rows = self.frames[0].rows.map_or(0, |_| self.own_of_rows().saturating_mul(threads.count()));
+                (scan.carries, own.fold(rows, usize::max))
+            }
             Op::While(_) => (self.results.len(), own.fold(LINE, usize::saturating_add)),
             _ => (0, own.fold(0, usize::max)),
         };

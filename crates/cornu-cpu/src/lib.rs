@@ -32,6 +32,7 @@ pub mod kernels;
 mod lower;
 mod memory;
 mod plan;
+mod rows;
 mod schedule;
 mod session;
 mod step;

@@ -40,14 +40,14 @@ pub(crate) struct Lowered {
 }
 
 /// Turns the plan of a program into steps: its inputs are the buffers from 1 on; variables have these places.
-pub(crate) fn lower(plan: &Plan, level: Level, vars: &HashMap<VarId, Place>) -> Result<Lowered> {
+pub(crate) fn lower(plan: &Plan, target: Target, vars: &HashMap<VarId, Place>) -> Result<Lowered> {
     let (mut places, needs) = plan.places(vars, &plan.given);
     let graph = plan.view.graph;
     let rooms = graph.inputs.iter().filter_map(|input| places[input.index()]).map(|place| place.span.at).collect();
     for (base, input) in (1..).zip(&graph.inputs) {
         places[input.index()].as_mut().into_iter().for_each(|place| place.span = Span { base, at: 0 });
     }
-    let mut lowering = Lowering::new(plan, level, (places, needs), None)?;
+    let mut lowering = Lowering::new(plan, target, (places, needs), None)?;
     let outputs = lowering.results(vars);
     let ends = std::mem::take(&mut lowering.steps);
     lowering.jobs()?;
@@ -64,16 +64,25 @@ pub(crate) fn lower(plan: &Plan, level: Level, vars: &HashMap<VarId, Place>) -> 
     })
 }
 
+/// What steps run on.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) level: Level,
+    pub(crate) threads: usize,
+}
+
 pub(crate) struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
-    level: Level,
+    target: Target,
+    /// Whether each step is cut into rows.
+    pub(crate) by_rows: bool,
     places: Vec<Option<Place>>,
     pub(crate) needs: usize,
     pub(crate) steps: Steps,
     /// The numbers that constants have here, by those in the program; nothing where they are the same.
     numbers: Option<HashMap<u32, u32>>,
-    /// Bodies by their plans and by how many outputs are carries.
-    frames: HashMap<(usize, usize), Arc<Frame>>,
+    /// Bodies by their plans and by how many inputs are the same for all steps of a loop, and outputs carries.
+    frames: HashMap<(usize, Option<[usize; 2]>), Arc<Frame>>,
 }
 
 impl<'p, 'g> Lowering<'p, 'g> {
@@ -81,12 +90,13 @@ impl<'p, 'g> Lowering<'p, 'g> {
     /// Memory is asked for in one piece.
     pub(crate) fn new(
         plan: &'p Plan<'g>,
-        level: Level,
+        target: Target,
         (places, needs): (Vec<Option<Place>>, usize),
         numbers: Option<HashMap<u32, u32>>,
     ) -> Result<Self> {
         isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
-        Ok(Lowering { plan, level, places, needs, steps: Steps::default(), numbers, frames: HashMap::new() })
+        let (steps, frames) = (Steps::default(), HashMap::new());
+        Ok(Lowering { plan, target, by_rows: false, places, needs, steps, numbers, frames })
     }
 
     fn graph(&self) -> &'g Graph {
@@ -104,12 +114,12 @@ impl<'p, 'g> Lowering<'p, 'g> {
         self.numbers.as_ref().map_or(constant, |numbers| numbers[&constant])
     }
 
-    fn frame(&mut self, body: &Body, carries: usize) -> Result<Arc<Frame>> {
-        let key = (self.plan.number(body), carries);
+    fn frame(&mut self, body: &Body, scan: Option<[usize; 2]>) -> Result<Arc<Frame>> {
+        let key = (self.plan.number(body), scan);
         if let Some(frame) = self.frames.get(&key) {
             return Ok(Arc::clone(frame));
         }
-        let frame = Arc::new(bodies::frame(&self.plan.bodies[key.0], self.level, carries, self)?);
+        let frame = Arc::new(bodies::frame(&self.plan.bodies[key.0], self.target, scan, self)?);
         self.frames.insert(key, Arc::clone(&frame));
         Ok(frame)
     }
@@ -194,9 +204,9 @@ impl<'p, 'g> Lowering<'p, 'g> {
             Op::ScatterAdd(_) => Step::new(Plain::ScatterAdd([args[0], args[1], args[2]], out)),
             Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
             op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
-                let carries = if let Op::Scan(scan) = op { scan.carries } else { 0 };
+                let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
                 let results = node.results().map(|value| self.place(value)).collect();
-                let frames = op.bodies().iter().map(|body| self.frame(body, carries)).collect::<Result<_>>()?;
+                let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
                 Step::Control(Control { op: op.clone(), frames, args, results })
             }
             op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
@@ -212,8 +222,9 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
         let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
         let spans = [a, b, out].map(|place| place.span);
-        let product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
-        Step::Kernel(product.kernel(out.dtype, self.level))
+        let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
+        product.by_rows = self.by_rows;
+        Step::Kernel(product.kernel(out.dtype, self.target.level))
     }
 
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.

@@ -64,6 +64,11 @@ impl Step {
         Step::Kernel(Box::new(kernel))
     }
 
+    /// Whether it is a kernel whose units can be cut into so many rows.
+    pub(crate) fn has_rows(&self, rows: usize) -> bool {
+        matches!(self, Step::Kernel(kernel) if kernel.has_rows(rows))
+    }
+
     /// How many bytes of scratch memory it needs.
     pub(crate) fn scratch(&self, threads: &Threads) -> usize {
         match self {

@@ -243,6 +243,11 @@ impl Kernel for Fused {
         self.blocks[self.segments.len()]
     }
 
+    /// Units are blocks of elements.
+    fn has_rows(&self, _: usize) -> bool {
+        false
+    }
+
     /// Elements times operations, a few microseconds of them.
     fn grain(&self) -> usize {
         32 * 1024 / (self.block * self.steps.len()).max(1)

@@ -123,6 +123,14 @@ impl<'a> Room<'a> {
         assert!(bytes <= self.bytes, "needed {bytes} bytes of scratch, got {}", self.bytes);
         (Room { bytes, ..self }, Room { start: self.start.wrapping_add(bytes), bytes: self.bytes - bytes, ..self })
     }
+
+    /// Bytes from the middle, from the beginning of a line on.
+    ///
+    /// # Panics
+    /// If they are not there.
+    pub(crate) fn piece(self, at: usize, bytes: usize) -> Room<'a> {
+        self.cut(at).1.cut(bytes).0
+    }
 }
 
 /// The table of a body, whose pointers its loop moves.

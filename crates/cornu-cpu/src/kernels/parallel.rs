@@ -1,5 +1,7 @@
 //! What is divided among threads apart from matrix products: kernels by their units, and rows that are fed.
 
+use std::ops::Range;
+
 use super::memory::{LINE, Room};
 use super::operand::{Bases, Kernel};
 use super::simd::Level;
@@ -49,6 +51,24 @@ pub(crate) fn run(kernel: &dyn Kernel, level: Level, threads: &Threads, bases: B
     // piece of scratch memory of its own.
     let part = |part: usize| unsafe { kernel.run(level, bases, share(units, part, parts), at(part)) };
     threads.run(parts, &part);
+}
+
+/// Runs those of `count` equal stretches of a kernel's units, on this thread.
+///
+/// # Panics
+/// If the scratch memory is too small, or the units cannot be cut like that.
+#[inline]
+pub(crate) fn stretch(kernel: &dyn Kernel, level: Level, bases: Bases, part: Range<usize>, count: usize, memory: Room) {
+    let units = kernel.units();
+    assert!(kernel.scratch() <= memory.bytes() && units.is_multiple_of(count), "{units} units in {count} stretches");
+    let each = units / count;
+    // SAFETY: as in `run`: other threads have other stretches.
+    unsafe { kernel.run(level, bases, part.start * each..part.end * each, memory.start()) };
+}
+
+/// How many threads a kernel is worth.
+pub(crate) fn worth(kernel: &dyn Kernel) -> f64 {
+    kernel.units() as f64 / kernel.grain().max(1) as f64
 }
 
 /// Copies those rows of `from`, each of `width` floats, to `to`, on several threads if the work is worth it.
