@@ -210,6 +210,7 @@ macro_rules! ops {
             }
         )*
 
+        // What an op means is asked of its definition: `op.infer(…)`, `op.bodies()`.
         impl Deref for Op {
             type Target = dyn OpDef;
             fn deref(&self) -> &(dyn OpDef + 'static) {
@@ -292,6 +293,11 @@ impl Op {
     /// Whether a body of it has checks.
     pub fn has_checks(&self) -> bool {
         self.bodies().iter().any(Body::has_checks)
+    }
+
+    /// Whether each element of the result is made of those at its place in the operands: [`Op::element`] has it.
+    pub fn is_elementwise(&self) -> bool {
+        matches!(self, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_))
     }
 
     /// One element of an element-wise op's result of that type, from those at its place in the operands. It is rounded, or

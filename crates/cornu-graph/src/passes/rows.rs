@@ -24,7 +24,7 @@ pub(super) fn is_row_wise(op: &Op, operands: &[Operand], types: &[&Type]) -> boo
 /// column and the shape of the right one alone.
 fn lifted(op: &Op, operands: &[Operand], types: &[&Type], count: usize) -> Option<Op> {
     Some(match op {
-        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => op.clone(),
+        op if op.is_elementwise() => op.clone(),
         Op::Reduce(reduce) => Reduce { kind: reduce.kind, axes: behind(&reduce.axes) }.into(),
         Op::Arg(arg) => Arg { axis: arg.axis + 1, ..*arg }.into(),
         Op::Reshape(to) => Reshape(stacked(count, &to.0)).into(),

@@ -1,7 +1,7 @@
 //! Arrays as NumPy prints them, with its default options: 8 digits, lines of 75, the corners of anything above 1,000.
 
-use cornu_graph::pad::{left, right};
-use cornu_graph::{DType, Element, F16};
+use cornu_array::pad::{left, right};
+use cornu_array::{DType, Element, F16};
 use ndarray::{ArrayView, ArrayViewD, Axis, Dimension};
 
 use super::numbers::{even, general, repr, repr16, repr32};
@@ -18,7 +18,7 @@ const EDGE: usize = 3;
 /// The text `print` gives of a NumPy array, as [NumPy 2] prints it.
 ///
 /// ```
-/// use cornu::display::numpy;
+/// use cornu_display::numpy;
 /// let predictions = ndarray::array![[0.87694836_f32], [7.3388085e-04]];
 /// assert_eq!(numpy(predictions.view()), "[[8.7694836e-01]\n [7.3388085e-04]]");
 /// ```
@@ -214,13 +214,13 @@ fn wrap<'w>(words: impl Iterator<Item = &'w str>, indent: usize, room: usize) ->
 
 #[cfg(test)]
 mod tests {
-    use cornu_graph::{Bf16, Buffer};
+    use cornu_array::{Bf16, Buffer};
     use cornu_testkit::golden::{Case, Report, json};
     use ndarray::{Array, Array1, Array2, ArrayD};
 
     use super::*;
 
-    fn printed(array: &cornu_graph::Array) -> String {
+    fn printed(array: &cornu_array::Array) -> String {
         fn shaped<T: Element>(shape: &[usize], data: &[T]) -> String {
             numpy(ArrayD::from_shape_vec(shape, data.to_vec()).expect("a shape").view())
         }
