@@ -98,8 +98,9 @@ pub mod prelude {
     #[cfg(feature = "data")]
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
-    pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, IntoLayer, Layer, LayerRef, Rescaling, Wire};
-    pub use crate::layers::{Argument, Inputs};
+    pub use crate::layers::{
+        Activation, Argument, Dense, Dropout, Flatten, Input, Inputs, IntoLayer, Layer, LayerRef, Rescaling, Wire,
+    };
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         SparseCategoricalCrossentropy, loss,
