@@ -9,11 +9,12 @@ use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
 use crate::control::{Control, Frame};
 use crate::fuse::Draft;
 use crate::jobs::Job;
-use crate::kernels::dot::Dot;
+use crate::kernels::dot::Product;
 use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::{Copies, Site};
 use crate::kernels::operand::{Place, Span, Strided};
+use crate::kernels::parallel::Task;
 use crate::kernels::plain::Plain;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
@@ -210,11 +211,9 @@ impl Lowering<'_, '_> {
     fn dot(&self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place) -> Step {
         let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
         let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
-        if out.dtype != DType::F32 {
-            return Step::new(Plain::Dot(dot, sizes, [a, b], out));
-        }
-        let dot = Dot::new(self.level, m, k, n, dot.transpose_a, dot.transpose_b);
-        Step::Dot { dot, batch, places: [a, b, out] }
+        let spans = [a, b, out].map(|place| place.span);
+        let product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
+        Step::Kernel(Task::new(product.kernel(out.dtype, self.level)))
     }
 
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.

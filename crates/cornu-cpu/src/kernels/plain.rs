@@ -4,7 +4,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use cornu_graph::ops::{Arg, Binary, Dot, Gather, Reduce, Reduction};
+use cornu_graph::ops::{Arg, Binary, Gather, Reduce, Reduction};
 use cornu_graph::{DType, Element, Error, Number, Result, Type};
 
 use super::memory::{collect, typed};
@@ -32,8 +32,6 @@ pub(crate) enum Plain {
     Sum(Place, Place, usize, Vec<u32>),
     /// Where along an axis the largest or smallest is: `x[outer, count, inner]`.
     Arg(Arg, [usize; 3], Place, Place),
-    /// `(batch, m, k, n)` matrix products.
-    Dot(Dot, (usize, usize, usize, usize), [Place; 2], Place),
 }
 
 impl Plain {
@@ -72,7 +70,6 @@ impl Plain {
                 let winner = |i| typed!(from.dtype, T => winner(*arg, *sizes, i, Row::<T>::new(bases, *from)));
                 (0..to.len).for_each(|i| best.set(i, winner(i) as i64));
             }
-            Plain::Dot(dot, sizes, args, out) => typed!(out.dtype, T => product::<T>(bases, *dot, *sizes, *args, *out)),
         }
     }
 }
@@ -111,7 +108,6 @@ impl fmt::Display for Plain {
             Plain::Reduce(kind, from, to, _) => write!(f, "reduce {kind:?} {} -> {}", from.len, to.len),
             Plain::Sum(from, to, ..) => write!(f, "reduce Sum {} -> {}", from.len, to.len),
             Plain::Arg(arg, _, from, to) => write!(f, "{arg} {} -> {}", from.len, to.len),
-            Plain::Dot(_, _, [a, b], out) => write!(f, "dot {} {} -> {}", a.len, b.len, out.len),
         }
     }
 }
@@ -154,23 +150,6 @@ fn fold<T: Element>(bases: Bases, kind: Reduction, from: Place, to: Place, map: 
     for (i, &j) in map.iter().enumerate() {
         let j = j as usize;
         out.set(j, T::from_number(kind.step(out.get(j).number(), x.get(i).number())));
-    }
-}
-
-fn product<T: Element>(
-    bases: Bases,
-    dot: Dot,
-    (batch, m, k, n): (usize, usize, usize, usize),
-    [a, b]: [Place; 2],
-    out: Place,
-) {
-    let (a, b, to) = (Row::<T>::new(bases, a), Row::<T>::new(bases, b), Row::<T>::new(bases, out));
-    for at in 0..batch * m * n {
-        let (matrix, line, column) = (at / (m * n), at / n % m, at % n);
-        let x = |i: usize| a.get(matrix * m * k + if dot.transpose_a { i * m + line } else { line * k + i }).number();
-        let y =
-            |i: usize| b.get(matrix * k * n + if dot.transpose_b { column * k + i } else { i * n + column }).number();
-        to.set(at, T::from_number(Dot::sum(out.dtype, (0..k).map(|i| (x(i), y(i))))));
     }
 }
 

@@ -172,7 +172,9 @@ fn overlaps(program: &Program) -> Result<()> {
     outputs.sort_unstable();
     if let Some(pair) = outputs.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[1].1 < pair[0].2) {
         let (first, second) = (pair[0].3, pair[1].3);
-        return Err(Error::graph(format!("outputs of segments {first} and {second} need memory apart, got an overlap")));
+        return Err(Error::graph(format!(
+            "outputs of segments {first} and {second} need memory apart, got an overlap"
+        )));
     }
     for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
         for (i, input) in segment.inputs.iter().enumerate() {
@@ -355,11 +357,13 @@ impl Plan<'_> {
             let place = todo.iter().position(|todo| todo.writes() == Some(r)).unwrap_or(todo.len());
             let after = place + usize::from(todo.get(place).is_some_and(|todo| matches!(todo, Todo::Store(_))));
             let mut reads = todo[after..].iter().flat_map(|todo| todo.reads(&self.program.code));
-            let is_span = |operand: Operand| match operand {
+            let is_span = |operand: Operand| {
+                match operand {
                 Operand::Input(i) => self.program.segments.iter().any(|segment| {
                     matches!(&segment.inputs[usize::from(i)], Input::Memory(from) if from.span == segment.outputs[output])
                 }),
                 _ => false,
+            }
             };
             if direct.contains_key(&r) || reads.any(|(operand, _)| is_span(operand)) {
                 late.push((r, output));

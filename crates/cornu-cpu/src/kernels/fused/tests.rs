@@ -214,7 +214,8 @@ fn check(name: &str, len: usize, inputs: &[Source], code: &[Instruction], output
             let scratch = scratch.wrapping_add(scratch.align_offset(64));
             let shares: Vec<Range<usize>> = cuts.windows(2).rev().map(|cut| cut[0]..cut[1]).collect();
             for (k, share) in shares.iter().enumerate() {
-                let before: Vec<Vec<u8>> = (0..contents.len()).map(|b| memory.read(b, contents[b].len() + 64)).collect();
+                let before: Vec<Vec<u8>> =
+                    (0..contents.len()).map(|b| memory.read(b, contents[b].len() + 64)).collect();
                 unsafe { fused.run(level, Bases::new(&memory.pointers), share.clone(), scratch) };
                 for (base, before) in before.iter().enumerate() {
                     let after = memory.read(base, before.len());
@@ -297,7 +298,8 @@ fn f32s(op: impl Into<Opcode>, operands: &[Operand]) -> Instruction {
 fn every_operation_type_and_length() {
     for len in [1, 17, 40, 300, 513, 0, 128, 800].into_iter().take(FEW) {
         for (code, dtype) in every_operation() {
-            let dtypes = if code == Opcode::Select { vec![DType::Bool, dtype, dtype] } else { vec![dtype; code.arity()] };
+            let dtypes =
+                if code == Opcode::Select { vec![DType::Bool, dtype, dtype] } else { vec![dtype; code.arity()] };
             let operands: Vec<Operand> = (0..dtypes.len()).map(|i| In(i as u16)).collect();
             let code = [Instruction::new(code, dtype, &operands)];
             let name = format!("{:?} of {dtype}", code[0].op);
@@ -500,12 +502,11 @@ fn segments() {
     let fused = Fused::new(&program(&code, &[0, 1], &lens)).unwrap();
     assert_eq!(fused.len(), 370);
     let arrays: Vec<Array> = lens.iter().map(|&len| numbers(DType::F32, len, len)).collect();
-    let want: Vec<Vec<Array>> = arrays
-        .iter()
-        .map(|array| expected(&[Source::row(array.clone())], &code, &[0, 1], array.len()))
-        .collect();
+    let want: Vec<Vec<Array>> =
+        arrays.iter().map(|array| expected(&[Source::row(array.clone())], &code, &[0, 1], array.len())).collect();
     for level in Level::all() {
-        let contents = arrays.iter().flat_map(|array| [bytes(array), vec![0; 4 * array.len()], vec![0; 4 * array.len()]]);
+        let contents =
+            arrays.iter().flat_map(|array| [bytes(array), vec![0; 4 * array.len()], vec![0; 4 * array.len()]]);
         let memory = Memory::new(&contents.collect::<Vec<_>>());
         let mut scratch = vec![[0u64; 8]; fused.scratch() / 64 + 2];
         let scratch = scratch.as_mut_ptr().cast::<u8>();
