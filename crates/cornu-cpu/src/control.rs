@@ -11,7 +11,7 @@ use cornu_graph::{Graph, Result, Value};
 
 use crate::kernels::operand::{Bases, Place, Span};
 use crate::kernels::threads::Threads;
-use crate::step::{Machine, Step, steps};
+use crate::step::{self, Machine, Step};
 
 /// A planned body.
 pub(crate) struct Frame {
@@ -38,7 +38,7 @@ fn copy(bases: Bases, from: &[Place], to: &[Place]) {
 
 impl Frame {
     fn run(&self, machine: Machine) -> Result<()> {
-        steps(&self.steps, machine)
+        step::run(&self.steps, machine)
     }
 }
 
