@@ -22,6 +22,7 @@
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod bodies;
 mod control;
 mod count;
 mod environment;
@@ -31,6 +32,7 @@ pub mod kernels;
 mod lower;
 mod memory;
 mod plan;
+mod rows;
 mod schedule;
 mod session;
 mod step;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cornu_graph::ops::{self, Leaf, Op};
 use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
 
+use crate::bodies;
 use crate::control::{Control, Frame};
 use crate::fuse::Draft;
 use crate::jobs::Job;
@@ -39,36 +40,18 @@ pub(crate) struct Lowered {
     pub(crate) needs: usize,
 }
 
-/// Where a graph finds what it does not compute.
-#[derive(Clone, Copy)]
-pub(crate) enum Given<'a> {
-    /// A program: its inputs are the buffers from 1 on; variables have these places.
-    Program(&'a HashMap<VarId, Place>),
-    /// A body: its inputs lie in scratch memory, all of which starts at that byte.
-    Body(usize),
-}
-
-/// Turns a plan into steps.
-pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> {
-    let none = HashMap::new();
-    let (vars, base) = match given {
-        Given::Program(vars) => (vars, 0),
-        Given::Body(base) => (&none, base),
-    };
-    let (mut places, needs) = plan.places(vars, base);
-    isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
-    let (steps, graph) = (Steps::default(), plan.view.graph);
+/// Turns the plan of a program into steps: its inputs are the buffers from 1 on; variables have these places.
+pub(crate) fn lower(plan: &Plan, target: Target, vars: &HashMap<VarId, Place>) -> Result<Lowered> {
+    let (mut places, needs) = plan.places(vars, &plan.given);
+    let graph = plan.view.graph;
     let rooms = graph.inputs.iter().filter_map(|input| places[input.index()]).map(|place| place.span.at).collect();
-    if let Given::Program(_) = given {
-        for (base, input) in (1..).zip(&graph.inputs) {
-            places[input.index()].as_mut().into_iter().for_each(|place| place.span = Span { base, at: 0 });
-        }
+    for (base, input) in (1..).zip(&graph.inputs) {
+        places[input.index()].as_mut().into_iter().for_each(|place| place.span = Span { base, at: 0 });
     }
-    let mut lowering = Lowering { plan, level, places, needs, steps, frames: Vec::new() };
+    let mut lowering = Lowering::new(plan, target, (places, needs), None)?;
     let outputs = lowering.results(vars);
     let ends = std::mem::take(&mut lowering.steps);
-    lowering.frames()?;
-    plan.jobs.iter().try_for_each(|job| lowering.job(job))?;
+    lowering.jobs()?;
     lowering.steps.0.extend(ends.0);
     lowering.steps.1.extend(ends.1);
     let typed = |value: Value, place: Place| (place, graph.ty(value).clone());
@@ -82,43 +65,68 @@ pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> 
     })
 }
 
-struct Lowering<'p, 'g> {
-    plan: &'p Plan<'g>,
-    level: Level,
-    places: Vec<Option<Place>>,
-    needs: usize,
-    steps: Steps,
-    /// The bodies, in the order of the plan's.
-    frames: Vec<Arc<Frame>>,
+/// What steps run on.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) level: Level,
+    pub(crate) threads: usize,
 }
 
-impl Lowering<'_, '_> {
-    fn graph(&self) -> &Graph {
+pub(crate) struct Lowering<'p, 'g> {
+    plan: &'p Plan<'g>,
+    target: Target,
+    /// Whether each step is cut into rows.
+    pub(crate) by_rows: bool,
+    places: Vec<Option<Place>>,
+    pub(crate) needs: usize,
+    pub(crate) steps: Steps,
+    /// The numbers that constants have here, by those in the program; nothing where they are the same.
+    numbers: Option<HashMap<u32, u32>>,
+    /// Bodies by their plans and by how many inputs are the same for all steps of a loop, and outputs carries.
+    frames: HashMap<(usize, Option<[usize; 2]>), Arc<Frame>>,
+}
+
+impl<'p, 'g> Lowering<'p, 'g> {
+    /// # Errors
+    /// Memory is asked for in one piece.
+    pub(crate) fn new(
+        plan: &'p Plan<'g>,
+        target: Target,
+        (places, needs): (Vec<Option<Place>>, usize),
+        numbers: Option<HashMap<u32, u32>>,
+    ) -> Result<Self> {
+        isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
+        let (steps, frames) = (Steps::default(), HashMap::new());
+        Ok(Lowering { plan, target, by_rows: false, places, needs, steps, numbers, frames })
+    }
+
+    fn graph(&self) -> &'g Graph {
         self.plan.view.graph
     }
 
-    fn place(&self, value: Value) -> Place {
+    pub(crate) fn place(&self, value: Value) -> Place {
         let dtype = self.graph().ty(value).dtype;
         let place = self.places[self.plan.view.root(value).index()];
         Place { dtype, ..place.expect("what a job reads or writes has a place") }
     }
 
-    /// Makes steps of all bodies. They lie behind all else, one over the other, since no two of them run at a time.
-    fn frames(&mut self) -> Result<()> {
-        let base = self.needs;
-        for plan in &self.plan.bodies {
-            let lowered = lower(plan, self.level, Given::Body(base))?;
-            self.needs = self.needs.max(lowered.needs);
-            let places = |typed: Vec<(Place, Type)>| typed.into_iter().map(|(place, _)| place).collect();
-            self.frames.push(Arc::new(Frame {
-                graph: plan.view.graph.clone(),
-                steps: lowered.steps,
-                makes: lowered.makes,
-                inputs: places(lowered.inputs),
-                outputs: places(lowered.outputs),
-            }));
+    /// The buffer of a constant, by its number in the program.
+    pub(crate) fn number(&self, constant: u32) -> u32 {
+        self.numbers.as_ref().map_or(constant, |numbers| numbers[&constant])
+    }
+
+    fn frame(&mut self, body: &Body, scan: Option<[usize; 2]>) -> Result<Arc<Frame>> {
+        let key = (self.plan.number(body), scan);
+        if let Some(frame) = self.frames.get(&key) {
+            return Ok(Arc::clone(frame));
         }
-        Ok(())
+        let frame = Arc::new(bodies::frame(&self.plan.bodies[key.0], self.target, scan, self)?);
+        self.frames.insert(key, Arc::clone(&frame));
+        Ok(frame)
+    }
+
+    pub(crate) fn jobs(&mut self) -> Result<()> {
+        self.plan.jobs.iter().try_for_each(|job| self.job(job))
     }
 
     fn job(&mut self, job: &Job) -> Result<()> {
@@ -137,6 +145,11 @@ impl Lowering<'_, '_> {
         job.each_write(&self.plan.view, |value| makes.push(value));
         self.add(step, makes);
         Ok(())
+    }
+
+    /// Copies a value.
+    pub(crate) fn copy(&mut self, value: Value, from: Place, to: Place) {
+        self.add(Step::new(Plain::Copy(from, to)), vec![value]);
     }
 
     fn add(&mut self, step: Step, makes: Vec<Value>) {
@@ -169,7 +182,7 @@ impl Lowering<'_, '_> {
         })
     }
 
-    fn single(&self, value: Value) -> Result<Step> {
+    fn single(&mut self, value: Value) -> Result<Step> {
         let node = self.graph().node(value);
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = self.graph().types(&node.args);
@@ -194,9 +207,9 @@ impl Lowering<'_, '_> {
             Op::ScatterAdd(_) => Step::new(Plain::ScatterAdd([args[0], args[1], args[2]], out)),
             Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
             op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
-                let frame = |body: &Body| Arc::clone(&self.frames[self.plan.number(body)]);
+                let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
                 let results = node.results().map(|value| self.place(value)).collect();
-                let frames = op.bodies().iter().map(frame).collect();
+                let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
                 Step::Control(Control { op: op.clone(), frames, args, results })
             }
             Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => {
@@ -212,20 +225,20 @@ impl Lowering<'_, '_> {
         let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
         let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
         let spans = [a, b, out].map(|place| place.span);
-        let product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
-        Step::Kernel(Task::new(product.kernel(out.dtype, self.level)))
+        let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
+        product.by_rows = self.by_rows;
+        Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)))
     }
 
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
     fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
-        let graph = self.plan.view.graph;
+        let graph = self.graph();
         let updated: HashSet<_> = graph.updates.iter().map(|&(id, _)| id).collect();
         let kept = |lowering: &mut Self, value: Value| {
             let place = lowering.place(value);
             let root = lowering.plan.view.root(value);
             match graph.op(root) {
                 Op::Leaf(Leaf::Var { id, .. }) if updated.contains(id) => lowering.save(root, place),
-                _ if lowering.plan.is_overwritten(root) => lowering.save(root, place),
                 _ => place,
             }
         };
@@ -234,7 +247,7 @@ impl Lowering<'_, '_> {
         let moves: Vec<(Value, Place, Place)> = moves.collect();
         for (value, from, to) in moves {
             if from.span != to.span {
-                self.add(Step::new(Plain::Copy(from, to)), vec![value]);
+                self.copy(value, from, to);
             }
         }
         outputs
@@ -244,7 +257,7 @@ impl Lowering<'_, '_> {
     fn save(&mut self, value: Value, from: Place) -> Place {
         let to = Place { span: Span { base: 0, at: self.needs.next_multiple_of(LINE) }, ..from };
         self.needs = to.span.at + to.padded();
-        self.add(Step::new(Plain::Copy(from, to)), vec![value]);
+        self.copy(value, from, to);
         to
     }
 }

@@ -6,7 +6,6 @@ use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Body, Graph, Value, VarId};
 
 use crate::jobs::{Homes, Job, draft, together};
-use crate::kernels::memory::LINE;
 use crate::kernels::operand::{Place, Span};
 use crate::memory::{self, Life};
 use crate::schedule::schedule;
@@ -56,9 +55,10 @@ impl<'g> Plan<'g> {
         self.numbers[body]
     }
 
-    /// Whether a value is an input that the next run of a body overwrites.
-    pub(crate) fn is_overwritten(&self, value: Value) -> bool {
-        self.is_body && matches!(self.view.graph.op(value), Op::Leaf(Leaf::Input { .. }))
+    /// The buffers of its constants and of those of its bodies.
+    pub(crate) fn each_constant(&self, see: &mut impl FnMut(u32)) {
+        self.given.values().for_each(|place| see(place.span.base));
+        self.bodies.iter().for_each(|body| body.each_constant(see));
     }
 
     /// Whether a value is known before any step; constants lie where the session has put them.
@@ -83,18 +83,21 @@ impl<'g> Plan<'g> {
         values
     }
 
-    /// A place for every value that has one, by [`Value::index`], given those of variables and constants; scratch memory
-    /// starts at `base` bytes. Also how many bytes that needs, what is before included.
-    pub(crate) fn places(&self, vars: &HashMap<VarId, Place>, base: usize) -> (Vec<Option<Place>>, usize) {
+    /// A place for every value that has one, by [`Value::index`], where variables and some values have these; and how many
+    /// bytes of memory that takes, which is buffer 0.
+    pub(crate) fn places(
+        &self,
+        vars: &HashMap<VarId, Place>,
+        given: &HashMap<Value, Place>,
+    ) -> (Vec<Option<Place>>, usize) {
         let lives = self.lifetimes();
         let graph = self.view.graph;
-        let base = base.next_multiple_of(LINE);
         let scratch = |value: Value, at: usize| {
             let ty = graph.ty(value);
-            Place { dtype: ty.dtype, span: Span { base: 0, at: base.saturating_add(at) }, len: ty.size() }
+            Place { dtype: ty.dtype, span: Span { base: 0, at }, len: ty.size() }
         };
         let mut places: Vec<Option<Place>> = vec![None; graph.values()];
-        self.given.iter().for_each(|(value, place)| places[value.index()] = Some(*place));
+        given.iter().for_each(|(value, place)| places[value.index()] = Some(*place));
         let mut free = Vec::new();
         for value in graph.nodes().flat_map(|(_, node)| node.results()) {
             let (at, place) = (value.index(), &mut places[value.index()]);
@@ -109,7 +112,7 @@ impl<'g> Plan<'g> {
         for ((value, _), at) in free.into_iter().zip(offsets) {
             places[value.index()] = Some(scratch(value, at));
         }
-        (places, base.saturating_add(total))
+        (places, total)
     }
 
     /// For each value in memory, the first and the last job that need it. Inputs are there before the first job (0),
@@ -149,7 +152,7 @@ mod tests {
             (var, Place { dtype: ty.dtype, span: Span { base: 1, at: 0 }, len: ty.size() })
         };
         let vars = graph.vars.iter().chain(&graph.updates).map(place).collect();
-        count::steps_of(|| _ = Plan::new(graph).places(&vars, 0))
+        count::steps_of(|| _ = Plan::new(graph).places(&vars, &HashMap::new()))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use cornu_graph::{Check, Result};
 
 use crate::control::Control;
-use crate::kernels::memory::Buffer;
+use crate::kernels::memory::Room;
 use crate::kernels::operand::{Bases, Kernel, Place};
 use crate::kernels::parallel::Task;
 use crate::kernels::simd::Level;
@@ -28,7 +28,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) threads: &'a Threads,
     pub(crate) bases: Bases<'a>,
     /// Memory for a single step: packed matrices, blocks of registers.
-    pub(crate) scratch: &'a Buffer,
+    pub(crate) scratch: Room<'a>,
 }
 
 /// Runs steps in order. Allocates nothing.
@@ -55,6 +55,11 @@ pub(crate) fn run(steps: &[Step], machine: Machine) -> Result<()> {
 impl Step {
     pub(crate) fn new(kernel: impl Kernel + 'static) -> Step {
         Step::Kernel(Task::new(Box::new(kernel)))
+    }
+
+    /// Whether it is a kernel whose units can be cut into so many rows.
+    pub(crate) fn has_rows(&self, rows: usize) -> bool {
+        matches!(self, Step::Kernel(kernel) if kernel.has_rows(rows))
     }
 
     /// How many bytes of scratch memory it needs.

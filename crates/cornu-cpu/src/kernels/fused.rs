@@ -269,6 +269,11 @@ impl Kernel for Fused {
         self.len
     }
 
+    /// Rows of one segment are stretches of its elements.
+    fn has_rows(&self, rows: usize) -> bool {
+        self.segments.len() == 1 && rows > 0 && self.len.is_multiple_of(rows)
+    }
+
     fn grain(&self) -> usize {
         (GRAIN / self.work.max(1)).max(LINE)
     }

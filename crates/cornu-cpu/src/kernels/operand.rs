@@ -122,6 +122,11 @@ pub trait Kernel: Display + Send + Sync {
     /// How many units there are. Units of a leading axis of `rows` are `rows` equal stretches of these.
     fn units(&self) -> usize;
 
+    /// Whether so many rows of a leading axis are stretches of units.
+    fn has_rows(&self, rows: usize) -> bool {
+        rows > 0 && self.units().is_multiple_of(rows)
+    }
+
     /// How many units are worth a thread: a few microseconds of work.
     fn grain(&self) -> usize;
 

@@ -12,7 +12,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-
 /// How long a waiting thread watches before it offers its core to others at every look.
 const SPIN: Duration = Duration::from_micros(60);
 /// How long a waiting thread watches before it sleeps.
