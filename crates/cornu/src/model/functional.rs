@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cornu_graph::{Error, Result};
 use serde_json::{Map, Value};
 
-use super::{Model, add_variables, json};
+use super::{Class, Model, add_variables, json};
 use crate::config::{Config, Setting};
 use crate::flavor::{Flavor, flavor};
 use crate::layers::{Base, Inputs, IntoLayer, Layer, LayerConfig, LayerRef, Wire, automatic};
@@ -19,12 +19,12 @@ use crate::trace::Cx;
 pub(crate) struct Nested {
     base: Base,
     pub(crate) net: Arc<Net>,
-    pub(crate) class: &'static str,
+    pub(super) class: Class,
 }
 
 impl Config for Nested {
     fn class_name(&self) -> &str {
-        self.class
+        self.class.name()
     }
 
     fn module(&self) -> &str {
@@ -94,7 +94,7 @@ impl Model {
         inputs: impl IntoIterator<Item = I>,
         outputs: impl IntoIterator<Item = O>,
     ) -> Result<Model> {
-        Self::named(&automatic("Functional"), inputs, outputs)
+        Self::named(&automatic(Class::Functional.name()), inputs, outputs)
     }
 
     /// [`Model::new`] with a name.
@@ -122,7 +122,7 @@ impl Model {
             add_variables(&mut model.variables, name, layer);
         }
         model.input.1 = net.inputs.first().map(|input| input.dtype);
-        model.functional = true;
+        model.class = Class::Functional;
         model.net = net;
         Ok(model)
     }
@@ -130,7 +130,6 @@ impl Model {
     /// The model as a layer of others, with its name and its layers as they are now.
     pub fn layer(&self) -> LayerRef {
         let base = Base { name: Some(self.name.clone()), ..Base::default() };
-        let class = if self.functional { "Functional" } else { "Sequential" };
-        LayerRef::new(Arc::new(Nested { base, net: Arc::new(self.net.clone()), class }))
+        LayerRef::new(Arc::new(Nested { base, net: Arc::new(self.net.clone()), class: self.class }))
     }
 }

@@ -335,35 +335,40 @@ fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, ends: &Ends) ->
     Ok((data.take(&order[..kept])?, Some(data.take(&order[kept..])?)))
 }
 
-/// Each size of batch is a program, and sizes are many.
-#[test]
-fn programs_of_many_sizes_are_not_all_kept() {
-    use crate::Sequential;
-    use crate::flavor::Flavor;
-    use crate::layers::Dense;
-    use crate::random::tests::turn;
-    use crate::train::MOST_PROGRAMS;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    let _turn = turn(Flavor::Keras2);
-    let mut model = Sequential::new();
-    model.add(Dense::new(3).input_shape([4]));
-    let predict = |model: &mut Sequential, rows: usize| {
-        let x = ndarray::Array2::<f32>::ones((rows, 4));
-        model.predict_with(&x, Predict::new().batch_size(rows).verbose(0)).expect("a prediction")
-    };
-    let first = predict(&mut model, 1);
-    let mut held = Vec::new();
-    for rows in 1..=1000 {
-        assert_eq!(predict(&mut model, rows).len(), rows * 3);
-        // The one that is used all the time stays.
-        assert_eq!(predict(&mut model, 1), first);
-        held.push(model.variables().session_if_open().expect("a session that was run").memory());
+    /// Each size of batch is a program, and sizes are many.
+    #[test]
+    fn programs_of_many_sizes_are_not_all_kept() {
+        use crate::Sequential;
+        use crate::flavor::Flavor;
+        use crate::layers::Dense;
+        use crate::random::tests::turn;
+        use crate::train::MOST_PROGRAMS;
+
+        let _turn = turn(Flavor::Keras2);
+        let mut model = Sequential::new();
+        model.add(Dense::new(3).input_shape([4]));
+        let predict = |model: &mut Sequential, rows: usize| {
+            let x = ndarray::Array2::<f32>::ones((rows, 4));
+            model.predict_with(&x, Predict::new().batch_size(rows).verbose(0)).expect("a prediction")
+        };
+        let first = predict(&mut model, 1);
+        let mut held = Vec::new();
+        for rows in 1..=1000 {
+            assert_eq!(predict(&mut model, rows).len(), rows * 3);
+            // The one that is used all the time stays.
+            assert_eq!(predict(&mut model, 1), first);
+            held.push(model.variables().session_if_open().expect("a session that was run").memory());
+        }
+        assert_eq!(held[999].programs, MOST_PROGRAMS);
+        assert_eq!(model.training().programs(), MOST_PROGRAMS);
+        // The largest batch of all, for which memory grew, goes as well.
+        predict(&mut model, 200_000);
+        (1..=40).for_each(|rows| _ = predict(&mut model, rows));
+        let after = model.variables().session_if_open().expect("a session that was run").memory();
+        assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
     }
-    assert_eq!(held[999].programs, MOST_PROGRAMS);
-    assert_eq!(model.training().programs(), MOST_PROGRAMS);
-    // The largest batch of all, for which memory grew, goes as well.
-    predict(&mut model, 200_000);
-    (1..=40).for_each(|rows| _ = predict(&mut model, rows));
-    let after = model.variables().session_if_open().expect("a session that was run").memory();
-    assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
 }

@@ -12,10 +12,10 @@ use super::history::{History, Params};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
 use super::{Callback, Code, Fit, Warning};
-use crate::display::Verbose;
 use crate::flavor::{Flavor, RowsEnd};
 use crate::random::{Seeds, Shuffle};
 use crate::variables::Store;
+use cornu_display::Verbose;
 
 /// What has no room, if there are too many of them.
 pub(crate) const PREDICTIONS: &str = "the array of predictions";

@@ -14,6 +14,7 @@ use crate::flavor::Flavor;
 use crate::layers::Wire;
 use crate::net::Net;
 use crate::optimizers::Optimizer;
+use crate::policy::dtype_policy;
 use crate::trace::Cx;
 use crate::variables::{Named, Store, Variables};
 
@@ -48,6 +49,8 @@ pub(crate) struct Training {
     opening: u64,
     /// Of which variables.
     changes: u64,
+    /// Whether Keras would scale the loss: it does so for models that are made while `mixed_float16` is the policy.
+    scaled: bool,
 }
 
 /// A looked-up [`Compile`].
@@ -75,6 +78,7 @@ impl Training {
             streams,
             opening: 0,
             changes: 0,
+            scaled: dtype_policy().name() == "mixed_float16",
         }
     }
 
@@ -316,6 +320,12 @@ impl Stage<'_> {
         let loss = all.ok_or_else(|| Error::usage("no output has a loss"))?;
         let mut updates = Vec::new();
         if kind == Kind::Train {
+            if self.training.scaled {
+                let message =
+                    "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
+                let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
+                return Err(Error::unsupported(message).help(help));
+            }
             updates = state.optimize(&cx, &*compiled.optimizer, &loss);
         }
         state.count(&cx, &loss, &each, types[0].shape[0], &mut updates);

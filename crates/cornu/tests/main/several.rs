@@ -285,3 +285,24 @@ fn what_does_not_fit_several_outputs_is_told() -> Result<()> {
     assert_eq!(text, "`x[\"b\"]` needs numbers that the input's type `int32` can hold, got 0.5 in row 0");
     Ok(())
 }
+
+#[test]
+fn summaries_of_functional_models_are_those_of_keras_3() -> Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let want = wanted(Flavor::Keras3);
+    let mut model = two_by_two(Compile::new().loss("mse"))?;
+    let same = |model: &Model, name: &str| {
+        let want = want["summaries"][name].as_str().expect("a text");
+        assert_eq!(model.summary().to_string().trim_end(), want.trim_end(), "{name}");
+    };
+    same(&model, "two_by_two");
+    model.predict_all((&rows().a, &rows().b))?;
+    same(&model, "two_by_two");
+    let x = Input::new([3]).name("pixels").symbol()?;
+    let encoder = Model::named("encoder", [&x], [Dense::new(2).activation("tanh").name("code").apply(&x)?])?.layer();
+    let (left, right) = (Input::new([3]).name("left").symbol()?, Input::new([3]).name("right").symbol()?);
+    let head = Dense::new(1).activation("sigmoid").name("head").shared();
+    let outputs = [head.apply(&encoder.apply(&left)?)?, head.apply(&encoder.apply(&right)?)?];
+    same(&Model::named("siamese", [left, right], outputs)?, "siamese");
+    Ok(())
+}
