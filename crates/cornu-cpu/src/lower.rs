@@ -1,25 +1,28 @@
 //! From jobs to steps: each op finds its kernel, each value its offset.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
 use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
 
+use crate::bodies;
 use crate::control::{Control, Frame};
 use crate::fuse::Draft;
-use crate::kernels::dot::Dot;
-use crate::kernels::fused::{Fused, Input, Output, Program, Segment};
+use crate::jobs::Job;
+use crate::kernels::dot::Product;
+use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::{Copies, Site};
-use crate::kernels::operand::{Place, Span};
+use crate::kernels::operand::{Place, Span, Strided};
+use crate::kernels::parallel::Task;
 use crate::kernels::plain::Plain;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
 use crate::kernels::simd::Level;
-use crate::plan::{Job, Plan};
-use crate::schedule::Access;
+use crate::plan::Plan;
 use crate::step::Step;
+use crate::walk::Walk;
 
 /// The steps of a graph, and the values each leaves in memory.
 type Steps = (Vec<Step>, Vec<Vec<Value>>);
@@ -37,36 +40,18 @@ pub(crate) struct Lowered {
     pub(crate) needs: usize,
 }
 
-/// Where a graph finds what it does not compute.
-#[derive(Clone, Copy)]
-pub(crate) enum Given<'a> {
-    /// A program: its inputs are the buffers from 1 on; variables have these places.
-    Program(&'a HashMap<VarId, Place>),
-    /// A body: its inputs lie in scratch memory, all of which starts at that byte.
-    Body(usize),
-}
-
-/// Turns a plan into steps.
-pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> {
-    let none = HashMap::new();
-    let (vars, base) = match given {
-        Given::Program(vars) => (vars, 0),
-        Given::Body(base) => (&none, base),
-    };
-    let (mut places, needs) = plan.places(vars, base);
-    isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
-    let (steps, graph) = (Steps::default(), plan.view.graph);
-    let rooms = graph.inputs.iter().map(|input| places[input].span.at).collect();
-    if let Given::Program(_) = given {
-        for (base, input) in (1..).zip(&graph.inputs) {
-            places.entry(*input).and_modify(|place| place.span = Span { base, at: 0 });
-        }
+/// Turns the plan of a program into steps: its inputs are the buffers from 1 on; variables have these places.
+pub(crate) fn lower(plan: &Plan, target: Target, vars: &HashMap<VarId, Place>) -> Result<Lowered> {
+    let (mut places, needs) = plan.places(vars, &plan.given);
+    let graph = plan.view.graph;
+    let rooms = graph.inputs.iter().filter_map(|input| places[input.index()]).map(|place| place.span.at).collect();
+    for (base, input) in (1..).zip(&graph.inputs) {
+        places[input.index()].as_mut().into_iter().for_each(|place| place.span = Span { base, at: 0 });
     }
-    let mut lowering = Lowering { plan, level, places, needs, steps, frames: Vec::new() };
-    let outputs = lowering.results(vars, matches!(given, Given::Body(_)));
+    let mut lowering = Lowering::new(plan, target, (places, needs), None)?;
+    let outputs = lowering.results(vars);
     let ends = std::mem::take(&mut lowering.steps);
-    lowering.frames()?;
-    plan.jobs.iter().try_for_each(|job| lowering.job(job))?;
+    lowering.jobs()?;
     lowering.steps.0.extend(ends.0);
     lowering.steps.1.extend(ends.1);
     let typed = |value: Value, place: Place| (place, graph.ty(value).clone());
@@ -80,42 +65,68 @@ pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> 
     })
 }
 
-struct Lowering<'p, 'g> {
-    plan: &'p Plan<'g>,
-    level: Level,
-    places: HashMap<Value, Place>,
-    needs: usize,
-    steps: Steps,
-    /// The bodies, in the order of the plan's.
-    frames: Vec<Arc<Frame>>,
+/// What steps run on.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) level: Level,
+    pub(crate) threads: usize,
 }
 
-impl Lowering<'_, '_> {
-    fn graph(&self) -> &Graph {
+pub(crate) struct Lowering<'p, 'g> {
+    plan: &'p Plan<'g>,
+    target: Target,
+    /// Whether each step is cut into rows.
+    pub(crate) by_rows: bool,
+    places: Vec<Option<Place>>,
+    pub(crate) needs: usize,
+    pub(crate) steps: Steps,
+    /// The numbers that constants have here, by those in the program; nothing where they are the same.
+    numbers: Option<HashMap<u32, u32>>,
+    /// Bodies by their plans and by how many inputs are the same for all steps of a loop, and outputs carries.
+    frames: HashMap<(usize, Option<[usize; 2]>), Arc<Frame>>,
+}
+
+impl<'p, 'g> Lowering<'p, 'g> {
+    /// # Errors
+    /// Memory is asked for in one piece.
+    pub(crate) fn new(
+        plan: &'p Plan<'g>,
+        target: Target,
+        (places, needs): (Vec<Option<Place>>, usize),
+        numbers: Option<HashMap<u32, u32>>,
+    ) -> Result<Self> {
+        isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
+        let (steps, frames) = (Steps::default(), HashMap::new());
+        Ok(Lowering { plan, target, by_rows: false, places, needs, steps, numbers, frames })
+    }
+
+    fn graph(&self) -> &'g Graph {
         self.plan.view.graph
     }
 
-    fn place(&self, value: Value) -> Place {
+    pub(crate) fn place(&self, value: Value) -> Place {
         let dtype = self.graph().ty(value).dtype;
-        Place { dtype, ..self.places[&self.plan.view.root(value)] }
+        let place = self.places[self.plan.view.root(value).index()];
+        Place { dtype, ..place.expect("what a job reads or writes has a place") }
     }
 
-    /// Makes steps of all bodies. They lie behind all else, one over the other, since no two of them run at a time.
-    fn frames(&mut self) -> Result<()> {
-        let base = self.needs;
-        for plan in &self.plan.bodies {
-            let lowered = lower(plan, self.level, Given::Body(base))?;
-            self.needs = self.needs.max(lowered.needs);
-            let places = |typed: Vec<(Place, Type)>| typed.into_iter().map(|(place, _)| place).collect();
-            self.frames.push(Arc::new(Frame {
-                graph: plan.view.graph.clone(),
-                steps: lowered.steps,
-                makes: lowered.makes,
-                inputs: places(lowered.inputs),
-                outputs: places(lowered.outputs),
-            }));
+    /// The buffer of a constant, by its number in the program.
+    pub(crate) fn number(&self, constant: u32) -> u32 {
+        self.numbers.as_ref().map_or(constant, |numbers| numbers[&constant])
+    }
+
+    fn frame(&mut self, body: &Body, scan: Option<[usize; 2]>) -> Result<Arc<Frame>> {
+        let key = (self.plan.number(body), scan);
+        if let Some(frame) = self.frames.get(&key) {
+            return Ok(Arc::clone(frame));
         }
-        Ok(())
+        let frame = Arc::new(bodies::frame(&self.plan.bodies[key.0], self.target, scan, self)?);
+        self.frames.insert(key, Arc::clone(&frame));
+        Ok(frame)
+    }
+
+    pub(crate) fn jobs(&mut self) -> Result<()> {
+        self.plan.jobs.iter().try_for_each(|job| self.job(job))
     }
 
     fn job(&mut self, job: &Job) -> Result<()> {
@@ -130,8 +141,15 @@ impl Lowering<'_, '_> {
             Job::Fused(drafts) => Step::new(self.fused(drafts)?),
             Job::Single(value) => self.single(*value)?,
         };
-        self.add(step, job.writes(&self.plan.view));
+        let mut makes = Vec::new();
+        job.each_write(&self.plan.view, |value| makes.push(value));
+        self.add(step, makes);
         Ok(())
+    }
+
+    /// Copies a value.
+    pub(crate) fn copy(&mut self, value: Value, from: Place, to: Place) {
+        self.add(Step::new(Plain::Copy(from, to)), vec![value]);
     }
 
     fn add(&mut self, step: Step, makes: Vec<Value>) {
@@ -142,27 +160,29 @@ impl Lowering<'_, '_> {
     /// Drafts that do the same are segments of one program.
     fn fused(&self, drafts: &[Draft]) -> Result<Fused> {
         let first = &drafts[0];
-        let numbers = self.plan.firsts(first);
-        let (reads, writes) = numbers.split_at(first.inputs.len());
-        let input = |(&k, &(_, access)): (&usize, &(Value, Access))| match access {
-            Access::Full => Input::Full(k),
-            Access::Scalar => Input::Scalar(k),
-            Access::Row(_) => Input::Row(k),
-            Access::Column(_) => Input::Column(k),
+        let input = |draft: &Draft, (value, walk): &(Value, Option<Walk>)| {
+            let Walk { start, axes } = walk.clone().unwrap_or_else(|| Walk::whole(draft.size));
+            if self.plan.view.is_counted(*value) {
+                return Input::Count(start as i64, axes.into());
+            }
+            let Place { dtype, span, .. } = self.place(*value);
+            let span = Span { at: span.at + start * dtype.size(), ..span };
+            Input::Memory(Strided { span, axes: axes.into() })
         };
-        let segment = |draft: &Draft| {
-            let (rows, cols) = draft.space();
-            Segment { rows, cols, spans: draft.values().map(|value| self.place(value).span).collect() }
+        let segment = |draft: &Draft| Segment {
+            len: draft.size,
+            inputs: draft.inputs.iter().map(|read| input(draft, read)).collect(),
+            outputs: draft.outputs.iter().map(|&(_, value)| self.place(value).span).collect(),
         };
         Fused::new(&Program {
-            inputs: reads.iter().zip(&first.inputs).map(input).collect(),
+            inputs: first.inputs.iter().map(|(value, _)| self.graph().ty(*value).dtype).collect(),
             code: first.code.clone(),
-            outputs: writes.iter().zip(&first.outputs).map(|(&at, &(from, _))| Output { from, at }).collect(),
+            outputs: first.outputs.iter().map(|&(register, _)| register).collect(),
             segments: drafts.iter().map(segment).collect(),
         })
     }
 
-    fn single(&self, value: Value) -> Result<Step> {
+    fn single(&mut self, value: Value) -> Result<Step> {
         let node = self.graph().node(value);
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = self.graph().types(&node.args);
@@ -187,13 +207,13 @@ impl Lowering<'_, '_> {
             Op::ScatterAdd(_) => Step::new(Plain::ScatterAdd([args[0], args[1], args[2]], out)),
             Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
             op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
-                let frame = |body: &Body| Arc::clone(&self.frames[self.plan.number(body)]);
+                let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
                 let results = node.results().map(|value| self.place(value)).collect();
-                let frames = op.bodies().iter().map(frame).collect();
+                let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
                 Step::Control(Control { op: op.clone(), frames, args, results })
             }
-            op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
-                Step::new(Plain::each(op, &args, out))
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => {
+                return Err(Error::graph(format!("`{}` is part of a program, but was scheduled alone", node.op)));
             }
             Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
                 return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));
@@ -204,29 +224,27 @@ impl Lowering<'_, '_> {
     fn dot(&self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place) -> Step {
         let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
         let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
-        if out.dtype != DType::F32 {
-            return Step::new(Plain::Dot(dot, sizes, [a, b], out));
-        }
-        let dot = Dot::new(self.level, m, k, n, dot.transpose_a, dot.transpose_b);
-        Step::Dot { dot, batch, places: [a, b, out] }
+        let spans = [a, b, out].map(|place| place.span);
+        let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
+        product.by_rows = self.by_rows;
+        Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)))
     }
 
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first; so are
     /// outputs that are inputs, which are there for the step alone.
-    fn results(&mut self, vars: &HashMap<VarId, Place>, is_body: bool) -> Vec<Place> {
-        let graph = self.plan.view.graph;
-        let updated: Vec<_> = graph.updates.iter().map(|&(id, _)| id).collect();
+    fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
+        let graph = self.graph();
+        let updated: HashSet<_> = graph.updates.iter().map(|&(id, _)| id).collect();
         let kept = |lowering: &mut Self, value: Value| {
             let place = lowering.place(value);
             let root = lowering.plan.view.root(value);
             match graph.op(root) {
                 Op::Leaf(Leaf::Var { id, .. }) if updated.contains(id) => lowering.save(root, place),
-                _ if lowering.plan.is_overwritten(root) => lowering.save(root, place),
                 _ => place,
             }
         };
         let output = |lowering: &mut Self, value: Value| match graph.op(lowering.plan.view.root(value)) {
-            Op::Leaf(Leaf::Input { .. }) if !is_body => lowering.save(value, lowering.place(value)),
+            Op::Leaf(Leaf::Input { .. }) => lowering.save(value, lowering.place(value)),
             _ => kept(lowering, value),
         };
         let outputs: Vec<Place> = graph.outputs.iter().map(|&value| output(self, value)).collect();
@@ -234,7 +252,7 @@ impl Lowering<'_, '_> {
         let moves: Vec<(Value, Place, Place)> = moves.collect();
         for (value, from, to) in moves {
             if from.span != to.span {
-                self.add(Step::new(Plain::Copy(from, to)), vec![value]);
+                self.copy(value, from, to);
             }
         }
         outputs
@@ -244,7 +262,7 @@ impl Lowering<'_, '_> {
     fn save(&mut self, value: Value, from: Place) -> Place {
         let to = Place { span: Span { base: 0, at: self.needs.next_multiple_of(LINE) }, ..from };
         self.needs = to.span.at + to.padded();
-        self.add(Step::new(Plain::Copy(from, to)), vec![value]);
+        self.copy(value, from, to);
         to
     }
 }

@@ -10,7 +10,7 @@ use cornu_graph::{Array, Error, Feed, Graph, Origin, Outcome, Program, Result, R
 use crate::kernels::memory::{Buffer, Table};
 use crate::kernels::operand::{Place, Span};
 use crate::kernels::transfer;
-use crate::lower::{Given, Lowered, lower};
+use crate::lower::{Lowered, Target, lower};
 use crate::plan::Plan;
 use crate::session::Uploaded;
 use crate::step::{Machine, Step, run};
@@ -51,7 +51,7 @@ impl Loaded {
         let vars = ids.into_iter().zip(vars.iter().map(place).collect::<Vec<_>>()).collect();
         let mut plan = Plan::new(&graph);
         constants(store, &mut plan, &mut table)?;
-        let lowered = lower(&plan, store.level, Given::Program(&vars))?;
+        let lowered = lower(&plan, Target { level: store.level, threads: store.threads.count() }, &vars)?;
         let scratch = lowered.steps.iter().map(|step| step.scratch(&store.threads)).max().unwrap_or(0);
         let outputs = lowered.outputs.iter().map(|(_, ty)| ty.clone()).collect();
         store.add(lowered.needs.max(scratch));
@@ -156,7 +156,7 @@ impl CpuRun {
             self.table.set(number + 1, &self.memory, lowered.rooms[number]);
             transfer::write(self.table.bases(), lowered.inputs[number].0, array, rows, &store.threads);
         }
-        let (level, threads, scratch) = (store.level, &store.threads, &*self.scratch);
+        let (level, threads, scratch) = (store.level, &store.threads, self.scratch.room());
         let machine = Machine { level, threads, bases: self.table.bases(), scratch };
         let _turn = store.turn.take(!graph.updates.is_empty());
         store.failure.check()?;

@@ -1,9 +1,7 @@
 //! The suites that walk the samples of every op.
 
 use cornu_graph::ops::{Binary, Op, Reduction, Sample, Unary};
-use cornu_graph::{
-    Array, Executor, Graph, Number, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes,
-};
+use cornu_graph::{Array, Executor, Graph, Number, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes};
 
 use crate::golden::Report;
 use crate::whole;
@@ -60,8 +58,8 @@ pub(crate) fn is_exact(op: &Op, args: &[&Type]) -> bool {
     let floats = args.first().is_some_and(|arg| arg.dtype.is_float());
     match op {
         Op::Unary(op) => {
-            use Unary::{Abs, Neg, Not, Relu, Sign, Sqrt, StopGradient};
-            matches!(op, Neg | Abs | Sign | Sqrt | Relu | Not | StopGradient)
+            use Unary::{Abs, Flush, Neg, Not, Relu, Sign, Sqrt, StopGradient};
+            matches!(op, Neg | Abs | Sign | Sqrt | Relu | Flush | Not | StopGradient)
         }
         Op::Binary(op) => *op != Binary::Pow,
         Op::Reduce(reduce) => !floats || reduce.kind != Reduction::Sum || reduce.is_copy(args[0]),

@@ -1,9 +1,10 @@
 //! Which Keras a model follows, and every difference between the two: one method each.
 //!
-//! How progress looks is in `display/bar.rs`, where weights stand in files in `saving`.
+//! How progress looks is in `cornu-display`, where weights stand in files in `saving`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cornu_display::Style;
 use cornu_graph::Tensor;
 use cornu_graph::random::Stream;
 
@@ -151,6 +152,16 @@ impl Flavor {
     /// Whether a loss that leaves out a class no longer sees the softmax behind the predictions.
     pub(crate) fn ignoring_hides_logits(self) -> bool {
         self == Keras3
+    }
+}
+
+/// How the progress of such a model looks.
+impl From<Flavor> for Style {
+    fn from(flavor: Flavor) -> Style {
+        match flavor {
+            Keras2 => Style::Keras2,
+            Keras3 => Style::Keras3,
+        }
     }
 }
 

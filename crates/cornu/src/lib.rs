@@ -45,7 +45,6 @@ pub mod activations;
 pub mod choice;
 pub mod config;
 pub mod constraints;
-pub mod display;
 #[cfg(feature = "data")]
 mod estimator;
 mod flavor;
@@ -68,6 +67,7 @@ mod variables;
 pub use cornu_cpu::Cpu;
 #[cfg(feature = "data")]
 pub use cornu_data::{self as data, datasets, model_selection};
+pub use cornu_display as display;
 pub use cornu_graph as graph;
 pub use cornu_graph::{
     Array, Arrays, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, ToArrays, Type, VarId, gradients,

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cornu_graph::ops::{Leaf, Op};
+use cornu_graph::ops::{self, Leaf, Op};
 use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type, Value, VarId};
 
 use crate::activations::Activation;
@@ -375,26 +375,27 @@ impl Cx {
         })
     }
 
-    /// Uniform numbers in `[0, 1)`, in as many digits as the type has that the layer computes in, up to those of singles.
-    /// The source moves on by one call.
+    /// Uniform numbers in `[0, 1)`, in as many digits as the type has that the layer computes in. The source moves on by
+    /// one call.
     #[track_caller]
     pub fn uniform(&mut self, random: &Random, shape: impl Into<Shape>) -> Tensor {
         let (shape, dtype) = (shape.into(), self.scope.policy.compute_dtype);
-        let state = &random.state;
+        // Floats of 16 bits are made of singles.
+        let (state, draw) = (&random.state, ops::Random::Uniform(Type::new(dtype.widened(), shape.clone())));
         let numbers = match random.generator {
             Generator::Stream => {
                 // TensorFlow reserves 256 blocks for each number.
                 let size = shape.checked_size().unwrap_or(usize::MAX) as u64;
                 self.update(state, state.random_advance(size.saturating_mul(256)));
-                state.random_uniform(shape)
+                state.apply(draw)
             }
             Generator::Count => {
                 let one = self.trace.constant(Array::vector(vec![0u32, 1]));
                 self.update(state, state + one);
-                state.random_stateless(STATELESS_MODULUS).random_uniform(shape)
+                state.random_stateless(STATELESS_MODULUS).apply(draw)
             }
         };
-        // TensorFlow makes each number of the last bits of a word: a single of 23, floats of 16 bits of those of them.
+        // TensorFlow makes a number of the last bits of a word: 23 for singles, 10 and 7 for floats of 16 bits.
         let left_out = match dtype {
             DType::F16 => 13,
             DType::Bf16 => 16,

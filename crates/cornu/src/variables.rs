@@ -14,8 +14,8 @@ use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId}
 pub(crate) use programs::Kind;
 #[cfg(test)]
 pub(crate) use programs::MOST_PROGRAMS;
-pub(crate) use variable::locked;
 use variable::Place;
+pub(crate) use variable::locked;
 pub(crate) use variable::{LayerState, Store};
 pub use variable::{Role, Variable};
 

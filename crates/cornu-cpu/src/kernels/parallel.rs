@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::memory::{Buffer, LINE};
+use super::memory::{LINE, Room};
 use super::operand::{Bases, Kernel};
 use super::simd::Level;
 use super::threads::{Threads, share};
@@ -51,7 +51,7 @@ impl Task {
     /// # Panics
     /// If the scratch memory is too small.
     #[inline]
-    pub(crate) fn run(&self, level: Level, threads: &Threads, bases: Bases, memory: &Buffer) {
+    pub(crate) fn run(&self, level: Level, threads: &Threads, bases: Bases, memory: Room) {
         let Task { units, own, .. } = *self;
         let parts = threads.count().min(self.most).max(1);
         assert!(own * parts <= memory.bytes(), "{parts} threads need {own} bytes each, got {}", memory.bytes());
@@ -64,6 +64,29 @@ impl Task {
             return run(0..units, 0);
         }
         threads.run(parts, &|part| run(share(units, part, parts), part));
+    }
+
+    /// Whether its units can be cut into so many rows.
+    pub(crate) fn has_rows(&self, rows: usize) -> bool {
+        self.kernel.has_rows(rows)
+    }
+
+    /// Does those of `count` equal stretches of its units, on this thread.
+    ///
+    /// # Panics
+    /// If the scratch memory is too small, or the units cannot be cut like that.
+    #[inline]
+    pub(crate) fn stretch(&self, level: Level, bases: Bases, part: Range<usize>, count: usize, memory: Room) {
+        let Task { units, own, .. } = *self;
+        assert!(own <= memory.bytes() && units.is_multiple_of(count), "{units} units in {count} stretches");
+        let each = units / count;
+        // SAFETY: as in `run`: other threads have other stretches.
+        unsafe { self.kernel.run(level, bases, part.start * each..part.end * each, memory.start()) };
+    }
+
+    /// How many threads it is worth.
+    pub(crate) fn worth(&self) -> f64 {
+        self.units as f64 / self.kernel.grain().max(1) as f64
     }
 }
 

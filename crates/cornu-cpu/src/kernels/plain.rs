@@ -4,8 +4,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use cornu_graph::ops::{Arg, Binary, Dot, Gather, Op, Reduce, Reduction};
-use cornu_graph::{Bf16, DType, Element, Error, F16, Number, Result, Type};
+use cornu_graph::ops::{Arg, Binary, Gather, Reduce, Reduction};
+use cornu_graph::{DType, Element, Error, Number, Result, Type};
 
 use super::memory::{collect, typed};
 use super::moves::Move;
@@ -13,14 +13,9 @@ use super::operand::{Bases, Kernel, Place};
 use super::reduce::{self, BLOCK, in_blocks};
 use super::simd::Level;
 
-/// How many elements of mixed types are computed before they are written.
-const MIXED: usize = 32;
-
 /// An op on spans of any element types.
 #[derive(Debug)]
 pub(crate) enum Plain {
-    /// One element after the other: the op, and its operands.
-    Each(Op, Vec<Place>, Place),
     /// A copy.
     Copy(Place, Place),
     /// Sums or extremes of singles along neighbouring axes.
@@ -37,16 +32,9 @@ pub(crate) enum Plain {
     Sum(Place, Place, usize, Vec<u32>),
     /// Where along an axis the largest or smallest is: `x[outer, count, inner]`.
     Arg(Arg, [usize; 3], Place, Place),
-    /// `(batch, m, k, n)` matrix products.
-    Dot(Dot, (usize, usize, usize, usize), [Place; 2], Place),
 }
 
 impl Plain {
-    /// Each element of the result from the same element of the operands.
-    pub(crate) fn each(op: &Op, args: &[Place], out: Place) -> Plain {
-        Plain::Each(op.clone(), args.to_vec(), out)
-    }
-
     /// Brings together elements along axes that are no neighbours.
     ///
     /// # Errors
@@ -64,20 +52,6 @@ impl Plain {
 
     fn all(&self, bases: Bases) {
         match self {
-            // Labels and counts of steps, in every step of training.
-            Plain::Each(Op::Cast(_), args, out) if is_quick(args[0].dtype, out.dtype) => {
-                match (args[0].dtype, out.dtype) {
-                    (DType::I64, _) => converted(bases, args[0], *out, |x: i64| x as f32),
-                    (DType::F16, _) => converted(bases, args[0], *out, F16::to_f32),
-                    (DType::Bf16, _) => converted(bases, args[0], *out, Bf16::to_f32),
-                    (_, DType::F16) => converted(bases, args[0], *out, |x: f32| F16::from_f64(x.into())),
-                    _ => converted(bases, args[0], *out, |x: f32| Bf16::from_f64(x.into())),
-                }
-            }
-            Plain::Each(op, args, out) if args.iter().all(|arg| arg.dtype == out.dtype) => {
-                typed!(out.dtype, T => each::<T>(bases, op, args, *out));
-            }
-            Plain::Each(op, args, out) => mixed(bases, op, args, *out),
             Plain::Copy(from, to) => bases.copy(*from, *to),
             // SAFETY: promised by the caller of `run`; so below.
             Plain::Neighbours(reduce, x, out) => unsafe { reduce.run(bases.slice(*x), bases.slice_mut(*out)) },
@@ -96,7 +70,6 @@ impl Plain {
                 let winner = |i| typed!(from.dtype, T => winner(*arg, *sizes, i, Row::<T>::new(bases, *from)));
                 (0..to.len).for_each(|i| best.set(i, winner(i) as i64));
             }
-            Plain::Dot(dot, sizes, args, out) => typed!(out.dtype, T => product::<T>(bases, *dot, *sizes, *args, *out)),
         }
     }
 }
@@ -123,7 +96,6 @@ impl Kernel for Plain {
 impl fmt::Display for Plain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Plain::Each(op, _, out) => write!(f, "{op} {} {}", out.dtype, out.len),
             Plain::Copy(from, _) => write!(f, "copy {}", from.len),
             Plain::Neighbours(reduce, x, out) => write!(f, "reduce {:?} {} -> {}", reduce.kind, x.len, out.len),
             Plain::Moves(moves, to) => {
@@ -136,7 +108,6 @@ impl fmt::Display for Plain {
             Plain::Reduce(kind, from, to, _) => write!(f, "reduce {kind:?} {} -> {}", from.len, to.len),
             Plain::Sum(from, to, ..) => write!(f, "reduce Sum {} -> {}", from.len, to.len),
             Plain::Arg(arg, _, from, to) => write!(f, "{arg} {} -> {}", from.len, to.len),
-            Plain::Dot(_, _, [a, b], out) => write!(f, "dot {} {} -> {}", a.len, b.len, out.len),
         }
     }
 }
@@ -173,66 +144,12 @@ fn winner<T: Element>(arg: Arg, [_, count, inner]: [usize; 3], i: usize, x: Row<
     arg.winner(count, |j| x.get((i / inner * count + j) * inner + i % inner))
 }
 
-/// Labels and counts of steps, in every step of training, and what widens and rounds floats of 16 bits.
-fn is_quick(from: DType, to: DType) -> bool {
-    let narrow = |dtype: DType| dtype == DType::I64 || dtype.is_half();
-    from == DType::F32 && to.is_half() || narrow(from) && to == DType::F32
-}
-
-fn converted<A: Element, B: Element>(bases: Bases, from: Place, to: Place, convert: impl Fn(A) -> B) {
-    let (from, to) = (Row::<A>::new(bases, from), Row::<B>::new(bases, to));
-    (0..to.1).for_each(|i| to.set(i, convert(from.get(i))));
-}
-
-fn each<T: Element>(bases: Bases, op: &Op, args: &[Place], out: Place) {
-    let to = Row::<T>::new(bases, out);
-    for i in 0..out.len {
-        to.set(i, T::from_number(op.element(out.dtype, |k| Row::<T>::new(bases, args[k]).get(i).number())));
-    }
-}
-
-/// As [`each`], where operands and result, or the condition of a choice, are of different types.
-fn mixed(bases: Bases, op: &Op, args: &[Place], out: Place) {
-    let own = args[args.len() - 1].dtype;
-    let mut block = [Number::Whole(0); MIXED];
-    for start in (0..out.len).step_by(MIXED) {
-        let block = &mut block[..MIXED.min(out.len - start)];
-        typed!(own, T => for (i, to) in block.iter_mut().enumerate() {
-            let x = |k: usize| match args[k] {
-                arg if arg.dtype == own => Row::<T>::new(bases, arg).get(start + i).number(),
-                arg => number(bases, arg, start + i),
-            };
-            *to = op.element(out.dtype, x);
-        });
-        typed!(out.dtype, T => for (i, &number) in block.iter().enumerate() {
-            Row::<T>::new(bases, out).set(start + i, T::from_number(number));
-        });
-    }
-}
-
 fn fold<T: Element>(bases: Bases, kind: Reduction, from: Place, to: Place, map: &[u32]) {
     let (x, out) = (Row::<T>::new(bases, from), Row::<T>::new(bases, to));
     (0..to.len).for_each(|i| out.set(i, T::from_number(kind.start(to.dtype))));
     for (i, &j) in map.iter().enumerate() {
         let j = j as usize;
         out.set(j, T::from_number(kind.step(out.get(j).number(), x.get(i).number())));
-    }
-}
-
-fn product<T: Element>(
-    bases: Bases,
-    dot: Dot,
-    (batch, m, k, n): (usize, usize, usize, usize),
-    [a, b]: [Place; 2],
-    out: Place,
-) {
-    let (a, b, to) = (Row::<T>::new(bases, a), Row::<T>::new(bases, b), Row::<T>::new(bases, out));
-    for at in 0..batch * m * n {
-        let (matrix, line, column) = (at / (m * n), at / n % m, at % n);
-        let x = |i: usize| a.get(matrix * m * k + if dot.transpose_a { i * m + line } else { line * k + i }).number();
-        let y =
-            |i: usize| b.get(matrix * k * n + if dot.transpose_b { column * k + i } else { i * n + column }).number();
-        to.set(at, T::from_number(Dot::sum(out.dtype, (0..k).map(|i| (x(i), y(i))))));
     }
 }
 

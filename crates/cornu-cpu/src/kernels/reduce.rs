@@ -153,8 +153,8 @@ mod tests {
                 assert_eq!(got.to_bits(), want.to_bits(), "column {i} of {rows} x {inner}");
             }
         }
-        assert_eq!(sum([2, 1000, 0], &[]), []);
-        assert_eq!(sum([0, 1000, 3], &[]), []);
+        assert!(sum([2, 1000, 0], &[]).is_empty());
+        assert!(sum([0, 1000, 3], &[]).is_empty());
         assert_eq!(sum([2, 0, 3], &[]), [0.0; 6]);
     }
 

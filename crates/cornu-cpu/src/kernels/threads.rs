@@ -12,8 +12,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::subnormal::Flush;
-
 /// How long a waiting thread watches before it offers its core to others at every look.
 const SPIN: Duration = Duration::from_micros(60);
 /// How long a waiting thread watches before it sleeps.
@@ -111,11 +109,7 @@ impl Crew {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let start = |number: usize| {
             let region = Arc::clone(&self.region);
-            let worker = std::thread::Builder::new().name(format!("cornu-{number}")).spawn(move || {
-                let _flush = Flush::new();
-                region.work();
-            });
-            worker.ok()
+            std::thread::Builder::new().name(format!("cornu-{number}")).spawn(move || region.work()).ok()
         };
         let more = (workers.len() + 1..=count).map_while(start);
         workers.extend(more.collect::<Vec<_>>());

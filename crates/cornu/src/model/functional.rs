@@ -1,12 +1,13 @@
 //! Models of any shape, made of symbols; and models as layers of others.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use cornu_graph::{Error, Result};
 use serde_json::{Map, Value};
 
-use super::{Model, add_variables, json};
+use super::{Class, Model, add_variables, json};
 use crate::config::{Config, Setting};
 use crate::flavor::{Flavor, flavor};
 use crate::layers::{Base, Inputs, IntoLayer, Layer, LayerConfig, LayerRef, Wire, automatic};
@@ -19,12 +20,12 @@ use crate::trace::Cx;
 pub(crate) struct Nested {
     base: Base,
     pub(crate) net: Arc<Net>,
-    pub(crate) class: &'static str,
+    pub(super) class: Class,
 }
 
 impl Config for Nested {
     fn class_name(&self) -> &str {
-        self.class
+        self.class.name()
     }
 
     fn module(&self) -> &str {
@@ -94,7 +95,7 @@ impl Model {
         inputs: impl IntoIterator<Item = I>,
         outputs: impl IntoIterator<Item = O>,
     ) -> Result<Model> {
-        Self::named(&automatic("Functional"), inputs, outputs)
+        Self::named(&automatic(Class::Functional.name()), inputs, outputs)
     }
 
     /// [`Model::new`] with a name.
@@ -113,16 +114,19 @@ impl Model {
         }
         let mut model = Model::following(flavor(), SeedSource::Process, name.into());
         let net = Net::between(&inputs, &outputs).map_err(|error| error.context(format!("model `{name}`")))?;
+        let names: Vec<&str> =
+            net.inputs.iter().map(|input| &*input.name).chain(net.layers.iter().map(LayerRef::name)).collect();
+        let mut known = HashSet::new();
+        if let Some(twice) = names.into_iter().find(|name| !known.insert(*name)) {
+            let error = Error::usage(format!("model `{name}` has two layers named `{twice}`"));
+            return Err(error.help("give one of them another name, by `.name(…)`"));
+        }
         for (place, layer) in net.layers.iter().enumerate() {
-            if model.places.insert(layer.name().to_owned(), place).is_some() {
-                let help = "give one of them another name, by `.name(…)`";
-                let error = Error::usage(format!("model `{name}` has two layers named `{}`", layer.name()));
-                return Err(error.help(help));
-            }
+            model.places.insert(layer.name().to_owned(), place);
             add_variables(&mut model.variables, name, layer);
         }
         model.input.1 = net.inputs.first().map(|input| input.dtype);
-        model.functional = true;
+        model.class = Class::Functional;
         model.net = net;
         Ok(model)
     }
@@ -130,7 +134,6 @@ impl Model {
     /// The model as a layer of others, with its name and its layers as they are now.
     pub fn layer(&self) -> LayerRef {
         let base = Base { name: Some(self.name.clone()), ..Base::default() };
-        let class = if self.functional { "Functional" } else { "Sequential" };
-        LayerRef::new(Arc::new(Nested { base, net: Arc::new(self.net.clone()), class }))
+        LayerRef::new(Arc::new(Nested { base, net: Arc::new(self.net.clone()), class: self.class }))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use cornu_graph::{Context, Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::{Model, Nested, Sequential};
+use super::{Class, Model, Nested, Sequential};
 use crate::config::{
     Config, Field, FromConfig, expected, object, open_built_in, open_object, read, refuse_unknown_keys, short,
 };
@@ -39,19 +39,17 @@ fn input_to_json(input: &InputSpec) -> Value {
 }
 
 /// A model as both versions of Keras read it, but for the numbers of a model's calls within another: those are of one.
-fn model_object(name: &str, net: &Net, class: &str, flavor: Flavor) -> Value {
-    // Keras 2.13 and 3 have functional models in modules of different names; both take them for a `Model`.
-    let class_name = if class == "Functional" { "Model" } else { class };
-    object("keras", class_name, net_config(name, net, class, flavor))
+fn model_object(name: &str, net: &Net, class: Class, flavor: Flavor) -> Value {
+    object("keras", class.name_in_files(), net_config(name, net, class, flavor))
 }
 
 /// Name and layers of a model, and how they are connected if they do not stand in a line.
-pub(super) fn net_config(name: &str, net: &Net, class: &str, flavor: Flavor) -> Map<String, Value> {
+pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) -> Map<String, Value> {
     let mut config = Map::new();
     config.insert("name".into(), name.into());
     let inputs = net.inputs.iter().map(input_to_json);
     let layers = (0..net.layers.len()).map(|place| layer_to_json(net, place, flavor));
-    if class == "Sequential" {
+    if class == Class::Sequential {
         config.insert("layers".into(), inputs.chain(layers).collect());
         return config;
     }
@@ -145,9 +143,9 @@ impl Model {
     /// [`Model::to_json_value`], with calls of models within it numbered as that Keras does.
     pub(crate) fn to_json_for(&self, flavor: Flavor) -> Result<Value> {
         self.check()?;
-        let class = if self.functional { "Functional" } else { "Sequential" };
-        let mut model = model_object(self.name(), &self.net, class, flavor);
-        if let (Some(input), Some(model)) = (self.input_shape().filter(|_| !self.functional), model.as_object_mut()) {
+        let mut model = model_object(self.name(), &self.net, self.class, flavor);
+        let input = self.input_shape().filter(|_| self.class == Class::Sequential);
+        if let (Some(input), Some(model)) = (input, model.as_object_mut()) {
             model.insert("build_config".into(), build_config(&input));
         }
         Ok(model)
@@ -172,11 +170,7 @@ impl Model {
 
     /// [`Model::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers are read.
     pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Model> {
-        let (class, _) = open_model(json)?;
-        match class.as_str() {
-            "Sequential" => Sequential::from_config(json, room).map(Sequential::into_model),
-            _ => functional_from(json, &mut made_for(room)),
-        }
+        model_from(json, &mut made_for(room))
     }
 }
 
@@ -187,37 +181,58 @@ fn made_for(room: Option<usize>) -> Variables {
     variables
 }
 
-fn open_model(json: &Value) -> Result<(String, Map<String, Value>)> {
+/// A model in a file, before its layers are read.
+struct Opened {
+    class: Class,
+    name: Option<String>,
+    trainable: bool,
+    layers: Vec<Value>,
+    config: Map<String, Value>,
+}
+
+fn open_model(json: &Value) -> Result<Opened> {
     let help = "only Keras's own models are read: build this one here, and take its weights by `load_weights`";
-    open_built_in("model", json, help)
+    let (name, config) = open_built_in("model", json, help)?;
+    let class = Class::of(&name).ok_or_else(|| Error::unsupported(format!("expected a model, got `{name}`")))?;
+    let own: &[&str] = match class {
+        Class::Sequential => &["build_input_shape"],
+        Class::Functional => &["input_layers", "output_layers"],
+    };
+    let known = ["name", "trainable", "dtype", "layers"].iter().chain(own).copied();
+    refuse_unknown_keys(&config, known).context(&name)?;
+    // Every layer has a type of its own, which is what counts.
+    let dtype = config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name).context(format!("{name}.dtype"))?;
+    Base { dtype, ..Base::default() }.policy().context(format!("{name}.dtype"))?;
+    let layers = config.get("layers").and_then(Value::as_array).cloned();
+    let layers = layers.ok_or_else(|| Error::data(format!("{name}.layers: expected a list of layers")))?;
+    let trainable = read(&config, &name, "trainable", Some(true))?;
+    Ok(Opened { class, name: read(&config, &name, "name", Some(None))?, trainable, layers, config })
 }
 
 /// A layer of a file, or a model that is one.
 fn layer_from(json: &Value, variables: &mut Variables) -> Result<LayerRef> {
     let class = json.get("class_name").and_then(Value::as_str).unwrap_or_default();
-    if !["Sequential", "Functional", "Model"].contains(&class) {
-        let layer = <dyn Layer>::registry().read_object(json)?;
-        return Ok(layer.into_layer(variables.flavor(), variables.seeds()));
+    if Class::of(class).is_some() {
+        return model_from(json, variables).map(|model| model.layer());
     }
-    let model = if class == "Sequential" {
-        Sequential::read(json, variables)?.into_model()
-    } else {
-        functional_from(json, variables)?
-    };
-    Ok(model.layer())
+    let layer = <dyn Layer>::registry().read_object(json)?;
+    Ok(layer.into_layer(variables.flavor(), variables.seeds()))
+}
+
+/// A model of either class, whose weights are made as those of `variables` are.
+fn model_from(json: &Value, variables: &mut Variables) -> Result<Model> {
+    let opened = open_model(json)?;
+    match opened.class {
+        Class::Sequential => sequential_from(json, opened, variables).map(Sequential::into_model),
+        Class::Functional => functional_from(opened, variables),
+    }
 }
 
 /// A functional model. Layers are called as soon as what they depend on is there; nothing is read twice.
-fn functional_from(json: &Value, variables: &mut Variables) -> Result<Model> {
-    let (class, config) = open_model(json)?;
-    let known = ["name", "trainable", "dtype", "layers", "input_layers", "output_layers"];
-    refuse_unknown_keys(&config, known).context(&class)?;
-    let name: Option<String> = read(&config, &class, "name", Some(None))?;
-    let name = name.unwrap_or_else(|| automatic("Functional"));
-    let layers = config.get("layers").and_then(Value::as_array);
-    let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
+fn functional_from(opened: Opened, variables: &mut Variables) -> Result<Model> {
+    let name = opened.name.unwrap_or_else(|| automatic(Class::Functional.name()));
     let mut graph = Graph::default();
-    for (place, json) in layers.iter().enumerate() {
+    for (place, json) in opened.layers.iter().enumerate() {
         let own = json.get("name").or_else(|| json.pointer("/config/name")).and_then(Value::as_str);
         let own = own.map_or_else(|| place.to_string(), str::to_owned);
         graph.add(&own, json, variables).context(format!("model `{name}`: layer `{}`", short(&own)))?;
@@ -225,12 +240,12 @@ fn functional_from(json: &Value, variables: &mut Variables) -> Result<Model> {
     graph.connect(variables).context(format!("model `{name}`"))?;
     let ends = |key: &str| -> Result<Vec<Symbol>> {
         // One end may stand alone.
-        let ends = config.get(key).unwrap_or(&Value::Null);
+        let ends = opened.config.get(key).unwrap_or(&Value::Null);
         let list = if ends[0].is_string() { vec![ends] } else { ends.as_array().into_iter().flatten().collect() };
         list.into_iter().map(|end| graph.find(end).map_err(|error| error.context(key.to_owned()))).collect()
     };
     let mut model = Model::named(&name, ends("input_layers")?, ends("output_layers")?)?;
-    if !read(&config, &class, "trainable", Some(true))? {
+    if !opened.trainable {
         model.set_trainable(false);
     }
     Ok(model)
@@ -258,7 +273,7 @@ impl Graph {
             return Err(Error::data("there are two layers of that name"));
         }
         let nodes = json.get("inbound_nodes").and_then(Value::as_array).cloned().unwrap_or_default();
-        if json["class_name"] == "InputLayer" {
+        if json["class_name"] == InputLayer::CLASS {
             let (_, config) = open_object(json)?;
             let input = InputLayer::from_json(&config)?.name(name).symbol()?;
             self.made.insert(name.into(), (0, vec![vec![input]]));
@@ -377,50 +392,34 @@ impl Sequential {
     /// # Errors
     /// Something that is not a sequential model, or has layers or settings that are not known.
     pub fn from_json_value(json: &Value) -> Result<Sequential> {
-        Self::from_config(json, None)
+        match json["class_name"].as_str().filter(|name| Class::of(name) == Some(Class::Functional)) {
+            Some(other) => Err(Error::unsupported(format!("expected a `Sequential` model, got `{other}`"))),
+            None => sequential_from(json, open_model(json)?, &mut made_for(None)),
+        }
     }
+}
 
-    /// [`Sequential::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers
-    /// are read.
-    pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Sequential> {
-        Self::read(json, &mut made_for(room))
+/// A line of layers.
+fn sequential_from(json: &Value, opened: Opened, like: &mut Variables) -> Result<Sequential> {
+    let mut model = opened.name.map_or_else(Sequential::new, Sequential::named);
+    if !opened.trainable {
+        model.freeze();
     }
-
-    /// Reads a model, whose weights are made as those of `like` are.
-    fn read(json: &Value, like: &mut Variables) -> Result<Sequential> {
-        let (class, config) = open_model(json)?;
-        if class != "Sequential" {
-            return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
-        }
-        let known = ["name", "trainable", "dtype", "layers", "build_input_shape"];
-        refuse_unknown_keys(&config, known).context(&class)?;
-        let name: Option<String> = read(&config, &class, "name", Some(None))?;
-        let mut model = name.map_or_else(Sequential::new, Sequential::named);
-        // Every layer has a type of its own, which is what counts.
-        let dtype =
-            config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name).context(format!("{class}.dtype"))?;
-        Base { dtype, ..Base::default() }.policy().context(format!("{class}.dtype"))?;
-        if !read(&config, &class, "trainable", Some(true))? {
-            model.freeze();
-        }
-        model.parts().1.await_values(like.room());
-        let layers = config.get("layers").and_then(Value::as_array);
-        let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
-        for (place, layer) in layers.iter().enumerate() {
-            let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
-            let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
-            let place = format!("model `{}`: layer {which}", model.name());
-            let layer = layer_from(layer, model.parts().1).context(place)?;
-            model.add(&layer);
-        }
-        model.check()?;
-        if let Some(shape) = input_shape(json, &config)?.filter(|_| model.input_shape().is_none()) {
-            model.build_batch(&shape)?;
-        }
-        like.await_values(model.parts().1.room());
-        model.parts().1.await_values(None);
-        Ok(model)
+    model.parts().1.await_values(like.room());
+    for (place, layer) in opened.layers.iter().enumerate() {
+        let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
+        let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
+        let place = format!("model `{}`: layer {which}", model.name());
+        let layer = layer_from(layer, model.parts().1).context(place)?;
+        model.add(&layer);
     }
+    model.check()?;
+    if let Some(shape) = input_shape(json, &opened.config)?.filter(|_| model.input_shape().is_none()) {
+        model.build_batch(&shape)?;
+    }
+    like.await_values(model.parts().1.room());
+    model.parts().1.await_values(None);
+    Ok(model)
 }
 
 /// The shape a model was built for, wherever it is written.

@@ -36,14 +36,43 @@ pub struct Model {
     variables: Variables,
     /// The places of its layers by their names.
     places: HashMap<String, usize>,
-    /// Whether it is made of symbols, not of layers in a line.
-    functional: bool,
+    class: Class,
     /// Whether its layers may learn.
     trainable: bool,
     /// How it is trained.
     training: Training,
     /// The first mistake made while layers were added; every use of the model reports it.
     problem: Option<Error>,
+}
+
+/// Keras's classes of models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Of layers in a line.
+    Sequential,
+    /// Made of symbols.
+    Functional,
+}
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Class::Sequential => "Sequential",
+            Class::Functional => "Functional",
+        }
+    }
+
+    /// In files. Keras 2.13 and 3 have functional models in modules of different names; both take them for a `Model`.
+    fn name_in_files(self) -> &'static str {
+        if self == Class::Functional { "Model" } else { self.name() }
+    }
+
+    /// The class of a name in a file.
+    fn of(name: &str) -> Option<Class> {
+        [Class::Sequential, Class::Functional]
+            .into_iter()
+            .find(|class| [class.name(), class.name_in_files()].contains(&name))
+    }
 }
 
 /// A layer of a model, with the shapes it has there.
@@ -67,7 +96,7 @@ impl Model {
             net: Net::default(),
             variables: Variables::new(flavor, seeds),
             places: HashMap::new(),
-            functional: false,
+            class: Class::Sequential,
             trainable: true,
             training: Training::new(flavor),
             problem: None,
@@ -436,7 +465,6 @@ impl<'a> Deref for LayerView<'a> {
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let built = if self.is_built() { "True" } else { "False" };
-        let class = if self.functional { "Functional" } else { "Sequential" };
-        write!(f, "<{class} name={}, built={built}>", self.name)
+        write!(f, "<{} name={}, built={built}>", self.class.name(), self.name)
     }
 }

@@ -71,6 +71,7 @@ fn finite(array: &Array, name: &str) -> Result<()> {
         // Whole blocks first: such loops vectorise.
         Buffer::F32(data) => data.chunks(1024).position(|block| !block.iter().all(|x| x.is_finite())),
         Buffer::F64(data) => data.chunks(1024).position(|block| !block.iter().all(|x| x.is_finite())),
+        half if half.dtype().is_half() => (0..array.len()).position(|i| !half.get(i).is_finite()).map(|i| i / 1024),
         _ => None,
     };
     let Some(block) = found else { return Ok(()) };

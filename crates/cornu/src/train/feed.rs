@@ -83,7 +83,10 @@ impl Ends {
         match each.len() {
             got if got == outputs => Ok(self.judged.iter().map(|&output| each[output].take()).collect()),
             got if got == judged => Ok(each),
-            got => Err(Error::data(format!("`{what}` needs {outputs} arrays, one for each output, got {got}"))),
+            got => {
+                let arrays = if outputs == 1 { "array" } else { "arrays" };
+                Err(Error::data(format!("`{what}` needs {outputs} {arrays}, one for each output, got {got}")))
+            }
         }
     }
 }
@@ -319,51 +322,62 @@ fn column(array: Array, name: &str) -> Result<Array> {
     }
 }
 
-#[test]
-fn rows_become_columns_and_only_features_become_floats() {
-    let one = |name: &str| (name.to_owned(), DType::F32);
-    let ends = Ends { inputs: vec![one("x")], outputs: vec!["y".into()], judged: vec![0] };
-    let of = |given: Result<Given>| given.and_then(|given| given.of(&ends));
-    let data = of(Given::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1])).and_then(Data::here).expect("two rows each");
-    let types = [Type::f32([1, 2]), Type::new(DType::I64, [1, 1])];
-    assert_eq!(data.types(1), types);
-    assert!(data.has(&types, 1) && !data.has(&types, 2) && !data.has(&types[..1], 1));
-    assert!(
-        !data.has(&[Type::f32([1, 2]), Type::f32([1, 1])], 1) && !data.has(&[Type::f32([1, 3]), types[1].clone()], 1)
-    );
-    let error = of(Given::labelled(&[0.5, 1.0], &[1])).err().expect("two rows against one");
-    assert_eq!(error.message(), "`x` and `y` need the same number of rows, got 2 and 1");
-    let weighted =
-        |weights: f64| Given::labelled(&[0.5, 1.0], &[1, 0])?.weighted(Some(vec![weights].into_arrays()))?.of(&ends);
-    let error = weighted(1.0).err().expect("one weight for two rows");
-    assert_eq!(error.message(), "`sample_weight` needs one weight for each of 2 rows, got [1]");
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[test]
-fn arrays_go_to_inputs_and_outputs_by_name_or_position() {
-    let inputs = vec![("a".to_owned(), DType::I64), ("b".to_owned(), DType::F32)];
-    let ends = Ends { inputs, outputs: vec!["p".into(), "q".into()], judged: vec![1] };
-    let data =
-        Given::labelled([("b", [0.5, 1.5]), ("a", [1.0, 2.0])], [("q", [3, 4])]).and_then(|given| given.of(&ends));
-    let data = data.expect("by name");
-    assert_eq!(data.y[0].to_vec::<i64>(), [3, 4]);
-    let data = data.here().expect("arrays");
-    assert_eq!(data.types(2)[..2], [Type::new(DType::I64, [2, 1]), Type::f32([2, 1])]);
-    let message = |given: Result<Given>| match given.and_then(|given| given.of(&ends)) {
-        Ok(_) => panic!("data that fits"),
-        Err(error) => error.message().to_owned(),
-    };
-    assert_eq!(message(Given::features(&[[1.0]])), "the model takes 2 inputs, got 1");
-    assert_eq!(message(Given::features([("a", [1.0])])), "`x` needs an array for the input `b`");
-    assert_eq!(message(Given::features(([1.0], [1.0, 2.0]))), "all inputs need the same number of rows, got 1 and 2");
-    let two = || ([1.0, 2.0], [1.0, 2.0]);
-    assert_eq!(message(Given::labelled(two(), [("p", [1, 2])])), "there are no labels `y[\"q\"]`");
-    let text = message(Given::labelled(two(), ([1], [1], [1])));
-    assert_eq!(text, "`y` needs 2 arrays, one for each output, got 3");
-    let text = message(Given::labelled(two(), [1]));
-    assert_eq!(text, "`x` and `y[\"q\"]` need the same number of rows, got 2 and 1");
-    assert_eq!(
-        message(Given::features(([0.5], [1.0]))),
-        "`x[\"a\"]` needs numbers that the input's type `int64` can hold, got 0.5 in row 0"
-    );
+    #[test]
+    fn rows_become_columns_and_only_features_become_floats() {
+        let one = |name: &str| (name.to_owned(), DType::F32);
+        let ends = Ends { inputs: vec![one("x")], outputs: vec!["y".into()], judged: vec![0] };
+        let of = |given: Result<Given>| given.and_then(|given| given.of(&ends));
+        let data =
+            of(Given::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1])).and_then(Data::here).expect("two rows each");
+        let types = [Type::f32([1, 2]), Type::new(DType::I64, [1, 1])];
+        assert_eq!(data.types(1), types);
+        assert!(data.has(&types, 1) && !data.has(&types, 2) && !data.has(&types[..1], 1));
+        assert!(
+            !data.has(&[Type::f32([1, 2]), Type::f32([1, 1])], 1)
+                && !data.has(&[Type::f32([1, 3]), types[1].clone()], 1)
+        );
+        let error = of(Given::labelled(&[0.5, 1.0], &[1])).err().expect("two rows against one");
+        assert_eq!(error.message(), "`x` and `y` need the same number of rows, got 2 and 1");
+        let weighted = |weights: f64| {
+            Given::labelled(&[0.5, 1.0], &[1, 0])?.weighted(Some(vec![weights].into_arrays()))?.of(&ends)
+        };
+        let error = weighted(1.0).err().expect("one weight for two rows");
+        assert_eq!(error.message(), "`sample_weight` needs one weight for each of 2 rows, got [1]");
+    }
+
+    #[test]
+    fn arrays_go_to_inputs_and_outputs_by_name_or_position() {
+        let inputs = vec![("a".to_owned(), DType::I64), ("b".to_owned(), DType::F32)];
+        let ends = Ends { inputs, outputs: vec!["p".into(), "q".into()], judged: vec![1] };
+        let data =
+            Given::labelled([("b", [0.5, 1.5]), ("a", [1.0, 2.0])], [("q", [3, 4])]).and_then(|given| given.of(&ends));
+        let data = data.expect("by name");
+        assert_eq!(data.y[0].to_vec::<i64>(), [3, 4]);
+        let data = data.here().expect("arrays");
+        assert_eq!(data.types(2)[..2], [Type::new(DType::I64, [2, 1]), Type::f32([2, 1])]);
+        let message = |given: Result<Given>| match given.and_then(|given| given.of(&ends)) {
+            Ok(_) => panic!("data that fits"),
+            Err(error) => error.message().to_owned(),
+        };
+        assert_eq!(message(Given::features(&[[1.0]])), "the model takes 2 inputs, got 1");
+        assert_eq!(message(Given::features([("a", [1.0])])), "`x` needs an array for the input `b`");
+        assert_eq!(
+            message(Given::features(([1.0], [1.0, 2.0]))),
+            "all inputs need the same number of rows, got 1 and 2"
+        );
+        let two = || ([1.0, 2.0], [1.0, 2.0]);
+        assert_eq!(message(Given::labelled(two(), [("p", [1, 2])])), "there are no labels `y[\"q\"]`");
+        let text = message(Given::labelled(two(), ([1], [1], [1])));
+        assert_eq!(text, "`y` needs 2 arrays, one for each output, got 3");
+        let text = message(Given::labelled(two(), [1]));
+        assert_eq!(text, "`x` and `y[\"q\"]` need the same number of rows, got 2 and 1");
+        assert_eq!(
+            message(Given::features(([0.5], [1.0]))),
+            "`x[\"a\"]` needs numbers that the input's type `int64` can hold, got 0.5 in row 0"
+        );
+    }
 }

@@ -6,8 +6,8 @@ use cornu_graph::{Arrays, Error, Result, ToArrays};
 
 use super::Callback;
 use super::feed::Given;
-use crate::display::Verbose;
 use crate::random::Seeds;
+use cornu_display::Verbose;
 
 /// Rows in a batch where nothing else is said, as in Keras.
 pub(crate) const BATCH_SIZE: usize = 32;
@@ -295,11 +295,16 @@ impl Default for Predict {
     }
 }
 
-#[test]
-fn single_batches_are_predicted_in_silence_unless_told_otherwise() {
-    assert_eq!([1, 2].map(|steps| Predict::new().shown(steps)), [Verbose::Silent, Verbose::Auto]);
-    assert_eq!(
-        [0, 1, 2].map(|level| Predict::new().verbose(level).shown(1)),
-        [Verbose::Silent, Verbose::Bar, Verbose::Line]
-    );
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_batches_are_predicted_in_silence_unless_told_otherwise() {
+        assert_eq!([1, 2].map(|steps| Predict::new().shown(steps)), [Verbose::Silent, Verbose::Auto]);
+        assert_eq!(
+            [0, 1, 2].map(|level| Predict::new().verbose(level).shown(1)),
+            [Verbose::Silent, Verbose::Bar, Verbose::Line]
+        );
+    }
 }

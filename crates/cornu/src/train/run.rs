@@ -12,9 +12,9 @@ use super::history::{History, Params};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
 use super::{Callback, Code, Fit, Warning};
-use crate::display::Verbose;
 use crate::flavor::{Flavor, RowsEnd};
 use crate::random::{Seeds, Shuffle};
+use cornu_display::Verbose;
 
 /// What has no room, if there are too many of them.
 pub(crate) const PREDICTIONS: &str = "the array of predictions";

@@ -14,6 +14,7 @@ use crate::flavor::Flavor;
 use crate::layers::Wire;
 use crate::net::Net;
 use crate::optimizers::Optimizer;
+use crate::policy::dtype_policy;
 use crate::trace::Cx;
 pub(crate) use crate::variables::Kind;
 use crate::variables::{Named, Opened, Variables};
@@ -32,6 +33,8 @@ pub(crate) struct Training {
     pub(super) streams: Option<Keras2Streams>,
     /// Of which variables.
     changes: u64,
+    /// Whether Keras would scale the loss: it does so for models that are made while `mixed_float16` is the policy.
+    scaled: bool,
 }
 
 /// A looked-up [`Compile`].
@@ -48,7 +51,16 @@ impl Training {
     /// Of a model that is not compiled.
     pub(crate) fn new(flavor: Flavor) -> Training {
         let streams = flavor.retraces().then(Keras2Streams::default);
-        Training { compiled: None, state: None, opened: None, outline: None, restored: None, streams, changes: 0 }
+        Training {
+            compiled: None,
+            state: None,
+            opened: None,
+            outline: None,
+            restored: None,
+            streams,
+            changes: 0,
+            scaled: dtype_policy().name() == "mixed_float16",
+        }
     }
 
     /// Begins anew, with other settings.
@@ -89,6 +101,19 @@ impl Training {
     /// Nowhere yet.
     pub(super) fn opened(&self) -> Result<&Arc<Opened>> {
         self.opened.as_ref().ok_or_else(|| Error::usage("the model has no session yet"))
+    }
+
+    /// Looks whether it may go without a scale of the loss.
+    ///
+    /// # Errors
+    /// Keras would scale it.
+    fn needs_no_scale(&self) -> Result<()> {
+        if !self.scaled {
+            return Ok(());
+        }
+        let message = "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
+        let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
+        Err(Error::unsupported(message).help(help))
     }
 
     /// The weights that it changes, once it has started.
@@ -249,6 +274,7 @@ impl Stage<'_> {
         let loss = all.ok_or_else(|| Error::usage("no output has a loss"))?;
         let mut updates = Vec::new();
         if kind == Kind::Train {
+            self.training.needs_no_scale()?;
             updates = state.optimize(&cx, &*compiled.optimizer, &loss);
         }
         state.count(&cx, &loss, &each, types[0].shape[0], &mut updates);

@@ -232,10 +232,10 @@ impl Layer for MasksRows {
 cornu::config! {
     /// Attention with one head and no weights but a scale: each row of the query is a mean of rows of the value, by how
     /// alike it is to the rows of the key.
-    "functional.tests" pub layer Attend {}
+    "functional.tests" pub layer Attending {}
 }
 
-impl Layer for Attend {
+impl Layer for Attending {
     fn arguments(&self) -> Vec<Argument> {
         vec![Argument::needed("query"), Argument::needed("value"), Argument::optional("key")]
     }
@@ -261,10 +261,10 @@ impl Layer for Attend {
 #[test]
 fn inputs_have_names_and_may_be_left_out() -> Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
-    cornu::layers::register::<Attend>();
+    cornu::layers::register::<Attending>();
     cornu::layers::register::<MasksRows>();
     let (q, v, k) = (named("q")?, named("v")?, named("k")?);
-    let layer = Attend::new().name("attend").shared();
+    let layer = Attending::new().name("attend").shared();
     let two = layer.apply_all([&q, &v])?.remove(0);
     let three = layer.apply_named([&q], [("key", &k), ("value", &v)])?.remove(0);
     let by_name = layer.apply_named([], [("value", &v), ("query", &q)])?.remove(0);
@@ -303,15 +303,15 @@ fn named(name: &str) -> Result<Symbol> {
 fn inputs_that_a_layer_does_not_take_are_told() -> Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     let (q, v) = (named("q")?, named("v")?);
-    let attend = || Attend::new().name("a");
-    assert_eq!(message(attend().apply(&q)), "a: `Attend` needs the input `value`, got `query`");
+    let attend = || Attending::new().name("a");
+    assert_eq!(message(attend().apply(&q)), "a: `Attending` needs the input `value`, got `query`");
     let error = attend().apply_named([&q], [("valu", &v)]).expect_err("misspelt");
-    assert!(error.to_string().contains("a: `Attend` takes no `valu`; there are `query`, `value`, `key`"), "{error}");
+    assert!(error.to_string().contains("a: `Attending` takes no `valu`; there are `query`, `value`, `key`"), "{error}");
     assert!(error.to_string().contains("did you mean `value`?"), "{error}");
     let twice = attend().apply_named([&q, &v], [("query", &q)]);
-    assert_eq!(message(twice), "a: `Attend` takes one `query`, got two");
+    assert_eq!(message(twice), "a: `Attending` takes one `query`, got two");
     let text = message(attend().apply_all([&q, &v, &v, &v]));
-    assert_eq!(text, "a: `Attend` takes 3 inputs and no more, got 4");
+    assert_eq!(text, "a: `Attending` takes 3 inputs and no more, got 4");
     let text = message(Dense::new(2).name("d").apply_named([&q], [("mask", &v)]));
     assert_eq!(text, "d: `Dense` takes its inputs by position, got one named `mask`");
     Ok(())
@@ -335,6 +335,9 @@ fn what_is_no_model_is_told() -> Result<()> {
     assert_eq!(text, "model `m`: an input of a model needs to be one, got an output of `d`");
     let two = Dense::new(2).name("d").apply(&one)?;
     assert_eq!(message(Model::named("m", [&a], [&two])), "model `m` has two layers named `d`");
+    let again = input("a")?;
+    let both = Sum::new().apply_all([&a, &again])?.remove(0);
+    assert_eq!(message(Model::named("m", [&a, &again], [&both])), "model `m` has two layers named `a`");
     assert_eq!(message(Dense::new(2).name("e").apply_all([&a, &b])), "e: `Dense` takes one input, got 2");
     let shared = Dense::new(2).name("f").shared();
     shared.apply(&a)?;
