@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
-use cornu_graph::{Array, Executor, Feed, Graph, Reference, Run, Tensor, Trace, Type, VarId};
+use cornu_graph::{Array, Executor, Feed, Graph, Reference, Role, Run, Tensor, Trace, Type, VarId, VarSpec};
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, text};
 
@@ -189,6 +189,114 @@ fn dropped_programs_are_gone() {
     }
     drop(kept);
     assert_eq!(session.memory().programs, 0);
+}
+
+/// Runs of one program at once: each has its own memory, and the bits of one that runs alone.
+#[test]
+fn runs_side_by_side_have_the_bits_of_runs_alone() {
+    let trace = Trace::new();
+    let (x, w) = (trace.input(Type::f32([33, 40])), trace.var(VarId::new(0), Type::f32([40, 70])));
+    let y = x.dot(&w).tanh().softmax(-1);
+    let graph = trace.finish(&[y.sum([0]), y.dot_as(&y, false, true)], &[]).expect("a sound graph");
+    for threads in [1, 3] {
+        let session = Cpu::new().threads(threads).open().expect("a session");
+        let weight = Array::from_fn(&Type::f32([40, 70]), |i| ((i * 7919) as f64 * 0.7).sin());
+        session.declare(VarSpec::value("w", Role::Weight, weight)).expect("memory");
+        let program = session.compile(&graph).expect("a sound graph");
+        assert!(!program.changes());
+        let steps = |caller: usize| {
+            let mut run = program.room().expect("memory");
+            let step = |step: usize| {
+                let x = Array::from_fn(&Type::f32([33, 40]), |i| ((i * 31 + caller * 100 + step) as f64 * 1.3).sin());
+                run.start(&[Feed::Host(&x)]).expect("a step");
+                [0, 1].map(|index| {
+                    run.output(index)
+                        .expect("an output")
+                        .to_vec::<f32>()
+                        .into_iter()
+                        .map(f32::to_bits)
+                        .collect::<Vec<_>>()
+                })
+            };
+            (0..30).map(step).collect::<Vec<_>>()
+        };
+        let together: Vec<_> = std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..8).map(|caller| scope.spawn(move || steps(caller))).collect();
+            callers.into_iter().map(|caller| caller.join().expect("no panic")).collect()
+        });
+        (0..8).for_each(|caller| assert_eq!(together[caller], steps(caller), "{threads} threads, caller {caller}"));
+    }
+}
+
+/// Data is fed by rows, whole, or from the host; all steps of a run in one call are the steps one by one.
+#[test]
+fn data_stays_for_many_steps() {
+    let trace = Trace::new();
+    let (x, w) = (trace.input(Type::new(DType::I64, [2, 3])), trace.var(VarId::new(0), Type::new(DType::I64, [3])));
+    let new = &w * 2 + x.sum([0]);
+    let graph = trace.finish(&[x.clone(), new.clone()], &[(VarId::new(0), new)]).expect("a sound graph");
+    for executor in [&Cpu::new() as &dyn Executor, &Reference] {
+        let session = executor.open().expect("a session");
+        session.declare(Type::new(DType::I64, [3]).into()).expect("memory");
+        let data = session.upload(Array::from_fn(&Type::new(DType::I64, [5, 3]), |i| i as f64)).expect("memory");
+        let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+        let var = || session.value(VarId::new(0)).expect("a variable").to_vec::<i64>();
+        run.steps(&[&data], &[0, 4, 1, 1], 2).expect("two steps");
+        assert_eq!(
+            (var(), run.output(0).expect("an output").to_vec::<i64>()),
+            (vec![30, 36, 42], vec![3, 4, 5, 3, 4, 5])
+        );
+        run.start(&[Feed::Rows(&data, &[3, 3])]).expect("a step");
+        assert_eq!(var(), [78, 92, 106]);
+        let two = session.upload(data_of_two()).expect("memory");
+        for feed in [Feed::Whole(&two), Feed::Host(&data_of_two()), Feed::Whole(&two)] {
+            session.write(&[(VarId::new(0), &Array::zeros(&Type::new(DType::I64, [3])))]).expect("its type");
+            run.start(&[feed]).expect("a step");
+            assert_eq!((var(), run.output(0).expect("an output")), (vec![3, 5, 7], data_of_two()));
+        }
+        drop(two);
+        assert_eq!(run.output(0).expect("an output that is an input"), data_of_two());
+        let message = |result: cornu_graph::Result<()>| result.expect_err("a mistake").message().to_owned();
+        assert_eq!(message(run.start(&[Feed::Rows(&data, &[1, 5])])), "input 0 needs rows below 5, got 5");
+        assert_eq!(message(run.start(&[Feed::Whole(&data)])), "input 0 needs i64[2,3], got i64[5,3]");
+        assert_eq!(message(run.start(&[])), "a step needs 1 inputs, got 0");
+        assert_eq!(message(run.wait()), "a step needs 1 inputs, got 0");
+        assert_eq!(message(run.steps(&[&data], &[0, 1, 2], 2)), "steps need whole batches of 2 rows, got 3 rows");
+        assert_eq!(var(), [3, 5, 7]);
+        session.release(&[VarId::new(0)]);
+        let gone = "variable v0 was released, or is of another session";
+        assert_eq!(message(session.value(VarId::new(0)).map(drop)), gone);
+        assert_eq!(message(session.compile(&graph).map(drop)), "v0 was declared as nothing, got i64[3]");
+    }
+    let [here, there] = [&Cpu::new() as &dyn Executor, &Reference].map(|machine| machine.open().expect("a session"));
+    let data = there.upload(data_of_two()).expect("memory");
+    here.declare(Type::new(DType::I64, [3]).into()).expect("memory");
+    let mut run = here.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+    let error = run.start(&[Feed::Whole(&data)]).expect_err("data of another machine").to_string();
+    assert!(error.starts_with("a step was given data of another machine"), "{error}");
+}
+
+fn data_of_two() -> Array {
+    Array::from_fn(&Type::new(DType::I64, [2, 3]), |i| i as f64)
+}
+
+/// The parts of a step, and where they come from.
+#[test]
+fn a_profile_names_the_layers() {
+    let trace = Trace::new();
+    let x = trace.input(Type::f32([4, 3]));
+    let y = trace.scope("first", || x.dot_as(&x, false, true));
+    let y = trace.scope("second", || y.relu());
+    let graph = trace.finish(&[y], &[]).expect("a sound graph");
+    let session = Cpu::new().open().expect("a session");
+    let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+    let ticks = std::cell::Cell::new(0);
+    let clock = || ticks.replace(ticks.get() + 1);
+    let x = Array::from_fn(&Type::f32([4, 3]), |i| i as f64);
+    let parts = run.profile(&[Feed::Host(&x)], &clock).expect("a step");
+    let seen: Vec<_> = parts.iter().map(|(origin, time)| (origin.layer.as_deref(), *time)).collect();
+    assert_eq!(seen, [(Some("first"), 1), (Some("second"), 1)]);
+    assert_eq!(run.output(0).expect("an output").get(0), 5.0);
 }
 
 /// What each graph costs; the plan of the tutorial's model should only ever shrink.

@@ -148,6 +148,27 @@ fn a_forked_child_runs_a_session_whose_threads_it_does_not_have() {
     }
 }
 
+/// All sessions of a process have one crew of threads, which ends with them.
+#[test]
+fn sessions_share_their_threads() {
+    if elsewhere("sessions_share_their_threads", "", &[]) {
+        return;
+    }
+    let workers = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("the tasks of this process");
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("cornu-")).count()
+    };
+    let sessions: Vec<_> = std::thread::scope(|scope| {
+        let open = |_| scope.spawn(|| (0..50).map(|i| running(2 + i % 2)).collect::<Vec<_>>());
+        let threads: Vec<_> = (0..4).map(open).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!((sessions.len(), workers()), (200, 2));
+    drop(sessions);
+    assert_eq!(workers(), 0);
+}
+
 /// What opening a session says to that value of a variable.
 macro_rules! refused {
     ($($test:ident: $variable:literal = $value:literal, $message:literal;)*) => {

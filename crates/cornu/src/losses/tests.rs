@@ -1,6 +1,6 @@
 //! Losses against Keras's own values and gradients.
 
-use cornu_graph::{Array, Feed, Trace, Type, evaluate, gradients};
+use cornu_graph::{Array, Trace, Type, evaluate, gradients};
 use cornu_testkit::golden::{self, Case, Report, close};
 use serde_json::{Map, Value};
 

@@ -4,7 +4,7 @@ use cornu::layers::Layer;
 use cornu::random::Flavor;
 use cornu::registry::Family;
 use cornu::{Cx, Model, Sequential};
-use cornu_graph::{Array, DType, Feed, Tensor, gradients};
+use cornu_graph::{Array, DType, Tensor, gradients};
 use cornu_testkit::golden::{Case, Report, cases};
 use serde_json::{Value, json};
 

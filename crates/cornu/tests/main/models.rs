@@ -4,7 +4,7 @@ use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::{Cx, Result};
 use cornu_files::keras::Archive;
-use cornu_graph::{Array, Feed};
+use cornu_graph::Array;
 use cornu_testkit::golden::{Case, Report, cases};
 use ndarray::ArrayD;
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use cornu::prelude::*;
 use cornu::random::{Flavor, set_flavor};
 use cornu::regularizers::{L1, L2};
 use cornu::{Cx, Result, Tensor};
-use cornu_graph::{Array, Feed};
+use cornu_graph::Array;
 use cornu_testkit::golden::Report;
 use serde_json::{Value, json};
 

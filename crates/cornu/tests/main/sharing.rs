@@ -3,7 +3,7 @@
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
 use cornu::{Cx, Model, Result, Tensor};
-use cornu_graph::{Array, Feed};
+use cornu_graph::Array;
 use cornu_testkit::folder::Folder;
 
 use crate::seeds::seeded;
