@@ -208,3 +208,88 @@ impl Drop for CpuRun {
         [&self.memory, &self.scratch].into_iter().for_each(|buffer| self.ready.store.give_back(Arc::clone(buffer)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+    use std::ops::Range;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use cornu_graph::{Executor, Session, Trace, VarSpec};
+
+    use super::*;
+    use crate::Cpu;
+    use crate::kernels::operand::{Bases, Kernel};
+    use crate::kernels::simd::Level;
+    use crate::kernels::threads::Threads;
+    use crate::session::CpuSession;
+
+    struct Broken;
+
+    impl fmt::Display for Broken {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("broken")
+        }
+    }
+
+    impl Kernel for Broken {
+        fn units(&self) -> usize {
+            2
+        }
+
+        fn grain(&self) -> usize {
+            1
+        }
+
+        fn scratch(&self) -> usize {
+            0
+        }
+
+        #[allow(unsafe_code, reason = "the trait asks for it")]
+        unsafe fn run(&self, _: Level, _: Bases, _: Range<usize>, _: *mut u8) {
+            panic!("a kernel of no use")
+        }
+    }
+
+    #[test]
+    fn a_step_that_breaks_off_is_the_answer_to_all_that_follows() {
+        for threads in [1, 2] {
+            let store = Arc::new(Store::new(Level::Portable, Threads::new(threads), &[]));
+            let session: Arc<dyn Session> = Arc::new(CpuSession(Arc::clone(&store)));
+            let var = session.declare(VarSpec::from(Type::f32([2]))).expect("memory");
+            let trace = Trace::new();
+            let new = trace.var(var, Type::f32([2])) + 1.0;
+            let graph = trace.finish(&[new.clone()], &[(var, new)]).expect("a sound graph");
+            let sound = session.compile(&graph).expect("a sound graph");
+            let Ok(mut loaded) = Loaded::new(&store, graph.clone()) else { panic!("memory") };
+            let ready = Arc::get_mut(&mut loaded.0).expect("the only handle");
+            ready.lowered.steps.push(Step::new(Broken));
+            let [mut run, mut other] = [loaded.room().expect("memory"), sound.room().expect("memory")];
+            other.start(&[]).expect("a step");
+            let panic = catch_unwind(AssertUnwindSafe(|| run.start(&[]))).expect_err("the kernel panics");
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"a kernel of no use"));
+            let answers = [
+                run.start(&[]),
+                run.wait(),
+                other.start(&[]),
+                other.output(0).map(drop),
+                session.value(var).map(drop),
+                session.write(&[(var, &Array::vector(vec![1.0f32, 2.0]))]),
+                session.compile(&graph).map(drop),
+                session.declare(VarSpec::from(Type::f32([2]))).map(drop),
+                session.upload(Array::scalar(1.0f32)).map(drop),
+            ];
+            for (place, answer) in answers.into_iter().enumerate() {
+                let message = answer.expect_err("a failure").message().to_owned();
+                assert_eq!(message, "a step was broken off, and its variables are lost: a kernel of no use", "{place}");
+            }
+            session.release(&[var]);
+            drop((run, other, loaded, sound));
+            assert_eq!((session.memory().variables, session.memory().programs), (0, 0));
+            Cpu::new()
+                .open()
+                .and_then(|other| other.once(&Trace::new().finish(&[], &[])?, &[]))
+                .expect("another session");
+        }
+    }
+}

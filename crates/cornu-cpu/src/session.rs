@@ -60,7 +60,7 @@ impl Executor for Cpu {
     }
 }
 
-struct CpuSession(Arc<Store>);
+pub(crate) struct CpuSession(pub(crate) Arc<Store>);
 
 /// An array that stays: rows are picked from it as it is; whole it is read in place, from where a line begins.
 pub(crate) struct Uploaded {

@@ -67,7 +67,7 @@ pub struct Variables {
     list: Vec<Named>,
     places: HashMap<String, usize>,
     known: HashSet<usize>,
-    whereabouts: Mutex<Whereabouts>,
+    whereabouts: Arc<Mutex<Whereabouts>>,
     changes: u64,
     /// While weights are awaited from a file: the most numbers that all variables may have together.
     room: Option<usize>,
@@ -116,9 +116,21 @@ impl Variables {
             list: Vec::new(),
             places: HashMap::new(),
             known: HashSet::new(),
-            whereabouts: Mutex::default(),
+            whereabouts: Arc::default(),
             changes: 0,
             room: None,
+        }
+    }
+
+    /// The same ones, to which more are to come.
+    pub(crate) fn again(&self) -> Variables {
+        Variables {
+            seeds: self.seeds.clone(),
+            list: self.list.clone(),
+            places: self.places.clone(),
+            known: self.known.clone(),
+            whereabouts: Arc::clone(&self.whereabouts),
+            ..*self
         }
     }
 
@@ -281,8 +293,8 @@ impl Variables {
                 place: Mutex::new(Place::Here(value)),
             }));
         }
-        let new = states.iter().zip(made).filter(|(state, _)| !state.is_built());
-        new.for_each(|(state, made)| *locked(&state.variables) = Some(made.into()));
+        let new = states.iter().zip(made);
+        new.for_each(|(state, made)| _ = locked(&state.variables).get_or_insert(made.into()));
         Ok(())
     }
 

@@ -4,6 +4,8 @@ use cornu_graph::{AN_ARRAY, Array, Arrays, Buffer, DType, Error, Feed, Result, R
 
 use cornu_graph::room::{self, room};
 
+use crate::layers::BatchShape;
+
 /// What has no room, if there are too many rows.
 pub(crate) const ORDER: &str = "the order of the rows";
 
@@ -189,6 +191,11 @@ impl Data {
             return Err(Error::data(format!("`x` needs fewer rows than 2^32, got {}", self.rows())));
         }
         self.fed(|array| session.upload(array).map(Kept::There))
+    }
+
+    /// The shape of batches of the first input.
+    pub(crate) fn batch_shape(&self) -> BatchShape {
+        std::iter::once(None).chain(self.x[0].shape()[1..].iter().map(|&size| Some(size))).collect()
     }
 
     /// What the inputs of a step over one row are.

@@ -36,4 +36,4 @@ pub(crate) use progress::Bar;
 pub(crate) use run::{PREDICTIONS, Run};
 pub use state::OptimizerState;
 pub(crate) use step::Kind;
-pub(crate) use step::{Stage, Training};
+pub(crate) use step::{Stage, Steps, Training};

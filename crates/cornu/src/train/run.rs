@@ -10,7 +10,7 @@ use super::feed::Fed;
 use super::fit::batch_rows;
 use super::history::{History, Params};
 use super::progress::Bar;
-use super::step::{Kind, Stage};
+use super::step::{Kind, Stage, Steps};
 use super::{Callback, Code, Fit, Warning};
 use crate::flavor::{Flavor, RowsEnd};
 use crate::random::{Seeds, Shuffle};
@@ -26,22 +26,24 @@ type Logs = Vec<(String, f64)>;
 
 impl Stage<'_> {
     /// Runs over rows in order; the running totals are of these rows afterwards.
-    pub(crate) fn evaluate(&mut self, data: &Fed, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
+    pub(crate) fn evaluate(&self, data: &Fed, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
         self.reset()?;
         self.training.evaluating(data.one_size(batches.size));
         let order = data.order()?;
         let mut held = None;
         for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
-            self.step(Kind::Test, data, rows, &mut held)?;
+            self.steps()?.step(Kind::Test, data, rows, &mut held)?;
             if let Some(bar) = &mut bar {
                 bar.on_train_batch_end(i, &mut || self.logs().unwrap_or_default());
             }
         }
         Ok(())
     }
+}
 
+impl Steps<'_> {
     /// What the model makes of the rows, batch by batch: each of its outputs.
-    pub(crate) fn predict(&mut self, data: &Fed, batch: usize, mut bar: Option<&mut Bar>) -> Result<Vec<Array>> {
+    pub(crate) fn predict(&self, data: &Fed, batch: usize, mut bar: Option<&mut Bar>) -> Result<Vec<Array>> {
         self.training.predicting(data.one_size(batch));
         let (outputs, mut held) = (self.net.outputs.len(), None);
         if data.rows() <= batch {
@@ -196,7 +198,7 @@ impl<'a> Run<'a> {
                 break;
             }
             self.left = self.left.saturating_sub(1);
-            self.stage.step(Kind::Train, &self.train, self.batches.next(), &mut held)?;
+            self.stage.steps()?.step(Kind::Train, &self.train, self.batches.next(), &mut held)?;
             for callback in &mut *callbacks {
                 callback.on_train_batch_end(batch, &mut || self.stage.logs().unwrap_or_default());
             }
