@@ -128,6 +128,19 @@ impl Training {
         }
     }
 
+    /// Looks whether it may go without a scale of the loss.
+    ///
+    /// # Errors
+    /// Keras would scale it.
+    fn needs_no_scale(&self) -> Result<()> {
+        if !self.scaled {
+            return Ok(());
+        }
+        let message = "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
+        let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
+        Err(Error::unsupported(message).help(help))
+    }
+
     /// The settings of the last `compile`.
     ///
     /// # Errors
@@ -295,12 +308,7 @@ impl Stage<'_> {
         let loss = all.ok_or_else(|| Error::usage("no output has a loss"))?;
         let mut updates = Vec::new();
         if kind == Kind::Train {
-            if self.training.scaled {
-                let message =
-                    "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
-                let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
-                return Err(Error::unsupported(message).help(help));
-            }
+            self.training.needs_no_scale()?;
             updates = state.optimize(&cx, &*compiled.optimizer, &loss);
         }
         state.count(&cx, &loss, &each, types[0].shape[0], &mut updates);
