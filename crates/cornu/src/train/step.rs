@@ -32,17 +32,17 @@ pub(crate) enum Kind {
 /// A model's training: how it is done, its variables in the session, its programs.
 pub(crate) struct Training {
     compiled: Option<Compiled>,
-    state: Option<State>,
+    pub(super) state: Option<State>,
     /// The one used last is the last.
     programs: Vec<(Kind, Vec<Type>, ProgramId)>,
     /// Where programs and variables of training are.
-    store: Option<Store>,
+    pub(super) store: Option<Store>,
     /// Variables there that no training uses any more.
     spare: Vec<(Type, VarId)>,
     /// What the model gives for inputs of those types, so that single batches need not ask again.
     outline: Option<(Vec<Type>, Vec<Output>)>,
     /// What the optimizer is to remember once it has variables.
-    restored: Option<OptimizerState>,
+    pub(super) restored: Option<OptimizerState>,
     /// What decides about random streams, if the model follows Keras 2.
     pub(super) streams: Option<Keras2Streams>,
     /// Which session variables and programs belong to.
@@ -128,11 +128,6 @@ impl Training {
         }
     }
 
-    /// Where its variables are.
-    pub(super) fn store(&self) -> Option<&Store> {
-        self.store.as_ref()
-    }
-
     /// Looks whether it may go without a scale of the loss.
     ///
     /// # Errors
@@ -144,11 +139,6 @@ impl Training {
         let message = "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
         let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
         Err(Error::unsupported(message).help(help))
-    }
-
-    /// The weights that it changes, once it has started.
-    pub(super) fn weights(&self) -> Option<&[Named]> {
-        self.state.as_ref().map(|state| &state.weights[..])
     }
 
     /// The settings of the last `compile`.
@@ -177,25 +167,10 @@ impl Training {
         self.compiled.as_ref().map(|compiled| &compiled.settings)
     }
 
-    /// The number of steps, the learning rate and the slots, role by role.
-    pub(super) fn optimizer_variables(&self) -> Option<(VarId, VarId, Vec<VarId>)> {
-        self.state.as_ref().map(|state| (state.iterations, state.learning_rate, state.slots.concat()))
-    }
-
-    /// What the optimizer is to remember once it has variables.
-    pub(super) fn restored(&self) -> Option<&OptimizerState> {
-        self.restored.as_ref()
-    }
-
     /// Notes what the optimizer is to remember.
     pub(super) fn restore(&mut self, state: OptimizerState) {
         self.restored = Some(state);
         self.streams.iter_mut().for_each(Keras2Streams::restored);
-    }
-
-    /// What the optimizer is to remember, which is done now.
-    pub(super) fn take_restored(&mut self) -> Option<OptimizerState> {
-        self.restored.take()
     }
 }
 
@@ -219,12 +194,12 @@ impl Stage<'_> {
 
     /// Where the programs are: found without a look at the variables, as it is asked for each batch.
     pub(crate) fn session(&self) -> Result<MutexGuard<'_, Box<dyn Session>>> {
-        self.training.store().map(Store::session).ok_or_else(|| Error::usage("the model has no session yet"))
+        self.training.store.as_ref().map(Store::session).ok_or_else(|| Error::usage("the model has no session yet"))
     }
 
     /// The store of that session.
     pub(crate) fn store(&self) -> Result<Store> {
-        self.training.store().cloned().ok_or_else(|| Error::usage("the model has no session yet"))
+        self.training.store.clone().ok_or_else(|| Error::usage("the model has no session yet"))
     }
 
     /// What the model gives for such data: each of its outputs.
