@@ -1,0 +1,355 @@
+//! Sums, maxima and minima along any axes, of every element type.
+//!
+//! The elements of a result follow each other in the order of memory, whichever axes they lie along. Up to 512 are added
+//! from the first to the last, and more in blocks of 512, whose sums are added from the first to the last. Where the last
+//! axis is one of those that disappear and a result has 64 elements or more, a block's sum is made of sixteen sums of every
+//! sixteenth element, added from the first to the last. Of zeros of both signs the first one is the extreme.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+use cornu_graph::ops::Reduction;
+use cornu_graph::{DType, Type};
+
+use super::num::{Num, typed};
+use super::operand::{Axis, Bases, Kernel, Span};
+use super::simd::{Level, Simd, dispatch};
+
+/// Longer sums are sums of sums of this many elements: their error grows with the number of blocks.
+pub const BLOCK: usize = 512;
+/// From this many elements in a row on, they are brought together in lanes.
+const LANES_FROM: usize = 64;
+const LANES: usize = 16;
+/// Elements that are worth a thread.
+const GRAIN: usize = 32 * 1024;
+/// Fewer results than this, of as many blocks as that or more, are made of results of blocks.
+const FEW: [usize; 2] = [512, 4];
+/// Columns, and rows, that are gone through together.
+const PANEL: usize = 1024;
+const ROWS: usize = 16;
+
+/// A reduction of an array whose elements follow each other. Its units are results, or those of blocks.
+#[derive(Clone, Debug)]
+pub struct Reduce {
+    kind: Reduction,
+    dtype: DType,
+    from: Span,
+    to: Span,
+    /// The axes that stay, but for `columns`, the last axis if that stays.
+    kept: Box<[Axis]>,
+    reduced: Box<[Axis]>,
+    columns: usize,
+    /// Results, and elements of each.
+    results: usize,
+    count: usize,
+    /// Elements of a unit, and of a block of it.
+    part: usize,
+    block: usize,
+    lanes: bool,
+}
+
+impl Reduce {
+    /// Brings together the elements of an array of that type along axes, which ascend.
+    pub fn new(kind: Reduction, ty: &Type, axes: &[usize], [from, to]: [Span; 2]) -> Reduce {
+        let (mut all, mut step): (Vec<(bool, Axis)>, isize) = (Vec::new(), 1);
+        for (axis, &size) in ty.shape.iter().enumerate().rev().filter(|&(_, &size)| size != 1) {
+            let goes = axes.contains(&axis);
+            match all.last_mut() {
+                Some((also, inner)) if *also == goes => inner.size *= size,
+                _ => all.push((goes, Axis { size, step })),
+            }
+            step = step.wrapping_mul(size as isize);
+        }
+        let columns = all.first().filter(|(goes, _)| !goes).map_or(1, |(_, axis)| axis.size);
+        let of = |goes: bool| all.iter().rev().filter(move |(also, _)| *also == goes).map(|&(_, axis)| axis);
+        let (mut kept, reduced): (Vec<Axis>, Box<[Axis]>) = (of(false).collect(), of(true).collect());
+        let sizes = |axes: &[Axis]| axes.iter().map(|axis| axis.size).product::<usize>();
+        let (results, count) = (sizes(&kept), sizes(&reduced));
+        let in_rows = all.first().is_none_or(|&(goes, _)| goes);
+        if !in_rows {
+            kept.pop();
+        }
+        let (kept, lanes) = (kept.into(), in_rows && count >= LANES_FROM);
+        let dtype = ty.dtype;
+        Reduce { kind, dtype, from, to, kept, reduced, columns, results, count, part: count, block: BLOCK, lanes }
+    }
+
+    /// How many results of blocks it is better made of, since it has few results of many elements each; or none.
+    pub fn parts(&self) -> usize {
+        let parts = self.count.div_ceil(BLOCK);
+        if self.results < FEW[0] && parts >= FEW[1] { self.results * parts } else { 0 }
+    }
+
+    /// The same in two steps: the results of blocks, written to memory for [`Reduce::parts`] of them, and those of these.
+    pub fn in_parts(self, parts: Span) -> [Reduce; 2] {
+        let blocks = self.count.div_ceil(BLOCK);
+        let outer = self.results / self.columns.max(1);
+        let axis = |size: usize, step: usize| Axis { size, step: step as isize };
+        let first = Reduce { to: parts, part: BLOCK, ..self.clone() };
+        let second = Reduce {
+            from: parts,
+            kept: [axis(outer, blocks * self.columns)].into(),
+            reduced: [axis(blocks, self.columns)].into(),
+            count: blocks,
+            part: blocks,
+            block: usize::MAX,
+            lanes: false,
+            ..self
+        };
+        [first, second]
+    }
+
+    /// Units of each result.
+    fn units_of_each(&self) -> usize {
+        self.count.div_ceil(self.part.max(1)).max(1)
+    }
+
+    /// The elements of a unit, by number.
+    fn elements(&self, part: usize) -> Range<usize> {
+        (part * self.part).min(self.count)..((part + 1) * self.part).min(self.count)
+    }
+
+    /// # Safety
+    /// As [`Kernel::run`].
+    #[inline(always)]
+    unsafe fn run_as<T: Num, F: Fold<T>>(&self, bases: Bases, units: Range<usize>) {
+        let (from, to) = (bases.at::<T>(self.from).cast_const(), bases.at::<T>(self.to));
+        let (parts, columns) = (self.units_of_each(), self.columns);
+        let mut unit = units.start;
+        while unit < units.end {
+            let (row, column) = (unit / columns, unit % columns);
+            let from = from.wrapping_offset(place(&self.kept, row / parts)).wrapping_add(column);
+            let elements = self.elements(row % parts);
+            // SAFETY: the elements of these results, and their places.
+            unsafe {
+                let to = to.add(unit);
+                if self.reduced.last().is_none_or(|axis| axis.step == 1) && columns == 1 {
+                    *to = self.row::<T, F>(from, elements);
+                    unit += 1;
+                } else {
+                    let width = (columns - column).min(units.end - unit).min(PANEL);
+                    self.panel::<T, F>(from, elements, to, width);
+                    unit += width;
+                }
+            }
+        }
+    }
+
+    /// The result of elements that lie along the last axis, and others.
+    ///
+    /// # Safety
+    /// They are readable.
+    #[inline(always)]
+    unsafe fn row<T: Num, F: Fold<T>>(&self, from: *const T, elements: Range<usize>) -> T {
+        let mut total = None;
+        let mut pieces = [const { MaybeUninit::<T>::uninit() }; BLOCK];
+        let run = self.reduced.last().map_or(1, |axis| axis.size);
+        let mut at = elements.start;
+        while at < elements.end {
+            let len = self.block.min(elements.end - at);
+            let mut block = from.wrapping_offset(place(&self.reduced, at));
+            // SAFETY: `len` elements in a row, or as many in pieces, which are at most a block.
+            unsafe {
+                if at % run + len > run {
+                    let mut done = 0;
+                    while done < len {
+                        let piece = (run - (at + done) % run).min(len - done);
+                        let from = from.wrapping_offset(place(&self.reduced, at + done));
+                        from.copy_to_nonoverlapping(pieces.as_mut_ptr().cast::<T>().add(done), piece);
+                        done += piece;
+                    }
+                    block = pieces.as_ptr().cast();
+                }
+                let block = std::slice::from_raw_parts(block, len);
+                let next = if self.lanes { in_lanes::<T, F>(block) } else { in_order::<T, F>(F::START, block) };
+                total = Some(total.map_or(next, |total| F::step(total, next)));
+            }
+            at += len;
+        }
+        total.unwrap_or(F::START)
+    }
+
+    /// The results of `width` columns side by side, at most a panel.
+    ///
+    /// # Safety
+    /// The elements are readable, and the results writable.
+    #[inline(always)]
+    unsafe fn panel<T: Num, F: Fold<T>>(&self, from: *const T, elements: Range<usize>, to: *mut T, width: usize) {
+        let mut more = [const { MaybeUninit::<T>::uninit() }; PANEL];
+        let mut at = elements.start;
+        loop {
+            let end = at.saturating_add(self.block).min(elements.end);
+            let first = at == elements.start;
+            let totals = if first { to } else { more.as_mut_ptr().cast() };
+            // SAFETY: `width` totals are writable here and there.
+            unsafe {
+                (0..width).for_each(|i| *totals.add(i) = F::START);
+                while at < end {
+                    let rows = ROWS.min(end - at);
+                    let starts: [*const T; ROWS] =
+                        std::array::from_fn(|i| from.wrapping_offset(place(&self.reduced, at + i.min(rows - 1))));
+                    columns::<T, F>(&starts[..rows], totals, width);
+                    at += rows;
+                }
+                if !first {
+                    (0..width).for_each(|i| *to.add(i) = F::step(*to.add(i), *totals.add(i)));
+                }
+            }
+            if at >= elements.end {
+                return;
+            }
+        }
+    }
+}
+
+impl Kernel for Reduce {
+    fn units(&self) -> usize {
+        self.results * self.units_of_each()
+    }
+
+    fn grain(&self) -> usize {
+        (GRAIN / self.part.max(1)).max(1)
+    }
+
+    fn scratch(&self) -> usize {
+        0
+    }
+
+    unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, _: *mut u8) {
+        // SAFETY: the caller's promise.
+        typed!(self.dtype, T => unsafe { run_level::<T>(level, self, bases, units) });
+    }
+}
+
+dispatch! { unsafe fn run_level<T: Num> = run_with(reduce: &Reduce, bases: Bases, units: Range<usize>); }
+
+/// # Safety
+/// As [`Kernel::run`].
+#[inline(always)]
+unsafe fn run_with<S: Simd, T: Num>(_: S, reduce: &Reduce, bases: Bases, units: Range<usize>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match reduce.kind {
+            Reduction::Sum => reduce.run_as::<T, Sum>(bases, units),
+            Reduction::Max => reduce.run_as::<T, Max>(bases, units),
+            Reduction::Min => reduce.run_as::<T, Min>(bases, units),
+        }
+    }
+}
+
+/// How elements are brought together.
+trait Fold<T> {
+    const START: T;
+    fn step(total: T, x: T) -> T;
+    /// The result of lanes, as if the elements had come one after the other.
+    fn settle(total: T, row: &[T]) -> T;
+}
+
+struct Sum;
+struct Max;
+struct Min;
+
+impl<T: Num> Fold<T> for Sum {
+    const START: T = T::ZERO;
+    #[inline(always)]
+    fn step(total: T, x: T) -> T {
+        total.plus(x)
+    }
+    #[inline(always)]
+    fn settle(total: T, _: &[T]) -> T {
+        total
+    }
+}
+
+macro_rules! extremes {
+    ($($name:ident $start:ident $better:tt;)*) => {
+        $(impl<T: Num> Fold<T> for $name {
+            const START: T = T::$start;
+            #[inline(always)]
+            #[allow(clippy::eq_op, reason = "not-a-number is not itself")]
+            fn step(total: T, x: T) -> T {
+                if x $better total || x != x { x } else { total }
+            }
+            #[inline(always)]
+            fn settle(total: T, row: &[T]) -> T {
+                if total == T::ZERO { row.iter().copied().find(|&x| x == T::ZERO).unwrap_or(total) } else { total }
+            }
+        })*
+    };
+}
+
+extremes! {
+    Max LEAST >;
+    Min MOST <;
+}
+
+#[inline(always)]
+fn in_order<T: Num, F: Fold<T>>(start: T, row: &[T]) -> T {
+    let mut total = start;
+    for &x in row {
+        total = F::step(total, x);
+    }
+    total
+}
+
+#[inline(always)]
+fn in_lanes<T: Num, F: Fold<T>>(row: &[T]) -> T {
+    let mut lanes = [F::START; LANES];
+    let (whole, rest) = row.as_chunks::<LANES>();
+    for chunk in whole {
+        for i in 0..LANES {
+            lanes[i] = F::step(lanes[i], chunk[i]);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = F::step(*lane, x);
+    }
+    F::settle(in_order::<T, F>(lanes[0], &lanes[1..]), row)
+}
+
+/// Takes `width` elements of each of some rows into the totals of their columns.
+///
+/// # Safety
+/// They are readable, and the totals writable.
+#[inline(always)]
+unsafe fn columns<T: Num, F: Fold<T>>(rows: &[*const T], totals: *mut T, width: usize) {
+    let mut column = 0;
+    /// As many columns at a time as stay in registers.
+    macro_rules! tiles {
+        ($($n:literal)*) => {
+            $(while width - column >= $n {
+                // SAFETY: `$n` of the columns.
+                unsafe {
+                    let to = totals.add(column).cast::<[T; $n]>();
+                    let mut tile = to.read();
+                    for row in rows {
+                        let x = row.add(column).cast::<[T; $n]>().read();
+                        for i in 0..$n {
+                            tile[i] = F::step(tile[i], x[i]);
+                        }
+                    }
+                    to.write(tile);
+                }
+                column += $n;
+            })*
+        };
+    }
+    tiles!(64 16 4 1);
+}
+
+/// Where element `index` along some axes lies.
+#[inline(always)]
+fn place(axes: &[Axis], mut index: usize) -> isize {
+    let mut at = 0;
+    for (number, axis) in axes.iter().enumerate().rev() {
+        let mut i = index;
+        if number > 0 {
+            (i, index) = (index % axis.size, index / axis.size);
+        }
+        at += i as isize * axis.step;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests;
