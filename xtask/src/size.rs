@@ -6,12 +6,13 @@ use std::path::Path;
 use crate::{Result, entries};
 
 /// How many code lines each package may have.
-const CEILINGS: [(&str, usize); 7] = [
+const CEILINGS: [(&str, usize); 8] = [
     ("crates/cornu", 9_500),
+    ("crates/cornu-array", 1_710),
     ("crates/cornu-cpu", 4_600),
     ("crates/cornu-data", 19_500),
     ("crates/cornu-files", 2_500),
-    ("crates/cornu-graph", 6_900),
+    ("crates/cornu-graph", 5_200),
     ("crates/cornu-testkit", 2_400),
     ("xtask", 700),
 ];

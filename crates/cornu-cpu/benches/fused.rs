@@ -1,6 +1,9 @@
 //! Times of element-wise programs: `cargo bench --package cornu-cpu --bench fused`. Items are elements.
+#![allow(unsafe_code)]
 
-use cornu_cpu::kernels::fused::{Fused, Input, Instruction, Opcode, Operand, Output, Program};
+use cornu_cpu::kernels::fused::{Fused, Input, Instruction, Opcode, Operand, Output, Program, Segment};
+use cornu_cpu::kernels::memory::Buffer;
+use cornu_cpu::kernels::operand::{Bases, Kernel, Span};
 use cornu_cpu::kernels::simd::Level;
 use cornu_graph::ops::{Binary, Unary};
 use divan::Bencher;
@@ -24,15 +27,31 @@ fn levels() -> Vec<&'static str> {
 /// Runs a program that needs `len` floats of memory.
 fn time(bencher: Bencher, level: &str, program: &Program, len: usize) {
     let level = Level::all().into_iter().find(|known| known.name() == level).expect("a level of this machine");
-    let fused = Fused::new(program, len).expect("a right program");
-    let (mut arena, mut scratch) = (Memory::new(len), Memory::new(fused.scratch()));
-    let (arena, scratch) = (arena.floats(), scratch.floats());
-    bencher.counter(ItemsCount::new(fused.len())).bench_local(|| fused.run(level, arena, scratch));
+    let fused = Fused::new(program).expect("a right program");
+    let (mut arena, scratch) = (Memory::new(len), Buffer::new("a bench", fused.scratch()).expect("memory"));
+    let start = [arena.floats().as_mut_ptr().cast()];
+    // SAFETY: the arena and the scratch memory are as large as the program needs, and its alone.
+    let run = || unsafe { fused.run(level, Bases::new(&start), 0..fused.units(), scratch.start()) };
+    bencher.counter(ItemsCount::new(fused.len())).bench_local(run);
 }
 
+/// A program whose inputs and outputs are told by the floats where they begin.
 fn program(shape: (usize, usize), inputs: Vec<Input>, code: Vec<Instruction>, outputs: &[(Operand, usize)]) -> Program {
-    let outputs = outputs.iter().map(|&(from, at)| Output { from, at }).collect();
-    Program { rows: shape.0, cols: shape.1, inputs, code, outputs }
+    let begins = inputs.iter().map(|&(Input::Full(at) | Input::Scalar(at) | Input::Row(at) | Input::Column(at))| at);
+    let mut begins: Vec<usize> = begins.chain(outputs.iter().map(|output| output.1)).collect();
+    begins.sort_unstable();
+    begins.dedup();
+    let number = |at: usize| begins.binary_search(&at).expect("a span");
+    let numbered = |input: Input| match input {
+        Input::Full(at) => Input::Full(number(at)),
+        Input::Scalar(at) => Input::Scalar(number(at)),
+        Input::Row(at) => Input::Row(number(at)),
+        Input::Column(at) => Input::Column(number(at)),
+    };
+    let inputs = inputs.into_iter().map(numbered).collect();
+    let outputs = outputs.iter().map(|&(from, at)| Output { from, at: number(at) }).collect();
+    let spans = begins.iter().map(|at| Span { base: 0, at: at * size_of::<f32>() }).collect();
+    Program { inputs, code, outputs, segments: vec![Segment { rows: shape.0, cols: shape.1, spans }] }
 }
 
 /// A chain of twenty instructions, each on the result before and an input.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use cornu_graph::ops::{Op, Scan};
 use cornu_graph::{Graph, Result, Value};
 
-use crate::arena::{Arena, Place};
+use crate::kernels::memory::stored;
+use crate::kernels::operand::{Bases, Place, Span};
 use crate::kernels::threads::Threads;
 use crate::step::{Machine, Step, steps};
 
@@ -32,73 +33,76 @@ pub(crate) struct Control {
     pub(crate) results: Vec<Place>,
 }
 
-fn copy(arena: &mut Arena, from: &[Place], to: &[Place]) {
-    from.iter().zip(to).for_each(|(&from, &to)| arena.copy(from, to));
+fn copy(bases: Bases, from: &[Place], to: &[Place]) {
+    from.iter().zip(to).for_each(|(&from, &to)| bases.copy(from, to));
 }
 
 impl Frame {
-    fn run(&self, machine: &mut Machine) -> Result<()> {
+    fn run(&self, machine: Machine) -> Result<()> {
         steps(&self.steps, machine)
     }
 }
 
 impl Control {
-    pub(crate) fn run(&self, machine: &mut Machine) -> Result<()> {
+    pub(crate) fn run(&self, machine: Machine) -> Result<()> {
         match &self.op {
             Op::Scan(scan) => self.scan(scan, machine),
             Op::While(op) => self.repeat(op.consts, machine),
             Op::If(_) => {
-                let condition = machine.arena.number(self.args[0], 0).f64();
+                let condition = machine.bases.number(self.args[0]).f64();
                 self.once(&self.frames[usize::from(condition == 0.0)], &self.args[1..], machine)
             }
             _ => self.once(&self.frames[0], &self.args, machine),
         }
     }
 
-    fn once(&self, frame: &Frame, args: &[Place], machine: &mut Machine) -> Result<()> {
-        copy(&mut machine.arena, args, &frame.inputs);
+    fn once(&self, frame: &Frame, args: &[Place], machine: Machine) -> Result<()> {
+        copy(machine.bases, args, &frame.inputs);
         frame.run(machine)?;
-        copy(&mut machine.arena, &frame.outputs, &self.results);
+        copy(machine.bases, &frame.outputs, &self.results);
         Ok(())
     }
 
-    fn scan(&self, scan: &Scan, machine: &mut Machine) -> Result<()> {
+    fn scan(&self, scan: &Scan, machine: Machine) -> Result<()> {
         let Frame { inputs, outputs, .. } = &*self.frames[0];
         let (same, rows) = inputs.split_at(scan.inputs());
         let (left, made) = outputs.split_at(scan.carries);
         let (carries, stacked) = self.results.split_at(scan.carries);
-        let row = |all: &Place, row: &Place, t: usize| Place { at: all.at + t * row.len, ..*row };
-        copy(&mut machine.arena, &self.args, same);
+        let row = |all: &Place, row: &Place, t: usize| {
+            let at = all.span.at + t * row.len * stored(row.dtype).size();
+            Place { span: Span { at, ..all.span }, ..*row }
+        };
+        copy(machine.bases, &self.args, same);
         for t in scan.order() {
             for (x, to) in self.args[same.len()..].iter().zip(rows) {
-                machine.arena.copy(row(x, to, t), *to);
+                machine.bases.copy(row(x, to, t), *to);
             }
             self.frames[0].run(machine)?;
             for (y, from) in stacked.iter().zip(made) {
-                machine.arena.copy(*from, row(y, from, t));
+                machine.bases.copy(*from, row(y, from, t));
             }
-            copy(&mut machine.arena, left, &same[scan.consts..]);
+            copy(machine.bases, left, &same[scan.consts..]);
         }
-        copy(&mut machine.arena, &same[scan.consts..], carries);
+        copy(machine.bases, &same[scan.consts..], carries);
         Ok(())
     }
 
     /// The carries lie in the results, since both bodies have the same memory.
-    fn repeat(&self, consts: usize, machine: &mut Machine) -> Result<()> {
+    fn repeat(&self, consts: usize, machine: Machine) -> Result<()> {
         let (condition, body) = (&self.frames[0], &self.frames[1]);
-        copy(&mut machine.arena, &self.args[consts..], &self.results);
-        let enter = |frame: &Frame, machine: &mut Machine| {
-            copy(&mut machine.arena, &self.args[..consts], &frame.inputs);
-            copy(&mut machine.arena, &self.results, &frame.inputs[consts..]);
+        copy(machine.bases, &self.args[consts..], &self.results);
+        let enter = |frame: &Frame, machine: Machine| {
+            copy(machine.bases, &self.args[..consts], &frame.inputs);
+            copy(machine.bases, &self.results, &frame.inputs[consts..]);
             frame.run(machine)
         };
         loop {
             enter(condition, machine)?;
-            if machine.arena.number(condition.outputs[0], 0).f64() == 0.0 {
+            if machine.bases.number(condition.outputs[0]).f64() == 0.0 {
                 return Ok(());
             }
             enter(body, machine)?;
-            copy(&mut machine.arena, &body.outputs, &self.results);
+            copy(machine.bases, &body.outputs, &self.results);
         }
     }
 

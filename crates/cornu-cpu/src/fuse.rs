@@ -55,7 +55,7 @@ impl Draft {
         Operand::Input(numbered(place))
     }
 
-    /// Whether both do the same to other values: then they can run as one over spans that lie in a row.
+    /// Whether both do the same to other values: then they can run as segments of one step.
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
         let alike = |(a, b): (&(Value, Access), &(Value, Access))| match (a.1, b.1) {
             (Access::Full, Access::Full) => true,
@@ -69,10 +69,9 @@ impl Draft {
             && places(self) == places(other)
     }
 
-    /// The values that it reads or writes element by element, in the order of the program.
-    pub(crate) fn full(&self) -> impl Iterator<Item = Value> {
-        let inputs = self.inputs.iter().filter(|(_, access)| *access == Access::Full).map(|&(value, _)| value);
-        inputs.chain(self.outputs.iter().map(|&(_, value)| value))
+    /// The values that it reads, then those it writes.
+    pub(crate) fn values(&self) -> impl Iterator<Item = Value> {
+        self.inputs.iter().map(|&(value, _)| value).chain(self.outputs.iter().map(|&(_, value)| value))
     }
 
     /// Rows and columns of the space it runs over.

@@ -3,7 +3,7 @@
 //! [`Cpu`] opens sessions. A graph goes through the passes of `cornu-graph`; `schedule` orders its work and gathers
 //! element-wise nodes into groups; `fuse` makes each group a program, `plan` joins programs that do the same and decides
 //! which new variables are written over the old ones, `memory` gives every value its offset, `lower` makes steps of it
-//! all, and `step` runs them: one `match` for each, over one arena, without allocating. The kernels are in [`kernels`].
+//! all, and `step` runs them: one `match` for each, over buffers, without allocating. The kernels are in [`kernels`].
 //!
 //! ```
 //! use cornu_cpu::Cpu;
@@ -22,15 +22,13 @@
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
-mod arena;
 mod control;
+mod copies;
 mod environment;
 mod fuse;
 pub mod kernels;
 mod lower;
 mod memory;
-mod moves;
-mod plain;
 mod plan;
 mod schedule;
 mod session;

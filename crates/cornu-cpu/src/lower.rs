@@ -4,43 +4,67 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
-use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value};
+use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
 
-use crate::arena::{Place, padded, storage};
 use crate::control::{Control, Frame};
+use crate::copies::{Copies, Site};
 use crate::fuse::Draft;
+use crate::kernels::arg::Arg;
 use crate::kernels::dot::Dot;
-use crate::kernels::fused::{Fused, Input, Output, Program};
+use crate::kernels::fused::{Fused, Input, Output, Program, Segment};
+use crate::kernels::memory::{LINE, stored};
+use crate::kernels::moves::Move;
+use crate::kernels::operand::{Place, Span};
+use crate::kernels::plain::Plain;
+use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
+use crate::kernels::rows::{Gather, ScatterAdd};
 use crate::kernels::simd::Level;
-use crate::moves::{Copies, Site};
-use crate::plain::Plain;
 use crate::plan::{Job, Plan};
-use crate::schedule::Access;
+use crate::schedule::{Access, splat};
 use crate::step::Step;
 
 /// The steps of a graph, and the values each leaves in memory.
 type Steps = (Vec<Step>, Vec<Vec<Value>>);
 
-/// A graph as steps over an arena.
+/// A graph as steps over buffers.
 pub(crate) struct Lowered {
     pub(crate) steps: Vec<Step>,
     /// For each step, the values it leaves in memory.
     pub(crate) makes: Vec<Vec<Value>>,
     pub(crate) inputs: Vec<(Place, Type)>,
     pub(crate) outputs: Vec<(Place, Type)>,
-    /// How long the row of each storage type must be.
-    pub(crate) needs: HashMap<DType, usize>,
+    /// Where in the scratch memory there is room for each input.
+    pub(crate) rooms: Vec<usize>,
+    /// Bytes of scratch memory.
+    pub(crate) needs: usize,
 }
 
-/// Turns a plan into steps, given where variables and constants lie and where scratch memory starts.
-pub(crate) fn lower(plan: &Plan, level: Level, vars: &[Place], base: &dyn Fn(DType) -> usize) -> Result<Lowered> {
-    let (places, needs) = plan.places(vars, base);
-    for (dtype, &need) in &needs {
-        let bytes = need.saturating_mul(dtype.size());
-        isize::try_from(bytes).map_err(|_| Error::memory("a step", bytes))?;
-    }
+/// Where a graph finds what it does not compute.
+#[derive(Clone, Copy)]
+pub(crate) enum Given<'a> {
+    /// A program: its inputs are the buffers from 1 on; variables have these places.
+    Program(&'a HashMap<VarId, Place>),
+    /// A body: its inputs lie in scratch memory, all of which starts at that byte.
+    Body(usize),
+}
+
+/// Turns a plan into steps.
+pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> {
+    let none = HashMap::new();
+    let (vars, base) = match given {
+        Given::Program(vars) => (vars, 0),
+        Given::Body(base) => (&none, base),
+    };
+    let (mut places, needs) = plan.places(vars, base);
+    isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
     let (steps, graph) = (Steps::default(), plan.view.graph);
+    let rooms = graph.inputs.iter().map(|input| places[input].span.at).collect();
+    if let Given::Program(_) = given {
+        for (base, input) in (1..).zip(&graph.inputs) {
+            places.entry(*input).and_modify(|place| place.span = Span { base, at: 0 });
+        }
+    }
     let mut lowering = Lowering { plan, level, places, needs, steps, frames: Vec::new() };
     let outputs = lowering.results(vars);
     let ends = std::mem::take(&mut lowering.steps);
@@ -54,6 +78,7 @@ pub(crate) fn lower(plan: &Plan, level: Level, vars: &[Place], base: &dyn Fn(DTy
         outputs: graph.outputs.iter().zip(outputs).map(|(&value, place)| typed(value, place)).collect(),
         steps: lowering.steps.0,
         makes: lowering.steps.1,
+        rooms,
         needs: lowering.needs,
     })
 }
@@ -62,7 +87,7 @@ struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
     level: Level,
     places: HashMap<Value, Place>,
-    needs: HashMap<DType, usize>,
+    needs: usize,
     steps: Steps,
     /// The bodies, in the order of the plan's.
     frames: Vec<Arc<Frame>>,
@@ -80,13 +105,10 @@ impl Lowering<'_, '_> {
 
     /// Makes steps of all bodies. They lie behind all else, one over the other, since no two of them run at a time.
     fn frames(&mut self) -> Result<()> {
-        let base = self.needs.clone();
+        let base = self.needs;
         for plan in &self.plan.bodies {
-            let lowered = lower(plan, self.level, &[], &|dtype| base.get(&dtype).copied().unwrap_or(0))?;
-            for (dtype, need) in lowered.needs {
-                let most = self.needs.entry(dtype).or_default();
-                *most = need.max(*most);
-            }
+            let lowered = lower(plan, self.level, Given::Body(base))?;
+            self.needs = self.needs.max(lowered.needs);
             let places = |typed: Vec<(Place, Type)>| typed.into_iter().map(|(place, _)| place).collect();
             self.frames.push(Arc::new(Frame {
                 graph: plan.view.graph.clone(),
@@ -100,7 +122,7 @@ impl Lowering<'_, '_> {
     }
 
     fn job(&mut self, job: &Job) -> Result<()> {
-        let step = match job {
+        let steps = match job {
             Job::Checks => {
                 for check in &self.graph().checks.clone() {
                     let places = check.values().map(|value| self.place(value)).collect();
@@ -108,10 +130,10 @@ impl Lowering<'_, '_> {
                 }
                 return Ok(());
             }
-            Job::Fused(drafts) => Step::Fused(self.fused(drafts)?),
+            Job::Fused(drafts) => vec![Step::new(self.fused(drafts)?)],
             Job::Single(value) => self.single(*value)?,
         };
-        self.add(step, job.writes(&self.plan.view));
+        steps.into_iter().for_each(|step| self.add(step, job.writes(&self.plan.view)));
         Ok(())
     }
 
@@ -120,56 +142,51 @@ impl Lowering<'_, '_> {
         self.steps.1.push(makes);
     }
 
-    /// The drafts do the same over spans that lie in a row, so the first one's places serve for all.
+    /// Drafts that do the same are segments of one program.
     fn fused(&self, drafts: &[Draft]) -> Result<Fused> {
         let first = &drafts[0];
-        let (rows, cols) = match drafts {
-            [only] => only.space(),
-            _ => (1, drafts.iter().map(|draft| padded(DType::F32, draft.size)).sum()),
+        let numbers = self.plan.firsts(first);
+        let (reads, writes) = numbers.split_at(first.inputs.len());
+        let input = |(&k, &(_, access)): (&usize, &(Value, Access))| match access {
+            Access::Full => Input::Full(k),
+            Access::Scalar => Input::Scalar(k),
+            Access::Row(_) => Input::Row(k),
+            Access::Column(_) => Input::Column(k),
         };
-        let input = |&(value, access): &(Value, Access)| {
-            let at = self.place(value).at;
-            match access {
-                Access::Full => Input::Full(at),
-                Access::Scalar => Input::Scalar(at),
-                Access::Row(_) => Input::Row(at),
-                Access::Column(_) => Input::Column(at),
-            }
+        let segment = |draft: &Draft| {
+            let (rows, cols) = draft.space();
+            Segment { rows, cols, spans: draft.values().map(|value| self.place(value).span).collect() }
         };
-        let program = Program {
-            rows,
-            cols,
-            inputs: first.inputs.iter().map(input).collect(),
+        Fused::new(&Program {
+            inputs: reads.iter().zip(&first.inputs).map(input).collect(),
             code: first.code.clone(),
-            outputs: first.outputs.iter().map(|&(from, value)| Output { from, at: self.place(value).at }).collect(),
-        };
-        Fused::new(&program, self.needs[&DType::F32])
+            outputs: writes.iter().zip(&first.outputs).map(|(&at, &(from, _))| Output { from, at }).collect(),
+            segments: drafts.iter().map(segment).collect(),
+        })
     }
 
-    fn single(&self, value: Value) -> Result<Step> {
-        let node = self.graph().node(value);
+    fn single(&mut self, value: Value) -> Result<Vec<Step>> {
+        let plan = self.plan;
+        let (graph, node) = (plan.view.graph, plan.view.graph.node(value));
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
-        let types = self.graph().types(&node.args);
-        let (ty, out) = (self.graph().ty(value), self.place(value));
-        let site = || Site::new(&types, ty, &args, out);
-        let copies = |op: &dyn Copies| Step::Plain(Plain::Moves(op.moves(&site()), out));
-        Ok(match &node.op {
+        let types = graph.types(&node.args);
+        let (ty, out) = (graph.ty(value), self.place(value));
+        let copies = |op: &dyn Copies| {
+            op.moves(&Site::new(&types, ty, &args, out)).into_iter().map(Step::new).collect::<Vec<_>>()
+        };
+        let step = match &node.op {
             Op::Dot(dot) => self.dot(*dot, &types, &args, out),
-            Op::Reduce(reduce) => reduction(reduce, types[0], args[0], out)?,
-            Op::Arg(arg) => {
-                let shape = &types[0].shape;
-                let sizes = [size(&shape[..arg.axis]), shape[arg.axis], size(&shape[arg.axis + 1..])];
-                Step::Plain(Plain::Arg(*arg, sizes, args[0], out))
-            }
-            Op::Broadcast(op) => copies(op),
-            Op::Transpose(op) => copies(op),
-            Op::Slice(op) => copies(op),
-            Op::Pad(op) => copies(op),
-            Op::Concatenate(op) => copies(op),
-            Op::Reverse(op) => copies(op),
-            Op::Gather(_) => Step::Plain(Plain::Gather([args[0], args[1]], out)),
-            Op::ScatterAdd(_) => Step::Plain(Plain::ScatterAdd([args[0], args[1], args[2]], out)),
-            Op::Random(random) => Step::Random(random.clone(), args[0], out),
+            Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
+            Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
+            Op::Broadcast(op) => return Ok(copies(op)),
+            Op::Transpose(op) => return Ok(copies(op)),
+            Op::Slice(op) => return Ok(copies(op)),
+            Op::Pad(op) => return Ok(copies(op)),
+            Op::Concatenate(op) => return Ok(copies(op)),
+            Op::Reverse(op) => return Ok(copies(op)),
+            Op::Gather(_) => Step::new(gather(types[0], &args, out)),
+            Op::ScatterAdd(_) => Step::new(self.scatter_add(ty, &node.args, &args, out)),
+            Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
             op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
                 let frame = |body: &Body| Arc::clone(&self.frames[self.plan.number(body)]);
                 let results = node.results().map(|value| self.place(value)).collect();
@@ -177,25 +194,45 @@ impl Lowering<'_, '_> {
                 Step::Control(Control { op: op.clone(), frames, args, results })
             }
             op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
-                Step::Plain(Plain::each(op, &args, out))
+                Step::new(Plain::each(op, &args, out))
             }
             Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
                 return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));
             }
-        })
+        };
+        Ok(vec![step])
+    }
+
+    fn reduction(&mut self, reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Vec<Step> {
+        if reduce.is_copy(ty) {
+            return vec![Step::new(Move::whole(from, to))];
+        }
+        let kernel = Reduce::new(reduce.kind, ty, &reduce.axes, [from.span, to.span]);
+        match kernel.parts() {
+            0 => vec![Step::new(kernel)],
+            len => kernel.in_parts(self.more(Place { len, ..to }).span).map(Step::new).into(),
+        }
+    }
+
+    fn scatter_add(&self, ty: &Type, values: &[Value], args: &[Place], to: Place) -> ScatterAdd {
+        let (rows, width) = (ty.shape[0], size(&ty.shape[1..]));
+        let is_zero = splat(self.graph(), values[0]).is_some_and(|number| number.to_bits() == 0);
+        let table = (!is_zero).then_some(args[0].span);
+        ScatterAdd { dtype: to.dtype, table, rows, width, tokens: args[1].into(), new: args[2].span, to: to.span }
     }
 
     fn dot(&self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place) -> Step {
         let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
         let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
         if out.dtype != DType::F32 {
-            return Step::Plain(Plain::Dot(dot, sizes, [a, b], out));
+            return Step::new(Plain::Dot(dot, sizes, [a, b], out));
         }
-        Step::Dot { dot: Dot::new(self.level, m, k, n, dot.transpose_a, dot.transpose_b), batch, a, b, out }
+        let dot = Dot::new(self.level, m, k, n, dot.transpose_a, dot.transpose_b);
+        Step::Dot { dot, batch, places: [a, b, out] }
     }
 
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
-    fn results(&mut self, vars: &[Place]) -> Vec<Place> {
+    fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
         let graph = self.plan.view.graph;
         let updated: Vec<_> = graph.updates.iter().map(|&(id, _)| id).collect();
         let kept = |lowering: &mut Self, value: Value| {
@@ -208,22 +245,27 @@ impl Lowering<'_, '_> {
             }
         };
         let outputs: Vec<Place> = graph.outputs.iter().map(|&value| kept(self, value)).collect();
-        let moves = graph.updates.iter().map(|&(id, value)| (value, kept(self, value), vars[id.index()]));
+        let moves = graph.updates.iter().map(|&(id, value)| (value, kept(self, value), vars[&id]));
         let moves: Vec<(Value, Place, Place)> = moves.collect();
         for (value, from, to) in moves {
-            if from.at != to.at || storage(from.dtype) != storage(to.dtype) {
-                self.add(Step::Copy(from, to), vec![value]);
+            if from.span != to.span {
+                self.add(Step::new(Move::whole(from, to)), vec![value]);
             }
         }
         outputs
     }
 
-    /// Copies a span to new memory at the end of its row.
+    /// Copies a value to new memory.
     fn save(&mut self, value: Value, from: Place) -> Place {
-        let end = self.needs.entry(storage(from.dtype)).or_default();
-        let to = Place { at: (*end).next_multiple_of(64), ..from };
-        *end = to.at + padded(from.dtype, from.len);
-        self.add(Step::Copy(from, to), vec![value]);
+        let to = self.more(from);
+        self.add(Step::new(Move::whole(from, to)), vec![value]);
+        to
+    }
+
+    /// New memory at the end for as much as that place has.
+    fn more(&mut self, place: Place) -> Place {
+        let to = Place { span: Span { base: 0, at: self.needs.next_multiple_of(LINE) }, ..place };
+        self.needs = to.span.at + to.padded();
         to
     }
 }
@@ -233,17 +275,7 @@ fn size(dims: &[usize]) -> usize {
     Shape::from(dims).size()
 }
 
-fn reduction(reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Result<Step> {
-    if reduce.is_copy(ty) {
-        return Ok(Step::Copy(from, to));
-    }
-    let neighbours = reduce.axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
-    if from.dtype == DType::F32 && neighbours {
-        let first = reduce.axes.first().copied().unwrap_or(0);
-        let (before, rest) = ty.shape.split_at(first);
-        let (along, after) = rest.split_at(reduce.axes.len());
-        let (outer, reduced, inner) = (size(before), size(along), size(after));
-        return Ok(Step::Reduce(Reduce { kind: reduce.kind, outer, reduced, inner }, from, to));
-    }
-    Ok(Step::Plain(Plain::reduce(reduce, ty, from, to)?))
+fn gather(table: &Type, args: &[Place], to: Place) -> Gather {
+    let width = size(&table.shape[1..]) * stored(to.dtype).size();
+    Gather { table: args[0].span, rows: table.shape[0], width, tokens: args[1].into(), to: to.span }
 }

@@ -1,15 +1,15 @@
 //! Jobs and places: which groups run as one, which new variables are written over the old ones, and where every value
-//! lies in the arena.
+//! lies.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
 
 use cornu_graph::ops::{Leaf, Op};
-use cornu_graph::{Body, Check, DType, Graph, Value, VarId};
+use cornu_graph::{Body, Check, Graph, Value, VarId};
 
-use crate::arena::{Place, padded, storage};
 use crate::fuse::Draft;
-use crate::memory::{self, Span};
+use crate::kernels::memory::LINE;
+use crate::kernels::operand::{Place, Span};
+use crate::memory::{self, Life};
 use crate::schedule::{Access, Unit, View, schedule, splat};
 
 /// A unit of work with what belongs together already joined.
@@ -17,7 +17,7 @@ use crate::schedule::{Access, Unit, View, schedule, splat};
 pub(crate) enum Job {
     /// A node by itself.
     Single(Value),
-    /// Programs that do the same, over values that will lie in a row.
+    /// Programs that do the same, in any order.
     Fused(Vec<Draft>),
     /// All checks of the graph.
     Checks,
@@ -54,8 +54,6 @@ pub(crate) struct Plan<'g> {
     pub(crate) jobs: Vec<Job>,
     /// New values that are written over the variable they replace.
     in_place: HashMap<Value, VarId>,
-    /// Values that must lie in a row, in this order.
-    rows: Vec<Vec<Value>>,
     /// Whether the graph is a body: its inputs stay until its end.
     is_body: bool,
     /// The bodies of its ops, each once.
@@ -66,12 +64,11 @@ pub(crate) struct Plan<'g> {
 }
 
 impl<'g> Plan<'g> {
-    /// `vars` says where each variable of the session lies.
-    pub(crate) fn new(graph: &'g Graph, vars: &[Place]) -> Plan<'g> {
-        Self::planned(graph, vars, false)
+    pub(crate) fn new(graph: &'g Graph) -> Plan<'g> {
+        Self::planned(graph, false)
     }
 
-    fn planned(graph: &'g Graph, vars: &[Place], is_body: bool) -> Plan<'g> {
+    fn planned(graph: &'g Graph, is_body: bool) -> Plan<'g> {
         let view = View::new(graph);
         let units = schedule(&view);
         let jobs = draft(&view, &units);
@@ -80,17 +77,17 @@ impl<'g> Plan<'g> {
             view,
             jobs: Vec::new(),
             in_place,
-            rows: Vec::new(),
             is_body,
             bodies: Vec::new(),
             numbers: HashMap::new(),
             given: HashMap::new(),
         };
+        let mut touched = Touched::default();
         for job in jobs {
             if let Job::Single(value) = job {
                 graph.op(value).bodies().iter().for_each(|body| plan.body(body));
             }
-            plan.append(job, vars);
+            plan.append(job, &mut touched);
         }
         plan
     }
@@ -98,7 +95,7 @@ impl<'g> Plan<'g> {
     fn body(&mut self, body: &'g Body) {
         if !self.numbers.contains_key(body) {
             self.numbers.insert(body, self.bodies.len());
-            self.bodies.push(Self::planned(body.graph(), &[], true));
+            self.bodies.push(Self::planned(body.graph(), true));
         }
     }
 
@@ -112,69 +109,47 @@ impl<'g> Plan<'g> {
         self.is_body && matches!(self.view.graph.op(value), Op::Leaf(Leaf::Input { .. }))
     }
 
-    /// Adds a job, as part of the one before it where the two do the same.
-    fn append(&mut self, job: Job, vars: &[Place]) {
-        if let (Some(Job::Fused(before)), Job::Fused(new)) = (self.jobs.last(), &job)
-            && let Some(rows) = self.joined(before, &new[0], vars)
-            && let Some(Job::Fused(before)) = self.jobs.last_mut()
-        {
-            before.push(new[0].clone());
-            self.rows.retain(|old| !rows.iter().any(|new| new.starts_with(old)));
-            self.rows.extend(rows);
-            return;
+    /// Adds a job, as part of the one before it where the two do the same to values apart.
+    fn append(&mut self, job: Job, touched: &mut Touched) {
+        if let Job::Fused(new) = &job {
+            let all: Vec<Home> = new[0].values().map(|value| self.home(value)).collect();
+            let written = all[new[0].inputs.len()..].to_vec();
+            let apart = all.iter().all(|home| !touched.written.contains(home))
+                && written.iter().all(|home| !touched.all.contains(home));
+            let joins = match self.jobs.last() {
+                Some(Job::Fused(before)) => apart && before[0].is_like(&new[0]) && touched.first == firsts(&all),
+                _ => false,
+            };
+            if !joins {
+                *touched = Touched { first: firsts(&all), ..Touched::default() };
+            }
+            touched.all.extend(all);
+            touched.written.extend(written);
+            if joins && let Some(Job::Fused(before)) = self.jobs.last_mut() {
+                return before.push(new[0].clone());
+            }
         }
         self.jobs.push(job);
     }
 
-    /// The rows of scratch values that would let `new` run together with `before`, if that is possible.
-    fn joined(&self, before: &[Draft], new: &Draft, vars: &[Place]) -> Option<Vec<Vec<Value>>> {
-        let independent = !new
-            .inputs
-            .iter()
-            .any(|(read, _)| before.iter().any(|draft| draft.outputs.iter().any(|(_, written)| written == read)));
-        if !independent || !before.iter().all(|draft| draft.is_like(new)) {
-            return None;
-        }
-        let mut rows = Vec::new();
-        let mut spans: Vec<Range<usize>> = Vec::new();
-        let lists: Vec<Vec<Value>> = before.iter().chain([new]).map(|draft| draft.full().collect()).collect();
-        for position in 0..lists[0].len() {
-            let row: Vec<Value> = lists.iter().map(|list| list[position]).collect();
-            match self.span(&row, vars)? {
-                Some(span) => spans.push(span),
-                None => rows.push(row),
-            }
-        }
-        // What is written over a variable must be written where it is read, not beside.
-        let apart = |a: &Range<usize>, b: &Range<usize>| a == b || a.end <= b.start || b.end <= a.start;
-        spans.iter().all(|a| spans.iter().all(|b| apart(a, b))).then_some(())?;
-        // A value can lie in one row only.
-        let members: Vec<&Value> = rows.iter().flatten().collect();
-        let distinct: HashSet<&Value> = members.iter().copied().collect();
-        let elsewhere = self.rows.iter().filter(|old| !rows.iter().any(|new| new.starts_with(old)));
-        let free = elsewhere.flatten().all(|value| !distinct.contains(value));
-        (distinct.len() == members.len() && free).then_some(rows)
-    }
-
-    /// Where values lie that are to lie in a row, if they have places yet; nothing if they cannot lie in a row.
-    fn span(&self, row: &[Value], vars: &[Place]) -> Option<Option<Range<usize>>> {
-        if row.iter().any(|&value| self.is_constant(value)) {
-            return None;
-        }
-        let fixed: Vec<Option<Place>> = row.iter().map(|&value| self.fixed(value, vars)).collect();
-        if fixed.iter().all(Option::is_none) {
-            return Some(None);
-        }
-        let places: Vec<Place> = fixed.into_iter().collect::<Option<_>>()?;
-        let touch = |pair: &[Place]| pair[0].at + padded(DType::F32, pair[0].len) == pair[1].at;
-        places.windows(2).all(touch).then(|| Some(places[0].at..places[places.len() - 1].range().end))
-    }
-
-    /// Where a value lies before any memory is given out: a variable, or what replaces one in place.
-    fn fixed(&self, value: Value, vars: &[Place]) -> Option<Place> {
+    /// What shares its memory: a variable, with the new one that is written over it; else a value by itself.
+    fn home(&self, value: Value) -> Home {
         match self.view.graph.op(value) {
-            Op::Leaf(Leaf::Var { id, .. }) => Some(vars[id.index()]),
-            _ => self.in_place.get(&value).map(|id| vars[id.index()]),
+            Op::Leaf(Leaf::Var { id, .. }) => Home::Var(*id),
+            _ => self.in_place.get(&value).map_or(Home::Own(value), |&id| Home::Var(id)),
+        }
+    }
+
+    /// For each value of a draft, the first of them that has the same place.
+    pub(crate) fn firsts(&self, draft: &Draft) -> Vec<usize> {
+        firsts(&draft.values().map(|value| self.home(value)).collect::<Vec<_>>())
+    }
+
+    /// The variable whose place a value has.
+    pub(crate) fn var(&self, value: Value) -> Option<VarId> {
+        match self.home(value) {
+            Home::Var(id) => Some(id),
+            Home::Own(_) => None,
         }
     }
 
@@ -199,47 +174,26 @@ impl<'g> Plan<'g> {
         values
     }
 
-    /// A place for every value, given those of variables; scratch memory starts at `base` of each storage
-    /// type. Also what each storage type needs in all, what is before scratch memory included.
-    pub(crate) fn places(
-        &self,
-        vars: &[Place],
-        base: &dyn Fn(DType) -> usize,
-    ) -> (HashMap<Value, Place>, HashMap<DType, usize>) {
+    /// A place for every value, given those of variables and constants; scratch memory starts at `base` bytes. Also how
+    /// many bytes that needs, what is before included.
+    pub(crate) fn places(&self, vars: &HashMap<VarId, Place>, base: usize) -> (HashMap<Value, Place>, usize) {
         let lives = self.lifetimes();
         let mut places: HashMap<Value, Place> = self.given.clone();
-        let mut needs: HashMap<DType, usize> = DType::ALL.map(storage).map(|dtype| (dtype, base(dtype))).into();
-        let rows = self.rows.iter().cloned();
-        let in_rows: HashSet<Value> = self.rows.iter().flatten().copied().collect();
-        let mut free: Vec<Value> = lives.keys().copied().collect();
+        let mut free: Vec<Value> = lives.keys().copied().filter(|value| !places.contains_key(value)).collect();
         free.sort_unstable();
-        let mut blocks: HashMap<DType, Vec<Vec<Value>>> = HashMap::new();
-        for row in rows.chain(free.into_iter().filter(|value| !in_rows.contains(value)).map(|value| vec![value])) {
-            if let Some(place) = self.fixed(row[0], vars) {
-                places.insert(row[0], Place { dtype: self.view.graph.ty(row[0]).dtype, ..place });
-            } else if !places.contains_key(&row[0]) {
-                blocks.entry(storage(self.view.graph.ty(row[0]).dtype)).or_default().push(row);
-            }
-        }
-        for (dtype, blocks) in blocks {
-            let room = |value: &Value| padded(dtype, self.view.graph.ty(*value).size());
-            let span = |row: &Vec<Value>| Span {
-                size: row.iter().map(room).fold(0, usize::saturating_add),
-                born: row.iter().map(|value| lives[value].0).min().unwrap_or(0),
-                dies: row.iter().map(|value| lives[value].1).max().unwrap_or(0),
-            };
-            let (offsets, total) = memory::place(&blocks.iter().map(span).collect::<Vec<_>>());
-            for (row, offset) in blocks.iter().zip(offsets) {
-                let mut at = base(dtype).saturating_add(offset);
-                for value in row {
-                    let ty = self.view.graph.ty(*value);
-                    places.insert(*value, Place { dtype: ty.dtype, at, len: ty.size() });
-                    at = at.saturating_add(room(value));
-                }
-            }
-            needs.insert(dtype, base(dtype).saturating_add(total));
-        }
-        (places, needs)
+        let scratch = |value: Value, at: usize| {
+            let ty = self.view.graph.ty(value);
+            Place { dtype: ty.dtype, span: Span { base: 0, at }, len: ty.size() }
+        };
+        let (fixed, free): (Vec<Value>, Vec<Value>) = free.into_iter().partition(|&value| self.var(value).is_some());
+        places.extend(fixed.into_iter().filter_map(|value| Some((value, vars[&self.var(value)?]))));
+        let life =
+            |&value: &Value| Life { size: scratch(value, 0).padded(), born: lives[&value].0, dies: lives[&value].1 };
+        let (offsets, total) = memory::place(&free.iter().map(life).collect::<Vec<_>>());
+        let base = base.next_multiple_of(LINE);
+        let placed = free.into_iter().zip(offsets);
+        places.extend(placed.map(|(value, at)| (value, scratch(value, base.saturating_add(at)))));
+        (places, base.saturating_add(total))
     }
 
     /// For each value in memory, the first and the last job that need it. Inputs are there before the first job (0),
@@ -262,6 +216,28 @@ impl<'g> Plan<'g> {
         self.view.graph.results().for_each(|value| seen(self.view.root(value), end));
         lives
     }
+}
+
+/// What shares memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Home {
+    Var(VarId),
+    Own(Value),
+}
+
+/// What the programs of the last job work on.
+#[derive(Default)]
+struct Touched {
+    all: HashSet<Home>,
+    written: HashSet<Home>,
+    /// Which operands of a program share memory, see [`firsts`].
+    first: Vec<usize>,
+}
+
+/// For each, where the first like it is.
+fn firsts(homes: &[Home]) -> Vec<usize> {
+    let mut first = HashMap::new();
+    homes.iter().enumerate().map(|(i, home)| *first.entry(home).or_insert(i)).collect()
 }
 
 /// The jobs of the units, each group with its program.

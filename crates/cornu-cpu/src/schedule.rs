@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Check, DType, Graph, Value};
 
-use crate::arena::storage;
+use crate::kernels::memory::stored;
 
 /// The most members of a group: a program numbers its registers and inputs with sixteen bits.
 pub(crate) const LARGEST_GROUP: usize = 1024;
@@ -92,7 +92,7 @@ impl<'g> View<'g> {
         let node = self.graph.node(value);
         match &node.op {
             Op::Reshape(_) => true,
-            Op::Cast(to) => storage(self.graph.ty(node.args[0]).dtype) == storage(to.0) && to.0 != DType::Bool,
+            Op::Cast(to) => stored(self.graph.ty(node.args[0]).dtype) == stored(to.0) && to.0 != DType::Bool,
             _ => false,
         }
     }
@@ -110,8 +110,8 @@ impl<'g> View<'g> {
     /// Whether the node can be a member of a group.
     pub(crate) fn is_elementwise(&self, value: Value) -> bool {
         let node = self.graph.node(value);
-        let singles = storage(self.graph.ty(value).dtype) == DType::F32
-            && node.args.iter().all(|&arg| storage(self.graph.ty(arg).dtype) == DType::F32);
+        let singles = stored(self.graph.ty(value).dtype) == DType::F32
+            && node.args.iter().all(|&arg| stored(self.graph.ty(arg).dtype) == DType::F32);
         singles
             && match node.op {
                 Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) => true,
@@ -127,7 +127,7 @@ impl<'g> View<'g> {
 
     fn virtual_access(&self, value: Value) -> Option<Access> {
         let access = self.broadcast_access(value)?;
-        let singles = storage(self.graph.ty(value).dtype) == DType::F32 && !self.results.contains(&value);
+        let singles = stored(self.graph.ty(value).dtype) == DType::F32 && !self.results.contains(&value);
         let fits = |&user: &Value| self.is_elementwise(user) && self.has_one_row_length(user);
         (singles && self.users[value.index()].iter().all(fits)).then_some(access)
     }

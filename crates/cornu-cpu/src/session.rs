@@ -1,24 +1,25 @@
-//! Sessions on this processor: variables and constants at the front of the arena, one scratch memory for all programs
-//! behind them.
+//! Sessions on this processor: variables and constants in buffers of their own, and scratch memory for all programs.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use cornu_graph::ops::{Constant, Leaf, Op};
 use cornu_graph::{
-    Array, DType, Error, Executor, Feed, Graph, Memory, Origin, ProgramId, Result, Session, Type, Value, VarId, passes,
+    Array, Error, Executor, Feed, Graph, Memory, Origin, ProgramId, Result, Session, Type, Value, VarId, passes,
 };
 
-use crate::arena::{Arena, Place, padded, storage};
 use crate::environment::Environment;
+use crate::kernels::memory::{Buffer, Table};
+use crate::kernels::operand::{Place, Span};
 use crate::kernels::simd::Level;
 use crate::kernels::threads::Threads;
-use crate::lower::{Lowered, lower};
-use crate::memory::Front;
+use crate::kernels::transfer;
+use crate::lower::{Given, Lowered, lower};
 use crate::plan::Plan;
 use crate::step::{Machine, Step, run};
 
-/// Room for variables and constants grows by at least this many elements, so that programs seldom move.
-const SMALLEST_ROOM: usize = 1024;
+/// Memory of up to twice as many bytes is not made smaller.
+const SMALLEST: usize = 16 * 1024;
 
 /// This processor.
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,12 +66,13 @@ impl Executor for Cpu {
         let level = self.level.filter(|level| Level::all().contains(level)).unwrap_or(environment.level);
         let count = if self.raw { 0 } else { environment.passes.min(passes::ALL.len()) };
         Ok(Box::new(CpuSession {
-            machine: Machine { level, threads, arena: Arena::default(), scratch: Vec::new() },
+            level,
+            threads,
+            memory: Buffer::new("a session", 0)?,
+            scratch: Buffer::new("a session", 0)?,
             passes: &passes::ALL[..count],
             vars: Vec::new(),
             constants: HashMap::new(),
-            fronts: HashMap::new(),
-            layout: 0,
             programs: Vec::new(),
             compiled: 0,
             last: None,
@@ -79,15 +81,16 @@ impl Executor for Cpu {
 }
 
 struct CpuSession {
-    machine: Machine,
+    level: Level,
+    threads: Threads,
+    /// What lies between inputs and results, of one program at a time.
+    memory: Buffer,
+    /// Memory for a single step.
+    scratch: Buffer,
     passes: &'static [passes::Pass],
-    vars: Vec<(Place, Type)>,
-    /// Where each constant lies, and how many programs read it.
-    constants: HashMap<Constant, (Place, usize)>,
-    /// For each storage type, what lies before scratch memory begins.
-    fronts: HashMap<DType, Front>,
-    /// Rises when scratch memory moves.
-    layout: usize,
+    vars: Vec<(Buffer, Type)>,
+    /// What programs read.
+    constants: HashMap<Constant, Arc<Buffer>>,
     /// Few: whoever compiles for many shapes releases some.
     programs: Vec<Program>,
     /// How many there have been.
@@ -99,119 +102,89 @@ struct Program {
     id: ProgramId,
     graph: Graph,
     lowered: Lowered,
-    constants: Vec<Constant>,
-    layout: usize,
+    /// Scratch memory, inputs, variables, constants.
+    table: Table,
+}
+
+/// A value that has a buffer of its own.
+fn alone(base: u32, ty: &Type) -> Place {
+    Place { dtype: ty.dtype, span: Span { base, at: 0 }, len: ty.size() }
 }
 
 impl CpuSession {
-    /// A span at the front of the arena, which no program's scratch memory overlaps. Variables lie in a row, so only
-    /// others may fill gaps.
-    fn reserve(&mut self, ty: &Type, in_gaps: bool) -> Result<Place> {
-        let storage = storage(ty.dtype);
-        let front = self.fronts.entry(storage).or_default();
-        let room = padded(ty.dtype, ty.size());
-        let at = if in_gaps { front.find(room) } else { front.used };
-        let place = Place { dtype: ty.dtype, at, len: ty.size() };
-        let end = at.saturating_add(room);
-        if end > front.room {
-            // Where there is no memory to spare, as much as is needed.
-            let ample = end.checked_next_power_of_two().unwrap_or(end).max(SMALLEST_ROOM);
-            let grown =
-                [ample, end].into_iter().find(|&room| self.machine.arena.grow(storage, room, front.used).is_ok());
-            front.room = grown.ok_or_else(|| Error::memory(ty, end.saturating_mul(storage.size())))?;
-            self.layout += 1;
-        }
-        front.take(at, room);
-        // Old scratch memory may lie here.
-        self.machine.arena.clear(place);
-        Ok(place)
+    /// A buffer that holds an array.
+    fn filled(&self, array: &Array) -> Result<Buffer> {
+        let (ty, feed) = (array.ty(), Feed::Whole(array));
+        let buffer = Buffer::new(&ty, alone(0, &ty).padded())?;
+        transfer::write(buffer.bases(), alone(0, &ty), &feed, &self.threads);
+        Ok(buffer)
     }
 
-    fn feed(&mut self, place: Place, feed: &Feed) -> Result<()> {
-        self.machine.arena.feed(place, feed, &self.machine.threads)
-    }
-
-    /// Gives a place to each constant of a plan and its bodies, filled.
-    fn constants(&mut self, plan: &mut Plan, kept: &mut Vec<Constant>) -> Result<()> {
+    /// Gives a buffer to each constant of a plan and its bodies, filled.
+    fn constants(&mut self, plan: &mut Plan, table: &mut Table) -> Result<()> {
         for value in plan.constants() {
             let constant = match plan.view.graph.op(value) {
                 Op::Leaf(Leaf::Constant(constant)) => constant.clone(),
                 op => Constant::new(computed(op, plan.view.graph.ty(value))?),
             };
-            let place = match self.constants.get_mut(&constant) {
-                Some((place, programs)) => {
-                    *programs += 1;
-                    *place
-                }
+            let buffer = match self.constants.get(&constant) {
+                Some(buffer) => Arc::clone(buffer),
                 None => {
-                    let place = self.reserve(&constant.array().ty(), true)?;
-                    self.constants.insert(constant.clone(), (place, 1));
-                    self.feed(place, &Feed::Whole(constant.array()))?;
-                    place
+                    let buffer = Arc::new(self.filled(constant.array())?);
+                    self.constants.insert(constant, Arc::clone(&buffer));
+                    buffer
                 }
             };
-            kept.push(constant);
-            plan.given.insert(value, place);
+            plan.given.insert(value, alone(table.keep(buffer), plan.view.graph.ty(value)));
         }
-        plan.bodies.iter_mut().try_for_each(|body| self.constants(body, kept))
+        plan.bodies.iter_mut().try_for_each(|body| self.constants(body, table))
     }
 
-    /// Gives back the constants that no other program reads.
-    fn forget(&mut self, constants: &[Constant]) {
-        for constant in constants {
-            let Some((place, programs)) = self.constants.get_mut(constant) else { continue };
-            *programs -= 1;
-            if *programs == 0 {
-                let front = self.fronts.entry(storage(place.dtype)).or_default();
-                front.give_back(place.at, padded(place.dtype, place.len));
-                self.constants.remove(constant);
-            }
-        }
+    /// Gives back the constants that no program reads.
+    fn forget(&mut self) {
+        self.constants.retain(|_, buffer| Arc::strong_count(buffer) > 1);
     }
 
-    fn lower(&mut self, id: ProgramId, graph: Graph) -> Result<Program> {
-        let mut constants = Vec::new();
-        let lowered = self.lowered(&graph, &mut constants);
-        let lowered = lowered.inspect_err(|_| self.forget(&constants))?;
-        Ok(Program { id, graph, lowered, constants, layout: self.layout })
-    }
-
-    fn lowered(&mut self, graph: &Graph, kept: &mut Vec<Constant>) -> Result<Lowered> {
-        let vars: Vec<Place> = self.vars.iter().map(|(place, _)| *place).collect();
-        let mut plan = Plan::new(graph, &vars);
-        self.constants(&mut plan, kept)?;
-        let fronts = &self.fronts;
-        let base = |dtype: DType| fronts.get(&dtype).map_or(0, |front| front.room);
-        let lowered = lower(&plan, self.machine.level, &vars, &base)?;
-        for (&storage, &need) in &lowered.needs {
-            let used = self.fronts.get(&storage).map_or(0, |front| front.used);
-            let grown = self.machine.arena.grow(storage, need, used);
-            grown.map_err(|error| error.context("a step").help("a smaller batch needs less"))?;
+    fn program(&mut self, id: ProgramId, graph: Graph) -> Result<Program> {
+        let mut table = Table::default();
+        (0..=graph.inputs.len()).for_each(|_| _ = table.push(&self.memory));
+        let mut vars: Vec<VarId> = graph.vars.iter().chain(&graph.updates).map(|&(id, _)| id).collect();
+        vars.sort_unstable();
+        vars.dedup();
+        let place = |id: VarId| {
+            let (buffer, ty) = &self.vars[id.index()];
+            (id, alone(table.push(buffer), ty))
+        };
+        let vars = vars.into_iter().map(place).collect();
+        let mut plan = Plan::new(&graph);
+        self.constants(&mut plan, &mut table)?;
+        let lowered = lower(&plan, self.level, Given::Program(&vars))?;
+        let ask = |error: Error| error.context("a step").help("a smaller batch needs less");
+        if lowered.needs > self.memory.bytes() {
+            self.memory = Buffer::new("scratch memory", lowered.needs).map_err(ask)?;
         }
         let scratch = self.scratch(&lowered);
-        if let Some(more) = scratch.checked_sub(self.machine.scratch.len()) {
-            let missing = |_| Error::memory("a step", scratch.saturating_mul(size_of::<f32>()));
-            self.machine.scratch.try_reserve_exact(more).map_err(missing)?;
-            self.machine.scratch.resize(scratch, 0.0);
+        if scratch > self.scratch.bytes() {
+            self.scratch = Buffer::new("a step", scratch)?;
         }
-        Ok(lowered)
+        Ok(Program { id, graph, lowered, table })
     }
 
-    /// How many floats the steps need for themselves.
+    /// How many bytes the steps need for themselves.
     fn scratch(&self, lowered: &Lowered) -> usize {
-        lowered.steps.iter().map(|step| step.scratch(&self.machine.threads)).max().unwrap_or(0)
+        lowered.steps.iter().map(|step| step.scratch(&self.threads)).max().unwrap_or(0)
     }
 
     /// Gives back the memory that no program needs any more, if it is most of it.
     fn shrink(&mut self) {
-        for (&storage, front) in &self.fronts {
-            let needs = self.programs.iter().filter_map(|program| program.lowered.needs.get(&storage));
-            self.machine.arena.shrink(storage, needs.fold(front.room, |most, &need| most.max(need)), front.used);
-        }
-        let scratch = self.programs.iter().map(|program| self.scratch(&program.lowered)).max().unwrap_or(0);
-        if self.machine.scratch.len() / 2 > scratch {
-            self.machine.scratch.truncate(scratch);
-            self.machine.scratch.shrink_to_fit();
+        let most = |need: &dyn Fn(&Program) -> usize| self.programs.iter().map(need).max().unwrap_or(0);
+        let [memory, scratch] =
+            [most(&|program| program.lowered.needs), most(&|program| self.scratch(&program.lowered))];
+        for (buffer, need) in [(&mut self.memory, memory), (&mut self.scratch, scratch)] {
+            if buffer.bytes() / 2 > need.max(SMALLEST) {
+                // Where there is no memory for a smaller one, the larger one stays.
+                _ = Buffer::new("a step", need).map(|smaller| *buffer = smaller);
+            }
         }
     }
 
@@ -235,8 +208,7 @@ impl CpuSession {
 impl Session for CpuSession {
     fn declare(&mut self, var: Type) -> Result<VarId> {
         self.last = None;
-        let place = self.reserve(&var, false)?;
-        self.vars.push((place, var));
+        self.vars.push((Buffer::new(&var, alone(0, &var).padded())?, var));
         Ok(VarId::new(self.vars.len() - 1))
     }
 
@@ -244,7 +216,8 @@ impl Session for CpuSession {
         self.check(graph)?;
         self.last = None;
         let id = ProgramId::new(self.compiled);
-        let program = self.lower(id, passes::run(graph, self.passes))?;
+        let wide = passes::widen(passes::run(graph, self.passes));
+        let program = self.program(id, wide).inspect_err(|_| self.forget())?;
         self.programs.push(program);
         self.compiled += 1;
         Ok(id)
@@ -252,62 +225,61 @@ impl Session for CpuSession {
 
     fn release(&mut self, program: ProgramId) {
         let Ok(place) = self.find(program) else { return };
-        let released = self.programs.remove(place);
+        self.programs.remove(place);
         self.last = None;
-        self.forget(&released.constants);
+        self.forget();
         self.shrink();
     }
 
     fn run(&mut self, program: ProgramId, feeds: &[Feed]) -> Result<()> {
         let place = self.find(program)?;
-        if self.programs[place].layout != self.layout {
-            let graph = self.programs[place].graph.clone();
-            let lowered = self.lower(program, graph)?;
-            let old = std::mem::replace(&mut self.programs[place], lowered);
-            self.forget(&old.constants);
-        }
-        let Lowered { steps, inputs, .. } = &self.programs[place].lowered;
+        let Program { lowered, table, .. } = &mut self.programs[place];
+        let Lowered { steps, inputs, rooms, .. } = lowered;
         if feeds.len() != inputs.len() {
             return Err(Error::graph(format!("a step needs {} inputs, got {}", inputs.len(), feeds.len())));
         }
-        let Machine { arena, threads, .. } = &mut self.machine;
+        table.set(0, &self.memory, 0);
         for (number, (feed, (place, ty))) in feeds.iter().zip(inputs).enumerate() {
             if !feed.is(ty) {
                 let got = Type::new(feed.array().dtype(), feed.shape());
                 return Err(Error::graph(format!("input {number} needs {ty}, got {got}")));
             }
-            arena.feed(*place, feed, threads)?;
+            table.set(number + 1, &self.memory, rooms[number]);
+            transfer::write(table.bases(), *place, feed, &self.threads);
         }
         self.last = None;
-        run(steps, &mut self.machine)?;
+        let (level, threads, scratch) = (self.level, &self.threads, &self.scratch);
+        run(steps, Machine { level, threads, bases: table.bases(), scratch })?;
         self.last = Some(program);
         Ok(())
     }
 
     fn output(&self, program: ProgramId, index: usize) -> Result<Array> {
-        let outputs = &self.programs[self.find(program)?].lowered.outputs;
-        match outputs.get(index) {
-            Some((place, ty)) if self.last == Some(program) => self.machine.arena.array(*place, ty),
+        let Program { lowered, table, .. } = &self.programs[self.find(program)?];
+        match lowered.outputs.get(index) {
+            Some((place, ty)) if self.last == Some(program) => transfer::read(table.bases(), *place, ty),
             _ => Err(Error::graph(format!("no output {index}: the last step was not of this program"))),
         }
     }
 
     fn read(&self, var: VarId) -> Array {
-        let (place, ty) = &self.vars[var.index()];
-        self.machine.arena.array(*place, ty).unwrap_or_else(|error| panic!("{error}"))
+        let (buffer, ty) = &self.vars[var.index()];
+        transfer::read(buffer.bases(), alone(0, ty), ty).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn write(&mut self, var: VarId, value: &Array) -> Result<()> {
-        let (place, ty) = self.vars[var.index()].clone();
-        if value.ty() != ty {
+        let (buffer, ty) = &self.vars[var.index()];
+        if value.ty() != *ty {
             return Err(Error::graph(format!("variable {var} needs {ty}, got {}", value.ty())));
         }
-        self.feed(place, &Feed::Whole(value))
+        transfer::write(buffer.bases(), alone(0, ty), &Feed::Whole(value), &self.threads);
+        Ok(())
     }
 
     fn memory(&self) -> Memory {
         let variables = self.vars.iter().map(|(_, ty)| ty.size() * ty.dtype.size()).sum();
-        let total = self.machine.arena.bytes() + self.machine.scratch.len() * size_of::<f32>();
+        let buffers = self.vars.iter().map(|(buffer, _)| buffer).chain(self.constants.values().map(Arc::as_ref));
+        let total: usize = buffers.chain([&self.memory, &self.scratch]).map(Buffer::bytes).sum();
         Memory { variables, scratch: total - variables, programs: self.programs.len() }
     }
 

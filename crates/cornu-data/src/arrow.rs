@@ -12,7 +12,7 @@ use arrow_array::{
 };
 use arrow_buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, Field, Schema};
-use cornu_graph::{Context, Error, Result};
+use cornu_array::{Context, Error, Result};
 
 use super::{Category, NAT, Table, Values};
 

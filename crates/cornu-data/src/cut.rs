@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cornu_graph::numbers::repr;
-use cornu_graph::{Error, Result};
+use cornu_array::numbers::repr;
+use cornu_array::{Error, Result};
 
 use crate::labels::gathered;
 use crate::stats::quantiles_of;
@@ -181,7 +181,7 @@ impl From<&Cut> for Cut {
 /// let age = Column::new("age", vec![4, 38, 71]);
 /// let group = cut(&age, Cut::bins([0, 18, 65, 120]).labels(["child", "adult", "old"]))?;
 /// assert_eq!(group.to_string().lines().next(), Some("0    child"));
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// Values in no interval, and what is missing, are missing.

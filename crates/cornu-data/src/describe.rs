@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::{Column, ColumnNames, Index, NAT, Scalar, Table, Values, stats};
 
@@ -75,7 +75,7 @@ impl Table {
     /// let table = Table::from_csv_str("age,sex\n31,f\n58,m\n7,m\n")?;
     /// let described = table.describe_with(&Describe::new().include_all())?;
     /// assert_eq!(described["sex"].get(2)?, cornu_data::Value::Text("m"));
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     ///
     /// # Errors
@@ -196,7 +196,7 @@ fn formatted(percentiles: &[f64]) -> Vec<String> {
         if (whole - percent).abs() <= 1e-8 + 1e-5 * percent.abs() {
             format!("{}%", percent.round_ties_even())
         } else {
-            format!("{}%", cornu_graph::numbers::repr(rounded))
+            format!("{}%", cornu_array::numbers::repr(rounded))
         }
     };
     percents.iter().map(text).collect()

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cornu_graph::{Array, Result};
+use cornu_array::{Array, Result};
 
 /// Something that learns from rows with labels and predicts for other rows. `cornu`'s `Model` is one.
 pub trait Estimator {

@@ -1,6 +1,6 @@
 //! Values as numbers of the distinct ones.
 
-use cornu_graph::Result;
+use cornu_array::Result;
 
 use crate::{Labels, ToLabels, Values};
 
@@ -43,7 +43,7 @@ impl Factorize {
 ///
 /// let (codes, uniques) = factorize(&["b", "a", "b"])?;
 /// assert_eq!((codes, uniques), (vec![0, 1, 0], Values::from(vec!["b", "a"])));
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors

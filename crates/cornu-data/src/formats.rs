@@ -1,6 +1,6 @@
 //! What is taken for comma-separated text and is not quite: files of other formats, and tables without a line of names.
 
-use cornu_graph::{Code, Error, Result, Warning};
+use cornu_array::{Code, Error, Result, Warning};
 
 use super::csv::number;
 use super::{Column, Table, Values};

@@ -43,7 +43,7 @@ fn check(values: &Values, want: &Json) -> Result<(), String> {
     same("values", values.iter().map(cell).collect(), &want["values"])
 }
 
-fn check_table(table: cornu_graph::Result<Table>, case: &Json) -> Result<(), String> {
+fn check_table(table: cornu_array::Result<Table>, case: &Json) -> Result<(), String> {
     if case["refused"] == true {
         return table.map_or(Ok(()), |table| Err(format!("needs an error, got\n{table}")));
     }

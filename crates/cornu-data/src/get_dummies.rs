@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cornu_graph::room::room;
-use cornu_graph::{AN_ARRAY, Error, Result};
+use cornu_array::room::room;
+use cornu_array::{AN_ARRAY, Error, Result};
 
 use crate::labels::find;
 use crate::{Column, ColumnNames, Labels, Table, ToLabels, Value, Values, print};
@@ -268,7 +268,7 @@ one_column! {
 /// let table = Table::new([("port", vec!["S", "C", "S"])])?;
 /// let dummies = get_dummies(&table)?;
 /// assert_eq!(dummies.to_string(), "   port_C  port_S\n0   False    True\n1    True   False\n2   False    True");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// The columns that stay come first. To do the same to other rows later, take a [`OneHotEncoder`](crate::OneHotEncoder),

@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use cornu_array::{Context, Error, Result};
 use cornu_files::atomic;
-use cornu_graph::{Context, Error, Result};
 use sha2::{Digest, Sha256};
 
 use crate::datasets;
@@ -165,7 +165,7 @@ fn download(url: &str) -> Result<Vec<u8>, String> {
         .build();
     let mut response = ureq::Agent::from(config).get(url).call().map_err(|error| error.to_string())?;
     if let Some(length) = response.body().content_length().filter(|&length| length >= WORTH_A_LINE) {
-        cornu_graph::tell(format_args!("Downloading data from {url} ({:.1} MB)", length as f64 / 1e6));
+        cornu_array::tell(format_args!("Downloading data from {url} ({:.1} MB)", length as f64 / 1e6));
     }
     response.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(|error| error.to_string())
 }

@@ -1,6 +1,6 @@
 //! What a table is made of: rows, columns, types, missing values and memory, as `info()` of pandas tells it.
 
-use cornu_graph::pad::left;
+use cornu_array::pad::left;
 
 use super::{Column, Index, Table, Value, Values, dates, print};
 
@@ -12,7 +12,7 @@ impl Table {
     /// # use cornu_data::Table;
     /// let info = Table::from_csv_str("age,name\n31,ann\n,bob\n")?.info();
     /// assert!(info.contains(" 0   age     1 non-null      float64"));
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     pub fn info(&self) -> String {
         const MOST_COLUMNS: usize = 100;

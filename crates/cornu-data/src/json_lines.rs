@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use cornu_array::{Context, Error, Result};
 use cornu_files::atomic;
-use cornu_graph::{Context, Error, Result};
 use serde_json::{Deserializer, Map, Value as Json};
 
 use super::csv::number;
@@ -37,7 +37,7 @@ impl Table {
     ///
     /// let table = Table::from_json_lines("{\"name\": \"ann\", \"age\": 31}\n{\"name\": \"bob\"}\n")?;
     /// assert_eq!(table.to_string(), "  name   age\n0  ann  31.0\n1  bob   NaN");
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     ///
     /// # Errors

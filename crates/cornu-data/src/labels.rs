@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cornu_graph::{Array, Buffer, Error, Result};
+use cornu_array::{Array, Buffer, Error, Result};
 use ndarray::{ArrayBase, Data, Dimension};
 
 use super::{Column, Index, Table, Value, Values, print};
@@ -22,7 +22,7 @@ pub(crate) use gather::gathered;
 /// let labels = ["no", "yes", "no"].to_labels()?;
 /// assert_eq!((labels.codes(), labels.count()), (&[0, 1, 0][..], 2));
 /// assert_eq!(labels.class(1), Value::Text("yes"));
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {

@@ -54,8 +54,8 @@ mod values;
 
 pub use column::{Column, Counts, Fill, Keep};
 pub use compute::{Computed, Operand};
-use cornu_graph::AN_ARRAY;
-pub use cornu_graph::{ToArray, from_array};
+use cornu_array::AN_ARRAY;
+pub use cornu_array::{ToArray, from_array};
 pub use csv::{ColumnKey, Csv, IndexCol, ParseDates, SkipRows};
 pub use cut::{Cut, CutLabels, QCut, cut, cut_retbins, qcut, qcut_retbins};
 pub use describe::Describe;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cornu_graph::{Context, Error, Result};
+use cornu_array::{Context, Error, Result};
 use polars_arrow::array::{ArrayRef, BooleanArray, PrimitiveArray, Utf8Array};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::datatypes::{ArrowDataType, TimeUnit as ArrowUnit};

@@ -1,6 +1,6 @@
 //! What a model predicts, made into what is asked for: the likeliest class, names of classes, a table, one output.
 
-use cornu_graph::{Array, Buffer, Element, Error, Numeric, Result};
+use cornu_array::{Array, Buffer, Element, Error, Numeric, Result};
 use ndarray::{Array1, ArrayBase, ArrayD, ArrayView1, Axis, Data, Dimension};
 
 use super::{Column, ColumnNames, Table, ToArray, ToLabels, Values, from_array};
@@ -12,7 +12,7 @@ use super::{Column, ColumnNames, Table, ToArray, ToLabels, Values, from_array};
 /// use cornu_data::argmax;
 ///
 /// assert_eq!(argmax([[0.1, 0.7, 0.2], [0.5, 0.3, 0.2]])?, ndarray::array![1, 0].into_dyn());
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub fn argmax(x: impl ToArray) -> Result<ArrayD<i64>> {
 /// let predicted = array![[0.2f32], [0.8], [0.6]].into_dyn();
 /// assert_eq!(predicted.to_classes(["no", "yes"])?.values(), &vec!["no", "yes", "yes"].into());
 /// assert_eq!(predicted.to_classes_above(0.7, [0, 1])?.values(), &vec![0, 1, 0].into());
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 pub trait Predictions: ToArray {
     /// What the array holds.

@@ -1,7 +1,7 @@
 //! What `keras.utils` makes of arrays: one-hot classes, unit length.
 
-use cornu_graph::room::has_room;
-use cornu_graph::{Error, Result};
+use cornu_array::room::has_room;
+use cornu_array::{Error, Result};
 use ndarray::{ArrayD, ArrayView1, Axis, Zip};
 
 use super::{Labels, ToArray, ToLabels, Value, Values, from_array, print};
@@ -15,7 +15,7 @@ use super::{Labels, ToArray, ToLabels, Value, Values, from_array, print};
 ///
 /// assert_eq!(to_categorical([0, 2])?, ndarray::array![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]].into_dyn());
 /// assert_eq!(to_categorical(["no", "yes", "no"])?, to_categorical([0, 1, 0])?);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use cornu_graph::random::{LegacyRandomState, entropy};
+use cornu_array::random::{LegacyRandomState, entropy};
 
 static PROCESS: LazyLock<Mutex<LegacyRandomState>> =
     LazyLock::new(|| Mutex::new(LegacyRandomState::new(entropy() as u32)));

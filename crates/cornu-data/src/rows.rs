@@ -1,6 +1,6 @@
 //! How rows are chosen: at random, or by the order of columns.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::{Column, ColumnNames, Table, Values, order, random};
 
@@ -13,7 +13,7 @@ use super::{Column, ColumnNames, Table, Values, order, random};
 /// let shuffled = table.sample(Sample::frac(1.0).random_state(42))?;
 /// assert_eq!(shuffled["a"].values(), &Values::from(vec![11, 13, 10, 12]));
 /// assert_eq!(table.sample(2)?.rows(), 2);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
@@ -88,7 +88,7 @@ impl Sample {
         if rows > 0 && all == 0 {
             return Err(Error::usage("`sample` needs a row to draw, the table has none"));
         }
-        cornu_graph::room::room::<usize>("the sample", &[rows])?;
+        cornu_array::room::room::<usize>("the sample", &[rows])?;
         random::with_generator(self.random_state, |random| {
             if self.replace {
                 (0..rows).map(|_| random.randint(0, all as i64).map(|row| row as usize)).collect()
@@ -108,7 +108,7 @@ impl Sample {
 /// let sorted = table.sort_values(SortBy::new(["age", "name"]).ascending([false, true]))?;
 /// assert_eq!(sorted["name"].unique().len(), 3);
 /// assert_eq!(sorted.to_string(), "  name  age\n1  bob   58\n0  ann   31\n2  eve   31");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct SortBy {

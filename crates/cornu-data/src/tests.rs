@@ -69,7 +69,7 @@ fn tables_and_columns_print_as_in_pandas() {
 
 fn check_pima(case: &Json, table: &Table) -> Result<(), String> {
     let positions: Vec<usize> = numbers(&case["positions"]).into_iter().map(|row| row as usize).collect();
-    let say = |error: cornu_graph::Error| error.to_string();
+    let say = |error: cornu_array::Error| error.to_string();
     let x = table.drop(["8"]).and_then(|x| x.take(&positions)).map_err(say)?;
     same_text("head", &table.head(5).to_string(), &case["head"])?;
     same_text("tail", &table.tail(5).to_string(), &case["tail"])?;
@@ -105,7 +105,7 @@ fn labels(json: &Json) -> Values {
 
 fn check_report(case: &Json) -> Result<(), String> {
     let (y_true, y_pred) = (labels(&case["y_true"]), labels(&case["y_pred"]));
-    let say = |error: cornu_graph::Error| error.to_string();
+    let say = |error: cornu_array::Error| error.to_string();
     let report = classification_report(&y_true, &y_pred).map_err(say)?;
     let names = case["target_names"].as_array().expect("a list of names").iter().filter_map(Json::as_str);
     same_text("text", &report.to_string(), &case["text"])?;
@@ -138,8 +138,8 @@ fn scores_are_those_of_scikit_learn() {
 
 fn check_scalers(case: &Json) -> Result<(), String> {
     let (x, x2) = (rows(&case["x"]), rows(&case["x2"]));
-    let say = |error: cornu_graph::Error| error.to_string();
-    let matrix = |what: &str, got: cornu_graph::Result<Array2<f64>>, want: &Json| {
+    let say = |error: cornu_array::Error| error.to_string();
+    let matrix = |what: &str, got: cornu_array::Result<Array2<f64>>, want: &Json| {
         close(what, &got.map_err(say)?.into_raw_vec_and_offset().0, &rows(want).concat())
     };
     let mut standard = StandardScaler::new();
@@ -206,7 +206,7 @@ fn to_categorical_and_normalize_are_those_of_keras() {
 }
 
 /// Each result is an error with that message.
-fn refused<const N: usize>(cases: [(cornu_graph::Result<()>, &str); N]) {
+fn refused<const N: usize>(cases: [(cornu_array::Result<()>, &str); N]) {
     let mut report = Report::default();
     for (result, wanted) in cases {
         let got = result.map_or_else(|error| error.message().to_owned(), |()| "ok".into());
@@ -334,7 +334,7 @@ fn tables_become_arrays_and_back() {
     let table = Table::from_csv_str("a,b,c\n1,0.5,True\n2,-1,False\n").unwrap();
     assert_eq!(format!("{:?}", table.to_array().unwrap()), "f64[2,3](1, 0.5, 1, 2, -1, 0)");
     assert_eq!(format!("{:?}", table.select(["c", "a"]).unwrap().to_array().unwrap()), "i64[2,2](1, 1, 0, 2)");
-    assert_eq!(table.select(["c"]).unwrap().to_array().unwrap().dtype(), cornu_graph::DType::Bool);
+    assert_eq!(table.select(["c"]).unwrap().to_array().unwrap().dtype(), cornu_array::DType::Bool);
     let array = ndarray::array![[1.0, 0.5], [2.0, -1.0]];
     assert_eq!(table.drop(["c"]).unwrap().to_ndarray::<f64>().unwrap(), array);
     let back = Table::from(array).with_names(["a", "b"]).unwrap();

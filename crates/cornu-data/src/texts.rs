@@ -1,7 +1,7 @@
 //! Texts of a column in one row of bytes, as Arrow's `LargeUtf8` lays them out.
 
 #[cfg(feature = "arrow")]
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 /// Texts, some of which may be missing. One allocation holds all of them.
 ///

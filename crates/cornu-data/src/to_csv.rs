@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use cornu_graph::numbers::{fixed, general, repr, repr32, scientific};
-use cornu_graph::{Error, Result};
+use cornu_array::numbers::{fixed, general, repr, repr32, scientific};
+use cornu_array::{Error, Result};
 
 use super::{Category, ColumnNames, NAT, Scalar, Table, Value, Values, dates, print};
 
@@ -15,7 +15,7 @@ use super::{Category, ColumnNames, NAT, Scalar, Table, Value, Values, dates, pri
 /// let table = Table::from_csv_str("name,size\nann,1.5\nbob,\n")?;
 /// assert_eq!(ToCsv::new().index(false).na_rep("NA").to_string(&table)?, "name,size\nann,1.5\nbob,NA\n");
 /// assert_eq!(table.to_csv_string(), ",name,size\n0,ann,1.5\n1,bob,\n");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ToCsv {

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 /// Writes `bytes` to `path`, replacing what was there. The bytes go to a temporary file in the same folder, which is synced
 /// to the disk and then renamed. If anything fails, the old file is as it was and the temporary one is gone.

@@ -18,10 +18,10 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use cornu_graph::{Array, Context, DType, Error, Result, Shape, nearest};
+use cornu_array::{Array, Context, DType, Error, Result, Shape, nearest};
 
 use crate::atomic;
-use crate::element::{Order, Stored, decode};
+use crate::element::{Order, decode};
 use bytes::{Image, damaged};
 use datatype::Elements;
 use header::{Header, header, kind};
@@ -141,10 +141,10 @@ impl H5 {
 
     fn numbers(&self, entry: &Entry) -> Result<Array> {
         let header = self.header(entry.header)?;
-        let Some((stored, order, size)) = numbers(&self.image, &header)? else {
+        let Some((dtype, order, size)) = numbers(&self.image, &header)? else {
             return Err(Error::unsupported("its elements are neither numbers nor booleans of a known kind"));
         };
-        decode(stored, order, entry.shape.clone(), &data::bytes(&self.image, &header, &entry.shape, size)?)
+        decode(dtype, order, entry.shape.clone(), &data::bytes(&self.image, &header, &entry.shape, size)?)
     }
 
     /// The texts of the string dataset at `path`, in row-major order: a vocabulary.
@@ -284,7 +284,7 @@ impl<'a> Walk<'a> {
 
     fn dataset(&mut self, header: &Header, path: &str, address: u64) -> Result<()> {
         let shape = datatype::shape(header.need(kind::DATASPACE, "shape")?)?.unwrap_or_else(|| [0].into());
-        let dtype = numbers(self.image, header)?.map(|(stored, ..)| dtype(stored));
+        let dtype = numbers(self.image, header)?.map(|(dtype, ..)| dtype);
         self.datasets.push(Entry { path: path.to_owned(), dtype, shape, header: address });
         Ok(())
     }
@@ -317,35 +317,18 @@ fn place(path: &str) -> String {
 }
 
 /// How the elements of a dataset are stored, and the bytes each takes, if they are numbers.
-fn numbers(image: &Image, header: &Header) -> Result<Option<(Stored, Order, usize)>> {
+fn numbers(image: &Image, header: &Header) -> Result<Option<(DType, Order, usize)>> {
     let (elements, size) = datatype::elements(header.need(kind::DATATYPE, "element type")?)?;
     Ok(match elements {
-        Elements::Numbers(stored, order) => Some((stored, order, size)),
+        Elements::Numbers(dtype, order) => Some((dtype, order, size)),
         // Keras stores bfloat16 as two bytes without a type, and says in an attribute what they are.
         Elements::Halves => {
             let named =
                 attributes::attributes(image, header)?.get("dtype") == Some(&Attribute::Text("bfloat16".into()));
-            named.then_some((Stored::BF16, Order::Little, size))
+            named.then_some((DType::Bf16, Order::Little, size))
         }
         _ => None,
     })
-}
-
-/// The element type [`decode`] gives.
-fn dtype(stored: Stored) -> DType {
-    match stored {
-        Stored::Bool => DType::Bool,
-        Stored::U8 => DType::U8,
-        Stored::U16 => DType::U16,
-        Stored::U32 => DType::U32,
-        Stored::U64 => DType::U64,
-        Stored::I8 => DType::I8,
-        Stored::I16 => DType::I16,
-        Stored::I32 => DType::I32,
-        Stored::I64 => DType::I64,
-        Stored::F16 | Stored::BF16 | Stored::F32 => DType::F32,
-        Stored::F64 => DType::F64,
-    }
 }
 
 /// Segment by segment; numbers come first, and compare as numbers.

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use cornu_graph::{Array, DType, Error, Result};
+use cornu_array::{Array, DType, Error, Result};
 use hdf5_pure::{
-    AttrValue, DatasetBuilder, Datatype, EnumTypeBuilder, FileBuilder, FinishedGroup, GroupBuilder, make_f32_type,
-    make_f64_type, make_i8_type, make_i16_type, make_i32_type, make_i64_type, make_u8_type, make_u16_type,
-    make_u32_type, make_u64_type,
+    AttrValue, DatasetBuilder, Datatype, DatatypeByteOrder, EnumTypeBuilder, FileBuilder, FinishedGroup,
+    FloatingPointLayout, GroupBuilder, make_f32_type, make_f64_type, make_i8_type, make_i16_type, make_i32_type,
+    make_i64_type, make_u8_type, make_u16_type, make_u32_type, make_u64_type,
 };
 
 use crate::element::encode;
@@ -63,7 +63,10 @@ impl Builder {
             return Err(Error::usage(format!("nothing can be put at `{path}`: the name is empty or taken")));
         }
         let shape = array.shape().iter().map(|&size| size as u64).collect();
-        let dataset = Dataset { dtype: array.dtype(), shape, bytes: encode(array), attributes: Vec::new() };
+        let dtype = array.dtype();
+        let named = (dtype == DType::Bf16).then(|| ("dtype".to_owned(), Attribute::Text(dtype.keras_name().into())));
+        let attributes = named.into_iter().collect();
+        let dataset = Dataset { dtype, shape, bytes: encode(array), attributes };
         group.push(name, Node::Dataset(dataset));
         Ok(())
     }
@@ -179,6 +182,21 @@ fn datatype(dtype: DType) -> Result<Datatype> {
         DType::I16 => make_i16_type(),
         DType::I32 => make_i32_type(),
         DType::I64 => make_i64_type(),
+        DType::F16 => Datatype::FloatingPoint {
+            size: 2,
+            byte_order: DatatypeByteOrder::LittleEndian,
+            layout: FloatingPointLayout {
+                bit_offset: 0,
+                bit_precision: 16,
+                exponent_location: 10,
+                exponent_size: 5,
+                mantissa_location: 0,
+                mantissa_size: 10,
+                exponent_bias: 15,
+            },
+        },
+        // As Keras does it: bytes without a type, which an attribute names.
+        DType::Bf16 => Datatype::Opaque { size: 2, tag: Vec::new() },
         DType::F32 => make_f32_type(),
         DType::F64 => make_f64_type(),
         _ => return Err(Error::unsupported(format!("`{dtype}` elements cannot be written to an HDF5 file"))),

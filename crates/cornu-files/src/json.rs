@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use cornu_graph::numbers::repr;
-use cornu_graph::{Error, Result};
+use cornu_array::numbers::repr;
+use cornu_array::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::ser::{Formatter, Serializer};

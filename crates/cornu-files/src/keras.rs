@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cornu_graph::{Context, Error, Result};
+use cornu_array::{Context, Error, Result};
 use serde_json::Value;
 
 use crate::members::{self, Members};

@@ -8,13 +8,13 @@
 //!
 //! ```
 //! use cornu_files::h5::{Builder, H5};
-//! use cornu_graph::Array;
+//! use cornu_array::Array;
 //!
 //! let mut builder = Builder::new();
 //! builder.dataset("layers/dense/vars/0", &Array::vector(vec![1.0f32, 2.0]))?;
 //! let file = H5::read(builder.finish()?)?;
 //! assert_eq!(file.dataset("layers/dense/vars/0")?.as_slice(), Some(&[1.0f32, 2.0][..]));
-//! # Ok::<(), cornu_graph::Error>(())
+//! # Ok::<(), cornu_array::Error>(())
 //! ```
 //!
 //! What is read may come from a stranger. Nothing in a file makes another file open, sizes are compared with the bytes

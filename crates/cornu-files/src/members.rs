@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read, Write};
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
 /// Deflate cannot make data smaller than this; a member that claims more is made up.

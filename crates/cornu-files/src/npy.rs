@@ -4,9 +4,9 @@
 
 use std::path::Path;
 
-use cornu_graph::{Array, Context, DType, Error, Result, Shape, nearest};
+use cornu_array::{Array, Context, DType, Error, Result, Shape, nearest};
 
-use crate::element::{Order, Stored, decode, encode};
+use crate::element::{Order, decode, encode};
 use crate::members::{self, Members};
 use crate::{atomic, h5};
 
@@ -28,10 +28,10 @@ pub fn read(bytes: &[u8]) -> Result<Array> {
     let data = header.needed().and_then(|needed| data.get(..needed));
     let data = data.ok_or_else(|| header.cut_short((bytes.len() - length) as u64))?;
     if !header.fortran_order {
-        return decode(header.stored, header.order, header.shape, data);
+        return decode(header.dtype, header.order, header.shape, data);
     }
     let reversed: Shape = header.shape.iter().rev().copied().collect();
-    Ok(transpose(&decode(header.stored, header.order, reversed, data)?))
+    Ok(transpose(&decode(header.dtype, header.order, reversed, data)?))
 }
 
 /// Reads an `.npy` file.
@@ -56,6 +56,9 @@ pub fn to_bytes(array: &Array) -> Vec<u8> {
         DType::I16 => "<i2",
         DType::I32 => "<i4",
         DType::I64 => "<i8",
+        DType::F16 => "<f2",
+        // As NumPy calls elements that are not its own.
+        DType::Bf16 => "<V2",
         DType::F32 => "<f4",
         DType::F64 => "<f8",
         _ => unreachable!("every element type is above"),
@@ -195,7 +198,7 @@ fn transpose(array: &Array) -> Array {
 /// What the header of an `.npy` file says.
 #[derive(Debug, PartialEq)]
 struct Header {
-    stored: Stored,
+    dtype: DType,
     order: Order,
     fortran_order: bool,
     shape: Shape,
@@ -225,7 +228,7 @@ impl Header {
 
     /// Bytes of all elements.
     fn needed(&self) -> Option<usize> {
-        self.shape.checked_size().and_then(|len| len.checked_mul(self.stored.size()))
+        self.shape.checked_size().and_then(|len| len.checked_mul(self.dtype.size()))
     }
 
     fn cut_short(&self, stored: u64) -> Error {
@@ -254,8 +257,8 @@ impl Header {
             }
         }
         match (descr, fortran_order, shape) {
-            (Some((stored, order)), Some(fortran_order), Some(shape)) if rest.0.is_empty() => {
-                Ok(Header { stored, order, fortran_order, shape })
+            (Some((dtype, order)), Some(fortran_order), Some(shape)) if rest.0.is_empty() => {
+                Ok(Header { dtype, order, fortran_order, shape })
             }
             _ => Err(rest.wrong("missing keys or something after the end")),
         }
@@ -311,29 +314,31 @@ impl<'a> Text<'a> {
         Ok(sizes.into())
     }
 
-    fn element(&mut self) -> Result<(Stored, Order)> {
+    fn element(&mut self) -> Result<(DType, Order)> {
         if self.0.starts_with('[') {
             return Err(Error::unsupported("the elements are records of several fields")
                 .help("save each field as an array of its own"));
         }
         let descr = self.quoted()?;
         let order = if descr.starts_with('>') { Order::Big } else { Order::Little };
-        let stored = match descr.trim_start_matches(['<', '>', '|', '=']) {
-            "b1" | "?" => Stored::Bool,
-            "i1" => Stored::I8,
-            "u1" => Stored::U8,
-            "i2" => Stored::I16,
-            "u2" => Stored::U16,
-            "i4" => Stored::I32,
-            "u4" => Stored::U32,
-            "i8" => Stored::I64,
-            "u8" => Stored::U64,
-            "f2" => Stored::F16,
-            "f4" => Stored::F32,
-            "f8" => Stored::F64,
+        let dtype = match descr.trim_start_matches(['<', '>', '|', '=']) {
+            "b1" | "?" => DType::Bool,
+            "i1" => DType::I8,
+            "u1" => DType::U8,
+            "i2" => DType::I16,
+            "u2" => DType::U16,
+            "i4" => DType::I32,
+            "u4" => DType::U32,
+            "i8" => DType::I64,
+            "u8" => DType::U64,
+            "f2" => DType::F16,
+            // Two bytes without a name: NumPy writes so what has the type `bfloat16` of ml_dtypes.
+            "V2" => DType::Bf16,
+            "f4" => DType::F32,
+            "f8" => DType::F64,
             kind => return Err(refused(descr, kind)),
         };
-        Ok((stored, order))
+        Ok((dtype, order))
     }
 }
 
@@ -350,6 +355,8 @@ fn refused(descr: &str, kind: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use cornu_array::{Bf16, F16};
+
     use super::*;
 
     fn npy(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
@@ -372,7 +379,8 @@ mod tests {
     fn both_byte_orders_and_half_precision_are_read() {
         let big = [1.5f32.to_be_bytes(), (-2.0f32).to_be_bytes()].concat();
         assert_eq!(read(&npy("'>f4'", "False", "(2,)", &big)).unwrap(), Array::vector(vec![1.5f32, -2.0]));
-        assert_eq!(read(&npy("'<f2'", "False", "()", &[0, 0x3c])).unwrap(), Array::scalar(1.0f32));
+        assert_eq!(read(&npy("'<f2'", "False", "()", &[0, 0x3c])).unwrap(), Array::scalar(F16::from_f64(1.0)));
+        assert_eq!(read(&npy("'<V2'", "False", "()", &[0x80, 0x3f])).unwrap(), Array::scalar(Bf16::from_f64(1.0)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use cornu_graph::{Error, Result, list};
+use cornu_array::{Error, Result, list};
 use flate2::read::MultiGzDecoder;
 
 use crate::members::{MOST_INFLATION, Members};

@@ -169,4 +169,11 @@ impl Builder {
         let renamed = graph.inputs.iter().copied().zip(args.iter().copied()).collect();
         self.copy_ends(graph, renamed, &graph.outputs)
     }
+
+    /// Adds what a body computes of those values, whose checks are then those of the graph, and gives its outputs.
+    pub(crate) fn inline_with_checks(&mut self, body: &Body, args: &[Value]) -> Vec<Value> {
+        let (outputs, checks) = self.inline(body, args);
+        self.checks.extend(checks);
+        outputs
+    }
 }

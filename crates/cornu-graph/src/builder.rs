@@ -16,6 +16,8 @@ pub struct Builder {
     known: HashMap<u64, Value, BuildHasherDefault<Mixer>>,
     /// Of the nodes to come.
     origin: Origin,
+    /// What bodies asked for that have been put in the place of nodes.
+    pub(crate) checks: Vec<Check>,
 }
 
 impl Builder {
@@ -85,10 +87,11 @@ impl Builder {
     }
 
     /// The graph, from which leaves what leaves an older one, under the names that values have here.
-    pub(crate) fn finish_as(self, old: &Graph, name: impl Fn(Value) -> Value) -> Graph {
+    pub(crate) fn finish_as(mut self, old: &Graph, name: impl Fn(Value) -> Value) -> Graph {
         let outputs = old.outputs.iter().map(|&value| name(value)).collect();
         let updates = old.updates.iter().map(|&(var, value)| (var, name(value))).collect();
-        let checks = old.checks.iter().map(|check| check.renamed(&name)).collect();
+        let mut checks = std::mem::take(&mut self.checks);
+        checks.extend(old.checks.iter().map(|check| check.renamed(&name)));
         self.finish(outputs, updates, checks)
     }
 }

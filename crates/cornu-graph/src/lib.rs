@@ -1,7 +1,8 @@
 //! What a neural network computes, apart from how and on what machine.
 //!
 //! A [`Trace`] hands out [`Tensor`]s; arithmetic on them writes a [`Graph`]; [`gradients`] writes its reverse; passes
-//! ([`passes`]) make it smaller; an [`Executor`] opens a [`Session`] that runs it. Numbers are held by [`Array`]s alone.
+//! ([`passes`]) make it smaller; an [`Executor`] opens a [`Session`] that runs it. Numbers are held by [`Array`]s
+//! alone, which have a crate of their own, `cornu-array`, named here as well.
 //! Loops, branches and calls are ops with a [`Body`]: [`Trace::scan`], [`Trace::while_loop`], [`Trace::if_else`],
 //! [`Trace::call`]; [`Trace::require`] asks for what must be true of a step.
 //!
@@ -26,52 +27,41 @@
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
-mod array;
 mod backward;
 mod body;
 mod builder;
 mod check;
-mod convert;
-mod error;
 mod eval;
 mod grad;
 mod graph;
-mod number;
-pub mod numbers;
 pub mod ops;
 mod origin;
-pub mod pad;
 pub mod passes;
 mod print;
-pub mod random;
 mod read;
 mod rewrite;
-pub mod room;
 mod session;
 mod tensor;
 mod trace;
-mod types;
 mod verify;
-mod warning;
 
-pub use array::{Array, Buffer, Element};
 pub use body::Body;
 pub use builder::Builder;
 pub use check::Check;
 #[cfg(feature = "ndarray")]
-pub use convert::from_array;
-pub use convert::{AN_ARRAY, Nested, Numeric, ToArray};
-pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, nearest};
+pub use cornu_array::from_array;
+pub use cornu_array::{
+    AN_ARRAY, Array, Bf16, Buffer, Code, Context, DType, Element, Elements, Error, ErrorKind, F16, Nested, Number,
+    Numeric, Printable, Result, Shape, ToArray, Type, Verbose, Warning, bytes, list, nearest, numbers, pad, random,
+    room, tell,
+};
 pub use eval::{Reference, evaluate};
 pub use grad::gradients;
 pub use graph::{Graph, Node, Value, VarId};
-pub use number::Number;
 pub use origin::Origin;
 pub use read::OpText;
 pub use rewrite::rewrite;
 pub use session::{Executor, Feed, Memory, ProgramId, Session};
 pub use tensor::{IntoTensor, Tensor};
 pub use trace::Trace;
-pub use types::{DType, Shape, Type};
 pub use verify::verify;
-pub use warning::{Code, Verbose, Warning, tell};

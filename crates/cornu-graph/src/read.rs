@@ -22,7 +22,7 @@ use crate::graph::{Graph, Value, VarId};
 use crate::ops::Op;
 use crate::print::listed;
 use crate::verify::verify_ends;
-use crate::{Body, Check, Error, Origin, Result, Type};
+use crate::{Body, Check, Error, Origin, Result, Shape, Type};
 
 /// The printed form of an op, from which it reads what it is. The first mistake is kept.
 pub struct OpText<'a> {
@@ -73,13 +73,12 @@ impl<'a> OpText<'a> {
 
     /// A list of numbers: `[0, 2]`.
     pub fn list(&mut self) -> Option<Box<[usize]>> {
-        let inside = self.rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-        let numbers = inside.and_then(|(list, rest)| Some((numbers(list)?, rest)));
-        let Some((numbers, rest)) = numbers else {
+        let (list, rest) = self.rest.split_at(self.rest.find(']').map_or(0, |end| end + 1));
+        let Ok(numbers) = list.parse::<Shape>() else {
             return self.fail(format!("needs a list as `[0, 2]`, got `{}`", self.rest));
         };
         self.rest = rest.trim_start();
-        Some(numbers.into())
+        Some(numbers[..].into())
     }
 
     /// The next body.
@@ -102,14 +101,6 @@ impl<'a> OpText<'a> {
             (None, None) => Err(format!("needs an op, got `{}`", self.name)),
         }
     }
-}
-
-/// Numbers between commas; none in an empty text.
-pub(crate) fn numbers(list: &str) -> Option<Vec<usize>> {
-    if list.trim().is_empty() {
-        return Some(Vec::new());
-    }
-    list.split(',').map(|number| number.trim().parse().ok()).collect()
 }
 
 /// How many bodies may lie in one another.

@@ -198,7 +198,10 @@ impl Tensor {
     pub fn mean<const N: usize>(&self, axes: [isize; N]) -> Tensor {
         let (axes, shape) = (self.axes(axes), self.shape());
         let count = axes.iter().filter_map(|&axis| shape.get(axis)).copied().collect::<Shape>().size();
-        self.cast(self.dtype().to_float()).reduce(Reduction::Sum, &axes) / count.max(1) as f64
+        let own = self.dtype().to_float();
+        // As in Keras, the sum may be larger than floats of 16 bits are.
+        let wide = if own.is_half() { DType::F32 } else { own };
+        (self.cast(wide).reduce(Reduction::Sum, &axes) / count.max(1) as f64).cast(own)
     }
 
     /// The largest element along an axis, which stays with size one.

@@ -73,12 +73,15 @@ fn made(words: &[&str], graph: &Graph) -> Result<String, String> {
         ["passes"] => text::printed(&passes::run(graph, passes::ALL)),
         ["join"] => text::printed(&passes::join(graph)),
         ["trim"] => text::printed(&passes::trim(graph)),
+        ["fold"] => text::printed(&passes::fold(graph)),
         ["hoist"] => text::printed(&passes::hoist(graph)),
         ["gradient", op] if graph.nodes().any(|(_, node)| op_name(&node.op) == *op) => {
             text::printed(&text::gradient(graph)?)
         }
         ["gradient", op] => Err(format!("needs the op `{op}` in the graph")),
-        _ => Err("needs `simplify RULE`, `fold RULE`, `passes`, `join`, `trim`, `hoist` or `gradient OP`".into()),
+        _ => {
+            Err("needs `simplify RULE`, `fold RULE`, `passes`, `join`, `trim`, `fold`, `hoist` or `gradient OP`".into())
+        }
     }
 }
 

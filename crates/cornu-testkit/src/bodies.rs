@@ -3,7 +3,8 @@
 use cornu_graph::{Array, DType, Executor, Feed, Graph, Result, Shape, Tensor, Trace, Type, gradients, passes};
 
 use crate::golden::Report;
-use crate::ops::{near, same_bits};
+use crate::ops::{same_bits, within};
+use crate::slopes::{double, doubles};
 
 mod cells;
 
@@ -62,49 +63,52 @@ impl Cell {
         Ok(Case { graph: trace.finish(&[last, ys, slopes].concat(), &[])?, args, values })
     }
 
-    /// The same without a loop: inputs and outputs of each step are apart, in the order of the rows.
+    /// The same without a loop: constants, inputs and outputs of each step are apart, in the order of the rows. So the
+    /// gradient of a constant is there in parts, one for each step.
     fn unrolled(&self, length: usize) -> Result<Case> {
         let trace = Trace::new();
-        let (consts, carries) = self.given(&trace);
-        let rows = || (self.xs)().into_iter();
-        let xs: Vec<Vec<Tensor>> = (0..length).map(|_| rows().map(|row| trace.input(row)).collect()).collect();
+        let inputs = |types: Vec<Type>| types.into_iter().map(|ty| trace.input(ty)).collect::<Vec<_>>();
+        let (consts, carries) = ((self.consts)().len(), inputs((self.carries)()));
+        let given: Vec<Vec<Tensor>> = (0..length).map(|_| inputs([(self.consts)(), (self.xs)()].concat())).collect();
         let (mut last, mut ys) = (carries.clone(), vec![Vec::new(); length]);
         for t in (0..length).map(|t| if self.reverse { length - 1 - t } else { t }) {
-            (last, ys[t]) = (self.step)(&trace, &consts, &last, &xs[t]);
+            let (consts, xs) = given[t].split_at(consts);
+            (last, ys[t]) = (self.step)(&trace, consts, &last, xs);
         }
-        let all = |i: usize, y: &Tensor| numbers(&stacked(&y.ty(), length), i);
-        let row = |all: Array, t: usize, y: &Tensor| all.rows(&[t]).reshape(y.shape()).expect("one row");
+        let row = |ty: Type, t: usize, phase: usize| {
+            numbers(&stacked(&ty, length), phase).rows(&[t]).reshape(ty.shape).expect("one row")
+        };
         let ends = last.iter().enumerate().map(|(i, y)| (y, numbers(&y.ty(), i)));
         let outputs = ys
             .iter()
             .enumerate()
-            .flat_map(|(t, ys)| ys.iter().enumerate().map(move |(i, y)| (y, row(all(carries_of(self) + i, y), t, y))));
+            .flat_map(|(t, ys)| ys.iter().enumerate().map(move |(i, y)| (y, row(y.ty(), t, carries_of(self) + i))));
         let weighed = |(y, w): (&Tensor, Array)| y.dtype().is_float().then(|| (y * trace.constant(w)).sum_all());
         let loss = ends.chain(outputs).filter_map(weighed).reduce(|a, b| a + b);
         let values = last.len() + ys.concat().len();
-        let wrt: Vec<Tensor> = [consts.clone(), carries, xs.concat()].concat();
-        let given = wrt[..wrt.len() - xs.concat().len()].iter().enumerate().map(|(i, x)| numbers(&x.ty(), i));
-        let first = consts.len() + carries_of(self);
+        let first = carries.iter().enumerate().map(|(i, x)| numbers(&x.ty(), consts + i));
         let args = (0..length).flat_map(|t| {
-            rows().enumerate().map(move |(i, ty)| {
-                numbers(&stacked(&ty, length), first + i).rows(&[t]).reshape(ty.shape).expect("one row")
-            })
+            let same = (self.consts)().into_iter().enumerate().map(|(i, ty)| numbers(&ty, i));
+            let rows = (self.xs)().into_iter().enumerate();
+            same.chain(rows.map(move |(i, ty)| row(ty, t, consts + carries_of(self) + i)))
         });
-        let args = given.chain(args).collect();
-        Ok(Case { graph: trace.finish(&[last, ys.concat(), slopes(loss, wrt)].concat(), &[])?, args, values })
+        let args = first.chain(args).collect();
+        let slopes = slopes(loss, [carries, given.concat()].concat());
+        Ok(Case { graph: trace.finish(&[last, ys.concat(), slopes].concat(), &[])?, args, values })
     }
 
-    /// Whether both compute the same on a machine: values bit by bit, gradients within 1e-5 of their largest element,
-    /// since sums have another order; of doubles, within 1e-12.
+    /// Whether both compute the same on a machine: values bit by bit; gradients within 1e-6 of the largest element of what
+    /// is summed, since sums have another order, that of constants within 1e-6 of the sum of what the steps add, without
+    /// signs; of doubles, within 1e-12.
     ///
     /// # Errors
     /// Says what differs.
     pub fn agrees(&self, executor: &dyn Executor, length: usize) -> std::result::Result<(), String> {
         let text = |error: cornu_graph::Error| error.to_string();
         let (looped, unrolled) = (self.looped(length).map_err(text)?, self.unrolled(length).map_err(text)?);
-        self.compare(&looped, &unrolled, executor, 1e-5)?;
+        self.compare(&looped, &unrolled, executor, length, 1e-6)?;
         match (looped.doubled(), unrolled.doubled()) {
-            (Some(looped), Some(unrolled)) => self.compare(&looped, &unrolled, executor, 1e-12),
+            (Some(looped), Some(unrolled)) => self.compare(&looped, &unrolled, executor, length, 1e-12),
             _ => Ok(()),
         }
     }
@@ -114,6 +118,7 @@ impl Cell {
         looped: &Case,
         unrolled: &Case,
         executor: &dyn Executor,
+        length: usize,
         tolerance: f64,
     ) -> std::result::Result<(), String> {
         let run = |case: &Case| case.run(executor).map_err(|error| error.to_string());
@@ -129,14 +134,19 @@ impl Cell {
             same_bits(got, &want).map_err(|problem| format!("result {i}: {problem}"))?;
         }
         let floats = |types: Vec<Type>| types.into_iter().filter(|ty| ty.dtype.is_float()).count();
-        let (given, rows) = (floats((self.consts)()) + floats((self.carries)()), floats((self.xs)()));
+        let [consts, first, rows] = [(self.consts)(), (self.carries)(), (self.xs)()].map(floats);
         for (i, got) in got_slopes.iter().enumerate() {
-            let want = match i.checked_sub(given) {
-                None => slopes[i].clone(),
-                Some(x) => stack(&slopes[given..], rows, x, &got.ty()),
+            let steps = |of: usize| stack(&slopes[first..], consts + rows, of, &stacked(&got.ty(), length));
+            let (want, sizes) = match i {
+                i if i < consts => (total(&steps(i), |x| x), total(&steps(i), f64::abs)),
+                i if i < consts + first => (slopes[i - consts].clone(), slopes[i - consts].clone()),
+                i => {
+                    let rows = stack(&slopes[first..], consts + rows, i - first, &got.ty());
+                    (rows.clone(), rows)
+                }
             };
-            let scale = (0..want.len()).map(|i| want.get(i).abs()).fold(1.0, f64::max);
-            near(got, &want, tolerance * scale).map_err(|problem| format!("gradient {i}: {problem}"))?;
+            let scale = (0..sizes.len()).map(|i| sizes.get(i).abs()).fold(1.0, f64::max);
+            within(got, &want, tolerance * scale).map_err(|problem| format!("gradient {i}: {problem}"))?;
         }
         Ok(())
     }
@@ -147,6 +157,12 @@ fn stack(rows: &[Array], count: usize, i: usize, ty: &Type) -> Array {
     let rows: Vec<&Array> = rows.iter().skip(i).step_by(count.max(1)).collect();
     let size = ty.shape[1..].iter().product::<usize>().max(1);
     Array::from_numbers(ty, |at| rows[at / size].number(at % size))
+}
+
+/// The sum of all rows in doubles, of what `part` says of each element.
+fn total(rows: &Array, part: fn(f64) -> f64) -> Array {
+    let (ty, width) = (Type::new(rows.dtype(), &rows.shape()[1..]), rows.shape()[1..].iter().product::<usize>());
+    Array::from_fn(&ty, |i| (0..rows.shape()[0]).map(|t| part(rows.get(t * width + i))).sum())
 }
 
 fn carries_of(cell: &Cell) -> usize {
@@ -165,8 +181,7 @@ fn slopes(loss: Option<Tensor>, mut wrt: Vec<Tensor>) -> Vec<Tensor> {
 impl Case {
     /// The same of doubles; nothing where an op makes singles of its own.
     fn doubled(&self) -> Option<Case> {
-        let graph = self.graph.to_string().replace("f32", "f64").parse().ok()?;
-        let double = |arg: &Array| if arg.dtype() == DType::F32 { arg.clone().cast(DType::F64) } else { arg.clone() };
+        let graph = doubles(&self.graph.to_string()).parse().ok()?;
         Some(Case { graph, args: self.args.iter().map(double).collect(), values: self.values })
     }
 

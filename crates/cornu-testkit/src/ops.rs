@@ -112,6 +112,14 @@ pub fn near(got: &Array, want: &Array, tolerance: f64) -> Result<(), String> {
     })
 }
 
+/// Whether no element of two arrays of floats is farther from the other than `distance`; infinities are equal.
+///
+/// # Errors
+/// Says which element differs.
+pub fn within(got: &Array, want: &Array, distance: f64) -> Result<(), String> {
+    alike(got, want, |i| bits(got, i) == bits(want, i) || (got.get(i) - want.get(i)).abs() <= distance)
+}
+
 /// The same of several arrays.
 fn each(got: &[Array], want: &[Array], same: impl Fn(&Array, &Array) -> Result<(), String>) -> Result<(), String> {
     assert_eq!(got.len(), want.len(), "outputs of one graph");

@@ -1,7 +1,7 @@
 //! What ops make of whole numbers, by Rust's own operators on the types themselves: a second opinion on the reference.
 
 use cornu_graph::ops::{Arg, Binary, Compare, Dot, Op, Reduce, Reduction, Unary};
-use cornu_graph::{Array, DType, Element, Type};
+use cornu_graph::{Array, Bf16, DType, Element, F16, Type};
 
 /// A type of whole numbers.
 trait Whole: Element + Ord {
@@ -50,6 +50,8 @@ macro_rules! whole {
                     DType::I16 => Array::scalar(self as i16),
                     DType::I32 => Array::scalar(self as i32),
                     DType::I64 => Array::scalar(self as i64),
+                    DType::F16 => Array::scalar(F16::from_whole(self as i128)),
+                    DType::Bf16 => Array::scalar(Bf16::from_whole(self as i128)),
                     DType::F32 => Array::scalar(self as f32),
                     DType::F64 => Array::scalar(self as f64),
                     other => panic!("no {other}"),

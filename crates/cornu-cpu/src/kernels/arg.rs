@@ -1,11 +1,13 @@
 //! Where along an axis the largest or smallest element is, for every element type.
 
+use std::fmt;
 use std::ops::Range;
 
-use cornu_graph::DType;
 use cornu_graph::ops::Arg as Op;
+use cornu_graph::{DType, Shape, Type};
 
-use super::num::{Num, typed};
+use super::memory::typed;
+use super::num::{Num, Stored};
 use super::operand::{Bases, Kernel, Span};
 use super::simd::{Level, Simd, dispatch};
 
@@ -17,15 +19,22 @@ const COLUMNS: usize = 64;
 /// The index of the first of the best elements: `x[outer, count, inner]` to `i64[outer, inner]`. Not-a-number is the best.
 /// Its units are results.
 #[derive(Debug)]
-#[allow(missing_docs)]
-pub struct Arg {
-    pub op: Op,
-    pub dtype: DType,
-    pub outer: usize,
-    pub count: usize,
-    pub inner: usize,
-    pub from: Span,
-    pub to: Span,
+pub(crate) struct Arg {
+    op: Op,
+    dtype: DType,
+    outer: usize,
+    count: usize,
+    inner: usize,
+    from: Span,
+    to: Span,
+}
+
+impl Arg {
+    pub(crate) fn new(op: Op, x: &Type, from: Span, to: Span) -> Arg {
+        let size = |dims: &[usize]| Shape::from(dims).size();
+        let (outer, inner) = (size(&x.shape[..op.axis]), size(&x.shape[op.axis + 1..]));
+        Arg { op, dtype: x.dtype, outer, count: x.shape[op.axis], inner, from, to }
+    }
 }
 
 impl Kernel for Arg {
@@ -47,12 +56,19 @@ impl Kernel for Arg {
     }
 }
 
-dispatch! { unsafe fn run_level<T: Num> = run_with(arg: &Arg, bases: Bases, units: Range<usize>); }
+/// For snapshots of plans.
+impl fmt::Display for Arg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} -> {}", self.op, self.units() * self.count, self.units())
+    }
+}
+
+dispatch! { unsafe fn run_level<T: Stored> = run_with(arg: &Arg, bases: Bases, units: Range<usize>); }
 
 /// # Safety
 /// As [`Kernel::run`].
 #[inline(always)]
-unsafe fn run_with<S: Simd, T: Num>(_: S, arg: &Arg, bases: Bases, mut units: Range<usize>) {
+unsafe fn run_with<S: Simd, T: Stored>(_: S, arg: &Arg, bases: Bases, mut units: Range<usize>) {
     let (from, to) = (bases.at::<T>(arg.from).cast_const(), bases.at::<i64>(arg.to));
     while !units.is_empty() {
         let (outer, column) = (units.start / arg.inner, units.start % arg.inner);
@@ -77,27 +93,28 @@ unsafe fn run_with<S: Simd, T: Num>(_: S, arg: &Arg, bases: Bases, mut units: Ra
 /// Whether `x` is better than what was the best so far.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "not-a-number is not itself")]
-fn better<T: Num, const LARGEST: bool>(x: T, best: T) -> bool {
+fn better<T: PartialOrd + Copy, const LARGEST: bool>(x: T, best: T) -> bool {
     (if LARGEST { x > best } else { x < best }) | (x != x) & (best == best)
 }
 
 /// The index of the first of the best of a row: what is the best, then where it is.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "not-a-number is not itself")]
-fn best<T: Num, const LARGEST: bool>(row: &[T]) -> usize {
+fn best<T: Stored, const LARGEST: bool>(row: &[T]) -> usize {
     const LANES: usize = 16;
-    let mut lanes = [row[0]; LANES];
+    let mut lanes = [row[0].load(); LANES];
     let (whole, rest) = row.as_chunks::<LANES>();
     for chunk in whole {
         for i in 0..LANES {
-            lanes[i] = if better::<T, LARGEST>(chunk[i], lanes[i]) { chunk[i] } else { lanes[i] };
+            let x = chunk[i].load();
+            lanes[i] = if better::<_, LARGEST>(x, lanes[i]) { x } else { lanes[i] };
         }
     }
     let mut most = lanes[0];
-    for &x in lanes[1..].iter().chain(rest) {
-        most = if better::<T, LARGEST>(x, most) { x } else { most };
+    for x in lanes.into_iter().skip(1).chain(rest.iter().map(|x| x.load())) {
+        most = if better::<_, LARGEST>(x, most) { x } else { most };
     }
-    row.iter().position(|&x| x == most || (x != x) & (most != most)).unwrap_or(0)
+    row.iter().map(|x| x.load()).position(|x| x == most || (x != x) & (most != most)).unwrap_or(0)
 }
 
 /// The same for `width` columns side by side, at most `COLUMNS`: `sizes` are elements of each, of a row, and columns.
@@ -105,13 +122,13 @@ fn best<T: Num, const LARGEST: bool>(row: &[T]) -> usize {
 /// # Safety
 /// The elements are readable, and the results writable.
 #[inline(always)]
-unsafe fn columns<T: Num, const LARGEST: bool>(from: *const T, [count, row, width]: [usize; 3], to: *mut i64) {
-    let (mut most, mut places) = ([T::ZERO; COLUMNS], [0i64; COLUMNS]);
+unsafe fn columns<T: Stored, const LARGEST: bool>(from: *const T, [count, row, width]: [usize; 3], to: *mut i64) {
+    let (mut most, mut places) = ([T::Register::ZERO; COLUMNS], [0i64; COLUMNS]);
     for i in 0..count {
         for (j, (most, place)) in most.iter_mut().zip(&mut places).enumerate().take(width) {
             // SAFETY: an element of the columns.
-            let x = unsafe { *from.add(i * row + j) };
-            let take = i == 0 || better::<T, LARGEST>(x, *most);
+            let x = unsafe { *from.add(i * row + j) }.load();
+            let take = i == 0 || better::<_, LARGEST>(x, *most);
             (*most, *place) = if take { (x, i as i64) } else { (*most, *place) };
         }
     }
@@ -136,7 +153,7 @@ mod tests {
                 for (largest, parts) in [(true, 1), (false, 2), (true, 3), (false, 5)] {
                     let spans = [0, 1].map(|base| Span { base, at: 0 });
                     let op = Op { largest, axis: 1 };
-                    let arg = Arg { op, dtype: DType::F32, outer, count, inner, from: spans[0], to: spans[1] };
+                    let arg = Arg::new(op, &Type::f32([outer, count, inner]), spans[0], spans[1]);
                     let winner =
                         |at: usize| op.winner(count, |i| x[(at / inner * count + i) * inner + at % inner]) as i64;
                     let want: Vec<i64> = (0..outer * inner).map(winner).collect();

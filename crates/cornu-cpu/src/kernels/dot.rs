@@ -17,6 +17,8 @@ pub use any::{Number, dot_any};
 
 use std::ops::Range;
 
+use crate::kernels::memory::Buffer;
+use crate::kernels::operand::{Bases, Place};
 use crate::kernels::simd::Level;
 use crate::kernels::threads::Threads;
 use team::Team;
@@ -99,6 +101,26 @@ impl Dot {
                 self.run_along(*along, &at, blocks.start * lanes..n.min(blocks.end * lanes));
             }),
             Plan::Tiles(tiles) => tiles.run(&team, &at),
+        }
+    }
+
+    /// As [`Dot::run`], for that many products one behind the other.
+    ///
+    /// # Panics
+    /// If the scratch memory is too small.
+    pub(crate) fn all(&self, threads: &Threads, bases: Bases, batch: usize, [a, b, out]: [Place; 3], memory: &Buffer) {
+        let size = |place: Place| place.len / batch.max(1);
+        assert!(memory.bytes() >= self.scratch() * size_of::<f32>(), "too little memory for packed matrices");
+        // SAFETY: the scratch memory is this step's.
+        let scratch = unsafe { std::slice::from_raw_parts_mut(memory.start().cast(), self.scratch()) };
+        for i in 0..batch {
+            let at = |place: Place| bases.at::<f32>(place.span).wrapping_add(i * size(place));
+            // SAFETY: the matrices lie in their buffers, and the result apart from the others.
+            let (x, y, to) = unsafe {
+                let slice = |place: Place| std::slice::from_raw_parts(at(place), size(place));
+                (slice(a), slice(b), std::slice::from_raw_parts_mut(at(out), size(out)))
+            };
+            self.run(Some(threads), x, y, to, scratch);
         }
     }
 

@@ -11,29 +11,39 @@ mod join;
 mod prepare;
 mod whole;
 
+use std::fmt;
+use std::ops::Range;
+
 use cornu_graph::Result;
 use cornu_graph::ops::{Binary, Compare, Unary};
 
 use self::fill::Fill;
 use self::interpret::Step;
 use self::whole::Whole;
+use super::operand::{Bases, Kernel, Span};
 use super::simd::{Level, Simd, dispatch};
-use super::threads::share;
 
-/// Floats of one cache line: spans of the arena start at multiples of it and are padded to multiples of it.
+/// Floats of one cache line: values start at multiples of it and are padded to multiples of it.
 pub const LINE: usize = 16;
 
-/// A value that a program reads, by where it begins in the arena. Element `i` of the `rows * cols` elements is:
+/// A value that a program reads, by the number of its span in each segment. Element `i` of the `rows * cols` elements is:
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// `arena[at + i]`
+    /// `span[i]`
     Full(usize),
-    /// `arena[at]`
+    /// `span[0]`
     Scalar(usize),
-    /// `arena[at + i % cols]`, as a bias is added
+    /// `span[i % cols]`, as a bias is added
     Row(usize),
-    /// `arena[at + i / cols]`, as a row's maximum is taken away
+    /// `span[i / cols]`, as a row's maximum is taken away
     Column(usize),
+}
+
+impl Input {
+    fn span(self) -> usize {
+        let (Input::Full(k) | Input::Scalar(k) | Input::Row(k) | Input::Column(k)) = self;
+        k
+    }
 }
 
 /// What an instruction works on.
@@ -126,19 +136,33 @@ impl Instruction {
 pub struct Output {
     /// What is written.
     pub from: Operand,
-    /// Where it begins in the arena. It may be where a [`Input::Full`] begins: every element is read before it is written.
+    /// The number of its span. It may be that of a [`Input::Full`]: every element is read before it is written.
     pub at: usize,
 }
 
-/// What to compute for each of `rows * cols` elements.
+/// The spans of a program and how many elements it runs over: `rows * cols`.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct Segment {
+    pub rows: usize,
+    pub cols: usize,
+    pub spans: Box<[Span]>,
+}
+
+impl Segment {
+    fn len(&self) -> usize {
+        self.rows * self.cols
+    }
+}
+
+/// What to compute for each element of its segments.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[allow(missing_docs)]
 pub struct Program {
-    pub rows: usize,
-    pub cols: usize,
     pub inputs: Vec<Input>,
     pub code: Vec<Instruction>,
     pub outputs: Vec<Output>,
+    pub segments: Vec<Segment>,
 }
 
 /// One line of floats, so that constants are aligned like the arena.
@@ -152,7 +176,9 @@ pub struct Fused {
     /// Elements of the whole program, and of one block: a multiple of [`LINE`].
     len: usize,
     block: usize,
-    cols: usize,
+    segments: Box<[Segment]>,
+    /// How many blocks there are before each segment, and in all.
+    blocks: Box<[usize]>,
     /// Inputs to be spread out in the scratch memory, once in each run or again for each block.
     once: Vec<Fill>,
     each: Vec<Fill>,
@@ -161,24 +187,21 @@ pub struct Fused {
     whole: Option<Whole>,
     /// One block for each constant.
     constants: Vec<Line>,
-    /// Floats needed of the arena and of the scratch memory.
-    arena: usize,
+    /// Floats needed of the scratch memory, behind the table of pointers.
     scratch: usize,
 }
 
+/// Pointers that steps find in front of those of spans: registers, constants.
+const OWN: usize = 2;
+
 impl Fused {
-    /// Checks a program for an arena of `arena` floats, and prepares it.
+    /// Checks a program, and prepares it.
     ///
     /// # Errors
-    /// When an operand does not exist yet, a span is outside the arena or not at a multiple of [`LINE`], or an output
-    /// overlaps another output, or an input in any way but in place.
-    pub fn new(program: &Program, arena: usize) -> Result<Fused> {
-        prepare::prepare(program, arena)
-    }
-
-    /// Floats of scratch memory that a run needs. It is fastest when it begins at a multiple of 64 bytes.
-    pub fn scratch(&self) -> usize {
-        self.scratch
+    /// When an operand does not exist yet, a span is not at a multiple of a line, or an output overlaps another output, or
+    /// an input in any way but in place.
+    pub fn new(program: &Program) -> Result<Fused> {
+        prepare::prepare(program)
     }
 
     /// The number of elements.
@@ -196,95 +219,96 @@ impl Fused {
         self.whole.is_some()
     }
 
-    /// Elements times operations: how much there is to do.
-    pub fn work(&self) -> usize {
-        self.len * self.steps.len()
+    /// Bytes of the table of pointers: whole lines.
+    fn table(&self) -> usize {
+        let spans = self.segments.first().map_or(0, |segment| segment.spans.len());
+        ((OWN + spans) * size_of::<*mut f32>()).next_multiple_of(LINE * size_of::<f32>())
     }
 
-    /// Checks that an arena is as large as [`Fused::new`] was told.
-    ///
-    /// # Panics
-    /// If it is not.
-    #[inline]
-    pub fn check(&self, arena: &[f32]) {
-        assert!(arena.len() >= self.arena, "a program for {} floats got an arena of {}", self.arena, arena.len());
+    /// The blocks of each segment that are among those.
+    fn pieces(&self, blocks: Range<usize>) -> impl Iterator<Item = (&Segment, Range<usize>)> {
+        let first = self.blocks.partition_point(|&before| before <= blocks.start).saturating_sub(1);
+        let pieces = self.segments.iter().zip(self.blocks.windows(2)).skip(first);
+        let pieces = pieces.take_while(move |(_, ends)| ends[0] < blocks.end);
+        pieces.map(move |(segment, ends)| {
+            let (start, end) = (blocks.start.max(ends[0]) - ends[0], blocks.end.min(ends[1]) - ends[0]);
+            (segment, start * self.block..segment.len().min(end * self.block))
+        })
+    }
+}
+
+impl Kernel for Fused {
+    /// Blocks. Pads of outputs are overwritten with anything.
+    fn units(&self) -> usize {
+        self.blocks[self.segments.len()]
     }
 
-    /// Computes every element. Pads of outputs are overwritten with anything.
-    ///
-    /// # Panics
-    /// When the arena is smaller than [`Fused::new`] was told, or the scratch memory than [`Fused::scratch`].
-    #[inline]
-    pub fn run(&self, level: Level, arena: &mut [f32], scratch: &mut [f32]) {
-        self.check(arena);
-        // SAFETY: the arena is as large as `new` was told and lent to this call alone.
-        unsafe { self.run_part(level, arena.as_mut_ptr(), scratch, 0, 1) };
+    /// Elements times operations, a few microseconds of them.
+    fn grain(&self) -> usize {
+        32 * 1024 / (self.block * self.steps.len()).max(1)
     }
 
-    /// Computes part `part` of `parts`, which together are all elements. Other threads may run other parts at the same
-    /// time, each with scratch memory of its own.
-    ///
-    /// # Panics
-    /// When the scratch memory is too small.
-    ///
-    /// # Safety
-    /// `arena` points to as many floats as [`Fused::new`] was told; while this runs nobody else writes the spans that the
-    /// program reads, nor reads or writes the part of its outputs.
+    fn scratch(&self) -> usize {
+        self.table() + self.scratch * size_of::<f32>()
+    }
+
     #[inline]
-    pub unsafe fn run_part(&self, level: Level, arena: *mut f32, scratch: &mut [f32], part: usize, parts: usize) {
-        self.check_scratch(scratch);
-        // SAFETY: the arena is promised by the caller; the scratch memory was checked.
+    unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, scratch: *mut u8) {
+        // SAFETY: promised by the caller.
         unsafe {
             match &self.whole {
-                Some(whole) => whole.run(level, arena, part, parts),
-                None => {
-                    let blocks = share(self.len.div_ceil(self.block), part, parts);
-                    let (start, end) = (blocks.start * self.block, self.len.min(blocks.end * self.block));
-                    run_blocks(level, self, arena, scratch.as_mut_ptr(), start, end);
-                }
+                Some(whole) => whole.run(level, self, bases, units),
+                None => run_blocks(level, self, bases, units, scratch),
             }
         }
     }
+}
 
-    fn check_scratch(&self, scratch: &[f32]) {
-        assert!(scratch.len() >= self.scratch, "needed {} floats of scratch, got {}", self.scratch, scratch.len());
+/// For snapshots of plans.
+impl fmt::Display for Fused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fused {}{}", self.len, if self.is_whole() { " in one pass" } else { "" })
     }
 }
 
 dispatch! {
-    unsafe fn run_blocks = run_blocks_with(fused: &Fused, arena: *mut f32, scratch: *mut f32, start: usize, end: usize);
+    unsafe fn run_blocks = run_blocks_with(fused: &Fused, bases: Bases, blocks: Range<usize>, scratch: *mut u8);
 }
 
 /// # Safety
-/// As [`Fused::run_part`] for the elements `start..end`, whole blocks or up to the end, with its checks passed.
+/// As [`Kernel::run`].
 #[inline(always)]
-unsafe fn run_blocks_with<S: Simd>(
-    s: S,
-    fused: &Fused,
-    arena: *mut f32,
-    scratch: *mut f32,
-    mut start: usize,
-    end: usize,
-) {
+unsafe fn run_blocks_with<S: Simd>(s: S, fused: &Fused, bases: Bases, blocks: Range<usize>, scratch: *mut u8) {
     let constants = fused.constants.as_ptr().cast::<f32>().cast_mut();
-    // SAFETY: `prepare` made places of spans that it checked against the arena and of blocks it counted in the scratch
-    // memory and the constants; a part's last block may be short, and its pads belong to the span.
-    unsafe {
-        for fill in &fused.once {
-            fill.run(s, arena, scratch, fused.cols, start, fused.block.min(end - start));
-        }
-        while start < end {
-            let len = fused.block.min(end - start);
-            for fill in &fused.each {
-                fill.run(s, arena, scratch, fused.cols, start, len);
+    let (table, registers) = (scratch.cast::<*mut f32>(), scratch.wrapping_add(fused.table()).cast::<f32>());
+    for (segment, part) in fused.pieces(blocks) {
+        let (spans, mut start) = (&segment.spans, part.start);
+        // SAFETY: `prepare` made places of spans that it checked and of blocks it counted in the scratch memory and the
+        // constants; a segment's last block may be short, and its pads belong to the span.
+        unsafe {
+            for fill in &fused.once {
+                let x = bases.at(spans[fill.from.span()]);
+                fill.run(s, x, registers, segment.cols, start, fused.block.min(part.end - start));
             }
-            let bases = [arena.add(start), scratch, constants];
-            // Known to the compiler, the loops over one line are no loops.
-            match len.next_multiple_of(LINE) {
-                LINE => interpret::run(s, &fused.steps, bases, LINE, len),
-                padded => interpret::run(s, &fused.steps, bases, padded, len),
+            (*table, *table.add(1)) = (registers, constants);
+            for (k, &span) in spans.iter().enumerate() {
+                *table.add(OWN + k) = bases.at::<f32>(span).wrapping_add(start);
             }
-            start += len;
+            while start < part.end {
+                let len = fused.block.min(part.end - start);
+                for fill in &fused.each {
+                    fill.run(s, bases.at(spans[fill.from.span()]), registers, segment.cols, start, len);
+                }
+                // Known to the compiler, the loops over one line are no loops.
+                match len.next_multiple_of(LINE) {
+                    LINE => interpret::run(s, &fused.steps, table, LINE, len),
+                    padded => interpret::run(s, &fused.steps, table, padded, len),
+                }
+                for k in 0..spans.len() {
+                    *table.add(OWN + k) = (*table.add(OWN + k)).wrapping_add(len);
+                }
+                start += len;
+            }
         }
     }
 }

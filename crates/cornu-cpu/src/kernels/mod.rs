@@ -3,19 +3,20 @@
 //! Each loop is written once over [`simd::Simd`] and compiled for every [`simd::Level`]; the level is chosen at run time.
 #![allow(unsafe_code)]
 
-pub mod arg;
+pub(crate) mod arg;
 pub mod dot;
-pub mod fold;
 pub mod fused;
 pub mod math;
 pub mod memory;
-pub mod moves;
-pub mod num;
+pub(crate) mod moves;
+pub(crate) mod num;
 pub mod operand;
 pub mod parallel;
-pub mod random;
-pub mod reduce;
-pub mod rows;
+pub(crate) mod plain;
+pub(crate) mod random;
+pub(crate) mod reduce;
+pub(crate) mod rows;
 pub mod simd;
 pub mod subnormal;
 pub mod threads;
+pub(crate) mod transfer;

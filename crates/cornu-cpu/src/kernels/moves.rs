@@ -1,31 +1,31 @@
 //! Copies of elements that lie in steps: what transposes, slices, pads, concatenations and their like are.
 
+use std::fmt;
 use std::ops::Range;
 
-use super::operand::{Bases, Kernel, Span};
+use super::memory::{LINE, stored};
+use super::operand::{Bases, Kernel, Place, Span};
 use super::simd::Level;
 
 /// Bytes to be copied that are worth a thread.
 const GRAIN: usize = 32 * 1024;
-/// Bytes of a cache line: a tile is a line of as many rows as it has elements.
-const LINE: usize = 64;
 /// Rows longer than that are copied by the system.
 const LONG: usize = 512;
 
 /// An axis of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Along {
+pub(crate) struct Along {
     /// Elements.
-    pub size: usize,
+    pub(crate) size: usize,
     /// Elements of the operand from one to the next: 0 repeats, a negative number runs backwards.
-    pub from: isize,
+    pub(crate) from: isize,
     /// Elements of the result from one to the next.
-    pub to: isize,
+    pub(crate) to: isize,
 }
 
 /// A copy of elements of 1, 2, 4 or 8 bytes. Its units are elements; of a transpose in tiles, rows of the result.
 #[derive(Debug)]
-pub struct Move {
+pub(crate) struct Move {
     width: usize,
     from: Span,
     to: Span,
@@ -36,7 +36,7 @@ pub struct Move {
 
 impl Move {
     /// A copy of elements of that many bytes; the spans begin with the first element of operand and result.
-    pub fn new(width: usize, [from, to]: [Span; 2], axes: impl IntoIterator<Item = Along>) -> Move {
+    pub(crate) fn new(width: usize, [from, to]: [Span; 2], axes: impl IntoIterator<Item = Along>) -> Move {
         let mut joined: Vec<Along> = Vec::new();
         for Along { size, from, to } in axes {
             let n = size as isize;
@@ -50,6 +50,12 @@ impl Move {
         }
         let tiled = Move::tile(width, &mut joined);
         Move { width, from, to, axes: joined.into(), tiled }
+    }
+
+    /// A copy of a whole value.
+    pub(crate) fn whole(from: Place, to: Place) -> Move {
+        let width = stored(from.dtype).size();
+        Move::new(width, [from.span, to.span], [Along { size: from.len.min(to.len), from: 1, to: 1 }])
     }
 
     /// Whether it turns rows into columns; the axis along which the operand's elements follow each other is then the
@@ -198,6 +204,13 @@ impl Kernel for Move {
     }
 }
 
+/// For snapshots of plans.
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "move {}", self.len())
+    }
+}
+
 /// Where element `index` of some axes lies in operand and result.
 #[inline(always)]
 fn place(axes: &[Along], mut index: usize) -> (isize, isize) {
@@ -218,7 +231,7 @@ fn place(axes: &[Along], mut index: usize) -> (isize, isize) {
 /// # Safety
 /// `len` bytes are readable and writable; they do not overlap.
 #[inline(always)]
-pub unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
+pub(crate) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
     /// Words of `$n` bytes; the last one lies at the end, over the one before.
     macro_rules! words {
         ($n:literal) => {{

@@ -1,7 +1,10 @@
-//! The numbers that kernels compute with, by element type: whole numbers wrap.
+//! Numbers as they lie in memory and as kernels bring them together: whole numbers wrap, floats of 16 bits are singles on
+//! the way.
 
-/// An element as it lies in memory.
-pub trait Num: Copy + PartialOrd + 'static {
+use cornu_graph::{Bf16, Element, F16};
+
+/// What totals are kept as.
+pub(crate) trait Num: Copy + PartialOrd {
     /// The sum of none.
     const ZERO: Self;
     /// The smallest there is: minus infinity, of floats.
@@ -10,58 +13,70 @@ pub trait Num: Copy + PartialOrd + 'static {
     const MOST: Self;
     /// The sum: of whole numbers, wrapped.
     fn plus(self, other: Self) -> Self;
-    /// The row that it means in a table of `count` rows.
-    fn row(self, count: usize) -> Option<usize>;
+}
+
+/// An element in memory.
+pub(crate) trait Stored: Element {
+    /// What it is on the way.
+    type Register: Num;
+    fn load(self) -> Self::Register;
+    /// The nearest element.
+    fn store(x: Self::Register) -> Self;
 }
 
 macro_rules! nums {
-    (whole $($t:ty)*) => {
+    ($($t:ident $zero:literal, $least:ident, $most:ident, $plus:expr;)*) => {
         $(impl Num for $t {
-            const ZERO: Self = 0;
-            const LEAST: Self = <$t>::MIN;
-            const MOST: Self = <$t>::MAX;
+            const ZERO: Self = $zero;
+            const LEAST: Self = <$t>::$least;
+            const MOST: Self = <$t>::$most;
             #[inline(always)]
             fn plus(self, other: Self) -> Self {
-                self.wrapping_add(other)
+                $plus(self, other)
             }
-            #[inline(always)]
-            fn row(self, count: usize) -> Option<usize> {
-                usize::try_from(self).ok().filter(|&row| row < count)
-            }
-        })*
-    };
-    (float $($t:ty)*) => {
-        $(impl Num for $t {
-            const ZERO: Self = 0.0;
-            const LEAST: Self = <$t>::NEG_INFINITY;
-            const MOST: Self = <$t>::INFINITY;
-            #[inline(always)]
-            fn plus(self, other: Self) -> Self {
-                self + other
-            }
-            #[inline(always)]
-            fn row(self, _: usize) -> Option<usize> {
-                None
-            }
-        })*
-    };
-}
-
-nums! { whole u8 u16 u32 u64 i8 i16 i32 i64 }
-nums! { float f32 f64 }
-
-/// Runs something for the Rust type of an element type, compiled for each; truth values are bytes.
-macro_rules! typed {
-    ($dtype:expr, $t:ident => $run:expr) => {
-        $crate::kernels::num::typed!($dtype, $t => $run; Bool u8, U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16,
-            I32 i32, I64 i64, F32 f32, F64 f64)
-    };
-    ($dtype:expr, $t:ident => $run:expr; $($name:ident $rust:ty),*) => {
-        match $dtype {
-            $(cornu_graph::DType::$name => { type $t = $rust; $run })*
-            other => unreachable!("{other} has no row in `typed!`"),
         }
+
+        impl Stored for $t {
+            type Register = $t;
+            #[inline(always)]
+            fn load(self) -> $t {
+                self
+            }
+            #[inline(always)]
+            fn store(x: $t) -> $t {
+                x
+            }
+        })*
     };
 }
 
-pub(crate) use typed;
+nums! {
+    u8 0, MIN, MAX, u8::wrapping_add;
+    u16 0, MIN, MAX, u16::wrapping_add;
+    u32 0, MIN, MAX, u32::wrapping_add;
+    u64 0, MIN, MAX, u64::wrapping_add;
+    i8 0, MIN, MAX, i8::wrapping_add;
+    i16 0, MIN, MAX, i16::wrapping_add;
+    i32 0, MIN, MAX, i32::wrapping_add;
+    i64 0, MIN, MAX, i64::wrapping_add;
+    f32 0.0, NEG_INFINITY, INFINITY, std::ops::Add::add;
+    f64 0.0, NEG_INFINITY, INFINITY, std::ops::Add::add;
+}
+
+macro_rules! halves {
+    ($($t:ident)*) => {
+        $(impl Stored for $t {
+            type Register = f32;
+            #[inline(always)]
+            fn load(self) -> f32 {
+                self.to_f32()
+            }
+            #[inline(always)]
+            fn store(x: f32) -> $t {
+                $t::from_f64(x.into())
+            }
+        })*
+    };
+}
+
+halves! { F16 Bf16 }

@@ -1,7 +1,11 @@
 //! Where kernels find their operands: the buffers of one run, spans in them, and steps along axes.
 
+use std::fmt::Display;
 use std::ops::Range;
 
+use cornu_graph::{DType, Element, Number};
+
+use super::memory::{LINE, stored, typed};
 use super::simd::Level;
 
 /// The buffers that a program works on, numbered as it was planned: scratch memory, inputs, variables, constants. A run
@@ -18,7 +22,8 @@ impl<'a> Bases<'a> {
     /// The buffers behind these pointers.
     ///
     /// # Safety
-    /// Each must stay valid while it lives, and be aligned to 64 bytes but for slices of bodies.
+    /// Each must stay valid while it lives, and be aligned to 64 bytes but for slices of bodies. What is asked of them lies
+    /// inside: `lower` gives each value a place in its buffer.
     pub unsafe fn new(pointers: &'a [*mut u8]) -> Self {
         Bases(pointers)
     }
@@ -27,6 +32,38 @@ impl<'a> Bases<'a> {
     #[inline(always)]
     pub fn at<T>(self, span: Span) -> *mut T {
         self.0[span.base as usize].wrapping_add(span.at).cast()
+    }
+
+    /// The elements of a value.
+    ///
+    /// # Safety
+    /// They are of that type as it is stored, and nobody writes them meanwhile.
+    #[inline(always)]
+    pub unsafe fn slice<T: Element>(self, place: Place) -> &'a [T] {
+        // SAFETY: places lie inside their buffers, and begin at a line or at an element of a slice.
+        unsafe { std::slice::from_raw_parts(self.at(place.span), place.len) }
+    }
+
+    /// The elements of a value, to be written.
+    ///
+    /// # Safety
+    /// They are of that type as it is stored, and nobody else reads or writes them meanwhile.
+    #[inline(always)]
+    pub unsafe fn slice_mut<T: Element>(self, place: Place) -> &'a mut [T] {
+        // SAFETY: as for `slice`.
+        unsafe { std::slice::from_raw_parts_mut(self.at(place.span), place.len) }
+    }
+
+    /// The first element of a value.
+    pub(crate) fn number(self, place: Place) -> Number {
+        // SAFETY: the place lies inside its buffer.
+        typed!(place.dtype, T => unsafe { *self.at::<T>(place.span) }.number())
+    }
+
+    /// Copies a value over another of the same size. They may overlap.
+    pub(crate) fn copy(self, from: Place, to: Place) {
+        // SAFETY: both lie inside their buffers.
+        unsafe { std::ptr::copy(self.at::<u8>(from.span), self.at::<u8>(to.span), from.bytes().min(to.bytes())) };
     }
 }
 
@@ -37,6 +74,27 @@ pub struct Span {
     pub base: u32,
     /// Bytes from its beginning.
     pub at: usize,
+}
+
+/// Where a value lies: as many elements of its type, one behind the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Place {
+    pub dtype: DType,
+    pub span: Span,
+    pub len: usize,
+}
+
+impl Place {
+    /// The bytes of its elements.
+    pub fn bytes(self) -> usize {
+        self.len.saturating_mul(stored(self.dtype).size())
+    }
+
+    /// The bytes it takes, its padding to whole lines included.
+    pub fn padded(self) -> usize {
+        self.bytes().checked_next_multiple_of(LINE).unwrap_or(usize::MAX)
+    }
 }
 
 /// An axis of a walk: how many elements, and how many elements of memory from one to the next. A step of 0 repeats, a
@@ -59,8 +117,8 @@ pub struct Strided {
 }
 
 /// Work that is divided into units, which any threads may do in any order: rows of a product, elements of a program. Which
-/// units go together never shows in the results.
-pub trait Kernel {
+/// units go together never shows in the results. It prints what it does, for snapshots of plans.
+pub trait Kernel: Display + Send + Sync {
     /// How many units there are. Units of a leading axis of `rows` are `rows` equal stretches of these.
     fn units(&self) -> usize;
 

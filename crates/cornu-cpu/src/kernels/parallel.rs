@@ -1,24 +1,17 @@
-//! What is divided among threads apart from matrix products: element-wise programs, rows, and random numbers.
+//! What is divided among threads apart from matrix products: kernels by their units, and rows that are fed.
 
-use cornu_graph::random::{Stream, uniform01};
-
-use super::fused::{Fused, LINE};
+use super::memory::{Buffer, LINE};
+use super::operand::{Bases, Kernel};
 use super::simd::Level;
 use super::threads::{Threads, share};
-
-/// Elements times operations that are worth a thread: a few microseconds.
-const GRAIN: usize = 32 * 1024;
 
 /// Floats to be copied that are worth a thread.
 const ROWS_GRAIN: usize = 8 * 1024;
 
-/// Random numbers that are worth a thread: a few microseconds.
-const RANDOM_GRAIN: usize = 8 * 1024;
-
 /// A pointer that threads may share, each for its own elements.
 struct Shared(*mut f32);
 
-// SAFETY: `split` and `pieces` hand every thread other elements of it.
+// SAFETY: `pieces` hands every thread other elements of it.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -27,48 +20,35 @@ impl Shared {
     }
 }
 
-/// How many floats of scratch memory [`fused`] needs for that many threads.
-pub fn scratch(fused: &Fused, threads: usize) -> usize {
-    LINE + threads * own(fused)
+/// How many bytes of scratch memory [`run`] needs for that many threads.
+pub fn scratch(kernel: &dyn Kernel, threads: usize) -> usize {
+    own(kernel).saturating_mul(threads)
 }
 
 /// The scratch memory of one thread: whole lines, and two more between it and the next thread's, since processors fetch
 /// lines in pairs. Were two threads to write to one line, each would wait for the other at every instruction.
-fn own(fused: &Fused) -> usize {
-    fused.scratch().next_multiple_of(2 * LINE) + 2 * LINE
+fn own(kernel: &dyn Kernel) -> usize {
+    match kernel.scratch() {
+        0 => 0,
+        bytes => bytes.next_multiple_of(2 * LINE).saturating_add(2 * LINE),
+    }
 }
 
-/// Runs a program, on several threads if the work is worth it. The division does not show in the results.
+/// Runs a kernel, on several threads if the work is worth it. The division does not show in the results.
 ///
 /// # Panics
-/// If the arena is too small, or the scratch memory (see [`scratch`]).
+/// If the scratch memory is too small (see [`scratch`]).
 #[inline]
-pub fn fused(fused: &Fused, level: Level, threads: &Threads, arena: &mut [f32], scratch: &mut [f32]) {
-    let parts = threads.count().min(fused.work() / GRAIN);
-    if parts <= 1 {
-        return fused.run(level, arena, aligned(scratch));
-    }
-    split(fused, level, threads, parts, arena, scratch);
-}
-
-fn split(fused: &Fused, level: Level, threads: &Threads, parts: usize, arena: &mut [f32], scratch: &mut [f32]) {
-    fused.check(arena);
-    let (scratch, own) = (aligned(scratch), own(fused));
-    assert!(scratch.len() >= own * parts, "{parts} threads need {own} floats of scratch each, got {}", scratch.len());
-    let (arena, scratch) = (Shared(arena.as_mut_ptr()), Shared(scratch.as_mut_ptr()));
-    threads.run(parts, &|part| {
-        // SAFETY: each part has its own piece of the scratch memory, whose size was just checked.
-        let scratch = unsafe { std::slice::from_raw_parts_mut(scratch.at(part * own), own) };
-        // SAFETY: the arena was checked and is lent to this call; the parts are other elements of the same program, and
-        // a program reads no element of an output but in place.
-        unsafe { fused.run_part(level, arena.at(0), scratch, part, parts) };
-    });
-}
-
-/// The memory from its first whole line on.
-fn aligned(scratch: &mut [f32]) -> &mut [f32] {
-    let start = scratch.as_ptr().align_offset(LINE * size_of::<f32>()).min(scratch.len());
-    &mut scratch[start..]
+pub(crate) fn run(kernel: &dyn Kernel, level: Level, threads: &Threads, bases: Bases, memory: &Buffer) {
+    let units = kernel.units();
+    let parts = threads.count().min(units / kernel.grain().max(1)).max(1);
+    let own = own(kernel);
+    assert!(own * parts <= memory.bytes(), "{parts} threads need {own} bytes of scratch each, got {}", memory.bytes());
+    let at = |part: usize| memory.start().wrapping_add(own * part);
+    // SAFETY: `lower` made it for the buffers of this run, which does one step at a time; each part has other units, and a
+    // piece of scratch memory of its own.
+    let part = |part: usize| unsafe { kernel.run(level, bases, share(units, part, parts), at(part)) };
+    threads.run(parts, &part);
 }
 
 /// Copies those rows of `from`, each of `width` floats, to `to`, on several threads if the work is worth it.
@@ -87,12 +67,6 @@ pub fn rows(threads: &Threads, from: &[f32], order: &[usize], width: usize, to: 
         return copy(to, order);
     }
     pieces(threads, parts, width, to, |first, to| copy(to, &order[first..first + to.len() / width]));
-}
-
-/// Fills `to` with the first numbers of a stream, uniform in `[0, 1)`, on several threads if the work is worth it.
-pub fn uniform(threads: &Threads, stream: Stream, to: &mut [f32]) {
-    let parts = threads.count().min(to.len() / RANDOM_GRAIN).max(1);
-    pieces(threads, parts, 1, to, |first, to| uniform01(stream, first, to));
 }
 
 /// Divides `to` into parts of whole rows of `width` floats; `body` is given the number of a part's first row.

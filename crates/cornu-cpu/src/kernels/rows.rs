@@ -1,12 +1,14 @@
 //! Rows of tables by their numbers: taken out, added to, and put in order.
 
+use std::fmt;
 use std::ops::Range;
 
-use cornu_graph::DType;
+use cornu_graph::{DType, Element, ops};
 
+use super::memory::typed;
 use super::moves::copy;
-use super::num::{Num, typed};
-use super::operand::{Bases, Kernel, Span};
+use super::num::{Num, Stored};
+use super::operand::{Bases, Kernel, Place, Span};
 use super::simd::{Level, Simd, dispatch};
 
 /// Bytes to be copied, or elements to be added, that are worth a thread.
@@ -14,11 +16,16 @@ const GRAIN: usize = 32 * 1024;
 
 /// Numbers of rows: any type of whole numbers, `count` of them.
 #[derive(Clone, Copy, Debug)]
-#[allow(missing_docs)]
-pub struct Tokens {
-    pub dtype: DType,
-    pub count: usize,
-    pub at: Span,
+pub(crate) struct Tokens {
+    pub(crate) dtype: DType,
+    pub(crate) count: usize,
+    pub(crate) at: Span,
+}
+
+impl From<Place> for Tokens {
+    fn from(place: Place) -> Tokens {
+        Tokens { dtype: place.dtype, count: place.len, at: place.span }
+    }
 }
 
 impl Tokens {
@@ -29,20 +36,19 @@ impl Tokens {
     #[inline(always)]
     unsafe fn row(&self, bases: Bases, i: usize, rows: usize) -> Option<usize> {
         // SAFETY: one of the tokens.
-        typed!(self.dtype, T => unsafe { (*bases.at::<T>(self.at).add(i)).row(rows) })
+        typed!(self.dtype, T => ops::Gather::row(unsafe { *bases.at::<T>(self.at).add(i) }.number(), rows))
     }
 }
 
 /// Copies those rows of a table of `rows` rows, each of `width` bytes; a row that is not there is zeros. Its units are
 /// tokens.
 #[derive(Debug)]
-#[allow(missing_docs)]
-pub struct Gather {
-    pub table: Span,
-    pub rows: usize,
-    pub width: usize,
-    pub tokens: Tokens,
-    pub to: Span,
+pub(crate) struct Gather {
+    pub(crate) table: Span,
+    pub(crate) rows: usize,
+    pub(crate) width: usize,
+    pub(crate) tokens: Tokens,
+    pub(crate) to: Span,
 }
 
 impl Kernel for Gather {
@@ -73,19 +79,25 @@ impl Kernel for Gather {
     }
 }
 
+/// For snapshots of plans.
+impl fmt::Display for Gather {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gather {} of {} rows", self.tokens.count, self.rows)
+    }
+}
+
 /// A table of `rows` rows of `width` elements, or zeros, with a row for each token added, in the order of the tokens.
 /// What is for a row that is not there is left out. Its units are elements of the table.
 #[derive(Debug)]
-#[allow(missing_docs)]
-pub struct ScatterAdd {
-    pub dtype: DType,
+pub(crate) struct ScatterAdd {
+    pub(crate) dtype: DType,
     /// The table; where it is the result's own memory nothing is copied, and of nothing it is zeros.
-    pub table: Option<Span>,
-    pub rows: usize,
-    pub width: usize,
-    pub tokens: Tokens,
-    pub new: Span,
-    pub to: Span,
+    pub(crate) table: Option<Span>,
+    pub(crate) rows: usize,
+    pub(crate) width: usize,
+    pub(crate) tokens: Tokens,
+    pub(crate) new: Span,
+    pub(crate) to: Span,
 }
 
 impl Kernel for ScatterAdd {
@@ -107,21 +119,28 @@ impl Kernel for ScatterAdd {
     }
 }
 
-dispatch! { unsafe fn scatter_level<T: Num> = scatter_with(scatter: &ScatterAdd, bases: Bases, units: Range<usize>); }
+/// For snapshots of plans.
+impl fmt::Display for ScatterAdd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "scatter_add {} to {} rows", self.tokens.count, self.rows)
+    }
+}
+
+dispatch! { unsafe fn scatter_level<T: Stored> = scatter_with(scatter: &ScatterAdd, bases: Bases, units: Range<usize>); }
 
 /// Every thread looks at all tokens, and adds to the elements that are its own: so each has its sum in one order.
 ///
 /// # Safety
 /// As [`Kernel::run`].
 #[inline(always)]
-unsafe fn scatter_with<S: Simd, T: Num>(_: S, scatter: &ScatterAdd, bases: Bases, units: Range<usize>) {
+unsafe fn scatter_with<S: Simd, T: Stored>(_: S, scatter: &ScatterAdd, bases: Bases, units: Range<usize>) {
     let &ScatterAdd { rows, width, tokens, new, to, .. } = scatter;
     let (new, to): (*const T, *mut T) = (bases.at(new), bases.at(to));
     let (start, end) = (units.start, units.end);
     // SAFETY: the elements `units` of table and result.
     unsafe {
         match scatter.table {
-            None => (start..end).for_each(|i| *to.add(i) = T::ZERO),
+            None => (start..end).for_each(|i| *to.add(i) = T::store(T::Register::ZERO)),
             Some(table) if table == scatter.to => {}
             Some(table) => {
                 copy(bases.at::<T>(table).add(start).cast(), to.add(start).cast(), units.len() * size_of::<T>());
@@ -134,7 +153,10 @@ unsafe fn scatter_with<S: Simd, T: Num>(_: S, scatter: &ScatterAdd, bases: Bases
         let columns = start.saturating_sub(row * width)..end.saturating_sub(row * width).min(width);
         for j in columns {
             // SAFETY: the part of this row that lies in `units`, and the token's new row.
-            unsafe { *to.add(row * width + j) = (*to.add(row * width + j)).plus(*new.add(i * width + j)) };
+            unsafe {
+                let (total, new) = (to.add(row * width + j), *new.add(i * width + j));
+                *total = T::store((*total).load().plus(new.load()));
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
-use cornu_graph::{Context, Error, Result};
+use cornu_array::{Context, Error, Result};
 
 use super::super::{Category, Column, Index, NAT, Scalar, Table, Texts, Value, Values};
 use super::pandas::{self, Labels};

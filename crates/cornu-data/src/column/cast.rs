@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cornu_graph::numbers::{repr, repr32};
-use cornu_graph::{Error, Result};
+use cornu_array::numbers::{repr, repr32};
+use cornu_array::{Error, Result};
 
 use super::Column;
 use crate::{Category, NAT, Scalar, Texts, Value, Values, dates, order};
@@ -24,7 +24,7 @@ impl Column {
     /// assert_eq!(years.values(), &vec![1912, 1999].into());
     /// let error = Column::new("year", vec!["1912", "unknown"]).astype("int64").unwrap_err();
     /// assert_eq!(error.message(), "column `year` cannot become int64: row 1 holds the text `unknown`");
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Column {
 }
 
 fn unknown(dtype: &str) -> Error {
-    let error = Error::unsupported(format!("no type `{dtype}` here; there are {}", cornu_graph::list(&TYPES)));
+    let error = Error::unsupported(format!("no type `{dtype}` here; there are {}", cornu_array::list(&TYPES)));
     match dtype {
         "int8" | "int16" | "int32" | "uint8" | "uint16" | "uint32" | "uint64" | "Int64" => {
             error.help("whole numbers are `int64`")

@@ -183,10 +183,10 @@ impl Column {
     ///
     /// # Errors
     /// There must be so many rows.
-    pub fn get(&self, position: usize) -> cornu_graph::Result<Value<'_>> {
+    pub fn get(&self, position: usize) -> cornu_array::Result<Value<'_>> {
         super::check_positions(&[position], self.len()).map_err(|_| {
             let (name, rows) = (self.name(), self.len());
-            cornu_graph::Error::usage(format!("column `{name}` has {rows} rows, got position {position}"))
+            cornu_array::Error::usage(format!("column `{name}` has {rows} rows, got position {position}"))
         })?;
         Ok(self.values().get(position))
     }

@@ -1,6 +1,6 @@
 //! Missing values: where they are, without them, and something in their place.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::Column;
 use crate::{NAT, Scalar, Texts, Values, dates, stats};
@@ -13,7 +13,7 @@ use crate::{NAT, Scalar, Texts, Values, dates, stats};
 /// let age = Column::new("age", vec![20.0, f64::NAN, 40.0]);
 /// assert_eq!(age.fillna(Fill::Mean)?.values(), &vec![20.0, 30.0, 40.0].into());
 /// assert_eq!(age.fillna(0)?.values(), &vec![20.0, 0.0, 40.0].into());
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fill {

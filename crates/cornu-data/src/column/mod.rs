@@ -11,8 +11,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use cornu_graph::room::room;
-use cornu_graph::{Array, Element, Error, Result};
+use cornu_array::room::room;
+use cornu_array::{Array, Element, Error, Result};
 use ndarray::Array1;
 
 pub(crate) use self::cast::TYPES;

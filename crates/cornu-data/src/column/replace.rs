@@ -1,6 +1,6 @@
 //! Values for other values: by a list of pairs, or by a function.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::Column;
 use crate::compute::equal;
@@ -17,7 +17,7 @@ impl Column {
     /// let sex = Column::new("sex", vec!["male", "female", "male"]);
     /// let code = sex.replace([("male", 0), ("female", 1)])?;
     /// assert_eq!((code.dtype(), code.astype("int64")?.values()), ("object", &Values::from(vec![0, 1, 0])));
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl Column {
         let Values::Category(category) = self.values() else { return error };
         let names: Vec<String> = category.categories.iter().take(20).map(crate::print::label).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        error.help(format!("they are {}; `astype(\"str\")` takes any text", cornu_graph::list(&names)))
+        error.help(format!("they are {}; `astype(\"str\")` takes any text", cornu_array::list(&names)))
     }
 
     /// Replaces each value by the second of the pair whose first it is; what is in no pair becomes missing. The new values
@@ -75,7 +75,7 @@ impl Column {
     /// # use cornu_data::{Column, Values};
     /// let sex = Column::new("sex", vec!["male", "female", "male"]);
     /// assert_eq!(sex.map_values([("male", 0), ("female", 1)]).values(), &Values::from(vec![0, 1, 0]));
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     #[must_use]
     pub fn map_values<A: Into<Scalar>, B: Into<Scalar>>(&self, pairs: impl IntoIterator<Item = (A, B)>) -> Column {
@@ -99,7 +99,7 @@ impl Column {
     /// let name = Column::new("name", vec!["ann", "robert"]);
     /// let length = name.apply(|value| if let Value::Text(text) = value { Some(text.len()) } else { None });
     /// assert_eq!(length.values(), &Values::from(vec![3, 6]));
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     #[must_use]
     pub fn apply<T: Into<Scalar>>(&self, function: impl Fn(Value<'_>) -> T) -> Column {

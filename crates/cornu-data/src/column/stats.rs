@@ -1,6 +1,6 @@
 //! Statistics of one column, as pandas computes them to the last digit. Missing values are left out.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::Column;
 use crate::{Scalar, Values, stats};

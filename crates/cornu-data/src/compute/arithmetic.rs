@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::Part;
 use crate::{Scalar, Texts, Values};

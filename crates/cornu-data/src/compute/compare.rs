@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::arithmetic::{Number, Numbers, common, doubles, ints, singles, zip};
 use super::{Logic, Part};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::arithmetic::Arithmetic;
 use super::compare::{Comparison, equal};

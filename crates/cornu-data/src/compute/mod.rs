@@ -8,7 +8,7 @@ mod elementwise;
 use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Sub};
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 pub(crate) use self::arithmetic::Arithmetic;
 pub(crate) use self::compare::{Comparison, equal, ordered};
@@ -25,7 +25,7 @@ use super::{Column, Index, Scalar, Values};
 /// let months = (&table["age"] * 12 + 6).column()?;
 /// assert_eq!(months.values(), &Values::from(vec![378, 702, 90]));
 /// assert!(table.filter(table["sex"].gt(18) & table["age"].eq(1)).is_err());
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Computed(Result<Column>);

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::cells::{Missing, Numbers, Truths, Whole};
 use super::lines::Block;
@@ -158,7 +158,7 @@ fn fill<T>(values: &mut Vec<T>, run: Range<usize>, parse: impl Fn(usize) -> Opti
 }
 
 fn roomy<T>(rows: usize) -> Result<Vec<T>> {
-    cornu_graph::room::empty(A_COLUMN, rows)
+    cornu_array::room::empty(A_COLUMN, rows)
 }
 
 /// A vector of so many missing values.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io::Read;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::SkipRows;
 use super::tokens::{Cell, Dialect, Step};

@@ -27,7 +27,7 @@ mod types;
 use std::io::Read;
 use std::path::Path;
 
-use cornu_graph::{Context, Result, Warning, tell};
+use cornu_array::{Context, Result, Warning, tell};
 
 pub(crate) use cells::number;
 pub use options::{ColumnKey, Csv, IndexCol, ParseDates, SkipRows};

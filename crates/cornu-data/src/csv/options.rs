@@ -1,6 +1,6 @@
 //! How a file of separated values is to be read: pandas' options, under pandas' names.
 
-use cornu_graph::Verbose;
+use cornu_array::Verbose;
 
 /// A column, by its name or by its position: `"age"`, `0`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl<T: Into<ColumnKey>> From<Vec<T>> for ParseDates {
 /// let csv = Csv::new().sep(';').decimal(',').comment('#').na_values(["?"]).parse_dates(["day"]);
 /// let table = csv.from_str(text)?;
 /// assert_eq!(table.columns().iter().map(|c| c.dtype()).collect::<Vec<_>>(), ["datetime64[us]", "float64"]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// A column is of whole numbers, numbers, `true` and `false`, or text, whichever fits all its values. Missing values are

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result, list, nearest};
+use cornu_array::{Error, Result, list, nearest};
 
 use super::cells::Missing;
 use super::lines::{Bad, Lines, Place, Shape};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
 
-use cornu_graph::{Code, Context, Error, Result, Warning};
+use cornu_array::{Code, Context, Error, Result, Warning};
 
 use super::cells::{Numbers, POINT, Truths};
 use super::grow::{Growing, Kind, Words};

@@ -1,6 +1,6 @@
 //! What separates the values of a file that does not say it.
 
-use cornu_graph::Result;
+use cornu_array::Result;
 
 use super::cells::{Numbers, POINT};
 use super::lines::Lines;

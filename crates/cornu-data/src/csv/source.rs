@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use cornu_array::{Context, Error, Result, nearest};
 use cornu_files::packed;
-use cornu_graph::{Context, Error, Result, nearest};
 
 use super::encoding::{Decoded, Encoding};
 use super::lines::unreadable;

@@ -1,8 +1,8 @@
 //! Handwritten digits: 60,000 images to train on and 10,000 to test, 28 by 28 grey pixels each, and the digit written.
 //! LeCun et al., "Gradient-based learning applied to document recognition" (1998).
 
+use cornu_array::{Array, Context, Error, Result};
 use cornu_files::npy::Npz;
-use cornu_graph::{Array, Context, Error, Result};
 use ndarray::{Array1, Array3};
 
 use crate::get_file::{Places, Remote, check_hash, sha256};
@@ -68,7 +68,7 @@ mod tests {
         let bytes = cornu_files::npy::npz_to_bytes([("x_train", &pixels)], true).unwrap();
         let error = read(&bytes).unwrap_err();
         assert!(error.message().starts_with("`x_train`: the file needs the SHA-256 741c"), "{error}");
-        let bytes = cornu_files::npy::npz_to_bytes([("x_train", &pixels.cast(cornu_graph::DType::F32))], true).unwrap();
+        let bytes = cornu_files::npy::npz_to_bytes([("x_train", &pixels.cast(cornu_array::DType::F32))], true).unwrap();
         assert_eq!(read(&bytes).unwrap_err().message(), "`x_train`: needs u8 elements, got f32[1,28,28]");
         assert!(read(b"no archive").is_err());
     }

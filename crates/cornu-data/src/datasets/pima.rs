@@ -2,7 +2,7 @@
 //! found (column `8`: 1 or 0). Smith et al., "Using the ADAP learning algorithm to forecast the onset of diabetes
 //! mellitus" (1988).
 
-use cornu_graph::Result;
+use cornu_array::Result;
 
 use super::Known;
 use crate::Table;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::{DAY, days};
 use crate::{NAT, Texts};

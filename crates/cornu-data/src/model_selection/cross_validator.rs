@@ -1,6 +1,6 @@
 //! What all kinds of splits have in common, so that cross-validation takes any of them.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::{KFold, Parts, StratifiedKFold};
 use crate::Labels;

@@ -1,8 +1,8 @@
 //! Cross-validation: each row is in the test part of one fold.
 
-use cornu_graph::random::LegacyRandomState;
-use cornu_graph::room::room;
-use cornu_graph::{Code, Error, Result, Verbose, Warning, tell};
+use cornu_array::random::LegacyRandomState;
+use cornu_array::room::room;
+use cornu_array::{Code, Error, Result, Verbose, Warning, tell};
 
 use super::cross_validator::{CrossValidator, Given};
 use super::shuffle::{members, present};
@@ -78,8 +78,8 @@ macro_rules! verbose {
         impl $kind {
             /// `0` says nothing of classes that are smaller than the number of folds.
             #[must_use]
-            pub fn verbose(self, verbose: impl Into<cornu_graph::Verbose>) -> $kind {
-                let silent = verbose.into() == cornu_graph::Verbose::Silent;
+            pub fn verbose(self, verbose: impl Into<cornu_array::Verbose>) -> $kind {
+                let silent = verbose.into() == cornu_array::Verbose::Silent;
                 $kind($crate::model_selection::folds::Options { silent, ..self.0 })
             }
         }

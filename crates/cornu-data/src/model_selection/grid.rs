@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::numbers::repr;
-use cornu_graph::random::LegacyRandomState;
-use cornu_graph::{Error, Result, list, nearest};
+use cornu_array::numbers::repr;
+use cornu_array::random::LegacyRandomState;
+use cornu_array::{Error, Result, list, nearest};
 
 use super::with_generator;
 use crate::{Scalar, ToLabels, Value, Values};
@@ -25,7 +25,7 @@ use crate::{Scalar, ToLabels, Value, Values};
 /// }
 /// let second = grid.at(1)?;
 /// assert_eq!(second.to_string(), "{'activation': 'relu', 'units': 16}");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// Several grids are tried one after the other: [`or`](ParameterGrid::or).
@@ -141,7 +141,7 @@ impl ParameterGrid {
 /// let grid = ParameterGrid::new().with("rate", [0.1, 0.01, 0.001]).with("units", [8, 16]);
 /// let tried = ParameterSampler::new(grid, 2).random_state(0).draw()?;
 /// assert_eq!(tried[0].to_string(), "{'rate': 0.001, 'units': 16}");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct ParameterSampler {

@@ -1,6 +1,6 @@
 //! Folds that keep the rows of a group together: scikit-learn's `GroupKFold` and `StratifiedGroupKFold`.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::Parts;
 use super::cross_validator::{CrossValidator, Given};
@@ -17,7 +17,7 @@ use crate::{Labels, ToLabels};
 ///
 /// let folds = GroupKFold::new(2).split(["ann", "ann", "bob", "eve", "eve"])?;
 /// assert_eq!(folds, [(vec![0, 1], vec![2, 3, 4]), (vec![2, 3, 4], vec![0, 1])]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupKFold(Options);

@@ -9,7 +9,7 @@
 //! let (x_train, x_test, y_train, y_test) = train_test_split(&x, &y, &Split::test_size(0.2).random_state(42))?;
 //! assert_eq!((x_test, y_test), (vec![8.0, 1.0], vec![8, 1]));
 //! assert_eq!((x_train.len(), y_train.len()), (8, 8));
-//! # Ok::<(), cornu_graph::Error>(())
+//! # Ok::<(), cornu_array::Error>(())
 //! ```
 
 mod cross_validator;
@@ -38,7 +38,7 @@ pub use validation::{CrossValidate, CrossValidated, SplitScores, cross_val_predi
 
 use std::borrow::Borrow;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use crate::random::with_generator;
 
@@ -74,7 +74,7 @@ pub fn train_test_split<X: Rows, Y: Rows>(
 /// let ((x_train, x_test), (y_train, y_test), (_, w_test)) = train_test_splits((&x, &y, &weights), &split)?;
 /// assert_eq!((x_train, y_train), (vec![4.0, 2.0, 1.0], vec!["d", "b", "a"]));
 /// assert_eq!((x_test, y_test, w_test), (vec![3.0], vec!["c"], vec![2]));
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors

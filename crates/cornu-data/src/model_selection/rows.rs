@@ -1,6 +1,6 @@
 //! What can be split: things with rows.
 
-use cornu_graph::Array;
+use cornu_array::Array;
 use ndarray::{ArrayBase, Axis, Data, RemoveAxis};
 
 use crate::{Column, Table};

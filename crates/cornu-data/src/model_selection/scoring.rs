@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Array, Error, Result, list, nearest};
+use cornu_array::{Array, Error, Result, list, nearest};
 
 use crate::*;
 
@@ -17,7 +17,7 @@ use crate::*;
 /// let own = Scoring::of_classes("f1 of all", |y, classes| f1_score(y, classes, Average::Micro));
 /// assert_eq!((named.name(), own.name()), ("roc_auc", "f1 of all"));
 /// assert!(Scoring::names().any(|name| name == "neg_log_loss"));
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Scoring(Kind);

@@ -1,7 +1,7 @@
 //! Splits of what is in the order of time: scikit-learn's `TimeSeriesSplit`.
 
-use cornu_graph::room::room;
-use cornu_graph::{Error, Result};
+use cornu_array::room::room;
+use cornu_array::{Error, Result};
 
 use super::Parts;
 use super::cross_validator::{CrossValidator, Given};
@@ -13,7 +13,7 @@ use super::cross_validator::{CrossValidator, Given};
 ///
 /// let splits = TimeSeriesSplit::new(2).split(6)?;
 /// assert_eq!(splits, [(vec![0, 1], vec![2, 3]), (vec![0, 1, 2, 3], vec![4, 5])]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeSeriesSplit {

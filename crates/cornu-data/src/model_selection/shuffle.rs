@@ -1,8 +1,8 @@
 //! Splits at random, again and again: scikit-learn's `ShuffleSplit` and `StratifiedShuffleSplit`.
 
-use cornu_graph::random::LegacyRandomState;
-use cornu_graph::room::room;
-use cornu_graph::{Context, Error, Result};
+use cornu_array::random::LegacyRandomState;
+use cornu_array::room::room;
+use cornu_array::{Context, Error, Result};
 
 use super::cross_validator::{CrossValidator, Given};
 use super::sizes::{Size, Sizes};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 /// How large a part is: a fraction of the rows (`0.2`), or a number of them (`150`).
 #[derive(Clone, Copy, Debug, PartialEq)]

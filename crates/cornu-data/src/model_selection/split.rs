@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use cornu_graph::room::room;
-use cornu_graph::{Code, Error, Result, Verbose, Warning, tell};
+use cornu_array::room::room;
+use cornu_array::{Code, Error, Result, Verbose, Warning, tell};
 
 use super::shuffle::{members, present, stratified};
 use super::sizes::{Size, Sizes};

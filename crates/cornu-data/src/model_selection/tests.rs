@@ -1,6 +1,6 @@
 //! Splits against those of scikit-learn, and its refusals.
 
-use cornu_graph::Array;
+use cornu_array::Array;
 use cornu_testkit::golden::{Report, json};
 use cornu_testkit::lists::{check_order, expect, indices, integers, items};
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use cornu_graph::{Array, Context, Error, Result, ToArray};
+use cornu_array::{Array, Context, Error, Result, ToArray};
 
 use super::cross_validator::{CrossValidator, Given};
 use super::scoring::{Scoring, true_classes};
@@ -14,16 +14,16 @@ use crate::{Estimator, Labels, ToLabels};
 ///
 /// ```
 /// # use cornu_data::Estimator;
-/// # use cornu_graph::Array;
+/// # use cornu_array::Array;
 /// use cornu_data::model_selection::{KFold, cross_val_score};
 /// # struct Mean(f64);
 /// # impl Estimator for Mean {
 /// #     type Fit = ();
-/// #     fn fit(&mut self, _: &Array, y: &Array, _: ()) -> cornu_graph::Result<()> {
+/// #     fn fit(&mut self, _: &Array, y: &Array, _: ()) -> cornu_array::Result<()> {
 /// #         self.0 = y.to_vec::<f64>().iter().sum::<f64>() / y.len() as f64;
 /// #         Ok(())
 /// #     }
-/// #     fn predict(&mut self, x: &Array) -> cornu_graph::Result<Array> {
+/// #     fn predict(&mut self, x: &Array) -> cornu_array::Result<Array> {
 /// #         Ok(Array::vector(vec![self.0; x.shape()[0]]))
 /// #     }
 /// # }
@@ -31,7 +31,7 @@ use crate::{Estimator, Labels, ToLabels};
 /// let (x, y) = ([[1.0], [2.0], [3.0], [4.0]], [1.0, 2.0, 3.0, 4.0]);
 /// let scores = cross_val_score(|| Ok((Mean(0.0), ())), x, y, KFold::new(2), "neg_mean_absolute_error")?;
 /// assert_eq!(scores, [-2.0, -2.0]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// A number for `cv` is that many folds, stratified where `y` are classes. Where a score wants classes, they are the

@@ -1,6 +1,6 @@
 //! Ones above a threshold, zeros elsewhere.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::field::fields;
 use super::frame::Seen;

@@ -1,6 +1,6 @@
 //! The categories of columns, and what category each cell is: what encoders share.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::field::{Field, fields, not};
 use super::frame::{Frame, Seen};

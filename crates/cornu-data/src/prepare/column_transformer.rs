@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cornu_graph::{Context, Error, Result};
+use cornu_array::{Context, Error, Result};
 use serde_json::Value as Json;
 
 use super::columns::Columns;
@@ -66,7 +66,7 @@ impl Field for Branch {
 ///     .remainder(Branch::Passthrough);
 /// let x = prepare.fit_transform(&table)?;
 /// assert_eq!(x.names(), ["num__age", "cat__port_C", "cat__port_S", "remainder__fare"]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// Columns that no part names are the remainder, which is left out unless [`remainder`](Self::remainder) says something

@@ -1,6 +1,6 @@
 //! Which columns a part of a `ColumnTransformer` works on.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::field::{Field, Object, not};
 use super::frame::Frame;

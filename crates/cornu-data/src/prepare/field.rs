@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cornu_graph::{Context, Error, Result, list};
+use cornu_array::{Context, Error, Result, list};
 use serde_json::{Map, Value as Json};
 
 use crate::{NAT, Scalar, Texts, Values};
@@ -71,12 +71,12 @@ macro_rules! fields {
                 serde_json::Value::Object(map)
             }
 
-            fn from_json(json: &serde_json::Value) -> cornu_graph::Result<Self> {
+            fn from_json(json: &serde_json::Value) -> cornu_array::Result<Self> {
                 let mut object = $crate::prepare::field::Object::of(json)?;
                 let read = $type { $($field: object.field(stringify!($field))?),* };
                 object.finish()?;
                 $({
-                    let check: fn(&$type) -> cornu_graph::Result<()> = $check;
+                    let check: fn(&$type) -> cornu_array::Result<()> = $check;
                     check(&read)?;
                 })?
                 Ok(read)
@@ -98,10 +98,10 @@ macro_rules! words {
                 match self { $($type::$word => $text.into()),* }
             }
 
-            fn from_json(json: &serde_json::Value) -> cornu_graph::Result<Self> {
+            fn from_json(json: &serde_json::Value) -> cornu_array::Result<Self> {
                 match json.as_str() {
                     $(Some($text) => Ok($type::$word),)*
-                    _ => Err($crate::prepare::field::not(&format!("one of {}", cornu_graph::list(&[$($text),*])), json)),
+                    _ => Err($crate::prepare::field::not(&format!("one of {}", cornu_array::list(&[$($text),*])), json)),
                 }
             }
         }

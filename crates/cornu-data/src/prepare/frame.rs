@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use cornu_graph::room::empty;
-use cornu_graph::{AN_ARRAY, Array, Buffer, Error, Nested, Numeric, Result, ToArray};
+use cornu_array::room::empty;
+use cornu_array::{AN_ARRAY, Array, Buffer, Error, Nested, Numeric, Result, ToArray};
 use ndarray::{Array2, ArrayBase, Data, Dimension};
 
 use super::field::fields;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 use serde_json::Value as Json;
 
 use super::{Features, Frame, Transformer, learnt};
@@ -21,7 +21,7 @@ type Function = Arc<dyn Fn(&Table) -> Result<Table> + Send + Sync>;
 /// let mut first = FunctionTransformer::new(|table: &Table| table.select(table.names()[0]));
 /// let table = Table::new([("a", vec![1]), ("b", vec![2])])?;
 /// assert_eq!(first.fit_transform(&table)?.names(), ["a"]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// No file holds a function: what has such a step cannot be saved.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cornu_graph::{Error, Result, list};
+use cornu_array::{Error, Result, list};
 
 use super::field::{Field, fields};
 use super::{learnt, load, write};
@@ -19,7 +19,7 @@ const CLASS: &str = "LabelEncoder";
 /// let mut encoder = LabelEncoder::new();
 /// assert_eq!(encoder.fit_transform(&["paris", "tokyo", "paris"])?, [0, 1, 0]);
 /// assert_eq!(encoder.inverse_transform(&[1, 0])?, Values::from(vec!["tokyo", "paris"]));
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LabelEncoder {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use cornu_graph::room::empty;
-use cornu_graph::{AN_ARRAY, Error, Result};
+use cornu_array::room::empty;
+use cornu_array::{AN_ARRAY, Error, Result};
 
 use super::frame::{Frame, Rows};
 use crate::stats::{Sum, sum_of};

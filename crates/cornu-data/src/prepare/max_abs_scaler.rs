@@ -1,6 +1,6 @@
 //! Each column divided by its greatest absolute value.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::field::fields;
 use super::frame::Seen;

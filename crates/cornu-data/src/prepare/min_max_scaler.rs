@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::field::fields;
 use super::frame::Seen;
@@ -20,7 +20,7 @@ const CLASS: &str = "MinMaxScaler";
 /// let x_test = scaler.transform(&[[2.0, 10.0]])?;
 /// assert_eq!(x_train, ndarray::array![[0.0, 0.0], [1.0, 1.0]]);
 /// assert_eq!(x_test, ndarray::array![[0.5, 0.0]]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// Works in `f64`; a table whose columns are all `float32` stays so. A column that never changes becomes the lower end of

@@ -28,8 +28,8 @@ mod tests;
 use std::fmt;
 use std::path::Path;
 
+use cornu_array::{Context, Error, Result, nearest};
 use cornu_files::atomic;
-use cornu_graph::{Context, Error, Result, nearest};
 use serde_json::Value as Json;
 
 use crate::Table;
@@ -303,7 +303,7 @@ macro_rules! methods {
             ///
             /// # Errors
             /// Features of another kind than it works on, and none at all.
-            pub fn fit(&mut self, x: impl $crate::Features) -> cornu_graph::Result<()> {
+            pub fn fit(&mut self, x: impl $crate::Features) -> cornu_array::Result<()> {
                 $crate::Transformer::learn(self, &x.frame(stringify!($class))?)
             }
 
@@ -311,7 +311,7 @@ macro_rules! methods {
             ///
             /// # Errors
             /// There must have been a `fit`, on such columns.
-            pub fn transform<X: $crate::Features>(&self, x: X) -> cornu_graph::Result<X::Prepared> {
+            pub fn transform<X: $crate::Features>(&self, x: X) -> cornu_array::Result<X::Prepared> {
                 X::prepared($crate::Transformer::apply(self, x.frame(stringify!($class))?)?)
             }
 
@@ -319,7 +319,7 @@ macro_rules! methods {
             ///
             /// # Errors
             /// As [`fit`](Self::fit).
-            pub fn fit_transform<X: $crate::Features>(&mut self, x: X) -> cornu_graph::Result<X::Prepared> {
+            pub fn fit_transform<X: $crate::Features>(&mut self, x: X) -> cornu_array::Result<X::Prepared> {
                 let frame = x.frame(stringify!($class))?;
                 $crate::Transformer::learn(self, &frame)?;
                 X::prepared($crate::Transformer::apply(self, frame)?)
@@ -329,7 +329,7 @@ macro_rules! methods {
             ///
             /// # Errors
             /// There must have been a `fit`.
-            pub fn get_feature_names_out(&self) -> cornu_graph::Result<Vec<String>> {
+            pub fn get_feature_names_out(&self) -> cornu_array::Result<Vec<String>> {
                 $crate::Transformer::feature_names_out(self, None)
             }
 
@@ -341,7 +341,7 @@ macro_rules! methods {
         ///
         /// # Errors
         /// As [`transform`](Self::transform).
-        pub fn inverse_transform<X: $crate::Features>(&self, x: X) -> cornu_graph::Result<X::Prepared> {
+        pub fn inverse_transform<X: $crate::Features>(&self, x: X) -> cornu_array::Result<X::Prepared> {
             X::prepared($crate::Transformer::undo(self, x.frame($crate::Transformer::class(self))?)?)
         }
     };
@@ -351,7 +351,7 @@ macro_rules! methods {
         ///
         /// # Errors
         /// As [`transform`](Self::transform); codes that stand for no category.
-        pub fn inverse_transform(&self, x: impl $crate::Features) -> cornu_graph::Result<$crate::Table> {
+        pub fn inverse_transform(&self, x: impl $crate::Features) -> cornu_array::Result<$crate::Table> {
             $crate::Transformer::undo(self, x.frame($crate::Transformer::class(self))?)?.into_table()
         }
     };
@@ -366,7 +366,7 @@ macro_rules! files {
             ///
             /// # Errors
             /// A place that cannot be written.
-            pub fn save(&self, path: impl AsRef<std::path::Path>) -> cornu_graph::Result<()> {
+            pub fn save(&self, path: impl AsRef<std::path::Path>) -> cornu_array::Result<()> {
                 $crate::prepare::save(self, path.as_ref())
             }
 
@@ -374,7 +374,7 @@ macro_rules! files {
             ///
             /// # Errors
             /// A file that cannot be read or holds something else: the message says at which place.
-            pub fn load(path: impl AsRef<std::path::Path>) -> cornu_graph::Result<$class> {
+            pub fn load(path: impl AsRef<std::path::Path>) -> cornu_array::Result<$class> {
                 $crate::prepare::load(stringify!($class), path.as_ref())
             }
         }

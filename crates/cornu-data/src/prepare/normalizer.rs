@@ -1,6 +1,6 @@
 //! Each row brought to the length of one.
 
-use cornu_graph::Result;
+use cornu_array::Result;
 
 use super::field::{fields, words};
 use super::frame::Seen;

@@ -1,7 +1,7 @@
 //! Categories as columns of zeros and ones.
 
-use cornu_graph::room::room;
-use cornu_graph::{AN_ARRAY, Code, Error, Result, Warning, list, tell};
+use cornu_array::room::room;
+use cornu_array::{AN_ARRAY, Code, Error, Result, Warning, list, tell};
 
 use super::categories::{Categories, Choice, Frequency, INFREQUENT, Known};
 use super::field::{Field, fields, words};
@@ -63,7 +63,7 @@ impl Field for DropCategory {
 /// let table = Table::new([("port", vec!["S", "C", "S"])])?;
 /// let mut encoder = OneHotEncoder::new();
 /// assert_eq!(encoder.fit_transform(&table)?.to_string(), "   port_C  port_S\n0     0.0     1.0\n1     1.0     0.0\n2     0.0     1.0");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// What is missing is a category, the last. There is no sparse output: columns hold zeros.

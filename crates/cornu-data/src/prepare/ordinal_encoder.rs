@@ -1,6 +1,6 @@
 //! Categories as numbers from 0 up, column by column.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::categories::{Categories, Choice, Frequency, INFREQUENT, Known};
 use super::field::{Field, fields, words};
@@ -28,7 +28,7 @@ words! {
 /// let table = Table::new([("size", vec!["small", "large", "medium"])])?;
 /// let mut encoder = OrdinalEncoder::new().categories([vec!["small", "medium", "large"]]);
 /// assert_eq!(encoder.fit_transform(&table)?.to_string(), "   size\n0   0.0\n1   2.0\n2   1.0");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// Without `categories`, those of each column in order. What is missing stays missing.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use cornu_graph::{Array, Context, Error, Result, ToArray};
+use cornu_array::{Array, Context, Error, Result, ToArray};
 use serde_json::Value as Json;
 
 use super::field::{Field, Object, fields};
@@ -21,7 +21,7 @@ const CLASS: &str = "Pipeline";
 /// let mut prepare = Pipeline::new().step("fill", SimpleImputer::new()).step("scale", MinMaxScaler::new());
 /// let table = Table::from_csv_str("age\n20\n\n40\n")?.select("age")?;
 /// assert_eq!(prepare.fit_transform(&table)?.to_string(), "   age\n0  0.0\n1  1.0");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// [`estimator`](Pipeline::estimator) puts a model at the end: `fit(x, y)` then fits all, `predict(x)` takes raw rows. Such

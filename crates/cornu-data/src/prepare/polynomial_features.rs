@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use cornu_graph::room::room;
-use cornu_graph::{AN_ARRAY, Error, Result};
+use cornu_array::room::room;
+use cornu_array::{AN_ARRAY, Error, Result};
 
 use super::field::fields;
 use super::frame::Seen;
@@ -22,7 +22,7 @@ const MOST: usize = 10_000_000;
 /// let mut features = PolynomialFeatures::new();
 /// assert_eq!(features.fit_transform(&[[2.0, 3.0]])?, ndarray::array![[1.0, 2.0, 3.0, 4.0, 6.0, 9.0]]);
 /// assert_eq!(features.get_feature_names_out()?, ["1", "x0", "x1", "x0^2", "x0 x1", "x1^2"]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// What is missing or infinite is refused.

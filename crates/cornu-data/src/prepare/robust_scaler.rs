@@ -1,6 +1,6 @@
 //! Each column without its median, divided by the range of its middle values: what few extremes do not change.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::field::fields;
 use super::frame::Seen;

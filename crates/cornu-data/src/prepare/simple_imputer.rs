@@ -1,6 +1,6 @@
 //! What is missing filled in, column by column.
 
-use cornu_graph::{Code, Error, Result, Warning, list, tell};
+use cornu_array::{Code, Error, Result, Warning, list, tell};
 
 use super::field::{fields, words};
 use super::frame::Seen;
@@ -32,7 +32,7 @@ words! {
 /// let table = Table::from_csv_str("age,port\n22,S\n,C\n38,\n26,S\n")?;
 /// let filled = SimpleImputer::new().strategy(Strategy::MostFrequent).fit_transform(&table)?;
 /// assert_eq!(filled.to_string(), "    age port\n0  22.0    S\n1  22.0    C\n2  38.0    S\n3  26.0    S");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// A column without any value is left out, with a warning. Tables of numbers become `float64`, of whole numbers alone

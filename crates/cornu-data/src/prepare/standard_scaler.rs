@@ -1,6 +1,6 @@
 //! Each column brought to a mean of 0 and a standard deviation of 1.
 
-use cornu_graph::Result;
+use cornu_array::Result;
 
 use super::field::fields;
 use super::frame::Seen;

@@ -69,7 +69,7 @@ fn frame(json: &Json) -> Frame<'static> {
     }
     let rows = Vec::<Vec<f64>>::from_json(&json["array"]).unwrap_or_else(|error| panic!("{error}: {json}"));
     let width = json["width"].as_u64().expect("a width") as usize;
-    let array = cornu_graph::Array::new([rows.len(), width], rows.concat()).expect("an array");
+    let array = cornu_array::Array::new([rows.len(), width], rows.concat()).expect("an array");
     Frame::of_array("test", array).expect("rows")
 }
 

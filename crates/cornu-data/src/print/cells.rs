@@ -1,6 +1,6 @@
 //! Values as text: one cell for each, as pandas formats those of a column together.
 
-use cornu_graph::numbers::repr;
+use cornu_array::numbers::repr;
 
 use crate::{Category, Index, NAT, Scalar, Value, Values, dates};
 

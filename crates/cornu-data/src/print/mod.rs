@@ -3,7 +3,7 @@
 mod cells;
 mod series;
 
-use cornu_graph::pad::{left, right};
+use cornu_array::pad::{left, right};
 
 use self::cells::{MAX_CELL, cells, clipped, escaped, labels, listed};
 pub(super) use self::cells::{label, quoted};

@@ -1,6 +1,6 @@
 //! A column as text.
 
-use cornu_graph::pad::{left, right};
+use cornu_array::pad::{left, right};
 
 use super::cells::{MAX_CELL, categories, cells, escaped, labels};
 use super::{SHOWN_ROWS, Strip, WIDTH, shown_rows};

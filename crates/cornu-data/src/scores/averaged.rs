@@ -1,6 +1,6 @@
 //! Precision, recall, F-scores and Jaccard's index: of each class, or one average over them.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::classification::{Average, Classification};
 use super::pairs::Counts;

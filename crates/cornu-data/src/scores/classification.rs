@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result, ToArray, list};
+use cornu_array::{Error, Result, ToArray, list};
 
 use super::pairs::{Pairs, labels};
 use super::precision::{Precision, Weights};
@@ -43,7 +43,7 @@ pub enum Disagreement {
 /// let options = Classification::new().labels(["cat", "dog"]);
 /// assert_eq!(options.recall_scores(y, predicted)?, [0.5, 1.0]);
 /// assert_eq!(options.average(Average::Macro).precision_score(y, predicted)?, 0.75);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// An option that a score has not is an error.
@@ -213,7 +213,7 @@ fn literal(label: Value<'_>) -> String {
 ///
 /// assert_eq!(accuracy_score(&[0, 1, 1, 0], &[0.0, 1.0, 0.0, 0.0])?, 0.75);
 /// assert_eq!(accuracy_score(["yes", "no"], ["yes", "yes"])?, 0.5);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors

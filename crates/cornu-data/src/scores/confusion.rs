@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use cornu_graph::{Context, Error, Result};
+use cornu_array::{Context, Error, Result};
 use ndarray::{Array2, Axis};
 
 use super::classification::{Classification, Disagreement, distinct};
@@ -33,7 +33,7 @@ pub enum Normalize {
 /// let two = matrix.labels(["dog", "cat"])?;
 /// assert_eq!(*two, ndarray::array![[1, 0], [1, 1]]);
 /// assert_eq!(*two.normalize(Normalize::True), ndarray::array![[1.0, 0.0], [0.5, 0.5]]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// Prints as a table: a row for each true class, a column for each predicted one.

@@ -1,6 +1,6 @@
 //! Curves over thresholds: how many rows of a class have a score of at least each, and areas under them.
 
-use cornu_graph::{Error, Result, ToArray};
+use cornu_array::{Error, Result, ToArray};
 
 use super::precision::{Precision, finite};
 use super::ranking::{PrecisionRecallCurve, RocCurve};
@@ -130,13 +130,13 @@ fn area(x: &[f64], y: &[f64]) -> f64 {
 ///
 /// let curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])?;
 /// assert_eq!(auc(curve.fpr, curve.tpr)?, 0.75);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors
 /// There must be two points or more, of finite numbers, and `x` must not both rise and fall.
 pub fn auc(x: impl ToArray, y: impl ToArray) -> Result<f64> {
-    let column = |name: &str, array: cornu_graph::Array| match array.shape()[..] {
+    let column = |name: &str, array: cornu_array::Array| match array.shape()[..] {
         [_] | [_, 1] => finite(name, &array).map(|()| array.to_vec::<f64>()),
         _ => Err(Error::data(format!("`{name}` needs one number in each row, got {}", array.ty()))),
     };

@@ -2,8 +2,8 @@
 
 use std::ops::AddAssign;
 
-use cornu_graph::room::has_room;
-use cornu_graph::{Context, Error, Result};
+use cornu_array::room::has_room;
+use cornu_array::{Context, Error, Result};
 use ndarray::Array2;
 
 use super::precision::Weights;

@@ -1,6 +1,6 @@
 //! Means and sums as NumPy makes them: in its order, and in the precision of what is averaged.
 
-use cornu_graph::{Array, DType, Error, Result, ToArray};
+use cornu_array::{Array, DType, Error, Result, ToArray};
 
 use crate::stats::sum;
 

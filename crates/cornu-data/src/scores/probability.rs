@@ -1,6 +1,6 @@
 //! How good probabilities are: the logarithmic loss and Brier's.
 
-use cornu_graph::{Array, Error, Result, ToArray, list};
+use cornu_array::{Array, Error, Result, ToArray, list};
 
 use super::pairs::labels;
 use super::precision::{Precision, Weights, finite};
@@ -17,7 +17,7 @@ use crate::{Labels, Scalar, ToLabels, Values};
 /// assert!(log_loss(["a", "b"], p).is_err());
 /// let loss = Probabilities::new().labels(["a", "b", "c"]).log_loss(["a", "b"], p)?;
 /// assert_eq!(loss, 2f64.ln());
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Probabilities {

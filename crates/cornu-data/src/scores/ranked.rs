@@ -1,6 +1,6 @@
 //! True classes beside scores, and what is averaged over several classes.
 
-use cornu_graph::{Array, Error, Result, ToArray};
+use cornu_array::{Array, Error, Result, ToArray};
 
 use super::classification::Average;
 use super::curve;

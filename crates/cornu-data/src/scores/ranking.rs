@@ -1,6 +1,6 @@
 //! How well scores put rows in order: ROC and precision-recall curves, the areas under them, hits among the best.
 
-use cornu_graph::{Error, Result, ToArray, list};
+use cornu_array::{Error, Result, ToArray, list};
 
 use super::classification::{Average, share};
 use super::curve::{self, Curve};
@@ -28,7 +28,7 @@ pub enum MultiClass {
 /// let options = Ranking::new().multi_class(MultiClass::Ovr);
 /// assert_eq!(options.roc_auc_scores(y, p)?, [1.0, 0.8333333333333334, 1.0]);
 /// assert_eq!(options.average(Average::Weighted).roc_auc_score(y, p)?, 0.9583333333333334);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// An option that a score has not is an error.
@@ -134,7 +134,7 @@ impl Ranking {
 /// let curve = roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])?;
 /// assert_eq!(curve.fpr, [0.0, 0.0, 0.5, 0.5, 1.0]);
 /// assert_eq!(curve.tpr, [0.0, 0.5, 0.5, 1.0, 1.0]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors
@@ -159,7 +159,7 @@ pub fn precision_recall_curve(y_true: impl ToLabels, y_score: impl ToArray) -> R
 /// use cornu_data::roc_auc_score;
 ///
 /// assert_eq!(roc_auc_score(["no", "no", "yes", "yes"], [0.1, 0.4, 0.35, 0.8])?, 0.75);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors

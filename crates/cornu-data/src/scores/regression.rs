@@ -1,6 +1,6 @@
 //! How near numbers were predicted: scikit-learn's scores of regressions.
 
-use cornu_graph::{Array, Error, Result, ToArray};
+use cornu_array::{Array, Error, Result, ToArray};
 
 use super::precision::{Precision, Weights, finite};
 
@@ -39,7 +39,7 @@ impl<const N: usize> From<[f64; N]> for Multioutput {
 /// let weighted = Regression::new().sample_weight([1.0, 1.0, 2.0, 0.0]);
 /// assert_eq!(weighted.mean_squared_error(y, predicted)?, 0.125);
 /// assert_eq!(Regression::new().max_error([[1.0], [2.0]], [1.0, 4.0])?, 2.0);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// Targets are `[rows]` or `[rows, outputs]`. Where all floats are of single precision the scores are computed in it, as

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use cornu_graph::numbers::{MOST_DECIMALS, fixed, repr};
-use cornu_graph::pad::right;
-use cornu_graph::{Context, Error, Result};
+use cornu_array::numbers::{MOST_DECIMALS, fixed, repr};
+use cornu_array::pad::right;
+use cornu_array::{Context, Error, Result};
 
 use super::averaged::{Selected, codes_of};
 use super::classification::{Average, Classification, distinct, share};
@@ -53,7 +53,7 @@ pub struct ClassificationReport {
 /// assert_eq!(report.class(1).map(|scores| scores.recall), Some(1.0));
 /// let report = classification_report(["no", "no", "yes"], ["no", "yes", "yes"])?;
 /// assert_eq!(report.class("no").map(|scores| scores.recall), Some(0.5));
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cornu_graph::{Array, Error, Result};
+use cornu_array::{Array, Error, Result};
 use cornu_testkit::golden::{self, Report};
 use cornu_testkit::lists::items;
 use serde_json::{Value as Json, json};
@@ -55,7 +55,7 @@ enum Data {
 impl Data {
     fn of(json: &Json) -> Result<Data> {
         let single = &json["float32"];
-        let (json, dtype) = if single.is_null() { (json, None) } else { (single, Some(cornu_graph::DType::F32)) };
+        let (json, dtype) = if single.is_null() { (json, None) } else { (single, Some(cornu_array::DType::F32)) };
         let mut shape = Vec::new();
         let mut level = json;
         while let Some(list) = level.as_array() {
@@ -157,7 +157,7 @@ fn outcome(case: &Case<'_>) -> Result<(), String> {
     let Some((_, call)) = call else { return Err("is not known to the test".into()) };
     let (got, wanted) = (call(case), &case.json["expect"]);
     match (got, case.json["refused"].as_str()) {
-        (Err(error), _) if error.kind() == cornu_graph::ErrorKind::Unsupported => Err(error.to_string()),
+        (Err(error), _) if error.kind() == cornu_array::ErrorKind::Unsupported => Err(error.to_string()),
         (Err(_), Some(_)) => Ok(()),
         (Err(error), None) => Err(format!("needs {wanted}, got the error `{error}`")),
         (Ok(got), Some(refusal)) => Err(format!("must be refused: {refusal}; got {got}")),

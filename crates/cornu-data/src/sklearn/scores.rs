@@ -1,6 +1,6 @@
 //! Scores by name.
 
-use cornu_graph::Result;
+use cornu_array::Result;
 use serde_json::{Value as Json, json};
 
 use super::{Call, Case, Data, flag, label, list, number, shown, unknown};

@@ -1,6 +1,6 @@
 //! Splits and grids of settings by name.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 use cornu_testkit::lists::items;
 use serde_json::{Value as Json, json};
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use cornu_graph::room::{empty, room};
-use cornu_graph::{Array, Element, Error, Result};
+use cornu_array::room::{empty, room};
+use cornu_array::{Array, Element, Error, Result};
 use ndarray::Array2;
 
 use super::Table;

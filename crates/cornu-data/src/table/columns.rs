@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::{ColumnNames, Table};
 use crate::{Column, Computed, Index, Scalar, Values};
@@ -76,7 +76,7 @@ macro_rules! one_for_each_row {
         impl IntoColumn for $type {
             fn into_column(self, name: &str, table: &Table) -> Result<Column> {
                 let scalar = Scalar::from(self);
-                cornu_graph::room::room::<Scalar>("a column of the table", &[table.rows()])?;
+                cornu_array::room::room::<Scalar>("a column of the table", &[table.rows()])?;
                 Values::from(vec![scalar; table.rows()]).into_column(name, table)
             }
         }
@@ -127,7 +127,7 @@ impl Table {
         if let Some(unknown) =
             dtypes.iter().find(|dtype| *dtype != "number" && !crate::column::TYPES.contains(&&***dtype))
         {
-            let known = cornu_graph::list(&crate::column::TYPES);
+            let known = cornu_array::list(&crate::column::TYPES);
             return Err(Error::usage(format!("no type `{unknown}` here; there are number and {known}")));
         }
         Ok(self.only(|column| {
@@ -159,7 +159,7 @@ impl Table {
     ///     .with_column("source", "survey")?;
     /// assert_eq!(table["bmi"].get(1)?, Value::Float(20.0));
     /// assert_eq!(table.names(), ["height", "weight", "bmi", "source"]);
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     ///
     /// # Errors

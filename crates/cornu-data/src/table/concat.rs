@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::Table;
 use crate::{Category, Column, Index, Scalar, Values};
@@ -48,7 +48,7 @@ impl Concat {
 /// let a = Table::from_csv_str("x,y\n1,2\n")?;
 /// let b = Table::from_csv_str("x\n3\n")?;
 /// assert_eq!(concat([&a, &b])?.to_string(), "   x    y\n0  1  2.0\n0  3  NaN");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::{ColumnNames, Table};
 use crate::{Column, Fill};
@@ -16,7 +16,7 @@ use crate::{Column, Fill};
 /// assert_eq!(table.dropna_with(&DropNa::new().all())?.rows(), 2);
 /// assert_eq!(table.dropna_with(&DropNa::new().subset(["a", "b"]))?.rows(), 1);
 /// assert_eq!(table.dropna_with(&DropNa::new().columns().thresh(1))?.names(), ["a", "b"]);
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct DropNa {

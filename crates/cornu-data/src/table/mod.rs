@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result, list, nearest};
+use cornu_array::{Error, Result, list, nearest};
 use ndarray::{ArrayBase, Axis, Data, Ix2};
 
 pub use self::columns::IntoColumn;
@@ -32,7 +32,7 @@ use super::{Column, Index, Values, print};
 /// assert_eq!(x.shape(), (2, 2));
 /// assert_eq!(x.to_string(), "   height  weight\n0     1.7    60.0\n1     1.9     NaN");
 /// assert_eq!(y.to_string(), "0    0\n1    1\nName: label, dtype: int64");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 ///
 /// Prints as pandas 3 does, never wider than 80 columns.
@@ -49,7 +49,7 @@ impl Table {
     /// # use cornu_data::{Table, Values};
     /// let table = Table::new([("age", Values::from(vec![31, 58])), ("name", vec!["ann", "bob"].into())])?;
     /// assert_eq!(table.shape(), (2, 2));
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     ///
     /// # Errors

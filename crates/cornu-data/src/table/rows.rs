@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::{ColumnNames, Table};
 use crate::column::{check_positions, check_range, repeated};
@@ -101,7 +101,7 @@ impl Table {
     /// let table = Table::from_csv_str("name,age\nann,31\nbob,58\neve,\n")?;
     /// let known = table.filter(table["age"].notna() & !table["name"].is_in(["bob"]))?;
     /// assert_eq!(known.to_string(), "  name   age\n0  ann  31.0");
-    /// # Ok::<(), cornu_graph::Error>(())
+    /// # Ok::<(), cornu_array::Error>(())
     /// ```
     ///
     /// # Errors

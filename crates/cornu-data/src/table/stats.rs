@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::Table;
 use crate::{Column, Index, Scalar, Values, stats};
@@ -74,7 +74,7 @@ impl Table {
     /// As [`Column::quantile`], for every column.
     pub fn quantile(&self, q: f64) -> Result<Column> {
         let quantiles = self.of_each(|column| column.quantile(q).map(Scalar::from))?;
-        Ok(quantiles.rename(cornu_graph::numbers::repr(q)))
+        Ok(quantiles.rename(cornu_array::numbers::repr(q)))
     }
 
     /// The most frequent values of each column, one below the other, with missing values below where a column has fewer.
@@ -114,7 +114,7 @@ impl Table {
         if size == 0 {
             return Err(Error::data(format!("`{method}` needs a column of numbers, got none")));
         }
-        cornu_graph::room::room::<f64>("the table", &[size, size])?;
+        cornu_array::room::room::<f64>("the table", &[size, size])?;
         let mut pairs = vec![vec![f64::NAN; size]; size];
         for (i, x) in columns.iter().enumerate() {
             for (j, y) in columns[..=i].iter().enumerate() {

@@ -6,7 +6,7 @@ mod wanted;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
-use cornu_graph::Error;
+use cornu_array::Error;
 use cornu_testkit::golden::{self, Report};
 use serde_json::{Map, Value as Json};
 

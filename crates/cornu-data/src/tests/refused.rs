@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use crate::*;
 

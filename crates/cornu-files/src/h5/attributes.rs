@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cornu_graph::{Array, Result};
+use cornu_array::{Array, Result};
 
 use super::Attribute;
 use super::bytes::{Cursor, Image, NOWHERE, damaged, unknown};

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 /// The address of what is not there.
 pub(super) const NOWHERE: u64 = u64::MAX;

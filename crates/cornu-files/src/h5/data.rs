@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use cornu_graph::{Error, Result, Shape};
+use cornu_array::{Error, Result, Shape};
 
 use super::bytes::{Cursor, Image, NOWHERE, damaged, unknown};
 use super::filters::{self, Filter, filters, undo};

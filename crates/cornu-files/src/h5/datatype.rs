@@ -1,15 +1,15 @@
 //! What the elements of a dataset or attribute are, and how many there are.
 
-use cornu_graph::{Result, Shape};
+use cornu_array::{DType, Result, Shape};
 
 use super::bytes::{Cursor, damaged, unknown};
-use crate::element::{Order, Stored};
+use crate::element::Order;
 
 /// The elements of a dataset or attribute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Elements {
     /// Numbers or booleans.
-    Numbers(Stored, Order),
+    Numbers(DType, Order),
     /// Texts of that many bytes, filled up with zeros, or with spaces if so it says.
     Texts(usize, bool),
     /// Texts that are kept elsewhere.
@@ -42,7 +42,7 @@ pub(super) fn elements(mut message: Cursor) -> Result<(Elements, usize)> {
         3 => Some(Elements::Texts(size, flags & 15 == 2)),
         5 if size == 2 => Some(Elements::Halves),
         8 if size == 1 => {
-            is_bool(message, flags & 0xffff, kind >> 4)?.then_some(Elements::Numbers(Stored::Bool, Order::Little))
+            is_bool(message, flags & 0xffff, kind >> 4)?.then_some(Elements::Numbers(DType::Bool, Order::Little))
         }
         9 if flags & 15 == 1 && size == REFERENCE => Some(Elements::LongTexts),
         _ => None,
@@ -50,31 +50,31 @@ pub(super) fn elements(mut message: Cursor) -> Result<(Elements, usize)> {
     Ok((found.unwrap_or(Elements::Other), size))
 }
 
-fn integer(size: usize, signed: bool) -> Option<Stored> {
+fn integer(size: usize, signed: bool) -> Option<DType> {
     Some(match (size, signed) {
-        (1, true) => Stored::I8,
-        (1, false) => Stored::U8,
-        (2, true) => Stored::I16,
-        (2, false) => Stored::U16,
-        (4, true) => Stored::I32,
-        (4, false) => Stored::U32,
-        (8, true) => Stored::I64,
-        (8, false) => Stored::U64,
+        (1, true) => DType::I8,
+        (1, false) => DType::U8,
+        (2, true) => DType::I16,
+        (2, false) => DType::U16,
+        (4, true) => DType::I32,
+        (4, false) => DType::U32,
+        (8, true) => DType::I64,
+        (8, false) => DType::U64,
         _ => return None,
     })
 }
 
-fn float(size: usize, mut message: Cursor) -> Result<Option<Stored>> {
+fn float(size: usize, mut message: Cursor) -> Result<Option<DType>> {
     let offset = message.short()?;
     message.take(2)?;
     let (exponent, bits) = (message.byte()?, message.byte()?);
     let (mantissa, digits, bias) = (message.byte()?, message.byte()?, message.number(4)?);
     Ok(match (size, (exponent, bits, digits, bias)) {
         _ if offset != 0 || mantissa != 0 => None,
-        (2, (10, 5, 10, 15)) => Some(Stored::F16),
-        (2, (7, 8, 7, 127)) => Some(Stored::BF16),
-        (4, (23, 8, 23, 127)) => Some(Stored::F32),
-        (8, (52, 11, 52, 1023)) => Some(Stored::F64),
+        (2, (10, 5, 10, 15)) => Some(DType::F16),
+        (2, (7, 8, 7, 127)) => Some(DType::Bf16),
+        (4, (23, 8, 23, 127)) => Some(DType::F32),
+        (8, (52, 11, 52, 1023)) => Some(DType::F64),
         _ => None,
     })
 }

@@ -1,6 +1,6 @@
 //! Groups of many members in newer files: their links lie in a fractal heap, and a tree says where.
 
-use cornu_graph::Result;
+use cornu_array::Result;
 
 use super::bytes::{Cursor, Image, NOWHERE, damaged, unknown};
 use super::links::link;

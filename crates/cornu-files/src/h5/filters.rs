@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Read;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::bytes::{damaged, unknown};
 use super::header::{Header, kind};

@@ -1,6 +1,6 @@
 //! Superblocks and object headers: where the root is, and what is said of each object.
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::bytes::{Cursor, Image, damaged, unknown};
 use super::checksum::checksum;

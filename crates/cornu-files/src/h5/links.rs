@@ -1,6 +1,6 @@
 //! The members of a group: name and address of each.
 
-use cornu_graph::Result;
+use cornu_array::Result;
 
 use super::bytes::{Cursor, Image, NOWHERE, damaged, unknown};
 use super::header::{Header, kind};

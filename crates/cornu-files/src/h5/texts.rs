@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use cornu_graph::Result;
+use cornu_array::Result;
 
 use super::bytes::{Cursor, Image, damaged};
 use super::datatype::Elements;

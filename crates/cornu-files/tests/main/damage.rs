@@ -1,9 +1,9 @@
 //! Damaged files: never a panic, never more memory than the file is worth.
 
+use cornu_array::Array;
 use cornu_files::h5::H5;
 use cornu_files::keras::Archive;
 use cornu_files::npy;
-use cornu_graph::Array;
 use cornu_testkit::bits::Bits;
 use cornu_testkit::golden;
 

@@ -1,8 +1,8 @@
 //! HDF5 as `h5py` writes it, old and new, and what is wrong with a structure.
 
+use cornu_array::{Array, F16, Type};
 use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_files::keras::Archive;
-use cornu_graph::{Array, Type};
 use cornu_testkit::golden;
 
 fn fixture(version: &str) -> Vec<u8> {
@@ -24,7 +24,7 @@ fn what_h5py_writes_is_read() {
         }
         let doubles = Array::new([2, 3], vec![0.0f64, 1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
         assert_eq!(file.dataset("d/big_endian").unwrap(), doubles);
-        assert_eq!(file.dataset("d/half").unwrap(), Array::vector((0..6).map(|i| i as f32).collect()));
+        assert_eq!(file.dataset("d/half").unwrap(), Array::vector((0..6).map(|i| F16::from_f64(i.into())).collect()));
         assert_eq!(file.dataset("d/bool").unwrap(), Array::vector(vec![true, false]));
         assert_eq!(file.dataset("d/empty").unwrap(), Array::zeros(&Type::f32([0, 3])));
         assert_eq!(file.strings("d/texts").unwrap(), ["a".to_owned(), "größe".into(), "x".repeat(50)]);

@@ -2,10 +2,10 @@
 
 use std::io::{Cursor, Write};
 
+use cornu_array::Array;
 use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_files::keras::Archive;
 use cornu_files::npy::{self, Npz};
-use cornu_graph::Array;
 use zip::write::SimpleFileOptions;
 
 fn zipped(members: &[(&str, &[u8])]) -> Vec<u8> {
@@ -86,7 +86,7 @@ fn a_text_larger_than_its_archive_is_refused() {
 fn codes_that_would_change_the_terminal_are_spelt_out() {
     let error = Archive::read(&zipped(&[("a\u{1b}[31mred", b""), ("config.json", b"{}")])).unwrap_err().to_string();
     assert!(!error.contains('\u{1b}'), "{error:?}");
-    let error = cornu_graph::Error::file("layer `\u{1b}[2J`: unknown\nhere").to_string();
+    let error = cornu_array::Error::file("layer `\u{1b}[2J`: unknown\nhere").to_string();
     assert_eq!(error, "layer `\\u{1b}[2J`: unknown\nhere");
 }
 

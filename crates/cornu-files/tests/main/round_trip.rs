@@ -1,9 +1,9 @@
 //! What is written here is read back the same.
 
+use cornu_array::{Array, DType, Type};
 use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_files::keras::{Archive, Extra};
 use cornu_files::npy::{self, Npz};
-use cornu_graph::{Array, DType, Type};
 use cornu_testkit::folder::Folder;
 
 /// Arrays of every element type in several shapes, with the extreme values of each type.

@@ -13,8 +13,8 @@ use crate::{Body, Tensor, Trace};
 ///
 /// What the way back needs of a step is a constant where it is the same at each, an input where it is one, and else one
 /// more stacked output of a larger scan of the same operands, which takes the place of the first one
-/// ([`crate::passes::join`]). The gradient of a constant is summed in a carry, but for products and sums of what is
-/// stacked anyway: these are made of all steps at once, behind the loop.
+/// ([`crate::passes::join`]). The gradient of a constant is summed in a carry, but for products, sums of what is stacked
+/// anyway, and rows added to a table: these are made of all steps at once, behind the loop.
 pub(crate) fn of_scan(scan: &Scan, at: &Site) -> Grads {
     let mut grads = vec![Grad::Flat; at.x.len()];
     if let Some(pullback) = Pullback::new(scan, at) {
@@ -88,19 +88,21 @@ enum Behind {
     Product(Dot, Value, Value),
     /// The sum of a step's value along axes, and of the steps.
     Sum(Box<[usize]>, Value),
+    /// The rows that the steps add to those of a table, by number.
+    Rows(Value, Value),
 }
 
 impl Behind {
     /// The values that must be there for all steps.
     fn operands(&self) -> Vec<Value> {
         match self {
-            Behind::Product(_, a, b) => vec![*a, *b],
+            Behind::Product(_, a, b) | Behind::Rows(a, b) => vec![*a, *b],
             Behind::Sum(_, x) => vec![*x],
         }
     }
 
-    /// The sum, of the operands stacked along the steps.
-    fn sum(&self, stacked: &[Tensor]) -> Tensor {
+    /// The sum, of the operands stacked along the steps, for a constant like that one.
+    fn sum(&self, constant: &Tensor, stacked: &[Tensor]) -> Tensor {
         match (self, stacked) {
             (Behind::Product(dot, ..), [a, b]) => {
                 let [a, b] = [(a, dot.transpose_a), (b, !dot.transpose_b)].map(|(x, rows_first)| {
@@ -114,6 +116,7 @@ impl Behind {
                 let axes: Vec<usize> = std::iter::once(0).chain(axes.iter().map(|axis| axis + 1)).collect();
                 x.reduce(Reduction::Sum, &axes)
             }
+            (Behind::Rows(..), [rows, new]) => zeros(constant).scatter_add(rows, new),
             _ => unreachable!("as many operands as it has"),
         }
     }
@@ -147,6 +150,10 @@ impl Pullback<'_> {
         terms.retain(|&(i, term)| match (graph.op(term), &*graph.node(term).args) {
             (Op::Dot(dot), args @ &[a, b]) if graph.ty(a).rank() == 2 && !args.iter().any(is_constant) => {
                 behind.push((i, Behind::Product(*dot, a, b)));
+                false
+            }
+            (Op::ScatterAdd(_), &[table, rows, new]) if graph.splat(table) == Some(0.0) => {
+                behind.push((i, Behind::Rows(rows, new)));
                 false
             }
             _ => true,
@@ -193,7 +200,9 @@ impl Pullback<'_> {
         let is_row = |value: Value| match sources.of(value) {
             Source::Here => false,
             Source::Gradient => !left.contains(&value),
-            Source::Operand(_) | Source::Stored => true,
+            // What is the same at each step is no row: stacked, it is one more output.
+            Source::Operand(i) => i >= self.scan.consts,
+            Source::Stored => true,
         };
         let operands: Vec<Value> = distinct(behind.iter().flat_map(|(_, part)| part.operands()));
         let (rows, stacked): (Vec<Value>, Vec<Value>) = operands.into_iter().partition(|&value| is_row(value));
@@ -216,7 +225,7 @@ impl Pullback<'_> {
         let all: HashMap<Value, Tensor> = rows.into_iter().chain(stacked.into_iter().zip(results)).collect();
         for (i, part) in behind {
             let operands: Vec<Tensor> = part.operands().iter().map(|value| all[value].clone()).collect();
-            totals[i].push(part.sum(&operands));
+            totals[i].push(part.sum(&self.at.x[i], &operands));
         }
         for (i, parts) in totals.into_iter().enumerate() {
             parts.into_iter().reduce(|a, b| a + b).into_iter().for_each(|total| give(i, total));

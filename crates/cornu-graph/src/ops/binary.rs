@@ -136,7 +136,7 @@ impl OneResult for Binary {
 
     fn samples() -> Vec<Sample> {
         let of = |op: Binary| {
-            let dtypes = [DType::Bool, DType::I32, DType::I64, DType::F32, DType::F64];
+            let dtypes = [DType::Bool, DType::I32, DType::I64, DType::F16, DType::Bf16, DType::F32, DType::F64];
             let dtypes = dtypes.into_iter().filter(move |&dtype| op.has(dtype));
             dtypes.map(move |dtype| {
                 // Integers are kept from dividing by zero, and the power's base from being negative.

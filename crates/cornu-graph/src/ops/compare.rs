@@ -73,7 +73,7 @@ impl OneResult for Compare {
 
     fn samples() -> Vec<Sample> {
         let of = |op: Compare, dtype| sample(op, [spread(dtype, [3, 7], 0.0, 4.0), spread(dtype, [3, 7], 3.0, 1.0)]);
-        let dtypes = [DType::Bool, DType::U8, DType::I32, DType::I64, DType::F32, DType::F64];
+        let dtypes = [DType::Bool, DType::U8, DType::I32, DType::I64, DType::F16, DType::Bf16, DType::F32, DType::F64];
         let inner = Compare::ALL.iter().flat_map(|&op| dtypes.map(|dtype| of(op, dtype)));
         let ends = |op: Compare| DType::ALL.map(|dtype| edge(op, pairs(&edges(dtype), &edges(dtype))));
         inner.chain(Compare::ALL.iter().flat_map(|&op| ends(op))).collect()

@@ -92,7 +92,7 @@ impl OneResult for Dot {
             let a = |i| if self.transpose_a { i * m + row } else { row * k + i };
             let b = |i| if self.transpose_b { column * k + i } else { i * n + column };
             let pair = |i| (args[0].number(batch * m * k + a(i)), args[1].number(batch * k * n + b(i)));
-            Dot::sum(ty.dtype, (0..k).map(pair))
+            Dot::sum(ty.dtype, (0..k).map(pair)).computed(ty.dtype)
         })
     }
 
@@ -110,7 +110,7 @@ impl OneResult for Dot {
             .map(|(op, a, b)| sample(op, [f32s(a, -1.0, 1.0), f32s(b, 1.0, -1.0)]))
             .collect();
         samples.push(sample(Dot::default(), [f32s([2, 3, 4, 5], -1.0, 1.0), f32s([2, 3, 5, 2], 1.0, -1.0)]));
-        for dtype in [DType::F64, DType::I32, DType::I64] {
+        for dtype in [DType::F16, DType::Bf16, DType::F64, DType::I32, DType::I64] {
             samples.push(sample(Dot::default(), [spread(dtype, [3, 4], 0.0, 9.0), spread(dtype, [4, 2], 9.0, 0.0)]));
         }
         samples.extend(DType::ALL.into_iter().filter(|&dtype| dtype != DType::Bool).flat_map(Self::edges));

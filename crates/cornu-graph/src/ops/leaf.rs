@@ -5,8 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::{Grad, OneResult, Sample, copied, edge, mismatch, sample};
-use crate::array::typed;
-use crate::{Array, Buffer, DType, Element, Number, OpText, Tensor, Type, VarId};
+use crate::{Array, Bf16, DType, Elements, F16, OpText, Tensor, Type, VarId};
 
 /// A node without operands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -43,20 +42,11 @@ impl Constant {
     pub fn array(&self) -> &Array {
         &self.0
     }
-
-    /// Each element as bits that differ where the elements differ, if only by the sign of zero.
-    fn bits(&self) -> impl Iterator<Item = u64> {
-        let data = self.0.buffer();
-        (0..data.len()).map(move |i| match data.number(i) {
-            Number::Whole(x) => x as u64,
-            Number::Double(x) => x.to_bits(),
-        })
-    }
 }
 
 impl PartialEq for Constant {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0.ty() == other.0.ty() && self.bits().eq(other.bits())
+        Arc::ptr_eq(&self.0, &other.0) || self.0.ty() == other.0.ty() && self.0.bits().eq(other.0.bits())
     }
 }
 
@@ -65,7 +55,7 @@ impl Eq for Constant {}
 impl Hash for Constant {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.ty().hash(state);
-        self.bits().for_each(|bits| bits.hash(state));
+        self.0.bits().for_each(|bits| bits.hash(state));
     }
 }
 
@@ -95,7 +85,10 @@ impl OneResult for Leaf {
         Some(match text.name() {
             "input" => Leaf::Input { index: text.word("the place of an input")?, ty: ty.clone() },
             "var" => Leaf::Var { id: text.word("a variable")?, ty: ty.clone() },
-            "constant" => Leaf::Constant(Constant::read(text, ty)?),
+            "constant" => {
+                let array = Array::parse(ty, text.next_word().unwrap_or_default());
+                Leaf::Constant(Constant::new(array.or_else(|problem| text.fail(problem).ok_or(())).ok()?))
+            }
             _ => return None,
         })
     }
@@ -108,6 +101,8 @@ impl OneResult for Leaf {
             Array::zeros(&Type::f32([0, 2])),
             Array::vector(vec![7u8; 5]),
             Array::vector(vec![-0.0f32, f32::NAN, -f32::NAN, 1e-45]),
+            Array::vector([0x8000, 0x7c00, 0x7e00, 0xfe01, 0x7d55, 0x0001].map(F16::from_bits).to_vec()),
+            Array::vector([0x8000, 0x7f80, 0x7fc0, 0xffc1, 0x7f81, 0x0001].map(Bf16::from_bits).to_vec()),
             Array::vector(vec![f64::INFINITY, -0.0, 0.1, -f64::NAN]),
         ];
         inner.into_iter().chain(edges).chain(odd.map(|array| edge(of(array), []))).collect()
@@ -119,75 +114,10 @@ impl fmt::Display for Leaf {
         match self {
             Leaf::Input { index, .. } => write!(f, "input {index}"),
             Leaf::Var { id, .. } => write!(f, "var {id}"),
-            Leaf::Constant(constant) => constant.fmt(f),
+            Leaf::Constant(constant) => {
+                f.write_str(if constant.0.is_empty() { "constant" } else { "constant " })?;
+                Elements(&constant.0).fmt(f)
+            }
         }
-    }
-}
-
-/// Every element, or the one that all are; a precision (`{:.4}`) says how many to show.
-impl fmt::Display for Constant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bits = self.bits();
-        let first = bits.next();
-        let different = if bits.all(|bits| Some(bits) == first) { self.0.len().min(1) } else { self.0.len() };
-        let count = different.min(f.precision().unwrap_or(usize::MAX));
-        f.write_str("constant")?;
-        (0..count).try_for_each(|i| write!(f, "{}{}", if i == 0 { " " } else { "," }, show(self.0.buffer(), i)))?;
-        f.write_str(if count < different { ",…" } else { "" })
-    }
-}
-
-impl Constant {
-    fn read(text: &mut OpText, ty: &Type) -> Option<Constant> {
-        let list = text.next_word();
-        let words: Vec<&str> = list.iter().flat_map(|list| list.split(',')).collect();
-        let size = ty.shape.checked_size().filter(|&size| words.len() == size || words.len() == 1);
-        let Some(size) = size else {
-            return text.fail(format!("needs as many numbers as {ty} has, or one, got {}", words.len()));
-        };
-        let buffer = match ty.dtype {
-            DType::F32 => elements(&words, size, |word| match word.strip_prefix("0x") {
-                Some(bits) => u32::from_str_radix(bits, 16).ok().map(f32::from_bits),
-                None => word.parse().ok(),
-            }),
-            DType::F64 => elements(&words, size, |word| match word.strip_prefix("0x") {
-                Some(bits) => u64::from_str_radix(bits, 16).ok().map(f64::from_bits),
-                None => word.parse().ok(),
-            }),
-            dtype => typed!(dtype, T => elements(&words, size, |word| word.parse::<T>().ok())),
-        };
-        match buffer.and_then(|buffer| Array::from_buffer(ty.shape.clone(), buffer).ok()) {
-            Some(array) => Some(Constant::new(array)),
-            None => text.fail(format!("needs numbers of {ty}, got `{}`", list.unwrap_or_default())),
-        }
-    }
-}
-
-/// `size` elements, of one word each or all of the same.
-fn elements<T: Element>(words: &[&str], size: usize, read: impl Fn(&str) -> Option<T>) -> Option<Buffer> {
-    let mut data: Vec<T> = Vec::new();
-    data.try_reserve_exact(size).ok()?;
-    for word in words {
-        data.push(read(word)?);
-    }
-    if let (Some(&one), true) = (data.first(), words.len() == 1) {
-        data.resize(size, one);
-    }
-    Some(T::wrap(data))
-}
-
-/// The shortest text that reads back as the same element. A not-a-number that is not the usual one shows its bits.
-fn show(data: &Buffer, i: usize) -> String {
-    match data {
-        Buffer::Bool(data) => data[i].to_string(),
-        Buffer::F32(data) if data[i].is_nan() && data[i].to_bits() != f32::NAN.to_bits() => {
-            format!("{:#x}", data[i].to_bits())
-        }
-        Buffer::F32(data) => format!("{:?}", data[i]),
-        Buffer::F64(data) if data[i].is_nan() && data[i].to_bits() != f64::NAN.to_bits() => {
-            format!("{:#x}", data[i].to_bits())
-        }
-        Buffer::F64(data) => format!("{:?}", data[i]),
-        data => data.number(i).to_string(),
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::print::listed;
-use crate::{Array, Body, DType, Error, Number, OpText, Tensor, Type};
+use crate::{Array, Bf16, Body, DType, Error, F16, Number, OpText, Tensor, Type};
 
 /// What an op means, on any machine. An op of one result implements [`OneResult`] instead.
 pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
@@ -14,8 +14,8 @@ pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
     /// The gradient for each operand.
     fn vjp(&self, at: &Site) -> Grads;
 
-    /// The results, computed slowly and plainly: floats in doubles, then rounded to their types; whole numbers exactly,
-    /// then wrapped into them.
+    /// The results, computed slowly and plainly: floats in doubles, then rounded to their types, once for each result (to
+    /// those of 16 bits by way of a single, in which executors compute); whole numbers exactly, then wrapped into them.
     ///
     /// # Errors
     /// That of a check in a body.
@@ -253,15 +253,15 @@ impl Op {
         self.bodies().iter().any(Body::has_checks)
     }
 
-    /// One element of an element-wise op's result, from those at its place in the operands. It is rounded, or wrapped,
-    /// into the result's type where it is stored.
+    /// One element of an element-wise op's result of that type, from those at its place in the operands. It is rounded, or
+    /// wrapped, into the type where it is stored.
     ///
     /// # Panics
     /// If the op is not element-wise.
-    pub fn element(&self, x: impl Fn(usize) -> Number) -> Number {
+    pub fn element(&self, dtype: DType, x: impl Fn(usize) -> Number) -> Number {
         match self {
-            Op::Unary(op) => op.number(x(0)),
-            Op::Binary(op) => op.number(x(0), x(1)),
+            Op::Unary(op) => op.number(x(0)).computed(dtype),
+            Op::Binary(op) => op.number(x(0), x(1)).computed(dtype),
             Op::Compare(op) => op.holds(x(0), x(1)).into(),
             Op::Select(_) => x(if x(0).f64() != 0.0 { 1 } else { 2 }),
             Op::Cast(Cast(DType::Bool)) => (x(0).f64() != 0.0).into(),
@@ -274,7 +274,7 @@ impl Op {
 /// The result of an element-wise op.
 fn each(op: impl Into<Op>, args: &[&Array], ty: &Type) -> Array {
     let op = op.into();
-    Array::from_numbers(ty, |i| op.element(|k| args[k].number(i)))
+    Array::from_numbers(ty, |i| op.element(ty.dtype, |k| args[k].number(i)))
 }
 
 /// A sample call.
@@ -297,6 +297,8 @@ fn edges(dtype: DType) -> Array {
         DType::Bool => Array::vector(vec![false, true]),
         DType::I64 => Array::vector(vec![0, 1, -1, 7, -7, i64::MIN, i64::MAX, ODD, -ODD, ODD + 1, TWICE]),
         DType::U64 => Array::vector(vec![0, 1, 7, u64::MAX, u64::MAX - 1, 1 << 63, ODD as u64, TWICE as u64]),
+        DType::F16 => Array::vector(floats.into_iter().chain([6e4, -6e4, 6e-8]).map(F16::from_f64).collect()),
+        DType::Bf16 => Array::vector(floats.into_iter().chain([1e30, -1e30]).map(Bf16::from_f64).collect()),
         DType::F32 => Array::vector(floats.iter().map(|&x| x as f32).chain([1e30, -1e30]).collect()),
         DType::F64 => Array::vector(floats.into_iter().chain([1e300, -1e300]).collect()),
         whole => {
@@ -317,6 +319,7 @@ fn copied(dtype: DType) -> Array {
         Array::from_numbers(&Type::new(dtype, [n + rest]), |i| if i < n { all.number(i) } else { small.number(i - n) })
     };
     match dtype {
+        DType::Bf16 => longer(Array::vector(vec![Bf16::from_bits(0x7f), Bf16::from_bits(0x8001)])),
         DType::F32 => longer(Array::vector(vec![1e-40f32, -1e-45])),
         DType::F64 => longer(Array::vector(vec![1e-310, -5e-324])),
         _ => edges(dtype),

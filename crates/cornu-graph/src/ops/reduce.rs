@@ -137,7 +137,7 @@ impl OneResult for Reduce {
         let target = self.target(&args[0].ty());
         let mut totals = vec![self.kind.start(ty.dtype); ty.size()];
         (0..args[0].len()).for_each(|at| totals[target(at)] = self.kind.step(totals[target(at)], args[0].number(at)));
-        Array::from_numbers(ty, |i| totals[i])
+        Array::from_numbers(ty, |i| totals[i].computed(ty.dtype))
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -153,7 +153,7 @@ impl OneResult for Reduce {
             .into_iter()
             .flat_map(|kind| AXES.map(|axes| sample(reduce(kind, axes), [f32s([3, 4, 5], -2.0, 2.0)])))
             .collect();
-        for dtype in [DType::F64, DType::I32, DType::I64] {
+        for dtype in [DType::F16, DType::Bf16, DType::F64, DType::I32, DType::I64] {
             samples.push(sample(reduce(Reduction::Sum, &[0]), [spread(dtype, [4, 3], 0.0, 9.0)]));
             samples.push(sample(reduce(Reduction::Max, &[1]), [spread(dtype, [4, 3], 0.0, 9.0)]));
         }

@@ -34,7 +34,7 @@ impl OneResult for ScatterAdd {
                 *total = Binary::Add.number(*total, new.number(position * width + i));
             }
         }
-        Array::from_numbers(ty, |i| totals[i])
+        Array::from_numbers(ty, |i| totals[i].computed(ty.dtype))
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {

@@ -174,7 +174,7 @@ impl OneResult for Unary {
     fn samples() -> Vec<Sample> {
         let of = |op: Unary| {
             let (low, high) = op.range();
-            let dtypes = [DType::Bool, DType::I32, DType::I64, DType::F32, DType::F64];
+            let dtypes = [DType::Bool, DType::I32, DType::I64, DType::F16, DType::Bf16, DType::F32, DType::F64];
             let dtypes = dtypes.into_iter().filter(move |&dtype| op.domain().has(dtype));
             let inner = dtypes.map(move |dtype| sample(op, [spread(dtype, [3, 7], low, high)]));
             let dtypes = DType::ALL.into_iter().filter(move |&dtype| op.domain().has(dtype));

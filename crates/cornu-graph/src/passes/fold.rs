@@ -1,10 +1,11 @@
 //! Constants: what is known now is computed now, by the reference evaluator.
 
-use super::{Instead, Rule};
+use super::{Instead, Rule, inside};
 use crate::builder::Builder;
-use crate::graph::Value;
+use crate::graph::{Graph, Node, Value};
 use crate::ops::{Broadcast, Constant, Leaf, Op};
-use crate::{Array, Type};
+use crate::rewrite::rebuild;
+use crate::{Array, Body, Type};
 
 /// The largest constant worth keeping instead of the ops that make it.
 const LARGEST: usize = 1024;
@@ -50,4 +51,27 @@ fn constants(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
     let arrays: Vec<&Array> = known.iter().map(Constant::array).collect();
     let result = op.eval(&arrays, &[&ty]).ok()?.remove(0);
     Instead::node(Leaf::Constant(Constant::new(result)), &[])
+}
+
+/// The branch that an `If` takes, if its condition is known.
+fn taken<'g>(graph: &Graph, op: &'g Op, args: &[Value]) -> Option<&'g Body> {
+    let Op::If(branches) = op else { return None };
+    graph.splat(args[0]).map(|truth| &branches.branches[usize::from(truth == 0.0)])
+}
+
+/// Whether a branch is known, in bodies as well.
+pub(super) fn is_branch_known(graph: &Graph) -> bool {
+    let inside = |node: &Node| node.op.bodies().iter().any(|body| is_branch_known(body.graph()));
+    graph.nodes().any(|(_, node)| taken(graph, &node.op, &node.args).is_some() || inside(node))
+}
+
+/// Puts in the place of each `If` whose condition is known what the branch that is taken computes, and asks what it checks.
+pub(super) fn take_branches(graph: &Graph) -> Graph {
+    rebuild(graph, |b, node, args| {
+        let op = inside(&node.op, take_branches);
+        match taken(b.graph(), &op, args) {
+            Some(branch) => b.inline_with_checks(branch, &args[1..]),
+            None => b.add_all(op, args),
+        }
+    })
 }

@@ -6,12 +6,14 @@ mod join;
 mod rows;
 mod simplify;
 mod trim;
+mod widen;
 
 pub use fold::FOLD;
 pub use hoist::hoist;
 pub use join::join;
 pub use simplify::SIMPLIFY;
 pub use trim::trim;
+pub use widen::widen;
 
 use crate::builder::Builder;
 use crate::graph::{Graph, Value};
@@ -61,9 +63,11 @@ pub fn simplify(graph: &Graph) -> Graph {
     rebuild(graph, simplify::first)
 }
 
-/// Replaces ops on constants by their results. One number that fills a shape stays one number, broadcast.
+/// Replaces ops on constants by their results, and an `If` on a constant by the branch it takes. One number that fills a
+/// shape stays one number, broadcast. Loops stay: how much work one is, is not known before.
 pub fn fold(graph: &Graph) -> Graph {
-    apply(graph, FOLD)
+    let graph = apply(graph, FOLD);
+    if fold::is_branch_known(&graph) { fold(&fold::take_branches(&graph)) } else { graph }
 }
 
 /// Rebuilds a graph by rules: at each node the first that applies, until none does.

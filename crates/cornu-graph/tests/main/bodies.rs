@@ -220,6 +220,17 @@ fn an_lstm_runs_forwards_once_and_its_weights_have_products_behind_the_loop() {
 }
 
 #[test]
+fn what_is_added_to_rows_of_a_table_is_added_behind_the_loops() {
+    let cells = CELLS.iter().filter(|cell| cell.name.starts_with("tokens"));
+    for cell in cells {
+        let graph = passes::run(&cell.looped(7).expect("a sound graph").graph, passes::ALL);
+        let outside = graph.nodes().filter(|(_, node)| matches!(node.op, Op::ScatterAdd(_))).count();
+        assert!(outside > 0, "{}", cell.name);
+        assert_eq!(count(&graph, &|op| matches!(op, Op::ScatterAdd(_))), outside, "{}\n{graph}", cell.name);
+    }
+}
+
+#[test]
 fn bodies_that_cannot_be_read_are_said_with_their_line() {
     let body = "%0 = input 0 : f32[2]\noutput %0";
     let deep = "%0 = call : f32[2] {\n".repeat(99);

@@ -56,7 +56,7 @@ fn edges(dtype: DType) -> [Array; 2] {
 /// What a rule changes, of two vectors.
 type Term = fn(&Tensor, &Tensor) -> Tensor;
 
-const FLOATS: &[DType] = &[DType::F32, DType::F64];
+const FLOATS: &[DType] = NUMBERS.split_at(8).1;
 const SIGNED: &[DType] = NUMBERS.split_at(4).1;
 const NUMBERS: &[DType] = ALL.split_at(1).1;
 const BOOLEANS: &[DType] = &[DType::Bool];

@@ -23,23 +23,24 @@ fn array(dtype: DType, values: [f64; 2]) -> Array {
 
 /// `keras.ops.add(a, b).dtype` of Keras 3.15 on TensorFlow, row by row in the order of [`ALL`]; `-`: an error. Where two
 /// unsigned types make `u64` here, they make `uint32` there, which does not hold the numbers.
-const JOINED: [&str; 11] = [
-    "-   u8  u16 u32 u64 i8  i16 i32 i64 f32 f64",
-    "u8  u8  u16 u32 u64 i16 i16 i32 i64 f32 f64",
-    "u16 u16 u16 u32 u64 i32 i32 i32 i64 f32 f64",
-    "u32 u32 u32 u32 u64 i64 i64 i64 i64 f32 f64",
-    "u64 u64 u64 u64 u64 f32 f32 f32 f32 f32 f64",
-    "i8  i16 i32 i64 f32 i8  i16 i32 i64 f32 f64",
-    "i16 i16 i32 i64 f32 i16 i16 i32 i64 f32 f64",
-    "i32 i32 i32 i64 f32 i32 i32 i32 i64 f32 f64",
-    "i64 i64 i64 i64 f32 i64 i64 i64 i64 f32 f64",
-    "f32 f32 f32 f32 f32 f32 f32 f32 f32 f32 f64",
-    "f64 f64 f64 f64 f64 f64 f64 f64 f64 f64 f64",
+const JOINED: [&str; 13] = [
+    "-    u8   u16  u32  u64  i8   i16  i32  i64  f16  bf16 f32  f64",
+    "u8   u8   u16  u32  u64  i16  i16  i32  i64  f16  bf16 f32  f64",
+    "u16  u16  u16  u32  u64  i32  i32  i32  i64  f16  bf16 f32  f64",
+    "u32  u32  u32  u32  u64  i64  i64  i64  i64  f16  bf16 f32  f64",
+    "u64  u64  u64  u64  u64  f32  f32  f32  f32  f16  bf16 f32  f64",
+    "i8   i16  i32  i64  f32  i8   i16  i32  i64  f16  bf16 f32  f64",
+    "i16  i16  i32  i64  f32  i16  i16  i32  i64  f16  bf16 f32  f64",
+    "i32  i32  i32  i64  f32  i32  i32  i32  i64  f16  bf16 f32  f64",
+    "i64  i64  i64  i64  f32  i64  i64  i64  i64  f16  bf16 f32  f64",
+    "f16  f16  f16  f16  f16  f16  f16  f16  f16  f16  f32  f32  f64",
+    "bf16 bf16 bf16 bf16 bf16 bf16 bf16 bf16 bf16 f32  bf16 f32  f64",
+    "f32  f32  f32  f32  f32  f32  f32  f32  f32  f32  f32  f32  f64",
+    "f64  f64  f64  f64  f64  f64  f64  f64  f64  f64  f64  f64  f64",
 ];
 
 #[test]
 fn types_of_two_tensors_are_joined_as_in_keras() {
-    use DType::{F32, F64};
     for (a, row) in ALL.into_iter().zip(JOINED) {
         for (b, want) in ALL.into_iter().zip(row.split_whitespace()) {
             let want: Option<DType> = want.parse().ok();
@@ -57,7 +58,8 @@ fn types_of_two_tensors_are_joined_as_in_keras() {
                 assert_eq!(got, want, "{name} {a} {b}");
             }
             let quotient = of(&inputs, |x| &x[0] / &x[1]).map(|(dtype, _)| dtype);
-            assert_eq!(quotient, Ok(if a == F64 || b == F64 { F64 } else { F32 }), "div {a} {b}");
+            let float = want.filter(|dtype| dtype.is_float()).unwrap_or(DType::F32);
+            assert_eq!(quotient, Ok(float), "div {a} {b}");
             let equal = of(&inputs, |x| x[0].eq(&x[1])).map(|(dtype, _)| dtype);
             assert_eq!(equal, Ok(DType::Bool), "eq {a} {b}");
         }
@@ -143,7 +145,7 @@ fn sums_of_small_types_are_taken_in_wider_ones() {
         let y = [array(dtype, [top, top])];
         assert_eq!(of(&y, |x| x[0].sum([0])), Ok((sum, vec![2.0 * top])), "{dtype}");
         assert_eq!(of(&y, |x| x[0].sum_all()), Ok((sum, vec![2.0 * top])), "{dtype}");
-        let mean = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
+        let mean = if dtype.is_float() { dtype } else { DType::F32 };
         assert_eq!(of(&y, |x| x[0].mean([-1])), Ok((mean, vec![top])), "{dtype}");
     }
 }

@@ -174,6 +174,18 @@ cells! {
     };
     "tokens" false vec![f([6, U]), f([U, U])], vec![f([B, U])], vec![Type::new(DType::I64, [B])],
         |_, w, h, x| one((w[0].gather(&x[0]) + h[0].dot(&w[1])).tanh());
+    "tokens of a counter, and such that stay" true vec![f([9, U]), Type::new(DType::I64, [B])],
+        vec![Type::new(DType::I64, []), f([B, U])], vec![f([B, U])], |_, w, c, x| {
+            let near = w[0].gather(&(&c[0].broadcast([B], &[]) + &w[1])) * &x[0];
+            (vec![(&c[0] + 1) * c[0].lt(5).cast(DType::I64), (near + w[0].gather(&w[1]) * &c[1]).tanh()], vec![])
+        };
+    "tokens in a loop in a loop" false vec![f([6, U])], vec![f([U])], vec![Type::new(DType::I64, [5])],
+        |t, w, h, x| {
+            let (last, _) = t.scan(5, true, &h[..1], &x[..1], |_, c, x| {
+                (vec![(w[0].gather(&x[0]) * &c[0] + w[0].gather(&x[0].number(1.0))).tanh()], vec![])
+            });
+            one(last[0].clone())
+        };
     "parts of rows" true vec![f([2 * U, U])], vec![f([B, U])], vec![f([B, D]), f([B, U])], |_, w, h, x| {
         let padded = x[0].pad(&[0, 1], &[0, U - D - 1], &[0, 0], 0.5);
         let both = padded.concatenate(&[&x[1].reverse([1])], 1);

@@ -14,12 +14,12 @@ impl Fill {
     /// Writes elements `start..start + len`, where `len` does not reach beyond the last row.
     ///
     /// # Safety
-    /// The input is inside the arena; a block and a line are writable at `to` of `scratch`.
+    /// The input is at `x`; a block and a line are writable at `to` of `scratch`.
     #[inline(always)]
     pub(super) unsafe fn run<S: Simd>(
         self,
         s: S,
-        arena: *const f32,
+        x: *const f32,
         scratch: *mut f32,
         cols: usize,
         start: usize,
@@ -34,20 +34,20 @@ impl Fill {
             }
             match self.from {
                 Input::Full(_) => unreachable!("full inputs are read in place"),
-                Input::Scalar(at) => spread(s, *arena.add(at), to, len),
-                Input::Row(at) => {
+                Input::Scalar(_) => spread(s, *x, to, len),
+                Input::Row(_) => {
                     let mut done = 0;
                     while done < len {
                         let run = (cols - column).min(len - done);
-                        copy(s, arena.add(at + column), to.add(done), run);
+                        copy(s, x.add(column), to.add(done), run);
                         (done, column) = (done + run, 0);
                     }
                 }
-                Input::Column(at) => {
+                Input::Column(_) => {
                     let mut done = 0;
                     while done < len {
                         let run = (cols - column).min(len - done);
-                        spread(s, *arena.add(at + row), to.add(done), run);
+                        spread(s, *x.add(row), to.add(done), run);
                         (done, column, row) = (done + run, 0, row + 1);
                     }
                 }

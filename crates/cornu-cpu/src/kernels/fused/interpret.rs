@@ -5,22 +5,10 @@ use super::super::simd::Simd;
 use super::join::{Lead, Work};
 use super::{Binary, Compare, Unary};
 
-/// The memory a place is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(super) enum Base {
-    /// The arena, from the block's first element on.
-    Arena,
-    /// The scratch memory.
-    Scratch,
-    /// The constants.
-    Constants,
-}
-
-/// Where a block of floats lies.
+/// Where a block of floats lies: the number of a pointer, and floats from there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
-    pub(super) base: Base,
+    pub(super) base: u32,
     pub(super) offset: u32,
 }
 
@@ -50,14 +38,14 @@ macro_rules! each {
 /// Runs the steps over `count` elements, and over the pads that round them up to `len`: a line, or a multiple of it.
 ///
 /// # Safety
-/// Every place holds `len` floats in its base, writable for the outputs. A step's output is one of its operands' places
+/// Every place holds `len` floats behind its pointer in the table, writable for the outputs. A step's output is one of its operands' places
 /// or overlaps none of them.
 #[inline(always)]
-pub(super) unsafe fn run<S: Simd>(s: S, steps: &[Step], bases: [*mut f32; 3], len: usize, count: usize) {
+pub(super) unsafe fn run<S: Simd>(s: S, steps: &[Step], table: *const *mut f32, len: usize, count: usize) {
     for step in steps {
         // SAFETY: the caller promises the places; each vector is read before it is written.
         unsafe {
-            let pointer = |place: Place| bases[place.base as usize].add(place.offset as usize);
+            let pointer = |place: Place| (*table.add(place.base as usize)).add(place.offset as usize);
             let (operands, out) = (step.operands.map(pointer), pointer(step.out));
             let [a, b, c] = operands;
             /// The first operation of a pair, then `value` of its result `x` and of `c`.

@@ -5,29 +5,34 @@ use std::ops::Range;
 
 use cornu_graph::{Error, Result};
 
-use super::interpret::{Base, Place, Step};
+use super::interpret::{Place, Step};
 use super::join::{Joined, Work, join};
 use super::whole::Whole;
-use super::{Fill, Fused, Input, Instruction, LINE, Line, Operand, Program, Unary};
+use super::{Fill, Fused, Input, Instruction, LINE, Line, OWN, Operand, Program, Segment, Unary};
 
 /// Elements of a block, unless the shape suggests a better number.
 const BLOCK: usize = 256;
-/// Up to this many elements a program is one block.
+/// Up to this many elements a segment is one block.
 const LARGEST_BLOCK: usize = 512;
+/// The pointer to the registers, and to the constants.
+const REGISTERS: u32 = 0;
+const CONSTANTS: u32 = 1;
 
 /// What [`Fused::new`] does.
-pub(super) fn prepare(program: &Program, arena: usize) -> Result<Fused> {
-    let (rows, cols) = (program.rows, program.cols);
-    let len = rows.checked_mul(cols).filter(|&len| len <= arena);
-    let len = len.ok_or_else(|| Error::graph(format!("an arena of {arena} floats has no room for {rows} x {cols}")))?;
-    let inputs: Vec<Input> = program.inputs.iter().map(|&input| simplest(input, program)).collect();
-    check(program, &inputs, arena)?;
-    let block = block(len, cols, &inputs);
+pub(super) fn prepare(program: &Program) -> Result<Fused> {
+    let segments = &program.segments;
+    let inputs: Vec<Input> = program.inputs.iter().map(|&input| simplest(input, segments)).collect();
+    exist(program, &inputs)?;
+    segments.iter().try_for_each(|segment| check(program, &inputs, segment))?;
+    let largest = segments.iter().max_by_key(|segment| segment.len());
+    let (most, cols) = largest.map_or((0, 1), |segment| (segment.len(), segment.cols));
+    let block = block(most, cols, &inputs);
+    let whole_rows = most <= block || segments.iter().all(|segment| block.is_multiple_of(segment.cols.max(1)));
     let mut plan = Plan {
         inputs,
         block,
-        len,
-        cols,
+        most,
+        whole_rows,
         free: Vec::new(),
         scratch: 0,
         constants: Vec::new(),
@@ -39,19 +44,28 @@ pub(super) fn prepare(program: &Program, arena: usize) -> Result<Fused> {
     let constants = plan.constants.iter().flat_map(|&x| std::iter::repeat_n(Line([x; LINE]), block / LINE)).collect();
     let whole = Whole::find(program);
     let Plan { once, each, scratch, .. } = plan;
-    Ok(Fused { len, block, cols, once, each, steps, whole, constants, arena, scratch })
+    let mut blocks = vec![0];
+    blocks.extend(segments.iter().scan(0, |before, segment| {
+        *before += segment.len().div_ceil(block);
+        Some(*before)
+    }));
+    let len = segments.iter().map(Segment::len).sum();
+    let (segments, blocks) = (segments.clone().into(), blocks.into());
+    Ok(Fused { len, block, segments, blocks, once, each, steps, whole, constants, scratch })
 }
 
 /// The same input, as the kind that is least work to read.
-fn simplest(input: Input, program: &Program) -> Input {
-    let (Input::Full(at) | Input::Scalar(at) | Input::Row(at) | Input::Column(at)) = input;
-    let aligned = at.is_multiple_of(LINE);
+fn simplest(input: Input, segments: &[Segment]) -> Input {
+    let all = |is: &dyn Fn(&Segment) -> bool| segments.iter().all(is);
+    let k = input.span();
+    let aligned = all(&|segment| segment.spans.get(k).is_some_and(|span| span.at.is_multiple_of(LINE * 4)));
+    let (one_row, one_column) = (all(&|segment| segment.rows == 1), all(&|segment| segment.cols == 1));
     match input {
-        _ if aligned && program.rows == 1 && program.cols == 1 => Input::Full(at),
-        Input::Row(_) if aligned && program.rows == 1 => Input::Full(at),
-        Input::Column(_) if aligned && program.cols == 1 => Input::Full(at),
-        Input::Row(_) if program.cols == 1 => Input::Scalar(at),
-        Input::Column(_) if program.rows == 1 => Input::Scalar(at),
+        _ if aligned && one_row && one_column => Input::Full(k),
+        Input::Row(_) if aligned && one_row => Input::Full(k),
+        Input::Column(_) if aligned && one_column => Input::Full(k),
+        Input::Row(_) if one_column => Input::Scalar(k),
+        Input::Column(_) if one_row => Input::Scalar(k),
         other => other,
     }
 }
@@ -67,54 +81,62 @@ fn block(len: usize, cols: usize, inputs: &[Input]) -> usize {
     if has_rows && period <= LARGEST_BLOCK { (BLOCK / period).max(1) * period } else { BLOCK }
 }
 
-/// Every rule of [`Fused::new`].
-fn check(program: &Program, inputs: &[Input], arena: usize) -> Result<()> {
-    let len = program.rows * program.cols;
-    let mut reads = Vec::new();
-    for (i, input) in inputs.iter().enumerate() {
-        let (at, size) = match *input {
-            Input::Full(at) => (at, len.next_multiple_of(LINE)),
-            Input::Scalar(at) => (at, 1),
-            Input::Row(at) => (at, program.cols),
-            Input::Column(at) => (at, program.rows),
-        };
-        reads.push(inside(arena, &format!("input {i}"), at, size, matches!(input, Input::Full(_)))?);
-    }
+/// That every operand and span is there when it is asked for.
+fn exist(program: &Program, inputs: &[Input]) -> Result<()> {
     for (k, instruction) in program.code.iter().enumerate() {
         instruction.operands().try_for_each(|operand| exists(&format!("instruction {k}"), operand, k, inputs.len()))?;
     }
-    let mut writes = Vec::new();
     for (i, output) in program.outputs.iter().enumerate() {
         exists(&format!("output {i}"), output.from, program.code.len(), inputs.len())?;
-        let span = inside(arena, &format!("output {i}"), output.at, len.next_multiple_of(LINE), true)?;
-        let overlaps = |other: &Range<usize>| span.start < other.end && other.start < span.end;
+    }
+    let last = inputs.iter().map(|input| input.span()).chain(program.outputs.iter().map(|output| output.at)).max();
+    match program.segments.iter().find(|segment| last >= Some(segment.spans.len())) {
+        Some(segment) => Err(Error::graph(format!("a segment needs more than its {} spans", segment.spans.len()))),
+        None => Ok(()),
+    }
+}
+
+/// What must be true of the spans of a segment.
+fn check(program: &Program, inputs: &[Input], segment: &Segment) -> Result<()> {
+    let whole = segment.len().next_multiple_of(LINE);
+    let reads: Vec<_> = (inputs.iter().enumerate())
+        .map(|(i, input)| match *input {
+            Input::Full(k) => aligned(&format!("input {i}"), segment, k, whole),
+            Input::Scalar(k) => Ok(bytes(segment, k, 1)),
+            Input::Row(k) => Ok(bytes(segment, k, segment.cols)),
+            Input::Column(k) => Ok(bytes(segment, k, segment.rows)),
+        })
+        .collect::<Result<_>>()?;
+    let mut writes: Vec<(u32, Range<usize>)> = Vec::new();
+    for (i, output) in program.outputs.iter().enumerate() {
+        let (base, span) = aligned(&format!("output {i}"), segment, output.at, whole)?;
+        let overlaps =
+            |other: &(u32, Range<usize>)| base == other.0 && span.start < other.1.end && other.1.start < span.end;
         if let Some(j) = writes.iter().position(overlaps) {
             return Err(Error::graph(format!("output {i} needs a span of its own, got one that overlaps output {j}")));
         }
-        let clash = |j: &usize| overlaps(&reads[*j]) && inputs[*j] != Input::Full(span.start);
-        if let Some(j) = (0..reads.len()).find(clash) {
+        if let Some(j) = (0..reads.len()).find(|&j| overlaps(&reads[j]) && inputs[j] != Input::Full(output.at)) {
             let needed = "needs the very span of a full input or one apart";
             return Err(Error::graph(format!("output {i} {needed}, got one that overlaps input {j}")));
         }
-        writes.push(span);
+        writes.push((base, span));
     }
     Ok(())
 }
 
-/// The span of an input or output, if it lies in the arena and 32 bits count its floats.
-fn inside(arena: usize, what: &str, at: usize, size: usize, aligned: bool) -> Result<Range<usize>> {
-    let end = at.saturating_add(size);
-    if end <= arena && u32::try_from(end).is_err() {
-        let most = 1u64 << 32;
-        let message = format!("a step needs at most {most} numbers of type `f32`, got {end}");
-        return Err(Error::unsupported(message).help("use a smaller `batch_size`, or a smaller model"));
+/// Where that many floats of span `k` lie: the buffer, and bytes of it.
+fn bytes(segment: &Segment, k: usize, floats: usize) -> (u32, Range<usize>) {
+    let span = segment.spans[k];
+    (span.base, span.at..span.at.saturating_add(floats.saturating_mul(size_of::<f32>())))
+}
+
+/// As [`bytes`], if it begins at a line.
+fn aligned(what: &str, segment: &Segment, k: usize, floats: usize) -> Result<(u32, Range<usize>)> {
+    let (line, at) = (LINE * size_of::<f32>(), segment.spans[k].at);
+    if at.is_multiple_of(line) {
+        return Ok(bytes(segment, k, floats));
     }
-    if end > arena || aligned && !at.is_multiple_of(LINE) {
-        let multiple = if aligned { format!(" at a multiple of {LINE}") } else { String::new() };
-        let needed = format!("{what} needs {size} floats{multiple} inside an arena of {arena}");
-        return Err(Error::graph(format!("{needed}, got {at}")));
-    }
-    Ok(at..end)
+    Err(Error::graph(format!("{what} needs a span at a multiple of {line} bytes, got {at}")))
 }
 
 /// That an operand of the instruction `before` is an input or an earlier register.
@@ -134,8 +156,10 @@ fn exists(place: &str, operand: Operand, before: usize, inputs: usize) -> Result
 struct Plan {
     inputs: Vec<Input>,
     block: usize,
-    len: usize,
-    cols: usize,
+    /// Elements of the largest segment.
+    most: usize,
+    /// Whether a repeated row looks the same in every block.
+    whole_rows: bool,
     /// Blocks of the scratch memory that nobody needs any more, and the floats in use so far.
     free: Vec<u32>,
     scratch: usize,
@@ -167,10 +191,10 @@ impl Plan {
         let mut steps = Vec::with_capacity(code.len() + late.len());
         for (k, joined) in code.iter().enumerate() {
             let operands = joined.operands.map(|operand| self.place(operand, &places));
-            let dead = places.iter().filter(|(r, place)| last_use.get(r) == Some(&k) && place.base == Base::Scratch);
+            let dead = places.iter().filter(|(r, place)| last_use.get(r) == Some(&k) && place.base == REGISTERS);
             self.free.extend(dead.map(|(_, place)| place.offset));
             let out = match direct.get(&joined.register) {
-                Some(&at) => Place { base: Base::Arena, offset: at as u32 },
+                Some(&at) => stream(at),
                 None => self.register(),
             };
             places.push((joined.register, out));
@@ -178,8 +202,7 @@ impl Plan {
         }
         for (r, at) in late {
             let operands = [find(&places, r); 3];
-            let out = Place { base: Base::Arena, offset: at as u32 };
-            steps.push(Step { work: Work::Unary(Unary::StopGradient), operands, out });
+            steps.push(Step { work: Work::Unary(Unary::StopGradient), operands, out: stream(at) });
         }
         steps
     }
@@ -208,7 +231,7 @@ impl Plan {
             self.scratch += self.block;
             (self.scratch - self.block) as u32
         });
-        Place { base: Base::Scratch, offset }
+        Place { base: REGISTERS, offset }
     }
 
     fn place(&mut self, operand: Operand, registers: &[(usize, Place)]) -> Place {
@@ -220,10 +243,10 @@ impl Plan {
                     self.constants.push(x);
                     self.constants.len() - 1
                 });
-                Place { base: Base::Constants, offset: (i * self.block) as u32 }
+                Place { base: CONSTANTS, offset: (i * self.block) as u32 }
             }
             Operand::Input(i) => match self.inputs[usize::from(i)] {
-                Input::Full(at) => Place { base: Base::Arena, offset: at as u32 },
+                Input::Full(at) => stream(at),
                 other => self.filled(other),
             },
         }
@@ -234,19 +257,24 @@ impl Plan {
         if let Some((_, place)) = self.filled.iter().find(|(known, _)| *known == input) {
             return *place;
         }
-        let place = Place { base: Base::Scratch, offset: self.scratch as u32 };
+        let place = Place { base: REGISTERS, offset: self.scratch as u32 };
         // A fill may write a line more than the block.
         self.scratch += self.block + LINE;
         self.filled.push((input, place));
         let same_in_every_block = match input {
             Input::Full(_) | Input::Scalar(_) => true,
-            Input::Row(_) => self.block.is_multiple_of(self.cols),
-            Input::Column(_) => false,
+            Input::Row(_) => self.whole_rows,
+            Input::Column(_) => self.most <= self.block,
         };
-        let fills = if same_in_every_block || self.len <= self.block { &mut self.once } else { &mut self.each };
+        let fills = if same_in_every_block { &mut self.once } else { &mut self.each };
         fills.push(Fill { from: input, to: place.offset as usize });
         place
     }
+}
+
+/// The block of a span.
+fn stream(k: usize) -> Place {
+    Place { base: (OWN + k) as u32, offset: 0 }
 }
 
 /// Where a register is.

@@ -4,6 +4,10 @@ use super::Binary::*;
 use super::Unary::*;
 use super::whole::Kind;
 use super::*;
+use crate::kernels::memory::Buffer;
+use crate::kernels::operand::Place;
+use crate::kernels::threads::share;
+use cornu_graph::DType;
 
 /// How many sizes are tried: Miri is slow.
 const FEW: usize = if cfg!(miri) { 2 } else { usize::MAX };
@@ -28,19 +32,25 @@ fn plain(op: Opcode, a: f32, b: f32, c: f32) -> f32 {
     }
 }
 
+/// Where span `k` of a program's only segment begins among the floats of the arena.
+fn begin(program: &Program, k: usize) -> usize {
+    program.segments[0].spans[k].at / size_of::<f32>()
+}
+
 /// The arena after the program, computed element by element, each on what the arena held before.
 fn expected(program: &Program, arena: &[f32]) -> Vec<f32> {
     let mut after = arena.to_vec();
-    for i in 0..program.rows * program.cols {
+    let segment = &program.segments[0];
+    for i in 0..segment.len() {
         let mut registers: Vec<f32> = Vec::new();
         let value = |registers: &[f32], operand| match operand {
             Reg(r) => registers[usize::from(r)],
             Constant(x) => x,
             In(k) => match program.inputs[usize::from(k)] {
-                Input::Full(at) => arena[at + i],
-                Input::Scalar(at) => arena[at],
-                Input::Row(at) => arena[at + i % program.cols],
-                Input::Column(at) => arena[at + i / program.cols],
+                Input::Full(k) => arena[begin(program, k) + i],
+                Input::Scalar(k) => arena[begin(program, k)],
+                Input::Row(k) => arena[begin(program, k) + i % segment.cols],
+                Input::Column(k) => arena[begin(program, k) + i / segment.cols],
             },
         };
         for Instruction { op, a, b, c } in &program.code {
@@ -48,10 +58,26 @@ fn expected(program: &Program, arena: &[f32]) -> Vec<f32> {
             registers.push(plain(*op, a, b, c));
         }
         for output in &program.outputs {
-            after[output.at + i] = value(&registers, output.from);
+            after[begin(program, output.at) + i] = value(&registers, output.from);
         }
     }
     after
+}
+
+/// The arena after parts of a program, of so many, were run in that order.
+fn run(fused: &Fused, level: Level, arena: &[f32], order: &[usize], parts: usize) -> Vec<f32> {
+    let bytes = size_of_val(arena);
+    let [memory, scratch] = [bytes, fused.scratch()].map(|bytes| Buffer::new("a test", bytes).unwrap());
+    let place = Place { dtype: DType::F32, span: Span { base: 0, at: 0 }, len: arena.len() };
+    // SAFETY: the arena is this long, the scratch memory as asked for, and nobody else has them.
+    unsafe {
+        memory.bases().slice_mut(place).copy_from_slice(arena);
+        scratch.start().write_bytes(255, scratch.bytes());
+        order.iter().for_each(|&part| {
+            fused.run(level, memory.bases(), share(fused.units(), part, parts), scratch.start());
+        });
+        memory.bases().slice(place).to_vec()
+    }
 }
 
 /// The same bits, or nearly so for a `rounded` function; all NaNs are one.
@@ -67,17 +93,18 @@ fn is_rounded(op: Opcode) -> bool {
 
 /// Runs a program on every level and compares all that it writes; pads may hold anything, the rest must be untouched.
 fn check(name: &str, program: &Program, arena: &[f32]) {
-    let fused = Fused::new(program, arena.len()).unwrap();
+    let fused = Fused::new(program).unwrap();
     let want = expected(program, arena);
-    let len = program.rows * program.cols;
+    let Segment { rows, cols, .. } = program.segments[0];
+    let len = rows * cols;
     let rounded = program.code.iter().any(|i| is_rounded(i.op));
-    let is_pad =
-        |i: usize| program.outputs.iter().any(|o| (o.at + len..o.at + len.next_multiple_of(LINE)).contains(&i));
+    let pads = program.outputs.iter().map(|output| begin(program, output.at));
+    let pads: Vec<_> = pads.map(|at| at + len..at + len.next_multiple_of(LINE)).collect();
+    let is_pad = |i: usize| pads.iter().any(|pad| pad.contains(&i));
     for level in Level::all() {
-        let mut got = arena.to_vec();
-        fused.run(level, &mut got, &mut vec![f32::NAN; fused.scratch()]);
+        let got = run(&fused, level, arena, &[0], 1);
         for i in (0..arena.len()).filter(|&i| !is_pad(i)) {
-            let place = || format!("{name}, {} x {}, {}", program.rows, program.cols, level.name());
+            let place = || format!("{name}, {rows} x {cols}, {}", level.name());
             assert!(agree(got[i], want[i], rounded), "{}: arena[{i}] needed {}, got {}", place(), want[i], got[i]);
         }
     }
@@ -96,10 +123,25 @@ fn arena(spans: usize, len: usize) -> (Vec<f32>, Vec<usize>) {
     ((0..spans).flat_map(|k| numbers(stride, k)).collect(), (0..spans).map(|k| k * stride).collect())
 }
 
+/// A program over one segment, whose inputs and outputs are told by the floats of the arena where they begin.
 fn program(shape: (usize, usize), inputs: &[Input], code: &[Instruction], outputs: &[(Operand, usize)]) -> Program {
-    let outputs = outputs.iter().map(|&(from, at)| Output { from, at }).collect();
-    let (inputs, code) = (inputs.to_vec(), code.to_vec());
-    Program { rows: shape.0, cols: shape.1, inputs, code, outputs }
+    let mut begins: Vec<usize> = Vec::new();
+    let mut number = |at: usize| {
+        begins.iter().position(|&begin| begin == at).unwrap_or_else(|| {
+            begins.push(at);
+            begins.len() - 1
+        })
+    };
+    let numbered = inputs.iter().map(|input| match *input {
+        Input::Full(at) => Input::Full(number(at)),
+        Input::Scalar(at) => Input::Scalar(number(at)),
+        Input::Row(at) => Input::Row(number(at)),
+        Input::Column(at) => Input::Column(number(at)),
+    });
+    let inputs = numbered.collect();
+    let outputs = outputs.iter().map(|&(from, at)| Output { from, at: number(at) }).collect();
+    let spans = begins.iter().map(|at| Span { base: 0, at: at * size_of::<f32>() }).collect();
+    Program { inputs, code: code.to_vec(), outputs, segments: vec![Segment { rows: shape.0, cols: shape.1, spans }] }
 }
 
 use Operand::{Constant, Input as In, Register as Reg};
@@ -181,7 +223,7 @@ fn pairs() {
                 let program = program((1, 40), &inputs, &code, &[(Reg(1), at[3])]);
                 let name = format!("{first:?} {then:?} {operands:?}");
                 check(&name, &program, &arena);
-                let steps = Fused::new(&program, arena.len()).unwrap().steps.len();
+                let steps = Fused::new(&program).unwrap().steps.len();
                 assert_eq!(steps, if joined && first != Exp.into() { 1 } else { 2 }, "{name}");
             }
         }
@@ -212,7 +254,7 @@ fn registers_are_used_again() {
     arena.iter_mut().enumerate().for_each(|(i, x)| *x = i as f32 * 0.01);
     let program = program((1, 700), &[Input::Full(at[0])], &code, &[(Reg(39), at[1])]);
     check("sums", &program, &arena);
-    assert!(Fused::new(&program, arena.len()).unwrap().scratch() <= 3 * 256);
+    assert!(Fused::new(&program).unwrap().scratch <= 3 * 256);
 }
 
 /// Adam as `specs` has it: m, v, w, g full, alpha a scalar.
@@ -244,14 +286,14 @@ fn programs_in_one_pass() {
             let (arena, at) = arena(5, len);
             let program = kind.program(len, at[1]);
             check(&format!("{kind:?}"), &program, &arena);
-            assert!(Fused::new(&program, arena.len()).unwrap().is_whole(), "{kind:?}");
+            assert!(Fused::new(&program).unwrap().is_whole(), "{kind:?}");
             let mut other = program.clone();
             other.code[0].op = Max.into();
             check(&format!("{kind:?} but for one operation"), &other, &arena);
-            assert!(!Fused::new(&other, arena.len()).unwrap().is_whole(), "{kind:?}");
+            assert!(!Fused::new(&other).unwrap().is_whole(), "{kind:?}");
             other = program;
             other.outputs.pop();
-            assert!(!Fused::new(&other, arena.len()).unwrap().is_whole(), "{kind:?} without its last output");
+            assert!(!Fused::new(&other).unwrap().is_whole(), "{kind:?} without its last output");
         }
     }
 }
@@ -259,19 +301,12 @@ fn programs_in_one_pass() {
 #[test]
 fn parts_give_the_same_bits() {
     let program = adam(1000);
-    let fused = Fused::new(&program, 5 * 1008).unwrap();
+    let fused = Fused::new(&program).unwrap();
     let before: Vec<f32> = (0..5 * 1008).map(|i| (i % 97) as f32 * 0.01 + 0.001).collect();
     let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
     let want = bits(&expected(&program, &before));
     for level in Level::all() {
-        let mut scratch = vec![0.0; fused.scratch()];
-        let mut whole = before.clone();
-        fused.run(level, &mut whole, &mut scratch);
-        let mut parts = before.clone();
-        for part in [2, 0, 1] {
-            // SAFETY: the arena has the length that `new` was told and is not used elsewhere.
-            unsafe { fused.run_part(level, parts.as_mut_ptr(), &mut scratch, part, 3) };
-        }
+        let (whole, parts) = (run(&fused, level, &before, &[0], 1), run(&fused, level, &before, &[2, 0, 1], 3));
         for k in 0..3 {
             let span = k * 1008..k * 1008 + 1000;
             assert_eq!(bits(&whole[span.clone()]), want[span.clone()], "{} value {k}", level.name());
@@ -280,20 +315,59 @@ fn parts_give_the_same_bits() {
     }
 }
 
+/// Segments of all sizes, each with spans of its own but for a number that all read; as one program and in parts.
+#[test]
+fn segments_are_programs_of_their_own() {
+    for whole in [true, false] {
+        let lens = [40, 1, 0, 600, 16, 1000];
+        let mut begin = LINE;
+        let alone: Vec<Program> = (lens.iter())
+            .map(|&len| {
+                let (mut one, stride) = (adam(len), len.next_multiple_of(LINE));
+                let at = |k: usize| if k == 4 { 0 } else { begin + k * stride };
+                let spans = (0..5).map(|k| Span { base: 0, at: at(k) * size_of::<f32>() }).collect();
+                one.segments[0].spans = spans;
+                one.code[8].op = if whole { Sqrt.into() } else { Abs.into() };
+                begin += 4 * stride;
+                one
+            })
+            .collect();
+        let before: Vec<f32> = (0..begin).map(|i| (i % 97) as f32 * 0.01 + 0.001).collect();
+        let want = alone.iter().fold(before.clone(), |arena, one| expected(one, &arena));
+        let together = Program { segments: alone.iter().flat_map(|one| one.segments.clone()).collect(), ..adam(1) };
+        let together = Program { code: alone[0].code.clone(), ..together };
+        let fused = Fused::new(&together).unwrap();
+        assert_eq!((fused.is_whole(), fused.len()), (whole, lens.iter().sum()));
+        for level in Level::all() {
+            for (order, parts) in [(&[0][..], 1), (&[1, 0], 2), (&[4, 2, 0, 1, 3], 5), (&[6, 5, 4, 3, 2, 1, 0], 7)] {
+                let got = run(&fused, level, &before, order, parts);
+                for segment in &fused.segments {
+                    for span in &segment.spans[..3] {
+                        let span = span.at / size_of::<f32>()..span.at / size_of::<f32>() + segment.len();
+                        assert_eq!(got[span.clone()], want[span], "{} in {parts} parts", level.name());
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn mistakes_are_named() {
     let full = Input::Full;
     let neg = Instruction::unary(Neg, In(0));
+    let mut short = program((1, 20), &[full(0)], &[neg], &[(Reg(0), 32)]);
+    short.segments[0].spans = [Span { base: 0, at: 0 }].into();
     let cases = [
-        (
-            program((1, 20), &[full(0)], &[neg], &[(Reg(0), 96)]),
-            "output 0 needs 32 floats at a multiple of 16 inside an arena of 96, got 96",
-        ),
+        (short, "a segment needs more than its 1 spans"),
         (
             program((1, 20), &[full(8)], &[neg], &[(Reg(0), 0)]),
-            "input 0 needs 32 floats at a multiple of 16 inside an arena of 96, got 8",
+            "input 0 needs a span at a multiple of 64 bytes, got 32",
         ),
-        (program((1, 20), &[Input::Scalar(96)], &[neg], &[]), "input 0 needs 1 floats inside an arena of 96, got 96"),
+        (
+            program((1, 20), &[full(0)], &[neg], &[(Reg(0), 33)]),
+            "output 0 needs a span at a multiple of 64 bytes, got 132",
+        ),
         (
             program((1, 20), &[full(0)], &[Instruction::unary(Neg, Reg(0))], &[]),
             "instruction 0 needs a register below 0, got 0",
@@ -312,14 +386,13 @@ fn mistakes_are_named() {
             program((2, 10), &[Input::Row(0)], &[neg], &[(Reg(0), 0)]),
             "output 0 needs the very span of a full input or one apart, got one that overlaps input 0",
         ),
-        (program((9, 20), &[], &[], &[]), "an arena of 96 floats has no room for 9 x 20"),
     ];
     for (program, message) in cases {
-        assert_eq!(Fused::new(&program, 96).unwrap_err().message(), message);
+        assert_eq!(Fused::new(&program).unwrap_err().message(), message);
     }
-    let error = Fused::new(&program((1, 20), &[full(0)], &[neg], &[(Reg(0), 1 << 32)]), 1 << 33).unwrap_err();
-    assert_eq!(error.message(), "a step needs at most 4294967296 numbers of type `f32`, got 4294967328");
-    assert!(error.to_string().contains("help: "), "{error}");
+    let mut elsewhere = program((1, 20), &[full(0)], &[neg], &[(Reg(0), 16)]);
+    elsewhere.segments[0].spans[1].base = 1;
+    assert!(Fused::new(&elsewhere).is_ok(), "spans of other buffers are apart");
 }
 
 /// Zeros of both signs, infinities, not-a-number, the least, largest and subnormal numbers: each against each.

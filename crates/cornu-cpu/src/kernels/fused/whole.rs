@@ -5,11 +5,11 @@
 //! the loop stands for. Both round after each operation, so that the loop gives the interpreter's bits.
 
 use std::cell::RefCell;
-use std::ops::{Add, Div, Mul, Sub};
+use std::ops::{Add, Div, Mul, Range, Sub};
 
+use super::super::operand::Bases;
 use super::super::simd::{Level, Simd, dispatch};
-use super::super::threads::share;
-use super::{Binary, Input, Instruction, LINE, Opcode, Operand, Program, Unary};
+use super::{Binary, Fused, Input, Instruction, LINE, Opcode, Operand, Program, Unary};
 
 /// The most inputs of one kind.
 const INPUTS: usize = 4;
@@ -105,7 +105,7 @@ struct Pointers {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Uniform {
     Number(f32),
-    /// `arena[at]`
+    /// The first number of that span.
     At(usize),
 }
 
@@ -116,8 +116,6 @@ pub(super) struct Whole {
     streams: Vec<usize>,
     uniforms: Vec<Uniform>,
     outputs: Vec<usize>,
-    /// Its elements, pads included.
-    len: usize,
 }
 
 impl Whole {
@@ -126,26 +124,31 @@ impl Whole {
         Kind::ALL.iter().find_map(|&kind| Match::whole(kind, program))
     }
 
-    /// Computes part `part` of `parts`.
+    /// Computes those blocks.
     ///
     /// # Safety
-    /// The program's arena is at `arena`; nobody else writes what the program reads, or touches this part of its outputs.
-    pub(super) unsafe fn run(&self, level: Level, arena: *mut f32, part: usize, parts: usize) {
-        let lines = share(self.len / LINE, part, parts);
-        let mut at =
-            Pointers { streams: [arena.cast_const(); INPUTS], uniforms: [0.0; INPUTS], outputs: [arena; OUTPUTS] };
-        // SAFETY: the program's inputs and outputs are inside the arena, and the part is one of them.
-        unsafe {
-            let begin = arena.add(lines.start * LINE);
-            at.streams.iter_mut().zip(&self.streams).for_each(|(to, &from)| *to = begin.add(from));
-            at.outputs.iter_mut().zip(&self.outputs).for_each(|(to, &from)| *to = begin.add(from));
-            for (to, from) in at.uniforms.iter_mut().zip(&self.uniforms) {
-                *to = match *from {
-                    Uniform::Number(x) => x,
-                    Uniform::At(at) => *arena.add(at),
-                };
+    /// As [`Kernel::run`](super::Kernel::run).
+    pub(super) unsafe fn run(&self, level: Level, fused: &Fused, bases: Bases, blocks: Range<usize>) {
+        for (segment, part) in fused.pieces(blocks) {
+            let at = |k: usize| bases.at::<f32>(segment.spans[k]);
+            let mut pointers = Pointers {
+                streams: [std::ptr::null(); INPUTS],
+                uniforms: [0.0; INPUTS],
+                outputs: [std::ptr::null_mut(); OUTPUTS],
+            };
+            let Pointers { streams, uniforms, outputs } = &mut pointers;
+            // SAFETY: the inputs and outputs lie in their buffers, and the part is one of them.
+            unsafe {
+                streams.iter_mut().zip(&self.streams).for_each(|(to, &k)| *to = at(k).add(part.start));
+                outputs.iter_mut().zip(&self.outputs).for_each(|(to, &k)| *to = at(k).add(part.start));
+                for (to, from) in uniforms.iter_mut().zip(&self.uniforms) {
+                    *to = match *from {
+                        Uniform::Number(x) => x,
+                        Uniform::At(k) => *at(k),
+                    };
+                }
+                run(level, self.kind, pointers, part.len().next_multiple_of(LINE));
             }
-            run(level, self.kind, at, lines.len() * LINE);
         }
     }
 }
@@ -252,8 +255,7 @@ impl Match {
             outputs.push(at);
         }
         let (streams, uniforms) = (found.streams.into_iter().flatten(), found.uniforms.into_iter().flatten());
-        let len = (program.rows * program.cols).next_multiple_of(LINE);
-        Some(Whole { kind, streams: streams.collect(), uniforms: uniforms.collect(), outputs, len })
+        Some(Whole { kind, streams: streams.collect(), uniforms: uniforms.collect(), outputs })
     }
 
     /// Whether an operand is that term, given what is known of the inputs.
@@ -281,8 +283,8 @@ impl Match {
 
 #[cfg(test)]
 impl Kind {
-    /// The program it stands for: streams lie `stride` floats apart, the first single number behind them; the others are
-    /// constants. Outputs are written over the first streams.
+    /// The program it stands for, over `len` elements: streams lie `stride` floats apart, the first single number behind
+    /// them; the others are constants. Outputs are written over the first streams.
     pub(super) fn program(self, len: usize, stride: usize) -> Program {
         let terms = RefCell::default();
         let outputs = self.terms(&terms);
@@ -300,8 +302,10 @@ impl Kind {
                 }
             });
         }
-        let inputs = (0..streams).map(|i| Input::Full(i * stride)).chain([Input::Scalar(streams * stride)]).collect();
-        let output = |(i, term): (usize, usize)| super::Output { from: operands[term], at: i * stride };
-        Program { rows: 1, cols: len, inputs, outputs: outputs.into_iter().enumerate().map(output).collect(), code }
+        let inputs = (0..streams).map(Input::Full).chain([Input::Scalar(streams)]).collect();
+        let output = |(at, term): (usize, usize)| super::Output { from: operands[term], at };
+        let spans = (0..=streams).map(|k| super::Span { base: 0, at: k * stride * size_of::<f32>() }).collect();
+        let segments = vec![super::Segment { rows: 1, cols: len, spans }];
+        Program { inputs, outputs: outputs.into_iter().enumerate().map(output).collect(), code, segments }
     }
 }

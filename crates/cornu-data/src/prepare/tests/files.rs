@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use cornu_graph::Array;
+use cornu_array::Array;
 use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::Report;
 

@@ -6,7 +6,7 @@
 //! threads may share the work, each filling a range of its own.
 //!
 //! ```
-//! use cornu_graph::random::{Stream, uniform};
+//! use cornu_array::random::{Stream, uniform};
 //!
 //! let stream = Stream::stateless([42, 0]);
 //! let mut values = [0.0; 5];

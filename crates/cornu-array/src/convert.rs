@@ -3,7 +3,7 @@
 #[cfg(feature = "ndarray")]
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
-use crate::{Array, Element, Error, Result, Shape, room};
+use crate::{Array, Bf16, Element, Error, F16, Result, Shape, room};
 
 /// What has no room.
 pub const AN_ARRAY: &str = "an array";
@@ -11,11 +11,11 @@ pub const AN_ARRAY: &str = "an array";
 /// Anything that holds numbers in rows: what `fit` and `predict` take, and whatever else wants numbers.
 ///
 /// ```
-/// use cornu_graph::ToArray;
+/// use cornu_array::ToArray;
 ///
 /// assert_eq!(vec![[0.0, 1.0], [2.0, 3.0]].to_array()?.shape().to_string(), "[2,2]");
 /// assert_eq!([1, 2, 3].to_array()?.shape().to_string(), "[3]");
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 pub trait ToArray {
     /// The numbers as an array, outermost axis first.
@@ -98,6 +98,8 @@ numbers! {
     u32 => u32, std::convert::identity;
     i32 => i32, std::convert::identity;
     i64 => i64, std::convert::identity;
+    F16 => F16, std::convert::identity;
+    Bf16 => Bf16, std::convert::identity;
     f32 => f32, std::convert::identity;
     f64 => f64, std::convert::identity;
     i8 => i32, i32::from;

@@ -5,7 +5,7 @@ pub use crate::bytes;
 /// Python's `repr` of a float: the fewest digits that read back as the same number, always with a point or an exponent.
 ///
 /// ```
-/// use cornu_graph::numbers::repr;
+/// use cornu_array::numbers::repr;
 /// assert_eq!([repr(100.0), repr(0.1 + 0.2), repr(1e-5)], ["100.0", "0.30000000000000004", "1e-05"]);
 /// ```
 pub fn repr(value: f64) -> String {
@@ -16,7 +16,7 @@ pub fn repr(value: f64) -> String {
 /// exponent from a million on and below 1e-4 (which the single next to 1e-4 is).
 ///
 /// ```
-/// use cornu_graph::numbers::{repr, repr32};
+/// use cornu_array::numbers::{repr, repr32};
 /// assert_eq!([repr32(0.1), repr(0.1_f32.into())], ["0.1", "0.10000000149011612"]);
 /// assert_eq!([repr32(999_999.0), repr32(1e6), repr32(1e-4)], ["999999.0", "1e+06", "1e-04"]);
 /// ```

@@ -1,67 +1,10 @@
-//! Copies of elements that lie in steps: what broadcasts, transposes, slices and their like are.
+//! Which copies an op is: broadcasts, transposes, slices, pads and their like.
 
 use cornu_graph::{Type, ops};
 
-use crate::arena::{Arena, Place};
-use crate::plain::typed;
-
-/// How many elements an axis has, and how far apart they lie in the operand and in the result.
-type Axis = (usize, isize, isize);
-
-/// A copy between two spans of one storage type.
-#[derive(Debug)]
-pub(crate) struct Move {
-    pub(crate) from: Place,
-    to: Place,
-    /// The first element in the row of each span.
-    starts: [usize; 2],
-    axes: Box<[Axis]>,
-}
-
-impl Move {
-    /// `steps` says for an axis, of operand and result, which element it begins with and how far apart the others are.
-    fn new([from, to]: [Place; 2], dims: &[usize], steps: impl Fn(usize) -> [(usize, isize); 2]) -> Move {
-        let mut axes: Vec<Axis> = Vec::with_capacity(dims.len());
-        let mut starts = [from.at, to.at];
-        if dims.contains(&0) {
-            return Move { from, to, starts, axes: [(0, 0, 0)].into() };
-        }
-        for (axis, &size) in dims.iter().enumerate() {
-            let [(first, step), (first_to, step_to)] = steps(axis);
-            starts = [starts[0] + first, starts[1] + first_to];
-            let n = size as isize;
-            match axes.last_mut() {
-                _ if size == 1 => {}
-                // The rows of the outer axis follow each other: both are one axis.
-                Some(outer) if (outer.1, outer.2) == (n * step, n * step_to) => {
-                    *outer = (outer.0 * size, step, step_to);
-                }
-                _ => axes.push((size, step, step_to)),
-            }
-        }
-        Move { from, to, starts, axes: axes.into() }
-    }
-
-    pub(crate) fn run(&self, arena: &mut Arena) {
-        typed!(arena.all_mut, self.to.dtype, row => walk(row, &self.axes, self.starts));
-    }
-}
-
-fn walk<T: Copy>(row: &mut [T], axes: &[Axis], [from, to]: [usize; 2]) {
-    let at = |i: usize, step: isize, start: usize| start.wrapping_add_signed(i as isize * step);
-    match *axes {
-        [] => row[to] = row[from],
-        [(n, 1, 1)] => row.copy_within(from..from + n, to),
-        [(n, 0, 1)] => {
-            let x = row[from];
-            row[to..to + n].fill(x);
-        }
-        [(n, step, step_to)] => (0..n).for_each(|i| row[at(i, step_to, to)] = row[at(i, step, from)]),
-        [(n, step, step_to), ref inner @ ..] => {
-            (0..n).for_each(|i| walk(row, inner, [at(i, step, from), at(i, step_to, to)]));
-        }
-    }
-}
+use crate::kernels::memory::stored;
+use crate::kernels::moves::{Along, Move};
+use crate::kernels::operand::{Place, Span};
 
 /// Where an op copies from and to.
 pub(crate) struct Site<'a> {
@@ -85,16 +28,32 @@ impl<'a> Site<'a> {
         Site { types, ty, args, out, from: types[0].shape.strides(), to: ty.shape.strides() }
     }
 
+    /// A copy between two places. `steps` says for an axis, of operand and result, which element it begins with and how
+    /// far apart the others are.
+    fn copy(&self, [from, to]: [Place; 2], dims: &[usize], steps: impl Fn(usize) -> [(usize, isize); 2]) -> Move {
+        let width = stored(to.dtype).size();
+        let mut spans = [from.span, to.span];
+        let mut axes = Vec::with_capacity(dims.len());
+        for (axis, &size) in dims.iter().enumerate() {
+            let ends = steps(axis);
+            for (span, (first, _)) in spans.iter_mut().zip(ends) {
+                *span = Span { at: span.at.wrapping_add(first.wrapping_mul(width)), ..*span };
+            }
+            axes.push(Along { size, from: ends[0].1, to: ends[1].1 });
+        }
+        Move::new(width, spans, axes)
+    }
+
     /// The whole result from the first operand: for each axis, which element it begins with, and how far it goes on.
     fn result(&self, from: impl Fn(usize) -> (usize, isize)) -> Vec<Move> {
         let to = |axis: usize| (0, self.to[axis] as isize);
-        vec![Move::new([self.args[0], self.out], &self.ty.shape, |axis| [from(axis), to(axis)])]
+        vec![self.copy([self.args[0], self.out], &self.ty.shape, |axis| [from(axis), to(axis)])]
     }
 
     /// A whole operand to a part of the result: for each axis, which element that begins with, and how far it goes on.
     fn operand(&self, index: usize, to: impl Fn(usize) -> (usize, isize)) -> Move {
         let (shape, strides) = (&self.types[index].shape, self.types[index].shape.strides());
-        Move::new([self.args[index], self.out], shape, |axis| [(0, strides[axis] as isize), to(axis)])
+        self.copy([self.args[index], self.out], shape, |axis| [(0, strides[axis] as isize), to(axis)])
     }
 
     /// The first operand from the beginning of that axis.
@@ -126,14 +85,15 @@ impl Copies for ops::Slice {
 
 impl Copies for ops::Reverse {
     fn moves(&self, at: &Site) -> Vec<Move> {
-        let turned = |axis: usize| ((at.ty.shape[axis] - 1) * at.from[axis], -(at.from[axis] as isize));
+        let last = |axis: usize| at.ty.shape[axis].saturating_sub(1);
+        let turned = |axis: usize| (last(axis) * at.from[axis], -(at.from[axis] as isize));
         at.result(|axis| if self.axes.contains(&axis) { turned(axis) } else { at.along(axis) })
     }
 }
 
 impl Copies for ops::Pad {
     fn moves(&self, at: &Site) -> Vec<Move> {
-        let filled = Move::new([at.args[1], at.out], &[at.out.len], |_| [(0, 0), (0, 1)]);
+        let filled = at.copy([at.args[1], at.out], &[at.out.len], |_| [(0, 0), (0, 1)]);
         let step = |axis: usize| (self.between[axis] + 1).wrapping_mul(at.to[axis]) as isize;
         let inside = |axis: usize| (self.low[axis] * at.to[axis], step(axis));
         vec![filled, at.operand(0, inside)]

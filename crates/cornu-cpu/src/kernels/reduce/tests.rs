@@ -1,6 +1,6 @@
 use cornu_graph::ops::{OneResult, Reduce as Op};
 use cornu_graph::random::{Stream, uniform01};
-use cornu_graph::{Array, Number};
+use cornu_graph::{Array, DType, Number};
 
 use super::super::threads::share;
 use super::*;
@@ -20,15 +20,15 @@ fn span(base: u32) -> Span {
 }
 
 /// The results of a reduction of those numbers, in one step or two, on that level, in shares.
-fn reduced<T: Num>(kind: Reduction, ty: &Type, axes: &[usize], x: &[T], how: (Level, usize, bool)) -> Vec<T> {
+fn reduced<T: Stored>(kind: Reduction, ty: &Type, axes: &[usize], x: &[T], how: (Level, usize, bool)) -> Vec<T> {
     let kernel = Reduce::new(kind, ty, axes, [span(0), span(1)]);
-    let (mut x, mut out) = (x.to_vec(), vec![T::MOST; kernel.results]);
+    let (mut x, mut out) = (x.to_vec(), vec![T::store(T::Register::MOST); kernel.results]);
     let (level, shares, split) = how;
     if !split || kernel.count == 0 {
         run(&kernel, level, &[x.as_mut_ptr().cast(), out.as_mut_ptr().cast()], shares);
         return out;
     }
-    let mut parts = vec![T::MOST; kernel.results * kernel.count.div_ceil(BLOCK)];
+    let mut parts = vec![T::store(T::Register::MOST); kernel.results * kernel.count.div_ceil(BLOCK)];
     let pointers = [x.as_mut_ptr().cast(), out.as_mut_ptr().cast(), parts.as_mut_ptr().cast()];
     kernel.in_parts(span(2)).iter().for_each(|kernel| run(kernel, level, &pointers, shares));
     out

@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-use crate::read::numbers;
 use crate::{Error, Result};
 
 macro_rules! dtypes {
@@ -55,6 +54,10 @@ dtypes! {
     I32 = "i32" "int32" 4,
     /// Signed, 64 bits.
     I64 = "i64" "int64" 8,
+    /// IEEE half precision.
+    F16 = "f16" "float16" 2,
+    /// The upper half of a single.
+    Bf16 = "bf16" "bfloat16" 2,
     /// IEEE single precision.
     F32 = "f32" "float32" 4,
     /// IEEE double precision.
@@ -68,12 +71,13 @@ impl DType {
     }
 
     /// The type of a sum, product or choice of elements of two types, as in Keras 3: floats before whole numbers before
-    /// truth values; of two kinds of whole numbers the smallest that holds both, `f32` where none does; and a float as it
-    /// is beside whole numbers of any size. (Of `u64` and unsigned numbers it is `u64`, where Keras cuts to 32 bits.)
+    /// truth values; of two kinds of whole numbers the smallest that holds both, `f32` where none does, as of the two
+    /// floats of 16 bits; and a float as it is beside whole numbers of any size. (Of `u64` and unsigned numbers it is `u64`, where Keras cuts to 32 bits.)
     #[must_use]
     pub fn joined(self, other: DType) -> DType {
         let (low, high) = if self <= other { (self, other) } else { (other, self) };
         match low {
+            DType::F16 if high == DType::Bf16 => DType::F32,
             _ if !high.is_signed() || !high.is_whole() => high,
             DType::U8 => high.max(DType::I16),
             DType::U16 => high.max(DType::I32),
@@ -101,7 +105,12 @@ impl DType {
 
     /// Whether elements have a fraction.
     pub fn is_float(self) -> bool {
-        self >= DType::F32
+        self >= DType::F16
+    }
+
+    /// Whether elements are floats of 16 bits, which are computed with as singles.
+    pub fn is_half(self) -> bool {
+        matches!(self, DType::F16 | DType::Bf16)
     }
 
     /// Whether elements are whole numbers.
@@ -226,6 +235,20 @@ impl fmt::Debug for Shape {
     }
 }
 
+/// Reads `[32,10]`, also with spaces behind commas.
+impl FromStr for Shape {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Shape> {
+        let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let dims = inside.and_then(|list| match list.trim() {
+            "" => Some(Shape::scalar()),
+            list => list.split(',').map(|dim| dim.trim().parse().ok()).collect(),
+        });
+        dims.ok_or_else(|| Error::graph(format!("needs a list as `[4, 8]`, got `{text}`")))
+    }
+}
+
 /// What a tensor is: `f32[32,10]`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Type {
@@ -284,10 +307,10 @@ impl FromStr for Type {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Type> {
-        let parts = text.strip_suffix(']').and_then(|text| text.split_once('['));
-        let dims = parts.and_then(|(dtype, dims)| Some((dtype, numbers(dims)?)));
-        let (dtype, dims) = dims.ok_or_else(|| Error::graph(format!("needs a type as `f32[4,8]`, got `{text}`")))?;
-        Ok(Type::new(dtype.parse()?, dims))
+        let parts = text.find('[').and_then(|i| Some((&text[..i], text[i..].parse().ok()?)));
+        let (dtype, shape): (&str, Shape) =
+            parts.ok_or_else(|| Error::graph(format!("needs a type as `f32[4,8]`, got `{text}`")))?;
+        Ok(Type::new(dtype.parse()?, shape))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{DType, Error, Number, Result, Shape, Type};
+use crate::{Bf16, DType, Error, F16, Number, Result, Shape, Type};
 
 /// A Rust type that can be an element.
 pub trait Element: Copy + PartialEq + PartialOrd + fmt::Debug + Send + Sync + 'static + sealed::Sealed {
@@ -122,6 +122,8 @@ elements! {
     I16 i16, Whole, f64::from, |v: f64| v as i16, |x: i128| x as i16;
     I32 i32, Whole, f64::from, |v: f64| v as i32, |x: i128| x as i32;
     I64 i64, Whole, |x: i64| x as f64, |v: f64| v as i64, |x: i128| x as i64;
+    F16 F16, Double, F16::to_f64, F16::from_f64, F16::from_whole;
+    Bf16 Bf16, Double, Bf16::to_f64, Bf16::from_f64, Bf16::from_whole;
     F32 f32, Double, f64::from, |v: f64| v as f32, |x: i128| x as f32;
     F64 f64, Double, |x: f64| x, |v: f64| v, |x: i128| x as f64;
 }
@@ -129,7 +131,8 @@ elements! {
 /// Runs something for the Rust type of an element type, compiled for each.
 macro_rules! typed {
     ($dtype:expr, $t:ident => $run:expr) => {
-        typed!($dtype, $t => $run; Bool bool, U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64, F32 f32, F64 f64)
+        typed!($dtype, $t => $run; Bool bool, U8 u8, U16 u16, U32 u32, U64 u64, I8 i8, I16 i16, I32 i32, I64 i64,
+            F16 $crate::F16, Bf16 $crate::Bf16, F32 f32, F64 f64)
     };
     ($dtype:expr, $t:ident => $run:expr; $($name:ident $rust:ty),*) => {
         match $dtype { $(DType::$name => { type $t = $rust; $run })* }

@@ -34,6 +34,16 @@ impl Number {
         }
     }
 
+    /// The number as it comes of an op of that type: of floats of 16 bits a single, which is rounded where it is stored.
+    #[inline]
+    #[must_use]
+    pub fn computed(self, dtype: DType) -> Number {
+        match self {
+            Number::Double(x) if dtype.is_half() => Number::Double(f64::from(x as f32)),
+            _ => self,
+        }
+    }
+
     /// The nearest double.
     #[inline]
     pub fn f64(self) -> f64 {

@@ -1,0 +1,41 @@
+//! What graphs, files and tables have in common: numbers in arrays, and what is said when something is wrong.
+//!
+//! An [`Array`] is a [`Shape`] and elements of one [`DType`]; [`ToArray`] is whatever becomes one. An [`Error`] is that
+//! of the whole workspace, a [`Warning`] what is said and goes on. [`random`] has the streams of TensorFlow, Python and
+//! NumPy, [`numbers`] the texts of numbers.
+//!
+//! ```
+//! use cornu_array::{Array, DType, ToArray};
+//!
+//! let rows = vec![[0.5, 1.0], [2.0, 3.0]].to_array()?;
+//! assert_eq!(rows.ty().to_string(), "f64[2,2]");
+//! assert_eq!(rows.cast(DType::I32), Array::new([2, 2], vec![0, 1, 2, 3])?);
+//! # Ok::<(), cornu_array::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+// Both panic where the output takes nothing.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
+mod array;
+mod convert;
+mod error;
+mod half;
+mod number;
+pub mod numbers;
+pub mod pad;
+pub mod random;
+pub mod room;
+mod text;
+mod types;
+mod warning;
+
+pub use array::{Array, Buffer, Element};
+#[cfg(feature = "ndarray")]
+pub use convert::from_array;
+pub use convert::{AN_ARRAY, Nested, Numeric, ToArray};
+pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, nearest};
+pub use half::{Bf16, F16};
+pub use number::Number;
+pub use text::Elements;
+pub use types::{DType, Shape, Type};
+pub use warning::{Code, Verbose, Warning, tell};
