@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::memory::{LINE, stored};
 use super::operand::{Bases, Kernel, Place, Span};
-use super::simd::Level;
+use super::simd::{Level, Simd, dispatch};
 
 /// Bytes to be copied that are worth a thread.
 const GRAIN: usize = 32 * 1024;
@@ -79,6 +79,7 @@ impl Move {
 
     /// # Safety
     /// As [`Kernel::run`].
+    #[inline(always)]
     unsafe fn run_as<T: Copy, const SIDE: usize>(&self, bases: Bases, units: Range<usize>) {
         let (from, to): (*const T, *mut T) = (bases.at(self.from), bases.at(self.to));
         let last = self.axes.last().copied().unwrap_or(Along { size: 1, from: 1, to: 1 });
@@ -139,6 +140,7 @@ impl Move {
     ///
     /// # Safety
     /// As [`Kernel::run`]; `SIDE` elements are a line.
+    #[inline(always)]
     unsafe fn tiles<T: Copy, const SIDE: usize>(&self, from: *const T, to: *mut T, mut units: Range<usize>) {
         let [ref outer @ .., across, along] = *self.axes else { return };
         while !units.is_empty() {
@@ -154,6 +156,8 @@ impl Move {
                 // SAFETY: the rows and columns are some of the copy's.
                 unsafe {
                     if rows == SIDE && columns == SIDE {
+                        let step = along.from * size_of::<T>() as isize;
+                        foresee(from.wrapping_offset(SIDE as isize * along.from).cast(), step, SIDE);
                         match size_of::<T>() {
                             1 => tile::<8, SIDE>(from.cast(), along.from, to.cast(), across.to),
                             2 => tile::<4, SIDE>(from.cast(), along.from * 2, to.cast(), across.to * 2),
@@ -191,15 +195,25 @@ impl Kernel for Move {
         0
     }
 
-    unsafe fn run(&self, _: Level, bases: Bases, units: Range<usize>, _: *mut u8) {
+    unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, _: *mut u8) {
         // SAFETY: the caller's promise.
-        unsafe {
-            match self.width {
-                1 => self.run_as::<u8, LINE>(bases, units),
-                2 => self.run_as::<u16, { LINE / 2 }>(bases, units),
-                4 => self.run_as::<u32, { LINE / 4 }>(bases, units),
-                _ => self.run_as::<u64, { LINE / 8 }>(bases, units),
-            }
+        unsafe { run_level(level, self, bases, units) };
+    }
+}
+
+dispatch! { unsafe fn run_level = run_with(copy: &Move, bases: Bases, units: Range<usize>); }
+
+/// # Safety
+/// As [`Kernel::run`].
+#[inline(always)]
+unsafe fn run_with<S: Simd>(_: S, copy: &Move, bases: Bases, units: Range<usize>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match copy.width {
+            1 => copy.run_as::<u8, LINE>(bases, units),
+            2 => copy.run_as::<u16, { LINE / 2 }>(bases, units),
+            4 => copy.run_as::<u32, { LINE / 4 }>(bases, units),
+            _ => copy.run_as::<u64, { LINE / 8 }>(bases, units),
         }
     }
 }
@@ -267,37 +281,55 @@ pub(crate) unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
 /// The lines are readable and writable.
 #[inline(always)]
 unsafe fn tile<const N: usize, const SIDE: usize>(from: *const u8, step: isize, to: *mut u8, step_to: isize) {
+    let mut turned_lines = [[0u64; 8]; SIDE];
     // SAFETY: the caller's promise.
     unsafe {
         let line = |i: usize| from.offset(i as isize * step).cast::<[u64; 8]>().read_unaligned();
         let lines = std::array::from_fn::<_, SIDE, _>(line);
-        for word in 0..8 {
-            for (block, lines) in lines.as_chunks::<N>().0.iter().enumerate() {
-                let square = turned(lines.map(|line| line[word].to_le()));
-                for (i, row) in square.into_iter().enumerate() {
-                    let to = to.offset((word * N + i) as isize * step_to).add(block * 8);
-                    to.cast::<u64>().write_unaligned(u64::from_le(row));
+        for (block, lines) in lines.as_chunks::<N>().0.iter().enumerate() {
+            for (i, row) in turned(*lines).into_iter().enumerate() {
+                for (word, x) in row.into_iter().enumerate() {
+                    turned_lines[word * N + i][block] = x;
                 }
             }
+        }
+        for (i, line) in turned_lines.into_iter().enumerate() {
+            to.offset(i as isize * step_to).cast::<[u64; 8]>().write_unaligned(line);
         }
     }
 }
 
-/// Turns a square of `N` words of `N` elements: halves change places, then quarters, and so on.
+/// Turns eight squares beside each other, of `N` words of `N` elements: halves change places, then quarters, and so on.
 #[inline(always)]
-fn turned<const N: usize>(mut square: [u64; N]) -> [u64; N] {
+fn turned<const N: usize>(mut square: [[u64; 8]; N]) -> [[u64; 8]; N] {
+    square = square.map(|row| row.map(u64::to_le));
     let mut half = N / 2;
     while half > 0 {
         let bits = 64 / N * half;
         let low = u64::MAX / ((1 << bits) + 1);
-        for i in (0..N).filter(|i| i & half == 0) {
-            let change = ((square[i] >> bits) ^ square[i + half]) & low;
-            square[i + half] ^= change;
-            square[i] ^= change << bits;
+        for i in 0..N {
+            if i & half == 0 {
+                for word in 0..8 {
+                    let change = ((square[i][word] >> bits) ^ square[i + half][word]) & low;
+                    square[i + half][word] ^= change;
+                    square[i][word] ^= change << bits;
+                }
+            }
         }
         half /= 2;
     }
-    square
+    square.map(|row| row.map(u64::from_le))
+}
+
+/// Asks for the lines of a tile before they are read: processors do not foresee rows far apart.
+#[inline(always)]
+fn foresee(from: *const u8, step: isize, lines: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for i in 0..lines as isize {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 has it, and it reads nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_offset(i * step).cast()) };
+    }
 }
 
 #[cfg(test)]

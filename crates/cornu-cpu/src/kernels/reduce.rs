@@ -164,7 +164,7 @@ impl Reduce {
                     block = pieces.as_ptr().cast();
                 }
                 let block = std::slice::from_raw_parts(block, len);
-                let next = if self.lanes { in_lanes::<T, F>(block) } else { in_order::<T, F>(block) };
+                let next = if self.lanes { F::in_lanes(block) } else { in_order::<T, F>(block) };
                 total = Some(total.map_or(next, |total| F::step(total, next)));
             }
             at += len;
@@ -275,8 +275,8 @@ unsafe fn run_with<S: Simd, T: Stored>(_: S, reduce: &Reduce, bases: Bases, unit
 trait Fold<R> {
     const START: R;
     fn step(total: R, x: R) -> R;
-    /// The result of lanes, as if the elements had come one after the other.
-    fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R;
+    /// The result of a row in lanes.
+    fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R;
 }
 
 struct Sum;
@@ -290,7 +290,12 @@ impl<R: Num> Fold<R> for Sum {
         total.plus(x)
     }
     #[inline(always)]
-    fn settle<T: Stored<Register = R>>(total: R, _: &[T]) -> R {
+    fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
+        let lanes = lanes::<T, Self, LANES>(row);
+        let mut total = lanes[0];
+        for &lane in &lanes[1..] {
+            total = total.plus(lane);
+        }
         total
     }
 }
@@ -304,10 +309,19 @@ macro_rules! extremes {
             fn step(total: R, x: R) -> R {
                 if x $better total || x != x { x } else { total }
             }
+            /// As if the elements had come one after the other: of zeros the first counts.
             #[inline(always)]
-            fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R {
+            fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
+                let mut lanes = lanes::<T, Self, { 4 * LANES }>(row);
+                let mut half = lanes.len() / 2;
+                while half > 0 {
+                    for i in 0..half {
+                        lanes[i] = Self::step(lanes[i], lanes[i + half]);
+                    }
+                    half /= 2;
+                }
                 let first = || row.iter().map(|x| x.load()).find(|&x| x == R::ZERO);
-                if total == R::ZERO { first().unwrap_or(total) } else { total }
+                if lanes[0] == R::ZERO { first().unwrap_or(lanes[0]) } else { lanes[0] }
             }
         })*
     };
@@ -327,23 +341,20 @@ fn in_order<T: Stored, F: Fold<T::Register>>(row: &[T]) -> T::Register {
     total
 }
 
+/// The results of every `N`th element of a row.
 #[inline(always)]
-fn in_lanes<T: Stored, F: Fold<T::Register>>(row: &[T]) -> T::Register {
-    let mut lanes = [F::START; LANES];
-    let (whole, rest) = row.as_chunks::<LANES>();
+fn lanes<T: Stored, F: Fold<T::Register> + ?Sized, const N: usize>(row: &[T]) -> [T::Register; N] {
+    let mut lanes = [F::START; N];
+    let (whole, rest) = row.as_chunks::<N>();
     for chunk in whole {
-        for i in 0..LANES {
+        for i in 0..N {
             lanes[i] = F::step(lanes[i], chunk[i].load());
         }
     }
     for (lane, x) in lanes.iter_mut().zip(rest) {
         *lane = F::step(*lane, x.load());
     }
-    let mut total = lanes[0];
-    for &lane in &lanes[1..] {
-        total = F::step(total, lane);
-    }
-    F::settle(total, row)
+    lanes
 }
 
 /// Takes `width` elements of each of some rows into the totals of their columns.
