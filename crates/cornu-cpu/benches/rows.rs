@@ -29,7 +29,9 @@ fn time(bencher: Bencher, threads: usize, ty: &Type, gradient: bool, body: impl 
     };
     let graph = trace.finish(&outputs, &[]).expect("a sound graph");
     let program = session.compile(&graph).expect("a sound graph");
-    bencher.counter(BytesCount::new(ty.bytes().unwrap_or(0))).bench_local(|| session.run(program, &[]).expect("a step"));
+    bencher
+        .counter(BytesCount::new(ty.bytes().unwrap_or(0)))
+        .bench_local(|| session.run(program, &[]).expect("a step"));
 }
 
 macro_rules! times {

@@ -158,6 +158,7 @@ impl Move {
                     if rows == SIDE && columns == SIDE {
                         let step = along.from * size_of::<T>() as isize;
                         foresee(from.wrapping_offset(SIDE as isize * along.from).cast(), step, SIDE);
+                        foresee(to.wrapping_add(SIDE).cast(), across.to * size_of::<T>() as isize, SIDE);
                         match size_of::<T>() {
                             1 => tile::<8, SIDE>(from.cast(), along.from, to.cast(), across.to),
                             2 => tile::<4, SIDE>(from.cast(), along.from * 2, to.cast(), across.to * 2),
@@ -293,8 +294,8 @@ unsafe fn tile<const N: usize, const SIDE: usize>(from: *const u8, step: isize, 
                 }
             }
         }
-        for (i, line) in turned_lines.into_iter().enumerate() {
-            to.offset(i as isize * step_to).cast::<[u64; 8]>().write_unaligned(line);
+        for (i, line) in turned_lines.iter().enumerate() {
+            to.offset(i as isize * step_to).cast::<[u64; 8]>().write_unaligned(*line);
         }
     }
 }

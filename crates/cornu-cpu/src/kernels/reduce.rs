@@ -29,6 +29,8 @@ const FEW: [usize; 2] = [512, 4];
 /// Columns, and rows, that are gone through together.
 const PANEL: usize = 1024;
 const ROWS: usize = 16;
+/// Short rows whose results are found at a time.
+const TOGETHER: usize = 8;
 
 /// A reduction of an array whose elements follow each other. Its units are results, or those of blocks.
 #[derive(Clone, Debug)]
@@ -118,6 +120,10 @@ impl Reduce {
     unsafe fn run_as<T: Stored, F: Fold<T::Register>>(&self, bases: Bases, units: Range<usize>) {
         let (from, to) = (bases.at::<T>(self.from).cast_const(), bases.at::<T>(self.to));
         let (parts, columns) = (self.units_of_each(), self.columns);
+        if matches!(*self.reduced, [Axis { step: 1, .. }]) && self.part == self.count {
+            // SAFETY: the caller's promise.
+            return unsafe { self.rows::<T, F>(from, to, units) };
+        }
         let mut unit = units.start;
         while unit < units.end {
             let (row, column) = (unit / columns, unit % columns);
@@ -138,6 +144,47 @@ impl Reduce {
         }
     }
 
+    /// The results of rows that follow each other; of short ones some at a time, since each is one chain of operations.
+    ///
+    /// # Safety
+    /// As [`Kernel::run`].
+    #[inline(always)]
+    unsafe fn rows<T: Stored, F: Fold<T::Register>>(&self, from: *const T, to: *mut T, mut units: Range<usize>) {
+        // SAFETY: rows and results of these units.
+        unsafe {
+            let row = |unit: usize| std::slice::from_raw_parts(from.add(unit * self.count), self.count);
+            while units.len() >= TOGETHER && self.count <= BLOCK {
+                let rows: [&[T]; TOGETHER] = std::array::from_fn(|i| row(units.start + i));
+                let mut totals = [F::START; TOGETHER];
+                if self.lanes {
+                    let all = rows.map(lanes::<T, F, LANES>);
+                    totals = all.map(|lanes| lanes[0]);
+                    for lane in 1..LANES {
+                        for i in 0..TOGETHER {
+                            totals[i] = F::step(totals[i], all[i][lane]);
+                        }
+                    }
+                    for i in 0..TOGETHER {
+                        totals[i] = F::settle(totals[i], rows[i]);
+                    }
+                } else {
+                    for at in 0..self.count {
+                        for i in 0..TOGETHER {
+                            totals[i] = F::step(totals[i], rows[i].get_unchecked(at).load());
+                        }
+                    }
+                }
+                for (i, total) in totals.into_iter().enumerate() {
+                    *to.add(units.start + i) = T::store(total);
+                }
+                units.start += TOGETHER;
+            }
+            for unit in units {
+                *to.add(unit) = T::store(self.row::<T, F>(row(unit).as_ptr(), 0..self.count));
+            }
+        }
+    }
+
     /// The result of elements that lie along the last axis, and others.
     ///
     /// # Safety
@@ -153,7 +200,7 @@ impl Reduce {
             let mut block = from.wrapping_offset(place(&self.reduced, at));
             // SAFETY: `len` elements in a row, or as many in pieces, which are at most a block.
             unsafe {
-                if at % run + len > run {
+                if self.reduced.len() > 1 && at % run + len > run {
                     let mut done = 0;
                     while done < len {
                         let piece = (run - (at + done) % run).min(len - done);
@@ -275,6 +322,8 @@ unsafe fn run_with<S: Simd, T: Stored>(_: S, reduce: &Reduce, bases: Bases, unit
 trait Fold<R> {
     const START: R;
     fn step(total: R, x: R) -> R;
+    /// The result of lanes, as if the elements of the row had come one after the other.
+    fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R;
     /// The result of a row in lanes.
     fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R;
 }
@@ -288,6 +337,10 @@ impl<R: Num> Fold<R> for Sum {
     #[inline(always)]
     fn step(total: R, x: R) -> R {
         total.plus(x)
+    }
+    #[inline(always)]
+    fn settle<T: Stored<Register = R>>(total: R, _: &[T]) -> R {
+        total
     }
     #[inline(always)]
     fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
@@ -307,9 +360,14 @@ macro_rules! extremes {
             #[inline(always)]
             #[allow(clippy::eq_op, reason = "not-a-number is not itself")]
             fn step(total: R, x: R) -> R {
-                if x $better total || x != x { x } else { total }
+                if (x $better total) | (x != x) { x } else { total }
             }
-            /// As if the elements had come one after the other: of zeros the first counts.
+            /// Of zeros the first counts.
+            #[inline(always)]
+            fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R {
+                let first = || row.iter().map(|x| x.load()).find(|&x| x == R::ZERO);
+                if total == R::ZERO { first().unwrap_or(total) } else { total }
+            }
             #[inline(always)]
             fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
                 let mut lanes = lanes::<T, Self, { 4 * LANES }>(row);
@@ -320,8 +378,7 @@ macro_rules! extremes {
                     }
                     half /= 2;
                 }
-                let first = || row.iter().map(|x| x.load()).find(|&x| x == R::ZERO);
-                if lanes[0] == R::ZERO { first().unwrap_or(lanes[0]) } else { lanes[0] }
+                Self::settle(lanes[0], row)
             }
         })*
     };

@@ -68,7 +68,7 @@ fn the_mean_of_ten_million_is_near() {
     }
 }
 
-const SHAPES: [(&[usize], &[usize]); 22] = [
+const SHAPES: [(&[usize], &[usize]); 24] = [
     (&[63], &[0]),
     (&[64], &[0]),
     (&[3, 513], &[1]),
@@ -91,6 +91,8 @@ const SHAPES: [(&[usize], &[usize]); 22] = [
     (&[2, 0, 3], &[0, 1]),
     (&[3, 1, 4], &[1]),
     (&[10, 12], &[0]),
+    (&[19, 10], &[1]),
+    (&[19, 130], &[1]),
 ];
 
 /// The elements of each result, in the order of memory.
