@@ -11,6 +11,7 @@ const FOLDER: &str = "crates/cornu/src";
 /// From the bottom up: whoever reads them in this order meets nothing that was not there before.
 const MODULES: [&str; 21] = [
     "flavor",
+    "policy",
     "random",
     "config",
     "registry",
@@ -26,7 +27,6 @@ const MODULES: [&str; 21] = [
     "losses",
     "metrics",
     "optimizers",
-    "display",
     "train",
     "model",
     "saving",

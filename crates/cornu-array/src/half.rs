@@ -42,6 +42,11 @@ macro_rules! halves {
                 self.to_f64() as f32
             }
 
+            /// The number with the fewest decimal digits that is rounded to this element, and of these the nearest.
+            pub fn shortest(self) -> f64 {
+                shortest(self.to_f64(), |x| $name::from_f64(x).0 == self.0)
+            }
+
             /// The usual not-a-number.
             pub const NAN: Self = $name(((1 << (17 - $digits)) - 1) << ($digits - 2));
         }
@@ -68,14 +73,13 @@ macro_rules! halves {
         /// As many digits as tell it from its neighbours.
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let shortest = shortest(self.to_f64(), |x| $name::from_f64(x).0 == self.0);
-                fmt::Display::fmt(&shortest, f)
+                fmt::Display::fmt(&self.shortest(), f)
             }
         }
 
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Debug::fmt(&shortest(self.to_f64(), |x| $name::from_f64(x).0 == self.0), f)
+                fmt::Debug::fmt(&self.shortest(), f)
             }
         }
 

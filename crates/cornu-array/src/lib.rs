@@ -17,6 +17,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod array;
+mod arrays;
 mod convert;
 mod error;
 mod half;
@@ -30,6 +31,7 @@ mod types;
 mod warning;
 
 pub use array::{Array, Buffer, Element};
+pub use arrays::{Arrays, ToArrays};
 #[cfg(feature = "ndarray")]
 pub use convert::from_array;
 pub use convert::{AN_ARRAY, Nested, Numeric, ToArray};

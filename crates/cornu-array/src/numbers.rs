@@ -1,5 +1,6 @@
 //! Numbers as Python prints them: `repr`, and the `%f`, `%e` and `%g` of its format strings.
 
+use crate::F16;
 pub use crate::bytes;
 
 /// Python's `repr` of a float: the fewest digits that read back as the same number, always with a point or an exponent.
@@ -21,12 +22,26 @@ pub fn repr(value: f64) -> String {
 /// assert_eq!([repr32(999_999.0), repr32(1e6), repr32(1e-4)], ["999999.0", "1e+06", "1e-04"]);
 /// ```
 pub fn repr32(value: f32) -> String {
-    let (text, size) = (even(value.into(), &format!("{value:e}")), f64::from(value.abs()));
+    short(&even(value.into(), &format!("{value:e}")), value.into(), 1e6)
+}
+
+/// A half-precision number as NumPy 2 prints it, as [`repr32`] but with an exponent from a thousand on.
+///
+/// ```
+/// use cornu_array::{F16, numbers::repr16};
+/// assert_eq!([0.1, 999.0, 2048.0].map(F16::from_f64).map(repr16), ["0.1", "999.0", "2.048e+03"]);
+/// ```
+pub fn repr16(value: F16) -> String {
+    short(&format!("{:e}", value.shortest()), value.to_f64(), 1e3)
+}
+
+/// The shortest digits of a number in exponent form, which stays below 1e-4 and from `large` on.
+fn short(text: &str, value: f64, large: f64) -> String {
     match text.split_once('e') {
-        Some((digits, exponent)) if size != 0.0 && !(1e-4..1e6).contains(&size) => {
+        Some((digits, exponent)) if value != 0.0 && !(1e-4..large).contains(&value.abs()) => {
             with_exponent(digits, exponent.parse().unwrap_or_default())
         }
-        _ => positional(&text),
+        _ => positional(text),
     }
 }
 

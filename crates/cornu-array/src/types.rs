@@ -113,6 +113,12 @@ impl DType {
         matches!(self, DType::F16 | DType::Bf16)
     }
 
+    /// The type of the numbers that are computed with: of floats of 16 bits `f32`.
+    #[must_use]
+    pub fn widened(self) -> DType {
+        if self.is_half() { DType::F32 } else { self }
+    }
+
     /// Whether elements are whole numbers.
     pub fn is_whole(self) -> bool {
         !self.is_float() && self != DType::Bool

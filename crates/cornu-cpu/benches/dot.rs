@@ -1,24 +1,24 @@
 //! Times of matrix products: `cargo bench --package cornu-cpu --bench dot`. Items are operations: two for each product
 //! that is added.
+#![allow(unsafe_code)]
 
-use cornu_cpu::kernels::dot::Dot;
+use cornu_cpu::kernels::dot::Product;
+use cornu_cpu::kernels::memory::Buffer;
+use cornu_cpu::kernels::operand::{Bases, Span};
 use cornu_cpu::kernels::simd::Level;
-use cornu_cpu::kernels::threads::Threads;
+use cornu_cpu::kernels::threads::{Threads, share};
+use cornu_graph::DType;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-
-#[path = "common/memory.rs"]
-mod memory;
-use memory::Memory;
 
 fn main() {
     divan::main();
 }
 
 /// `m`, `k`, `n`, transposed `a`, transposed `b`.
-type Product = (usize, usize, usize, bool, bool);
+type Sizes = (usize, usize, usize, bool, bool);
 
-const PRODUCTS: [Product; 24] = [
+const PRODUCTS: [Sizes; 25] = [
     // The most that a core can do: one tile, in the nearest cache.
     (12, 192, 32, false, false),
     // The lessons' models, forward and back.
@@ -47,18 +47,20 @@ const PRODUCTS: [Product; 24] = [
     (1024, 1024, 1024, false, false),
     (1024, 1024, 1024, true, false),
     (1024, 1024, 1024, false, true),
+    // The gradient of a weight, over many rows.
+    (128, 3200, 512, true, false),
 ];
 
 /// A product on one level and number of threads.
 struct Case {
-    product: Product,
+    sizes: Sizes,
     level: Level,
     threads: usize,
 }
 
 impl std::fmt::Display for Case {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (m, k, n, transpose_a, transpose_b) = self.product;
+        let (m, k, n, transpose_a, transpose_b) = self.sizes;
         let mark = |transposed, mark| if transposed { mark } else { "" };
         let (a, b) = (mark(transpose_a, " Aᵀ"), mark(transpose_b, " Bᵀ"));
         write!(f, "{m},{k},{n}{a}{b} {} {}", self.level.name(), self.threads)
@@ -67,22 +69,59 @@ impl std::fmt::Display for Case {
 
 fn cases() -> Vec<Case> {
     let best = Level::detect();
-    let of = |product| {
-        let alone = Level::all().into_iter().rev().map(move |level| Case { product, level, threads: 1 });
-        alone.chain([Case { product, level: best, threads: 2 }])
+    let of = |sizes| {
+        let alone = Level::all().into_iter().rev().map(move |level| Case { sizes, level, threads: 1 });
+        alone.chain([Case { sizes, level: best, threads: 2 }])
     };
     PRODUCTS.into_iter().flat_map(of).collect()
 }
 
+/// Some products of elements of that type.
+fn time(bencher: Bencher, dtype: DType, batch: usize, case: &Case, sums: bool) {
+    let (m, k, n, transpose_a, transpose_b) = case.sizes;
+    let [a, b, out, at] = [0, 1, 2, 3].map(|base| Span { base, at: 0 });
+    let mut product = Product::new([a, b, out], batch, [m, k, n], [transpose_a, transpose_b]);
+    product.sums = sums.then_some(at);
+    let (kernel, threads) = (product.kernel(dtype, case.level), Threads::new(case.threads));
+    let own = kernel.scratch().next_multiple_of(128);
+    let bytes = [batch * m * k, batch * k * n, batch * m * n, n].map(|elements| elements * dtype.size());
+    let buffers = bytes.map(|bytes| Buffer::new("a bench", bytes).expect("memory"));
+    let (scratch, starts) =
+        (Buffer::new("a bench", own * case.threads).expect("memory"), buffers.each_ref().map(Buffer::start));
+    // SAFETY: the buffers are as large as the product needs.
+    let bases = unsafe { Bases::new(&starts) };
+    let parts = case.threads.min(kernel.units() / kernel.grain()).max(1);
+    // SAFETY: each part has other units, and its own scratch memory.
+    let run = |part| unsafe {
+        let units = share(kernel.units(), part, parts);
+        kernel.run(case.level, bases, units, scratch.start().wrapping_add(own * part));
+    };
+    bencher.counter(ItemsCount::new(2 * batch * m * k * n)).bench_local(|| threads.run(parts, &run));
+}
+
 #[divan::bench(args = cases())]
 fn product(bencher: Bencher, case: &Case) {
-    let (m, k, n, transpose_a, transpose_b) = case.product;
-    let dot = Dot::new(case.level, m, k, n, transpose_a, transpose_b);
-    let threads = Threads::new(case.threads);
-    let [mut a, mut b, mut out, mut scratch] = [m * k, k * n, m * n, dot.scratch()].map(Memory::new);
-    let [a, b, out, scratch] = [&mut a, &mut b, &mut out, &mut scratch].map(Memory::floats);
-    let bencher = bencher.counter(ItemsCount::new(2 * m * k * n));
-    bencher.bench_local(|| dot.run(Some(&threads), black_box(a), black_box(b), out, scratch));
+    time(bencher, DType::F32, 1, case, false);
+}
+
+/// The gradient of a weight with that of its bias.
+#[divan::bench(args = [1, 2])]
+fn with_sums(bencher: Bencher, threads: usize) {
+    let case = Case { sizes: (128, 3200, 512, true, false), level: Level::detect(), threads };
+    time(bencher, DType::F32, 1, &case, true);
+}
+
+/// Many small products.
+#[divan::bench(args = [1, 2])]
+fn batched(bencher: Bencher, threads: usize) {
+    let case = Case { sizes: (32, 64, 32, false, false), level: Level::detect(), threads };
+    time(bencher, DType::F32, 256, &case, false);
+}
+
+#[divan::bench(args = ["f32", "f64", "i8", "i16", "i32", "i64"])]
+fn element_types(bencher: Bencher, dtype: &str) {
+    let case = Case { sizes: (256, 256, 256, false, false), level: Level::detect(), threads: 1 };
+    time(bencher, dtype.parse().expect("a type"), 1, &case, false);
 }
 
 /// What it costs to hand half of nothing to another thread, and to wait for it.

@@ -1,136 +1,140 @@
-//! Times of element-wise programs: `cargo bench --package cornu-cpu --bench fused`. Items are elements.
-#![allow(unsafe_code)]
-
-use cornu_cpu::kernels::fused::{Fused, Input, Instruction, Opcode, Operand, Output, Program, Segment};
-use cornu_cpu::kernels::memory::Buffer;
-use cornu_cpu::kernels::operand::{Bases, Kernel, Span};
+#![allow(unsafe_code, missing_docs)]
+use Operand::{Constant, Input as In, Register as Reg};
+use cornu_cpu::kernels::fused::{Fused, Input, Instruction, Opcode, Operand, Program, Segment};
+use cornu_cpu::kernels::operand::{Axis, Bases, Kernel, Span, Strided};
 use cornu_cpu::kernels::simd::Level;
+use cornu_graph::DType;
 use cornu_graph::ops::{Binary, Unary};
 use divan::Bencher;
-use divan::counter::ItemsCount;
-
-use Operand::{Constant, Input as In, Register as Reg};
-
-#[path = "common/memory.rs"]
-mod memory;
-use memory::Memory;
 
 fn main() {
     divan::main();
 }
 
-/// The levels of this machine, by name.
-fn levels() -> Vec<&'static str> {
-    Level::all().into_iter().rev().map(Level::name).collect()
-}
-
-/// Runs a program that needs `len` floats of memory.
-fn time(bencher: Bencher, level: &str, program: &Program, len: usize) {
-    let level = Level::all().into_iter().find(|known| known.name() == level).expect("a level of this machine");
-    let fused = Fused::new(program).expect("a right program");
-    let (mut arena, scratch) = (Memory::new(len), Buffer::new("a bench", fused.scratch()).expect("memory"));
-    let start = [arena.floats().as_mut_ptr().cast()];
-    // SAFETY: the arena and the scratch memory are as large as the program needs, and its alone.
-    let run = || unsafe { fused.run(level, Bases::new(&start), 0..fused.units(), scratch.start()) };
-    bencher.counter(ItemsCount::new(fused.len())).bench_local(run);
-}
-
-/// A program whose inputs and outputs are told by the floats where they begin.
-fn program(shape: (usize, usize), inputs: Vec<Input>, code: Vec<Instruction>, outputs: &[(Operand, usize)]) -> Program {
-    let begins = inputs.iter().map(|&(Input::Full(at) | Input::Scalar(at) | Input::Row(at) | Input::Column(at))| at);
-    let mut begins: Vec<usize> = begins.chain(outputs.iter().map(|output| output.1)).collect();
-    begins.sort_unstable();
-    begins.dedup();
-    let number = |at: usize| begins.binary_search(&at).expect("a span");
-    let numbered = |input: Input| match input {
-        Input::Full(at) => Input::Full(number(at)),
-        Input::Scalar(at) => Input::Scalar(number(at)),
-        Input::Row(at) => Input::Row(number(at)),
-        Input::Column(at) => Input::Column(number(at)),
+fn time(
+    bencher: Bencher,
+    dtypes: &[DType],
+    len: usize,
+    scalars: usize,
+    code: Vec<Instruction>,
+    outputs: &[u16],
+    over: &[Option<usize>],
+) {
+    let level = Level::detect();
+    let mut memory: Vec<Vec<[u64; 8]>> = Vec::new();
+    let mut ptr = Vec::new();
+    let sizes = dtypes.iter().map(|d| d.size()).chain(outputs.iter().map(|&r| code[r as usize].result().size()));
+    for (k, size) in sizes.enumerate() {
+        let mut v = vec![[0u64; 8]; len * size / 64 + 40];
+        let p = v.as_mut_ptr().cast::<u8>();
+        let p = p.wrapping_add(p.align_offset(64) + k * 64 * 5);
+        if k < dtypes.len() {
+            for i in 0..len {
+                unsafe {
+                    match dtypes[k] {
+                        DType::F32 => *p.cast::<f32>().add(i) = 0.01 + ((i + k) % 17) as f32 * 0.05,
+                        DType::F64 => *p.cast::<f64>().add(i) = 0.01 + ((i + k) % 17) as f64 * 0.05,
+                        DType::Bool => *p.add(i) = (i * 7 + k) as u8 % 3 / 2,
+                        DType::I64 => *p.cast::<i64>().add(i) = (i % 100) as i64,
+                        _ => *p.cast::<i32>().add(i) = (i % 100) as i32,
+                    }
+                }
+            }
+        }
+        memory.push(v);
+        ptr.push(p);
+    }
+    let n = dtypes.len();
+    let inputs = (0..n)
+        .map(|i| {
+            Input::Memory(Strided {
+                span: Span { base: i as u32, at: 0 },
+                axes: [Axis { size: len, step: isize::from(i < n - scalars) }].into(),
+            })
+        })
+        .collect();
+    let outs = (0..outputs.len())
+        .map(|o| Span { base: over.get(o).copied().flatten().unwrap_or(n + o) as u32, at: 0 })
+        .collect();
+    let p = Program {
+        inputs: dtypes.to_vec(),
+        code,
+        outputs: outputs.to_vec(),
+        segments: vec![Segment { len, inputs, outputs: outs }],
     };
-    let inputs = inputs.into_iter().map(numbered).collect();
-    let outputs = outputs.iter().map(|&(from, at)| Output { from, at: number(at) }).collect();
-    let spans = begins.iter().map(|at| Span { base: 0, at: at * size_of::<f32>() }).collect();
-    Program { inputs, code, outputs, segments: vec![Segment { rows: shape.0, cols: shape.1, spans }] }
+    let fused = Fused::new(&p).unwrap();
+    let mut scratch = vec![[0u64; 8]; fused.scratch() / 64 + 2];
+    let s = scratch.as_mut_ptr().cast::<u8>();
+    let s = s.wrapping_add(s.align_offset(64));
+    bencher.bench_local(|| unsafe { fused.run(level, Bases::new(&ptr), 0..len, s) });
 }
-
-/// A chain of twenty instructions, each on the result before and an input.
-fn chain(bencher: Bencher, level: &str, op: Opcode) {
-    let code = (0..20).map(|k| Instruction { op, a: if k > 0 { Reg(k - 1) } else { In(0) }, b: In(1), c: In(0) });
-    let inputs = vec![Input::Full(0), Input::Full(4096)];
-    time(bencher, level, &program((1, 4096), inputs, code.collect(), &[(Reg(19), 8192)]), 12_288);
+fn c(x: f32) -> Operand {
+    Constant(u64::from(x.to_bits()))
 }
-
-macro_rules! chains {
-    ($($name:ident $op:expr;)*) => {
-        $(#[divan::bench(args = levels())]
-        fn $name(bencher: Bencher, level: &str) {
-            chain(bencher, level, Opcode::from($op));
-        })*
-    };
-}
-
-chains! {
-    chain_of_sums Binary::Add;
-    chain_of_maxima Binary::Max;
-    chain_of_choices Opcode::Select;
-    chain_of_quotients Binary::Div;
-    chain_of_roots Unary::Sqrt;
-    chain_of_exponentials Unary::Exp;
-    chain_of_logarithms Unary::Log;
-    chain_of_tangents Unary::Tanh;
-}
-
-/// 32 rows of 128 and what is added to each: a number for each column, or one for each row.
-fn plus(bencher: Bencher, level: &str, kind: fn(usize) -> Input) {
-    let code = vec![Instruction::binary(Binary::Add, In(0), In(1))];
-    time(bencher, level, &program((32, 128), vec![Input::Full(0), kind(4096)], code, &[(Reg(0), 0)]), 8192);
-}
-
-#[divan::bench(args = levels())]
-fn plus_a_row(bencher: Bencher, level: &str) {
-    plus(bencher, level, Input::Row);
-}
-
-#[divan::bench(args = levels())]
-fn plus_a_column(bencher: Bencher, level: &str) {
-    plus(bencher, level, Input::Column);
-}
-
-/// `m += (g - m) c1; v += (g g - v) c2; w -= (m alpha) / (sqrt(v) + epsilon)`; with `interpreted`, one more output keeps
-/// it from running in one pass.
-fn adam(bencher: Bencher, level: &str, len: usize, interpreted: bool) {
-    let stride = len.next_multiple_of(16);
-    let inputs = (0..4).map(|k| Input::Full(k * stride)).chain([Input::Scalar(4 * stride)]).collect();
-    let binary = Instruction::binary;
-    let code = vec![
-        binary(Binary::Sub, In(3), In(0)),
-        binary(Binary::Mul, Reg(0), Constant(1.0 - 0.9)),
-        binary(Binary::Add, In(0), Reg(1)),
-        binary(Binary::Mul, In(3), In(3)),
-        binary(Binary::Sub, Reg(3), In(1)),
-        binary(Binary::Mul, Reg(4), Constant(1.0 - 0.999)),
-        binary(Binary::Add, In(1), Reg(5)),
-        binary(Binary::Mul, Reg(2), In(4)),
-        Instruction::unary(Unary::Sqrt, Reg(6)),
-        binary(Binary::Add, Reg(8), Constant(1e-7)),
-        binary(Binary::Div, Reg(7), Reg(9)),
-        binary(Binary::Sub, In(2), Reg(10)),
+fn adam_code(extra: bool) -> Vec<Instruction> {
+    let f = |op: Opcode, a: &[Operand]| Instruction::new(op, DType::F32, a);
+    let b = |op: Binary, x, y| f(op.into(), &[x, y]);
+    let mut code = vec![
+        b(Binary::Sub, In(3), In(1)),
+        b(Binary::Mul, Reg(0), c(0.1)),
+        b(Binary::Add, In(1), Reg(1)),
+        b(Binary::Mul, In(3), In(3)),
+        b(Binary::Sub, Reg(3), In(2)),
+        b(Binary::Mul, Reg(4), c(0.001)),
+        b(Binary::Add, In(2), Reg(5)),
+        b(Binary::Mul, Reg(2), In(4)),
+        f(Unary::Sqrt.into(), &[Reg(6)]),
+        b(Binary::Add, Reg(8), c(1e-7)),
+        b(Binary::Div, Reg(7), Reg(9)),
+        b(Binary::Sub, In(0), Reg(10)),
     ];
-    let mut outputs = vec![(Reg(2), 0), (Reg(6), stride), (Reg(11), 2 * stride)];
-    outputs.extend(interpreted.then_some((Reg(8), 4 * stride + 16)));
-    time(bencher, level, &program((1, len), inputs, code, &outputs), 5 * stride + 16);
+    if extra {
+        // clipnorm's factor and weight decay
+        code = vec![
+            b(Binary::Mul, In(3), In(5)),
+            b(Binary::Mul, In(0), c(1e-5)),
+            b(Binary::Sub, In(0), Reg(1)),
+            b(Binary::Sub, Reg(0), In(1)),
+            b(Binary::Mul, Reg(3), c(0.1)),
+            b(Binary::Add, In(1), Reg(4)),
+            b(Binary::Mul, Reg(0), Reg(0)),
+            b(Binary::Sub, Reg(6), In(2)),
+            b(Binary::Mul, Reg(7), c(0.001)),
+            b(Binary::Add, In(2), Reg(8)),
+            b(Binary::Mul, Reg(5), In(4)),
+            f(Unary::Sqrt.into(), &[Reg(9)]),
+            b(Binary::Add, Reg(11), c(1e-7)),
+            b(Binary::Div, Reg(10), Reg(12)),
+            b(Binary::Sub, Reg(2), Reg(13)),
+        ];
+    }
+    code
+}
+const WEIGHTS: [usize; 4] = [10, 120, 221, 101_770];
+#[divan::bench(consts = WEIGHTS, sample_size = 20)]
+fn adam<const LEN: usize>(b: Bencher) {
+    time(b, &[DType::F32; 5], LEN, 1, adam_code(false), &[11, 2, 6], &[Some(0), Some(1), Some(2)]);
+}
+#[divan::bench(consts = WEIGHTS, sample_size = 20)]
+fn adam_clip<const LEN: usize>(b: Bencher) {
+    time(b, &[DType::F32; 6], LEN, 2, adam_code(true), &[14, 5, 9], &[Some(0), Some(1), Some(2)]);
 }
 
-/// The weights of the lessons' models.
-const WEIGHTS: [usize; 2] = [221, 101_770];
-
-#[divan::bench(args = levels(), consts = WEIGHTS)]
-fn adam_in_one_pass<const LEN: usize>(bencher: Bencher, level: &str) {
-    adam(bencher, level, LEN, false);
-}
-
-#[divan::bench(args = levels(), consts = WEIGHTS)]
-fn adam_interpreted<const LEN: usize>(bencher: Bencher, level: &str) {
-    adam(bencher, level, LEN, true);
+macro_rules! million { ($($name:ident $dtype:ident $op:expr, $n:literal;)*) => { $(
+    #[divan::bench]
+    fn $name(b: Bencher) {
+        let op: Opcode = $op.into();
+        let d = DType::$dtype;
+        let dtypes = if op == Opcode::Select { vec![DType::Bool, d, d] } else { vec![d; $n] };
+        let ops: Vec<Operand> = (0..dtypes.len()).map(|i| In(i as u16)).collect();
+        time(b, &dtypes, 1 << 20, 0, vec![Instruction::new(op, d, &ops)], &[0], &[]);
+    }
+)* } }
+million! {
+    m_add_f32 F32 Binary::Add, 2; m_add_f64 F64 Binary::Add, 2; m_add_i64 I64 Binary::Add, 2; m_add_i32 I32 Binary::Add, 2;
+    m_mul_f32 F32 Binary::Mul, 2; m_mul_f64 F64 Binary::Mul, 2; m_mul_i64 I64 Binary::Mul, 2; m_mul_i32 I32 Binary::Mul, 2;
+    m_select_f32 F32 Opcode::Select, 3; m_select_f64 F64 Opcode::Select, 3; m_select_i64 I64 Opcode::Select, 3;
+    m_and_bool Bool Binary::And, 2; m_select_bool Bool Opcode::Select, 3;
+    m_exp_f32 F32 Unary::Exp, 1; m_exp_f64 F64 Unary::Exp, 1; m_log_f32 F32 Unary::Log, 1; m_log_f64 F64 Unary::Log, 1;
+    m_tanh_f32 F32 Unary::Tanh, 1; m_tanh_f64 F64 Unary::Tanh, 1; m_erf_f64 F64 Unary::Erf, 1; m_logistic_f64 F64 Unary::Logistic, 1;
 }

@@ -1,17 +1,18 @@
 //! Steps that run steps: loops, branches and calls.
 //!
-//! A body is planned once, with memory of its own behind that of the steps around it. What it is given is copied in, what
-//! it makes is copied out, so that bodies that never run at the same time share memory.
+//! A body is planned once, over a table of its own: its memory, its inputs, its outputs, its constants. The loop moves the
+//! pointers of slices, of carries and of stacked results, so that steps read and write them where they lie.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use cornu_graph::ops::{Op, Scan};
-use cornu_graph::{Graph, Result, Value};
+use cornu_graph::{DType, Graph, Result, Value};
 
-use crate::kernels::memory::stored;
+use crate::kernels::memory::{LINE, Room, Slots};
 use crate::kernels::operand::{Bases, Place, Span};
-use crate::kernels::threads::Threads;
+use crate::kernels::threads::{Threads, share};
 use crate::step::{Machine, Step, steps};
 
 /// A planned body.
@@ -20,9 +21,14 @@ pub(crate) struct Frame {
     pub(crate) steps: Vec<Step>,
     /// For each step, the values it leaves in memory.
     pub(crate) makes: Vec<Vec<Value>>,
-    pub(crate) inputs: Vec<Place>,
-    /// No two inputs' memory, so that the outputs of a step can be the inputs of the next.
-    pub(crate) outputs: Vec<Place>,
+    /// For each carry, the output that is the same value and is written in its place.
+    pub(crate) twins: Vec<Option<usize>>,
+    /// Into how many rows each step can be cut, such that the next needs the same row alone.
+    pub(crate) rows: Option<usize>,
+    /// Where the table around has its constants.
+    pub(crate) constants: Vec<u32>,
+    /// Bytes between inputs and outputs.
+    pub(crate) memory: usize,
 }
 
 /// An op with bodies.
@@ -33,13 +39,83 @@ pub(crate) struct Control {
     pub(crate) results: Vec<Place>,
 }
 
-fn copy(bases: Bases, from: &[Place], to: &[Place]) {
-    from.iter().zip(to).for_each(|(&from, &to)| bases.copy(from, to));
+/// What a loop reads or writes of a stacked value in step `t`.
+fn row(all: Place, t: usize, scan: &Scan) -> Place {
+    let len = all.len / scan.length;
+    let row = Place { len, ..all };
+    Place { span: Span { at: all.span.at + t * row.bytes(), ..all.span }, ..row }
+}
+
+/// A body that can run.
+struct Running<'a> {
+    frame: &'a Frame,
+    table: Slots<'a>,
+    machine: Machine<'a>,
 }
 
 impl Frame {
-    fn run(&self, machine: Machine) -> Result<()> {
-        steps(&self.steps, machine)
+    fn inputs(&self) -> usize {
+        self.graph.inputs.len()
+    }
+
+    fn buffers(&self) -> usize {
+        1 + self.inputs() + self.graph.outputs.len() + self.constants.len()
+    }
+
+    /// Bytes of its table and its memory.
+    fn own(&self) -> usize {
+        Slots::bytes(self.buffers()).saturating_add(self.memory.checked_next_multiple_of(LINE).unwrap_or(usize::MAX))
+    }
+
+    /// The body with its memory, and the constants of the table around; inputs and outputs are still to be told.
+    fn enter<'a>(&'a self, machine: Machine<'a>) -> Running<'a> {
+        let (table, rest) = Slots::new(machine.scratch, self.buffers());
+        let (memory, scratch) = rest.cut(self.memory);
+        table.set(0, memory.start());
+        let first = self.buffers() - self.constants.len();
+        for (number, &base) in self.constants.iter().enumerate() {
+            table.set(first + number, machine.bases.at(Span { base, at: 0 }));
+        }
+        Running { frame: self, table, machine: Machine { scratch, ..machine } }
+    }
+}
+
+impl<'a> Running<'a> {
+    fn set_input(&self, number: usize, to: *mut u8) {
+        self.table.set(1 + number, to);
+    }
+
+    /// Where an output is in the table.
+    fn output(&self, number: usize) -> usize {
+        1 + self.frame.inputs() + number
+    }
+
+    fn set_output(&self, number: usize, to: *mut u8) {
+        self.table.set(self.output(number), to);
+    }
+
+    /// An output becomes an input.
+    fn feed_back(&self, output: usize, input: usize) {
+        self.set_input(input, self.table.get(self.output(output)));
+    }
+
+    fn run(&self) -> Result<()> {
+        steps(&self.frame.steps, Machine { bases: self.table.bases(), ..self.machine })
+    }
+
+    /// Some of so many rows, on this thread.
+    fn run_rows(&self, rows: Range<usize>, count: usize) {
+        let Machine { level, scratch, .. } = self.machine;
+        for step in &self.frame.steps {
+            if let Step::Kernel(task) = step {
+                task.stretch(level, self.table.bases(), rows.clone(), count, scratch);
+            }
+        }
+    }
+
+    /// What is left of the scratch memory.
+    fn rest(&self) -> Machine<'a> {
+        self.machine
     }
 }
 
@@ -57,59 +133,138 @@ impl Control {
     }
 
     fn once(&self, frame: &Frame, args: &[Place], machine: Machine) -> Result<()> {
-        copy(machine.bases, args, &frame.inputs);
-        frame.run(machine)?;
-        copy(machine.bases, &frame.outputs, &self.results);
-        Ok(())
+        let body = frame.enter(machine);
+        args.iter().enumerate().for_each(|(i, arg)| body.set_input(i, machine.bases.at(arg.span)));
+        self.results.iter().enumerate().for_each(|(i, to)| body.set_output(i, machine.bases.at(to.span)));
+        body.run()
     }
 
     fn scan(&self, scan: &Scan, machine: Machine) -> Result<()> {
-        let Frame { inputs, outputs, .. } = &*self.frames[0];
-        let (same, rows) = inputs.split_at(scan.inputs());
-        let (left, made) = outputs.split_at(scan.carries);
-        let (carries, stacked) = self.results.split_at(scan.carries);
-        let row = |all: &Place, row: &Place, t: usize| {
-            let at = all.span.at + t * row.len * stored(row.dtype).size();
-            Place { span: Span { at, ..all.span }, ..*row }
-        };
-        copy(machine.bases, &self.args, same);
-        for t in scan.order() {
-            for (x, to) in self.args[same.len()..].iter().zip(rows) {
-                machine.bases.copy(row(x, to, t), *to);
+        let frame = &*self.frames[0];
+        let (places, scratch) = self.places(&self.results[..scan.carries], machine.scratch);
+        let inside = Machine { scratch, ..machine };
+        match frame.rows.map(|count| (count, self.parts(scan, count, machine.threads))) {
+            Some((count, parts @ 2..)) => {
+                let own = self.own_of_rows();
+                machine.threads.run(parts, &|part| {
+                    let body = frame.enter(Machine { scratch: scratch.piece(part * own, own), ..machine });
+                    let rows = share(count, part, parts);
+                    let run = |body: &Running| Ok(body.run_rows(rows.clone(), count));
+                    self.steps(scan, &body, places.clone(), machine.bases, &run).expect("no step is a check");
+                });
             }
-            self.frames[0].run(machine)?;
-            for (y, from) in stacked.iter().zip(made) {
-                machine.bases.copy(*from, row(y, from, t));
-            }
-            copy(machine.bases, left, &same[scan.consts..]);
+            _ => self.steps(scan, &frame.enter(inside), places, machine.bases, &|body: &Running| body.run())?,
         }
-        copy(machine.bases, &same[scan.consts..], carries);
+        for (i, &result) in self.results[..scan.carries].iter().enumerate() {
+            match (frame.twins[i], scan.order().last()) {
+                (_, None) => machine.bases.copy(self.args[scan.consts + i], result),
+                (Some(twin), Some(t)) => machine.bases.copy(row(self.results[twin], t, scan), result),
+                (None, Some(_)) => {}
+            }
+        }
         Ok(())
     }
 
-    /// The carries lie in the results, since both bodies have the same memory.
-    fn repeat(&self, consts: usize, machine: Machine) -> Result<()> {
-        let (condition, body) = (&self.frames[0], &self.frames[1]);
-        copy(machine.bases, &self.args[consts..], &self.results);
-        let enter = |frame: &Frame, machine: Machine| {
-            copy(machine.bases, &self.args[..consts], &frame.inputs);
-            copy(machine.bases, &self.results, &frame.inputs[consts..]);
-            frame.run(machine)
-        };
-        loop {
-            enter(condition, machine)?;
-            if machine.bases.number(condition.outputs[0]).f64() == 0.0 {
-                return Ok(());
+    /// All steps of a loop. Carries go to and fro between their results and other places, such that the last are results.
+    fn steps(
+        &self,
+        scan: &Scan,
+        body: &Running,
+        places: impl Iterator<Item = *mut u8> + Clone,
+        bases: Bases,
+        run: &dyn Fn(&Running) -> Result<()>,
+    ) -> Result<()> {
+        let (carries, stacked) = self.results.split_at(scan.carries);
+        let (same, rows) = self.args.split_at(scan.inputs());
+        let at = |place: Place| bases.at::<u8>(place.span);
+        same.iter().enumerate().for_each(|(i, &arg)| body.set_input(i, at(arg)));
+        for (done, t) in scan.order().enumerate() {
+            rows.iter().enumerate().for_each(|(i, &x)| body.set_input(same.len() + i, at(row(x, t, scan))));
+            stacked.iter().enumerate().for_each(|(i, &y)| body.set_output(carries.len() + i, at(row(y, t, scan))));
+            for (i, (&result, place)) in carries.iter().zip(places.clone()).enumerate() {
+                let own = if (scan.length - done) % 2 == 1 { at(result) } else { place };
+                body.set_output(i, body.frame.twins[i].map_or(own, |twin| body.table.get(body.output(twin))));
             }
-            enter(body, machine)?;
-            copy(machine.bases, &body.outputs, &self.results);
+            run(body)?;
+            (0..carries.len()).for_each(|i| body.feed_back(i, scan.consts + i));
         }
+        Ok(())
     }
 
-    /// How many floats of scratch memory its steps need.
+    /// How many threads are worth a loop over rows.
+    fn parts(&self, scan: &Scan, rows: usize, threads: &Threads) -> usize {
+        let kernels = self.frames[0].steps.iter();
+        let worth = kernels.map(|step| if let Step::Kernel(task) = step { task.worth() } else { 0.0 });
+        threads.count().min(rows).min((worth.sum::<f64>() * scan.length as f64) as usize)
+    }
+
+    /// Bytes of scratch memory of a thread that runs a loop for some rows.
+    fn own_of_rows(&self) -> usize {
+        let kernels = self.frames[0].steps.iter();
+        let most = kernels.map(|step| if let Step::Kernel(task) = step { task.scratch(1) } else { 0 }).max();
+        let own = self.frames[0].own().saturating_add(most.unwrap_or(0)).saturating_add(2 * LINE);
+        own.checked_next_multiple_of(LINE).unwrap_or(usize::MAX)
+    }
+
+    /// Carries go to and fro between their results and other places.
+    fn repeat(&self, consts: usize, machine: Machine) -> Result<()> {
+        let (places, scratch) = self.places(&self.results, machine.scratch);
+        let (truth, scratch) = scratch.cut(LINE);
+        let condition = self.frames[0].enter(Machine { scratch, ..machine });
+        let body = self.frames[1].enter(condition.rest());
+        let condition = Running { machine: body.rest(), ..condition };
+        for (i, arg) in self.args.iter().enumerate() {
+            [&condition, &body].into_iter().for_each(|running| running.set_input(i, machine.bases.at(arg.span)));
+        }
+        condition.set_output(0, truth.start());
+        let span = Span { base: condition.output(0) as u32, at: 0 };
+        let holds = || condition.table.bases().number(Place { dtype: DType::Bool, span, len: 1 }).f64() != 0.0;
+        let mut is_even = true;
+        while condition.run().map(|()| holds())? {
+            for (i, (result, place)) in self.results.iter().zip(places.clone()).enumerate() {
+                body.set_output(i, if is_even { machine.bases.at(result.span) } else { place });
+            }
+            body.run()?;
+            (0..self.results.len()).for_each(|i| {
+                condition.set_input(consts + i, body.table.get(body.output(i)));
+                body.feed_back(i, consts + i);
+            });
+            is_even = !is_even;
+        }
+        let last = self.results.iter().enumerate();
+        last.for_each(|(i, &result)| body.table.copy(1 + consts + i, machine.bases, result));
+        Ok(())
+    }
+
+    /// A place more for each carry, and the memory behind.
+    fn places<'a>(
+        &'a self,
+        carries: &'a [Place],
+        room: Room<'a>,
+    ) -> (impl Iterator<Item = *mut u8> + Clone + use<'a>, Room<'a>) {
+        let (places, rest) = room.cut(carries.iter().map(|carry| carry.padded()).sum());
+        let ends = carries.iter().scan(0, |end, carry| {
+            *end += carry.padded();
+            Some(*end - carry.padded())
+        });
+        (ends.map(move |at| places.start().wrapping_add(at)), rest)
+    }
+
+    /// How many bytes of scratch memory it needs.
     pub(crate) fn scratch(&self, threads: &Threads) -> usize {
         let steps = self.frames.iter().flat_map(|frame| &frame.steps);
-        steps.map(|step| step.scratch(threads)).max().unwrap_or(0)
+        let steps = steps.map(|step| step.scratch(threads)).max().unwrap_or(0);
+        let own = self.frames.iter().map(|frame| frame.own());
+        let (carries, own) = match &self.op {
+            Op::Scan(scan) => {
+                let rows = self.frames[0].rows.map_or(0, |_| self.own_of_rows().saturating_mul(threads.count()));
+                (scan.carries, own.fold(rows, usize::max))
+            }
+            Op::While(_) => (self.results.len(), own.fold(LINE, usize::saturating_add)),
+            _ => (0, own.fold(0, usize::max)),
+        };
+        let places = self.results[..carries].iter().map(|carry| carry.padded());
+        places.fold(steps.saturating_add(own), usize::saturating_add)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use cornu_graph::{Type, ops};
 
-use crate::kernels::memory::stored;
 use crate::kernels::moves::{Along, Move};
 use crate::kernels::operand::{Place, Span};
 
@@ -31,7 +30,7 @@ impl<'a> Site<'a> {
     /// A copy between two places. `steps` says for an axis, of operand and result, which element it begins with and how
     /// far apart the others are.
     fn copy(&self, [from, to]: [Place; 2], dims: &[usize], steps: impl Fn(usize) -> [(usize, isize); 2]) -> Move {
-        let width = stored(to.dtype).size();
+        let width = to.dtype.size();
         let mut spans = [from.span, to.span];
         let mut axes = Vec::with_capacity(dims.len());
         for (axis, &size) in dims.iter().enumerate() {

@@ -1,87 +1,89 @@
 //! Groups of element-wise nodes as programs for the interpreter, and several alike as one.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-use cornu_graph::ops::{Binary, Compare, Op, Unary};
-use cornu_graph::{DType, Graph, Value};
+use cornu_graph::ops::{Leaf, Op};
+use cornu_graph::{Graph, Value};
 
-use crate::kernels::fused::{Instruction, Operand};
-use crate::schedule::{Access, View, splat};
+use crate::count;
+use crate::kernels::fused::{Instruction, Opcode, Operand, bits};
+use crate::view::View;
+use crate::walk::Walk;
 
 /// A program whose inputs and outputs are still values.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) size: usize,
-    pub(crate) inputs: Vec<(Value, Access)>,
+    /// What it reads, and how if that is not element by element.
+    pub(crate) inputs: Vec<(Value, Option<Walk>)>,
     pub(crate) code: Vec<Instruction>,
-    pub(crate) outputs: Vec<(Operand, Value)>,
+    /// The registers that are written to memory.
+    pub(crate) outputs: Vec<(u16, Value)>,
 }
 
 impl Draft {
-    /// The program of a group; `is_output` says which members are needed elsewhere.
-    pub(crate) fn new(view: &View, members: &[Value], is_output: impl Fn(Value) -> bool) -> Draft {
-        let mut draft = Draft {
-            size: view.graph.ty(members[0]).size(),
-            inputs: Vec::new(),
-            code: Vec::with_capacity(members.len()),
-            outputs: Vec::new(),
-        };
-        let mut made: HashMap<Value, Operand> = HashMap::new();
-        for &member in members {
-            let node = view.graph.node(member);
-            let args: Vec<Operand> = node.args.iter().map(|&arg| draft.operand(view, &made, arg)).collect();
-            let register = Operand::Register(numbered(draft.code.len()));
-            draft.code.push(instruction(view.graph, member, &args));
-            made.insert(member, register);
-            if is_output(member) {
-                draft.outputs.push((register, member));
+    /// The program of a group. `register` says which member a value is, `is_output` which members are needed elsewhere.
+    pub(crate) fn new(
+        view: &View,
+        members: &[Value],
+        register: impl Fn(Value) -> Option<usize>,
+        is_output: impl Fn(Value) -> bool,
+    ) -> Draft {
+        let mut inputs: HashMap<(Value, Option<&Walk>), u16> = HashMap::new();
+        let mut operand = |arg: Value| {
+            count::step();
+            let (root, walk) = view.read(arg);
+            if let Some(register) = register(root) {
+                return Operand::Register(numbered(register));
             }
+            if let Op::Leaf(Leaf::Constant(constant)) = view.graph.op(root)
+                && constant.array().len() == 1
+            {
+                return Operand::Constant(bits(constant.array()));
+            }
+            let new = numbered(inputs.len());
+            Operand::Input(*inputs.entry((root, walk)).or_insert(new))
+        };
+        let mut code = Vec::with_capacity(members.len());
+        for &member in members {
+            let args: Vec<Operand> = view.graph.node(member).args.iter().map(|&arg| operand(arg)).collect();
+            code.push(instruction(view.graph, member, &args));
         }
-        draft
+        let mut ordered: Vec<_> = inputs.into_iter().collect();
+        ordered.sort_unstable_by_key(|&(_, number)| number);
+        let numbered = |(k, &member): (usize, &Value)| (numbered(k), member);
+        Draft {
+            size: view.graph.ty(members[0]).size(),
+            inputs: ordered.into_iter().map(|((value, walk), _)| (value, walk.cloned())).collect(),
+            code,
+            outputs: members.iter().enumerate().filter(|(_, member)| is_output(**member)).map(numbered).collect(),
+        }
     }
 
-    fn operand(&mut self, view: &View, made: &HashMap<Value, Operand>, arg: Value) -> Operand {
-        let (root, access) = view.read(arg);
-        if let Some(&register) = made.get(&root) {
-            return register;
-        }
-        if let Some(number) = splat(view.graph, root) {
-            return Operand::Constant(number as f32);
-        }
-        let place = self.inputs.iter().position(|&input| input == (root, access)).unwrap_or_else(|| {
-            self.inputs.push((root, access));
-            self.inputs.len() - 1
-        });
-        Operand::Input(numbered(place))
+    /// The same for programs that do the same, see [`Draft::is_like`].
+    pub(crate) fn key(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.code.hash(&mut hasher);
+        hasher.finish()
     }
 
     /// Whether both do the same to other values: then they can run as segments of one step.
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
-        let alike = |(a, b): (&(Value, Access), &(Value, Access))| match (a.1, b.1) {
-            (Access::Full, Access::Full) => true,
-            (Access::Scalar, Access::Scalar) => a.0 == b.0,
+        let alike = |(a, b): (&(Value, Option<Walk>), &(Value, Option<Walk>))| match (&a.1, &b.1) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.is_scalar() == b.is_scalar(),
             _ => false,
         };
-        let places = |draft: &Draft| draft.outputs.iter().map(|&(operand, _)| operand).collect::<Vec<_>>();
         self.code == other.code
             && self.inputs.len() == other.inputs.len()
             && self.inputs.iter().zip(&other.inputs).all(alike)
-            && places(self) == places(other)
+            && self.outputs.iter().map(|(from, _)| from).eq(other.outputs.iter().map(|(from, _)| from))
     }
 
     /// The values that it reads, then those it writes.
     pub(crate) fn values(&self) -> impl Iterator<Item = Value> {
         self.inputs.iter().map(|&(value, _)| value).chain(self.outputs.iter().map(|&(_, value)| value))
-    }
-
-    /// Rows and columns of the space it runs over.
-    pub(crate) fn space(&self) -> (usize, usize) {
-        let columns = self.inputs.iter().find_map(|(_, access)| match access {
-            Access::Row(columns) | Access::Column(columns) => Some(*columns),
-            Access::Full | Access::Scalar => None,
-        });
-        let columns = columns.unwrap_or(self.size).max(1);
-        (self.size / columns, columns)
     }
 }
 
@@ -91,14 +93,16 @@ fn numbered(place: usize) -> u16 {
 }
 
 fn instruction(graph: &Graph, member: Value, args: &[Operand]) -> Instruction {
-    let zero = Operand::Constant(0.0);
-    match &graph.node(member).op {
-        Op::Unary(Unary::Relu) => Instruction::binary(Binary::Max, args[0], zero),
-        Op::Unary(op) => Instruction::unary(*op, args[0]),
-        Op::Binary(op) => Instruction::binary(*op, args[0], args[1]),
-        Op::Compare(op) => Instruction::binary(*op, args[0], args[1]),
-        Op::Select(_) => Instruction::select(args[0], args[1], args[2]),
-        Op::Cast(to) if to.0 == DType::Bool => Instruction::binary(Compare::Ne, args[0], zero),
+    let node = graph.node(member);
+    let op = match &node.op {
+        Op::Unary(op) => Opcode::from(*op),
+        Op::Binary(op) => Opcode::from(*op),
+        Op::Compare(op) => Opcode::from(*op),
+        Op::Select(_) => Opcode::Select,
+        Op::Cast(to) => Opcode::Cast(to.0),
         other => unreachable!("`{other}` is not element-wise"),
-    }
+    };
+    // The last operand is one of those to choose from.
+    let dtype = graph.ty(*node.args.last().expect("element-wise ops have operands")).dtype;
+    Instruction::new(op, dtype, args)
 }

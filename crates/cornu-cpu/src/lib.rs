@@ -22,17 +22,23 @@
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod bodies;
 mod control;
 mod copies;
+mod count;
 mod environment;
 mod fuse;
+mod jobs;
 pub mod kernels;
 mod lower;
 mod memory;
 mod plan;
+mod rows;
 mod schedule;
 mod session;
 mod step;
+mod view;
+mod walk;
 
 pub use kernels::simd::Level;
 pub use session::Cpu;

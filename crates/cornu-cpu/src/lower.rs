@@ -1,28 +1,30 @@
 //! From jobs to steps: each op finds its kernel, each value its offset.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
-use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
+use cornu_graph::{Body, Error, Graph, Result, Shape, Type, Value, VarId};
 
+use crate::bodies;
 use crate::control::{Control, Frame};
 use crate::copies::{Copies, Site};
 use crate::fuse::Draft;
+use crate::jobs::Job;
 use crate::kernels::arg::Arg;
-use crate::kernels::dot::Dot;
-use crate::kernels::fused::{Fused, Input, Output, Program, Segment};
-use crate::kernels::memory::{LINE, stored};
+use crate::kernels::dot::Product;
+use crate::kernels::fused::{Fused, Input, Program, Segment};
+use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
-use crate::kernels::operand::{Place, Span};
-use crate::kernels::plain::Plain;
+use crate::kernels::operand::{Place, Span, Strided};
+use crate::kernels::parallel::Task;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
 use crate::kernels::rows::{Gather, ScatterAdd};
 use crate::kernels::simd::Level;
-use crate::plan::{Job, Plan};
-use crate::schedule::{Access, splat};
+use crate::plan::Plan;
 use crate::step::Step;
+use crate::walk::Walk;
 
 /// The steps of a graph, and the values each leaves in memory.
 type Steps = (Vec<Step>, Vec<Vec<Value>>);
@@ -40,36 +42,18 @@ pub(crate) struct Lowered {
     pub(crate) needs: usize,
 }
 
-/// Where a graph finds what it does not compute.
-#[derive(Clone, Copy)]
-pub(crate) enum Given<'a> {
-    /// A program: its inputs are the buffers from 1 on; variables have these places.
-    Program(&'a HashMap<VarId, Place>),
-    /// A body: its inputs lie in scratch memory, all of which starts at that byte.
-    Body(usize),
-}
-
-/// Turns a plan into steps.
-pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> {
-    let none = HashMap::new();
-    let (vars, base) = match given {
-        Given::Program(vars) => (vars, 0),
-        Given::Body(base) => (&none, base),
-    };
-    let (mut places, needs) = plan.places(vars, base);
-    isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
-    let (steps, graph) = (Steps::default(), plan.view.graph);
-    let rooms = graph.inputs.iter().map(|input| places[input].span.at).collect();
-    if let Given::Program(_) = given {
-        for (base, input) in (1..).zip(&graph.inputs) {
-            places.entry(*input).and_modify(|place| place.span = Span { base, at: 0 });
-        }
+/// Turns the plan of a program into steps: its inputs are the buffers from 1 on; variables have these places.
+pub(crate) fn lower(plan: &Plan, target: Target, vars: &HashMap<VarId, Place>) -> Result<Lowered> {
+    let (mut places, needs) = plan.places(vars, &plan.given);
+    let graph = plan.view.graph;
+    let rooms = graph.inputs.iter().filter_map(|input| places[input.index()]).map(|place| place.span.at).collect();
+    for (base, input) in (1..).zip(&graph.inputs) {
+        places[input.index()].as_mut().into_iter().for_each(|place| place.span = Span { base, at: 0 });
     }
-    let mut lowering = Lowering { plan, level, places, needs, steps, frames: Vec::new() };
+    let mut lowering = Lowering::new(plan, target, (places, needs), None)?;
     let outputs = lowering.results(vars);
     let ends = std::mem::take(&mut lowering.steps);
-    lowering.frames()?;
-    plan.jobs.iter().try_for_each(|job| lowering.job(job))?;
+    lowering.jobs()?;
     lowering.steps.0.extend(ends.0);
     lowering.steps.1.extend(ends.1);
     let typed = |value: Value, place: Place| (place, graph.ty(value).clone());
@@ -83,42 +67,68 @@ pub(crate) fn lower(plan: &Plan, level: Level, given: Given) -> Result<Lowered> 
     })
 }
 
-struct Lowering<'p, 'g> {
-    plan: &'p Plan<'g>,
-    level: Level,
-    places: HashMap<Value, Place>,
-    needs: usize,
-    steps: Steps,
-    /// The bodies, in the order of the plan's.
-    frames: Vec<Arc<Frame>>,
+/// What steps run on.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) level: Level,
+    pub(crate) threads: usize,
 }
 
-impl Lowering<'_, '_> {
-    fn graph(&self) -> &Graph {
+pub(crate) struct Lowering<'p, 'g> {
+    plan: &'p Plan<'g>,
+    target: Target,
+    /// Whether each step is cut into rows.
+    pub(crate) by_rows: bool,
+    places: Vec<Option<Place>>,
+    pub(crate) needs: usize,
+    pub(crate) steps: Steps,
+    /// The numbers that constants have here, by those in the program; nothing where they are the same.
+    numbers: Option<HashMap<u32, u32>>,
+    /// Bodies by their plans and by how many inputs are the same for all steps of a loop, and outputs carries.
+    frames: HashMap<(usize, Option<[usize; 2]>), Arc<Frame>>,
+}
+
+impl<'p, 'g> Lowering<'p, 'g> {
+    /// # Errors
+    /// Memory is asked for in one piece.
+    pub(crate) fn new(
+        plan: &'p Plan<'g>,
+        target: Target,
+        (places, needs): (Vec<Option<Place>>, usize),
+        numbers: Option<HashMap<u32, u32>>,
+    ) -> Result<Self> {
+        isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
+        let (steps, frames) = (Steps::default(), HashMap::new());
+        Ok(Lowering { plan, target, by_rows: false, places, needs, steps, numbers, frames })
+    }
+
+    fn graph(&self) -> &'g Graph {
         self.plan.view.graph
     }
 
-    fn place(&self, value: Value) -> Place {
+    pub(crate) fn place(&self, value: Value) -> Place {
         let dtype = self.graph().ty(value).dtype;
-        Place { dtype, ..self.places[&self.plan.view.root(value)] }
+        let place = self.places[self.plan.view.root(value).index()];
+        Place { dtype, ..place.expect("what a job reads or writes has a place") }
     }
 
-    /// Makes steps of all bodies. They lie behind all else, one over the other, since no two of them run at a time.
-    fn frames(&mut self) -> Result<()> {
-        let base = self.needs;
-        for plan in &self.plan.bodies {
-            let lowered = lower(plan, self.level, Given::Body(base))?;
-            self.needs = self.needs.max(lowered.needs);
-            let places = |typed: Vec<(Place, Type)>| typed.into_iter().map(|(place, _)| place).collect();
-            self.frames.push(Arc::new(Frame {
-                graph: plan.view.graph.clone(),
-                steps: lowered.steps,
-                makes: lowered.makes,
-                inputs: places(lowered.inputs),
-                outputs: places(lowered.outputs),
-            }));
+    /// The buffer of a constant, by its number in the program.
+    pub(crate) fn number(&self, constant: u32) -> u32 {
+        self.numbers.as_ref().map_or(constant, |numbers| numbers[&constant])
+    }
+
+    fn frame(&mut self, body: &Body, scan: Option<[usize; 2]>) -> Result<Arc<Frame>> {
+        let key = (self.plan.number(body), scan);
+        if let Some(frame) = self.frames.get(&key) {
+            return Ok(Arc::clone(frame));
         }
-        Ok(())
+        let frame = Arc::new(bodies::frame(&self.plan.bodies[key.0], self.target, scan, self)?);
+        self.frames.insert(key, Arc::clone(&frame));
+        Ok(frame)
+    }
+
+    pub(crate) fn jobs(&mut self) -> Result<()> {
+        self.plan.jobs.iter().try_for_each(|job| self.job(job))
     }
 
     fn job(&mut self, job: &Job) -> Result<()> {
@@ -133,8 +143,15 @@ impl Lowering<'_, '_> {
             Job::Fused(drafts) => vec![Step::new(self.fused(drafts)?)],
             Job::Single(value) => self.single(*value)?,
         };
-        steps.into_iter().for_each(|step| self.add(step, job.writes(&self.plan.view)));
+        let mut makes = Vec::new();
+        job.each_write(&self.plan.view, |value| makes.push(value));
+        steps.into_iter().for_each(|step| self.add(step, makes.clone()));
         Ok(())
+    }
+
+    /// Copies a value.
+    pub(crate) fn copy(&mut self, value: Value, from: Place, to: Place) {
+        self.add(Step::new(Move::whole(from, to)), vec![value]);
     }
 
     fn add(&mut self, step: Step, makes: Vec<Value>) {
@@ -145,29 +162,30 @@ impl Lowering<'_, '_> {
     /// Drafts that do the same are segments of one program.
     fn fused(&self, drafts: &[Draft]) -> Result<Fused> {
         let first = &drafts[0];
-        let numbers = self.plan.firsts(first);
-        let (reads, writes) = numbers.split_at(first.inputs.len());
-        let input = |(&k, &(_, access)): (&usize, &(Value, Access))| match access {
-            Access::Full => Input::Full(k),
-            Access::Scalar => Input::Scalar(k),
-            Access::Row(_) => Input::Row(k),
-            Access::Column(_) => Input::Column(k),
+        let input = |draft: &Draft, (value, walk): &(Value, Option<Walk>)| {
+            let Walk { start, axes } = walk.clone().unwrap_or_else(|| Walk::whole(draft.size));
+            if self.plan.view.is_counted(*value) {
+                return Input::Count(start as i64, axes.into());
+            }
+            let Place { dtype, span, .. } = self.place(*value);
+            let span = Span { at: span.at + start * dtype.size(), ..span };
+            Input::Memory(Strided { span, axes: axes.into() })
         };
-        let segment = |draft: &Draft| {
-            let (rows, cols) = draft.space();
-            Segment { rows, cols, spans: draft.values().map(|value| self.place(value).span).collect() }
+        let segment = |draft: &Draft| Segment {
+            len: draft.size,
+            inputs: draft.inputs.iter().map(|read| input(draft, read)).collect(),
+            outputs: draft.outputs.iter().map(|&(_, value)| self.place(value).span).collect(),
         };
         Fused::new(&Program {
-            inputs: reads.iter().zip(&first.inputs).map(input).collect(),
+            inputs: first.inputs.iter().map(|(value, _)| self.graph().ty(*value).dtype).collect(),
             code: first.code.clone(),
-            outputs: writes.iter().zip(&first.outputs).map(|(&at, &(from, _))| Output { from, at }).collect(),
+            outputs: first.outputs.iter().map(|&(register, _)| register).collect(),
             segments: drafts.iter().map(segment).collect(),
         })
     }
 
     fn single(&mut self, value: Value) -> Result<Vec<Step>> {
-        let plan = self.plan;
-        let (graph, node) = (plan.view.graph, plan.view.graph.node(value));
+        let (graph, node) = (self.graph(), self.graph().node(value));
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = graph.types(&node.args);
         let (ty, out) = (graph.ty(value), self.place(value));
@@ -185,16 +203,19 @@ impl Lowering<'_, '_> {
             Op::Concatenate(op) => return Ok(copies(op)),
             Op::Reverse(op) => return Ok(copies(op)),
             Op::Gather(_) => Step::new(gather(types[0], &args, out)),
-            Op::ScatterAdd(_) => Step::new(self.scatter_add(ty, &node.args, &args, out)),
+            Op::ScatterAdd(_) => {
+                let table = (!self.plan.view.begins_with_zeros(value)).then_some(args[0].span);
+                Step::new(scatter_add(ty, table, [args[1], args[2]], out))
+            }
             Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
             op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
-                let frame = |body: &Body| Arc::clone(&self.frames[self.plan.number(body)]);
+                let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
                 let results = node.results().map(|value| self.place(value)).collect();
-                let frames = op.bodies().iter().map(frame).collect();
+                let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
                 Step::Control(Control { op: op.clone(), frames, args, results })
             }
-            op @ (Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_)) => {
-                Step::new(Plain::each(op, &args, out))
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => {
+                return Err(Error::graph(format!("`{}` is part of a program, but was scheduled alone", node.op)));
             }
             Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
                 return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));
@@ -214,33 +235,24 @@ impl Lowering<'_, '_> {
         }
     }
 
-    fn scatter_add(&self, ty: &Type, values: &[Value], args: &[Place], to: Place) -> ScatterAdd {
-        let (rows, width) = (ty.shape[0], size(&ty.shape[1..]));
-        let is_zero = splat(self.graph(), values[0]).is_some_and(|number| number.to_bits() == 0);
-        let table = (!is_zero).then_some(args[0].span);
-        ScatterAdd { dtype: to.dtype, table, rows, width, tokens: args[1].into(), new: args[2].span, to: to.span }
-    }
-
     fn dot(&self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place) -> Step {
         let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
         let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
-        if out.dtype != DType::F32 {
-            return Step::new(Plain::Dot(dot, sizes, [a, b], out));
-        }
-        let dot = Dot::new(self.level, m, k, n, dot.transpose_a, dot.transpose_b);
-        Step::Dot { dot, batch, places: [a, b, out] }
+        let spans = [a, b, out].map(|place| place.span);
+        let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
+        product.by_rows = self.by_rows;
+        Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)))
     }
 
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
     fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
-        let graph = self.plan.view.graph;
-        let updated: Vec<_> = graph.updates.iter().map(|&(id, _)| id).collect();
+        let graph = self.graph();
+        let updated: HashSet<_> = graph.updates.iter().map(|&(id, _)| id).collect();
         let kept = |lowering: &mut Self, value: Value| {
             let place = lowering.place(value);
             let root = lowering.plan.view.root(value);
             match graph.op(root) {
                 Op::Leaf(Leaf::Var { id, .. }) if updated.contains(id) => lowering.save(root, place),
-                _ if lowering.plan.is_overwritten(root) => lowering.save(root, place),
                 _ => place,
             }
         };
@@ -249,7 +261,7 @@ impl Lowering<'_, '_> {
         let moves: Vec<(Value, Place, Place)> = moves.collect();
         for (value, from, to) in moves {
             if from.span != to.span {
-                self.add(Step::new(Move::whole(from, to)), vec![value]);
+                self.copy(value, from, to);
             }
         }
         outputs
@@ -258,7 +270,7 @@ impl Lowering<'_, '_> {
     /// Copies a value to new memory.
     fn save(&mut self, value: Value, from: Place) -> Place {
         let to = self.more(from);
-        self.add(Step::new(Move::whole(from, to)), vec![value]);
+        self.copy(value, from, to);
         to
     }
 
@@ -276,6 +288,11 @@ fn size(dims: &[usize]) -> usize {
 }
 
 fn gather(table: &Type, args: &[Place], to: Place) -> Gather {
-    let width = size(&table.shape[1..]) * stored(to.dtype).size();
+    let width = size(&table.shape[1..]) * to.dtype.size();
     Gather { table: args[0].span, rows: table.shape[0], width, tokens: args[1].into(), to: to.span }
+}
+
+fn scatter_add(ty: &Type, table: Option<Span>, [tokens, new]: [Place; 2], to: Place) -> ScatterAdd {
+    let (rows, width) = (ty.shape[0], size(&ty.shape[1..]));
+    ScatterAdd { dtype: to.dtype, table, rows, width, tokens: tokens.into(), new: new.span, to: to.span }
 }

@@ -1,59 +1,21 @@
-//! Jobs and places: which groups run as one, which new variables are written over the old ones, and where every value
-//! lies.
+//! Everything that is decided about a graph: jobs, and where every value lies.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use cornu_graph::ops::{Leaf, Op};
-use cornu_graph::{Body, Check, Graph, Value, VarId};
+use cornu_graph::{Body, Graph, Value, VarId};
 
-use crate::fuse::Draft;
-use crate::kernels::memory::LINE;
+use crate::jobs::{Homes, Job, draft, together};
 use crate::kernels::operand::{Place, Span};
 use crate::memory::{self, Life};
-use crate::schedule::{Access, Unit, View, schedule, splat};
-
-/// A unit of work with what belongs together already joined.
-#[derive(Clone, Debug)]
-pub(crate) enum Job {
-    /// A node by itself.
-    Single(Value),
-    /// Programs that do the same, in any order.
-    Fused(Vec<Draft>),
-    /// All checks of the graph.
-    Checks,
-}
-
-impl Job {
-    /// The values it reads, with aliases and virtual broadcasts looked through.
-    fn reads(&self, view: &View) -> Vec<(Value, Access)> {
-        match self {
-            Job::Single(value) => {
-                view.graph.node(*value).args.iter().map(|&arg| (view.root(arg), Access::Full)).collect()
-            }
-            Job::Fused(drafts) => drafts.iter().flat_map(|draft| draft.inputs.iter().copied()).collect(),
-            Job::Checks => {
-                let values = view.graph.checks.iter().flat_map(Check::values);
-                values.map(|value| (view.root(value), Access::Full)).collect()
-            }
-        }
-    }
-
-    /// The values it leaves in memory.
-    pub(crate) fn writes(&self, view: &View) -> Vec<Value> {
-        match self {
-            Job::Single(value) => view.graph.node(*value).results().collect(),
-            Job::Fused(drafts) => drafts.iter().flat_map(|d| d.outputs.iter().map(|&(_, value)| value)).collect(),
-            Job::Checks => Vec::new(),
-        }
-    }
-}
+use crate::schedule::schedule;
+use crate::view::{View, splat};
 
 /// Everything decided about a graph before memory is given out.
 pub(crate) struct Plan<'g> {
     pub(crate) view: View<'g>,
     pub(crate) jobs: Vec<Job>,
-    /// New values that are written over the variable they replace.
-    in_place: HashMap<Value, VarId>,
+    homes: Homes,
     /// Whether the graph is a body: its inputs stay until its end.
     is_body: bool,
     /// The bodies of its ops, each once.
@@ -72,23 +34,12 @@ impl<'g> Plan<'g> {
         let view = View::new(graph);
         let units = schedule(&view);
         let jobs = draft(&view, &units);
-        let in_place = in_place(&view, &jobs);
-        let mut plan = Plan {
-            view,
-            jobs: Vec::new(),
-            in_place,
-            is_body,
-            bodies: Vec::new(),
-            numbers: HashMap::new(),
-            given: HashMap::new(),
-        };
-        let mut touched = Touched::default();
-        for job in jobs {
-            if let Job::Single(value) = job {
-                graph.op(value).bodies().iter().for_each(|body| plan.body(body));
-            }
-            plan.append(job, &mut touched);
-        }
+        let homes = Homes::new(&view, &jobs);
+        let jobs = together(&homes, jobs);
+        let bodies: Vec<&'g Body> = jobs.iter().flat_map(|job| job.bodies(graph)).collect();
+        let mut plan =
+            Plan { view, jobs, homes, is_body, bodies: Vec::new(), numbers: HashMap::new(), given: HashMap::new() };
+        bodies.into_iter().for_each(|body| plan.body(body));
         plan
     }
 
@@ -104,53 +55,10 @@ impl<'g> Plan<'g> {
         self.numbers[body]
     }
 
-    /// Whether a value is an input that the next run of a body overwrites.
-    pub(crate) fn is_overwritten(&self, value: Value) -> bool {
-        self.is_body && matches!(self.view.graph.op(value), Op::Leaf(Leaf::Input { .. }))
-    }
-
-    /// Adds a job, as part of the one before it where the two do the same to values apart.
-    fn append(&mut self, job: Job, touched: &mut Touched) {
-        if let Job::Fused(new) = &job {
-            let all: Vec<Home> = new[0].values().map(|value| self.home(value)).collect();
-            let written = all[new[0].inputs.len()..].to_vec();
-            let apart = all.iter().all(|home| !touched.written.contains(home))
-                && written.iter().all(|home| !touched.all.contains(home));
-            let joins = match self.jobs.last() {
-                Some(Job::Fused(before)) => apart && before[0].is_like(&new[0]) && touched.first == firsts(&all),
-                _ => false,
-            };
-            if !joins {
-                *touched = Touched { first: firsts(&all), ..Touched::default() };
-            }
-            touched.all.extend(all);
-            touched.written.extend(written);
-            if joins && let Some(Job::Fused(before)) = self.jobs.last_mut() {
-                return before.push(new[0].clone());
-            }
-        }
-        self.jobs.push(job);
-    }
-
-    /// What shares its memory: a variable, with the new one that is written over it; else a value by itself.
-    fn home(&self, value: Value) -> Home {
-        match self.view.graph.op(value) {
-            Op::Leaf(Leaf::Var { id, .. }) => Home::Var(*id),
-            _ => self.in_place.get(&value).map_or(Home::Own(value), |&id| Home::Var(id)),
-        }
-    }
-
-    /// For each value of a draft, the first of them that has the same place.
-    pub(crate) fn firsts(&self, draft: &Draft) -> Vec<usize> {
-        firsts(&draft.values().map(|value| self.home(value)).collect::<Vec<_>>())
-    }
-
-    /// The variable whose place a value has.
-    pub(crate) fn var(&self, value: Value) -> Option<VarId> {
-        match self.home(value) {
-            Home::Var(id) => Some(id),
-            Home::Own(_) => None,
-        }
+    /// The buffers of its constants and of those of its bodies.
+    pub(crate) fn each_constant(&self, see: &mut impl FnMut(u32)) {
+        self.given.values().for_each(|place| see(place.span.base));
+        self.bodies.iter().for_each(|body| body.each_constant(see));
     }
 
     /// Whether a value is known before any step; constants lie where the session has put them.
@@ -160,141 +68,114 @@ impl<'g> Plan<'g> {
 
     /// The constants that must lie in memory: those that are more than a number inside a program.
     pub(crate) fn constants(&self) -> Vec<Value> {
-        let reads = self.jobs.iter().flat_map(|job| {
+        let mut values: Vec<Value> = self.view.graph.results().map(|value| self.view.root(value)).collect();
+        for job in &self.jobs {
             let in_program = matches!(job, Job::Fused(_));
-            job.reads(&self.view).into_iter().map(move |(value, _)| (value, in_program))
-        });
-        let results = self.view.graph.results().map(|value| (self.view.root(value), false));
-        let needed = reads.chain(results).filter(|&(value, in_program)| {
-            self.is_constant(value) && !(in_program && splat(self.view.graph, value).is_some())
-        });
-        let mut values: Vec<Value> = needed.map(|(value, _)| value).collect();
+            job.each_read(&self.view, |value, _| {
+                if !in_program || splat(self.view.graph, value).is_none() {
+                    values.push(value);
+                }
+            });
+        }
+        values.retain(|&value| self.is_constant(value));
         values.sort_unstable();
         values.dedup();
         values
     }
 
-    /// A place for every value, given those of variables and constants; scratch memory starts at `base` bytes. Also how
-    /// many bytes that needs, what is before included.
-    pub(crate) fn places(&self, vars: &HashMap<VarId, Place>, base: usize) -> (HashMap<Value, Place>, usize) {
+    /// A place for every value that has one, by [`Value::index`], where variables and some values have these; and how many
+    /// bytes of memory that takes, which is buffer 0.
+    pub(crate) fn places(
+        &self,
+        vars: &HashMap<VarId, Place>,
+        given: &HashMap<Value, Place>,
+    ) -> (Vec<Option<Place>>, usize) {
         let lives = self.lifetimes();
-        let mut places: HashMap<Value, Place> = self.given.clone();
-        let mut free: Vec<Value> = lives.keys().copied().filter(|value| !places.contains_key(value)).collect();
-        free.sort_unstable();
+        let graph = self.view.graph;
         let scratch = |value: Value, at: usize| {
-            let ty = self.view.graph.ty(value);
+            let ty = graph.ty(value);
             Place { dtype: ty.dtype, span: Span { base: 0, at }, len: ty.size() }
         };
-        let (fixed, free): (Vec<Value>, Vec<Value>) = free.into_iter().partition(|&value| self.var(value).is_some());
-        places.extend(fixed.into_iter().filter_map(|value| Some((value, vars[&self.var(value)?]))));
-        let life =
-            |&value: &Value| Life { size: scratch(value, 0).padded(), born: lives[&value].0, dies: lives[&value].1 };
+        let mut places: Vec<Option<Place>> = vec![None; graph.values()];
+        given.iter().for_each(|(value, place)| places[value.index()] = Some(*place));
+        let mut free = Vec::new();
+        for value in graph.nodes().flat_map(|(_, node)| node.results()) {
+            let (at, place) = (value.index(), &mut places[value.index()]);
+            match (self.homes.var(value), lives[at]) {
+                (Some(var), Some(_)) => *place = Some(vars[&var]),
+                (None, Some(life)) if place.is_none() => free.push((value, life)),
+                _ => {}
+            }
+        }
+        let life = |&(value, (born, dies))| Life { size: scratch(value, 0).padded(), born, dies };
         let (offsets, total) = memory::place(&free.iter().map(life).collect::<Vec<_>>());
-        let base = base.next_multiple_of(LINE);
-        let placed = free.into_iter().zip(offsets);
-        places.extend(placed.map(|(value, at)| (value, scratch(value, base.saturating_add(at)))));
-        (places, base.saturating_add(total))
+        for ((value, _), at) in free.into_iter().zip(offsets) {
+            places[value.index()] = Some(scratch(value, at));
+        }
+        (places, total)
     }
 
     /// For each value in memory, the first and the last job that need it. Inputs are there before the first job (0),
     /// and results after the last.
-    fn lifetimes(&self) -> HashMap<Value, (usize, usize)> {
+    fn lifetimes(&self) -> Vec<Option<(usize, usize)>> {
         let end = self.jobs.len() + 1;
-        let mut lives: HashMap<Value, (usize, usize)> = HashMap::new();
+        let mut lives: Vec<Option<(usize, usize)>> = vec![None; self.view.graph.values()];
         let mut seen = |value: Value, when: usize| {
-            let life = lives.entry(value).or_insert((when, when));
-            *life = (life.0.min(when), life.1.max(when));
+            let (born, dies) = lives[value.index()].unwrap_or((when, when));
+            lives[value.index()] = Some((born.min(when), dies.max(when)));
         };
         for &value in &self.view.graph.inputs {
             seen(value, 0);
             seen(value, if self.is_body { end } else { 0 });
         }
         for (number, job) in self.jobs.iter().enumerate() {
-            job.reads(&self.view).into_iter().for_each(|(value, _)| seen(value, number + 1));
-            job.writes(&self.view).into_iter().for_each(|value| seen(value, number + 1));
+            job.each_read(&self.view, |value, _| seen(value, number + 1));
+            job.each_write(&self.view, |value| seen(value, number + 1));
         }
         self.view.graph.results().for_each(|value| seen(self.view.root(value), end));
         lives
     }
 }
 
-/// What shares memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Home {
-    Var(VarId),
-    Own(Value),
-}
+#[cfg(test)]
+mod tests {
+    use cornu_testkit::lstm::Lstm;
+    use cornu_testkit::nets::Mlp;
 
-/// What the programs of the last job work on.
-#[derive(Default)]
-struct Touched {
-    all: HashSet<Home>,
-    written: HashSet<Home>,
-    /// Which operands of a program share memory, see [`firsts`].
-    first: Vec<usize>,
-}
+    use super::*;
+    use crate::count;
 
-/// For each, where the first like it is.
-fn firsts(homes: &[Home]) -> Vec<usize> {
-    let mut first = HashMap::new();
-    homes.iter().enumerate().map(|(i, home)| *first.entry(home).or_insert(i)).collect()
-}
-
-/// The jobs of the units, each group with its program.
-fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
-    let mut home: HashMap<Value, usize> = HashMap::new();
-    for (number, unit) in units.iter().enumerate() {
-        home.extend(unit.members().iter().map(|&value| (value, number)));
+    /// What the planner looks at until everything has its place.
+    fn work(graph: &Graph) -> usize {
+        let place = |&(var, value): &(VarId, Value)| {
+            let ty = graph.ty(value);
+            (var, Place { dtype: ty.dtype, span: Span { base: 1, at: 0 }, len: ty.size() })
+        };
+        let vars = graph.vars.iter().chain(&graph.updates).map(place).collect();
+        count::steps_of(|| _ = Plan::new(graph).places(&vars, &HashMap::new()))
     }
-    let mut needed: HashSet<Value> = view.graph.results().map(|value| view.root(value)).collect();
-    for (number, unit) in units.iter().enumerate() {
-        for &arg in unit.members().iter().flat_map(|&value| &view.graph.node(value).args) {
-            let root = if matches!(unit, Unit::Group(_)) { view.read(arg).0 } else { view.root(arg) };
-            if home.get(&root).is_some_and(|&other| other != number) {
-                needed.insert(root);
-            }
+
+    #[test]
+    fn work_grows_with_the_nodes() {
+        let unrolled = |steps| work(&Lstm::of_length(steps).unrolled());
+        let deep = |layers| work(&Mlp { sizes: vec![16; layers + 1], batch: 16 }.step());
+        let wide = |outputs: usize| {
+            let trace = cornu_graph::Trace::new();
+            let x = trace.input(cornu_graph::Type::f32([16]));
+            let outputs: Vec<cornu_graph::Tensor> = (0..outputs).map(|i| &x + i as f64).collect();
+            work(&trace.finish(&outputs, &[]).expect("a sound graph"))
+        };
+        let cases: [(&str, &dyn Fn(usize) -> usize, usize); 3] =
+            [("an unrolled loop", &unrolled, 400), ("layers", &deep, 100), ("outputs", &wide, 4_000)];
+        for (name, work, size) in cases {
+            let (few, many) = (work(size), work(4 * size));
+            assert!(few > size && 10 * many <= 44 * few, "{name}: {few} steps, then {many}");
         }
     }
-    let job = |unit: &Unit| match unit {
-        Unit::Single(value) => Job::Single(*value),
-        Unit::Group(members) => Job::Fused(vec![Draft::new(view, members, |value| needed.contains(&value))]),
-        Unit::Checks => Job::Checks,
-    };
-    units.iter().map(job).collect()
-}
 
-/// The updates that can be written over the variable they replace: nothing reads the old value later, the job that writes
-/// the new one reads the old one element by element if at all, and there are no checks to come.
-fn in_place(view: &View, jobs: &[Job]) -> HashMap<Value, VarId> {
-    let mut written: HashMap<Value, usize> = HashMap::new();
-    let mut last_read: HashMap<Value, usize> = HashMap::new();
-    for (number, job) in jobs.iter().enumerate() {
-        written.extend(job.writes(view).into_iter().map(|value| (value, number)));
-        last_read.extend(job.reads(view).into_iter().map(|(value, _)| (value, number)));
+    #[test]
+    fn a_loop_is_planned_once_whatever_its_length() {
+        let [short, long] = [3, 1_000].map(|steps| work(&Lstm::of_length(steps).looped()));
+        assert!(short.abs_diff(long) * 20 < short, "{short} steps, then {long}");
     }
-    last_read.extend(view.graph.results().map(|value| (view.root(value), jobs.len())));
-    let checked = jobs.iter().position(|job| matches!(job, Job::Checks)).unwrap_or(0);
-    let mut taken = HashMap::new();
-    for &(var, new) in &view.graph.updates {
-        let new = view.root(new);
-        let Some(&writer) = written.get(&new).filter(|&&writer| writer >= checked) else { continue };
-        let old = view.graph.vars.iter().find(|(id, _)| *id == var).map(|&(_, value)| value);
-        let reads_elements = |old: Value| match &jobs[writer] {
-            Job::Fused(_) => jobs[writer].reads(view).iter().all(|&(v, access)| v != old || access == Access::Full),
-            Job::Single(value) => {
-                let op = view.graph.op(*value);
-                matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
-                    || last_read.get(&old) < Some(&writer)
-            }
-            Job::Checks => false,
-        };
-        let done = |old: Value| match last_read.get(&old) {
-            Some(&last) => last < writer || last == writer && reads_elements(old),
-            None => true,
-        };
-        if old.is_none_or(done) && !taken.contains_key(&new) {
-            taken.insert(new, var);
-        }
-    }
-    taken
 }

@@ -14,7 +14,7 @@ use crate::kernels::operand::{Place, Span};
 use crate::kernels::simd::Level;
 use crate::kernels::threads::Threads;
 use crate::kernels::transfer;
-use crate::lower::{Given, Lowered, lower};
+use crate::lower::{Lowered, Target, lower};
 use crate::plan::Plan;
 use crate::step::{Machine, Step, run};
 
@@ -158,7 +158,7 @@ impl CpuSession {
         let vars = vars.into_iter().map(place).collect();
         let mut plan = Plan::new(&graph);
         self.constants(&mut plan, &mut table)?;
-        let lowered = lower(&plan, self.level, Given::Program(&vars))?;
+        let lowered = lower(&plan, Target { level: self.level, threads: self.threads.count() }, &vars)?;
         let ask = |error: Error| error.context("a step").help("a smaller batch needs less");
         if lowered.needs > self.memory.bytes() {
             self.memory = Buffer::new("scratch memory", lowered.needs).map_err(ask)?;
@@ -248,7 +248,7 @@ impl Session for CpuSession {
             transfer::write(table.bases(), *place, feed, &self.threads);
         }
         self.last = None;
-        let (level, threads, scratch) = (self.level, &self.threads, &self.scratch);
+        let (level, threads, scratch) = (self.level, &self.threads, self.scratch.room());
         run(steps, Machine { level, threads, bases: table.bases(), scratch })?;
         self.last = Some(program);
         Ok(())

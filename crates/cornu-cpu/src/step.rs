@@ -5,10 +5,9 @@ use std::fmt;
 use cornu_graph::{Check, Result};
 
 use crate::control::Control;
-use crate::kernels::dot::Dot;
-use crate::kernels::memory::Buffer;
+use crate::kernels::memory::Room;
 use crate::kernels::operand::{Bases, Kernel, Place};
-use crate::kernels::parallel;
+use crate::kernels::parallel::Task;
 use crate::kernels::simd::Level;
 use crate::kernels::subnormal::Flush;
 use crate::kernels::threads::Threads;
@@ -16,9 +15,7 @@ use crate::kernels::threads::Threads;
 /// One step of a program, with everything about it decided.
 pub(crate) enum Step {
     /// Work that is divided among threads.
-    Kernel(Box<dyn Kernel>),
-    /// That many matrix products, one after the other: two operands and the result.
-    Dot { dot: Dot, batch: usize, places: [Place; 3] },
+    Kernel(Task),
     /// Stops where a truth does not hold: the truth, then the numbers to be shown.
     Check(Check, Vec<Place>),
     /// Steps that run more than once, or not at all.
@@ -32,7 +29,7 @@ pub(crate) struct Machine<'a> {
     pub(crate) threads: &'a Threads,
     pub(crate) bases: Bases<'a>,
     /// Memory for a single step: packed matrices, blocks of registers.
-    pub(crate) scratch: &'a Buffer,
+    pub(crate) scratch: Room<'a>,
 }
 
 /// Runs steps in order. Allocates nothing.
@@ -49,8 +46,7 @@ pub(crate) fn steps(steps: &[Step], machine: Machine) -> Result<()> {
     let Machine { level, threads, bases, scratch } = machine;
     for step in steps {
         match step {
-            Step::Kernel(kernel) => parallel::run(&**kernel, level, threads, bases, scratch),
-            Step::Dot { dot, batch, places } => dot.all(threads, bases, *batch, *places, scratch),
+            Step::Kernel(task) => task.run(level, threads, bases, scratch),
             Step::Control(control) => control.run(machine)?,
             Step::Check(check, places) => {
                 let mut numbers = places.iter().map(|&place| bases.number(place));
@@ -65,14 +61,18 @@ pub(crate) fn steps(steps: &[Step], machine: Machine) -> Result<()> {
 
 impl Step {
     pub(crate) fn new(kernel: impl Kernel + 'static) -> Step {
-        Step::Kernel(Box::new(kernel))
+        Step::Kernel(Task::new(Box::new(kernel)))
+    }
+
+    /// Whether it is a kernel whose units can be cut into so many rows.
+    pub(crate) fn has_rows(&self, rows: usize) -> bool {
+        matches!(self, Step::Kernel(kernel) if kernel.has_rows(rows))
     }
 
     /// How many bytes of scratch memory it needs.
     pub(crate) fn scratch(&self, threads: &Threads) -> usize {
         match self {
-            Step::Kernel(kernel) => parallel::scratch(&**kernel, threads.count()),
-            Step::Dot { dot, .. } => dot.scratch().saturating_mul(size_of::<f32>()),
+            Step::Kernel(task) => task.scratch(threads.count()),
             Step::Control(control) => control.scratch(threads),
             Step::Check(..) => 0,
         }
@@ -83,10 +83,7 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Step::Kernel(kernel) => write!(f, "{kernel}"),
-            Step::Dot { batch, places: [a, b, out], .. } => {
-                write!(f, "dot {batch} x {} {} -> {}", a.len, b.len, out.len)
-            }
+            Step::Kernel(task) => write!(f, "{task}"),
             Step::Control(control) => write!(f, "{control}"),
             Step::Check(check, _) => write!(f, "check {}", check.text),
         }

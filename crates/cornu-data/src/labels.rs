@@ -300,6 +300,7 @@ impl ToLabels for Array {
             Buffer::Bool(labels) => Values::Bool(labels.clone()),
             Buffer::F32(labels) => Values::Float32(labels.clone()),
             Buffer::F64(labels) => Values::Float(labels.clone()),
+            half if half.dtype().is_half() => Values::Float32(self.to_vec()),
             _ => Values::Int(self.to_vec()),
         };
         Ok((self.shape().to_vec(), Arc::new(values)))

@@ -173,6 +173,8 @@ fn one_output(array: &Array, column: usize, width: usize) -> Values {
         Buffer::F32(data) => every(data, column, width).into(),
         Buffer::F64(data) => every(data, column, width).into(),
         Buffer::Bool(data) => every(data, column, width).into(),
+        // Columns have no floats of 16 bits.
+        half if half.dtype().is_half() => every(&array.to_vec::<f32>(), column, width).into(),
         _ => every(&array.to_vec::<i64>(), column, width).into(),
     }
 }

@@ -122,18 +122,11 @@ pub(crate) type Renamed = HashMap<Value, Value>;
 impl Builder {
     /// Adds what some values of a graph need beyond those that are here already, and gives what they are here.
     pub(crate) fn copy(&mut self, graph: &Graph, mut renamed: Renamed, values: &[Value]) -> Vec<Value> {
-        let mut needed = vec![false; graph.values()];
-        let missing = |values: &[Value], needed: &mut [bool]| {
-            let missing = values.iter().filter(|value| !renamed.contains_key(value));
-            missing.for_each(|value| needed[value.first().index()] = true);
-        };
-        missing(values, &mut needed);
-        for (first, node) in graph.nodes().rev() {
-            if needed[first.index()] {
-                missing(&node.args, &mut needed);
+        let needed = graph.needed(values.iter().copied(), |value| renamed.contains_key(&value));
+        for (first, node) in graph.nodes() {
+            if !node.results().any(|value| needed[value.index()] && !renamed.contains_key(&value)) {
+                continue;
             }
-        }
-        for (first, node) in graph.nodes().filter(|(first, _)| needed[first.index()]) {
             let args: Vec<Value> = node.args.iter().map(|arg| renamed[arg]).collect();
             self.set_origin(graph.origin(first).clone());
             for (old, new) in node.results().zip(self.add_all(node.op.clone(), &args)) {

@@ -262,30 +262,37 @@ impl Graph {
         on
     }
 
-    /// For each value, whether it is one of those outputs or one depends on it, or a check does.
-    pub(crate) fn backwards(&self, outputs: &[bool]) -> Vec<bool> {
-        let mut on = vec![false; self.values()];
-        self.checks.iter().flat_map(Check::values).for_each(|value| on[value.index()] = true);
-        self.outputs.iter().zip(outputs).for_each(|(output, &to)| on[output.index()] |= to);
+    /// For each value, whether it is one of those or one of them is made of it, without what `ends` are made of.
+    pub(crate) fn needed(&self, values: impl IntoIterator<Item = Value>, ends: impl Fn(Value) -> bool) -> Vec<bool> {
+        let mut needed = vec![false; self.values()];
+        values.into_iter().for_each(|value| needed[value.index()] = true);
         for (_, node) in self.nodes().rev() {
-            if node.op.has_checks() || node.results().any(|value| on[value.index()]) {
-                node.args.iter().for_each(|arg| on[arg.index()] = true);
+            if node.results().any(|value| needed[value.index()] && !ends(value)) {
+                node.args.iter().for_each(|arg| needed[arg.index()] = true);
             }
         }
-        on
+        needed
+    }
+
+    /// What checks look at, and a result of each op that has checks in its bodies.
+    pub(crate) fn checked(&self) -> impl Iterator<Item = Value> {
+        let ops = self.nodes().filter(|(_, node)| node.op.has_checks()).map(|(first, _)| first);
+        self.checks.iter().flat_map(Check::values).chain(ops)
+    }
+
+    /// For each value, whether it is one of those outputs or one depends on it, or a check does.
+    pub(crate) fn backwards(&self, outputs: &[bool]) -> Vec<bool> {
+        let outputs = self.outputs.iter().zip(outputs).filter(|(_, to)| **to).map(|(&output, _)| output);
+        self.needed(outputs.chain(self.checked()), |_| false)
     }
 
     /// For each value, whether what leaves the graph depends on it or on another result of its node, or a body of its node
     /// has checks.
     pub fn live(&self) -> Vec<bool> {
-        let mut live = vec![false; self.values()];
-        self.results().for_each(|value| live[value.first().index()] = true);
-        for (first, node) in self.nodes().rev() {
-            live[first.index()] |= node.op.has_checks();
-            if live[first.index()] {
-                node.results().for_each(|value| live[value.index()] = true);
-                node.args.iter().for_each(|arg| live[arg.first().index()] = true);
-            }
+        let mut live = self.needed(self.results().chain(self.checked()), |_| false);
+        for (_, node) in self.nodes() {
+            let any = node.results().any(|value| live[value.index()]);
+            node.results().for_each(|value| live[value.index()] = any);
         }
         live
     }

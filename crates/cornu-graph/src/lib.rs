@@ -51,9 +51,9 @@ pub use check::Check;
 #[cfg(feature = "ndarray")]
 pub use cornu_array::from_array;
 pub use cornu_array::{
-    AN_ARRAY, Array, Bf16, Buffer, Code, Context, DType, Element, Elements, Error, ErrorKind, F16, Nested, Number,
-    Numeric, Printable, Result, Shape, ToArray, Type, Verbose, Warning, bytes, list, nearest, numbers, pad, random,
-    room, tell,
+    AN_ARRAY, Array, Arrays, Bf16, Buffer, Code, Context, DType, Element, Elements, Error, ErrorKind, F16, Nested,
+    Number, Numeric, Printable, Result, Shape, ToArray, ToArrays, Type, Verbose, Warning, bytes, list, nearest,
+    numbers, pad, random, room, tell,
 };
 pub use eval::{Reference, evaluate};
 pub use grad::gradients;

@@ -200,8 +200,7 @@ impl Tensor {
         let count = axes.iter().filter_map(|&axis| shape.get(axis)).copied().collect::<Shape>().size();
         let own = self.dtype().to_float();
         // As in Keras, the sum may be larger than floats of 16 bits are.
-        let wide = if own.is_half() { DType::F32 } else { own };
-        (self.cast(wide).reduce(Reduction::Sum, &axes) / count.max(1) as f64).cast(own)
+        (self.cast(own.widened()).reduce(Reduction::Sum, &axes) / count.max(1) as f64).cast(own)
     }
 
     /// The largest element along an axis, which stays with size one.
@@ -285,7 +284,9 @@ impl Tensor {
 /// truth values `i32`.
 pub trait IntoTensor {
     /// The tensor, if it is one already.
-    fn tensor(&self) -> Option<Tensor>;
+    fn tensor(&self) -> Option<Tensor> {
+        None
+    }
     /// The tensor; of a number, a scalar in the trace of `like` and of the type that it has beside `like`.
     #[track_caller]
     fn into_tensor(self, like: &Tensor) -> Tensor;
@@ -310,9 +311,6 @@ impl IntoTensor for &Tensor {
 }
 
 impl IntoTensor for f64 {
-    fn tensor(&self) -> Option<Tensor> {
-        None
-    }
     #[track_caller]
     fn into_tensor(self, like: &Tensor) -> Tensor {
         like.literal(&Array::scalar(self), like.dtype().to_float())
@@ -320,9 +318,6 @@ impl IntoTensor for f64 {
 }
 
 impl IntoTensor for i64 {
-    fn tensor(&self) -> Option<Tensor> {
-        None
-    }
     #[track_caller]
     fn into_tensor(self, like: &Tensor) -> Tensor {
         let dtype = if like.dtype() == DType::Bool { DType::I32 } else { like.dtype() };
@@ -331,9 +326,6 @@ impl IntoTensor for i64 {
 }
 
 impl IntoTensor for i32 {
-    fn tensor(&self) -> Option<Tensor> {
-        None
-    }
     #[track_caller]
     fn into_tensor(self, like: &Tensor) -> Tensor {
         i64::from(self).into_tensor(like)
@@ -370,21 +362,17 @@ macro_rules! operators {
 
 operators! { Add add; Sub sub; Mul mul; Div div; }
 
-impl Neg for &Tensor {
-    type Output = Tensor;
-    #[track_caller]
-    fn neg(self) -> Tensor {
-        self.negative()
-    }
+macro_rules! negatives {
+    ($($tensor:ty)*) => { $(
+        impl Neg for $tensor {
+            type Output = Tensor;
+            #[track_caller]
+            fn neg(self) -> Tensor { self.negative() }
+        }
+    )* };
 }
 
-impl Neg for Tensor {
-    type Output = Tensor;
-    #[track_caller]
-    fn neg(self) -> Tensor {
-        self.negative()
-    }
-}
+negatives! { Tensor &Tensor }
 
 impl fmt::Debug for Tensor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -75,12 +75,14 @@ fn made(words: &[&str], graph: &Graph) -> Result<String, String> {
         ["trim"] => text::printed(&passes::trim(graph)),
         ["fold"] => text::printed(&passes::fold(graph)),
         ["hoist"] => text::printed(&passes::hoist(graph)),
+        ["widen"] => text::printed(&passes::widen(graph.clone())),
         ["gradient", op] if graph.nodes().any(|(_, node)| op_name(&node.op) == *op) => {
             text::printed(&text::gradient(graph)?)
         }
         ["gradient", op] => Err(format!("needs the op `{op}` in the graph")),
         _ => {
-            Err("needs `simplify RULE`, `fold RULE`, `passes`, `join`, `trim`, `fold`, `hoist` or `gradient OP`".into())
+            let passes = "`passes`, `join`, `trim`, `fold`, `hoist`, `widen`";
+            Err(format!("needs `simplify RULE`, `fold RULE`, {passes} or `gradient OP`"))
         }
     }
 }
@@ -300,6 +302,24 @@ fn shapes_of_no_elements_have_a_size_however_long_their_axes_are() {
         let (outputs, _) = evaluate(&graph, &[], &[Array::zeros(&Type::f32(dims))]);
         assert_eq!(outputs.iter().map(|output| output.get(0)).collect::<Vec<_>>(), [0.0, 0.0]);
     }
+}
+
+/// What executors run is what the ops mean, to the bit.
+#[test]
+fn floats_of_16_bits_are_widened_without_a_difference() {
+    let mut report = Report::default();
+    for sample in Op::samples().into_iter().filter(|sample| sample.args.iter().any(|arg| arg.dtype().is_half())) {
+        let graph = ops::graph_of(&sample).expect("a sound graph");
+        let wide = passes::widen(graph.clone());
+        assert!(verify(&wide).is_ok());
+        let (want, got) = (evaluate(&graph, &[], &sample.args).0, evaluate(&wide, &[], &sample.args).0);
+        report.case(&graph.to_string(), ops::same_bits(&got[0], &want[0]));
+        let computed =
+            |op: &Op| matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Dot(_) | Op::Reduce(_) | Op::ScatterAdd(_));
+        let left = wide.nodes().find(|(value, node)| computed(&node.op) && wide.ty(*value).dtype.is_half());
+        assert!(left.is_none(), "{wide}");
+    }
+    report.finish();
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub mod ends;
 pub mod folder;
 pub mod golden;
 pub mod lists;
+pub mod lstm;
 pub mod nets;
 pub mod ops;
 pub mod process;

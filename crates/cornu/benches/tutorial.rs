@@ -1,5 +1,5 @@
 //! Times of the tutorial's two models, data not included: `cargo bench --package cornu -- WHAT`, where WHAT is `pima` or
-//! `mnist` (the fit), `first-step`, `predict` or `memory`. Each in a process of its own; without WHAT, one after the other.
+//! `mnist` (the fit), `first-step`, `deep`, `predict` or `memory`. Each in a process of its own; without WHAT, one after the other.
 
 use std::time::Instant;
 
@@ -25,8 +25,14 @@ fn main() -> cornu::Result<()> {
 
 type Measure = fn() -> cornu::Result<()>;
 
-const MEASURES: [(&str, Measure); 5] =
-    [("pima", pima_fit), ("mnist", mnist_fit), ("first-step", first_step), ("predict", predict), ("memory", memory)];
+const MEASURES: [(&str, Measure); 6] = [
+    ("pima", pima_fit),
+    ("mnist", mnist_fit),
+    ("first-step", first_step),
+    ("deep", deep),
+    ("predict", predict),
+    ("memory", memory),
+];
 
 /// Fits and reports as other programs do: `cornu pima fit_seconds 0.015 total_seconds 0.02 last_loss 0.3576`.
 fn report(work: &str, begun: Instant, fit: impl FnOnce() -> cornu::Result<History>) -> cornu::Result<()> {
@@ -81,6 +87,25 @@ fn first_step() -> cornu::Result<()> {
             "cornu {work} from a new model to the end of its first step: {first:.2} ms, then {:.2} ms",
             median(times)
         );
+    }
+    Ok(())
+}
+
+/// From the trace of a deep model to the end of its first step.
+fn deep() -> cornu::Result<()> {
+    let (x, y) = (Array2::<f32>::ones((16, 16)), Array2::<f32>::ones((16, 16)));
+    for layers in [1_000, 4_000] {
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            let mut model = Sequential::new();
+            model.add(Input::new([16]));
+            (0..layers).for_each(|_| _ = model.add(Dense::new(16).activation("relu")));
+            model.compile(Compile::new().optimizer("adam").loss("mean_squared_error"))?;
+            let start = Instant::now();
+            model.train_on_batch(&x, &y)?;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        println!("cornu {layers} layers from the trace to the end of the first step: {:.0} ms", median(times));
     }
     Ok(())
 }

@@ -34,10 +34,15 @@ pub trait Activation: Config {
     /// The function, applied.
     #[track_caller]
     fn apply(&self, x: Tensor) -> Tensor;
+
+    /// Whether it makes probabilities of logits, from which cross-entropies are then computed.
+    fn takes_logits(&self) -> bool {
+        false
+    }
 }
 
 macro_rules! activations {
-    ($($(#[$doc:meta])* $class:ident = $name:literal, $f:expr;)*) => {
+    ($($(#[$doc:meta])* $class:ident = $name:literal, $f:expr $(, logits: $logits:literal)?;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,6 +77,10 @@ macro_rules! activations {
                     let f: fn(Tensor) -> Tensor = $f;
                     f(x)
                 }
+
+                $(fn takes_logits(&self) -> bool {
+                    $logits
+                })?
             }
         )*
 
@@ -85,15 +94,15 @@ macro_rules! activations {
 }
 
 activations! {
-    // class = Keras's name, function
+    // class = Keras's name, function, whether it makes probabilities of logits
     /// `x`
     Linear = "linear", |x| x;
     /// `max(x, 0)`
     Relu = "relu", |x| x.relu();
     /// `1 / (1 + exp(-x))`
-    Sigmoid = "sigmoid", |x| x.sigmoid();
+    Sigmoid = "sigmoid", |x| x.sigmoid(), logits: true;
     /// `exp(x) / sum(exp(x))` over the last axis.
-    Softmax = "softmax", |x| x.softmax(-1);
+    Softmax = "softmax", |x| x.softmax(-1), logits: true;
     /// The hyperbolic tangent.
     Tanh = "tanh", |x| x.tanh();
 }

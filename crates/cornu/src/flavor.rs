@@ -1,9 +1,10 @@
 //! Which Keras a model follows, and every difference between the two: one method each.
 //!
-//! How progress looks is in `display/bar.rs`, where weights stand in files in `saving`.
+//! How progress looks is in `cornu-display`, where weights stand in files in `saving`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cornu_display::Style;
 use cornu_graph::Tensor;
 use cornu_graph::random::Stream;
 
@@ -118,9 +119,49 @@ impl Flavor {
         self == Keras2
     }
 
+    /// Whether a layer that has nothing to do hands on a copy of its input.
+    pub(crate) fn copies_what_stays(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether losses are computed in single precision, whatever the predictions are.
+    pub(crate) fn casts_for_losses(self) -> bool {
+        self == Keras3
+    }
+
+    /// Whether metrics take predictions in single precision, whatever they are.
+    pub(crate) fn casts_for_metrics(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether a list of metrics is for each of several outputs, instead of having one for each.
+    pub(crate) fn spreads_metrics(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether the only loss of several outputs is a figure of its own, beside the whole loss.
+    pub(crate) fn reports_lone_losses(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether the running losses of single outputs count rows, or batches.
+    pub(crate) fn weighs_losses_by_rows(self) -> bool {
+        self == Keras2
+    }
+
     /// Whether a loss that leaves out a class no longer sees the softmax behind the predictions.
     pub(crate) fn ignoring_hides_logits(self) -> bool {
         self == Keras3
+    }
+}
+
+/// How the progress of such a model looks.
+impl From<Flavor> for Style {
+    fn from(flavor: Flavor) -> Style {
+        match flavor {
+            Keras2 => Style::Keras2,
+            Keras3 => Style::Keras3,
+        }
     }
 }
 

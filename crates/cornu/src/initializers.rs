@@ -1,12 +1,15 @@
 //! How weights start: `keras.initializers`.
 
-use cornu_graph::random::{self, Stream};
+mod draw;
+
+use cornu_graph::random::Stream;
 use cornu_graph::room::room;
-use cornu_graph::{Array, DType, Element, Error, Result, Shape, Type};
+use cornu_graph::{Array, Bf16, DType, Error, F16, Result, Shape, Type};
 
 use crate::choice::family;
 use crate::config::{Config, Mark};
 use crate::flavor::Flavor;
+use draw::{Float, rounded};
 
 /// The standard deviation of a standard normal distribution cut off at two deviations.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
@@ -137,7 +140,13 @@ macro_rules! initializer {
         impl Initializer for $class {
             fn array(&self, ty: &Type, stream: Stream) -> Result<Array> {
                 fn fill<$t: Float>($own: &$class, $stream: Stream, $shape: &Shape, $data: &mut [$t]) -> Result<()> $body
-                filled(ty, |data| fill(self, stream, &ty.shape, data), |data| fill(self, stream, &ty.shape, data))
+                let shape = &ty.shape;
+                match ty.dtype {
+                    DType::F64 => filled(ty, |data: &mut [f64]| fill(self, stream, shape, data)),
+                    DType::F16 => filled(ty, |data: &mut [F16]| fill(self, stream, shape, data)),
+                    DType::Bf16 => filled(ty, |data: &mut [Bf16]| fill(self, stream, shape, data)),
+                    dtype => Ok(filled(ty, |data: &mut [f32]| fill(self, stream, shape, data))?.cast(dtype)),
+                }
             }
         }
     };
@@ -292,21 +301,11 @@ initializer! {
     fill<T>(own, stream, shape, data) { orthogonal(own.gain, stream, shape, data) }
 }
 
-/// An array that is filled in doubles if those are asked for, else in singles.
-fn filled(
-    ty: &Type,
-    singles: impl FnOnce(&mut [f32]) -> Result<()>,
-    doubles: impl FnOnce(&mut [f64]) -> Result<()>,
-) -> Result<Array> {
-    fn made<T: Float>(shape: &Shape, fill: impl FnOnce(&mut [T]) -> Result<()>) -> Result<Array> {
-        let mut data = vec![T::from_f64(0.0); shape.size()];
-        fill(&mut data)?;
-        Array::new(shape.clone(), data)
-    }
-    match ty.dtype {
-        DType::F64 => made(&ty.shape, doubles),
-        dtype => Ok(made(&ty.shape, singles)?.cast(dtype)),
-    }
+/// An array that is filled by its type.
+fn filled<T: Float>(ty: &Type, fill: impl FnOnce(&mut [T]) -> Result<()>) -> Result<Array> {
+    let mut data = vec![T::from_f64(0.0); ty.shape.size()];
+    fill(&mut data)?;
+    Array::new(ty.shape.clone(), data)
 }
 
 fn constant<T: Float>(value: f64, data: &mut [T]) -> Result<()> {
@@ -338,34 +337,6 @@ pub(crate) fn room_for(ty: &Type) -> Result<()> {
     let shape = &ty.shape;
     let size = shape.checked_size().ok_or_else(|| Error::usage(format!("a weight of shape {shape} is too large")))?;
     room::<u8>(&format!("a weight of shape {shape}"), &[size, ty.dtype.size()])
-}
-
-/// A precision that values are drawn in.
-trait Float: Element {
-    fn uniform(stream: Stream, low: f64, high: f64, out: &mut [Self]);
-    fn normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]);
-    fn truncated_normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]);
-}
-
-macro_rules! floats {
-    ($($ty:ty: $uniform:ident, $normal:ident, $truncated_normal:ident;)*) => {$(
-        impl Float for $ty {
-            fn uniform(stream: Stream, low: f64, high: f64, out: &mut [Self]) {
-                random::$uniform(stream, 0, low as $ty, high as $ty, out);
-            }
-            fn normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]) {
-                random::$normal(stream, 0, mean as $ty, stddev as $ty, out);
-            }
-            fn truncated_normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]) {
-                random::$truncated_normal(stream, 0, mean as $ty, stddev as $ty, out);
-            }
-        }
-    )*};
-}
-
-floats! {
-    f32: uniform, normal, truncated_normal;
-    f64: uniform_f64, normal_f64, truncated_normal_f64;
 }
 
 fn variance(scale: f64, mode: FanMode, (inputs, outputs): (f64, f64)) -> Result<f64> {
@@ -437,7 +408,7 @@ fn orthogonal<T: Float>(gain: f64, stream: Stream, shape: &Shape, data: &mut [T]
         let (row, column) = (i / columns, i % columns);
         let index = if rows < columns { row * long + column } else { column * long + row };
         // Rounded before and after the product, as in that precision.
-        *value = T::from_f64(T::from_f64(gain).to_f64() * T::from_f64(q[index]).to_f64());
+        *value = T::from_f64(rounded::<T>(gain) * rounded::<T>(q[index]));
     }
     Ok(())
 }

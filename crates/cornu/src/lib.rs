@@ -45,7 +45,6 @@ pub mod activations;
 pub mod choice;
 pub mod config;
 pub mod constraints;
-pub mod display;
 #[cfg(feature = "data")]
 mod estimator;
 mod flavor;
@@ -56,6 +55,7 @@ pub mod metrics;
 mod model;
 mod net;
 pub mod optimizers;
+mod policy;
 pub mod random;
 pub mod registry;
 pub mod regularizers;
@@ -67,17 +67,19 @@ mod variables;
 pub use cornu_cpu::Cpu;
 #[cfg(feature = "data")]
 pub use cornu_data::{self as data, datasets, model_selection};
+pub use cornu_display as display;
 pub use cornu_graph as graph;
 pub use cornu_graph::{
-    Array, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, Type, VarId, gradients,
+    Array, Arrays, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, ToArrays, Type, VarId, gradients,
 };
 pub use layers::clear_session;
 pub use model::{LayerView, Model, Sequential};
 pub use net::{Apply, Call, InputSpec, Net, Port, Spec, Symbol};
+pub use policy::{DTypePolicy, dtype_policy, set_dtype_policy};
 pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
-pub use trace::{Cx, Policy, Random};
+pub use trace::{Cx, Random};
 pub use variables::{Named, Role, Variable, Variables};
 
 /// What most programs need, and those that declare layers, losses, metrics, optimizers or callbacks of their own:
@@ -96,7 +98,9 @@ pub mod prelude {
     #[cfg(feature = "data")]
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
-    pub use crate::layers::{Activation, Dense, Dropout, Flatten, Input, IntoLayer, Layer, LayerRef, Rescaling, Wire};
+    pub use crate::layers::{
+        Activation, Argument, Dense, Dropout, Flatten, Input, Inputs, IntoLayer, Layer, LayerRef, Rescaling, Wire,
+    };
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
         SparseCategoricalCrossentropy, loss,
@@ -105,7 +109,7 @@ pub mod prelude {
     #[cfg(feature = "data")]
     pub use crate::model_selection::{KFold, ParameterGrid, Split, StratifiedKFold, cross_val_score, train_test_split};
     pub use crate::net::{Apply, Symbol};
-    pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slots};
+    pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slot, Slots};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;
     pub use crate::saving::{Load, Save, load_model, load_model_with};

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cornu_graph::ops::{Leaf, Op};
+use cornu_graph::ops::{self, Leaf, Op};
 use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type, Value, VarId};
 
 use crate::activations::Activation;
@@ -13,7 +13,7 @@ use crate::choice::Choice;
 use crate::constraints::Constraint;
 use crate::flavor::{Flavor, Generator, STATELESS_MODULUS};
 use crate::initializers::Initializer;
-
+use crate::policy::{DTypePolicy, dtype_policy};
 use crate::registry::Family;
 use crate::regularizers::Regularizer;
 use crate::variables::{Declared, LayerState, Role, Start, Variables, has_room};
@@ -52,25 +52,22 @@ pub(crate) struct Scope {
     /// What the layer keeps.
     pub(crate) state: Arc<LayerState>,
     /// The types of its numbers.
-    pub(crate) policy: Policy,
+    pub(crate) policy: DTypePolicy,
     /// Where its own part of the path begins.
     depth: usize,
     /// The variables it was given in this call, their values then, and whether it has said what they will be.
     given: Vec<(VarId, Value, bool)>,
-}
-
-/// The types of a layer's numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// In which it computes: weights and inputs are cast to it.
-    pub compute: DType,
-    /// Of its weights.
-    pub variable: DType,
+    /// The weights that it was given in the type that it computes in, and in their own.
+    casts: Vec<(Value, Tensor)>,
+    /// The logits of its inputs that have some, and those of what its activations gave.
+    known: Vec<(Value, Tensor)>,
+    logits: Vec<(Value, Tensor)>,
 }
 
 impl Scope {
-    pub(crate) fn new(state: Arc<LayerState>, policy: Policy) -> Scope {
-        Scope { state, policy, depth: 0, given: Vec::new() }
+    pub(crate) fn new(state: Arc<LayerState>, policy: DTypePolicy) -> Scope {
+        let (given, casts, known, logits) = Default::default();
+        Scope { state, policy, depth: 0, given, casts, known, logits }
     }
 }
 
@@ -98,14 +95,13 @@ impl Cx {
     }
 
     fn over(flavor: Flavor, training: bool, build: Option<Build>) -> Self {
-        let policy = Policy { compute: DType::F32, variable: DType::F32 };
         Cx {
             trace: Trace::in_context(flavor),
             flavor,
             training,
             build,
             path: Vec::new(),
-            scope: Scope::new(Arc::default(), policy),
+            scope: Scope::new(Arc::default(), dtype_policy()),
             updates: Vec::new(),
             updated: HashMap::new(),
             losses: Vec::new(),
@@ -144,11 +140,13 @@ impl Cx {
         self.trace.fail(error);
     }
 
-    /// A weight that learns.
+    /// A weight that learns, in the type that the layer computes in.
     #[track_caller]
     pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, start: impl Into<Choice<dyn Initializer>>) -> Tensor {
         let weight = self.initialized(name, shape.into(), &start.into(), Role::Weight);
-        weight.cast(self.scope.policy.compute)
+        let cast = weight.cast(self.scope.policy.compute_dtype);
+        self.scope.casts.push((cast.value(), weight));
+        cast
     }
 
     /// What a layer keeps from step to step, and changes by [`Cx::update`] only.
@@ -159,7 +157,7 @@ impl Cx {
 
     #[track_caller]
     fn initialized(&mut self, name: &str, shape: Shape, start: &Choice<dyn Initializer>, role: Role) -> Tensor {
-        let ty = Type::new(self.scope.policy.variable, shape);
+        let ty = Type::new(self.scope.policy.variable_dtype, shape);
         if let Some(Err(error)) = self.build.as_ref().map(|build| has_room(build.room, &ty)) {
             self.fail(error.context(format!("weight `{name}`")));
         }
@@ -279,21 +277,51 @@ impl Cx {
         choice.resolve().map_err(|error| self.fail(error)).ok()
     }
 
-    /// An activation, applied.
+    /// An activation, applied. What goes into a sigmoid or a softmax are the logits of what comes out.
     #[track_caller]
-    pub fn activate(&self, activation: &Choice<dyn Activation>, x: Tensor) -> Tensor {
-        match self.chosen(activation) {
-            Some(activation) => activation.apply(x),
-            None => x,
+    pub fn activate(&mut self, activation: &Choice<dyn Activation>, x: Tensor) -> Tensor {
+        let Some(activation) = self.chosen(activation) else { return x };
+        let y = activation.apply(x.clone());
+        if activation.takes_logits() {
+            self.scope.logits.push((y.value(), x));
+        } else if y.value() == x.value() {
+            self.keep_logits(&x);
         }
+        y
     }
 
-    /// Adds the penalty of a weight to the loss. Keras 3 leaves out those of weights that do not learn.
+    /// An input that the layer hands on as it is. In Keras 2 that is a copy, of which no logits are known.
+    pub fn unchanged(&mut self, x: Tensor) -> Tensor {
+        if !self.flavor.copies_what_stays() {
+            self.keep_logits(&x);
+        }
+        x
+    }
+
+    fn keep_logits(&mut self, x: &Tensor) {
+        let kept = self.scope.known.iter().find(|(value, _)| *value == x.value()).cloned();
+        self.scope.logits.extend(kept);
+    }
+
+    /// What a tensor of this layer is a sigmoid or softmax of, if [`Cx::activate`] made it one.
+    pub fn logits(&self, tensor: &Tensor) -> Option<Tensor> {
+        let of = |(value, _): &&(Value, Tensor)| *value == tensor.value();
+        self.scope.logits.iter().find(of).map(|(_, logits)| logits.clone())
+    }
+
+    /// Notes the logits of an input of the layer, or of what a layer within it gave.
+    pub(crate) fn note_logits(&mut self, tensor: &Tensor, logits: Option<&Tensor>, is_input: bool) {
+        let notes = if is_input { &mut self.scope.known } else { &mut self.scope.logits };
+        notes.extend(logits.map(|logits| (tensor.value(), logits.clone())));
+    }
+
+    /// Adds the penalty of a weight, in its own type, to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Choice<dyn Regularizer>>) {
         let learns = self.scope.state.learns.load(Ordering::Relaxed);
         let counts = learns || self.flavor().penalises_frozen();
         if let Some(penalty) = penalty.as_ref().filter(|_| counts).and_then(|penalty| self.chosen(penalty)) {
-            let loss = penalty.penalty(weight);
+            let own = self.scope.casts.iter().find(|(cast, _)| *cast == weight.value()).map(|(_, own)| own);
+            let loss = penalty.penalty(own.unwrap_or(weight));
             // However often a layer is called, its weights are there once.
             if self.penalties.insert(loss.value()) {
                 self.add_loss(loss);
@@ -347,24 +375,34 @@ impl Cx {
         })
     }
 
-    /// Uniform numbers in `[0, 1)`. The source moves on by one call.
+    /// Uniform numbers in `[0, 1)`, in as many digits as the type has that the layer computes in. The source moves on by
+    /// one call.
     #[track_caller]
     pub fn uniform(&mut self, random: &Random, shape: impl Into<Shape>) -> Tensor {
-        let shape = shape.into();
-        let state = &random.state;
-        match random.generator {
+        let (shape, dtype) = (shape.into(), self.scope.policy.compute_dtype);
+        // Floats of 16 bits are made of singles.
+        let (state, draw) = (&random.state, ops::Random::Uniform(Type::new(dtype.widened(), shape.clone())));
+        let numbers = match random.generator {
             Generator::Stream => {
                 // TensorFlow reserves 256 blocks for each number.
                 let size = shape.checked_size().unwrap_or(usize::MAX) as u64;
                 self.update(state, state.random_advance(size.saturating_mul(256)));
-                state.random_uniform(shape)
+                state.apply(draw)
             }
             Generator::Count => {
                 let one = self.trace.constant(Array::vector(vec![0u32, 1]));
                 self.update(state, state + one);
-                state.random_stateless(STATELESS_MODULUS).random_uniform(shape)
+                state.random_stateless(STATELESS_MODULUS).apply(draw)
             }
-        }
+        };
+        // TensorFlow makes a number of the last bits of a word: 23 for singles, 10 and 7 for floats of 16 bits.
+        let left_out = match dtype {
+            DType::F16 => 13,
+            DType::Bf16 => 16,
+            _ => return numbers,
+        };
+        let scaled = numbers * f64::from(1 << left_out);
+        (&scaled - scaled.cast(DType::I32).cast(DType::F32)).cast(dtype)
     }
 
     /// Ends the trace: the graph with these outputs and these updates, beside those that layers asked for.

@@ -152,10 +152,11 @@ impl Variables {
         }
     }
 
-    /// Brings all variables into one store: that of the first which lies in one, else a new one.
+    /// Brings all variables into one store: that of the first which lies in one, else a new one. Stores of one machine are
+    /// joined; from one machine to another nothing moves by itself.
     ///
     /// # Errors
-    /// A machine that is not there, or has no memory.
+    /// A machine that is not there, or has no memory; variables of two machines.
     pub fn open(&mut self) -> Result<()> {
         let is_there = |store: &Store, (variable, id): (&Named, &VarId)| matches!(&*locked(&variable.place), Place::In(own, own_id) if own.is(store) && own_id == id);
         if let Some(store) = self.store.as_ref().filter(|_| self.ids.len() == self.list.len())
@@ -164,6 +165,7 @@ impl Variables {
             return Ok(());
         }
         let found = self.list.iter().find_map(|variable| variable.placed()).map(|(store, _)| store);
+        self.check_machines()?;
         let store = found.or(self.store.take()).map_or_else(|| Store::open(self.machine.as_deref()), Ok)?;
         let mut order: Vec<&Named> = self.list.iter().collect();
         order.sort_by_key(|variable| (variable.role, !variable.trainable()));
@@ -174,12 +176,28 @@ impl Variables {
         Ok(())
     }
 
-    /// Runs on that machine from now on, with all models that have layers of this one.
+    /// Whether all variables that lie somewhere lie on one machine: that of this model, if one was named.
+    fn check_machines(&self) -> Result<()> {
+        let placed = self.list.iter().filter_map(|named| named.placed().map(|(store, _)| (&named.path, store)));
+        let mut known = self.machine.as_ref().map(|machine| ("the model".to_owned(), machine.name().to_owned()));
+        for (path, store) in placed {
+            let (first, machine) = known.get_or_insert_with(|| (format!("`{path}`"), store.machine().to_owned()));
+            if machine != store.machine() {
+                let other = store.machine();
+                let message =
+                    format!("a model runs on one machine, but {first} is on `{machine}` and `{path}` on `{other}`");
+                return Err(Error::usage(message).help("`run_on` moves all layers of a model to one machine"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs on that machine from now on: all variables move there.
     ///
     /// # Errors
     /// Those of [`Variables::open`].
     pub(crate) fn move_to(&mut self, machine: Box<dyn Executor + Send>) -> Result<()> {
-        if self.store.is_some() {
+        if self.list.iter().any(|variable| variable.is_placed()) {
             let store = Store::open(Some(&*machine))?;
             self.list.iter().try_for_each(|variable| store.take(variable))?;
         }

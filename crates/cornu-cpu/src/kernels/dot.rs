@@ -1,29 +1,25 @@
-//! Matrix products. A [`Dot`] is one product with its sizes known: made once, run many times.
+//! Matrix products. A [`Dot`] is a batch of products with their sizes known: made once, run many times.
 //!
 //! Every element of the output is one sum over ascending `p`, with a fused multiply-add for each product where the
 //! instruction set has it. It is the order in which TensorFlow mostly adds. Where `b` is large, an element is two such
-//! sums, over the first and the second half of `p`, added: two threads can then read each its own rows of `b`. Since they
-//! also change the same rows, when `b` is a weight that learns, each finds its half in the cache of its core.
+//! sums, over the first and the second half of `p`, added ([`pieces`]).
 //!
 //! So an element depends on its row of `a`, its column of `b` and the shape of `b` only, not on the other rows, the sizes
 //! of blocks, the number of threads or how many lanes a vector has.
 
-mod any;
-mod team;
+mod lanes;
 mod tile;
 mod tiles;
 
-pub use any::{Number, dot_any};
-
+use std::fmt;
 use std::ops::Range;
 
-use crate::kernels::memory::Buffer;
-use crate::kernels::operand::{Bases, Place};
-use crate::kernels::simd::Level;
-use crate::kernels::threads::Threads;
-use team::Team;
-use tile::{Along, Kernels};
-use tiles::Tiles;
+use cornu_graph::DType;
+
+use super::operand::{Axis, Bases, Kernel, Span, Strided};
+use super::simd::Level;
+use tile::Element;
+use tiles::{At, Tiles};
 
 /// Multiply-adds that are worth a thread: below about half a microsecond, handing over costs more than it saves.
 const GRAIN: usize = 64 * 1024;
@@ -31,134 +27,162 @@ const GRAIN: usize = 64 * 1024;
 /// The least number of elements of a large `b`, and of its rows.
 const LARGE: [usize; 2] = [64 * 1024, 256];
 
-/// The product of two matrices of `f32`: `out[m, n] = a[m, k] · b[k, n]`, all row-major without gaps.
-#[derive(Clone)]
-pub struct Dot {
-    m: usize,
-    k: usize,
-    n: usize,
-    /// Whether this computes `outᵀ = bᵀ · aᵀ`, which has the same elements in the same order where `n` is one.
-    swapped: bool,
-    /// Into how many parts the work may be divided.
-    most_parts: usize,
-    plan: Plan,
+/// Of how many sums an element of `a[m, k] · b[k, n]` consists, each over a share of `k`, by which of `a` and `b` the graph
+/// gives transposed. (How they lie in memory is another matter.)
+pub fn pieces(k: usize, n: usize, transposed: [bool; 2]) -> usize {
+    if transposed == [false, false] && n > 1 && k.saturating_mul(n) >= LARGE[0] && k >= LARGE[1] { 2 } else { 1 }
 }
 
-#[derive(Clone)]
-enum Plan {
-    /// A vector times a transposed matrix.
-    Along { along: Along, lanes: usize },
-    /// Anything else.
-    Tiles(Tiles),
+/// What is multiplied. The last two axes of each operand are those of its matrices, one of which has a step of 1 (or no
+/// more than one element); the axes before them go along, and are as many for all.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// `[.., m, k]`
+    pub a: Strided,
+    /// `[.., k, n]`
+    pub b: Strided,
+    /// `[.., m, n]`, no gaps between columns.
+    pub out: Strided,
+    /// Of how many sums an element consists: see [`pieces`].
+    pub pieces: usize,
+    /// Where the sums of the columns of `b` go, as a second result: `n` elements, each added as by a reduction. Only where
+    /// there is one product.
+    pub sums: Option<Span>,
+    /// Whether units must be rows of the output.
+    pub by_rows: bool,
 }
 
-impl Dot {
-    /// The product of an `m` by `k` and a `k` by `n` matrix. A transposed one is given as `[k, m]` or `[n, k]`.
-    ///
-    /// # Panics
-    /// If one of the three has more elements than `usize` can count.
-    pub fn new(level: Level, m: usize, k: usize, n: usize, transpose_a: bool, transpose_b: bool) -> Self {
-        let counts = [(m, k), (k, n), (m, n)].map(|(rows, columns)| rows.checked_mul(columns));
-        assert!(counts.iter().all(Option::is_some), "a matrix of [{m}, {k}] · [{k}, {n}] is too large");
-        let large = !transpose_a && !transpose_b && n > 1 && k * n >= LARGE[0] && k >= LARGE[1];
-        let swapped = n == 1 && m > 1;
-        let (m, n, transpose_a, transpose_b) =
-            if swapped { (1, m, !transpose_b, !transpose_a) } else { (m, n, transpose_a, transpose_b) };
-        // Reading `b`, which bounds products of few rows, counts as two more.
-        let most_parts = ((m + 2).saturating_mul(k * n) / GRAIN).max(1);
-        let kernels = kernels(level, n);
-        let plan = if m == 1 && transpose_b && k > 1 {
-            Plan::Along { along: kernels.along, lanes: kernels.lanes }
-        } else {
-            // A matrix of one row or column reads the same either way.
-            let transposed = [transpose_a && m > 1, transpose_b && k > 1];
-            Plan::Tiles(Tiles::new(kernels, [m, k, n], transposed, if large { 2 } else { 1 }, most_parts > 1))
+impl Product {
+    /// Products of matrices without gaps, one behind the other; `a` is `[m, k]` or transposed, `b` is `[k, n]` or transposed.
+    pub fn new([a, b, out]: [Span; 3], batch: usize, [m, k, n]: [usize; 3], transposed: [bool; 2]) -> Product {
+        let matrices = |span, [rows, columns]: [usize; 2], transposed| {
+            let [row, column] = if transposed { [1, rows] } else { [columns, 1] };
+            let axes = [(batch, rows * columns), (rows, row), (columns, column)];
+            Strided { span, axes: axes.map(|(size, step)| Axis { size, step: step.cast_signed() }).into() }
         };
-        Dot { m, k, n, swapped, most_parts, plan }
-    }
-
-    /// How many floats of scratch memory `run` needs.
-    pub fn scratch(&self) -> usize {
-        match &self.plan {
-            Plan::Along { .. } => 0,
-            Plan::Tiles(tiles) => tiles.scratch(),
+        Product {
+            a: matrices(a, [m, k], transposed[0]),
+            b: matrices(b, [k, n], transposed[1]),
+            out: matrices(out, [m, n], false),
+            pieces: pieces(k, n, transposed),
+            sums: None,
+            by_rows: false,
         }
     }
 
-    /// Writes `a · b` to the first `m * n` floats of `out`, with the help of `threads` if the work is worth it.
-    ///
+    /// The kernel for elements of that type. (Those of two bytes are widened before.)
+    pub fn kernel(&self, dtype: DType, level: Level) -> Box<dyn Kernel> {
+        match dtype {
+            DType::F32 => Box::new(Dot::<f32>::new(level, self)),
+            DType::F64 => Box::new(Dot::<f64>::new(level, self)),
+            // What wraps has the same bits with a sign and without.
+            DType::I8 | DType::U8 => Box::new(Dot::<i8>::new(level, self)),
+            DType::I16 | DType::U16 => Box::new(Dot::<i16>::new(level, self)),
+            DType::I32 | DType::U32 => Box::new(Dot::<i32>::new(level, self)),
+            DType::I64 | DType::U64 => Box::new(Dot::<i64>::new(level, self)),
+            other => unreachable!("the type rule and `widen` leave no product of {other}"),
+        }
+    }
+}
+
+/// A batch of products `out[m, n] = a[m, k] · b[k, n]`. Its units are rows of the output, or vectors of its columns.
+struct Dot<T: Element> {
+    spans: [Span; 3],
+    sums: Option<Span>,
+    /// Sizes of the axes before the matrices, and their steps in `a`, `b` and the output.
+    batch: Box<[(usize, [isize; 3])]>,
+    products: usize,
+    /// `outᵀ = bᵀ · aᵀ` where the output is a column: it has the same elements in the same order.
+    tiles: Tiles<T>,
+    swapped: bool,
+    by_rows: bool,
+    /// Rows or columns of a unit.
+    unit: usize,
+    /// Units of a product.
+    each: usize,
+}
+
+impl<T: Element> Dot<T> {
     /// # Panics
-    /// If a slice is shorter than its matrix, or `scratch` than [`Dot::scratch`].
-    pub fn run(&self, threads: Option<&Threads>, a: &[f32], b: &[f32], out: &mut [f32], scratch: &mut [f32]) {
-        let Dot { m, k, n, .. } = *self;
-        let (a, b) = if self.swapped { (b, a) } else { (a, b) };
-        let fits = a.len() >= m * k && b.len() >= k * n && out.len() >= m * n && scratch.len() >= self.scratch();
-        assert!(fits, "memory too small for [{m}, {k}] · [{k}, {n}]");
-        let team = Team::new(threads, self.most_parts);
-        let at = Memory { a: a.as_ptr(), b: b.as_ptr(), out: out.as_mut_ptr(), scratch: scratch.as_mut_ptr() };
-        match &self.plan {
-            Plan::Along { along, lanes } => team.split(n.div_ceil(*lanes), |blocks| {
-                self.run_along(*along, &at, blocks.start * lanes..n.min(blocks.end * lanes));
-            }),
-            Plan::Tiles(tiles) => tiles.run(&team, &at),
+    /// If axes do not fit each other, or neither of a matrix has a step of 1.
+    fn new(level: Level, product: &Product) -> Self {
+        let operands = [&product.a, &product.b, &product.out];
+        let before = product.out.axes.len().saturating_sub(2);
+        assert!(operands.iter().all(|x| x.axes.len() == before + 2), "products need axes alike: {product:?}");
+        let mut spans = operands.map(|x| x.span);
+        let mut matrices = operands.map(|x| [x.axes[before], x.axes[before + 1]]);
+        let [rows, columns] = matrices[2];
+        let swapped = columns.size == 1 && rows.size > 1 && rows.step == 1 && product.sums.is_none();
+        let steps = |i: usize| operands.map(|x| x.axes[i].step);
+        let mut batch: Box<[_]> = (0..before).map(|i| (product.out.axes[i].size, steps(i))).collect();
+        if swapped {
+            spans.swap(0, 1);
+            matrices = [matrices[1], matrices[0], matrices[2]].map(|[row, column]| [column, row]);
+            batch.iter_mut().for_each(|(_, steps)| steps.swap(0, 1));
         }
+        let tiles = Tiles::new(T::kernels(level, columns.size), matrices, product.pieces);
+        let [m, _, n] = tiles.sizes;
+        let by_rows = !swapped && (product.by_rows || tiles.prefers_rows());
+        let unit = if by_rows || swapped { 1 } else { tiles.lanes() };
+        let each = if by_rows { m } else { n.div_ceil(unit) };
+        let products = batch.iter().map(|&(size, _)| size).product();
+        Dot { spans, sums: product.sums, batch, products, tiles, swapped, by_rows, unit, each }
     }
 
-    /// As [`Dot::run`], for that many products one behind the other.
-    ///
-    /// # Panics
-    /// If the scratch memory is too small.
-    pub(crate) fn all(&self, threads: &Threads, bases: Bases, batch: usize, [a, b, out]: [Place; 3], memory: &Buffer) {
-        let size = |place: Place| place.len / batch.max(1);
-        assert!(memory.bytes() >= self.scratch() * size_of::<f32>(), "too little memory for packed matrices");
-        // SAFETY: the scratch memory is this step's.
-        let scratch = unsafe { std::slice::from_raw_parts_mut(memory.start().cast(), self.scratch()) };
-        for i in 0..batch {
-            let at = |place: Place| bases.at::<f32>(place.span).wrapping_add(i * size(place));
-            // SAFETY: the matrices lie in their buffers, and the result apart from the others.
-            let (x, y, to) = unsafe {
-                let slice = |place: Place| std::slice::from_raw_parts(at(place), size(place));
-                (slice(a), slice(b), std::slice::from_raw_parts_mut(at(out), size(out)))
-            };
-            self.run(Some(threads), x, y, to, scratch);
+    /// The matrices of a product of the batch.
+    fn at(&self, bases: Bases, product: usize) -> At<T> {
+        let (mut offsets, mut rest) = ([0isize; 3], product);
+        for &(size, steps) in self.batch.iter().rev() {
+            let i = (rest % size).cast_signed();
+            rest /= size;
+            offsets.iter_mut().zip(steps).for_each(|(offset, step)| *offset += i * step);
         }
+        let at = |i: usize| bases.at::<T>(self.spans[i]).wrapping_offset(offsets[i]);
+        At { a: at(0), b: at(1), out: at(2), sums: self.sums.map(|sums| bases.at(sums)) }
+    }
+}
+
+impl<T: Element> Kernel for Dot<T> {
+    fn units(&self) -> usize {
+        self.products * self.each
     }
 
-    fn run_along(&self, along: Along, at: &Memory, columns: Range<usize>) {
-        // SAFETY: the columns are inside, and no other part writes them. `new` had the level that `along` needs.
-        unsafe {
-            let (b, out) = (at.b.add(columns.start * self.k), at.out.add(columns.start));
-            along(self.k, columns.len(), at.a, b, self.k, out);
+    fn grain(&self) -> usize {
+        let [m, k, n] = self.tiles.sizes;
+        // Reading `b`, which bounds products of few rows, counts as two more.
+        let work = (m + 2).saturating_mul(k.saturating_mul(n)) / self.each.max(1);
+        GRAIN.div_ceil(work.max(1))
+    }
+
+    fn scratch(&self) -> usize {
+        self.tiles.scratch().saturating_mul(size_of::<T>())
+    }
+
+    unsafe fn run(&self, _: Level, bases: Bases, units: Range<usize>, scratch: *mut u8) {
+        let [m, _, n] = self.tiles.sizes;
+        let mut first = units.start;
+        while first < units.end {
+            let (product, start) = (first / self.each, first % self.each);
+            let end = self.each.min(start + units.end - first);
+            first += end - start;
+            let (start, end) = (start * self.unit, end * self.unit);
+            let (rows, columns) = if self.by_rows { (start..end, 0..n) } else { (0..m, start..end.min(n)) };
+            // SAFETY: promised by the caller: the rows and columns are inside, and belong to these units.
+            unsafe { self.tiles.run(&self.at(bases, product), rows, columns, scratch.cast()) };
         }
     }
 }
 
-/// The kernels of a level, for outputs of `n` columns.
-#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "one level has one set of tiles"))]
-fn kernels(level: Level, n: usize) -> &'static Kernels {
-    match level {
-        Level::Portable => &tile::portable::KERNELS,
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2(_) => &tile::avx2::KERNELS,
-        // Half of each vector would be idle. AVX-512 includes AVX2.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512(_) if n <= tile::avx2::KERNELS.lanes => &tile::avx2::KERNELS,
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512(_) => &tile::avx512::KERNELS,
+/// How many products there are, and the elements of the operands and the result.
+impl<T: Element> fmt::Display for Dot<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [m, k, n] = self.tiles.sizes;
+        let [a, b] = if self.swapped { [k * n, m * k] } else { [m * k, k * n] };
+        let Dot { products, sums, .. } = self;
+        write!(f, "dot {products} x {} {} -> {}", products * a, products * b, products * m * n)?;
+        if sums.is_some() { write!(f, " and sums") } else { Ok(()) }
     }
 }
-
-/// Where the matrices of one call are.
-struct Memory {
-    a: *const f32,
-    b: *const f32,
-    out: *mut f32,
-    scratch: *mut f32,
-}
-
-// SAFETY: the pointers come from slices that `Dot::run` borrows until it returns, and the parts of a region write
-// disjoint elements.
-unsafe impl Sync for Memory {}
 
 #[cfg(test)]
 mod tests;

@@ -1,80 +1,65 @@
-//! Element-wise programs: chains of operations on values of one shape, run block by block so that what lies between
-//! the first read and the last write stays in the nearest cache.
+//! Element-wise programs: operations on the elements of values of one shape, of any types, run block by block so that
+//! what lies between the first read and the last write stays in the nearest cache.
 //!
-//! A [`Program`] says what to compute; [`Fused::new`] checks it once and turns it into steps over blocks of about 256
-//! elements, or finds the loop that was written for it; [`Fused::run`] interprets the steps and allocates nothing. Each operation is rounded separately, and an
-//! element's result depends neither on the block it is in nor on how the elements are divided among threads.
+//! A [`Program`] says what to compute; [`Fused::new`] checks it once and arranges it as chains, in which singles go from
+//! operation to operation in vector registers, and as loops over blocks for all else. Each operation is rounded
+//! separately, and an element's result depends neither on its block nor on how elements are divided among threads.
 
+mod arrange;
+mod chain;
 mod fill;
-mod interpret;
-mod join;
+mod loops;
 mod prepare;
-mod whole;
 
 use std::fmt;
 use std::ops::Range;
 
-use cornu_graph::Result;
 use cornu_graph::ops::{Binary, Compare, Unary};
+use cornu_graph::{Array, DType, Result};
 
+use self::chain::Link;
 use self::fill::Fill;
-use self::interpret::Step;
-use self::whole::Whole;
-use super::operand::{Bases, Kernel, Span};
+use self::loops::Call;
+use super::memory::typed;
+use super::operand::{Axis, Bases, Kernel, Span, Strided};
 use super::simd::{Level, Simd, dispatch};
 
-/// Floats of one cache line: values start at multiples of it and are padded to multiples of it.
-pub const LINE: usize = 16;
+/// Elements of a part of memory in which blocks begin: 64 bytes of singles.
+const LINE: usize = 16;
 
-/// A value that a program reads, by the number of its span in each segment. Element `i` of the `rows * cols` elements is:
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// `span[i]`
-    Full(usize),
-    /// `span[0]`
-    Scalar(usize),
-    /// `span[i % cols]`, as a bias is added
-    Row(usize),
-    /// `span[i / cols]`, as a row's maximum is taken away
-    Column(usize),
-}
-
-impl Input {
-    fn span(self) -> usize {
-        let (Input::Full(k) | Input::Scalar(k) | Input::Row(k) | Input::Column(k)) = self;
-        k
-    }
-}
+/// Elements times operations that are worth a thread: a few microseconds.
+const GRAIN: usize = 32 * 1024;
 
 /// What an instruction works on.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operand {
     /// The result of the instruction of this number, which must come before.
     Register(u16),
     /// The input of this number.
     Input(u16),
-    /// A number.
-    Constant(f32),
+    /// The element of these bits, of the type that the operation needs.
+    Constant(u64),
 }
 
-/// An operation of the graph on one element. Comparisons and logic give 1 or 0; NaN counts as true, as it does in NumPy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// An operation of the graph on one element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Opcode {
     /// A copy is [`Unary::StopGradient`].
     Unary(Unary),
-    /// A power is taken through `f64`, one element after the other.
     Binary(Binary),
     Compare(Compare),
-    /// `if a != 0 { b } else { c }`
+    /// `if a { b } else { c }`
     Select,
+    /// The same number as another type.
+    Cast(DType),
 }
 
 impl Opcode {
     /// How many of an instruction's operands it reads.
     pub fn arity(self) -> usize {
         match self {
-            Opcode::Unary(_) => 1,
+            Opcode::Unary(_) | Opcode::Cast(_) => 1,
             Opcode::Binary(_) | Opcode::Compare(_) => 2,
             Opcode::Select => 3,
         }
@@ -100,106 +85,156 @@ impl From<Compare> for Opcode {
 }
 
 /// One operation. The instruction at place `k` of a program writes register `k`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[allow(missing_docs)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Instruction {
+    /// What it does.
     pub op: Opcode,
-    pub a: Operand,
-    pub b: Operand,
-    pub c: Operand,
+    /// The type of its operands; that of the two to choose from, for a selection.
+    pub dtype: DType,
+    /// What it reads; operands beyond its arity are of no meaning.
+    pub operands: [Operand; 3],
 }
 
 impl Instruction {
-    /// An operation of one operand.
-    pub fn unary(op: Unary, a: Operand) -> Instruction {
-        Instruction { op: op.into(), a, b: a, c: a }
-    }
-
-    /// An operation of two operands.
-    pub fn binary(op: impl Into<Opcode>, a: Operand, b: Operand) -> Instruction {
-        Instruction { op: op.into(), a, b, c: a }
-    }
-
-    /// `if a != 0 { b } else { c }`
-    pub fn select(a: Operand, b: Operand, c: Operand) -> Instruction {
-        Instruction { op: Opcode::Select, a, b, c }
+    /// An operation on these operands of type `dtype`, as many as it reads.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn new(op: impl Into<Opcode>, dtype: DType, operands: &[Operand]) -> Instruction {
+        let operand = |i: usize| *operands.get(i).unwrap_or(&operands[0]);
+        Instruction { op: op.into(), dtype, operands: [operand(0), operand(1), operand(2)] }
     }
 
     /// The operands it reads.
-    fn operands(&self) -> impl Iterator<Item = Operand> {
-        [self.a, self.b, self.c].into_iter().take(self.op.arity())
+    fn operands(&self) -> &[Operand] {
+        &self.operands[..self.op.arity()]
+    }
+
+    /// The type of its operand `i`.
+    fn operand_type(&self, i: usize) -> DType {
+        if self.op == Opcode::Select && i == 0 { DType::Bool } else { self.dtype }
+    }
+
+    /// The type of its result.
+    pub fn result(&self) -> DType {
+        match self.op {
+            Opcode::Compare(_) => DType::Bool,
+            Opcode::Cast(to) => to,
+            Opcode::Unary(_) | Opcode::Binary(_) | Opcode::Select => self.dtype,
+        }
     }
 }
 
-/// A value that a program writes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Output {
-    /// What is written.
-    pub from: Operand,
-    /// The number of its span. It may be that of a [`Input::Full`]: every element is read before it is written.
-    pub at: usize,
+/// Where the elements of an input are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// In memory, as the axes lead through it.
+    Memory(Strided),
+    /// Nowhere: each is the number of steps that the axes go, from that number on.
+    Count(i64, Box<[Axis]>),
 }
 
-/// The spans of a program and how many elements it runs over: `rows * cols`.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
-pub struct Segment {
-    pub rows: usize,
-    pub cols: usize,
-    pub spans: Box<[Span]>,
-}
-
-impl Segment {
-    fn len(&self) -> usize {
-        self.rows * self.cols
+impl Input {
+    fn axes(&self) -> &[Axis] {
+        match self {
+            Input::Memory(strided) => &strided.axes,
+            Input::Count(_, axes) => axes,
+        }
     }
 }
 
-/// What to compute for each element of its segments.
+/// What to compute, for each element of each segment.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[allow(missing_docs)]
 pub struct Program {
-    pub inputs: Vec<Input>,
+    /// The type of each input.
+    pub inputs: Vec<DType>,
+    /// The operations, in order.
     pub code: Vec<Instruction>,
-    pub outputs: Vec<Output>,
+    /// The registers that are written to memory.
+    pub outputs: Vec<u16>,
+    /// The values that it is done to.
     pub segments: Vec<Segment>,
 }
 
-/// One line of floats, so that constants are aligned like the arena.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-struct Line([f32; LINE]);
+/// Values that a program works on: as many inputs and outputs as it has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Elements.
+    pub len: usize,
+    /// What is read.
+    pub inputs: Vec<Input>,
+    /// Where outputs begin; their elements lie in a row. It may be where an input in a row begins: every element is read
+    /// before it is written.
+    pub outputs: Vec<Span>,
+}
+
+/// A step on a block, with the places of its operands in the table.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Operations on singles in vector registers.
+    Chain(Box<[Link]>),
+    /// A loop.
+    Call { call: Call, from: [u16; 3], to: u16 },
+}
 
 /// A program that is ready to run.
 #[derive(Clone, Debug)]
 pub struct Fused {
-    /// Elements of the whole program, and of one block: a multiple of [`LINE`].
+    /// Elements in all, and of a block: a multiple of [`LINE`].
     len: usize,
     block: usize,
-    segments: Box<[Segment]>,
-    /// How many blocks there are before each segment, and in all.
-    blocks: Box<[usize]>,
-    /// Inputs to be spread out in the scratch memory, once in each run or again for each block.
-    once: Vec<Fill>,
-    each: Vec<Fill>,
-    steps: Vec<Step>,
-    /// The loop that takes the place of the steps, if there is one.
-    whole: Option<Whole>,
-    /// One block for each constant.
-    constants: Vec<Line>,
-    /// Floats needed of the scratch memory, behind the table of pointers.
+    steps: Box<[Step]>,
+    segments: Box<[Ready]>,
+    /// Bytes of an element, for each input and output of a segment that is read or written in place.
+    sizes: Box<[usize]>,
+    /// Where blocks begin in the scratch memory, and in the constants.
+    slots: Box<[usize]>,
+    constants: Box<[Line]>,
+    /// Lines of each constant.
+    lines: usize,
+    /// Bytes of scratch memory.
     scratch: usize,
+    /// How many operations there are.
+    work: usize,
 }
 
-/// Pointers that steps find in front of those of spans: registers, constants.
-const OWN: usize = 2;
+/// 64 bytes, so that constants are aligned like everything else.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code, reason = "it is read by its address")] [u64; 8]);
+
+/// A segment that is ready to run.
+#[derive(Clone, Debug)]
+struct Ready {
+    len: usize,
+    /// What is read or written in place.
+    spans: Box<[Span]>,
+    /// Inputs to be spread out, once or for each block.
+    once: Box<[Fill]>,
+    each: Box<[Fill]>,
+}
+
+/// Where a step finds an operand: element `i` is at `from + i * step`, or in this block, where `step` is 0.
+#[derive(Clone, Copy)]
+struct Place {
+    from: *mut u8,
+    step: usize,
+}
+
+impl Place {
+    /// Where the block begins whose first element is `start`.
+    #[inline(always)]
+    fn at(self, start: usize) -> *mut u8 {
+        self.from.wrapping_add(start * self.step)
+    }
+}
 
 impl Fused {
     /// Checks a program, and prepares it.
     ///
     /// # Errors
-    /// When an operand does not exist yet, a span is not at a multiple of a line, or an output overlaps another output, or
-    /// an input in any way but in place.
+    /// When an operand does not exist yet or is of another type, a segment has another number of elements, or an output
+    /// overlaps another output, or an input in any way but in place.
     pub fn new(program: &Program) -> Result<Fused> {
         prepare::prepare(program)
     }
@@ -213,102 +248,118 @@ impl Fused {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
+}
 
-    /// Whether it runs in one pass.
-    pub fn is_whole(&self) -> bool {
-        self.whole.is_some()
-    }
-
-    /// Bytes of the table of pointers: whole lines.
-    fn table(&self) -> usize {
-        let spans = self.segments.first().map_or(0, |segment| segment.spans.len());
-        ((OWN + spans) * size_of::<*mut f32>()).next_multiple_of(LINE * size_of::<f32>())
-    }
-
-    /// The blocks of each segment that are among those.
-    fn pieces(&self, blocks: Range<usize>) -> impl Iterator<Item = (&Segment, Range<usize>)> {
-        let first = self.blocks.partition_point(|&before| before <= blocks.start).saturating_sub(1);
-        let pieces = self.segments.iter().zip(self.blocks.windows(2)).skip(first);
-        let pieces = pieces.take_while(move |(_, ends)| ends[0] < blocks.end);
-        pieces.map(move |(segment, ends)| {
-            let (start, end) = (blocks.start.max(ends[0]) - ends[0], blocks.end.min(ends[1]) - ends[0]);
-            (segment, start * self.block..segment.len().min(end * self.block))
-        })
-    }
+/// The bits of the first element of an array, as constants have them.
+///
+/// # Panics
+/// If it has none.
+pub(crate) fn bits(array: &Array) -> u64 {
+    typed!(array.dtype(), T => {
+        let element = array.as_slice::<T>().expect("an array has elements of its type")[0];
+        let mut bits = [0; size_of::<u64>()];
+        // SAFETY: an element has at most so many bytes, and no others between.
+        unsafe { (&raw const element).cast::<u8>().copy_to_nonoverlapping(bits.as_mut_ptr(), size_of::<T>()) };
+        u64::from_ne_bytes(bits)
+    })
 }
 
 impl Kernel for Fused {
-    /// Blocks. Pads of outputs are overwritten with anything.
     fn units(&self) -> usize {
-        self.blocks[self.segments.len()]
+        self.len
     }
 
-    /// Elements times operations, a few microseconds of them.
+    /// Rows of one segment are stretches of its elements.
+    fn has_rows(&self, rows: usize) -> bool {
+        self.segments.len() == 1 && rows > 0 && self.len.is_multiple_of(rows)
+    }
+
     fn grain(&self) -> usize {
-        32 * 1024 / (self.block * self.steps.len()).max(1)
+        (GRAIN / self.work.max(1)).max(LINE)
     }
 
     fn scratch(&self) -> usize {
-        self.table() + self.scratch * size_of::<f32>()
+        self.scratch
     }
 
     #[inline]
     unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, scratch: *mut u8) {
-        // SAFETY: promised by the caller.
-        unsafe {
-            match &self.whole {
-                Some(whole) => whole.run(level, self, bases, units),
-                None => run_blocks(level, self, bases, units, scratch),
-            }
-        }
+        // SAFETY: as the caller promises.
+        unsafe { run(level, self, bases, units, scratch) }
     }
 }
 
 /// For snapshots of plans.
 impl fmt::Display for Fused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fused {}{}", self.len, if self.is_whole() { " in one pass" } else { "" })
+        write!(f, "fused {}", self.len)
     }
 }
 
 dispatch! {
-    unsafe fn run_blocks = run_blocks_with(fused: &Fused, bases: Bases, blocks: Range<usize>, scratch: *mut u8);
+    unsafe fn run = run_with(fused: &Fused, bases: Bases, units: Range<usize>, scratch: *mut u8);
 }
 
 /// # Safety
 /// As [`Kernel::run`].
 #[inline(always)]
-unsafe fn run_blocks_with<S: Simd>(s: S, fused: &Fused, bases: Bases, blocks: Range<usize>, scratch: *mut u8) {
-    let constants = fused.constants.as_ptr().cast::<f32>().cast_mut();
-    let (table, registers) = (scratch.cast::<*mut f32>(), scratch.wrapping_add(fused.table()).cast::<f32>());
-    for (segment, part) in fused.pieces(blocks) {
-        let (spans, mut start) = (&segment.spans, part.start);
-        // SAFETY: `prepare` made places of spans that it checked and of blocks it counted in the scratch memory and the
-        // constants; a segment's last block may be short, and its pads belong to the span.
-        unsafe {
-            for fill in &fused.once {
-                let x = bases.at(spans[fill.from.span()]);
-                fill.run(s, x, registers, segment.cols, start, fused.block.min(part.end - start));
-            }
-            (*table, *table.add(1)) = (registers, constants);
-            for (k, &span) in spans.iter().enumerate() {
-                *table.add(OWN + k) = bases.at::<f32>(span).wrapping_add(start);
-            }
-            while start < part.end {
-                let len = fused.block.min(part.end - start);
-                for fill in &fused.each {
-                    fill.run(s, bases.at(spans[fill.from.span()]), registers, segment.cols, start, len);
+unsafe fn run_with<S: Simd>(s: S, fused: &Fused, bases: Bases, units: Range<usize>, scratch: *mut u8) {
+    let table = scratch.cast::<Place>();
+    let (spans, constants) = (fused.sizes.len(), fused.constants.as_ptr().cast_mut());
+    let blocks = fused.slots.iter().map(|&at| scratch.wrapping_add(at));
+    let constants = (0..fused.constants.len() / fused.lines).map(|i| constants.wrapping_add(i * fused.lines).cast());
+    // SAFETY: `prepare` made room for the table in the scratch memory, and blocks behind it.
+    unsafe {
+        for (i, from) in blocks.chain(constants).enumerate() {
+            table.add(spans + i).write(Place { from, step: 0 });
+        }
+        let mut before = 0;
+        for segment in &fused.segments {
+            let (start, end) = (units.start.max(before), units.end.min(before + segment.len));
+            if start < end {
+                for (i, (&span, &step)) in segment.spans.iter().zip(&fused.sizes).enumerate() {
+                    table.add(i).write(Place { from: bases.at(span), step });
                 }
-                // Known to the compiler, the loops over one line are no loops.
-                match len.next_multiple_of(LINE) {
-                    LINE => interpret::run(s, &fused.steps, table, LINE, len),
-                    padded => interpret::run(s, &fused.steps, table, padded, len),
-                }
-                for k in 0..spans.len() {
-                    *table.add(OWN + k) = (*table.add(OWN + k)).wrapping_add(len);
-                }
-                start += len;
+                run_segment(s, fused, segment, bases, table, start - before..end - before);
             }
+            before += segment.len;
+        }
+    }
+}
+
+/// # Safety
+/// As [`run_with`], for these elements of the segment, with its table.
+#[inline(always)]
+unsafe fn run_segment<S: Simd>(
+    s: S,
+    fused: &Fused,
+    segment: &Ready,
+    bases: Bases,
+    table: *const Place,
+    elements: Range<usize>,
+) {
+    let mut start = elements.start;
+    // SAFETY: `prepare` checked operands against the table, and fills against blocks.
+    unsafe {
+        for fill in &segment.once {
+            fill.run(s, bases, (*table.add(fill.to())).from, start, fused.block.min(elements.end - start));
+        }
+        while start < elements.end {
+            let len = fused.block.min(elements.end - start);
+            for fill in &segment.each {
+                fill.run(s, bases, (*table.add(fill.to())).from, start, len);
+            }
+            for step in &fused.steps {
+                match step {
+                    Step::Chain(links) => chain::run(s, links, table, start, len),
+                    Step::Call { call, from, to } => {
+                        let at = |place: u16| (*table.add(place.into())).at(start);
+                        let [a, b, c] = *from;
+                        call.run(s, [at(a), at(b), at(c)].map(<*mut u8>::cast_const), at(*to), len);
+                    }
+                }
+            }
+            start += len;
         }
     }
 }

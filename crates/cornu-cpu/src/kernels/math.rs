@@ -4,6 +4,8 @@
 //! 1009th float, are stated at each function in units in the last place (ulp) of the exact result. The polynomials are
 //! minimax in relative error (Remez exchange, coefficients rounded to `f32`); their own error is at most 0.07 ulp.
 
+pub mod double;
+
 use super::simd::Simd;
 
 /// `ln 2` in two parts; the first has nine bits, so its product with an exponent is exact.

@@ -1,31 +1,27 @@
 //! Memory: buffers that never move, and the table of those that a program works on.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use cornu_graph::{DType, Error, Result};
+use cornu_graph::{Error, Result};
 
-use super::operand::Bases;
+use super::operand::{Bases, Place, Span};
 
 /// Bytes of a line. Buffers and what is planned in them begin at multiples of it, and are padded to multiples of it.
 pub const LINE: usize = 64;
 
-/// The element type a value is kept as: truths are singles, 1 and 0.
-pub fn stored(dtype: DType) -> DType {
-    if dtype == DType::Bool { DType::F32 } else { dtype }
-}
-
-/// Runs something with the Rust type that a type is stored as.
+/// Runs something with the Rust type of an element type.
 macro_rules! typed {
     ($dtype:expr, $t:ident => $run:expr) => {
         $crate::kernels::memory::typed!($dtype, $t => $run; F32 f32, F64 f64, F16 cornu_graph::F16,
-            Bf16 cornu_graph::Bf16, I64 i64, I32 i32, I16 i16, I8 i8, U64 u64, U32 u32, U16 u16, U8 u8)
+            Bf16 cornu_graph::Bf16, I64 i64, I32 i32, I16 i16, I8 i8, U64 u64, U32 u32, U16 u16, U8 u8, Bool bool)
     };
     ($dtype:expr, $t:ident => $run:expr; $($name:ident $rust:ty),*) => {
-        match $crate::kernels::memory::stored($dtype) {
+        match $dtype {
             $(cornu_graph::DType::$name => { type $t = $rust; $run })*
-            other => unreachable!("nothing is stored as {other}"),
+            other => unreachable!("no elements are of type `{other}`"),
         }
     };
 }
@@ -70,6 +66,11 @@ impl Buffer {
         self.start
     }
 
+    /// All of it.
+    pub fn room(&self) -> Room<'_> {
+        Room { start: self.start, bytes: self.bytes, buffer: PhantomData }
+    }
+
     /// As the only one of its kind.
     pub(crate) fn bases(&self) -> Bases<'_> {
         // SAFETY: it is aligned, and borrowed as long.
@@ -81,6 +82,96 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: `new` made it with this layout.
         unsafe { dealloc(self.start, Layout::from_size_align_unchecked(self.bytes, LINE)) };
+    }
+}
+
+/// A stretch of a buffer that begins at a line. Like the buffer it may be written by whoever has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Room<'a> {
+    start: *mut u8,
+    bytes: usize,
+    buffer: PhantomData<&'a Buffer>,
+}
+
+// SAFETY: as for `Buffer`.
+unsafe impl Send for Room<'_> {}
+// SAFETY: as for `Buffer`.
+unsafe impl Sync for Room<'_> {}
+
+impl<'a> Room<'a> {
+    /// Bytes held.
+    pub fn bytes(self) -> usize {
+        self.bytes
+    }
+
+    /// The first byte.
+    pub fn start(self) -> *mut u8 {
+        self.start
+    }
+
+    /// The first bytes, to the end of their line, and what is behind them.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub(crate) fn cut(self, bytes: usize) -> (Room<'a>, Room<'a>) {
+        let bytes = bytes.next_multiple_of(LINE);
+        assert!(bytes <= self.bytes, "needed {bytes} bytes of scratch, got {}", self.bytes);
+        (Room { bytes, ..self }, Room { start: self.start.wrapping_add(bytes), bytes: self.bytes - bytes, ..self })
+    }
+
+    /// Bytes from the middle, from the beginning of a line on.
+    ///
+    /// # Panics
+    /// If they are not there.
+    pub(crate) fn piece(self, at: usize, bytes: usize) -> Room<'a> {
+        self.cut(at).1.cut(bytes).0
+    }
+}
+
+/// The table of a body, whose pointers its loop moves.
+#[derive(Clone, Copy)]
+pub(crate) struct Slots<'a> {
+    room: Room<'a>,
+    count: usize,
+}
+
+impl<'a> Slots<'a> {
+    /// How many bytes that many pointers take.
+    pub(crate) fn bytes(count: usize) -> usize {
+        (count * size_of::<*mut u8>()).next_multiple_of(LINE)
+    }
+
+    /// Room for that many pointers, and what is behind it.
+    pub(crate) fn new(room: Room<'a>, count: usize) -> (Slots<'a>, Room<'a>) {
+        let (room, rest) = room.cut(Self::bytes(count));
+        let slots = Slots { room, count };
+        (0..count).for_each(|number| slots.set(number, room.start));
+        (slots, rest)
+    }
+
+    pub(crate) fn set(self, number: usize, to: *mut u8) {
+        assert!(number < self.count, "buffer {number} of {}", self.count);
+        // SAFETY: there is room for it, which is this table's alone.
+        unsafe { self.room.start.cast::<*mut u8>().add(number).write(to) };
+    }
+
+    pub(crate) fn get(self, number: usize) -> *mut u8 {
+        self.bases().at(Span { base: number as u32, at: 0 })
+    }
+
+    /// Copies the bytes of a value from where that pointer leads, if it lies elsewhere.
+    pub(crate) fn copy(self, number: usize, bases: Bases, to: Place) {
+        let (from, at) = (self.get(number), bases.at::<u8>(to.span));
+        if from != at {
+            // SAFETY: it leads to a value of the same size, apart from this one.
+            unsafe { std::ptr::copy_nonoverlapping(from, at, to.bytes()) };
+        }
+    }
+
+    /// The buffers as they are now: to be asked for again after they have changed.
+    pub(crate) fn bases(self) -> Bases<'a> {
+        // SAFETY: `new` has written them all; who sets them sees to what they lead to.
+        unsafe { Bases::new(std::slice::from_raw_parts(self.room.start.cast(), self.count)) }
     }
 }
 

@@ -12,7 +12,6 @@ pub(crate) mod moves;
 pub(crate) mod num;
 pub mod operand;
 pub mod parallel;
-pub(crate) mod plain;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::memory::{LINE, stored};
+use super::memory::LINE;
 use super::operand::{Bases, Kernel, Place, Span};
 use super::simd::{Level, Simd, dispatch};
 
@@ -54,7 +54,7 @@ impl Move {
 
     /// A copy of a whole value.
     pub(crate) fn whole(from: Place, to: Place) -> Move {
-        let width = stored(from.dtype).size();
+        let width = from.dtype.size();
         Move::new(width, [from.span, to.span], [Along { size: from.len.min(to.len), from: 1, to: 1 }])
     }
 

@@ -63,6 +63,19 @@ nums! {
     f64 0.0, NEG_INFINITY, INFINITY, std::ops::Add::add;
 }
 
+/// Truths only take part in comparisons.
+impl Stored for bool {
+    type Register = u8;
+    #[inline(always)]
+    fn load(self) -> u8 {
+        self.into()
+    }
+    #[inline(always)]
+    fn store(x: u8) -> bool {
+        x != 0
+    }
+}
+
 macro_rules! halves {
     ($($t:ident)*) => {
         $(impl Stored for $t {

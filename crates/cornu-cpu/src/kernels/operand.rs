@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use cornu_graph::{DType, Element, Number};
 
-use super::memory::{LINE, stored, typed};
+use super::memory::{LINE, typed};
 use super::simd::Level;
 
 /// The buffers that a program works on, numbered as it was planned: scratch memory, inputs, variables, constants. A run
@@ -37,7 +37,7 @@ impl<'a> Bases<'a> {
     /// The elements of a value.
     ///
     /// # Safety
-    /// They are of that type as it is stored, and nobody writes them meanwhile.
+    /// They are of that type, and nobody writes them meanwhile.
     #[inline(always)]
     pub unsafe fn slice<T: Element>(self, place: Place) -> &'a [T] {
         // SAFETY: places lie inside their buffers, and begin at a line or at an element of a slice.
@@ -47,7 +47,7 @@ impl<'a> Bases<'a> {
     /// The elements of a value, to be written.
     ///
     /// # Safety
-    /// They are of that type as it is stored, and nobody else reads or writes them meanwhile.
+    /// They are of that type, and nobody else reads or writes them meanwhile.
     #[inline(always)]
     pub unsafe fn slice_mut<T: Element>(self, place: Place) -> &'a mut [T] {
         // SAFETY: as for `slice`.
@@ -88,7 +88,7 @@ pub struct Place {
 impl Place {
     /// The bytes of its elements.
     pub fn bytes(self) -> usize {
-        self.len.saturating_mul(stored(self.dtype).size())
+        self.len.saturating_mul(self.dtype.size())
     }
 
     /// The bytes it takes, its padding to whole lines included.
@@ -121,6 +121,11 @@ pub struct Strided {
 pub trait Kernel: Display + Send + Sync {
     /// How many units there are. Units of a leading axis of `rows` are `rows` equal stretches of these.
     fn units(&self) -> usize;
+
+    /// Whether so many rows of a leading axis are stretches of units.
+    fn has_rows(&self, rows: usize) -> bool {
+        rows > 0 && self.units().is_multiple_of(rows)
+    }
 
     /// How many units are worth a thread: a few microseconds of work.
     fn grain(&self) -> usize;

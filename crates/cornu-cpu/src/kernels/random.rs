@@ -3,8 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 
+use cornu_graph::DType;
 use cornu_graph::ops::Random;
-use cornu_graph::random::uniform01;
+use cornu_graph::random::{uniform_f64, uniform01};
 
 use super::operand::{Bases, Kernel, Place};
 use super::simd::Level;
@@ -38,6 +39,10 @@ impl Kernel for Draw {
         unsafe {
             let stream = self.random.stream(bases.slice(self.from));
             match self.random {
+                Random::Uniform(_) if self.to.dtype == DType::F64 => {
+                    let to = bases.at::<f64>(self.to.span).add(units.start);
+                    uniform_f64(stream, units.start, 0.0, 1.0, std::slice::from_raw_parts_mut(to, units.len()));
+                }
                 Random::Uniform(_) => {
                     let to = bases.at::<f32>(self.to.span).add(units.start);
                     uniform01(stream, units.start, std::slice::from_raw_parts_mut(to, units.len()));

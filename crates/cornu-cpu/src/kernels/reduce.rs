@@ -18,7 +18,7 @@ use super::operand::{Axis, Bases, Kernel, Span};
 use super::simd::{Level, Simd, dispatch};
 
 /// Longer sums are sums of sums of this many elements: their error grows with the number of blocks.
-const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 /// From this many elements in a row on, they are brought together in lanes.
 const LANES_FROM: usize = 64;
 const LANES: usize = 16;

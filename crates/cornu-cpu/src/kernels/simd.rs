@@ -16,6 +16,10 @@ pub use x86::{Avx2, Avx512};
 pub trait Simd: Copy + Send + Sync + 'static {
     /// Lanes of one vector.
     const LANES: usize;
+    /// The place among the levels, from the lowest on.
+    const RANK: usize;
+    /// Whether `a * b + c` is one instruction, rounded once.
+    const FUSED: bool;
     /// A vector of `f32`.
     type F: Copy;
     /// A vector of `i32`.
@@ -49,6 +53,15 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// There must be a row and a column, and `columns` floats readable at each `from + row * stride`.
     unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [Self::F; 4];
+
+    /// Reads the truths of the first `n <= LANES` lanes, a byte each that is not 0 for true; the others are false.
+    /// # Safety
+    /// `n` bytes must be readable at `from`.
+    unsafe fn load_truths(self, n: usize, from: *const u8) -> Self::M;
+    /// Writes the truths of the first `n <= LANES` lanes as bytes, 1 or 0.
+    /// # Safety
+    /// `n` bytes must be writable at `to`.
+    unsafe fn store_truths(self, n: usize, to: *mut u8, m: Self::M);
 
     /// The same number in every lane.
     fn splat(self, x: f32) -> Self::F;
@@ -165,6 +178,8 @@ fn mask(truth: bool) -> u32 {
 
 impl Simd for Portable {
     const LANES: usize = 8;
+    const RANK: usize = 0;
+    const FUSED: bool = cfg!(any(target_feature = "fma", target_arch = "aarch64"));
     type F = [f32; 8];
     type I = [i32; 8];
     type M = [u32; 8];
@@ -212,6 +227,20 @@ impl Simd for Portable {
         turned
     }
 
+    #[inline(always)]
+    unsafe fn load_truths(self, n: usize, from: *const u8) -> Self::M {
+        // SAFETY: only the `n` bytes that the caller promises are read.
+        std::array::from_fn(|i| mask(i < n && unsafe { *from.add(i) } != 0))
+    }
+
+    #[inline(always)]
+    unsafe fn store_truths(self, n: usize, to: *mut u8, m: Self::M) {
+        for (i, m) in m.into_iter().take(n).enumerate() {
+            // SAFETY: only the `n` bytes that the caller promises are written.
+            unsafe { *to.add(i) = (m & 1) as u8 };
+        }
+    }
+
     lanes! {
         add(a: F, b: F) -> F = a + b;
         sub(a: F, b: F) -> F = a - b;
@@ -219,7 +248,7 @@ impl Simd for Portable {
         div(a: F, b: F) -> F = a / b;
         // Without the instruction, `f32::mul_add` is a slow library call.
         mul_add(a: F, b: F, c: F) -> F =
-            if cfg!(any(target_feature = "fma", target_arch = "aarch64")) { a.mul_add(b, c) } else { a * b + c };
+            if Self::FUSED { a.mul_add(b, c) } else { a * b + c };
         max(a: F, b: F) -> F = if a > b { a } else { b };
         min(a: F, b: F) -> F = if a < b { a } else { b };
         abs(a: F) -> F = a.abs();

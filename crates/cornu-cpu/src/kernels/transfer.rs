@@ -1,6 +1,6 @@
 //! What enters and leaves buffers: arrays, and rows of them.
 
-use cornu_graph::{Array, Buffer, DType, Element, Error, Feed, Result, Type};
+use cornu_graph::{Array, Buffer, Element, Error, Feed, Result, Type};
 
 use super::memory::{collect, typed};
 use super::operand::{Bases, Place};
@@ -17,15 +17,13 @@ pub(crate) fn write(bases: Bases, place: Place, feed: &Feed, threads: &Threads) 
         Feed::Rows(_, rows) => Some(*rows),
     };
     match feed.array().buffer() {
-        // SAFETY: whoever feeds a place has it for himself; so below.
-        Buffer::Bool(from) => spread(from, rows, unsafe { bases.slice_mut(place) }, |x| f32::from(u8::from(x))),
         Buffer::F32(from) if rows.is_some_and(|rows| rows.len() < place.len) => {
             let order = rows.unwrap_or_default();
-            // SAFETY: as above.
+            // SAFETY: whoever feeds a place has it for himself; so below.
             parallel::rows(threads, from, order, place.len / order.len().max(1), unsafe { bases.slice_mut(place) });
         }
         // SAFETY: as above.
-        from => typed!(from.dtype(), T => spread(elements(from), rows, unsafe { bases.slice_mut::<T>(place) }, |x| x)),
+        from => typed!(from.dtype(), T => spread(elements(from), rows, unsafe { bases.slice_mut::<T>(place) })),
     }
 }
 
@@ -38,25 +36,20 @@ fn elements<T: Element>(buffer: &Buffer) -> &[T] {
 /// # Errors
 /// There must be memory for it.
 pub(crate) fn read(bases: Bases, place: Place, ty: &Type) -> Result<Array> {
-    let buffer = match ty.dtype {
-        // SAFETY: nothing runs while results are read; so below.
-        DType::Bool => collect(unsafe { bases.slice::<f32>(place) }.iter().map(|&x| x != 0.0)).map(Buffer::Bool),
-        // SAFETY: as above.
-        dtype => typed!(dtype, T => collect(unsafe { bases.slice::<T>(place) }.iter().copied()).map(T::wrap)),
-    };
+    // SAFETY: nothing runs while results are read.
+    let buffer = typed!(ty.dtype, T => collect(unsafe { bases.slice::<T>(place) }.iter().copied()).map(T::wrap));
     let missing = || Error::memory(format_args!("an array of {ty}"), ty.bytes().unwrap_or(usize::MAX));
     Array::from_buffer(ty.shape.clone(), buffer.ok_or_else(missing)?)
 }
 
 /// Copies `from`, or those of its rows, to `to`, which has exactly their size.
-fn spread<A: Copy, B>(from: &[A], rows: Option<&[usize]>, to: &mut [B], convert: impl Fn(A) -> B) {
-    let put = |to: &mut [B], from: &[A]| to.iter_mut().zip(from).for_each(|(to, &from)| *to = convert(from));
+fn spread<T: Copy>(from: &[T], rows: Option<&[usize]>, to: &mut [T]) {
     match rows {
-        None => put(to, from),
+        None => to.copy_from_slice(from),
         Some(rows) => {
             let width = to.len() / rows.len().max(1);
             for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(rows) {
-                put(to, &from[row * width..(row + 1) * width]);
+                to.copy_from_slice(&from[row * width..(row + 1) * width]);
             }
         }
     }

@@ -53,7 +53,7 @@ impl Sources {
         let mut sources = vec![Source::Here; graph.values()];
         for (_, node) in graph.nodes() {
             for value in node.results().filter(|value| varies[value.index()] && !back[value.index()]) {
-                let anew = is_view(&node.op) || value.index() >= end && is_elementwise(&node.op);
+                let anew = is_view(&node.op) || value.index() >= end && node.op.is_elementwise();
                 sources[value.index()] = if anew { Source::Here } else { Source::Stored };
             }
         }
@@ -77,13 +77,7 @@ impl Sources {
 
     /// The values that those are computed of, in order: what is not computed itself.
     pub(super) fn needed(&self, graph: &Graph, values: &[Value]) -> Vec<Value> {
-        let mut needed = vec![false; graph.values()];
-        values.iter().for_each(|value| needed[value.index()] = true);
-        for (_, node) in graph.nodes().rev() {
-            if node.results().any(|value| needed[value.index()] && self.of(value) == Source::Here) {
-                node.args.iter().for_each(|arg| needed[arg.index()] = true);
-            }
-        }
+        let needed = graph.needed(values.iter().copied(), |value| self.of(value) != Source::Here);
         let all = graph.nodes().flat_map(|(_, node)| node.results());
         all.filter(|value| needed[value.index()] && self.of(*value) != Source::Here).collect()
     }
@@ -92,8 +86,4 @@ impl Sources {
 /// Ops that only show their operand in another way.
 fn is_view(op: &Op) -> bool {
     matches!(op, Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Slice(_) | Op::Reverse(_))
-}
-
-fn is_elementwise(op: &Op) -> bool {
-    matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_))
 }

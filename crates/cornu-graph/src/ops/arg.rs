@@ -1,9 +1,6 @@
 //! Where along an axis the largest or smallest element is.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, edge, edges, f32s, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// The index, along `axis`, of the largest (or smallest) element; of equal ones the first. Not-a-number wins, as in
 /// NumPy; TensorFlow passes it over.
@@ -47,6 +44,10 @@ impl OneResult for Arg {
         Array::from_fn(ty, |at| self.winner(count, |i| x.number((at / inner * count + i) * inner + at % inner)) as f64)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", if self.largest { "argmax" } else { "argmin" }, self.axis)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         let (largest, text) = text.one_of(&[("argmax", true), ("argmin", false)])?;
         Some(Arg { largest, axis: text.word("an axis")? })
@@ -69,12 +70,6 @@ impl OneResult for Arg {
             }
         }
         samples
-    }
-}
-
-impl fmt::Display for Arg {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", if self.largest { "argmax" } else { "argmin" }, self.axis)
     }
 }
 

@@ -1,28 +1,18 @@
 //! Functions of two numbers, element by element. One row is one function.
 
-use std::fmt;
-
-use super::Grad::{self, By, Flat};
-use super::{OneResult, Sample, each, edge, edges, mismatch, pairs, sample, spread};
-use crate::{Array, DType, Number, OpText, Tensor, Type};
+use super::Grad::{By, Flat};
+use super::*;
 
 type Gradient = fn([&Tensor; 2], &Tensor, &Tensor) -> [Grad; 2];
 
 macro_rules! binary {
-    ($($(#[$doc:meta])* $name:ident = $text:literal, $f64:expr, $gradient:expr;)*) => {
-        /// A function of two numbers, element by element; both operands have the same type, and so has the result.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum Binary { $($(#[$doc])* $name,)* }
+    ($($(#[$doc:meta])* $name:ident = $text:literal $($method:ident)?, $f64:expr, $gradient:expr;)*) => {
+        named! {
+            /// A function of two numbers, element by element; both operands have the same type, and so has the result.
+            Binary { $($(#[$doc])* $name = $text,)* }
+        }
 
         impl Binary {
-            /// Every function.
-            pub const ALL: &[Binary] = &[$(Binary::$name,)*];
-
-            /// The name in printed graphs.
-            pub fn name(self) -> &'static str {
-                match self { $(Binary::$name => $text,)* }
-            }
-
             /// The function itself, on doubles.
             #[inline]
             pub fn f64(self, x: f64, y: f64) -> f64 {
@@ -34,11 +24,19 @@ macro_rules! binary {
                 match self { $(Binary::$name => $gradient,)* }
             }
         }
+
+        $($(impl Tensor {
+            #[doc = concat!("See [`Binary::", stringify!($name), "`]; types are joined, tensors broadcast.")]
+            #[track_caller]
+            pub fn $method(&self, other: impl IntoTensor) -> Tensor {
+                self.with(Binary::$name, other)
+            }
+        })?)*
     };
 }
 
 binary! {
-    // name = text, on f64, gradients from ([a, b], y, gradient of y)
+    // name = text, method if it is no operator, on f64, gradients from ([a, b], y, gradient of y)
     /// The sum.
     Add = "add", |a, b| a + b, |_, _, ct| [By(ct.clone()), By(ct.clone())];
     /// The difference.
@@ -49,16 +47,16 @@ binary! {
     /// TensorFlow (else TensorFlow stops there).
     Div = "div", |a, b| a / b, |[_, b], y, ct| [By(ct / b), By(-(ct / b) * y)];
     /// The larger one; not-a-number if either is. Of equal ones the first gets the gradient.
-    Max = "max", |a, b| if a > b || a.is_nan() { a } else { b }, |[a, b], _, ct| choose(&a.ge(b), ct);
+    Max = "max" maximum, |a, b| if a > b || a.is_nan() { a } else { b }, |[a, b], _, ct| choose(&a.ge(b), ct);
     /// The smaller one; not-a-number if either is. Of equal ones the first gets the gradient.
-    Min = "min", |a, b| if a < b || a.is_nan() { a } else { b }, |[a, b], _, ct| choose(&a.le(b), ct);
+    Min = "min" minimum, |a, b| if a < b || a.is_nan() { a } else { b }, |[a, b], _, ct| choose(&a.le(b), ct);
     /// The first to the power of the second. Where the base is not positive, the gradient for the exponent is that of
     /// a logarithm of zero, as in TensorFlow; the one for the base, at 0 to the power of 0, is not-a-number, as there.
-    Pow = "pow", f64::powf, |[a, b], y, ct| [By(ct * b * a.pow(b - 1.0)), By(ct * y * log_of_positive(a))];
+    Pow = "pow" pow, f64::powf, |[a, b], y, ct| [By(ct * b * a.pow(b - 1.0)), By(ct * y * log_of_positive(a))];
     /// Whether both are true.
-    And = "and", |a, b| a * b, |_, _, _| [Flat, Flat];
+    And = "and" and, |a, b| a * b, |_, _, _| [Flat, Flat];
     /// Whether one is true.
-    Or = "or", |a, b| (a + b).min(1.0), |_, _, _| [Flat, Flat];
+    Or = "or" or, |a, b| (a + b).min(1.0), |_, _, _| [Flat, Flat];
 }
 
 /// The gradient for the operand that was chosen.
@@ -130,8 +128,12 @@ impl OneResult for Binary {
         each(*self, args, ty)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
-        Binary::ALL.iter().copied().find(|op| op.name() == text.name())
+        text.name().parse().ok()
     }
 
     fn samples() -> Vec<Sample> {
@@ -154,43 +156,5 @@ impl OneResult for Binary {
         };
         let all = Binary::ALL.iter();
         all.flat_map(|&op| of(op).chain(edges(op)).chain([none(op)]).collect::<Vec<_>>()).collect()
-    }
-}
-
-impl fmt::Display for Binary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl Tensor {
-    /// The larger of two elements.
-    #[track_caller]
-    pub fn maximum(&self, other: impl crate::IntoTensor) -> Tensor {
-        self.with(Binary::Max, other)
-    }
-
-    /// The smaller of two elements.
-    #[track_caller]
-    pub fn minimum(&self, other: impl crate::IntoTensor) -> Tensor {
-        self.with(Binary::Min, other)
-    }
-
-    /// Each element to that power.
-    #[track_caller]
-    pub fn pow(&self, exponent: impl crate::IntoTensor) -> Tensor {
-        self.with(Binary::Pow, exponent)
-    }
-
-    /// Whether both are true.
-    #[track_caller]
-    pub fn and(&self, other: impl crate::IntoTensor) -> Tensor {
-        self.with(Binary::And, other)
-    }
-
-    /// Whether one is true.
-    #[track_caller]
-    pub fn or(&self, other: impl crate::IntoTensor) -> Tensor {
-        self.with(Binary::Or, other)
     }
 }

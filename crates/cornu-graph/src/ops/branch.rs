@@ -1,10 +1,7 @@
 //! One of two bodies.
 
-use std::fmt;
-
-use super::{Grad, Grads, OpDef, Sample, Site, f32s, mismatch, sample, types};
+use super::*;
 use crate::backward;
-use crate::{Array, Body, DType, OpText, Result, Tensor, Trace, Type};
 
 /// `y… = if condition { yes(x…) } else { no(x…) }`; the operands are the condition and `x…`. Only one of them runs.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -51,6 +48,10 @@ impl OpDef for If {
         &mut self.branches
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("if")
+    }
+
     fn read(text: &mut OpText, _: &[Type]) -> Option<Self> {
         let text = text.named("if")?;
         Some(If { branches: [text.body()?, text.body()?] })
@@ -69,12 +70,6 @@ impl OpDef for If {
         let op = If { branches: [yes, Body::parsed(&format!("{x}{no}"))] };
         let of = |truth: bool| sample(op.clone(), [Array::scalar(truth), f32s([3], -1.0, 1.0), f32s([], 0.5, 2.0)]);
         vec![of(true), of(false)]
-    }
-}
-
-impl fmt::Display for If {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("if")
     }
 }
 

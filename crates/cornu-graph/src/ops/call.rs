@@ -1,11 +1,9 @@
 //! A body run once.
 
-use std::fmt;
 use std::sync::Arc;
 
-use super::{Grads, OpDef, Sample, Site, f32s, mismatch, sample, types};
+use super::*;
 use crate::backward;
-use crate::{Array, Body, OpText, Result, Tensor, Trace, Type};
 
 /// `y… = body(x…)`, kept together: planned once however often it is called, and computed anew by its gradient, which
 /// keeps no more of it than its operands (Keras's `remat`).
@@ -50,6 +48,11 @@ impl OpDef for Call {
         std::slice::from_mut(&mut self.body)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("call")?;
+        self.kernel.iter().try_for_each(|kernel| write!(f, " {kernel}"))
+    }
+
     fn read(text: &mut OpText, _: &[Type]) -> Option<Self> {
         let text = text.named("call")?;
         let kernel = text.next_word().map(Arc::from);
@@ -67,13 +70,6 @@ impl OpDef for Call {
         let op = Call { body: Body::parsed(body), kernel: None };
         let named = Call { kernel: Some("tanh_times".into()), ..op.clone() };
         [op, named].map(|op| sample(op, [f32s([2, 3], -1.0, 1.0), f32s([2, 3], 0.5, 2.0)])).into()
-    }
-}
-
-impl fmt::Display for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("call")?;
-        self.kernel.iter().try_for_each(|kernel| write!(f, " {kernel}"))
     }
 }
 

@@ -1,9 +1,6 @@
 //! The same numbers as another element type.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, each, edge, edges, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Tensor, Type};
+use super::*;
 
 /// Turns every element into the nearest one of that type. Towards whole numbers fractions are cut off, what lies beyond
 /// the type becomes its nearest element and not-a-number 0, as when XLA compiles TensorFlow; whole numbers wrap.
@@ -30,6 +27,10 @@ impl OneResult for Cast {
         each(*self, args, ty)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "cast {}", self.0)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         Some(Cast(text.named("cast")?.word("an element type")?))
     }
@@ -39,12 +40,6 @@ impl OneResult for Cast {
         let pairs = all.into_iter().flat_map(|from| all.map(|to| (from, to)));
         let both = |(from, to)| [sample(Cast(to), [spread(from, [2, 5], 0.0, 3.0)]), edge(Cast(to), [edges(from)])];
         pairs.flat_map(both).collect()
-    }
-}
-
-impl fmt::Display for Cast {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cast {}", self.0)
     }
 }
 

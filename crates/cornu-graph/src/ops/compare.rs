@@ -1,25 +1,15 @@
 //! Comparisons of two numbers, element by element, to booleans.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, each, edge, edges, mismatch, pairs, sample, spread};
-use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
+use super::*;
 
 macro_rules! compare {
     ($($(#[$doc:meta])* $name:ident = $text:literal $method:ident, $holds:expr;)*) => {
-        /// A comparison of two numbers. Any comparison with not-a-number is false, but `ne` is true.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum Compare { $($(#[$doc])* $name,)* }
+        named! {
+            /// A comparison of two numbers. Any comparison with not-a-number is false, but `ne` is true.
+            Compare { $($(#[$doc])* $name = $text,)* }
+        }
 
         impl Compare {
-            /// Every comparison.
-            pub const ALL: &[Compare] = &[$(Compare::$name,)*];
-
-            /// The name in printed graphs.
-            pub fn name(self) -> &'static str {
-                match self { $(Compare::$name => $text,)* }
-            }
-
             /// The comparison itself.
             #[inline]
             pub fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {
@@ -67,8 +57,12 @@ impl OneResult for Compare {
         each(*self, args, ty)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
-        Compare::ALL.iter().copied().find(|op| op.name() == text.name())
+        text.name().parse().ok()
     }
 
     fn samples() -> Vec<Sample> {
@@ -77,11 +71,5 @@ impl OneResult for Compare {
         let inner = Compare::ALL.iter().flat_map(|&op| dtypes.map(|dtype| of(op, dtype)));
         let ends = |op: Compare| DType::ALL.map(|dtype| edge(op, pairs(&edges(dtype), &edges(dtype))));
         inner.chain(Compare::ALL.iter().flat_map(|&op| ends(op))).collect()
-    }
-}
-
-impl fmt::Display for Compare {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

@@ -1,9 +1,6 @@
 //! Tensors one behind the other.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample};
-use crate::{Array, DType, OpText, Tensor, Type};
+use super::*;
 
 /// The operands one behind the other along an axis, in which alone their sizes may differ.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -46,32 +43,28 @@ impl OneResult for Concatenate {
         })
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "concatenate {}", self.axis)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         Some(Concatenate { axis: text.named("concatenate")?.word("an axis")? })
     }
 
     fn samples() -> Vec<Sample> {
-        let f32s = |shape: &[usize], high| f32s(shape, -1.0, high);
-        let inner = [
-            sample(Concatenate { axis: 0 }, [f32s(&[2, 3], 1.0), f32s(&[1, 3], 2.0)]),
-            sample(Concatenate { axis: 1 }, [f32s(&[2, 3], 1.0), f32s(&[2, 1], 2.0), f32s(&[2, 4], 3.0)]),
-            sample(Concatenate { axis: 1 }, [f32s(&[2, 2, 3], 1.0), f32s(&[2, 3, 3], 2.0)]),
-            sample(Concatenate { axis: 0 }, [f32s(&[1], 1.0)]),
-            sample(Concatenate { axis: 1 }, [f32s(&[2, 0], 1.0), f32s(&[2, 2], 2.0), f32s(&[2, 0], 1.0)]),
-        ];
-        let edges = DType::ALL.into_iter().flat_map(|dtype| {
-            let (all, none) = (copied(dtype), Array::zeros(&Type::new(dtype, [0])));
-            let both = edge(Concatenate { axis: 0 }, [all.clone(), all.clone()]);
-            let empty = edge(Concatenate { axis: 0 }, [none.clone(), none.clone()]);
-            [both, edge(Concatenate { axis: 0 }, [none, all]), empty]
-        });
-        inner.into_iter().chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Concatenate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "concatenate {}", self.axis)
+        let of = |axis: usize, shapes: &[&[usize]]| {
+            let args = shapes.iter().zip(1..).map(|(&shape, i)| f32s(shape, -1.0, f64::from(i))).collect();
+            Sample { op: Concatenate { axis }.into(), args, edge: false }
+        };
+        copies([
+            of(0, &[&[2, 3], &[1, 3]]),
+            of(1, &[&[2, 3], &[2, 1], &[2, 4]]),
+            of(1, &[&[2, 2, 3], &[2, 3, 3]]),
+            of(0, &[&[1]]),
+            of(1, &[&[2, 0], &[2, 2], &[2, 0]]),
+            of(0, &[&[14], &[14]]),
+            Sample { edge: true, ..of(0, &[&[0], &[0]]) },
+        ])
     }
 }
 

@@ -1,9 +1,6 @@
 //! Matrix products over the last two axes.
 
-use std::fmt;
-
-use super::{Binary, Grad, OneResult, Reduction, Sample, edge, edges, f32s, mismatch, sample, spread};
-use crate::{Array, DType, Number, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// `a · b` over the last two axes; the axes before them are the same for both and go along.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -96,6 +93,11 @@ impl OneResult for Dot {
         })
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = Dot::NAMES.iter().find(|(_, dot)| dot == self).map_or("dot", |(name, _)| name);
+        f.write_str(name)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         text.one_of(&Dot::NAMES).map(|(dot, _)| dot)
     }
@@ -115,13 +117,6 @@ impl OneResult for Dot {
         }
         samples.extend(DType::ALL.into_iter().filter(|&dtype| dtype != DType::Bool).flat_map(Self::edges));
         samples
-    }
-}
-
-impl fmt::Display for Dot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Dot::NAMES.iter().find(|(_, dot)| dot == self).map_or("dot", |(name, _)| name);
-        f.write_str(name)
     }
 }
 

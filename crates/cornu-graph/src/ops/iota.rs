@@ -1,9 +1,6 @@
 //! Counting along an axis.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, edge, mismatch, sample};
-use crate::{Array, DType, Number, OpText, Tensor, Type};
+use super::*;
 
 /// 0, 1, 2, … along `axis`, the same along all others; wrapped into types of whole numbers.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -31,6 +28,10 @@ impl OneResult for Iota {
         Array::from_numbers(ty, |at| Number::Whole((at / stride % dim) as i128))
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "iota {}", self.axis)
+    }
+
     fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
         Some(Iota { axis: text.named("iota")?.word("an axis")?, ty: ty.clone() })
     }
@@ -42,11 +43,5 @@ impl OneResult for Iota {
             edge(Iota { ty: Type::new(DType::U8, [300]), axis: 0 }, []),
             edge(Iota { ty: Type::new(DType::I32, [1, 0]), axis: 0 }, []),
         ]
-    }
-}
-
-impl fmt::Display for Iota {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "iota {}", self.axis)
     }
 }

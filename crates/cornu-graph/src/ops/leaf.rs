@@ -1,11 +1,9 @@
 //! Where numbers come from: inputs of the step, variables, constants.
 
-use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{Grad, OneResult, Sample, copied, edge, mismatch, sample};
-use crate::{Array, Bf16, DType, Elements, F16, OpText, Tensor, Type, VarId};
+use super::*;
 
 /// A node without operands.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -81,6 +79,17 @@ impl OneResult for Leaf {
         }
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Leaf::Input { index, .. } => write!(f, "input {index}"),
+            Leaf::Var { id, .. } => write!(f, "var {id}"),
+            Leaf::Constant(constant) => {
+                f.write_str(if constant.0.is_empty() { "constant" } else { "constant " })?;
+                fmt::Display::fmt(&Elements(&constant.0), f)
+            }
+        }
+    }
+
     fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
         Some(match text.name() {
             "input" => Leaf::Input { index: text.word("the place of an input")?, ty: ty.clone() },
@@ -106,18 +115,5 @@ impl OneResult for Leaf {
             Array::vector(vec![f64::INFINITY, -0.0, 0.1, -f64::NAN]),
         ];
         inner.into_iter().chain(edges).chain(odd.map(|array| edge(of(array), []))).collect()
-    }
-}
-
-impl fmt::Display for Leaf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Leaf::Input { index, .. } => write!(f, "input {index}"),
-            Leaf::Var { id, .. } => write!(f, "var {id}"),
-            Leaf::Constant(constant) => {
-                f.write_str(if constant.0.is_empty() { "constant" } else { "constant " })?;
-                Elements(&constant.0).fmt(f)
-            }
-        }
     }
 }

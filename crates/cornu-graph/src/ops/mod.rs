@@ -1,12 +1,18 @@
 //! The ops: what each means, on any machine. One file an op; `ops!` is the one list of them.
 
-use std::fmt;
+// What ops are written in: their files begin with `use super::*`.
+use std::fmt::{self, Formatter};
+use std::ops::{Deref, DerefMut};
+use std::str::FromStr;
 
 use crate::print::listed;
-use crate::{Array, Bf16, Body, DType, Error, F16, Number, OpText, Tensor, Type};
+use crate::{
+    Array, Bf16, Body, DType, Elements, Error, F16, IntoTensor, Number, OpText, Result, Shape, Tensor, Trace, Type,
+    VarId,
+};
 
 /// What an op means, on any machine. An op of one result implements [`OneResult`] instead.
-pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
+pub trait OpDef {
     /// The types of the results, of which there is one at least, or what the operands should have been
     /// (`needs …, got …`).
     fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String>;
@@ -31,15 +37,22 @@ pub trait OpDef: Clone + Eq + std::hash::Hash + fmt::Display {
         &mut []
     }
 
+    /// Writes its name and what else it says of itself, between single spaces.
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result;
+
     /// The op that prints as `text` and has results of those types; `None` if the name is that of another one.
-    fn read(text: &mut OpText, types: &[Type]) -> Option<Self>;
+    fn read(text: &mut OpText, types: &[Type]) -> Option<Self>
+    where
+        Self: Sized;
 
     /// Small calls of this op. Every generic test runs over all of them.
-    fn samples() -> Vec<Sample>;
+    fn samples() -> Vec<Sample>
+    where
+        Self: Sized;
 }
 
 /// What an op of one result means: [`OpDef`] without lists.
-pub trait OneResult: Clone + Eq + std::hash::Hash + fmt::Display {
+pub trait OneResult: Sized {
     /// The type of the result, or what the operands should have been.
     fn infer(&self, args: &[&Type]) -> Result<Type, String>;
 
@@ -48,6 +61,9 @@ pub trait OneResult: Clone + Eq + std::hash::Hash + fmt::Display {
 
     /// The result.
     fn eval(&self, args: &[&Array], ty: &Type) -> Array;
+
+    /// See [`OpDef::print`].
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result;
 
     /// The op that prints as `text` and has a result of type `ty`; `None` if the name is that of another one.
     fn read(text: &mut OpText, ty: &Type) -> Option<Self>;
@@ -68,6 +84,10 @@ impl<T: OneResult> OpDef for T {
 
     fn eval(&self, args: &[&Array], types: &[&Type]) -> Result<Vec<Array>, Error> {
         Ok(vec![OneResult::eval(self, args, types[0])])
+    }
+
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        OneResult::print(self, f)
     }
 
     fn read(text: &mut OpText, types: &[Type]) -> Option<Self> {
@@ -139,6 +159,33 @@ pub struct Sample {
     pub edge: bool,
 }
 
+/// A list of things with names: the enum of them, all of them, and their names.
+macro_rules! named {
+    ($(#[$about:meta])* $enum:ident { $($(#[$doc:meta])* $name:ident = $text:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum $enum { $($(#[$doc])* $name,)* }
+
+        impl $enum {
+            /// Every one.
+            pub const ALL: &[$enum] = &[$($enum::$name,)*];
+
+            /// The name in printed graphs.
+            pub fn name(self) -> &'static str {
+                match self { $($enum::$name => $text,)* }
+            }
+        }
+
+        impl FromStr for $enum {
+            type Err = ();
+
+            fn from_str(name: &str) -> Result<Self, ()> {
+                Self::ALL.iter().copied().find(|known| known.name() == name).ok_or(())
+            }
+        }
+    };
+}
+
 macro_rules! ops {
     ($($module:ident: $name:ident $(with $($part:ident)*)?;)*) => {
         $(
@@ -153,36 +200,31 @@ macro_rules! ops {
             $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name),)*
         }
 
-        $(impl From<$name> for Op {
-            fn from(op: $name) -> Op { Op::$name(op) }
-        })*
+        $(
+            impl From<$name> for Op {
+                fn from(op: $name) -> Op { Op::$name(op) }
+            }
+
+            impl fmt::Display for $name {
+                fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result { OpDef::print(self, f) }
+            }
+        )*
+
+        // What an op means is asked of its definition: `op.infer(…)`, `op.bodies()`.
+        impl Deref for Op {
+            type Target = dyn OpDef;
+            fn deref(&self) -> &(dyn OpDef + 'static) {
+                match self { $(Op::$name(op) => op,)* }
+            }
+        }
+
+        impl DerefMut for Op {
+            fn deref_mut(&mut self) -> &mut (dyn OpDef + 'static) {
+                match self { $(Op::$name(op) => op,)* }
+            }
+        }
 
         impl Op {
-            /// See [`OpDef::infer`].
-            pub fn infer(&self, args: &[&Type]) -> Result<Vec<Type>, String> {
-                match self { $(Op::$name(op) => OpDef::infer(op, args),)* }
-            }
-
-            /// See [`OpDef::vjp`].
-            pub fn vjp(&self, at: &Site) -> Grads {
-                match self { $(Op::$name(op) => OpDef::vjp(op, at),)* }
-            }
-
-            /// See [`OpDef::eval`].
-            pub fn eval(&self, args: &[&Array], types: &[&Type]) -> Result<Vec<Array>, Error> {
-                match self { $(Op::$name(op) => OpDef::eval(op, args, types),)* }
-            }
-
-            /// See [`OpDef::bodies`].
-            pub fn bodies(&self) -> &[Body] {
-                match self { $(Op::$name(op) => OpDef::bodies(op),)* }
-            }
-
-            /// See [`OpDef::bodies_mut`].
-            pub(crate) fn bodies_mut(&mut self) -> &mut [Body] {
-                match self { $(Op::$name(op) => OpDef::bodies_mut(op),)* }
-            }
-
             /// See [`OpDef::read`].
             pub(crate) fn read(text: &mut OpText, types: &[Type]) -> Option<Op> {
                 None$(.or_else(|| <$name as OpDef>::read(text, types).map(Op::$name)))*
@@ -191,12 +233,6 @@ macro_rules! ops {
             /// The samples of every op.
             pub fn samples() -> Vec<Sample> {
                 [$(<$name as OpDef>::samples(),)*].concat()
-            }
-        }
-
-        impl fmt::Display for Op {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                match self { $(Op::$name(op) => fmt::Display::fmt(op, f),)* }
             }
         }
     };
@@ -229,6 +265,12 @@ ops! {
     while_loop: While;
 }
 
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.print(f)
+    }
+}
+
 /// `f32[2], f32[3]`
 fn types(types: &[&Type]) -> String {
     if types.is_empty() { "nothing".into() } else { listed(types) }
@@ -251,6 +293,11 @@ impl Op {
     /// Whether a body of it has checks.
     pub fn has_checks(&self) -> bool {
         self.bodies().iter().any(Body::has_checks)
+    }
+
+    /// Whether each element of the result is made of those at its place in the operands: [`Op::element`] has it.
+    pub fn is_elementwise(&self) -> bool {
+        matches!(self, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_))
     }
 
     /// One element of an element-wise op's result of that type, from those at its place in the operands. It is rounded, or
@@ -326,6 +373,21 @@ fn copied(dtype: DType) -> Array {
     }
 }
 
+/// Calls of an op that copies, and as edges the same on each element type: what is single is filled with [`copied`].
+fn copies<const N: usize>(samples: [Sample; N]) -> Vec<Sample> {
+    let of_type = |sample: &Sample, dtype: DType| {
+        let all = copied(dtype);
+        let filled = |(k, arg): (usize, &Array)| match arg.dtype() {
+            DType::F32 => all.pick(arg.shape().clone(), |i| (i + 5 * k) % all.len()),
+            _ => arg.clone(),
+        };
+        Sample { op: sample.op.clone(), args: sample.args.iter().enumerate().map(filled).collect(), edge: true }
+    };
+    let edges: Vec<Sample> =
+        DType::ALL.iter().flat_map(|&dtype| samples.each_ref().map(|sample| of_type(sample, dtype))).collect();
+    [samples.into(), edges].concat()
+}
+
 /// Each element of `a` beside each of `b`: two rows.
 fn pairs(a: &Array, b: &Array) -> [Array; 2] {
     let (n, m) = (a.len(), b.len());
@@ -334,13 +396,13 @@ fn pairs(a: &Array, b: &Array) -> [Array; 2] {
 }
 
 /// An array of distinct, irregular numbers that fill `low..high`.
-fn spread(dtype: DType, shape: impl Into<crate::Shape>, low: f64, high: f64) -> Array {
+fn spread(dtype: DType, shape: impl Into<Shape>, low: f64, high: f64) -> Array {
     let ty = Type::new(dtype, shape);
     // The golden ratio's multiples, modulo one, spread evenly and never repeat.
     Array::from_fn(&ty, |i| low + (high - low) * ((i + 1) as f64 * 0.618_033_988_749_894_9).fract())
 }
 
 /// `spread` of singles.
-fn f32s(shape: impl Into<crate::Shape>, low: f64, high: f64) -> Array {
+fn f32s(shape: impl Into<Shape>, low: f64, high: f64) -> Array {
     spread(DType::F32, shape, low, high)
 }

@@ -1,9 +1,6 @@
 //! A tensor with one number around and between its elements.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample};
-use crate::{Array, DType, IntoTensor, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// `pad(x, value)`: `x` with the scalar `value` along each axis `low` times before, `high` times behind, and
 /// `between` times between neighbours. (StableHLO's `pad`, which can cut off as well: slice instead.)
@@ -69,34 +66,29 @@ impl OneResult for Pad {
         Array::from_numbers(ty, |at| place(at).map_or(args[1].number(0), |from| args[0].number(from)))
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "pad {:?} {:?} {:?}", self.low, self.high, self.between)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         let text = text.named("pad")?;
         Some(Pad { low: text.list()?, high: text.list()?, between: text.list()? })
     }
 
     fn samples() -> Vec<Sample> {
-        let of = Pad::new;
-        let value = || Array::scalar(0.25f32);
-        let inner = [
-            sample(of(&[1, 0], &[0, 2], &[0, 0]), [f32s([2, 3], -1.0, 1.0), value()]),
-            sample(of(&[0, 1, 2], &[1, 0, 3], &[2, 0, 1]), [f32s([2, 1, 3], -1.0, 1.0), value()]),
-            sample(of(&[0], &[1], &[usize::MAX - 1]), [f32s([1], -1.0, 1.0), value()]),
-            sample(of(&[], &[], &[]), [Array::scalar(0.5f32), value()]),
-        ];
-        let edges = DType::ALL.into_iter().flat_map(|dtype| {
-            let (all, none) = (copied(dtype), Array::zeros(&Type::new(dtype, [0, 2])));
-            let last = all.rows(&[all.len() - 1]).reshape([]).expect("one");
-            let around = edge(of(&[2], &[1], &[1]), [all, last.clone()]);
-            let empty = |low, high| edge(of(&[low, 0], &[high, 0], &[3, 0]), [none.clone(), last.clone()]);
-            [around, empty(1, 2), empty(0, 0)]
-        });
-        inner.into_iter().chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Pad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pad {:?} {:?} {:?}", self.low, self.high, self.between)
+        let of = |low: &[usize], high: &[usize], between: &[usize], shape: &[usize]| {
+            sample(Pad::new(low, high, between), [f32s(shape, -1.0, 1.0), Array::scalar(0.25f32)])
+        };
+        let none = |low, high| Sample { edge: true, ..of(&[low, 0], &[high, 0], &[3, 0], &[0, 2]) };
+        copies([
+            of(&[1, 0], &[0, 2], &[0, 0], &[2, 3]),
+            of(&[0, 1, 2], &[1, 0, 3], &[2, 0, 1], &[2, 1, 3]),
+            of(&[0], &[1], &[usize::MAX - 1], &[1]),
+            of(&[], &[], &[], &[]),
+            of(&[2], &[1], &[1], &[14]),
+            none(1, 2),
+            none(0, 0),
+        ])
     }
 }
 

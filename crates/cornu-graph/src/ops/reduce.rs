@@ -1,34 +1,21 @@
 //! Sums, maxima and minima along axes, which disappear.
 
-use std::fmt;
-use std::str::FromStr;
+use super::*;
 
-use super::{Binary, Grad, OneResult, Sample, edge, edges, f32s, mismatch, pairs, sample, spread};
-use crate::{Array, DType, Number, OpText, Tensor, Type};
-
-/// How elements are brought together.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Reduction {
-    /// Their sum, from the first to the last, beginning with zero; one element by itself is its own sum, as in
-    /// TensorFlow. (The sum of -0 and -0 is 0, that of -0 alone -0.)
-    Sum,
-    /// The largest; not-a-number if one is; the smallest there is of none.
-    Max,
-    /// The smallest; not-a-number if one is; the largest there is of none.
-    Min,
-}
-
-impl FromStr for Reduction {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        Reduction::NAMES.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind).ok_or(())
+named! {
+    /// How elements are brought together.
+    Reduction {
+        /// Their sum, from the first to the last, beginning with zero; one element by itself is its own sum, as in
+        /// TensorFlow. (The sum of -0 and -0 is 0, that of -0 alone -0.)
+        Sum = "sum",
+        /// The largest; not-a-number if one is; the smallest there is of none.
+        Max = "max",
+        /// The smallest; not-a-number if one is; the largest there is of none.
+        Min = "min",
     }
 }
 
 impl Reduction {
-    const NAMES: [(&str, Reduction); 3] = [("sum", Reduction::Sum), ("max", Reduction::Max), ("min", Reduction::Min)];
-
     /// The result for no elements at all of that type.
     pub fn start(self, dtype: DType) -> Number {
         match self {
@@ -110,7 +97,7 @@ impl OneResult for Reduce {
         match args {
             [x] if x.dtype != DType::Bool && rising && self.axes.last().is_none_or(|&axis| axis < x.rank()) => {
                 let kept = (0..x.rank()).filter(|axis| !self.axes.contains(axis));
-                Ok(Type::new(x.dtype, kept.map(|axis| x.shape[axis]).collect::<crate::Shape>()))
+                Ok(Type::new(x.dtype, kept.map(|axis| x.shape[axis]).collect::<Shape>()))
             }
             _ => Err(mismatch(&format!("numbers with axes {:?}", self.axes), args)),
         }
@@ -140,6 +127,10 @@ impl OneResult for Reduce {
         Array::from_numbers(ty, |i| totals[i].computed(ty.dtype))
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "reduce {} {:?}", self.kind.name(), self.axes)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         let text = text.named("reduce")?;
         Some(Reduce { kind: text.word("`sum`, `max` or `min`")?, axes: text.list()? })
@@ -162,13 +153,6 @@ impl OneResult for Reduce {
         let numbers = DType::ALL.into_iter().filter(|&dtype| dtype != DType::Bool);
         samples.extend(numbers.flat_map(|dtype| kinds.into_iter().flat_map(move |kind| Self::edges(kind, dtype))));
         samples
-    }
-}
-
-impl fmt::Display for Reduce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = Reduction::NAMES.iter().find(|(_, kind)| *kind == self.kind).map_or("", |(name, _)| name);
-        write!(f, "reduce {kind} {:?}", self.axes)
     }
 }
 

@@ -1,9 +1,6 @@
 //! The same elements under another shape.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample, spread};
-use crate::{Array, DType, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// The same elements, in the same row-major order, under another shape.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -28,27 +25,21 @@ impl OneResult for Reshape {
         args[0].clone().reshape(self.0.clone()).expect("the type rule was asked first")
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("reshape")
+    }
+
     fn read(text: &mut OpText, ty: &Type) -> Option<Self> {
         text.named("reshape").map(|_| Reshape(ty.shape.clone()))
     }
 
     fn samples() -> Vec<Sample> {
-        let inner = [
+        copies([
             sample(Reshape([6].into()), [f32s([2, 3], -1.0, 1.0)]),
-            sample(Reshape([3, 1, 2].into()), [spread(DType::I64, [2, 3], -9.0, 9.0)]),
+            sample(Reshape([7, 1, 2].into()), [f32s([2, 7], -1.0, 1.0)]),
             sample(Reshape(Shape::scalar()), [f32s([1, 1], -1.0, 1.0)]),
-        ];
-        let edges = DType::ALL.into_iter().flat_map(|dtype| {
-            let (all, none) = (copied(dtype), Array::zeros(&Type::new(dtype, [0, 3])));
-            [edge(Reshape([1, all.len(), 1].into()), [all]), edge(Reshape([2, 0].into()), [none])]
-        });
-        inner.into_iter().chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Reshape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("reshape")
+            edge(Reshape([2, 0].into()), [f32s([0, 3], 0.0, 1.0)]),
+        ])
     }
 }
 

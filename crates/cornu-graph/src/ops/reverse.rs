@@ -1,9 +1,6 @@
 //! Axes the other way round.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, edge, f32s, mismatch, sample};
-use crate::{Array, DType, OpText, Tensor, Type};
+use super::*;
 
 /// Element `i` along each of `axes` is the operand's element `i` from the end.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -35,26 +32,26 @@ impl OneResult for Reverse {
         args[0].pick(ty.shape.clone(), |at| (0..ty.rank()).map(|axis| place(at, axis)).sum())
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "reverse {:?}", self.axes)
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         Some(Reverse { axes: text.named("reverse")?.list()? })
     }
 
     fn samples() -> Vec<Sample> {
-        let of = |axes: &[usize]| Reverse { axes: axes.into() };
-        let all: [&[usize]; 5] = [&[], &[0], &[1], &[0, 2], &[0, 1, 2]];
-        let inner = all.map(|axes| sample(of(axes), [f32s([2, 3, 4], -1.0, 1.0)]));
-        let edges = DType::ALL.into_iter().flat_map(|dtype| {
-            let none = Array::zeros(&Type::new(dtype, [0, 3]));
-            [edge(of(&[0]), [copied(dtype)]), edge(of(&[0, 1]), [none])]
-        });
-        let one = sample(of(&[0, 1]), [f32s([1, 1], -1.0, 1.0)]);
-        inner.into_iter().chain([one]).chain(edges).collect()
-    }
-}
-
-impl fmt::Display for Reverse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "reverse {:?}", self.axes)
+        let of = |axes: &[usize], shape: &[usize]| sample(Reverse { axes: axes.into() }, [f32s(shape, -1.0, 1.0)]);
+        copies([
+            of(&[], &[2, 3, 4]),
+            of(&[0], &[2, 3, 4]),
+            of(&[1], &[2, 3, 4]),
+            of(&[0, 2], &[2, 3, 4]),
+            of(&[0, 1, 2], &[2, 3, 4]),
+            of(&[0, 1], &[1, 1]),
+            of(&[0], &[14]),
+            Sample { edge: true, ..of(&[0, 1], &[0, 3]) },
+        ])
     }
 }
 

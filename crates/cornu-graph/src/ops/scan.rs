@@ -1,11 +1,9 @@
 //! A loop of known length: a body run once for each row of its inputs, each time with what the time before left.
 
-use std::fmt;
 use std::panic::Location;
 
-use super::{Grads, OpDef, Sample, Site, f32s, mismatch, sample};
+use super::*;
 use crate::backward;
-use crate::{Array, Body, Error, OpText, Result, Shape, Tensor, Trace, Type};
 
 /// `carry, y[t] = body(constants, carry, x[t])` for each `t`, from the first carry on.
 ///
@@ -98,6 +96,11 @@ impl OpDef for Scan {
         std::slice::from_mut(&mut self.body)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = Self::NAMES[usize::from(self.reverse)].0;
+        write!(f, "{name} {} [{}, {}]", self.length, self.consts, self.carries)
+    }
+
     fn read(text: &mut OpText, _: &[Type]) -> Option<Self> {
         let (reverse, text) = text.one_of(&Self::NAMES)?;
         let length = text.word("a number of steps")?;
@@ -125,13 +128,6 @@ impl OpDef for Scan {
             sample(op, [f32s([3], -1.0, 1.0), f32s([3], -1.0, 1.0), f32s([length, 3], -1.0, 1.0)])
         };
         vec![of(4, false), of(4, true), of(1, false), Sample { edge: true, ..of(0, false) }]
-    }
-}
-
-impl fmt::Display for Scan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::NAMES[usize::from(self.reverse)].0;
-        write!(f, "{name} {} [{}, {}]", self.length, self.consts, self.carries)
     }
 }
 

@@ -1,9 +1,6 @@
 //! Sums into rows of a table, by number.
 
-use std::fmt;
-
-use super::{Binary, Gather, Grad, OneResult, Sample, edge, edges, f32s, mismatch, sample, spread};
-use crate::{Array, DType, Number, OpText, Shape, Tensor, Type};
+use super::*;
 
 /// `scatter_add(table, rows, new)`: the table, with each row of `new` added to the row that its number in `rows` names,
 /// in the order of positions. What is for a row that is not there is left out, as in StableHLO.
@@ -13,7 +10,9 @@ pub struct ScatterAdd;
 impl OneResult for ScatterAdd {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
         match args {
-            [table, rows, new] if table.dtype != DType::Bool && Gather.infer(&[table, rows]).as_ref() == Ok(*new) => {
+            [table, rows, new]
+                if table.dtype != DType::Bool && OneResult::infer(&Gather, &[table, rows]).as_ref() == Ok(*new) =>
+            {
                 Ok((*table).clone())
             }
             _ => Err(mismatch("a tensor of numbers with rows, whole numbers of rows, and as many rows", args)),
@@ -35,6 +34,10 @@ impl OneResult for ScatterAdd {
             }
         }
         Array::from_numbers(ty, |i| totals[i].computed(ty.dtype))
+    }
+
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("scatter_add")
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
@@ -68,12 +71,6 @@ impl OneResult for ScatterAdd {
             edge(ScatterAdd, [f32s([9, 2], -1.0, 1.0), edges(dtype), f32s([n, 2], -1.0, 1.0)])
         });
         inner.into_iter().chain(of_numbers).chain(of_rows).collect()
-    }
-}
-
-impl fmt::Display for ScatterAdd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("scatter_add")
     }
 }
 

@@ -1,9 +1,6 @@
 //! One of two tensors, element by element.
 
-use std::fmt;
-
-use super::{Grad, OneResult, Sample, copied, each, edge, f32s, mismatch, pairs, sample, spread};
-use crate::{Array, DType, IntoTensor, OpText, Tensor, Type};
+use super::*;
 
 /// `select(condition, a, b)`: elements of `a` where the condition is true, of `b` elsewhere.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -25,29 +22,21 @@ impl OneResult for Select {
         each(*self, args, ty)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("select")
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
         text.named("select").map(|_| Select)
     }
 
     fn samples() -> Vec<Sample> {
-        let condition = || Array::new([2, 3], vec![true, false, true, true, false, false]).expect("six elements");
-        let inner = [
-            sample(Select, [condition(), f32s([2, 3], -2.0, 2.0), f32s([2, 3], 2.0, -2.0)]),
-            sample(Select, [condition(), spread(DType::I64, [2, 3], 0., 9.), spread(DType::I64, [2, 3], 9., 0.)]),
-        ];
-        let edges = DType::ALL.map(|dtype| {
-            let [a, b] = pairs(&copied(dtype), &copied(dtype));
-            edge(Select, [Array::vector((0..a.len()).map(|i| i % 3 == 0).collect()), a, b])
-        });
-        let none = Array::zeros(&Type::f32([0]));
-        let none = edge(Select, [Array::zeros(&Type::new(DType::Bool, [0])), none.clone(), none]);
-        inner.into_iter().chain(edges).chain([none]).collect()
-    }
-}
-
-impl fmt::Display for Select {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("select")
+        let of = |shape: &[usize]| {
+            let ty = Type::new(DType::Bool, shape);
+            let condition = Array::from_fn(&ty, |i| f64::from(u8::from(i % 3 != 1)));
+            sample(Select, [condition, f32s(shape, -2.0, 2.0), f32s(shape, 2.0, -2.0)])
+        };
+        copies([of(&[2, 3]), of(&[28]), Sample { edge: true, ..of(&[0]) }])
     }
 }
 

@@ -1,11 +1,9 @@
 //! Functions of one number, applied to every element. One row is one function.
 
 use std::f64::consts::{FRAC_2_SQRT_PI, PI};
-use std::fmt;
 
-use super::Grad::{self, By, Flat};
-use super::{OneResult, Sample, each, edge, edges, mismatch, sample, spread};
-use crate::{Array, DType, Number, OpText, Tensor, Type};
+use super::Grad::{By, Flat};
+use super::*;
 
 /// The element types a function takes.
 #[derive(Clone, Copy, PartialEq)]
@@ -45,19 +43,12 @@ type Gradient = fn(&Tensor, &Tensor, &Tensor) -> Grad;
 
 macro_rules! unary {
     ($($(#[$doc:meta])* $name:ident = $text:literal $method:ident, $domain:ident, $f64:expr, $gradient:expr, $low:literal .. $high:literal;)*) => {
-        /// A function of one number, applied to every element.
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum Unary { $($(#[$doc])* $name,)* }
+        named! {
+            /// A function of one number, applied to every element.
+            Unary { $($(#[$doc])* $name = $text,)* }
+        }
 
         impl Unary {
-            /// Every function.
-            pub const ALL: &[Unary] = &[$(Unary::$name,)*];
-
-            /// The name in printed graphs.
-            pub fn name(self) -> &'static str {
-                match self { $(Unary::$name => $text,)* }
-            }
-
             /// The function itself, on doubles.
             #[inline]
             pub fn f64(self, x: f64) -> f64 {
@@ -167,8 +158,12 @@ impl OneResult for Unary {
         each(*self, args, ty)
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
-        Unary::ALL.iter().copied().find(|op| op.name() == text.name())
+        text.name().parse().ok()
     }
 
     fn samples() -> Vec<Sample> {
@@ -183,12 +178,6 @@ impl OneResult for Unary {
             inner.chain(edges).collect::<Vec<_>>()
         };
         Unary::ALL.iter().flat_map(|&op| of(op)).collect()
-    }
-}
-
-impl fmt::Display for Unary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

@@ -1,11 +1,10 @@
 //! A loop whose length depends on what it computes.
 
-use std::fmt;
 use std::panic::Location;
 
-use super::{Grad, Grads, OpDef, Sample, Site, edge, mismatch, types};
+use super::*;
+use crate::passes;
 use crate::trace::Function;
-use crate::{Array, Body, DType, Error, OpText, Result, Tensor, Trace, Type, passes};
 
 /// `while condition(constants, carries) { carries = body(constants, carries) }`. Operands are the constants and the first
 /// carries; results the last carries. It has no gradient: how much there is to remember is not known before it runs.
@@ -72,6 +71,10 @@ impl OpDef for While {
         &mut self.bodies
     }
 
+    fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "while {}", self.consts)
+    }
+
     fn read(text: &mut OpText, _: &[Type]) -> Option<Self> {
         let text = text.named("while")?;
         let consts = text.word("a number of constants")?;
@@ -92,12 +95,6 @@ impl OpDef for While {
         let op = While { bodies: [condition, Body::parsed(&format!("{x}{body}"))], consts: 1 };
         let of = |n: i32| edge(op.clone(), [Array::scalar(n), Array::scalar(0i32), Array::vector(vec![0.5f32, -2.0])]);
         vec![of(5), of(1), of(0)]
-    }
-}
-
-impl fmt::Display for While {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "while {}", self.consts)
     }
 }
 

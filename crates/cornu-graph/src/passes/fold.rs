@@ -25,8 +25,7 @@ fn computed(b: &Builder, op: &Op, args: &[Value]) -> Option<Type> {
 
 /// An element-wise op on numbers that fill a shape.
 fn splats(b: &mut Builder, op: &Op, args: &[Value]) -> Option<Instead> {
-    let elementwise = matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_));
-    if !elementwise || args.iter().any(|&arg| b.graph().splat_number(arg).is_none()) {
+    if !op.is_elementwise() || args.iter().any(|&arg| b.graph().splat_number(arg).is_none()) {
         return None;
     }
     let ty = computed(b, op, args).filter(|ty| ty.rank() > 0)?;

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use super::rows::{Operand, is_row_wise, lift};
 use super::{has_bodies, inside, simplify, trim};
+use crate::Body;
 use crate::body::Renamed;
 use crate::builder::Builder;
 use crate::graph::{Graph, Node, Value};
-use crate::ops::{Leaf, Op, Scan};
+use crate::ops::{Op, Scan};
 use crate::rewrite::rebuild;
-use crate::{Body, Check};
 
 /// Takes out of scans what needs no loop. No element of a result changes.
 pub fn hoist(graph: &Graph) -> Graph {
@@ -130,31 +130,22 @@ impl<'g> Loop<'g> {
 
     /// Finds what the loop is given instead of computing it. What only shows its operand in another way stays inside.
     fn put_before(&mut self) {
-        let mut used = vec![false; self.graph.values()];
         // What is made of numbers known before alone is theirs who fold it.
         let given = self.graph.forwards(&vec![true; self.graph.inputs.len()]);
-        let inside = |value: &Value| !self.outside[value.index()];
-        let checks = self.graph.checks.iter().flat_map(Check::values);
-        let ends = self.graph.outputs.iter().copied().filter(inside).chain(checks);
-        ends.for_each(|value| used[value.index()] = true);
-        for (value, node) in self.graph.nodes().rev() {
-            let checks = node.op.has_checks();
-            if !checks && !node.results().any(|value| used[value.index()]) || is_input(&node.op) {
-                continue;
-            }
-            let view = matches!(node.op, Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_));
-            let worth = match self.kind(value) {
-                Kind::Fixed => !view && given[value.index()],
-                Kind::Row => !view,
+        let is_given = |value: Value| {
+            let op = self.graph.op(value);
+            match self.kind(value) {
+                _ if matches!(op, Op::Leaf(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_)) => false,
+                Kind::Fixed => given[value.index()],
+                Kind::Row => true,
                 Kind::Step => false,
-            };
-            if worth {
-                self.given.push(value);
-            } else {
-                node.args.iter().for_each(|arg| used[arg.index()] = true);
             }
-        }
-        self.given.reverse();
+        };
+        let inside = |value: &Value| !self.outside[value.index()];
+        let ends = self.graph.outputs.iter().copied().filter(inside).chain(self.graph.checked());
+        let used = self.graph.needed(ends, is_given);
+        let all = self.graph.nodes().map(|(first, _)| first);
+        self.given = all.filter(|&value| used[value.index()] && is_given(value)).collect();
     }
 
     fn rebuild(&self, b: &mut Builder, args: &[Value]) -> Vec<Value> {
@@ -184,10 +175,6 @@ impl<'g> Loop<'g> {
         results.extend(self.outputs().iter().map(|&value| out.value(b, value)));
         results
     }
-}
-
-fn is_input(op: &Op) -> bool {
-    matches!(op, Op::Leaf(Leaf::Input { .. }))
 }
 
 fn kinds(scan: &Scan, graph: &Graph) -> Vec<Kind> {
@@ -240,7 +227,7 @@ impl Outside<'_, '_> {
         let args: Vec<(Value, Operand)> =
             node.args.iter().map(|&arg| (self.value(b, arg), self.looped.operand(arg))).collect();
         b.set_origin(graph.origin(value).clone());
-        let new = lift(b, scan.length, &node.op, &args);
+        let new = lift(b, scan.length, &node.op, &args, &graph.types(&node.args));
         self.rows.insert(value, new);
         new
     }

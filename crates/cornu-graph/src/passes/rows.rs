@@ -14,22 +14,37 @@ pub(super) enum Operand {
     Stacked,
 }
 
-/// Whether an op is row-wise: [`lift`] has it. A product is where one operand is the same for all rows and multiplied from
-/// the right, since an element depends on its row of the left operand, its column and the shape of the right one alone.
+/// Whether one row of an op's result depends on one row of its operands alone.
 pub(super) fn is_row_wise(op: &Op, operands: &[Operand], types: &[&Type]) -> bool {
-    match op {
-        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => true,
-        Op::Reduce(_) | Op::Arg(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Broadcast(_) => true,
-        Op::Dot(dot) => match operands {
-            [Operand::Stacked, Operand::Stacked] => true,
-            [Operand::Stacked, Operand::Fixed] => types[0].rank() == 2 && !dot.transpose_a,
-            _ => false,
-        },
-        Op::Slice(_) | Op::Concatenate(_) | Op::Reverse(_) => true,
-        Op::Pad(_) => operands[1] == Operand::Fixed,
-        Op::Gather(_) => operands == [Operand::Fixed, Operand::Stacked],
-        _ => false,
-    }
+    lifted(op, operands, types, 1).is_some()
+}
+
+/// The op that does to `count` rows at once what this one does to each, if it is row-wise. A product is where one operand
+/// is the same for all rows and multiplied from the right, since an element depends on its row of the left operand, its
+/// column and the shape of the right one alone.
+fn lifted(op: &Op, operands: &[Operand], types: &[&Type], count: usize) -> Option<Op> {
+    Some(match op {
+        op if op.is_elementwise() => op.clone(),
+        Op::Reduce(reduce) => Reduce { kind: reduce.kind, axes: behind(&reduce.axes) }.into(),
+        Op::Arg(arg) => Arg { axis: arg.axis + 1, ..*arg }.into(),
+        Op::Reshape(to) => Reshape(stacked(count, &to.0)).into(),
+        Op::Transpose(order) => Transpose(along(&order.0)).into(),
+        Op::Broadcast(to) => Broadcast { shape: stacked(count, &to.shape), axes: along(&to.axes) }.into(),
+        Op::Reverse(reverse) => Reverse { axes: behind(&reverse.axes) }.into(),
+        Op::Concatenate(op) => Concatenate { axis: op.axis + 1 }.into(),
+        Op::Slice(Slice { starts, limits, strides }) => {
+            let [starts, limits] = [(0, starts), (count, limits)].map(|(first, rest)| before(first, rest));
+            Slice { starts, limits, strides: before(1, strides) }.into()
+        }
+        Op::Pad(pad) if operands[1] == Operand::Fixed => {
+            let [low, high, between] = [&pad.low, &pad.high, &pad.between].map(|list| before(0, list));
+            Pad { low, high, between }.into()
+        }
+        Op::Gather(_) if operands == [Operand::Fixed, Operand::Stacked] => op.clone(),
+        Op::Dot(_) if !operands.contains(&Operand::Fixed) => op.clone(),
+        Op::Dot(dot) if operands[1] == Operand::Fixed && types[0].rank() == 2 && !dot.transpose_a => op.clone(),
+        _ => return None,
+    })
 }
 
 /// `shape` along a new first axis.
@@ -52,37 +67,23 @@ fn along(axes: &[usize]) -> Box<[usize]> {
     std::iter::once(0).chain(axes.iter().map(|axis| axis + 1)).collect()
 }
 
-/// The results of a row-wise op for `count` rows, stacked. `args` are the operands for all rows.
-pub(super) fn lift(b: &mut Builder, count: usize, op: &Op, args: &[(Value, Operand)]) -> Value {
-    let new: Op = match op {
-        Op::Reduce(reduce) => Reduce { kind: reduce.kind, axes: behind(&reduce.axes) }.into(),
-        Op::Arg(arg) => Arg { axis: arg.axis + 1, ..*arg }.into(),
-        Op::Reshape(to) => Reshape(stacked(count, &to.0)).into(),
-        Op::Transpose(order) => Transpose(along(&order.0)).into(),
-        Op::Broadcast(to) => Broadcast { shape: stacked(count, &to.shape), axes: along(&to.axes) }.into(),
-        Op::Reverse(reverse) => Reverse { axes: behind(&reverse.axes) }.into(),
-        Op::Concatenate(op) => Concatenate { axis: op.axis + 1 }.into(),
-        Op::Slice(Slice { starts, limits, strides }) => {
-            let [starts, limits] = [(0, starts), (count, limits)].map(|(first, rest)| before(first, rest));
-            Slice { starts, limits, strides: before(1, strides) }.into()
+/// The results of a row-wise op for `count` rows, stacked. `args` are the operands for all rows, `types` those of one.
+pub(super) fn lift(b: &mut Builder, count: usize, op: &Op, args: &[(Value, Operand)], types: &[&Type]) -> Value {
+    let operands: Vec<Operand> = args.iter().map(|&(_, operand)| operand).collect();
+    let new = lifted(op, &operands, types, count).expect("a row-wise op");
+    if let (Op::Dot(dot), [(x, _), (w, Operand::Fixed)]) = (op, args) {
+        return product(b, *dot, *x, *w);
+    }
+    let as_it_is = matches!(op, Op::Pad(_) | Op::Gather(_));
+    let all = |&(value, operand): &(Value, Operand)| {
+        if operand == Operand::Stacked || as_it_is {
+            return value;
         }
-        Op::Pad(pad) => {
-            let [low, high, between] = [&pad.low, &pad.high, &pad.between].map(|list| before(0, list));
-            return b.add(Pad { low, high, between }, &[args[0].0, args[1].0]);
-        }
-        Op::Gather(gather) => return b.add(*gather, &[args[0].0, args[1].0]),
-        Op::Dot(dot) if args[1].1 == Operand::Fixed => return product(b, *dot, args[0].0, args[1].0),
-        other => other.clone(),
+        let shape = b.graph().ty(value).shape.clone();
+        let axes = behind(&Vec::from_iter(0..shape.rank()));
+        b.add(Broadcast { shape: stacked(count, &shape), axes }, &[value])
     };
-    let all = |b: &mut Builder, (value, operand): (Value, Operand)| match operand {
-        Operand::Stacked => value,
-        Operand::Fixed => {
-            let shape = b.graph().ty(value).shape.clone();
-            let axes = behind(&Vec::from_iter(0..shape.rank()));
-            b.add(Broadcast { shape: stacked(count, &shape), axes }, &[value])
-        }
-    };
-    let args: Vec<Value> = args.iter().map(|&arg| all(b, arg)).collect();
+    let args: Vec<Value> = args.iter().map(all).collect();
     b.add(new, &args)
 }
 

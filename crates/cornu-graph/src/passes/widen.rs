@@ -3,8 +3,7 @@
 
 use super::inside;
 use crate::DType;
-use crate::builder::Builder;
-use crate::graph::{Graph, Node, Value};
+use crate::graph::{Graph, Node};
 use crate::ops::{Cast, Op};
 use crate::rewrite::rewrite;
 
@@ -22,15 +21,16 @@ pub fn widen(graph: Graph) -> Graph {
         if !computes(op) {
             return None;
         }
-        let wide: Vec<Value> = args.iter().map(|&arg| cast_halves(b, arg)).collect();
+        let mut wide = args.to_vec();
+        for arg in &mut wide {
+            if b.graph().ty(*arg).dtype.is_half() {
+                *arg = b.add(Cast(half.widened()), &[*arg]);
+            }
+        }
         let result = b.add(op.clone(), &wide);
         let is_single = b.graph().ty(result).dtype == DType::F32;
         Some(if is_single { b.add(Cast(half), &[result]) } else { result })
     })
-}
-
-fn cast_halves(b: &mut Builder, arg: Value) -> Value {
-    if b.graph().ty(arg).dtype.is_half() { b.add(Cast(DType::F32), &[arg]) } else { arg }
 }
 
 /// Whether an op computes with its operands, and does not only choose, move or cast them.

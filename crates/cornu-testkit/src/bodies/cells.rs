@@ -155,7 +155,7 @@ cells! {
         one(last[0].clone())
     };
     "dropout" false weights(1), vec![Type::new(DType::U32, [6]), f([B, U])], vec![f([B, D])], |_, w, c, x| {
-        let keep = c[0].apply(Random::Uniform([B, U].into())).ge(0.3);
+        let keep = c[0].apply(Random::Uniform(Type::f32([B, U]))).ge(0.3);
         let h = (x[0].dot(&w[0]) + keep.select(&c[1], 0.0).dot(&w[1]) + &w[2]).tanh();
         (vec![c[0].apply(Random::Advance(B as u64)), h.clone()], vec![h])
     };

@@ -21,8 +21,8 @@
 /// ([`Base`](crate::layers::Base)): name, element type, whether it learns, the shape of its input; a `struct` has not.
 /// A field of a layer that is called as one of those takes its place.
 ///
-/// A mark behind a default says what is special about a field, [`Mark`](crate::config::Mark): `=> PART`, a number from 0
-/// to 1; `=> SEED`, the seed of its random numbers.
+/// A mark behind a default, or behind the type where there is none, says what is special about a field,
+/// [`Mark`](crate::config::Mark): `=> PART`, a number from 0 to 1; `=> SEED`, the seed of its random numbers.
 #[macro_export]
 macro_rules! config {
     ($(#[$doc:meta])* $module:literal pub $kind:ident $name:ident { $($fields:tt)* }) => {
@@ -35,8 +35,9 @@ macro_rules! config {
         $crate::config!(@sort $head [$($required)*] [$($rest)* { [$($doc)*] $field, $ty, $default, [$($mark)?] }]
             $($more)*);
     };
-    (@sort $head:tt [$($required:tt)*] [$($rest:tt)*] $(#[doc = $doc:literal])* $field:ident: $ty:ty, $($more:tt)*) => {
-        $crate::config!(@sort $head [$($required)* { [$($doc)*] $field, $ty }] [$($rest)*] $($more)*);
+    (@sort $head:tt [$($required:tt)*] [$($rest:tt)*]
+        $(#[doc = $doc:literal])* $field:ident: $ty:ty $(=> $mark:ident)?, $($more:tt)*) => {
+        $crate::config!(@sort $head [$($required)* { [$($doc)*] $field, $ty, [$($mark)?] }] [$($rest)*] $($more)*);
     };
 
     // What layers have beside their settings is told where layers are.
@@ -62,7 +63,7 @@ macro_rules! config {
 
     // The struct with its constructor and setters; `extra` are fields beside the settings: `[base: Base = default]`.
     (@struct [$(#[$doc:meta])* $name:ident] [$($(#[$x_doc:meta])* $extra:ident: $x_ty:ty = $x:expr)?]
-        [$({ [$($a_doc:literal)*] $a:ident, $a_ty:ty })*]
+        [$({ [$($a_doc:literal)*] $a:ident, $a_ty:ty, $a_marks:tt })*]
         [$({ [$($b_doc:literal)*] $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*]) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
@@ -112,11 +113,15 @@ macro_rules! config {
         const PACKAGE: &'static str = $module;
     };
 
-    (@settings [$({ $a_doc:tt $a:ident, $a_ty:ty })*]
+    (@settings [$({ $a_doc:tt $a:ident, $a_ty:ty, [$($a_mark:ident)?] })*]
         [$({ $b_doc:tt $b:ident, $b_ty:ty, $b_default:expr, [$($mark:ident)?] })*]) => {
         fn settings(&self) -> Vec<$crate::config::Setting<'_>> {
             vec![
-                $($crate::config::Setting { name: stringify!($a), marks: &[], value: &self.$a },)*
+                $($crate::config::Setting {
+                    name: stringify!($a),
+                    marks: &[$($crate::config::Mark::$a_mark)?],
+                    value: &self.$a,
+                },)*
                 $($crate::config::Setting {
                     name: stringify!($b),
                     marks: &[$($crate::config::Mark::$mark)?],
@@ -126,7 +131,7 @@ macro_rules! config {
         }
     };
 
-    (@fields [$({ [$($a_doc:literal)*] $a:ident, $a_ty:ty })*]
+    (@fields [$({ [$($a_doc:literal)*] $a:ident, $a_ty:ty, [$($a_mark:ident)?] })*]
         [$({ [$($b_doc:literal)*] $b:ident, $b_ty:ty, $b_default:expr, [$($mark:ident)?] })*]) => {
         fn fields() -> Vec<$crate::config::FieldSpec> {
             vec![
@@ -135,7 +140,7 @@ macro_rules! config {
                     kind: <$a_ty as $crate::config::Field>::kind(),
                     default: None,
                     doc: concat!($($a_doc, "\n"),*).trim().into(),
-                    marks: Vec::new(),
+                    marks: vec![$($crate::config::Mark::$a_mark)?],
                 },)*
                 $($crate::config::FieldSpec {
                     name: stringify!($b).into(),
@@ -149,7 +154,7 @@ macro_rules! config {
     };
 
     // Reads the settings, after `first` has had a look at all of them.
-    (@read $name:ident [$($extra:ident)?] [$({ $a_doc:tt $a:ident, $a_ty:ty })*]
+    (@read $name:ident [$($extra:ident)?] [$({ $a_doc:tt $a:ident, $a_ty:ty, $a_marks:tt })*]
         [$({ $b_doc:tt $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*], $config:ident => $first:expr) => {
         fn from_json($config: &$crate::json::Map<String, $crate::json::Value>) -> $crate::Result<Self> {
             let _first = $first?;

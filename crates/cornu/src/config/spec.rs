@@ -80,6 +80,8 @@ type Range = (&'static str, fn(f64) -> bool);
 impl Mark {
     /// The seed of an object's random numbers: Keras 3 draws one where this is `None`.
     pub const SEED: Mark = Mark("SEED");
+    /// How strong an object's noise is: of 0 there is none, and Keras 3 draws no seed.
+    pub const NOISE: Mark = Mark("NOISE");
     /// Only some versions of Keras know it, so that it is written only where it says something.
     pub const HIDE_NULL: Mark = Mark("HIDE_NULL");
     /// A number from 0 to 1.
@@ -131,10 +133,12 @@ pub fn settings_to_json(settings: &[Setting]) -> Map<String, Value> {
 }
 
 /// How many seeds Keras 3 draws when it makes an object of these settings: for each field marked as a seed that is `None`,
-/// here and in the objects within it.
+/// here and in the objects within it, unless there is no noise.
 pub fn seeds_drawn(settings: &[Setting]) -> usize {
+    let is_silent = |setting: &Setting| setting.marks.contains(&Mark::NOISE) && setting.value.to_json() == 0.0;
+    let silent = settings.iter().any(is_silent);
     let of = |setting: &Setting| {
-        let own = setting.marks.contains(&Mark::SEED) && setting.value.to_json().is_null();
+        let own = !silent && setting.marks.contains(&Mark::SEED) && setting.value.to_json().is_null();
         let within = setting.value.objects().into_iter().map(|object| seeds_drawn(&object.settings()));
         usize::from(own) + within.sum::<usize>()
     };

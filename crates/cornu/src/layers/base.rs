@@ -1,10 +1,11 @@
 //! What every layer of Keras has beside its own settings.
 
-use cornu_graph::{Context, DType, Error, Result};
+use cornu_graph::{Context, Error, Result};
 use serde_json::{Map, Value};
 
 use crate::choice::Choice;
 use crate::config::{ClassId, Config, Field, FieldSpec, expected, read, refuse_unknown_keys};
+use crate::policy::{DTypePolicy, dtype_policy};
 use crate::regularizers::Regularizer;
 
 /// The sizes of the axes of a batch; the first, and others where they may vary, are `None`.
@@ -17,7 +18,7 @@ pub struct Base {
     pub name: Option<String>,
     /// Whether its weights learn.
     pub trainable: bool,
-    /// The type of its numbers, by Keras's name.
+    /// The types of its numbers, by the name of a [`DTypePolicy`]; that of new layers until told.
     pub dtype: String,
     /// The shape of a batch of its input, where it is told beforehand.
     pub batch_shape: Option<BatchShape>,
@@ -27,7 +28,13 @@ pub struct Base {
 
 impl Default for Base {
     fn default() -> Self {
-        Base { name: None, trainable: true, dtype: "float32".into(), batch_shape: None, activity_regularizer: None }
+        Base {
+            name: None,
+            trainable: true,
+            dtype: dtype_policy().into(),
+            batch_shape: None,
+            activity_regularizer: None,
+        }
     }
 }
 
@@ -87,19 +94,15 @@ impl Base {
         })
     }
 
-    /// The element type of the layer.
+    /// The types of the layer's numbers.
     ///
     /// # Errors
     /// A policy this version does not know.
-    pub fn element(&self) -> Result<DType> {
-        match DType::from_keras_name(&self.dtype) {
-            Some(dtype) if dtype.is_float() => Ok(dtype),
-            _ => Err(Error::unsupported(format!("the element type `{}` is not supported in layers", self.dtype))
-                .help("use `float32`")),
-        }
+    pub fn policy(&self) -> Result<DTypePolicy> {
+        DTypePolicy::new(&self.dtype)
     }
 
-    /// Looks for settings that cannot be right, but for the element type: see [`Base::element`].
+    /// Looks for settings that cannot be right, but for the element type: see [`Base::policy`].
     ///
     /// # Errors
     /// The first of them.
@@ -114,7 +117,7 @@ impl Base {
     }
 }
 
-/// The element type of a layer: `"float32"`, or a policy object of that name.
+/// The types of a layer: `"float32"`, `"mixed_bfloat16"`, or a policy object of that name.
 pub(crate) fn dtype_name(json: &Value) -> Result<String> {
     let name = match json {
         Value::Null => return Ok(Base::default().dtype),
@@ -221,7 +224,7 @@ macro_rules! layer_config {
         }
     };
 
-    (@base $name:ident [$({ $a_doc:tt $a:ident, $a_ty:ty })*]
+    (@base $name:ident [$({ $a_doc:tt $a:ident, $a_ty:ty, $a_marks:tt })*]
         [$({ $b_doc:tt $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*]) => {
         $crate::layer_base!($name [$($a)* $($b)*]);
     };
@@ -249,7 +252,7 @@ macro_rules! layer_base {
             }
         });
         $crate::layer_base!(@unless dtype [$($own)*] $name {
-            /// The type of the layer's numbers, by Keras's name: `"float32"`.
+            /// The types of the layer's numbers, by Keras's name: `"float32"`, `"mixed_bfloat16"`.
             #[must_use]
             pub fn dtype(mut self, dtype: impl Into<String>) -> Self {
                 self.base.dtype = dtype.into();

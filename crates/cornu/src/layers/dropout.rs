@@ -3,7 +3,6 @@
 use cornu_graph::{Error, Result, Shape, Tensor};
 
 use super::{BatchShape, Layer};
-use crate::config::{Config, seeds_drawn};
 use crate::trace::Cx;
 
 crate::config! {
@@ -11,7 +10,7 @@ crate::config! {
     /// Outside training it does nothing.
     "keras.layers" pub layer Dropout {
         /// The share of elements dropped, from 0 to 1.
-        rate: f64,
+        rate: f64 => NOISE,
         /// For numbers independent of all other layers.
         seed: Option<i64> = None => SEED,
         /// The shape of the noise, with 1 along axes where all elements share one fate; `None` stands for the size of
@@ -27,11 +26,11 @@ impl Layer for Dropout {
 
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         if self.rate == 0.0 {
-            return x;
+            return cx.unchanged(x);
         }
         let random = cx.random(self.seed);
         if !cx.training() {
-            return x;
+            return cx.unchanged(x);
         }
         let noise: Shape = match &self.noise_shape {
             None => x.shape(),
@@ -52,10 +51,6 @@ impl Layer for Dropout {
             return Ok(());
         }
         Err(Error::usage(format!("`rate` must be between 0 and 1, got {}", self.rate)))
-    }
-
-    fn seeds_drawn(&self) -> usize {
-        if self.rate > 0.0 { seeds_drawn(&self.settings()) } else { 0 }
     }
 }
 

@@ -8,6 +8,9 @@ use super::{Base, BatchShape, IntoShape, Layer, LayerConfig};
 use crate::config::{Config, Field, FieldSpec, FromConfig, Kind, Setting, read, refuse_unknown_keys};
 use crate::trace::Cx;
 
+/// The type of an input that names none, whatever the policy of new layers.
+const SINGLES: &str = "float32";
+
 /// The first layer of a model: says what one sample is, and hands it on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputLayer {
@@ -25,7 +28,7 @@ impl InputLayer {
 
     /// Batches of that shape; `None` where it may vary.
     pub fn batch_shape(shape: impl IntoShape) -> Self {
-        InputLayer { base: Base { batch_shape: Some(shape.into_shape()), ..Base::default() } }
+        InputLayer { base: Base { batch_shape: Some(shape.into_shape()), dtype: SINGLES.into(), ..Base::default() } }
     }
 
     /// The name of the layer.
@@ -87,7 +90,7 @@ impl FromConfig for InputLayer {
         };
         vec![
             field("batch_shape", Option::<BatchShape>::kind(), Value::Null, "The shape of a batch."),
-            field("dtype", Kind::Text, "float32".into(), "The type of the numbers."),
+            field("dtype", Kind::Text, SINGLES.into(), "The type of the numbers."),
             field("name", Option::<String>::kind(), Value::Null, "The name of the layer."),
         ]
     }
@@ -106,7 +109,7 @@ impl FromConfig for InputLayer {
         }
         let older: Option<BatchShape> = read(config, class, "batch_input_shape", Some(None))?;
         let batch_shape = read(config, class, "batch_shape", Some(older))?;
-        let dtype = config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name)?;
+        let dtype = config.get("dtype").filter(|json| !json.is_null()).map_or(Ok(SINGLES.into()), dtype_name)?;
         let name = read(config, class, "name", Some(None))?;
         Ok(InputLayer { base: Base { name, dtype, batch_shape, ..Base::default() } })
     }
@@ -117,8 +120,8 @@ impl Layer for InputLayer {
         true
     }
 
-    fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
-        x
+    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
+        cx.unchanged(x)
     }
 
     fn check_settings(&self) -> Result<()> {

@@ -1,25 +1,9 @@
 //! What makes settings a layer.
 
-use cornu_graph::{Array, Error, Result, Tensor};
+use cornu_graph::{Error, Result, Tensor};
 
-use super::{LayerConfig, LayerRef};
-use crate::config::seeds_drawn;
+use super::{Argument, Inputs, LayerConfig, LayerRef, Wire};
 use crate::trace::Cx;
-
-/// A tensor between two layers, and which of its places count.
-#[derive(Clone, Debug)]
-pub struct Wire {
-    /// The numbers.
-    pub tensor: Tensor,
-    /// Where they count, if not everywhere: booleans, true where they do.
-    pub mask: Option<Tensor>,
-}
-
-impl From<Tensor> for Wire {
-    fn from(tensor: Tensor) -> Self {
-        Wire { tensor, mask: None }
-    }
-}
 
 /// A layer: its settings, and how it extends a graph.
 ///
@@ -58,15 +42,20 @@ pub trait Layer: LayerConfig {
     }
 
     /// What the layer makes of its inputs, if it takes or makes several, or looks at masks. Unless it is written, the
-    /// layer takes one.
-    fn call_all(&self, cx: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
-        match inputs {
-            [x] => vec![Wire { mask: x.mask.clone(), ..self.call(cx, x.tensor.clone()).into() }],
-            _ => {
-                cx.fail(Error::graph(format!("`{}` takes one input, got {}", self.class_name(), inputs.len())));
-                vec![inputs.first().cloned().unwrap_or_else(|| cx.trace().constant(Array::scalar(0.0f32)).into())]
-            }
-        }
+    /// layer takes one. What an activation gave keeps its logits by [`Cx::logits`].
+    ///
+    /// # Errors
+    /// Inputs that the layer does not take.
+    fn call_all(&self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+        let x = inputs.one()?;
+        let tensor = self.call(cx, x.tensor.clone());
+        Ok(vec![Wire { mask: x.mask.clone(), logits: cx.logits(&tensor), tensor }])
+    }
+
+    /// The inputs that it takes by position or by name, in order. A layer that has none here takes as many as it likes, by
+    /// position; [`Layer::call`] takes one.
+    fn arguments(&self) -> Vec<Argument> {
+        Vec::new()
     }
 
     /// Whether its inputs are cast to the type it computes in, where they are floats of another.
@@ -91,10 +80,5 @@ pub trait Layer: LayerConfig {
     /// The first of them.
     fn check_settings(&self) -> Result<()> {
         Ok(())
-    }
-
-    /// How many seeds Keras 3 draws when it makes the layer.
-    fn seeds_drawn(&self) -> usize {
-        seeds_drawn(&self.settings())
     }
 }

@@ -4,16 +4,18 @@ mod base;
 mod layer;
 mod names;
 mod placed;
+mod wire;
 
 #[cfg(test)]
 pub(crate) use base::KEYS;
 pub(crate) use base::dtype_name;
 pub use base::{Base, BatchShape, IntoShape, LayerConfig};
 pub use input::Input;
-pub use layer::{Layer, Wire};
+pub use layer::Layer;
 pub use names::clear_session;
 pub(crate) use names::{automatic, snake_case};
 pub use placed::{IntoLayer, LayerRef};
+pub use wire::{Argument, Inputs, Wire};
 
 use crate::choice::family;
 

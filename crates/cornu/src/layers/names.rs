@@ -40,11 +40,16 @@ pub(crate) fn snake_case(class: &str) -> String {
     name
 }
 
-#[test]
-fn names_are_keras_names() {
-    let names = ["Dense", "BatchNormalization", "Conv2D", "LSTM", "Conv2DTranspose", "ReLU", "InputLayer"];
-    let snakes = ["dense", "batch_normalization", "conv2d", "lstm", "conv2d_transpose", "re_lu", "input_layer"];
-    assert_eq!(names.map(snake_case), snakes.map(String::from));
-    clear_session();
-    assert_eq!(["A", "A", "B"].map(automatic), ["a", "a_1", "b"]);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_keras_names() {
+        let names = ["Dense", "BatchNormalization", "Conv2D", "LSTM", "Conv2DTranspose", "ReLU", "InputLayer"];
+        let snakes = ["dense", "batch_normalization", "conv2d", "lstm", "conv2d_transpose", "re_lu", "input_layer"];
+        assert_eq!(names.map(snake_case), snakes.map(String::from));
+        clear_session();
+        assert_eq!(["A", "A", "B"].map(automatic), ["a", "a_1", "b"]);
+    }
 }

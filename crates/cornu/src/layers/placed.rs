@@ -10,12 +10,12 @@ use ndarray::ArrayD;
 use serde_json::{Map, Value};
 
 use super::names::automatic;
-use super::{Layer, Wire};
-use crate::config::{Field, IntoField, Kind, object};
+use super::{Inputs, Layer, Wire};
+use crate::config::{Field, IntoField, Kind, object, seeds_drawn};
 use crate::flavor::{Flavor, SeedsAt, flavor};
 use crate::random::SeedSource;
 use crate::registry::Family;
-use crate::trace::{Cx, Policy, Scope};
+use crate::trace::{Cx, Scope};
 use crate::variables::{LayerState, Role, Variable};
 
 /// A layer: the settings of one class, and what goes with them wherever it is used. A clone is the same layer, with the
@@ -54,7 +54,7 @@ impl LayerRef {
         let name = layer.base().name.clone().unwrap_or_else(|| automatic(layer.class_name()));
         let drawn = match flavor.seeds_at() {
             SeedsAt::Weight => 0,
-            SeedsAt::Layer => layer.seeds_drawn(),
+            SeedsAt::Layer => seeds_drawn(&layer.settings()),
         };
         let drawn = (0..drawn).map(|_| seeds.with(|seeds| seeds.keras_seed(flavor))).collect();
         let state = LayerState::new(drawn, layer.base().trainable);
@@ -162,8 +162,12 @@ impl LayerRef {
 
     /// What the layer makes of one input: how a layer calls another that is one of its settings.
     pub fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        match self.trace(cx, vec![x.clone().into()]) {
-            Ok(outputs) => outputs.into_iter().next().map_or(x, |output| output.tensor),
+        let logits = cx.logits(&x);
+        match self.trace(cx, vec![Wire { logits, ..x.clone().into() }], &[]) {
+            Ok(outputs) => outputs.into_iter().next().map_or(x, |output| {
+                cx.note_logits(&output.tensor, output.logits.as_ref(), false);
+                output.tensor
+            }),
             Err(error) => {
                 cx.fail(error);
                 x
@@ -171,14 +175,18 @@ impl LayerRef {
         }
     }
 
-    /// Traces the layer, with the penalty on its outputs.
-    pub(crate) fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>) -> Result<Vec<Wire>> {
+    /// Traces the layer, with the penalty on its outputs. The last of the inputs have those names.
+    pub(crate) fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>, names: &[String]) -> Result<Vec<Wire>> {
         let (base, layer) = (self.layer().base(), self.layer());
-        let dtype = base.element().context(self.name())?;
-        let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, dtype)).collect();
-        let policy = Policy { compute: dtype, variable: dtype };
+        let policy = base.policy().context(self.name())?;
+        let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, policy.compute_dtype)).collect();
         let outputs = cx.layer(self.name(), Scope::new(Arc::clone(&self.0.state), policy), |cx| {
-            let outputs = layer.call_all(cx, &inputs);
+            inputs.iter().for_each(|input| cx.note_logits(&input.tensor, input.logits.as_ref(), true));
+            let called = Inputs::of(layer, inputs, names).and_then(|inputs| layer.call_all(cx, &inputs));
+            let outputs = called.unwrap_or_else(|error| {
+                cx.fail(error);
+                Vec::new()
+            });
             if outputs.is_empty() {
                 cx.fail(Error::usage(format!("`{}` gives no output", layer.class_name())));
             }
@@ -199,19 +207,17 @@ impl LayerRef {
 
     /// An input as the layer takes it. Floats take the type that it computes in; whole numbers, such as the indices of an
     /// embedding, stay. A mask that it does not know is lost, which Keras says as well.
-    fn taken(&self, input: Wire, dtype: DType) -> Wire {
-        let Wire { tensor, mut mask } = input;
-        if mask.is_some() && !self.layer().supports_masking() {
+    fn taken(&self, mut input: Wire, dtype: DType) -> Wire {
+        if input.mask.is_some() && !self.layer().supports_masking() {
             let (name, class) = (self.name(), self.layer().class_name());
             let message =
                 format!("layer `{name}` of class `{class}` does not support masks: it loses the one it is given");
             if !self.0.state.told.swap(true, Ordering::Relaxed) {
                 tell(&Warning::new(Code::MaskLost, message));
             }
-            mask = None;
+            input.mask = None;
         }
-        let cast = self.layer().autocast() && tensor.dtype().is_float() && tensor.dtype() != dtype;
-        Wire { tensor: if cast { tensor.cast(dtype) } else { tensor }, mask }
+        input.cast(dtype, self.layer().autocast() && input.tensor.dtype().is_float())
     }
 }
 

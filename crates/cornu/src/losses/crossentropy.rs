@@ -1,14 +1,16 @@
 //! Cross-entropies: what the predicted probabilities say about the true classes.
 //!
-//! After a sigmoid or a softmax the loss is computed from what went into it, so that no probability is ever rounded to
-//! zero or one on the way to a logarithm. As in Keras, each loss takes what went into either for its own logits: after a
-//! sigmoid the categorical ones give what they give after a softmax, and the other way round.
+//! After a sigmoid or a softmax the loss is computed from what went into it, which goes along with the predictions, so that
+//! no probability is ever rounded to zero or one on the way to a logarithm. As in Keras, each loss takes what went into
+//! either for its own logits: after a sigmoid the categorical ones give what they give after a softmax, and the other way
+//! round.
 
 use cornu_graph::{DType, Tensor, ops::Reduction as Reduce};
 
 use super::{Labels, Loss, Reduction};
 use crate::config;
 use crate::flavor::Flavor;
+use crate::layers::Wire;
 
 /// Keras's `backend.epsilon()`: probabilities are kept that far from zero and one.
 const EPSILON: f64 = 1e-7;
@@ -44,13 +46,19 @@ impl Loss for BinaryCrossentropy {
 
     #[track_caller]
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
-        let mut y = y_true.cast(y_pred.dtype());
+        self.call_wire(y_true, &y_pred.clone().into())
+    }
+
+    #[track_caller]
+    fn call_wire(&self, y_true: &Tensor, y_pred: &Wire) -> Tensor {
+        let p = &y_pred.tensor;
+        let mut y = y_true.cast(p.dtype());
         if self.label_smoothing != 0.0 {
             y = y * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing;
         }
         let each = match logits(y_pred, self.from_logits) {
-            Some(z) => sigmoid_crossentropy(&y, &z),
-            None => binary_crossentropy(&y, y_pred, Flavor::of(y_pred)),
+            Some(z) => sigmoid_crossentropy(&y, z),
+            None => binary_crossentropy(&y, p, Flavor::of(p)),
         };
         each.mean([self.axis as isize])
     }
@@ -110,15 +118,20 @@ impl Loss for CategoricalCrossentropy {
 
     #[track_caller]
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
-        let axis = self.axis as isize;
-        let mut y = y_true.cast(y_pred.dtype());
+        self.call_wire(y_true, &y_pred.clone().into())
+    }
+
+    #[track_caller]
+    fn call_wire(&self, y_true: &Tensor, y_pred: &Wire) -> Tensor {
+        let (p, axis) = (&y_pred.tensor, self.axis as isize);
+        let mut y = y_true.cast(p.dtype());
         if self.label_smoothing != 0.0 {
-            y = y * (1.0 - self.label_smoothing) + self.label_smoothing / y_pred.dim(axis) as f64;
+            y = y * (1.0 - self.label_smoothing) + self.label_smoothing / p.dim(axis) as f64;
         }
         match logits(y_pred, self.from_logits) {
-            Some(z) => -(y * log_softmax(&z, axis)).sum([axis]),
+            Some(z) => -(y * log_softmax(z, axis)).sum([axis]),
             None => {
-                let p = y_pred / along(y_pred, Reduce::Sum, axis);
+                let p = p / along(p, Reduce::Sum, axis);
                 -(y * p.clip(EPSILON, 1.0 - EPSILON).log()).sum([axis])
             }
         }
@@ -157,11 +170,11 @@ impl SparseCategoricalCrossentropy {
 
     /// What a softmax is taken of. In Keras 3, leaving out the samples of a class hides what the predictions come from.
     #[track_caller]
-    pub(super) fn logits(&self, y_pred: &Tensor, flavor: Flavor) -> Tensor {
-        let hidden = self.ignore_class.is_some() && flavor.ignoring_hides_logits();
-        let found = if hidden { self.from_logits.then(|| y_pred.clone()) } else { logits(y_pred, self.from_logits) };
+    pub(super) fn logits(&self, y_pred: &Wire, flavor: Flavor) -> Tensor {
+        let (p, hidden) = (&y_pred.tensor, self.ignore_class.is_some() && flavor.ignoring_hides_logits());
+        let found = if hidden { self.from_logits.then_some(p) } else { logits(y_pred, self.from_logits) };
         // Clipped probabilities are normalised once more by taking them for the exponentials of logits.
-        found.unwrap_or_else(|| y_pred.clip(EPSILON, 1.0 - EPSILON).log())
+        found.cloned().unwrap_or_else(|| p.clip(EPSILON, 1.0 - EPSILON).log())
     }
 }
 
@@ -180,11 +193,17 @@ impl Loss for SparseCategoricalCrossentropy {
 
     #[track_caller]
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
-        let y = Self::labels(y_true, y_pred);
-        let z = self.logits(y_pred, Flavor::of(y_pred));
+        self.call_wire(y_true, &y_pred.clone().into())
+    }
+
+    #[track_caller]
+    fn call_wire(&self, y_true: &Tensor, y_pred: &Wire) -> Tensor {
+        let p = &y_pred.tensor;
+        let y = Self::labels(y_true, p);
+        let z = self.logits(y_pred, Flavor::of(p));
         let own = y.one_hot(z.dim(-1));
         let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
-        match self.valid(y_true, y_pred) {
+        match self.valid(y_true, p) {
             Some(valid) => valid.select(each, 0.0),
             None => each,
         }
@@ -197,10 +216,8 @@ impl Loss for SparseCategoricalCrossentropy {
 }
 
 /// What the predictions are a sigmoid or softmax of; the predictions themselves, if they are said to be logits.
-#[track_caller]
-fn logits(y_pred: &Tensor, from_logits: bool) -> Option<Tensor> {
-    let before = y_pred.sigmoid_input().or_else(|| y_pred.softmax_input());
-    before.or_else(|| from_logits.then(|| y_pred.clone()))
+fn logits(y_pred: &Wire, from_logits: bool) -> Option<&Tensor> {
+    y_pred.logits.as_ref().or_else(|| from_logits.then_some(&y_pred.tensor))
 }
 
 /// `(z - m) - log(sum(exp(z - m)))` along an axis, with `m` the largest `z`.

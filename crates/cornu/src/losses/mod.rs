@@ -9,13 +9,15 @@ mod tests;
 
 use std::panic::Location;
 
-use cornu_graph::{Error, Result, Tensor};
+use cornu_graph::{DType, Error, Result, Tensor};
 use serde_json::Value;
 
 pub use custom::{Custom, loss};
 
 use crate::choice::family;
 use crate::config::{Config, Field, Kind, expected, not_known};
+use crate::flavor::Flavor;
+use crate::layers::Wire;
 
 /// A way to measure how far predictions are from the truth: its settings, and how it extends a graph.
 ///
@@ -55,6 +57,11 @@ pub trait Loss: Config {
     /// One number for each sample: `[n, …]` for predictions `[n, …, k]`. The truth has Keras's type, as whole numbers
     /// for class labels; beside floats it becomes floats.
     fn call(&self, y_true: &Tensor, y_pred: &Tensor) -> Tensor;
+
+    /// [`Loss::call`], where a loss goes by what is known of the predictions beside their numbers.
+    fn call_wire(&self, y_true: &Tensor, y_pred: &Wire) -> Tensor {
+        self.call(y_true, &y_pred.tensor)
+    }
 
     /// Which samples count, if not all do: booleans of the shape of [`Loss::call`]'s result.
     fn valid(&self, _y_true: &Tensor, _y_pred: &Tensor) -> Option<Tensor> {
@@ -167,39 +174,49 @@ impl Field for Reduction {
 }
 
 /// What the loss gives for each sample, which must be of the trace that it is called in.
-fn each(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor) -> Tensor {
-    let (trace, values) = (y_pred.trace(), loss.call(y_true, y_pred));
+fn each(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire) -> Tensor {
+    let (trace, values) = (y_pred.tensor.trace(), loss.call_wire(y_true, y_pred));
     match trace.takes(&values, format_args!("loss `{}`", loss.class_name())) {
         Ok(()) => values,
         Err(error) => {
             trace.fail(loss.place().into_iter().fold(error, Error::at));
-            y_pred.clone()
+            y_pred.tensor.clone()
         }
     }
+}
+
+/// Truth and predictions with the same number of axes, as [`same_rank`] has it.
+pub(crate) fn aligned(y_true: &Tensor, y_pred: &Wire) -> (Tensor, Wire) {
+    let (y, p) = same_rank(y_true, &y_pred.tensor);
+    let same = p.value() == y_pred.tensor.value();
+    (y, if same { y_pred.clone() } else { p.into() })
 }
 
 /// The loss of a batch: one number, or one for each sample if that is the loss's reduction.
 ///
 /// `weights` weigh the samples; they broadcast against the result of [`Loss::call`].
-pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Tensor {
-    let (y_true, y_pred) = same_rank(y_true, y_pred);
+pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire, weights: Option<&Tensor>) -> Tensor {
+    let (y_true, y_pred) = aligned(y_true, y_pred);
     let values = each(loss, &y_true, &y_pred);
-    let values = values.cast(values.dtype().to_float());
+    let own = values.dtype().to_float();
+    // Numbers of 16 bits are brought together as singles.
+    let values = values.cast(own.widened());
     let weights = weights.map(|weights| weights.cast(values.dtype()));
-    let weights = match loss.valid(&y_true, &y_pred) {
+    let weights = match loss.valid(&y_true, &y_pred.tensor) {
         Some(valid) => Some(masked(&valid.cast(values.dtype()), weights, loss.reduction())),
         None => weights,
     };
-    let Some(weights) = weights else { return loss.reduction().reduce(&values, None) };
+    let Some(weights) = weights else { return loss.reduction().reduce(&values, None).cast(own) };
     let (values, weights) = same_rank(&values, &weights);
-    loss.reduction().reduce(&(values * &weights), Some(&weights))
+    loss.reduction().reduce(&(values * &weights), Some(&weights)).cast(own)
 }
 
 /// [`total`] with a weight for each row, which counts for all numbers that the loss gives for the row. In batches of one
 /// row Keras gives the same; in others it refuses such weights, or multiplies along another axis that has as many places.
-pub(crate) fn of_rows(loss: &dyn Loss, y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Tensor {
+pub(crate) fn of_rows(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire, weights: Option<&Tensor>) -> Tensor {
+    let y_pred = &y_pred.cast(DType::F32, Flavor::of(&y_pred.tensor).casts_for_losses());
     let Some(weights) = weights else { return total(loss, y_true, y_pred, None) };
-    let (y, p) = same_rank(y_true, y_pred);
+    let (y, p) = aligned(y_true, y_pred);
     // Equal nodes are one node: the numbers are computed once.
     let values = each(loss, &y, &p);
     let mut shape = vec![1; values.rank().max(1)];

@@ -9,6 +9,12 @@ use crate::config::ClassId;
 use crate::random::Flavor;
 use crate::registry::Family;
 
+/// What an activation gives, with the logits that it is given.
+fn probabilities(logits: &Tensor, softmax: bool) -> Wire {
+    let tensor = if softmax { logits.softmax(-1) } else { logits.sigmoid() };
+    Wire { logits: Some(logits.clone()), ..tensor.into() }
+}
+
 /// The loss of arrays, and its gradient with respect to the predictions if it is one number.
 fn compute(
     flavor: Flavor,
@@ -19,7 +25,7 @@ fn compute(
     let trace = Trace::in_context(flavor);
     let arrays: Vec<&Array> = [y, p].into_iter().chain(weights).collect();
     let inputs: Vec<Tensor> = arrays.iter().map(|array| trace.input(array.ty())).collect();
-    let value = total(loss, &inputs[0], &inputs[1], inputs.get(2));
+    let value = total(loss, &inputs[0], &inputs[1].clone().into(), inputs.get(2));
     let slope = (value.rank() == 0).then(|| gradients(&value, &inputs[1..2]).remove(0));
     let outputs: Vec<Tensor> = std::iter::once(value).chain(slope).collect();
     let graph = trace.finish(&outputs, &[]).unwrap_or_else(|error| panic!("{error}"));
@@ -102,8 +108,8 @@ fn the_gradient_after_a_sigmoid_is_the_sum_in_tensorflows_order() {
     let y = [1i64, 0, 1, 0, 1, 0, 1];
     let trace = Trace::in_context(Flavor::Keras2);
     let logits = trace.input(Type::f32([7, 1]));
-    let labels = trace.input(Type::new(cornu_graph::DType::I64, [7, 1]));
-    let value = total(&BinaryCrossentropy::new(), &labels, &logits.sigmoid(), None);
+    let labels = trace.input(Type::new(DType::I64, [7, 1]));
+    let value = total(&BinaryCrossentropy::new(), &labels, &probabilities(&logits, false), None);
     let slope = gradients(&value, &[logits]).remove(0);
     let graph = trace.finish(&[slope], &[]).expect("a good graph");
     let live = graph.live();
@@ -127,8 +133,8 @@ fn the_gradient_after_a_sigmoid_is_the_sum_in_tensorflows_order() {
 fn classes_after_a_softmax_use_what_went_into_it() {
     let trace = Trace::in_context(Flavor::Keras2);
     let logits = trace.input(Type::f32([2, 3]));
-    let labels = trace.input(Type::new(cornu_graph::DType::I64, [2, 1]));
-    let value = total(&SparseCategoricalCrossentropy::new(), &labels, &logits.softmax(-1), None);
+    let labels = trace.input(Type::new(DType::I64, [2, 1]));
+    let value = total(&SparseCategoricalCrossentropy::new(), &labels, &probabilities(&logits, true), None);
     let graph = trace.finish(&[value], &[]).expect("a good graph");
     let x = Array::new([2, 3], vec![0.0f32, 200.0, -200.0, 1.0, 2.0, 3.0]).expect("six elements");
     let y = Array::new([2, 1], vec![2i64, 2]).expect("two elements");
@@ -153,8 +159,7 @@ fn each_crossentropy_takes_what_went_into_either_activation_for_its_logits() {
         for softmax in [false, true] {
             let trace = Trace::in_context(Flavor::Keras2);
             let (logits, labels) = (trace.input(z.ty()), trace.input(y.ty()));
-            let outputs = if softmax { logits.softmax(-1) } else { logits.sigmoid() };
-            let value = total(&**loss, &labels, &outputs, None);
+            let value = total(&**loss, &labels, &probabilities(&logits, softmax), None);
             let graph = trace.finish(&[value], &[]).expect("a good graph");
             let got = &evaluate(&graph, &[], &[z.clone(), (*y).clone()]).0[0];
             let case = format!("{} after a {}", loss.class_name(), if softmax { "softmax" } else { "sigmoid" });
@@ -169,15 +174,15 @@ fn each_crossentropy_takes_what_went_into_either_activation_for_its_logits() {
 fn leaving_out_a_class_hides_the_logits_in_keras_3() {
     let trace = Trace::in_context(Flavor::Keras2);
     let x = trace.input(Type::f32([2, 3]));
-    let p = x.softmax(-1);
+    let (p, plain_p) = (probabilities(&x, true), x.softmax(-1));
     let plain = SparseCategoricalCrossentropy::new();
     let leaving = |from_logits| plain.clone().from_logits(from_logits).ignore_class(1);
     for flavor in [Flavor::Keras2, Flavor::Keras3] {
         assert_eq!(plain.logits(&p, flavor).value(), x.value());
     }
     assert_eq!(leaving(true).logits(&p, Flavor::Keras2).value(), x.value());
-    assert_eq!(leaving(true).logits(&p, Flavor::Keras3).value(), p.value());
-    assert_eq!(leaving(false).logits(&p, Flavor::Keras3).value(), p.clip(1e-7, 1.0 - 1e-7).log().value());
+    assert_eq!(leaving(true).logits(&p, Flavor::Keras3).value(), plain_p.value());
+    assert_eq!(leaving(false).logits(&p, Flavor::Keras3).value(), plain_p.clip(1e-7, 1.0 - 1e-7).log().value());
 }
 
 #[test]

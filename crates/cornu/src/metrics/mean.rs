@@ -1,10 +1,12 @@
 //! Means: of numbers as they are, and of what a loss gives for each sample.
 
-use cornu_graph::Tensor;
+use cornu_graph::{DType, Tensor};
 
 use super::{Metric, mean_of};
 use crate::config;
-use crate::losses::{self, Loss, same_rank};
+use crate::flavor::Flavor;
+use crate::layers::Wire;
+use crate::losses::{self, Loss, aligned, same_rank};
 
 config! {
     /// The mean of the predictions, whatever the truth.
@@ -46,9 +48,14 @@ macro_rules! mean_loss {
             }
 
             #[track_caller]
-            fn update(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+            fn update(&self, state: &[Tensor], y: &Tensor, p: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
+                self.update_wire(state, y, &p.clone().into(), weights)
+            }
+
+            #[track_caller]
+            fn update_wire(&self, state: &[Tensor], y: &Tensor, p: &Wire, weights: Option<&Tensor>) -> Vec<Tensor> {
                 let loss = losses::$class::new()$(.$field(self.$field.clone()))*;
-                mean_loss(&loss, state, y_true, y_pred, weights)
+                mean_loss(&loss, state, y, p, weights)
             }
         }
     )* };
@@ -82,10 +89,11 @@ mean_loss! {
 /// The running mean of a loss. As in Keras, samples that the loss leaves out count (with a loss of zero) unless samples
 /// have weights.
 #[track_caller]
-fn mean_loss(loss: &dyn Loss, state: &[Tensor], y: &Tensor, p: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
-    let (y, p) = same_rank(y, p);
-    let values = loss.call(&y, &p);
-    let (Some(valid), Some(weights)) = (loss.valid(&y, &p), weights) else { return mean_of(state, &values, weights) };
+fn mean_loss(loss: &dyn Loss, state: &[Tensor], y: &Tensor, p: &Wire, weights: Option<&Tensor>) -> Vec<Tensor> {
+    let p = p.cast(DType::F32, Flavor::of(&p.tensor).casts_for_metrics());
+    let (y, p) = aligned(y, &p);
+    let values = loss.call_wire(&y, &p);
+    let (Some(valid), Some(weights)) = (loss.valid(&y, &p.tensor), weights) else { return mean_of(state, &values, weights) };
     let (valid, weights) = same_rank(&valid.cast(values.dtype()), &weights.cast(values.dtype()));
     mean_of(state, &values, Some(&(valid * weights)))
 }

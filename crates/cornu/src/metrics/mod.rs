@@ -11,6 +11,7 @@ use cornu_graph::{Array, DType, Error, Shape, Tensor};
 
 use crate::choice::family;
 use crate::config::Config;
+use crate::layers::Wire;
 use crate::losses::same_rank;
 
 /// A running figure: its settings, and how it extends the graph of a step.
@@ -56,6 +57,11 @@ pub trait Metric: Config {
 
     /// The variables after a batch; `weights` weigh its samples.
     fn update(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor>;
+
+    /// [`Metric::update`], where a metric goes by what is known of the predictions beside their numbers.
+    fn update_wire(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Wire, weights: Option<&Tensor>) -> Vec<Tensor> {
+        self.update(state, y_true, &y_pred.tensor, weights)
+    }
 
     /// What the variables say.
     fn result(&self, state: &[Array]) -> f64 {

@@ -3,13 +3,13 @@
 use std::borrow::Borrow;
 use std::sync::Arc;
 
-use cornu_graph::{Array, Error, Feed, Result, Tensor};
+use cornu_graph::{Error, Result};
 use serde_json::{Map, Value};
 
-use super::{Model, add_variables, json};
+use super::{Class, Model, add_variables, json};
 use crate::config::{Config, Setting};
 use crate::flavor::{Flavor, flavor};
-use crate::layers::{Base, IntoLayer, Layer, LayerConfig, LayerRef, Wire, automatic};
+use crate::layers::{Base, Inputs, IntoLayer, Layer, LayerConfig, LayerRef, Wire, automatic};
 use crate::net::{Net, Symbol};
 use crate::random::SeedSource;
 use crate::trace::Cx;
@@ -19,12 +19,12 @@ use crate::trace::Cx;
 pub(crate) struct Nested {
     base: Base,
     pub(crate) net: Arc<Net>,
-    pub(crate) class: &'static str,
+    pub(super) class: Class,
 }
 
 impl Config for Nested {
     fn class_name(&self) -> &str {
-        self.class
+        self.class.name()
     }
 
     fn module(&self) -> &str {
@@ -47,15 +47,8 @@ impl LayerConfig for Nested {
 }
 
 impl Layer for Nested {
-    fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        self.call_all(cx, &[x.clone().into()]).into_iter().next().map_or(x, |wire| wire.tensor)
-    }
-
-    fn call_all(&self, cx: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
-        self.net.trace(cx, inputs).unwrap_or_else(|error| {
-            cx.fail(error);
-            inputs.to_vec()
-        })
+    fn call_all(&self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+        self.net.trace(cx, inputs.all())
     }
 
     fn autocast(&self) -> bool {
@@ -101,7 +94,7 @@ impl Model {
         inputs: impl IntoIterator<Item = I>,
         outputs: impl IntoIterator<Item = O>,
     ) -> Result<Model> {
-        Self::named(&automatic("Functional"), inputs, outputs)
+        Self::named(&automatic(Class::Functional.name()), inputs, outputs)
     }
 
     /// [`Model::new`] with a name.
@@ -129,7 +122,7 @@ impl Model {
             add_variables(&mut model.variables, name, layer);
         }
         model.input.1 = net.inputs.first().map(|input| input.dtype);
-        model.functional = true;
+        model.class = Class::Functional;
         model.net = net;
         Ok(model)
     }
@@ -137,29 +130,6 @@ impl Model {
     /// The model as a layer of others, with its name and its layers as they are now.
     pub fn layer(&self) -> LayerRef {
         let base = Base { name: Some(self.name.clone()), ..Base::default() };
-        let class = if self.functional { "Functional" } else { "Sequential" };
-        LayerRef::new(Arc::new(Nested { base, net: Arc::new(self.net.clone()), class }))
-    }
-
-    /// What the model makes of several inputs, all rows at once: each of its outputs.
-    ///
-    /// # Errors
-    /// Inputs that are not those of the model.
-    pub fn predict_all(&mut self, inputs: &[Array]) -> Result<Vec<Array>> {
-        self.ready()?;
-        let types = inputs.iter().zip(&self.net.inputs).map(|(x, input)| x.clone().cast(input.dtype));
-        let inputs: Vec<Array> = types.chain(inputs.iter().skip(self.net.inputs.len()).cloned()).collect();
-        let (net, variables) = self.parts();
-        let mut cx = Cx::new(variables, false)?;
-        let xs: Vec<Tensor> = inputs.iter().map(|x| cx.input(x.ty())).collect();
-        let outputs = net.call(&mut cx, &xs)?;
-        let graph = cx.finish(&outputs, &[])?;
-        let mut session = variables.session()?;
-        let program = session.compile(&graph)?;
-        let feeds: Vec<Feed> = inputs.iter().map(Feed::Whole).collect();
-        let run = session.run(program, &feeds);
-        let all = run.and_then(|()| (0..outputs.len()).map(|index| session.output(program, index)).collect());
-        session.release(program);
-        all
+        LayerRef::new(Arc::new(Nested { base, net: Arc::new(self.net.clone()), class: self.class }))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use cornu_graph::{Context, Error, Result};
 use serde_json::{Map, Value, json};
 
-use super::{Model, Nested, Sequential};
+use super::{Class, Model, Nested, Sequential};
 use crate::config::{
     Config, Field, FromConfig, expected, object, open_built_in, open_object, read, refuse_unknown_keys, short,
 };
@@ -39,28 +39,27 @@ fn input_to_json(input: &InputSpec) -> Value {
 }
 
 /// A model as both versions of Keras read it, but for the numbers of a model's calls within another: those are of one.
-fn model_object(name: &str, net: &Net, class: &str, flavor: Flavor) -> Value {
-    // Keras 2.13 and 3 have functional models in modules of different names; both take them for a `Model`.
-    let class_name = if class == "Functional" { "Model" } else { class };
-    object("keras", class_name, net_config(name, net, class, flavor))
+fn model_object(name: &str, net: &Net, class: Class, flavor: Flavor) -> Value {
+    object("keras", class.name_in_files(), net_config(name, net, class, flavor))
 }
 
 /// Name and layers of a model, and how they are connected if they do not stand in a line.
-pub(super) fn net_config(name: &str, net: &Net, class: &str, flavor: Flavor) -> Map<String, Value> {
+pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) -> Map<String, Value> {
     let mut config = Map::new();
     config.insert("name".into(), name.into());
     let inputs = net.inputs.iter().map(input_to_json);
     let layers = (0..net.layers.len()).map(|place| layer_to_json(net, place, flavor));
-    if class == "Sequential" {
+    if class == Class::Sequential {
         config.insert("layers".into(), inputs.chain(layers).collect());
         return config;
     }
     let ends = |ports: &[Port]| -> Value { ports.iter().map(|port| json!(history(net, *port, flavor))).collect() };
-    // Keras 3 reads lists as well, but then counts calls as Keras 2 does not.
-    let has_models = net.layers.iter().any(|layer| layer.settings::<Nested>().is_some());
+    // Keras 3 reads lists as well, but then counts calls as Keras 2 does not, and takes no tensors by name.
+    let beyond = |layer: &LayerRef| layer.settings::<Nested>().is_some() || !layer.layer().arguments().is_empty();
+    let beyond_lists = net.layers.iter().any(beyond);
     let nodes = |layer: &LayerRef| -> Value {
         let calls = net.calls.iter().filter(|call| net.layers[call.layer].is(layer));
-        let own = has_models && flavor == Flavor::Keras3;
+        let own = beyond_lists && flavor == Flavor::Keras3;
         calls.map(|call| if own { node_of_keras_3(net, call) } else { node(net, call, flavor) }).collect()
     };
     let placed = |mut json: Value, name: &str, nodes: Value| {
@@ -90,13 +89,26 @@ fn history(net: &Net, port: Port, flavor: Flavor) -> (&str, usize, usize) {
     (name, call + usize::from(own), output)
 }
 
-/// A call in the form of Keras 2, which Keras 3 reads as well.
+/// A call in the form of Keras 2, which Keras 3 reads as well. Of inputs that have names, that of the first argument is by
+/// position.
 fn node(net: &Net, call: &Call, flavor: Flavor) -> Value {
-    let input = |port: &Port| {
+    let origin = |port: &Port| {
         let (name, call, output) = history(net, *port, flavor);
-        json!([name, call, output, {}])
+        json!([name, call, output])
     };
-    call.inputs.iter().map(input).collect()
+    let arguments = net.layers[call.layer].layer().arguments();
+    let known = arguments.iter().map(|argument| &*argument.name).take(call.inputs.len() - call.names.len());
+    let names = known.chain(call.names.iter().map(String::as_str));
+    let mut named: Vec<(&str, Value)> = names.zip(call.inputs.iter().map(origin)).collect();
+    named.sort_by_key(|(name, _)| arguments.first().is_some_and(|first| first.name != *name));
+    if named.is_empty() {
+        let input =
+            |port: &Port| [origin(port).as_array().cloned().unwrap_or_default(), vec![json!({})]].concat().into();
+        return call.inputs.iter().map(input).collect::<Vec<Value>>().into();
+    }
+    let first = named.remove(0).1;
+    let named: Map<String, Value> = named.into_iter().map(|(name, origin)| (name.into(), origin)).collect();
+    json!([[first[0], first[1], first[2], named]])
 }
 
 /// A call in the form of Keras 3.
@@ -110,9 +122,13 @@ fn node_of_keras_3(net: &Net, call: &Call) -> Value {
         let config = json!({ "shape": shape, "dtype": dtype.keras_name(), "keras_history": history });
         json!({ "class_name": "__keras_tensor__", "config": config })
     };
-    let inputs: Vec<Value> = call.inputs.iter().map(input).collect();
-    let args = if inputs.len() == 1 { inputs } else { vec![inputs.into()] };
-    json!({ "args": args, "kwargs": {} })
+    let mut inputs: Vec<Value> = call.inputs.iter().map(input).collect();
+    let named = inputs.split_off(inputs.len() - call.names.len());
+    let kwargs: Map<String, Value> = call.names.iter().cloned().zip(named).collect();
+    // A layer that has no names for its inputs takes a list of them.
+    let in_turn = inputs.len() == 1 || !net.layers[call.layer].layer().arguments().is_empty();
+    let args = if in_turn { inputs } else { vec![inputs.into()] };
+    json!({ "args": args, "kwargs": kwargs })
 }
 
 impl Model {
@@ -127,9 +143,9 @@ impl Model {
     /// [`Model::to_json_value`], with calls of models within it numbered as that Keras does.
     pub(crate) fn to_json_for(&self, flavor: Flavor) -> Result<Value> {
         self.check()?;
-        let class = if self.functional { "Functional" } else { "Sequential" };
-        let mut model = model_object(self.name(), &self.net, class, flavor);
-        if let (Some(input), Some(model)) = (self.input_shape().filter(|_| !self.functional), model.as_object_mut()) {
+        let mut model = model_object(self.name(), &self.net, self.class, flavor);
+        let input = self.input_shape().filter(|_| self.class == Class::Sequential);
+        if let (Some(input), Some(model)) = (input, model.as_object_mut()) {
             model.insert("build_config".into(), build_config(&input));
         }
         Ok(model)
@@ -154,11 +170,7 @@ impl Model {
 
     /// [`Model::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers are read.
     pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Model> {
-        let (class, _) = open_model(json)?;
-        match class.as_str() {
-            "Sequential" => Sequential::from_config(json, room).map(Sequential::into_model),
-            _ => functional_from(json, &mut made_for(room)),
-        }
+        model_from(json, &mut made_for(room))
     }
 }
 
@@ -169,37 +181,58 @@ fn made_for(room: Option<usize>) -> Variables {
     variables
 }
 
-fn open_model(json: &Value) -> Result<(String, Map<String, Value>)> {
+/// A model in a file, before its layers are read.
+struct Opened {
+    class: Class,
+    name: Option<String>,
+    trainable: bool,
+    layers: Vec<Value>,
+    config: Map<String, Value>,
+}
+
+fn open_model(json: &Value) -> Result<Opened> {
     let help = "only Keras's own models are read: build this one here, and take its weights by `load_weights`";
-    open_built_in("model", json, help)
+    let (name, config) = open_built_in("model", json, help)?;
+    let class = Class::of(&name).ok_or_else(|| Error::unsupported(format!("expected a model, got `{name}`")))?;
+    let own: &[&str] = match class {
+        Class::Sequential => &["build_input_shape"],
+        Class::Functional => &["input_layers", "output_layers"],
+    };
+    let known = ["name", "trainable", "dtype", "layers"].iter().chain(own).copied();
+    refuse_unknown_keys(&config, known).context(&name)?;
+    // Every layer has a type of its own, which is what counts.
+    let dtype = config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name).context(format!("{name}.dtype"))?;
+    Base { dtype, ..Base::default() }.policy().context(format!("{name}.dtype"))?;
+    let layers = config.get("layers").and_then(Value::as_array).cloned();
+    let layers = layers.ok_or_else(|| Error::data(format!("{name}.layers: expected a list of layers")))?;
+    let trainable = read(&config, &name, "trainable", Some(true))?;
+    Ok(Opened { class, name: read(&config, &name, "name", Some(None))?, trainable, layers, config })
 }
 
 /// A layer of a file, or a model that is one.
 fn layer_from(json: &Value, variables: &mut Variables) -> Result<LayerRef> {
     let class = json.get("class_name").and_then(Value::as_str).unwrap_or_default();
-    if !["Sequential", "Functional", "Model"].contains(&class) {
-        let layer = <dyn Layer>::registry().read_object(json)?;
-        return Ok(layer.into_layer(variables.flavor(), variables.seeds()));
+    if Class::of(class).is_some() {
+        return model_from(json, variables).map(|model| model.layer());
     }
-    let model = if class == "Sequential" {
-        Sequential::read(json, variables)?.into_model()
-    } else {
-        functional_from(json, variables)?
-    };
-    Ok(model.layer())
+    let layer = <dyn Layer>::registry().read_object(json)?;
+    Ok(layer.into_layer(variables.flavor(), variables.seeds()))
+}
+
+/// A model of either class, whose weights are made as those of `variables` are.
+fn model_from(json: &Value, variables: &mut Variables) -> Result<Model> {
+    let opened = open_model(json)?;
+    match opened.class {
+        Class::Sequential => sequential_from(json, opened, variables).map(Sequential::into_model),
+        Class::Functional => functional_from(opened, variables),
+    }
 }
 
 /// A functional model. Layers are called as soon as what they depend on is there; nothing is read twice.
-fn functional_from(json: &Value, variables: &mut Variables) -> Result<Model> {
-    let (class, config) = open_model(json)?;
-    let known = ["name", "trainable", "dtype", "layers", "input_layers", "output_layers"];
-    refuse_unknown_keys(&config, known).context(&class)?;
-    let name: Option<String> = read(&config, &class, "name", Some(None))?;
-    let name = name.unwrap_or_else(|| automatic("Functional"));
-    let layers = config.get("layers").and_then(Value::as_array);
-    let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
+fn functional_from(opened: Opened, variables: &mut Variables) -> Result<Model> {
+    let name = opened.name.unwrap_or_else(|| automatic(Class::Functional.name()));
     let mut graph = Graph::default();
-    for (place, json) in layers.iter().enumerate() {
+    for (place, json) in opened.layers.iter().enumerate() {
         let own = json.get("name").or_else(|| json.pointer("/config/name")).and_then(Value::as_str);
         let own = own.map_or_else(|| place.to_string(), str::to_owned);
         graph.add(&own, json, variables).context(format!("model `{name}`: layer `{}`", short(&own)))?;
@@ -207,12 +240,12 @@ fn functional_from(json: &Value, variables: &mut Variables) -> Result<Model> {
     graph.connect(variables).context(format!("model `{name}`"))?;
     let ends = |key: &str| -> Result<Vec<Symbol>> {
         // One end may stand alone.
-        let ends = config.get(key).unwrap_or(&Value::Null);
+        let ends = opened.config.get(key).unwrap_or(&Value::Null);
         let list = if ends[0].is_string() { vec![ends] } else { ends.as_array().into_iter().flatten().collect() };
         list.into_iter().map(|end| graph.find(end).map_err(|error| error.context(key.to_owned()))).collect()
     };
     let mut model = Model::named(&name, ends("input_layers")?, ends("output_layers")?)?;
-    if !read(&config, &class, "trainable", Some(true))? {
+    if !opened.trainable {
         model.set_trainable(false);
     }
     Ok(model)
@@ -224,7 +257,14 @@ struct Graph {
     /// What each call of a layer or input has given, by name; and how many calls come before the first.
     made: HashMap<String, (usize, Vec<Vec<Symbol>>)>,
     /// Calls to come: layer, its name, where its inputs come from.
-    awaited: VecDeque<(LayerRef, String, Vec<Value>)>,
+    awaited: VecDeque<(LayerRef, String, Histories)>,
+}
+
+/// Where the inputs of a call come from: those by position, then those by name.
+#[derive(Default)]
+struct Histories {
+    inputs: Vec<Value>,
+    named: Vec<(String, Value)>,
 }
 
 impl Graph {
@@ -233,7 +273,7 @@ impl Graph {
             return Err(Error::data("there are two layers of that name"));
         }
         let nodes = json.get("inbound_nodes").and_then(Value::as_array).cloned().unwrap_or_default();
-        if json["class_name"] == "InputLayer" {
+        if json["class_name"] == InputLayer::CLASS {
             let (_, config) = open_object(json)?;
             let input = InputLayer::from_json(&config)?.name(name).symbol()?;
             self.made.insert(name.into(), (0, vec![vec![input]]));
@@ -245,9 +285,9 @@ impl Graph {
         let own = is_model && nodes.first().is_some_and(Value::is_array);
         self.made.insert(name.into(), (usize::from(own), Vec::new()));
         for node in nodes {
-            let mut inputs = Vec::new();
-            histories(&node, &mut inputs)?;
-            self.awaited.push_back((layer.clone(), name.to_owned(), inputs));
+            let mut found = Histories::default();
+            found.read(&node)?;
+            self.awaited.push_back((layer.clone(), name.to_owned(), found));
         }
         Ok(())
     }
@@ -255,10 +295,10 @@ impl Graph {
     /// Calls the layers, each once its inputs and its earlier calls are made.
     fn connect(&mut self, variables: &mut Variables) -> Result<()> {
         let mut idle = 0;
-        while let Some((layer, name, inputs)) = self.awaited.pop_front() {
-            match inputs.iter().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
+        while let Some((layer, name, from)) = self.awaited.pop_front() {
+            match from.all().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
                 Ok(symbols) => {
-                    let outputs = Symbol::of_call(&layer, symbols, variables)?;
+                    let outputs = Symbol::of_call(&layer, symbols, from.names(), variables)?;
                     self.made.entry(name).or_default().1.push(outputs);
                     idle = 0;
                 }
@@ -267,7 +307,7 @@ impl Graph {
                     return Err(error.help("the layers form a loop, or one of them is missing"));
                 }
                 Err(_) => {
-                    self.awaited.push_back((layer, name, inputs));
+                    self.awaited.push_back((layer, name, from));
                     idle += 1;
                 }
             }
@@ -288,29 +328,51 @@ impl Graph {
     }
 }
 
-/// Where the inputs of a call come from, in the form of either Keras.
-fn histories(node: &Value, found: &mut Vec<Value>) -> Result<()> {
-    match node {
-        Value::Array(items) if items.first().is_some_and(Value::is_string) => {
-            if items.get(3).and_then(Value::as_object).is_some_and(|named| !named.is_empty()) {
-                return Err(Error::unsupported("inputs by name are not supported yet"));
+impl Histories {
+    /// The inputs of a call, in the form of either Keras.
+    fn read(&mut self, node: &Value) -> Result<()> {
+        match node {
+            Value::Array(items) if items.first().is_some_and(Value::is_string) => {
+                self.inputs.push(Value::Array(items[..items.len().min(3)].to_vec()));
+                self.named(items.get(3))
             }
-            found.push(Value::Array(items[..items.len().min(3)].to_vec()));
-            Ok(())
-        }
-        Value::Array(items) => items.iter().try_for_each(|item| histories(item, found)),
-        Value::Object(object) if object.contains_key("args") => {
-            let named = object.get("kwargs").and_then(Value::as_object).into_iter().flatten();
-            if named.into_iter().any(|(_, value)| !value.is_null()) {
-                return Err(Error::unsupported("inputs by name are not supported yet"));
+            Value::Array(items) => items.iter().try_for_each(|item| self.read(item)),
+            Value::Object(object) if object.contains_key("args") => {
+                self.read(&object["args"])?;
+                self.named(object.get("kwargs"))
             }
-            histories(&object["args"], found)
+            Value::Object(_) if node["class_name"] == "__keras_tensor__" => {
+                self.inputs.push(node["config"]["keras_history"].clone());
+                Ok(())
+            }
+            other => Err(expected("the inputs of a layer", other)),
         }
-        Value::Object(_) if node["class_name"] == "__keras_tensor__" => {
-            found.push(node["config"]["keras_history"].clone());
-            Ok(())
+    }
+
+    /// The inputs by name.
+    fn named(&mut self, kwargs: Option<&Value>) -> Result<()> {
+        let given = kwargs.and_then(Value::as_object).into_iter().flatten().filter(|(_, value)| !value.is_null());
+        for (name, value) in given {
+            let is_tensor = value["class_name"] == "__keras_tensor__" || value[0].is_string() && value[1].is_u64();
+            if !is_tensor {
+                let message = format!("the argument `{}` of a call is not supported", short(name));
+                return Err(Error::unsupported(message));
+            }
+            // Keras 2 says them with each input.
+            if self.named.iter().all(|(known, _)| known != name) {
+                let history = value.pointer("/config/keras_history").unwrap_or(value);
+                self.named.push((name.clone(), history.clone()));
+            }
         }
-        other => Err(expected("the inputs of a layer", other)),
+        Ok(())
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Value> {
+        self.inputs.iter().chain(self.named.iter().map(|(_, history)| history))
+    }
+
+    fn names(self) -> Vec<String> {
+        self.named.into_iter().map(|(name, _)| name).collect()
     }
 }
 
@@ -330,50 +392,34 @@ impl Sequential {
     /// # Errors
     /// Something that is not a sequential model, or has layers or settings that are not known.
     pub fn from_json_value(json: &Value) -> Result<Sequential> {
-        Self::from_config(json, None)
+        match json["class_name"].as_str().filter(|name| Class::of(name) == Some(Class::Functional)) {
+            Some(other) => Err(Error::unsupported(format!("expected a `Sequential` model, got `{other}`"))),
+            None => sequential_from(json, open_model(json)?, &mut made_for(None)),
+        }
     }
+}
 
-    /// [`Sequential::from_json_value`]; with `room`, the weights are zeros until those of a file with that many numbers
-    /// are read.
-    pub(crate) fn from_config(json: &Value, room: Option<usize>) -> Result<Sequential> {
-        Self::read(json, &mut made_for(room))
+/// A line of layers.
+fn sequential_from(json: &Value, opened: Opened, like: &mut Variables) -> Result<Sequential> {
+    let mut model = opened.name.map_or_else(Sequential::new, Sequential::named);
+    if !opened.trainable {
+        model.freeze();
     }
-
-    /// Reads a model, whose weights are made as those of `like` are.
-    fn read(json: &Value, like: &mut Variables) -> Result<Sequential> {
-        let (class, config) = open_model(json)?;
-        if class != "Sequential" {
-            return Err(Error::unsupported(format!("expected a `Sequential` model, got `{class}`")));
-        }
-        let known = ["name", "trainable", "dtype", "layers", "build_input_shape"];
-        refuse_unknown_keys(&config, known).context(&class)?;
-        let name: Option<String> = read(&config, &class, "name", Some(None))?;
-        let mut model = name.map_or_else(Sequential::new, Sequential::named);
-        // Every layer has a type of its own, which is what counts.
-        let dtype =
-            config.get("dtype").map_or(Ok(Base::default().dtype), dtype_name).context(format!("{class}.dtype"))?;
-        Base { dtype, ..Base::default() }.element().context(format!("{class}.dtype"))?;
-        if !read(&config, &class, "trainable", Some(true))? {
-            model.freeze();
-        }
-        model.parts().1.await_values(like.room());
-        let layers = config.get("layers").and_then(Value::as_array);
-        let layers = layers.ok_or_else(|| Error::data(format!("{class}.layers: expected a list of layers")))?;
-        for (place, layer) in layers.iter().enumerate() {
-            let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
-            let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
-            let place = format!("model `{}`: layer {which}", model.name());
-            let layer = layer_from(layer, model.parts().1).context(place)?;
-            model.add(&layer);
-        }
-        model.check()?;
-        if let Some(shape) = input_shape(json, &config)?.filter(|_| model.input_shape().is_none()) {
-            model.build_batch(&shape)?;
-        }
-        like.await_values(model.parts().1.room());
-        model.parts().1.await_values(None);
-        Ok(model)
+    model.parts().1.await_values(like.room());
+    for (place, layer) in opened.layers.iter().enumerate() {
+        let name = layer.get("config").and_then(|config| config.get("name")).and_then(Value::as_str);
+        let which = name.map_or_else(|| place.to_string(), |name| format!("`{}`", short(name)));
+        let place = format!("model `{}`: layer {which}", model.name());
+        let layer = layer_from(layer, model.parts().1).context(place)?;
+        model.add(&layer);
     }
+    model.check()?;
+    if let Some(shape) = input_shape(json, &opened.config)?.filter(|_| model.input_shape().is_none()) {
+        model.build_batch(&shape)?;
+    }
+    like.await_values(model.parts().1.room());
+    model.parts().1.await_values(None);
+    Ok(model)
 }
 
 /// The shape a model was built for, wherever it is written.

@@ -21,6 +21,7 @@ pub use sequential::Sequential;
 use crate::flavor::{Flavor, flavor};
 use crate::layers::{BatchShape, InputLayer, IntoLayer, IntoShape, Layer, LayerRef};
 use crate::net::{Call, InputSpec, Net, Port, Spec, check_sizes, infer, show};
+use crate::policy::DTypePolicy;
 use crate::random::SeedSource;
 use crate::train::{Stage, Training};
 use crate::variables::{Named, Variables};
@@ -35,14 +36,43 @@ pub struct Model {
     variables: Variables,
     /// The places of its layers by their names.
     places: HashMap<String, usize>,
-    /// Whether it is made of symbols, not of layers in a line.
-    functional: bool,
+    class: Class,
     /// Whether its layers may learn.
     trainable: bool,
     /// How it is trained.
     training: Training,
     /// The first mistake made while layers were added; every use of the model reports it.
     problem: Option<Error>,
+}
+
+/// Keras's classes of models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Of layers in a line.
+    Sequential,
+    /// Made of symbols.
+    Functional,
+}
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Class::Sequential => "Sequential",
+            Class::Functional => "Functional",
+        }
+    }
+
+    /// In files. Keras 2.13 and 3 have functional models in modules of different names; both take them for a `Model`.
+    fn name_in_files(self) -> &'static str {
+        if self == Class::Functional { "Model" } else { self.name() }
+    }
+
+    /// The class of a name in a file.
+    fn of(name: &str) -> Option<Class> {
+        [Class::Sequential, Class::Functional]
+            .into_iter()
+            .find(|class| [class.name(), class.name_in_files()].contains(&name))
+    }
 }
 
 /// A layer of a model, with the shapes it has there.
@@ -66,7 +96,7 @@ impl Model {
             net: Net::default(),
             variables: Variables::new(flavor, seeds),
             places: HashMap::new(),
-            functional: false,
+            class: Class::Sequential,
             trainable: true,
             training: Training::new(flavor),
             problem: None,
@@ -91,8 +121,8 @@ impl Model {
 
     /// The element type of the input: as was told, else that of the first layer.
     pub(crate) fn input_dtype(&self) -> DType {
-        let first = self.net.layers.first().and_then(|layer| layer.layer().base().element().ok());
-        self.input.1.or(first).unwrap_or(DType::F32)
+        let first = self.net.layers.first().and_then(|layer| layer.layer().base().policy().ok());
+        self.input.1.or(first.map(DTypePolicy::input_dtype)).unwrap_or(DType::F32)
     }
 
     /// The layers and how they are connected.
@@ -111,7 +141,8 @@ impl Model {
     }
 
     /// Runs the model on that machine from now on, instead of on all cores of this processor. What it has learned and
-    /// the state of its optimizer move with it.
+    /// the state of its optimizer move with it. A model that has layers of this one and others that are on another machine
+    /// is an error when it is next used, until it is moved as well.
     ///
     /// ```
     /// use cornu::prelude::*;
@@ -199,7 +230,7 @@ impl Model {
         let shape = base.batch_shape.clone().filter(|_| is_first);
         self.places.insert(name, place);
         self.net.layers.push(layer);
-        self.net.calls.push(Call { layer: place, inputs: vec![input], outputs: Vec::new() });
+        self.net.calls.push(Call { layer: place, inputs: vec![input], names: Vec::new(), outputs: Vec::new() });
         self.net.outputs = vec![Port::Output { call: place, output: 0 }];
         self.set_input(shape.as_ref());
         self.build_layers();
@@ -279,7 +310,7 @@ impl Model {
         let mut specs = built.checked_sub(1).map_or_else(first, |last| self.net.calls[last].outputs.clone());
         for call in &mut self.net.calls[built..] {
             let layer = &self.net.layers[call.layer];
-            match infer(layer, &specs[..1], &mut self.variables) {
+            match infer(layer, &specs[..1], &[], &mut self.variables) {
                 Ok(outputs) => {
                     add_variables(&mut self.variables, &self.name, layer);
                     (call.outputs, specs) = (outputs.clone(), outputs);
@@ -391,7 +422,7 @@ fn check_settings(layer: &dyn Layer) -> Result<()> {
     layer.check()?;
     layer.check_settings()?;
     // An input may have types that no layer computes in.
-    if is_input(layer) { Ok(()) } else { layer.base().element().map(drop) }
+    if is_input(layer) { Ok(()) } else { layer.base().policy().map(drop) }
 }
 
 impl<'a> LayerView<'a> {
@@ -434,7 +465,6 @@ impl<'a> Deref for LayerView<'a> {
 impl fmt::Debug for Model {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let built = if self.is_built() { "True" } else { "False" };
-        let class = if self.functional { "Functional" } else { "Sequential" };
-        write!(f, "<{class} name={}, built={built}>", self.name)
+        write!(f, "<{} name={}, built={built}>", self.class.name(), self.name)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cornu_graph::Error;
 
-use super::Model;
+use super::{Class, Model};
 use crate::flavor::Flavor;
 use crate::layers::{IntoLayer, Layer, LayerRef, automatic};
 use crate::random::Seeds;
@@ -29,7 +29,7 @@ pub struct Sequential(Model);
 impl Sequential {
     /// A model without layers.
     pub fn new() -> Self {
-        Sequential(Model::empty(automatic("Sequential")))
+        Sequential(Model::empty(automatic(Class::Sequential.name())))
     }
 
     /// A model without layers, of that name. A name that cannot be printed is reported when the model is next used.
@@ -57,7 +57,7 @@ impl Sequential {
     /// assert_eq!(made(), made());
     /// ```
     pub fn seeded(flavor: Flavor, seeds: Seeds) -> Self {
-        Sequential(Model::following(flavor, seeds.into(), automatic("Sequential")))
+        Sequential(Model::following(flavor, seeds.into(), automatic(Class::Sequential.name())))
     }
 
     /// The same model, as one of any shape.
@@ -116,7 +116,7 @@ impl TryFrom<Model> for Sequential {
     type Error = Error;
 
     fn try_from(model: Model) -> Result<Self, Error> {
-        if !model.functional {
+        if model.class == Class::Sequential {
             return Ok(Sequential(model));
         }
         let error = Error::usage(format!("model `{}` is functional, not a line of layers", model.name()));

@@ -4,11 +4,13 @@ use std::io::Write;
 
 use cornu_graph::{Error, Result};
 
-use super::{LayerView, Model};
-use crate::display::{Count, Row, Summary, SummaryOptions, Terminal};
+use super::{Class, LayerView, Model};
+use crate::config::FromConfig;
+use crate::layers::InputLayer;
 use crate::net::InputSpec;
 use crate::train::OptimizerState;
 use crate::variables::Named;
+use cornu_display::{Count, Row, Summary, SummaryOptions, Terminal};
 
 impl Model {
     /// The layers with their shapes and numbers of parameters: `println!("{}", model.summary())` prints Keras's table.
@@ -17,7 +19,7 @@ impl Model {
         Summary {
             model_name: self.name().into(),
             rows: self.inputs().chain(self.layers().iter().map(|layer| self.row(layer))).collect(),
-            sequential: !self.functional,
+            sequential: self.class == Class::Sequential,
             trainable: count(weights().filter(|variable| variable.trainable())),
             non_trainable: count(weights().filter(|variable| !variable.trainable())),
             optimizer: self.optimizer_state().as_ref().map(remembered),
@@ -28,12 +30,12 @@ impl Model {
     fn inputs(&self) -> impl Iterator<Item = Row> {
         let row = |input: &InputSpec| Row {
             name: input.name.clone(),
-            class: "InputLayer".into(),
+            class: InputLayer::CLASS.into(),
             output_shapes: vec![input.shape.clone()],
             params: Some(0),
             ..Row::default()
         };
-        self.net().inputs.iter().filter(|_| self.functional).map(row)
+        self.net().inputs.iter().filter(|_| self.class == Class::Functional).map(row)
     }
 
     fn row(&self, layer: &LayerView) -> Row {
@@ -43,7 +45,7 @@ impl Model {
             class: layer.class_name().into(),
             output_shapes: layer.output_shape().into_iter().collect(),
             params: built.then(|| layer.count_params() as u64),
-            connected_to: self.net().connections(layer).filter(|_| self.functional).collect(),
+            connected_to: self.net().connections(layer).filter(|_| self.class == Class::Functional).collect(),
             trainable: (layer.count_params() > 0).then(|| layer.trainable()),
             ..Row::default()
         }

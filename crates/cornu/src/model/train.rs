@@ -1,14 +1,14 @@
 //! What a model does with data: `compile`, `fit`, `evaluate`, `predict`, and steps on single batches.
 
 use cornu_graph::room::room;
-use cornu_graph::{Array, Context, DType, Element, Error, Result, ToArray, from_array};
+use cornu_graph::{Array, Arrays, Context, DType, Element, Error, Result, ToArrays, from_array};
 use ndarray::ArrayD;
 
 use super::Model;
 use crate::random::Seeds;
 use crate::train::{
-    Bar, Compile, Data, Evaluate, Fit, History, InOrder, Kind, ORDER, OptimizerState, PREDICTIONS, Predict, Run,
-    Scores, Warning, checks, positive,
+    Bar, Compile, Data, Ends, Evaluate, Fit, Given, History, InOrder, Kind, ORDER, OptimizerState, PREDICTIONS,
+    Predict, Run, Scores, Warning, checks, positive,
 };
 
 impl Model {
@@ -25,7 +25,7 @@ impl Model {
     /// Names that are not known, and settings that cannot be right.
     pub fn compile(&mut self, compile: Compile) -> Result<()> {
         self.check()?;
-        let compiled = compile.resolve()?;
+        let compiled = compile.resolve(self.flavor(), &self.output_names())?;
         let stage = self.stage();
         stage.training.compile(compiled);
         Ok(())
@@ -50,7 +50,8 @@ impl Model {
         self.stage().set_optimizer_state(state)
     }
 
-    /// Trains on the rows of `x` and their labels `y`.
+    /// Trains on the rows of `x` and their labels `y`: an array each, or several by position, `(&a, &b)`, or by the names
+    /// of inputs and outputs, `[("a", &a), ("b", &b)]`.
     ///
     /// Fractions are rounded to `f32` once; a row of labels is taken for a column. Ctrl-C stops between two batches,
     /// unless the program ignores it or has a handler of its own, which stay as they are.
@@ -69,33 +70,37 @@ impl Model {
     /// # Errors
     /// A model that is not compiled, arguments that cannot be right, data that does not fit the model or the loss, and
     /// Ctrl-C, after which the model keeps what it has learned.
-    pub fn fit(&mut self, x: impl ToArray, y: impl ToArray, fit: Fit) -> Result<History> {
+    pub fn fit(&mut self, x: impl ToArrays, y: impl ToArrays, fit: Fit) -> Result<History> {
         self.stage().training.compiled("fit")?;
         fit.check()?;
-        let data = Data::labelled(x, y)?;
-        self.fit_data(data, fit)
+        let given = Given::labelled(x, y)?;
+        self.fit_given(given, fit)
     }
 
-    fn fit_data(&mut self, data: Data, mut fit: Fit) -> Result<History> {
+    fn fit_given(&mut self, given: Given, mut fit: Fit) -> Result<History> {
         // Whatever becomes of the process's seeds, this fit goes by those of its start.
         let own = fit.seeds.is_some();
         let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
-        let weights = fit.sample_weight.take().transpose()?;
-        let data = data.typed(self.input_dtype())?.weighted(weights.as_ref())?;
+        let ends = self.ends(&given.x);
+        let data = given.weighted(fit.sample_weight.take())?.of(&ends)?;
         checks::numbers(&data)?;
         self.build_for(&data, true)?;
         let mut warnings = Vec::new();
-        let (mut train, validation) = split(data, &mut fit, &mut warnings, self.input_dtype())?;
-        if let (Some(classes), Some(y)) = (&fit.class_weight, &train.y) {
+        let (mut train, validation) = split(data, &mut fit, &mut warnings, &ends)?;
+        if let (Some(classes), [y, others @ ..]) = (&fit.class_weight, &train.y[..]) {
+            if !others.is_empty() {
+                let error = Error::usage("`class_weight` needs a model of one output");
+                return Err(error.help("weigh the rows of each output by `sample_weight`"));
+            }
             let (of_rows, found) = checks::class_weights(y, classes)?;
             warnings.extend(found);
-            let own = train.weights.take().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
+            let own = train.weights.pop().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
             let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
             if let Some(row) = both.iter().position(|weight| !weight.is_finite()) {
                 let message = "`class_weight` times `sample_weight` needs to be within the range of `f32`";
                 return Err(Error::usage(format!("{message}, got {} in row {row}", both[row])));
             }
-            train.weights = Some(Array::vector(both));
+            train.weights.push(Array::vector(both));
         }
         let mut stage = self.stage();
         stage.check_and_prepare("fit", &train, &mut warnings)?;
@@ -112,7 +117,7 @@ impl Model {
     ///
     /// # Errors
     /// A model that is not compiled, or data that does not fit the model or the loss.
-    pub fn evaluate(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
+    pub fn evaluate(&mut self, x: impl ToArrays, y: impl ToArrays) -> Result<Scores> {
         self.evaluate_with(x, y, Evaluate::new())
     }
 
@@ -120,12 +125,13 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::evaluate`], and a batch size of 0.
-    pub fn evaluate_with(&mut self, x: impl ToArray, y: impl ToArray, evaluate: Evaluate) -> Result<Scores> {
+    pub fn evaluate_with(&mut self, x: impl ToArrays, y: impl ToArrays, evaluate: Evaluate) -> Result<Scores> {
         self.stage().training.compiled("evaluate")?;
         positive("evaluate", "batch_size", evaluate.batch_size)?;
         positive("evaluate", "steps", evaluate.steps)?;
-        let weights = evaluate.sample_weight.transpose()?;
-        let data = Data::labelled(x, y)?.typed(self.input_dtype())?.weighted(weights.as_ref())?;
+        let given = Given::labelled(x, y)?;
+        let ends = self.ends(&given.x);
+        let data = given.weighted(evaluate.sample_weight)?.of(&ends)?;
         checks::numbers(&data)?;
         self.build_for(&data, false)?;
         let mut stage = self.stage();
@@ -144,7 +150,7 @@ impl Model {
     ///
     /// # Errors
     /// Data that does not fit the model.
-    pub fn predict(&mut self, x: impl ToArray) -> Result<ArrayD<f32>> {
+    pub fn predict(&mut self, x: impl ToArrays) -> Result<ArrayD<f32>> {
         self.predict_with(x, Predict::new())
     }
 
@@ -152,7 +158,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::predict`], and a batch size of 0.
-    pub fn predict_with(&mut self, x: impl ToArray, predict: Predict) -> Result<ArrayD<f32>> {
+    pub fn predict_with(&mut self, x: impl ToArrays, predict: Predict) -> Result<ArrayD<f32>> {
         self.predict_as(x, predict)
     }
 
@@ -160,9 +166,34 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::predict_with`].
-    pub fn predict_as<T: Element>(&mut self, x: impl ToArray, predict: Predict) -> Result<ArrayD<T>> {
+    pub fn predict_as<T: Element>(&mut self, x: impl ToArrays, predict: Predict) -> Result<ArrayD<T>> {
+        let outputs = self.net.outputs.len();
+        if outputs > 1 {
+            let error = Error::usage(format!("`predict` gives one array, but the model has {outputs} outputs"));
+            return Err(error.help("`predict_all` gives one for each"));
+        }
+        let predictions = self.predict_all_with(x, predict)?.pop().unwrap_or_else(|| Array::scalar(0.0f32));
+        room::<T>(PREDICTIONS, &[predictions.len()])?;
+        Ok(from_array(&predictions))
+    }
+
+    /// What the model makes of the rows of `x`: an array for each output, of the output's type.
+    ///
+    /// # Errors
+    /// Data that does not fit the model.
+    pub fn predict_all(&mut self, x: impl ToArrays) -> Result<Vec<Array>> {
+        self.predict_all_with(x, Predict::new())
+    }
+
+    /// [`Model::predict_all`], with arguments.
+    ///
+    /// # Errors
+    /// Those of [`Model::predict_all`], and a batch size of 0.
+    pub fn predict_all_with(&mut self, x: impl ToArrays, predict: Predict) -> Result<Vec<Array>> {
         positive("predict", "batch_size", Some(predict.batch_size))?;
-        let data = Data::features(x)?.typed(self.input_dtype())?;
+        let given = Given::features(x)?;
+        let ends = self.ends(&given.x);
+        let data = given.of(&ends)?;
         if data.rows() == 0 {
             return Err(Error::data("`x` needs at least one row, got none"));
         }
@@ -172,31 +203,31 @@ impl Model {
         bar.iter_mut().for_each(Bar::begin);
         let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));
-        room::<T>(PREDICTIONS, &[predictions.len()])?;
-        Ok(from_array(&predictions))
+        Ok(predictions)
     }
 
     /// One step of training on these rows; gives their loss and metrics.
     ///
     /// # Errors
     /// Those of [`Model::fit`].
-    pub fn train_on_batch(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
-        let data = Data::labelled(x, y)?;
-        self.on_batch("train_on_batch", Kind::Train, data)
+    pub fn train_on_batch(&mut self, x: impl ToArrays, y: impl ToArrays) -> Result<Scores> {
+        let given = Given::labelled(x, y)?;
+        self.on_batch("train_on_batch", Kind::Train, given)
     }
 
     /// The loss and the metrics of these rows; no weight changes.
     ///
     /// # Errors
     /// Those of [`Model::evaluate`].
-    pub fn test_on_batch(&mut self, x: impl ToArray, y: impl ToArray) -> Result<Scores> {
-        let data = Data::labelled(x, y)?;
-        self.on_batch("test_on_batch", Kind::Test, data)
+    pub fn test_on_batch(&mut self, x: impl ToArrays, y: impl ToArrays) -> Result<Scores> {
+        let given = Given::labelled(x, y)?;
+        self.on_batch("test_on_batch", Kind::Test, given)
     }
 
-    fn on_batch(&mut self, what: &str, kind: Kind, data: Data) -> Result<Scores> {
+    fn on_batch(&mut self, what: &str, kind: Kind, given: Given) -> Result<Scores> {
         self.stage().training.compiled(what)?;
-        let data = &data.typed(self.input_dtype())?;
+        let ends = self.ends(&given.x);
+        let data = &given.of(&ends)?;
         checks::numbers(data)?;
         self.build_for(data, kind == Kind::Train)?;
         let mut stage = self.stage();
@@ -212,7 +243,7 @@ impl Model {
         stage.reset()?;
         let program = stage.program(kind, data, data.rows())?;
         let mut session = stage.session()?;
-        data.whole().with(|feeds| session.run(program, feeds))?;
+        data.feed(None, |feeds| session.run(program, feeds))?;
         drop(session);
         Ok(Scores::new(stage.logs()?))
     }
@@ -241,6 +272,27 @@ impl Model {
         stage.set_learning_rate(rate)
     }
 
+    /// The names of the outputs.
+    pub fn output_names(&self) -> Vec<String> {
+        let names = self.net.output_names();
+        // Layers may still be added to a line of none.
+        if names.is_empty() { vec!["output".into()] } else { names }
+    }
+
+    /// What such features, and labels, are for.
+    fn ends(&self, x: &Arrays) -> Ends {
+        let known = self.net.inputs.iter().map(|input| (input.name.clone(), input.dtype));
+        let mut inputs: Vec<(String, DType)> = known.collect();
+        if let (true, Some(x)) = (inputs.is_empty(), x.iter().next()) {
+            // A layer that takes numbers as they are is given whole ones whole.
+            let as_they_are = self.net.layers.first().is_some_and(|layer| !layer.layer().autocast());
+            let whole = as_they_are && !x.dtype().is_float() && self.input.1.is_none();
+            inputs.push(("x".into(), if whole { x.dtype() } else { self.input_dtype() }));
+        }
+        let judged = self.training().judged();
+        Ends { inputs, outputs: self.output_names(), judged }
+    }
+
     /// The state of the generators that the model draws from.
     fn copy_of_seeds(&mut self) -> Seeds {
         self.parts().1.seeds().with(|seeds| seeds.clone())
@@ -251,7 +303,7 @@ impl Model {
         if self.is_built() {
             return self.check();
         }
-        let shape = data.x.shape()[1..].iter().map(|&size| Some(size));
+        let shape = data.x[0].shape()[1..].iter().map(|&size| Some(size));
         self.build_batch(&std::iter::once(None).chain(shape).collect())?;
         self.stage().built(to_train);
         Ok(())
@@ -259,10 +311,10 @@ impl Model {
 }
 
 /// The rows to train on, and those to validate with.
-fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, input: DType) -> Result<(Data, Option<Data>)> {
+fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, ends: &Ends) -> Result<(Data, Option<Data>)> {
     if let Some(validation) = fit.validation_data.take() {
-        let weights = fit.validation_weights.take().transpose();
-        let validation = validation.and_then(|validation| validation.typed(input)?.weighted(weights?.as_ref()));
+        let weights = fit.validation_weights.take();
+        let validation = validation.and_then(|validation| validation.weighted(weights)?.of(ends));
         return Ok((data, Some(validation.map_err(|error| error.context("fit: `validation_data`"))?)));
     }
     if fit.validation_split == 0.0 {
@@ -278,40 +330,45 @@ fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, input: DType) -
         ));
         return Err(error.help("give `validation_data` instead"));
     }
-    warnings.extend(data.y.as_ref().and_then(checks::split));
+    warnings.extend(data.y.iter().find_map(checks::split));
     let order = data.order()?;
     Ok((data.take(&order[..kept])?, Some(data.take(&order[kept..])?)))
 }
 
-/// Each size of batch is a program, and sizes are many.
-#[test]
-fn programs_of_many_sizes_are_not_all_kept() {
-    use crate::Sequential;
-    use crate::flavor::Flavor;
-    use crate::layers::Dense;
-    use crate::random::tests::turn;
-    use crate::train::MOST_PROGRAMS;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    let _turn = turn(Flavor::Keras2);
-    let mut model = Sequential::new();
-    model.add(Dense::new(3).input_shape([4]));
-    let predict = |model: &mut Sequential, rows: usize| {
-        let x = ndarray::Array2::<f32>::ones((rows, 4));
-        model.predict_with(&x, Predict::new().batch_size(rows).verbose(0)).expect("a prediction")
-    };
-    let first = predict(&mut model, 1);
-    let mut held = Vec::new();
-    for rows in 1..=1000 {
-        assert_eq!(predict(&mut model, rows).len(), rows * 3);
-        // The one that is used all the time stays.
-        assert_eq!(predict(&mut model, 1), first);
-        held.push(model.variables().session_if_open().expect("a session that was run").memory());
+    /// Each size of batch is a program, and sizes are many.
+    #[test]
+    fn programs_of_many_sizes_are_not_all_kept() {
+        use crate::Sequential;
+        use crate::flavor::Flavor;
+        use crate::layers::Dense;
+        use crate::random::tests::turn;
+        use crate::train::MOST_PROGRAMS;
+
+        let _turn = turn(Flavor::Keras2);
+        let mut model = Sequential::new();
+        model.add(Dense::new(3).input_shape([4]));
+        let predict = |model: &mut Sequential, rows: usize| {
+            let x = ndarray::Array2::<f32>::ones((rows, 4));
+            model.predict_with(&x, Predict::new().batch_size(rows).verbose(0)).expect("a prediction")
+        };
+        let first = predict(&mut model, 1);
+        let mut held = Vec::new();
+        for rows in 1..=1000 {
+            assert_eq!(predict(&mut model, rows).len(), rows * 3);
+            // The one that is used all the time stays.
+            assert_eq!(predict(&mut model, 1), first);
+            held.push(model.variables().session_if_open().expect("a session that was run").memory());
+        }
+        assert_eq!(held[999].programs, MOST_PROGRAMS);
+        assert_eq!(model.training().programs(), MOST_PROGRAMS);
+        // The largest batch of all, for which memory grew, goes as well.
+        predict(&mut model, 200_000);
+        (1..=40).for_each(|rows| _ = predict(&mut model, rows));
+        let after = model.variables().session_if_open().expect("a session that was run").memory();
+        assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
     }
-    assert_eq!(held[999].programs, MOST_PROGRAMS);
-    assert_eq!(model.training().programs(), MOST_PROGRAMS);
-    // The largest batch of all, for which memory grew, goes as well.
-    predict(&mut model, 200_000);
-    (1..=40).for_each(|rows| _ = predict(&mut model, rows));
-    let after = model.variables().session_if_open().expect("a session that was run").memory();
-    assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
 }

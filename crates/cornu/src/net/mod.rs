@@ -19,6 +19,8 @@ pub struct Call {
     pub layer: usize,
     /// What it is given.
     pub inputs: Vec<Port>,
+    /// By what names the last of these are given; the others are by position.
+    pub names: Vec<String>,
     /// What it gives; nothing before the model is built.
     pub outputs: Vec<Spec>,
 }
@@ -71,14 +73,14 @@ impl Net {
         Ok(self.trace(cx, &inputs)?.into_iter().map(|wire| wire.tensor).collect())
     }
 
-    /// [`Net::call`] with masks.
+    /// [`Net::call`] with all that goes along with tensors.
     pub(crate) fn trace(&self, cx: &mut Cx, inputs: &[Wire]) -> Result<Vec<Wire>> {
         let tensors: Vec<Tensor> = inputs.iter().map(|input| input.tensor.clone()).collect();
         self.check_inputs(&tensors)?;
         let mut made: Vec<Vec<Wire>> = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
             let xs = gather(&call.inputs, inputs, &made)?;
-            made.push(self.layers[call.layer].trace(cx, xs)?);
+            made.push(self.layers[call.layer].trace(cx, xs, &call.names)?);
         }
         gather(&self.outputs, inputs, &made)
     }
@@ -107,6 +109,17 @@ impl Net {
             Port::Input(index) => self.inputs.get(index).map(|input| input.shape.clone()),
             Port::Output { call, output } => self.calls.get(call)?.outputs.get(output).map(Spec::shape),
         }
+    }
+
+    /// The names of the outputs: of the layers that give them, numbered where one gives several.
+    pub fn output_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for port in &self.outputs {
+            let name = self.origin(*port).0;
+            let before = (0..).map(|n| if n == 0 { name.to_owned() } else { format!("{name}_{n}") });
+            names.extend(before.filter(|name| !names.contains(name)).take(1).collect::<Vec<_>>());
+        }
+        names
     }
 
     /// Where something comes from: layer or input, which of its calls, which output of that.

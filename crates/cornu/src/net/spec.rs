@@ -67,7 +67,12 @@ impl Spec {
 ///
 /// # Errors
 /// The first mistake of the layer.
-pub(crate) fn infer(layer: &LayerRef, inputs: &[Spec], variables: &mut Variables) -> Result<Vec<Spec>> {
+pub(crate) fn infer(
+    layer: &LayerRef,
+    inputs: &[Spec],
+    names: &[String],
+    variables: &mut Variables,
+) -> Result<Vec<Spec>> {
     if let Some(input) = inputs.iter().find(|input| input.pairs().any(|ty| ty.bytes().is_none())) {
         let message = format!("layer `{}`: inputs of shape {} fit no memory", layer.name(), show(&input.shape()));
         return Err(Error::usage(message));
@@ -75,7 +80,7 @@ pub(crate) fn infer(layer: &LayerRef, inputs: &[Spec], variables: &mut Variables
     let several = inputs.iter().any(|input| input.apart.is_some());
     let by = |choose: fn(&Spec) -> Option<&[Type; 2]>| {
         let pairs: Option<Vec<&[Type; 2]>> = inputs.iter().map(choose).collect();
-        pairs.map_or_else(|| Err(unknown(layer)), |pairs| outline(layer, &pairs, variables))
+        pairs.map_or_else(|| Err(unknown(layer)), |pairs| outline(layer, &pairs, names, variables))
     };
     let apart = if several { by(|input| input.apart.as_ref().or(input.alike.as_ref()))? } else { Err(unknown(layer)) };
     let alike = by(|input| input.alike.as_ref().or(input.apart.as_ref()));
@@ -107,11 +112,16 @@ fn unknown(layer: &LayerRef) -> Error {
 ///
 /// # Errors
 /// Something depends on a size that is left open.
-fn outline(layer: &LayerRef, inputs: &[&[Type; 2]], variables: &Variables) -> Result<Result<Outline>> {
+fn outline(
+    layer: &LayerRef,
+    inputs: &[&[Type; 2]],
+    names: &[String],
+    variables: &Variables,
+) -> Result<Result<Outline>> {
     let trace = |choice: usize| {
         let mut cx = Cx::build(variables.flavor(), variables.room());
         let xs = inputs.iter().map(|pair| cx.input(pair[choice].clone()).into()).collect();
-        let outputs = layer.trace(&mut cx, xs);
+        let outputs = layer.trace(&mut cx, xs, names);
         let types = outputs.map(|outputs| outputs.iter().map(|y| y.tensor.ty()).collect::<Vec<Type>>());
         (types, cx.into_declared())
     };

@@ -40,7 +40,7 @@ struct Node {
 
 enum Source {
     Input(InputSpec),
-    Call(LayerRef, Vec<Symbol>),
+    Call(LayerRef, Vec<Symbol>, Vec<String>),
 }
 
 impl Node {
@@ -52,7 +52,7 @@ impl Node {
     fn inputs(&self) -> &[Symbol] {
         match &self.source {
             Source::Input(_) => &[],
-            Source::Call(_, inputs) => inputs,
+            Source::Call(_, inputs, _) => inputs,
         }
     }
 }
@@ -60,11 +60,11 @@ impl Node {
 /// Nets are let go of link by link: a call for each of a long chain would not fit on the stack.
 impl Drop for Node {
     fn drop(&mut self) {
-        let Source::Call(_, inputs) = &mut self.source else { return };
+        let Source::Call(_, inputs, _) = &mut self.source else { return };
         let mut rest = std::mem::take(inputs);
         while let Some(symbol) = rest.pop() {
             if let Some(mut node) = Arc::into_inner(symbol.node)
-                && let Source::Call(_, inputs) = &mut node.source
+                && let Source::Call(_, inputs, _) = &mut node.source
             {
                 rest.append(inputs);
             }
@@ -93,11 +93,16 @@ impl Symbol {
     ///
     /// # Errors
     /// The first mistake of the layer.
-    pub(crate) fn of_call(layer: &LayerRef, inputs: Vec<Symbol>, variables: &mut Variables) -> Result<Vec<Symbol>> {
+    pub(crate) fn of_call(
+        layer: &LayerRef,
+        inputs: Vec<Symbol>,
+        names: Vec<String>,
+        variables: &mut Variables,
+    ) -> Result<Vec<Symbol>> {
         let specs: Vec<Spec> = inputs.iter().map(|input| input.node.outputs[input.output].clone()).collect();
-        let outputs = infer(layer, &specs, variables)?;
+        let outputs = infer(layer, &specs, &names, variables)?;
         let count = outputs.len();
-        let node = Node::new(Source::Call(layer.clone(), inputs), outputs);
+        let node = Node::new(Source::Call(layer.clone(), inputs, names), outputs);
         Ok((0..count).map(|output| Symbol { node: Arc::clone(&node), output }).collect())
     }
 }
@@ -144,12 +149,29 @@ pub trait Apply: IntoLayer {
     /// # Errors
     /// Those of [`Apply::apply`].
     fn apply_all<S: Borrow<Symbol>>(self, inputs: impl IntoIterator<Item = S>) -> Result<Vec<Symbol>> {
+        self.apply_named(inputs, [])
+    }
+
+    /// What the layer makes of inputs by position and others by name: Keras's `layer(query, value=value)`.
+    ///
+    /// # Errors
+    /// Those of [`Apply::apply`].
+    fn apply_named<'a, S: Borrow<Symbol>>(
+        self,
+        inputs: impl IntoIterator<Item = S>,
+        named: impl IntoIterator<Item = (&'a str, S)>,
+    ) -> Result<Vec<Symbol>> {
         let layer = self.shared();
         let settings = layer.layer();
         settings.check().and_then(|()| settings.check_settings()).context(format!("layer `{}`", layer.name()))?;
         settings.base().check().context(format!("layer `{}`", layer.name()))?;
-        let inputs = inputs.into_iter().map(|input| input.borrow().clone()).collect();
-        Symbol::of_call(&layer, inputs, &mut Variables::default())
+        let mut inputs: Vec<Symbol> = inputs.into_iter().map(|input| input.borrow().clone()).collect();
+        let mut names = Vec::new();
+        for (name, input) in named {
+            names.push(name.to_owned());
+            inputs.push(input.borrow().clone());
+        }
+        Symbol::of_call(&layer, inputs, names, &mut Variables::default())
     }
 }
 
@@ -170,7 +192,7 @@ struct Walk {
 fn identity(node: &Node) -> usize {
     match &node.source {
         Source::Input(_) => std::ptr::from_ref(node).addr(),
-        Source::Call(layer, _) => layer.address(),
+        Source::Call(layer, ..) => layer.address(),
     }
 }
 
@@ -201,7 +223,7 @@ impl Walk {
     fn layers(&self) -> Vec<LayerRef> {
         let (mut layers, mut known, depths) = (Vec::new(), HashSet::new(), self.depths());
         for node in &self.nodes {
-            if let Source::Call(layer, _) = &node.source
+            if let Source::Call(layer, ..) = &node.source
                 && known.insert(layer.address())
             {
                 layers.push(layer.clone());
@@ -257,10 +279,11 @@ impl Net {
             None => Port::Output { call: made[&symbol.node.number], output: symbol.output },
         };
         for node in &walk.nodes {
-            let Source::Call(layer, xs) = &node.source else { continue };
+            let Source::Call(layer, xs, names) = &node.source else { continue };
             let inputs = xs.iter().map(|x| port(x, &made)).collect();
             made.insert(node.number, net.calls.len());
-            net.calls.push(Call { layer: places[&layer.address()], inputs, outputs: node.outputs.clone() });
+            let (names, outputs) = (names.clone(), node.outputs.clone());
+            net.calls.push(Call { layer: places[&layer.address()], inputs, names, outputs });
         }
         net.outputs = outputs.iter().map(|output| port(output, &made)).collect();
         Ok(net)
@@ -271,7 +294,7 @@ impl Net {
 fn input_of_model(input: &Symbol) -> Result<InputSpec> {
     match &input.node.source {
         Source::Input(spec) => Ok(spec.clone()),
-        Source::Call(layer, _) => {
+        Source::Call(layer, ..) => {
             let what = format!("an input of a model needs to be one, got an output of `{}`", layer.name());
             Err(Error::usage(what).help("`Input::new(…).symbol()` makes one"))
         }

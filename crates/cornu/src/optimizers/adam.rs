@@ -2,7 +2,7 @@
 
 use cornu_graph::{Error, Result, Tensor};
 
-use super::{Base, Optimizer, Slots};
+use super::{Base, Optimizer, Slot, Slots};
 
 super::optimizer! {
     /// Gradient descent with running means of the gradient and of its square.
@@ -26,14 +26,10 @@ super::optimizer! {
 impl Optimizer for Adam {
     super::base!();
 
-    fn slots(&self) -> Vec<&'static str> {
-        let mut slots = vec!["momentum", "velocity"];
-        slots.extend(self.amsgrad.then_some("velocity_hat"));
+    fn slots(&self) -> Vec<Slot> {
+        let mut slots = ["momentum", "velocity"].map(Slot::weight_by_weight).to_vec();
+        slots.extend(self.amsgrad.then_some(Slot::from("velocity_hat")));
         slots
-    }
-
-    fn slots_in_turn(&self) -> usize {
-        2
     }
 
     fn parts(&self) -> Vec<(&'static str, f64)> {

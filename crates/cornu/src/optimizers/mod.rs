@@ -33,8 +33,8 @@ use crate::config::Config;
 ///         Base { learning_rate: self.learning_rate, ..Base::default() }
 ///     }
 ///
-///     fn slots(&self) -> Vec<&'static str> {
-///         vec!["mean"]
+///     fn slots(&self) -> Vec<Slot> {
+///         vec!["mean".into()]
 ///     }
 ///
 ///     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, _: &Tensor) -> Tensor {
@@ -53,13 +53,8 @@ pub trait Optimizer: Config {
     /// The settings that every optimizer has.
     fn base(&self) -> Base;
 
-    /// The roles of the slots it keeps for each weight, as `momentum`.
-    fn slots(&self) -> Vec<&'static str>;
-
-    /// How many of the first roles Keras's files have weight by weight, as `m v m v`; the others follow role by role.
-    fn slots_in_turn(&self) -> usize {
-        1
-    }
+    /// What it keeps of each weight, as `momentum`. In files those that go weight by weight come first.
+    fn slots(&self) -> Vec<Slot>;
 
     /// Settings that must be from 0 to 1, by name.
     fn parts(&self) -> Vec<(&'static str, f64)> {
@@ -78,6 +73,54 @@ pub trait Optimizer: Config {
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, t: &Tensor) -> Tensor;
 }
 
+/// What an optimizer keeps of each weight: a variable as large as the weight, zeros at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its role: `momentum`.
+    pub name: &'static str,
+    /// Where it stands in Keras's files.
+    pub order: FileOrder,
+}
+
+/// How the slots of several roles follow each other in files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileOrder {
+    /// All of those of a weight, then of the next: `m v m v`.
+    WeightByWeight,
+    /// This one of all weights, then the next: `m m v v`.
+    RoleByRole,
+    /// No step has it; files of Keras 2 do.
+    Idle,
+}
+
+/// Role by role.
+impl From<&'static str> for Slot {
+    fn from(name: &'static str) -> Self {
+        Slot { name, order: FileOrder::RoleByRole }
+    }
+}
+
+impl Slot {
+    /// The same slot, weight by weight.
+    #[must_use]
+    pub const fn weight_by_weight(name: &'static str) -> Slot {
+        Slot { name, order: FileOrder::WeightByWeight }
+    }
+}
+
+impl dyn Optimizer {
+    /// The roles of the slots that its steps have.
+    pub fn roles(&self) -> Vec<&'static str> {
+        let used = self.slots().into_iter().filter(|slot| slot.order != FileOrder::Idle);
+        used.map(|slot| slot.name).collect()
+    }
+
+    /// How many slots of each weight have that order.
+    pub(crate) fn count(&self, order: FileOrder) -> usize {
+        self.slots().iter().filter(|slot| slot.order == order).count()
+    }
+}
+
 family! {
     "optimizer" in optimizers: dyn Optimizer { const KEEPS_NAMES: bool = true; } = [
         sgd { SGD = "sgd"; }
@@ -93,7 +136,7 @@ family! {
 pub(crate) fn check(optimizer: &dyn Optimizer) -> Result<()> {
     let class = optimizer.class_name();
     optimizer.base().check(class)?;
-    let slots = optimizer.slots();
+    let slots = optimizer.roles();
     if let Some(twice) = slots.iter().enumerate().find_map(|(i, slot)| slots[..i].contains(slot).then_some(slot)) {
         return Err(Error::usage(format!("optimizer `{class}` has two slots called `{twice}`")));
     }
@@ -304,7 +347,7 @@ pub(crate) fn apply(
     slots: &[Vec<Tensor>],
     (iterations, lr): (&Tensor, &Tensor),
 ) -> Applied {
-    let (base, roles) = (optimizer.base(), optimizer.slots());
+    let (base, roles) = (optimizer.base(), optimizer.roles());
     let iterations = iterations + 1;
     let mut applied = Applied { weights: Vec::new(), slots: vec![Vec::new(); roles.len()], iterations };
     for (i, (w, g)) in weights.iter().zip(base.clip(gradients)).enumerate() {

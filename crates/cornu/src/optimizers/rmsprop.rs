@@ -2,7 +2,7 @@
 
 use cornu_graph::Tensor;
 
-use super::{Base, Optimizer, Slots};
+use super::{Base, Optimizer, Slot, Slots};
 
 super::optimizer! {
     /// Gradient descent with each gradient divided by the root of a running mean of its square.
@@ -27,11 +27,10 @@ super::optimizer! {
 impl Optimizer for RMSprop {
     super::base!();
 
-    fn slots(&self) -> Vec<&'static str> {
-        let mut slots = vec!["velocity"];
-        slots.extend((self.momentum > 0.0).then_some("momentum"));
-        slots.extend(self.centered.then_some("average_gradient"));
-        slots
+    fn slots(&self) -> Vec<Slot> {
+        let momentum = (self.momentum > 0.0).then_some("momentum");
+        let average = self.centered.then_some("average_gradient");
+        ["velocity"].into_iter().chain(momentum).chain(average).map(Slot::from).collect()
     }
 
     fn parts(&self) -> Vec<(&'static str, f64)> {

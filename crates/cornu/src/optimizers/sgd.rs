@@ -2,7 +2,7 @@
 
 use cornu_graph::Tensor;
 
-use super::{Base, Optimizer, Slots};
+use super::{Base, FileOrder, Optimizer, Slot, Slots};
 
 super::optimizer! {
     /// Stochastic gradient descent.
@@ -23,8 +23,9 @@ super::optimizer! {
 impl Optimizer for SGD {
     super::base!();
 
-    fn slots(&self) -> Vec<&'static str> {
-        if self.momentum == 0.0 { Vec::new() } else { vec!["momentum"] }
+    fn slots(&self) -> Vec<Slot> {
+        let order = if self.momentum == 0.0 { FileOrder::Idle } else { FileOrder::RoleByRole };
+        vec![Slot { name: "momentum", order }]
     }
 
     fn parts(&self) -> Vec<(&'static str, f64)> {

@@ -18,7 +18,7 @@ struct State {
 impl State {
     fn new(optimizer: &dyn Optimizer, weights: Vec<Array>) -> State {
         let zeros = || weights.iter().map(|weight| Array::zeros(&weight.ty())).collect();
-        State { slots: optimizer.slots().iter().map(|_| zeros()).collect(), weights, iterations: Array::scalar(0i64) }
+        State { slots: optimizer.roles().iter().map(|_| zeros()).collect(), weights, iterations: Array::scalar(0i64) }
     }
 
     fn step(&mut self, optimizer: &dyn Optimizer, gradients: &[Array]) {
@@ -85,7 +85,7 @@ fn check(case: &Case, optimizer: &dyn Optimizer, report: &mut Report) {
         for (name, (got, want)) in names.iter().zip(state.weights.iter().zip(&wanted)) {
             report.case(&format!("{} {name} after step {step}", case.id), near(got, want));
         }
-        for (role, slots) in optimizer.slots().iter().zip(&state.slots) {
+        for (role, slots) in optimizer.roles().iter().zip(&state.slots) {
             for (name, got) in names.iter().zip(slots) {
                 let place = paths.iter().position(|path| path.ends_with(&format!("/{name}_{role}")));
                 let want = &states[place.unwrap_or_else(|| panic!("{}: no slot `{name}_{role}`", case.id))];

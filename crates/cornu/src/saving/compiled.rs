@@ -10,7 +10,7 @@ use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
 use crate::registry::{self, Family};
-use crate::train::{Compile, check_metric};
+use crate::train::{Compile, Metrics, PerOutput, check_metric};
 
 /// The schedule whose learning rate stays the same if its `decay_rate` is 0.
 const SCHEDULE: &str = "InverseTimeDecay";
@@ -35,7 +35,7 @@ pub(super) fn storable(settings: &Compile, optimizer: &dyn Optimizer) -> Result<
         }
     }
     known(optimizer)?;
-    settings.loss.iter().try_for_each(chosen)?;
+    settings.loss.iter().flat_map(PerOutput::iter).try_for_each(chosen)?;
     settings.all_metrics().try_for_each(chosen)
 }
 
@@ -44,13 +44,13 @@ pub(super) fn to_json(settings: &Compile, optimizer: &dyn Optimizer, dialect: Di
     let mut config = optimizer.to_json();
     KERAS_3.iter().for_each(|key| drop(config.shift_remove(*key)));
     config.insert("learning_rate".into(), if dialect == Dialect::Both { constant(rate) } else { rate.into() });
-    let weighted = &settings.weighted_metrics;
+    let weighted = settings.weighted_metrics.iter().any(|metrics| !metrics.is_empty());
     json!({
         "optimizer": object(optimizer.module(), optimizer.class_name(), config),
-        "loss": settings.loss.to_json(),
+        "loss": settings.loss.as_ref().map(PerOutput::to_json),
         "metrics": settings.metrics.to_json(),
-        "loss_weights": null,
-        "weighted_metrics": if weighted.is_empty() { Value::Null } else { weighted.to_json() },
+        "loss_weights": settings.loss_weights.as_ref().map(PerOutput::to_json),
+        "weighted_metrics": weighted.then(|| settings.weighted_metrics.to_json()),
         "run_eagerly": false,
         "steps_per_execution": 1,
         "jit_compile": false,
@@ -98,22 +98,27 @@ pub(super) fn refuse_strangers(json: &Value) -> Result<()> {
 /// Settings without which nothing can be trained: a loss, an optimizer.
 pub(super) fn from_json(json: &Value) -> Result<(Compile, Vec<String>)> {
     let mut left_out = Vec::new();
-    let loss = match only(&json["loss"]) {
-        Value::Null => return Err(Error::unsupported("there is no loss")),
-        json => Choice::from_json(&plain(json)).context("loss")?,
-    };
-    let mut settings = Compile::new().loss(loss);
+    let mut settings = Compile::new();
+    let loss = &json["loss"];
+    if loss.is_null() {
+        return Err(Error::unsupported("there is no loss"));
+    }
+    let read = |json: &Value| Choice::from_json(&plain(json));
+    settings.loss = Some(PerOutput::from_json(loss, |_| true, read).context("loss")?);
+    let weights = &json["loss_weights"];
+    if !weights.is_null() {
+        settings.loss_weights = Some(PerOutput::from_json(weights, |_| true, f64::from_json).context("loss_weights")?);
+    }
     match &json["optimizer"] {
         // Keras 3.7 and 3.8 leave out an optimizer whose settings they cannot write; Keras then takes its default.
         Value::Null => left_out.push("no optimizer is named, so that it is Keras's default, `rmsprop`".to_owned()),
         json => settings = settings.optimizer(optimizer(json).context("optimizer")?),
     }
-    if !matches!(only(&json["loss_weights"]).as_f64(), Some(1.0)) && !json["loss_weights"].is_null() {
-        return Err(Error::unsupported("weights of losses are not supported"));
+    let of_outputs = |items: &[Value]| items.iter().any(|item| item.is_array() || item.is_null());
+    for (key, place) in [("metrics", &mut settings.metrics), ("weighted_metrics", &mut settings.weighted_metrics)] {
+        *place = PerOutput::from_json(&json[key], of_outputs, |json| Ok(metrics(key, json, &mut left_out)))?;
     }
-    let mut metrics = |key: &str| metrics(key, &json[key], &mut left_out);
-    let (plain, weighted) = (metrics("metrics"), metrics("weighted_metrics"));
-    Ok((settings.metrics(plain).weighted_metrics(weighted), left_out))
+    Ok((settings, left_out))
 }
 
 fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
@@ -147,29 +152,17 @@ fn constant_rate(json: &Value) -> Result<f64> {
     }
 }
 
-/// Metrics as a list, or as a list or dictionary of lists by output; those that are not known are added to `left_out`.
-fn metrics(key: &str, json: &Value, left_out: &mut Vec<String>) -> Vec<Choice<dyn Metric>> {
+/// The metrics of an output, one or a list; those that are not known are added to `left_out`.
+fn metrics(key: &str, json: &Value, left_out: &mut Vec<String>) -> Metrics {
     let items = match json {
         Value::Null => return Vec::new(),
-        Value::Object(outputs) if !outputs.contains_key("class_name") => only(json),
-        Value::Array(items) if matches!(&items[..], [Value::Array(_)]) => only(json),
-        json => json,
+        json => json.as_array().map_or(std::slice::from_ref(json), Vec::as_slice),
     };
-    let items = items.as_array().map_or(std::slice::from_ref(items), Vec::as_slice);
     let read = |item: &Value| Choice::from_json(&plain(item)).and_then(|choice| check_metric(&choice).map(|()| choice));
     items
         .iter()
         .filter_map(|item| read(item).map_err(|error| left_out.push(format!("{key}: {}", error.message()))).ok())
         .collect()
-}
-
-/// What a list or dictionary of outputs says of the only output; anything else as it is.
-fn only(json: &Value) -> &Value {
-    match json {
-        Value::Array(items) if items.len() == 1 => &items[0],
-        Value::Object(outputs) if outputs.len() == 1 => outputs.values().next().unwrap_or(json),
-        json => json,
-    }
 }
 
 /// A loss or metric without what says nothing: the function that only Keras 2 writes, and the axis of sparse

@@ -5,7 +5,7 @@ use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_graph::{Array, DType, Error, Result, Type};
 
 use crate::flavor::Flavor;
-use crate::optimizers::Optimizer;
+use crate::optimizers::{FileOrder, Optimizer};
 use crate::train::OptimizerState;
 use crate::variables::Variables;
 
@@ -69,14 +69,15 @@ impl Dialect {
     /// # Errors
     /// A version of Keras that is not known.
     pub(super) fn choose(save: Save, optimizer: &dyn Optimizer, variables: &Variables) -> Result<Dialect> {
-        // Without slots Keras 2.13 counts idle momenta. For a single weight those are as many as what Keras 3 has: each
-        // version would put the other's variable in the wrong place, and refuse the file.
-        let mistakable = optimizer.slots().is_empty() && variables.trainable().count() == 1;
+        // For a single weight an idle slot of Keras 2 is as many variables as the learning rate of Keras 3: each version
+        // would put the other's variable in the wrong place, and refuse the file.
+        let slots = optimizer.roles();
+        let mistakable = slots.is_empty() && optimizer.count(FileOrder::Idle) > 0 && variables.trainable().count() == 1;
         match save.keras {
             Some(other) if ![2, 3].contains(&other) => Err(Error::usage(format!("`keras` is 2 or 3, got {other}"))),
             _ if mistakable => Ok(Dialect::Steps),
             Some(2) => Ok(Dialect::Keras2),
-            None if !optimizer.slots().is_empty() => Ok(Dialect::Both),
+            None if !slots.is_empty() => Ok(Dialect::Both),
             _ => Ok(Dialect::Keras3),
         }
     }
@@ -90,14 +91,14 @@ pub(super) fn start(optimizer: &dyn Optimizer, variables: &Variables) -> Optimiz
     OptimizerState {
         iterations: 0,
         learning_rate: f64::from(optimizer.base().learning_rate as f32),
-        slots: optimizer.slots().into_iter().flat_map(zeros).collect(),
+        slots: optimizer.roles().into_iter().flat_map(zeros).collect(),
     }
 }
 
 /// The order of slots in files: their places in [`OptimizerState::slots`].
 fn order(optimizer: &dyn Optimizer, weights: usize) -> Vec<usize> {
-    let roles = optimizer.slots().len();
-    let in_turn = optimizer.slots_in_turn().min(roles);
+    let in_turn = optimizer.count(FileOrder::WeightByWeight);
+    let roles = in_turn + optimizer.count(FileOrder::RoleByRole);
     let first = (0..weights).flat_map(|weight| (0..in_turn).map(move |role| role * weights + weight));
     let rest = (in_turn..roles).flat_map(|role| (0..weights).map(move |weight| role * weights + weight));
     first.chain(rest).collect()
@@ -120,9 +121,9 @@ pub(super) fn write(
     }
     let order = order(optimizer, variables.trainable().count());
     values.extend(order.into_iter().map(|slot| state.slots[slot].2.clone()));
-    if dialect == Dialect::Keras2 && optimizer.class_name() == "SGD" && state.slots.is_empty() {
-        // Keras 2.13 keeps momenta even if they are not used.
-        values.extend(variables.trainable().map(|weight| Array::zeros(&weight.ty)));
+    if dialect == Dialect::Keras2 {
+        let idle = (0..optimizer.count(FileOrder::Idle)).flat_map(|_| variables.trainable());
+        values.extend(idle.map(|weight| Array::zeros(&weight.ty)));
     }
     builder.group(FOLDER)?;
     let name = optimizer.class_name().to_lowercase();
@@ -147,12 +148,13 @@ pub(super) fn read(
         let path = format!("{FOLDER}/{i}");
         file.datasets().iter().any(|entry| entry.path == path && entry.shape.rank() == 0)
     };
-    let idle = optimizer.class_name() == "SGD" && order.is_empty() && count == 1 + weights && !is_scalar(1);
+    let idle = optimizer.count(FileOrder::Idle) * weights;
+    let has_idle = idle > 0 && count == 1 + order.len() + idle && !is_scalar(1);
     // Keras 3 keeps the learning rate after the number of steps. Before the first step there may be nothing else.
     let slots_from = match count {
         0 => return Ok(Ok(state)),
         1 | 2 if (0..count).all(is_scalar) => count,
-        _ if idle || count == order.len() + 1 => 1,
+        _ if has_idle || count == order.len() + 1 => 1,
         _ if count == order.len() + 2 => 2,
         _ => {
             let (class, needed) = (optimizer.class_name(), order.len());
@@ -166,7 +168,7 @@ pub(super) fn read(
     if slots_from == 2 {
         state.learning_rate = variable(file, 1, &Type::scalar(DType::F32))?.get(0);
     }
-    if count == slots_from + order.len() {
+    if count == slots_from + order.len() || has_idle {
         for (i, slot) in order.into_iter().enumerate() {
             let value = &mut state.slots[slot].2;
             *value = variable(file, slots_from + i, &value.ty())?;

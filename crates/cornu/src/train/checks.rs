@@ -5,10 +5,11 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 use cornu_graph::ops::{Binary, Op, Unary};
-use cornu_graph::{Array, Buffer, Error, Result, Shape, Tensor};
+use cornu_graph::{Array, Buffer, Error, Result, Shape};
 
 use super::feed::Data;
 use super::{Code, Compile, Warning};
+use crate::layers::Wire;
 use crate::losses::{Labels, Loss};
 use crate::metrics::Accuracy;
 use crate::net::show;
@@ -32,20 +33,20 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn of(predictions: &Tensor) -> Output {
-        let mut last = predictions.clone();
+    pub(crate) fn of(predictions: &Wire) -> Output {
+        let mut last = predictions.tensor.clone();
         while let (Op::Reshape(_), Some(before)) = (last.op(), last.operands().pop()) {
             last = before;
         }
         let activation = match last.op() {
-            _ if last.sigmoid_input().is_some() => Activation::Sigmoid,
-            _ if last.softmax_input().is_some() => Activation::Softmax,
+            Op::Unary(Unary::Logistic) => Activation::Sigmoid,
+            _ if predictions.logits.is_some() => Activation::Softmax,
             Op::Unary(Unary::Relu) => Activation::Relu,
             Op::Unary(Unary::Tanh) => Activation::Tanh,
             Op::Binary(Binary::Add) | Op::Dot(_) => Activation::Linear,
             _ => Activation::Other,
         };
-        Output { shape: predictions.shape(), activation }
+        Output { shape: predictions.tensor.shape(), activation }
     }
 
     pub(super) fn units(&self) -> usize {
@@ -58,9 +59,11 @@ pub(crate) fn numbers(data: &Data) -> Result<()> {
     if data.rows() == 0 {
         return Err(Error::data("`x` needs at least one row, got none"));
     }
-    finite(&data.x, "x")?;
-    data.y.as_ref().map_or(Ok(()), |y| finite(y, "y"))?;
-    data.weights.as_ref().map_or(Ok(()), |weights| finite(weights, "sample_weight"))
+    for (arrays, what) in [(&data.x, "x"), (&data.y, "y"), (&data.weights, "sample_weight")] {
+        let name = |place: usize| if arrays.len() > 1 { format!("{what}[{place}]") } else { what.to_owned() };
+        arrays.iter().enumerate().try_for_each(|(place, array)| finite(array, &name(place)))?;
+    }
+    Ok(())
 }
 
 fn finite(array: &Array, name: &str) -> Result<()> {
@@ -68,6 +71,7 @@ fn finite(array: &Array, name: &str) -> Result<()> {
         // Whole blocks first: such loops vectorise.
         Buffer::F32(data) => data.chunks(1024).position(|block| !block.iter().all(|x| x.is_finite())),
         Buffer::F64(data) => data.chunks(1024).position(|block| !block.iter().all(|x| x.is_finite())),
+        half if half.dtype().is_half() => (0..array.len()).position(|i| !half.get(i).is_finite()).map(|i| i / 1024),
         _ => None,
     };
     let Some(block) = found else { return Ok(()) };

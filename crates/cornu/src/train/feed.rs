@@ -1,6 +1,6 @@
 //! Data on its way into a step: checked shapes, Keras's element types, and rows picked without copies in between.
 
-use cornu_graph::{AN_ARRAY, Array, Buffer, DType, Error, Feed, Result, ToArray, Type};
+use cornu_graph::{AN_ARRAY, Array, Arrays, Buffer, DType, Error, Feed, Result, ToArrays, Type};
 
 use cornu_graph::room::{self, room};
 
@@ -9,62 +9,149 @@ pub(crate) const ORDER: &str = "the order of the rows";
 
 /// Features, and labels and weights if there are any, with the same number of rows.
 pub(crate) struct Data {
-    pub(crate) x: Array,
-    pub(crate) y: Option<Array>,
-    pub(crate) weights: Option<Array>,
+    /// One for each input.
+    pub(crate) x: Vec<Array>,
+    /// One for each output that is judged; none to predict.
+    pub(crate) y: Vec<Array>,
+    /// None, one for all outputs that are judged, or one for each.
+    pub(crate) weights: Vec<Array>,
 }
 
-impl Data {
+/// What data is for: the names and types of inputs, the names of outputs, and which of these are judged.
+pub(crate) struct Ends {
+    pub(crate) inputs: Vec<(String, DType)>,
+    pub(crate) outputs: Vec<String>,
+    pub(crate) judged: Vec<usize>,
+}
+
+/// What one gives a model: features, labels, and what each row weighs.
+pub(crate) struct Given {
+    pub(crate) x: Arrays,
+    pub(crate) y: Option<Arrays>,
+    pub(crate) weights: Option<Arrays>,
+}
+
+/// `x`, or `x["name"]` where there are several.
+pub(crate) fn label(what: &str, name: &str, several: bool) -> String {
+    if several { format!("{what}[{name:?}]") } else { what.to_owned() }
+}
+
+impl Given {
     /// Data to predict from.
-    pub(crate) fn features(x: impl ToArray) -> Result<Data> {
-        Ok(Data { x: column(x.into_array()?, "x")?, y: None, weights: None })
+    pub(crate) fn features(x: impl ToArrays) -> Result<Given> {
+        Ok(Given { x: x.into_arrays()?, y: None, weights: None })
     }
 
     /// Data to train on or to evaluate with.
-    pub(crate) fn labelled(x: impl ToArray, y: impl ToArray) -> Result<Data> {
-        let data = Data::features(x)?;
-        let y = column(y.into_array()?, "y")?;
-        let (rows, labels) = (data.rows(), y.shape()[0]);
-        if rows != labels {
-            let message = format!("`x` and `y` need the same number of rows, got {rows} and {labels}");
-            let transposed = data.x.shape().rank() == 2 && data.x.shape()[1] == labels;
-            return Err(Error::data(message).help(match transposed {
-                true => "each row of `x` is one sample: turn columns into rows by `x.t()`",
-                false => "give `y` one label for each row of `x`",
-            }));
+    pub(crate) fn labelled(x: impl ToArrays, y: impl ToArrays) -> Result<Given> {
+        Ok(Given { y: Some(y.into_arrays()?), ..Given::features(x)? })
+    }
+
+    /// The same, each row with a weight.
+    pub(crate) fn weighted(self, weights: Option<Result<Arrays>>) -> Result<Given> {
+        Ok(Given { weights: weights.transpose()?, ..self })
+    }
+
+    /// The data as a model takes it: features of the types of its inputs, labels in its precision but for whole numbers,
+    /// which keep their type until the loss.
+    pub(crate) fn of(self, ends: &Ends) -> Result<Data> {
+        let x = features(self.x, ends)?;
+        let rows = x[0].shape()[0];
+        let y = self.y.map_or_else(|| Ok(Vec::new()), |y| labels(y, ends, &x))?;
+        let weights = self.weights.map_or_else(|| Ok(Vec::new()), |weights| weights_of(weights, ends, rows))?;
+        let several = ends.inputs.len() > 1;
+        let x = x.into_iter().zip(&ends.inputs).map(|(x, (name, dtype))| cast(x, *dtype, &label("x", name, several)));
+        let doubles = ends.inputs.iter().any(|(_, dtype)| *dtype == DType::F64);
+        let floats = if doubles { DType::F64 } else { DType::F32 };
+        let y = y.into_iter().zip(ends.labels("y"));
+        let y = y.map(|(y, name)| if y.dtype().is_float() { cast(y, floats, &name) } else { Ok(y) });
+        Ok(Data { x: x.collect::<Result<_>>()?, y: y.collect::<Result<_>>()?, weights })
+    }
+}
+
+impl Ends {
+    /// `y`, or `y["name"]` for each output that is judged.
+    pub(crate) fn labels<'a>(&'a self, what: &'a str) -> impl Iterator<Item = String> + 'a {
+        self.judged.iter().map(move |&output| label(what, &self.outputs[output], self.outputs.len() > 1))
+    }
+
+    /// What is given for the outputs that are judged, by name or position; nothing for one that has no name there.
+    fn by_output(&self, what: &str, given: Arrays) -> Result<Vec<Option<Array>>> {
+        let names: Vec<&str> = self.outputs.iter().map(String::as_str).collect();
+        let mut each = given.by_name(what, &names)?;
+        let (outputs, judged) = (self.outputs.len(), self.judged.len());
+        match each.len() {
+            got if got == outputs => Ok(self.judged.iter().map(|&output| each[output].take()).collect()),
+            got if got == judged => Ok(each),
+            got => Err(Error::data(format!("`{what}` needs {outputs} arrays, one for each output, got {got}"))),
         }
-        Ok(Data { y: Some(y), ..data })
     }
+}
 
-    /// The same data as a model takes it: features of the type of its input, labels in its precision but for whole
-    /// numbers, which keep their type until the loss.
-    pub(crate) fn typed(self, input: DType) -> Result<Data> {
-        let floats = if input == DType::F64 { input } else { DType::F32 };
-        let y = self.y.map(|y| if y.dtype().is_float() { cast(y, floats, "y") } else { Ok(y) });
-        Ok(Data { x: cast(self.x, input, "x")?, y: y.transpose()?, weights: self.weights })
+fn features(x: Arrays, ends: &Ends) -> Result<Vec<Array>> {
+    let names: Vec<&str> = ends.inputs.iter().map(|(name, _)| name.as_str()).collect();
+    let (needed, several) = (names.len(), names.len() > 1);
+    let given = x.by_name("x", &names)?;
+    if given.len() != needed {
+        let plural = if several { "s" } else { "" };
+        return Err(Error::usage(format!("the model takes {needed} input{plural}, got {}", given.len())));
     }
+    let mut found: Vec<Array> = Vec::with_capacity(needed);
+    for (x, name) in given.into_iter().zip(&names) {
+        let x = x.ok_or_else(|| Error::data(format!("`x` needs an array for the input `{name}`")))?;
+        let x = column(x, &label("x", name, several))?;
+        if let Some(first) = found.first().filter(|first| first.shape()[0] != x.shape()[0]) {
+            let (rows, got) = (first.shape()[0], x.shape()[0]);
+            return Err(Error::data(format!("all inputs need the same number of rows, got {rows} and {got}")));
+        }
+        found.push(x);
+    }
+    Ok(found)
+}
 
-    /// The same data, each row with a weight.
-    pub(crate) fn weighted(mut self, weights: Option<&Array>) -> Result<Data> {
-        let Some(weights) = weights else { return Ok(self) };
-        if weights.len() != self.rows() || weights.shape().first() != Some(&self.rows()) {
+fn labels(y: Arrays, ends: &Ends, x: &[Array]) -> Result<Vec<Array>> {
+    let one = |(y, name): (Option<Array>, String)| {
+        let y = column(y.ok_or_else(|| Error::data(format!("there are no labels `{name}`")))?, &name)?;
+        let (rows, labels) = (x[0].shape()[0], y.shape()[0]);
+        if rows == labels {
+            return Ok(y);
+        }
+        let message = format!("`x` and `{name}` need the same number of rows, got {rows} and {labels}");
+        let transposed = x[0].shape().rank() == 2 && x[0].shape()[1] == labels;
+        Err(Error::data(message).help(match transposed {
+            true => "each row of `x` is one sample: turn columns into rows by `x.t()`",
+            false => "give `y` one label for each row of `x`",
+        }))
+    };
+    ends.by_output("y", y)?.into_iter().zip(ends.labels("y")).map(one).collect()
+}
+
+fn weights_of(weights: Arrays, ends: &Ends, rows: usize) -> Result<Vec<Array>> {
+    const WHAT: &str = "sample_weight";
+    let for_all = weights.len() == 1 && !weights.are_named();
+    let (each, names) = match for_all {
+        true => (weights.by_name(WHAT, &[])?, vec![WHAT.to_owned()]),
+        false => (ends.by_output(WHAT, weights)?, ends.labels(WHAT).collect()),
+    };
+    let one = |(weights, name): (Option<Array>, String)| {
+        let Some(weights) = weights else { return Ok(Array::vector(vec![1.0f32; rows])) };
+        if weights.len() != rows || weights.shape().first() != Some(&rows) {
             let got = weights.shape();
-            return Err(Error::data(format!(
-                "`sample_weight` needs one weight for each of {} rows, got {got}",
-                self.rows()
-            )));
+            return Err(Error::data(format!("`{name}` needs one weight for each of {rows} rows, got {got}")));
         }
         if let Some(row) = (0..weights.len()).find(|&row| weights.get(row) < 0.0) {
             let got = weights.get(row);
-            return Err(Error::data(format!("`sample_weight` needs weights of 0 or more, got {got} in row {row}")));
+            return Err(Error::data(format!("`{name}` needs weights of 0 or more, got {got} in row {row}")));
         }
-        self.weights = Some(cast(weights.clone(), DType::F32, "sample_weight")?.reshape([self.rows()])?);
-        Ok(self)
-    }
+        cast(weights, DType::F32, &name)?.reshape([rows])
+    };
+    each.into_iter().zip(names).map(one).collect()
+}
 
+impl Data {
     /// The number of rows.
     pub(crate) fn rows(&self) -> usize {
-        self.x.shape()[0]
+        self.x[0].shape()[0]
     }
 
     /// The rows of each batch, if `size` leaves no shorter last one.
@@ -79,8 +166,8 @@ impl Data {
             room::<u8>("the split of the rows", &sizes)?;
             Ok(array.rows(rows))
         };
-        let maybe = |array: &Option<Array>| array.as_ref().map(take).transpose();
-        Ok(Data { x: take(&self.x)?, y: maybe(&self.y)?, weights: maybe(&self.weights)? })
+        let all = |arrays: &[Array]| arrays.iter().map(take).collect::<Result<_>>();
+        Ok(Data { x: all(&self.x)?, y: all(&self.y)?, weights: all(&self.weights)? })
     }
 
     /// All rows, from the first on.
@@ -91,17 +178,19 @@ impl Data {
     }
 
     fn arrays(&self) -> impl Iterator<Item = &Array> {
-        std::iter::once(&self.x).chain(&self.y).chain(&self.weights)
+        self.x.iter().chain(&self.y).chain(&self.weights)
     }
 
-    /// What a step is given for those rows.
-    pub(crate) fn feeds<'a>(&'a self, rows: &'a [usize]) -> Feeds<'a> {
-        Feeds::gather(self.arrays().map(|array| Feed::Rows(array, rows)))
-    }
-
-    /// What a step is given for all rows at once.
-    pub(crate) fn whole(&self) -> Feeds<'_> {
-        Feeds::gather(self.arrays().map(Feed::Whole))
+    /// Calls `body` with what a step is given for those rows, or for all. Allocates nothing for up to [`FEW`] arrays.
+    pub(crate) fn feed<T>(&self, rows: Option<&[usize]>, body: impl FnOnce(&[Feed]) -> T) -> T {
+        let feed = |array| rows.map_or(Feed::Whole(array), |rows| Feed::Rows(array, rows));
+        let count = self.x.len() + self.y.len() + self.weights.len();
+        if count > FEW {
+            return body(&self.arrays().map(feed).collect::<Vec<_>>());
+        }
+        let mut few = [feed(&self.x[0]); FEW];
+        few.iter_mut().zip(self.arrays()).for_each(|(place, array)| *place = feed(array));
+        body(&few[..count])
     }
 
     /// What the inputs of a step over `rows` rows are.
@@ -118,26 +207,8 @@ impl Data {
     }
 }
 
-/// Up to three feeds, without an allocation.
-pub(crate) struct Feeds<'a>([Option<Feed<'a>>; 3]);
-
-impl<'a> Feeds<'a> {
-    fn gather(feeds: impl Iterator<Item = Feed<'a>>) -> Feeds<'a> {
-        let mut all = [None; 3];
-        all.iter_mut().zip(feeds).for_each(|(place, feed)| *place = Some(feed));
-        Feeds(all)
-    }
-
-    /// Calls `body` with the feeds as a slice.
-    pub(crate) fn with<T>(&self, body: impl FnOnce(&[Feed]) -> T) -> T {
-        match self.0 {
-            [Some(x), None, _] => body(&[x]),
-            [Some(x), Some(y), None] => body(&[x, y]),
-            [Some(x), Some(y), Some(weights)] => body(&[x, y, weights]),
-            [None, ..] => body(&[]),
-        }
-    }
-}
+/// Features, labels and weights of a model of two inputs and outputs are as many.
+const FEW: usize = 6;
 
 /// Numbers as another type: fractions are rounded to floats once, as Keras does before training.
 ///
@@ -185,18 +256,60 @@ fn column(array: Array, name: &str) -> Result<Array> {
     }
 }
 
-#[test]
-fn rows_become_columns_and_only_features_become_floats() {
-    let data = Data::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1]).and_then(|data| data.typed(DType::F32));
-    let data = data.expect("two rows each");
-    let types = [Type::f32([1, 2]), Type::new(DType::I64, [1, 1])];
-    assert_eq!(data.types(1), types);
-    assert!(data.has(&types, 1) && !data.has(&types, 2) && !data.has(&types[..1], 1));
-    assert!(
-        !data.has(&[Type::f32([1, 2]), Type::f32([1, 1])], 1) && !data.has(&[Type::f32([1, 3]), types[1].clone()], 1)
-    );
-    let error = Data::labelled(&[0.5, 1.0], &[1]).err().expect("two rows against one");
-    assert_eq!(error.message(), "`x` and `y` need the same number of rows, got 2 and 1");
-    let error = data.weighted(Some(&Array::vector(vec![1.0f64]))).err().expect("one weight for two rows");
-    assert_eq!(error.message(), "`sample_weight` needs one weight for each of 2 rows, got [1]");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_columns_and_only_features_become_floats() {
+        let one = |name: &str| (name.to_owned(), DType::F32);
+        let ends = Ends { inputs: vec![one("x")], outputs: vec!["y".into()], judged: vec![0] };
+        let of = |given: Result<Given>| given.and_then(|given| given.of(&ends));
+        let data = of(Given::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1])).expect("two rows each");
+        let types = [Type::f32([1, 2]), Type::new(DType::I64, [1, 1])];
+        assert_eq!(data.types(1), types);
+        assert!(data.has(&types, 1) && !data.has(&types, 2) && !data.has(&types[..1], 1));
+        assert!(
+            !data.has(&[Type::f32([1, 2]), Type::f32([1, 1])], 1)
+                && !data.has(&[Type::f32([1, 3]), types[1].clone()], 1)
+        );
+        let error = of(Given::labelled(&[0.5, 1.0], &[1])).err().expect("two rows against one");
+        assert_eq!(error.message(), "`x` and `y` need the same number of rows, got 2 and 1");
+        let weighted = |weights: f64| {
+            Given::labelled(&[0.5, 1.0], &[1, 0])?.weighted(Some(vec![weights].into_arrays()))?.of(&ends)
+        };
+        let error = weighted(1.0).err().expect("one weight for two rows");
+        assert_eq!(error.message(), "`sample_weight` needs one weight for each of 2 rows, got [1]");
+    }
+
+    #[test]
+    fn arrays_go_to_inputs_and_outputs_by_name_or_position() {
+        let inputs = vec![("a".to_owned(), DType::I64), ("b".to_owned(), DType::F32)];
+        let ends = Ends { inputs, outputs: vec!["p".into(), "q".into()], judged: vec![1] };
+        let data =
+            Given::labelled([("b", [0.5, 1.5]), ("a", [1.0, 2.0])], [("q", [3, 4])]).and_then(|given| given.of(&ends));
+        let data = data.expect("by name");
+        assert_eq!(data.types(2)[..2], [Type::new(DType::I64, [2, 1]), Type::f32([2, 1])]);
+        assert_eq!(data.y[0].to_vec::<i64>(), [3, 4]);
+        let message = |given: Result<Given>| match given.and_then(|given| given.of(&ends)) {
+            Ok(_) => panic!("data that fits"),
+            Err(error) => error.message().to_owned(),
+        };
+        assert_eq!(message(Given::features(&[[1.0]])), "the model takes 2 inputs, got 1");
+        assert_eq!(message(Given::features([("a", [1.0])])), "`x` needs an array for the input `b`");
+        assert_eq!(
+            message(Given::features(([1.0], [1.0, 2.0]))),
+            "all inputs need the same number of rows, got 1 and 2"
+        );
+        let two = || ([1.0, 2.0], [1.0, 2.0]);
+        assert_eq!(message(Given::labelled(two(), [("p", [1, 2])])), "there are no labels `y[\"q\"]`");
+        let text = message(Given::labelled(two(), ([1], [1], [1])));
+        assert_eq!(text, "`y` needs 2 arrays, one for each output, got 3");
+        let text = message(Given::labelled(two(), [1]));
+        assert_eq!(text, "`x` and `y[\"q\"]` need the same number of rows, got 2 and 1");
+        assert_eq!(
+            message(Given::features(([0.5], [1.0]))),
+            "`x[\"a\"]` needs numbers that the input's type `int64` can hold, got 0.5 in row 0"
+        );
+    }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use cornu_graph::{Array, Error, Result, ToArray};
+use cornu_graph::{Arrays, Error, Result, ToArrays};
 
 use super::Callback;
-use super::feed::Data;
-use crate::display::Verbose;
+use super::feed::Given;
 use crate::random::Seeds;
+use cornu_display::Verbose;
 
 /// Rows in a batch where nothing else is said, as in Keras.
 pub(crate) const BATCH_SIZE: usize = 32;
@@ -27,12 +27,12 @@ pub struct Fit {
     pub(crate) shuffle: bool,
     pub(crate) seeds: Option<Seeds>,
     pub(crate) validation_split: f64,
-    pub(crate) validation_data: Option<Result<Data>>,
-    pub(crate) validation_weights: Option<Result<Array>>,
+    pub(crate) validation_data: Option<Result<Given>>,
+    pub(crate) validation_weights: Option<Result<Arrays>>,
     pub(crate) validation_steps: Option<usize>,
     pub(crate) validation_freq: usize,
     pub(crate) validation_batch_size: Option<usize>,
-    pub(crate) sample_weight: Option<Result<Array>>,
+    pub(crate) sample_weight: Option<Result<Arrays>>,
     pub(crate) class_weight: Option<BTreeMap<i64, f64>>,
     pub(crate) verbose: Verbose,
     pub(crate) callbacks: Vec<Box<dyn Callback>>,
@@ -109,15 +109,15 @@ impl Fit {
     }
 
     /// Rows to evaluate with after each epoch.
-    pub fn validation_data(mut self, x: impl ToArray, y: impl ToArray) -> Fit {
-        self.validation_data = Some(Data::labelled(x, y));
+    pub fn validation_data(mut self, x: impl ToArrays, y: impl ToArrays) -> Fit {
+        self.validation_data = Some(Given::labelled(x, y));
         self
     }
 
     /// A weight for each row of `validation_data`: the third part of Keras's tuple. Rows that `validation_split` keeps
     /// have theirs in `sample_weight`.
-    pub fn validation_weights(mut self, weights: impl ToArray) -> Fit {
-        self.validation_weights = Some(weights.into_array());
+    pub fn validation_weights(mut self, weights: impl ToArrays) -> Fit {
+        self.validation_weights = Some(weights.into_arrays());
         self
     }
 
@@ -139,9 +139,9 @@ impl Fit {
         self
     }
 
-    /// A weight for each row.
-    pub fn sample_weight(mut self, weights: impl ToArray) -> Fit {
-        self.sample_weight = Some(weights.into_array());
+    /// A weight for each row; of several outputs one for all, or one for each.
+    pub fn sample_weight(mut self, weights: impl ToArrays) -> Fit {
+        self.sample_weight = Some(weights.into_arrays());
         self
     }
 
@@ -215,7 +215,7 @@ pub(crate) fn positive(place: &str, name: &str, value: Option<usize>) -> Result<
 pub struct Evaluate {
     pub(crate) batch_size: Option<usize>,
     pub(crate) steps: Option<usize>,
-    pub(crate) sample_weight: Option<Result<Array>>,
+    pub(crate) sample_weight: Option<Result<Arrays>>,
     pub(crate) verbose: Verbose,
 }
 
@@ -237,9 +237,9 @@ impl Evaluate {
         self
     }
 
-    /// A weight for each row.
-    pub fn sample_weight(mut self, weights: impl ToArray) -> Evaluate {
-        self.sample_weight = Some(weights.into_array());
+    /// A weight for each row; of several outputs one for all, or one for each.
+    pub fn sample_weight(mut self, weights: impl ToArrays) -> Evaluate {
+        self.sample_weight = Some(weights.into_arrays());
         self
     }
 
@@ -295,11 +295,16 @@ impl Default for Predict {
     }
 }
 
-#[test]
-fn single_batches_are_predicted_in_silence_unless_told_otherwise() {
-    assert_eq!([1, 2].map(|steps| Predict::new().shown(steps)), [Verbose::Silent, Verbose::Auto]);
-    assert_eq!(
-        [0, 1, 2].map(|level| Predict::new().verbose(level).shown(1)),
-        [Verbose::Silent, Verbose::Bar, Verbose::Line]
-    );
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_batches_are_predicted_in_silence_unless_told_otherwise() {
+        assert_eq!([1, 2].map(|steps| Predict::new().shown(steps)), [Verbose::Silent, Verbose::Auto]);
+        assert_eq!(
+            [0, 1, 2].map(|level| Predict::new().verbose(level).shown(1)),
+            [Verbose::Silent, Verbose::Bar, Verbose::Line]
+        );
+    }
 }

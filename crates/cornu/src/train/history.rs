@@ -175,16 +175,21 @@ impl fmt::Display for History {
     }
 }
 
-#[test]
-fn figures_are_found_by_name_and_keep_their_order() {
-    let mut history = History::default();
-    history.push(0, &[("loss".into(), 0.5), ("val_loss".into(), 0.75)]);
-    history.push(1, &[("loss".into(), 0.25)]);
-    assert_eq!(history["loss"], [0.5, 0.25]);
-    assert_eq!(format!("{:?}", history["loss"]), "[0.5, 0.25]");
-    assert_eq!(history.get("val_loss"), Some(&[0.75][..]));
-    assert_eq!(history.get("accuracy"), None);
-    assert_eq!(history.to_string(), "2 epochs: loss 0.5000 -> 0.2500, val_loss 0.7500 -> 0.7500");
-    let scores = Scores::new(vec![("loss".into(), 0.5), ("accuracy".into(), 1.0)]);
-    assert_eq!((scores["accuracy"], scores.values()), (1.0, vec![0.5, 1.0]));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_found_by_name_and_keep_their_order() {
+        let mut history = History::default();
+        history.push(0, &[("loss".into(), 0.5), ("val_loss".into(), 0.75)]);
+        history.push(1, &[("loss".into(), 0.25)]);
+        assert_eq!(history["loss"], [0.5, 0.25]);
+        assert_eq!(format!("{:?}", history["loss"]), "[0.5, 0.25]");
+        assert_eq!(history.get("val_loss"), Some(&[0.75][..]));
+        assert_eq!(history.get("accuracy"), None);
+        assert_eq!(history.to_string(), "2 epochs: loss 0.5000 -> 0.2500, val_loss 0.7500 -> 0.7500");
+        let scores = Scores::new(vec![("loss".into(), 0.5), ("accuracy".into(), 1.0)]);
+        assert_eq!((scores["accuracy"], scores.values()), (1.0, vec![0.5, 1.0]));
+    }
 }

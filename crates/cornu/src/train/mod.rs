@@ -14,21 +14,24 @@ mod history;
 #[cfg(feature = "interrupt")]
 mod interrupt;
 mod keras2_streams;
+mod outputs;
 mod progress;
 mod run;
 mod slips;
 mod state;
 mod step;
+mod variables;
 
 pub(crate) use batches::InOrder;
 pub use callback::Callback;
-pub use compile::Compile;
 pub(crate) use compile::check_metric;
+pub use compile::{Compile, Metrics};
 pub use cornu_graph::{Code, Warning};
-pub(crate) use feed::{Data, ORDER};
+pub(crate) use feed::{Data, Ends, Given, ORDER};
 pub(crate) use fit::positive;
 pub use fit::{Evaluate, Fit, Predict};
 pub use history::{Figures, History, Params, Scores};
+pub use outputs::PerOutput;
 pub(crate) use progress::Bar;
 pub(crate) use run::{PREDICTIONS, Run};
 pub use state::OptimizerState;

@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::{Callback, Params};
-use crate::display::{Progress, Terminal, Verbose};
 use crate::flavor::Flavor;
+use cornu_display::{Progress, Terminal, Verbose};
 
 /// Prints the progress of a run to the standard output.
 pub(crate) struct Bar {

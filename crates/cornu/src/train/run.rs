@@ -12,10 +12,10 @@ use super::history::{History, Params};
 use super::progress::Bar;
 use super::step::{Kind, Stage};
 use super::{Callback, Code, Fit, Warning};
-use crate::display::Verbose;
 use crate::flavor::{Flavor, RowsEnd};
 use crate::random::{Seeds, Shuffle};
 use crate::variables::Store;
+use cornu_display::Verbose;
 
 /// What has no room, if there are too many of them.
 pub(crate) const PREDICTIONS: &str = "the array of predictions";
@@ -37,7 +37,7 @@ impl Stage<'_> {
         for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
             let program = self.program(Kind::Test, data, rows.len())?;
             let mut session = self.session()?;
-            data.feeds(rows).with(|feeds| session.run(program, feeds))?;
+            data.feed(Some(rows), |feeds| session.run(program, feeds))?;
             drop(session);
             if let Some(bar) = &mut bar {
                 bar.on_train_batch_end(i, &mut || self.logs().unwrap_or_default());
@@ -46,33 +46,36 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// What the model makes of the rows, batch by batch.
-    pub(crate) fn predict(&mut self, data: &Data, batch: usize, mut bar: Option<&mut Bar>) -> Result<Array> {
+    /// What the model makes of the rows, batch by batch: each of its outputs.
+    pub(crate) fn predict(&mut self, data: &Data, batch: usize, mut bar: Option<&mut Bar>) -> Result<Vec<Array>> {
         self.open()?;
         self.training.predicting(data.one_size(batch));
         if data.rows() <= batch {
             let program = self.program(Kind::Predict, data, data.rows())?;
             let mut session = self.session()?;
-            data.whole().with(|feeds| session.run(program, feeds))?;
+            data.feed(None, |feeds| session.run(program, feeds))?;
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(0, &mut Vec::new));
-            return session.output(program, 0);
+            return (0..self.net.outputs.len()).map(|index| session.output(program, index)).collect();
         }
         let order = data.order()?;
-        let mut all: Option<Array> = None;
-        let mut done = 0;
+        let mut all: Vec<(Array, usize)> = Vec::new();
         for (i, rows) in order.chunks(batch).enumerate() {
             let program = self.program(Kind::Predict, data, rows.len())?;
             let mut session = self.session()?;
-            data.feeds(rows).with(|feeds| session.run(program, feeds))?;
-            let output = session.output(program, 0)?;
-            let ty = || Type::new(output.dtype(), output.shape().with(0, data.rows()));
-            if all.is_none() {
-                room::<u8>(PREDICTIONS, &[ty().size(), output.dtype().size()])?;
+            data.feed(Some(rows), |feeds| session.run(program, feeds))?;
+            for index in 0..self.net.outputs.len() {
+                let output = session.output(program, index)?;
+                if i == 0 {
+                    let ty = Type::new(output.dtype(), output.shape().with(0, data.rows()));
+                    room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
+                    all.push((Array::zeros(&ty), 0));
+                }
+                let (all, done) = &mut all[index];
+                *done += append(all, *done, &output)?;
             }
-            done += append(all.get_or_insert_with(|| Array::zeros(&ty())), done, &output)?;
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(i, &mut Vec::new));
         }
-        all.ok_or_else(|| Error::data("`x` needs at least one row, got none"))
+        Ok(all.into_iter().map(|(all, _)| all).collect())
     }
 }
 
@@ -247,7 +250,7 @@ impl<'a> Run<'a> {
             }
         };
         let session = held.get_or_insert_with(|| store.session());
-        self.train.feeds(rows).with(|feeds| session.run(program, feeds))
+        self.train.feed(Some(rows), |feeds| session.run(program, feeds))
     }
 
     /// The figures of an epoch, in the order of Keras's history.

@@ -3,16 +3,17 @@
 
 use std::any::Any;
 
-use cornu_graph::{Array, Result, Shape, Type};
+use cornu_graph::{Array, Result, Shape};
 
 use super::checks::{Activation, Output, class_of_rows, column, shown};
 use super::feed::Data;
 use super::step::Stage;
-use super::{Code, Compile, Warning};
+use super::{Code, Warning};
 use crate::choice::Choice;
 use crate::layers;
 use crate::losses::{Labels, Loss};
 use crate::metrics::{ACCURACY, BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
+use crate::net::Port;
 
 /// Numbers beyond this are hardly scaled: ages and percentages are below it, pixels and prices are not.
 const SCALED: f32 = 100.0;
@@ -23,19 +24,33 @@ const ROWS: usize = 1024;
 impl Stage<'_> {
     /// Adds what looks like a slip in the data, the loss and the metrics of a fit.
     pub(crate) fn slips(&mut self, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
-        let Some(y) = &data.y else { return Ok(()) };
-        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1)))?;
-        let compiled = self.training.compiled("fit")?;
-        warnings.extend(accuracy(&compiled.settings, y, &*compiled.loss, &output));
-        warnings.extend(out_of_reach(y, &*compiled.loss, &output));
-        warnings.extend(one_class(y, &*compiled.loss, &output));
-        // A layer that scales or looks numbers up is given them as they are.
-        let mut layers = self.net.layers.iter().map(|entry| -> &dyn Any { entry.layer() });
-        let first = layers.find(|layer| !passes_on(*layer));
-        if first.is_some_and(|layer| layer.is::<layers::Dense>()) {
-            warnings.extend(unscaled(&data.x));
+        let outputs = self.outline(data)?;
+        for (head, y) in self.training.compiled("fit")?.heads.iter().zip(&data.y) {
+            let (output, Some(loss)) = (&outputs[head.output], &head.loss) else { continue };
+            let metrics = head.figures.iter().map(|figure| &figure.metric);
+            warnings.extend(accuracy(metrics, y, &**loss, output));
+            warnings.extend(out_of_reach(y, &**loss, output));
+            warnings.extend(one_class(y, &**loss, output));
+        }
+        for (input, x) in data.x.iter().enumerate() {
+            // A layer that scales or looks numbers up is given them as they are.
+            if self.reader(Port::Input(input)).is_some_and(|layer| layer.is::<layers::Dense>()) {
+                warnings.extend(unscaled(x));
+            }
         }
         Ok(())
+    }
+
+    /// The first layer that does something with what comes from there.
+    fn reader(&self, mut port: Port) -> Option<&dyn Any> {
+        loop {
+            let call = self.net.calls.iter().position(|call| call.inputs.contains(&port))?;
+            let layer: &dyn Any = self.net.layers[self.net.calls[call].layer].layer();
+            if !passes_on(layer) {
+                return Some(layer);
+            }
+            port = Port::Output { call, output: 0 };
+        }
     }
 }
 
@@ -58,8 +73,13 @@ fn counts(metric: &Choice<dyn Metric>) -> bool {
 }
 
 /// An accuracy of labels that are neither 0 nor 1: no prediction is ever equal to them.
-fn accuracy(settings: &Compile, y: &Array, loss: &dyn Loss, output: &Output) -> Option<Warning> {
-    settings.all_metrics().find(|metric| counts(metric))?;
+fn accuracy<'a>(
+    mut metrics: impl Iterator<Item = &'a Choice<dyn Metric>>,
+    y: &Array,
+    loss: &dyn Loss,
+    output: &Output,
+) -> Option<Warning> {
+    metrics.find(|metric| counts(metric))?;
     let compared = match loss.labels() {
         Labels::Numbers => true,
         Labels::Probabilities | Labels::Any => output.units() == 1,

@@ -36,7 +36,7 @@ impl Training {
 
 /// Role and path of the weight of each slot.
 fn slot_names(training: &Training, weights: &[Named]) -> Result<Vec<(String, String)>> {
-    let roles = training.compiled("the optimizer's state")?.optimizer.slots();
+    let roles = training.compiled("the optimizer's state")?.optimizer.roles();
     let of_role = |role: &'static str| weights.iter().map(move |weight| (role.to_owned(), weight.path.clone()));
     Ok(roles.into_iter().flat_map(of_role).collect())
 }

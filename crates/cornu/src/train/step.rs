@@ -2,21 +2,19 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use cornu_graph::{
-    Array, Context, DType, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients,
-};
+use cornu_graph::{Array, Context, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Type, VarId};
 
 use super::checks::{self, Output};
-use super::compile::Figure;
+use super::compile::Head;
 use super::feed::Data;
 use super::keras2_streams::Keras2Streams;
+use super::variables::{Judged, State};
 use super::{Compile, OptimizerState, Warning};
-use crate::choice::Choice;
 use crate::flavor::Flavor;
-use crate::losses::{self, Loss};
-use crate::metrics::{self, ACCURACY, Metric};
+use crate::layers::Wire;
 use crate::net::Net;
-use crate::optimizers::{self, Optimizer};
+use crate::optimizers::Optimizer;
+use crate::policy::dtype_policy;
 use crate::trace::Cx;
 use crate::variables::{Named, Store, Variables};
 
@@ -41,8 +39,8 @@ pub(crate) struct Training {
     store: Option<Store>,
     /// Variables there that no training uses any more.
     spare: Vec<(Type, VarId)>,
-    /// What the model gives for an input of that type, so that single batches need not ask again.
-    outline: Option<(Type, Output)>,
+    /// What the model gives for inputs of those types, so that single batches need not ask again.
+    outline: Option<(Vec<Type>, Vec<Output>)>,
     /// What the optimizer is to remember once it has variables.
     restored: Option<OptimizerState>,
     /// What decides about random streams, if the model follows Keras 2.
@@ -51,53 +49,18 @@ pub(crate) struct Training {
     opening: u64,
     /// Of which variables.
     changes: u64,
+    /// Whether Keras would scale the loss: it does so for models that are made while `mixed_float16` is the policy.
+    scaled: bool,
 }
 
 /// A looked-up [`Compile`].
 pub(crate) struct Compiled {
-    pub(crate) loss: Arc<dyn Loss>,
+    /// What is done with outputs, in their order.
+    pub(crate) heads: Vec<Head>,
+    /// The names of all outputs.
+    pub(crate) outputs: Vec<String>,
     pub(crate) optimizer: Arc<dyn Optimizer>,
     pub(crate) settings: Compile,
-}
-
-/// The variables of training: those of the optimizer, and the running totals.
-struct State {
-    /// The weights that learned when the model was compiled.
-    weights: Vec<Named>,
-    /// `[role][weight]`
-    slots: Vec<Vec<VarId>>,
-    iterations: VarId,
-    learning_rate: VarId,
-    /// Sum of the losses of all rows, number of rows.
-    loss: [VarId; 2],
-    metrics: Vec<Tracked>,
-}
-
-/// A metric and its variables.
-struct Tracked {
-    key: String,
-    metric: Arc<dyn Metric>,
-    weighted: bool,
-    state: Vec<(Type, VarId)>,
-}
-
-impl Tracked {
-    /// Whether a step gives a new value for each variable, of its type and of that trace.
-    fn check(&self, trace: &Trace, new: &[Tensor]) -> Result<()> {
-        let class = self.metric.class_name();
-        new.iter().try_for_each(|new| trace.takes(new, format_args!("metric `{class}`")))?;
-        let wrong = |needed: String, got: String| {
-            Err(Error::graph(format!("metric `{class}`: `update` needs {needed}, got {got}")))
-        };
-        if new.len() != self.state.len() {
-            return wrong(format!("{} new values", self.state.len()), new.len().to_string());
-        }
-        let names = self.metric.state().into_iter().map(|(name, _)| name);
-        match self.state.iter().zip(new).zip(names).find(|(((ty, _), new), _)| new.ty() != *ty) {
-            Some((((ty, _), new), name)) => wrong(format!("{ty} for `{name}`"), new.ty().to_string()),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Training {
@@ -115,6 +78,7 @@ impl Training {
             streams,
             opening: 0,
             changes: 0,
+            scaled: dtype_policy().name() == "mixed_float16",
         }
     }
 
@@ -122,7 +86,7 @@ impl Training {
     pub(crate) fn compile(&mut self, compiled: Compiled) {
         self.compiled = Some(compiled);
         self.restored = None;
-        self.spare.extend(self.state.take().into_iter().flat_map(State::into_variables));
+        self.spare.extend(self.state.take().into_iter().flat_map(|state| state.all));
         self.release(|kind| kind != Kind::Predict);
         self.streams.iter_mut().for_each(Keras2Streams::forget_traces);
     }
@@ -182,6 +146,11 @@ impl Training {
         let missing =
             || Error::usage(format!("`{what}` needs a compiled model")).help("call `compile` with a loss first");
         self.compiled.as_ref().ok_or_else(missing)
+    }
+
+    /// Which outputs are judged.
+    pub(crate) fn judged(&self) -> Vec<usize> {
+        self.compiled.iter().flat_map(|compiled| &compiled.heads).map(|head| head.output).collect()
     }
 
     /// How many programs are kept.
@@ -245,42 +214,47 @@ impl Stage<'_> {
         self.training.store().cloned().ok_or_else(|| Error::usage("the model has no session yet"))
     }
 
-    /// What the model gives for an input of that type.
-    pub(crate) fn outline(&mut self, x: Type) -> Result<Output> {
-        if let Some((_, output)) = self.training.outline.as_ref().filter(|(ty, _)| *ty == x) {
-            return Ok(output.clone());
+    /// What the model gives for such data: each of its outputs.
+    pub(crate) fn outline(&mut self, data: &Data) -> Result<Vec<Output>> {
+        let mut types = data.types(1);
+        types.truncate(data.x.len());
+        if let Some((_, outputs)) = self.training.outline.as_ref().filter(|(known, _)| *known == types) {
+            return Ok(outputs.clone());
         }
-        let ty = x.clone();
         let mut cx = Cx::new(self.variables, false)?;
-        let x = cx.input(x);
-        let predictions = predictions(self.net, self.name, &mut cx, &x)?;
+        let xs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
+        let outputs: Vec<Output> = predictions(self.net, self.name, &mut cx, &xs)?.iter().map(Output::of).collect();
         cx.trace().check()?;
-        let output = Output::of(&predictions);
-        self.training.outline = Some((ty, output.clone()));
-        Ok(output)
+        self.training.outline = Some((types, outputs.clone()));
+        Ok(outputs)
     }
 
     /// Looks at labels and model, and makes the variables of training.
     pub(crate) fn check_and_prepare(&mut self, what: &str, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
-        let Some(y) = &data.y else { return Ok(()) };
         self.open()?;
-        let output = self.outline(Type::new(data.x.dtype(), data.x.shape().with(0, 1))).context(what)?;
-        let loss = Arc::clone(&self.training.compiled(what)?.loss);
-        checks::labels(y, &*loss, &output).context(what)?;
-        warnings.extend(checks::output(&*loss, &output));
-        warnings.extend(checks::metrics(&self.training.compiled(what)?.settings));
-        self.prepare(what, y.shape(), &output.shape)
+        let outputs = self.outline(data).context(what)?;
+        let compiled = self.training.compiled(what)?;
+        let several = compiled.outputs.len() > 1;
+        for (head, y) in compiled.heads.iter().zip(&data.y) {
+            let (output, Some(loss)) = (&outputs[head.output], &head.loss) else { continue };
+            let checked = checks::labels(y, &**loss, output);
+            checked
+                .map_err(|error| if several { error.context(format!("output `{}`", head.name)) } else { error })
+                .context(what)?;
+            warnings.extend(checks::output(&**loss, output));
+        }
+        warnings.extend(checks::metrics(&compiled.settings));
+        let shapes: Vec<Shape> = outputs.into_iter().map(|output| output.shape).collect();
+        self.prepare(what, data, &shapes)
     }
 
-    /// Makes the variables of training, unless there are any, for labels and outputs of those shapes.
-    pub(crate) fn prepare(&mut self, what: &str, y: &Shape, output: &Shape) -> Result<()> {
+    /// Makes the variables of training, unless there are any, for such data and outputs of those shapes.
+    pub(crate) fn prepare(&mut self, what: &str, data: &Data, outputs: &[Shape]) -> Result<()> {
         self.training.compiled(what)?;
         let Some(compiled) = self.training.compiled.as_ref().filter(|_| self.training.state.is_none()) else {
             return Ok(());
         };
         let weights: Vec<Named> = self.variables.trainable().cloned().collect();
-        let chosen = tracked(&compiled.settings, y, output)?;
-        let (base, roles) = (compiled.optimizer.base(), compiled.optimizer.slots());
         let mut session = self.variables.session()?;
         let spare = &mut self.training.spare;
         // They start as zeros.
@@ -291,21 +265,10 @@ impl Stage<'_> {
             }
             None => session.declare(ty.clone()),
         };
-        // Role by role, so that what is treated alike lies in a row.
-        let slots = roles.iter().map(|_| weights.iter().map(|weight| declare(&weight.ty)).collect());
-        let slots = slots.collect::<Result<_>>()?;
-        let scalar = Type::scalar(DType::F32);
-        let (iterations, learning_rate) = (declare(&Type::scalar(DType::I64))?, declare(&scalar)?);
-        let loss = [declare(&scalar)?, declare(&scalar)?];
-        let mut metrics = Vec::new();
-        for Figure { key, metric, weighted } in chosen {
-            let types = metric.state().into_iter().map(|(_, shape)| Type::f32(shape));
-            let state = types.map(|ty| Ok((ty.clone(), declare(&ty)?))).collect::<Result<_>>()?;
-            metrics.push(Tracked { key, metric, weighted, state });
-        }
-        session.write(learning_rate, &Array::scalar(base.learning_rate as f32))?;
+        let state = State::new(compiled, weights, &data.y, outputs, &mut declare)?;
+        session.write(state.learning_rate, &Array::scalar(compiled.optimizer.base().learning_rate as f32))?;
         drop(session);
-        self.training.state = Some(State { weights, slots, iterations, learning_rate, loss, metrics });
+        self.training.state = Some(state);
         self.restore()
     }
 
@@ -317,7 +280,7 @@ impl Stage<'_> {
             return Ok(programs[programs.len() - 1].2);
         }
         let types = data.types(rows);
-        let graph = self.trace(kind, &types)?;
+        let graph = self.trace(kind, data, &types)?;
         let mut session = self.variables.session()?;
         if self.training.programs.len() == MOST_PROGRAMS {
             session.release(self.training.programs.remove(0).2);
@@ -327,27 +290,47 @@ impl Stage<'_> {
         Ok(program)
     }
 
-    fn trace(&mut self, kind: Kind, types: &[Type]) -> Result<Graph> {
+    fn trace(&mut self, kind: Kind, data: &Data, types: &[Type]) -> Result<Graph> {
         let mut cx = Cx::new(self.variables, kind == Kind::Train)?;
         let inputs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
-        let predictions = predictions(self.net, self.name, &mut cx, &inputs[0])?;
-        let (Some(y), Some(compiled), Some(state)) = (inputs.get(1), &self.training.compiled, &self.training.state)
+        let (xs, labels) = inputs.split_at(data.x.len());
+        let predictions = predictions(self.net, self.name, &mut cx, xs)?;
+        let (false, Some(compiled), Some(state)) = (labels.is_empty(), &self.training.compiled, &self.training.state)
         else {
-            return cx.finish(&[predictions], &[]);
+            let outputs: Vec<Tensor> = predictions.into_iter().map(|output| output.tensor).collect();
+            return cx.finish(&outputs, &[]);
         };
-        let loss = losses::of_rows(&*compiled.loss, y, &predictions, inputs.get(2));
-        let loss = cx.losses().iter().fold(loss, |total, penalty| &total + penalty.cast(total.dtype()));
+        let (ys, weights) = labels.split_at(data.y.len());
+        let judged: Vec<Judged> = (compiled.heads.iter().zip(ys).enumerate())
+            .map(|(place, (head, y))| Judged {
+                y,
+                predictions: &predictions[head.output],
+                // One is for all.
+                weights: weights.get(place).or(weights.first()),
+            })
+            .collect();
+        let each: Vec<Option<Tensor>> =
+            compiled.heads.iter().zip(&judged).map(|(head, judged)| judged.loss(head)).collect();
+        let own = compiled.heads.iter().zip(&each).filter_map(|(head, loss)| head.weighted(loss.as_ref()?));
+        let add = |total: Tensor, loss: Tensor| {
+            let total = total.cast(total.dtype().widened());
+            &total + loss.cast(total.dtype())
+        };
+        let all = own.chain(cx.losses().iter().cloned()).reduce(add);
+        let loss = all.ok_or_else(|| Error::usage("no output has a loss"))?;
         let mut updates = Vec::new();
         if kind == Kind::Train {
+            if self.training.scaled {
+                let message =
+                    "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
+                let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
+                return Err(Error::unsupported(message).help(help));
+            }
             updates = state.optimize(&cx, &*compiled.optimizer, &loss);
         }
-        state.count(&cx, &loss, types[0].shape[0], &mut updates);
+        state.count(&cx, &loss, &each, types[0].shape[0], &mut updates);
         for tracked in &state.metrics {
-            let weights = inputs.get(2).filter(|_| tracked.weighted);
-            let old: Vec<Tensor> = tracked.state.iter().map(|(ty, id)| cx.trace().var(*id, ty.clone())).collect();
-            let new = tracked.metric.update(&old, y, &predictions, weights);
-            tracked.check(cx.trace(), &new).or_else(|error| cx.trace().check().and(Err(error)))?;
-            updates.extend(tracked.state.iter().map(|(_, id)| *id).zip(new));
+            updates.extend(tracked.update(cx.trace(), &judged[tracked.head])?);
         }
         cx.finish(&[], &updates)
     }
@@ -358,15 +341,12 @@ impl Stage<'_> {
 
     /// Sets all running totals to zero.
     pub(crate) fn reset(&mut self) -> Result<()> {
-        let scalar = Type::scalar(DType::F32);
-        let state = self.state()?;
-        let totals = state.metrics.iter().flat_map(|tracked| tracked.state.iter().cloned());
-        let totals: Vec<(Type, VarId)> = state.loss.iter().map(|&id| (scalar.clone(), id)).chain(totals).collect();
+        let totals = self.state()?.totals().to_vec();
         let mut session = self.variables.session()?;
         totals.iter().try_for_each(|(ty, id)| session.write(*id, &Array::zeros(ty)))
     }
 
-    /// The running figures: the loss, then the metrics as they were asked for.
+    /// The running figures: the loss, those of single outputs, then the metrics as they were asked for.
     pub(crate) fn logs(&mut self) -> Result<Vec<(String, f64)>> {
         let Stage { variables, training, .. } = self;
         let session = variables.session()?;
@@ -402,79 +382,20 @@ impl Drop for Training {
     }
 }
 
-impl State {
-    /// All variables, to be used again.
-    fn into_variables(self) -> Vec<(Type, VarId)> {
-        let of_role =
-            |ids: Vec<VarId>| self.weights.iter().map(|weight| weight.ty.clone()).zip(ids).collect::<Vec<_>>();
-        let mut all: Vec<(Type, VarId)> = self.slots.into_iter().flat_map(of_role).collect();
-        let scalar = Type::scalar(DType::F32);
-        all.push((Type::scalar(DType::I64), self.iterations));
-        all.extend([self.learning_rate, self.loss[0], self.loss[1]].map(|id| (scalar.clone(), id)));
-        all.extend(self.metrics.into_iter().flat_map(|metric| metric.state));
-        all
+/// What the layers make of inputs.
+fn predictions(net: &Net, name: &str, cx: &mut Cx, xs: &[Tensor]) -> Result<Vec<Wire>> {
+    let inputs: Vec<Wire> = xs.iter().cloned().map(Wire::from).collect();
+    let outputs = net.trace(cx, &inputs)?;
+    if outputs.is_empty() {
+        return Err(Error::usage(format!("model `{name}` has no layers")).help("add a layer"));
     }
-
-    /// The updates of weights, slots and the number of steps.
-    fn optimize(&self, cx: &Cx, optimizer: &dyn Optimizer, loss: &Tensor) -> Vec<(VarId, Tensor)> {
-        let weights = &self.weights;
-        let var = |id: VarId, ty: &Type| cx.trace().var(id, ty.clone());
-        let old: Vec<Tensor> = weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect();
-        let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, weight)| var(id, &weight.ty)).collect();
-        let slots: Vec<Vec<Tensor>> = self.slots.iter().map(of_role).collect();
-        let iterations = var(self.iterations, &Type::scalar(DType::I64));
-        let lr = var(self.learning_rate, &Type::scalar(DType::F32));
-        let new = optimizers::apply(optimizer, &old, gradients(loss, &old), &slots, (&iterations, &lr));
-        let held = |(weight, new): (&Named, Tensor)| match &weight.constraint {
-            Some(constraint) => (weight.id(), constraint.apply(&new)),
-            None => (weight.id(), new),
-        };
-        let mut updates: Vec<(VarId, Tensor)> = weights.iter().zip(new.weights).map(held).collect();
-        updates.extend(self.slots.concat().into_iter().zip(new.slots.concat()));
-        updates.push((self.iterations, new.iterations));
-        updates
+    let rows = xs[0].dim(0);
+    match outputs.iter().map(|output| output.tensor.shape()).find(|shape| shape.first() != Some(&rows)) {
+        None => Ok(outputs),
+        Some(got) => {
+            let needed = "an output of one row for each row of input";
+            let error = Error::usage(format!("model `{name}` needs {needed}, got {got} for {rows}"));
+            Err(error.help("a layer must keep the first axis"))
+        }
     }
-
-    /// The updates of the running loss: each row of the batch counts with the loss of the batch.
-    fn count(&self, cx: &Cx, loss: &Tensor, rows: usize, updates: &mut Vec<(VarId, Tensor)>) {
-        let var = |id| cx.trace().var(id, Type::scalar(DType::F32));
-        let [total, count] = self.loss;
-        updates.push((total, var(total) + (loss * rows as f64).cast(DType::F32)));
-        updates.push((count, var(count) + rows as f64));
-    }
-
-    fn logs(&self, session: &dyn Session) -> Vec<(String, f64)> {
-        let [total, count] = self.loss.map(|id| session.read(id).get(0) as f32);
-        let loss = if count == 0.0 { 0.0 } else { total / count };
-        let figure = |tracked: &Tracked| {
-            let state: Vec<Array> = tracked.state.iter().map(|(_, id)| session.read(*id)).collect();
-            (tracked.key.clone(), tracked.metric.result(&state))
-        };
-        std::iter::once(("loss".into(), f64::from(loss))).chain(self.metrics.iter().map(figure)).collect()
-    }
-}
-
-/// What the layers make of an input.
-fn predictions(net: &Net, name: &str, cx: &mut Cx, x: &Tensor) -> Result<Tensor> {
-    let outputs = net.call(cx, std::slice::from_ref(x))?;
-    let no_layers = || Error::usage(format!("model `{name}` has no layers")).help("add a layer");
-    let output = outputs.into_iter().next().ok_or_else(no_layers)?;
-    let (rows, got) = (x.dim(0), output.shape());
-    if got.first() == Some(&rows) {
-        return Ok(output);
-    }
-    let message = format!("model `{name}` needs an output of one row for each row of input, got {got} for {rows}");
-    Err(Error::usage(message).help("a layer must keep the first axis"))
-}
-
-/// The metrics asked for; that of `"accuracy"` goes by the shapes.
-fn tracked(settings: &Compile, y: &Shape, output: &Shape) -> Result<Vec<Figure<Arc<dyn Metric>>>> {
-    let chosen = |figure: Figure<&Choice<dyn Metric>>| {
-        let metric = match figure.metric {
-            Choice::Name(name) if ACCURACY.contains(&name.as_str()) => metrics::by_shapes(name, y, output),
-            metric => metric.resolve()?,
-        };
-        Ok(Figure { key: figure.key, metric, weighted: figure.weighted })
-    };
-    settings.figures()?.into_iter().map(chosen).collect()
 }

@@ -133,20 +133,32 @@ impl LayerState {
 
 /// Variables of one machine, in one session. A clone is the same store.
 #[derive(Clone)]
-pub(crate) struct Store(Arc<Mutex<Box<dyn Session>>>);
+pub(crate) struct Store {
+    machine: Arc<str>,
+    session: Arc<Mutex<Box<dyn Session>>>,
+}
 
 impl Store {
     pub(super) fn open(machine: Option<&(dyn Executor + Send)>) -> Result<Store> {
-        let session = machine.map_or_else(|| Cpu::new().open(), |machine| machine.open())?;
-        Ok(Store(Arc::new(Mutex::new(session))))
+        let cpu = Cpu::new();
+        let machine: &dyn Executor = match machine {
+            Some(machine) => machine,
+            None => &cpu,
+        };
+        Ok(Store { machine: machine.name().into(), session: Arc::new(Mutex::new(machine.open()?)) })
     }
 
     pub(crate) fn session(&self) -> MutexGuard<'_, Box<dyn Session>> {
-        locked(&self.0)
+        locked(&self.session)
     }
 
     pub(super) fn is(&self, other: &Store) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.session, &other.session)
+    }
+
+    /// The name of the machine.
+    pub(super) fn machine(&self) -> &str {
+        &self.machine
     }
 
     /// Takes in the value of a variable, from wherever it is.

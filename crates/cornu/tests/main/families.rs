@@ -143,8 +143,8 @@ impl Optimizer for Steady {
         Base { learning_rate: self.learning_rate, ..Base::default() }
     }
 
-    fn slots(&self) -> Vec<&'static str> {
-        vec!["mean"]
+    fn slots(&self) -> Vec<Slot> {
+        vec!["mean".into()]
     }
 
     fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, _: &Tensor) -> Tensor {

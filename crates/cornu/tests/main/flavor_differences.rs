@@ -72,7 +72,6 @@ fn two_models_draw_from_one_seed_in_turn() -> Result<()> {
             near(&format!("{file}, model {i}"), &numbers(&model.weights()), &want[i]["weights"]);
         }
     }
-    set_flavor(Flavor::Keras2);
     Ok(())
 }
 
@@ -98,7 +97,6 @@ fn k_folds_draw_from_one_seed_in_turn() -> Result<()> {
             near(&format!("{file}, fold {fold}, left out"), &[left_out], &want["left_out"]);
         }
     }
-    set_flavor(Flavor::Keras2);
     Ok(())
 }
 

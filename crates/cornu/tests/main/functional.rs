@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cornu::prelude::*;
-use cornu::random::{Flavor, set_flavor};
+use cornu::random::Flavor;
 use cornu::{Cx, Result, Tensor};
 use cornu_files::npy::Npz;
 use cornu_graph::Array;
@@ -67,7 +67,6 @@ fn seeds_are_drawn_in_the_order_of_construction() -> Result<()> {
         near(file, &numbers(&first.weights()), &json!(flat(&want["first"])));
         near(file, &numbers(&last.weights()), &json!(flat(&want["last"])));
     }
-    set_flavor(Flavor::Keras2);
     Ok(())
 }
 
@@ -117,10 +116,10 @@ macro_rules! joins {
         }
 
         impl Layer for $name {
-            fn call_all(&self, _: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
+            fn call_all(&self, _: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
                 let call: fn(&[Tensor]) -> Tensor = $call;
-                let tensors: Vec<Tensor> = inputs.iter().map(|input| input.tensor.clone()).collect();
-                vec![call(&tensors).into()]
+                let tensors: Vec<Tensor> = inputs.all().iter().map(|input| input.tensor.clone()).collect();
+                Ok(vec![call(&tensors).into()])
             }
         }
     )*};
@@ -180,9 +179,9 @@ cornu::config! {
 }
 
 impl Layer for Masks {
-    fn call_all(&self, _: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
-        let x = &inputs[0].tensor;
-        vec![Wire { tensor: x.clone(), mask: Some(x.ne(0.0)) }]
+    fn call_all(&self, _: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+        let x = &inputs.one()?.tensor;
+        Ok(vec![Wire::from(x.clone()).masked(x.ne(0.0))])
     }
 }
 
@@ -192,9 +191,9 @@ cornu::config! {
 }
 
 impl Layer for Counts {
-    fn call_all(&self, _: &mut Cx, inputs: &[Wire]) -> Vec<Wire> {
-        let x = &inputs[0].tensor;
-        vec![inputs[0].mask.as_ref().map_or_else(|| x * 0.0 + 7.0, |mask| mask.cast(x.dtype())).into()]
+    fn call_all(&self, _: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+        let Wire { tensor: x, mask, .. } = inputs.one()?;
+        Ok(vec![mask.as_ref().map_or_else(|| x * 0.0 + 7.0, |mask| mask.cast(x.dtype())).into()])
     }
 
     fn supports_masking(&self) -> bool {
@@ -214,6 +213,107 @@ fn masks_go_along_as_far_as_they_are_known() -> Result<()> {
     let outputs = model.predict_all(&[Array::new([1, 2], vec![0.0f32, -3.0])?])?;
     assert_eq!(outputs[0].to_vec::<f32>(), [0.0, 1.0]);
     assert_eq!(outputs[1].to_vec::<f32>(), [7.0, 7.0]);
+    Ok(())
+}
+
+cornu::config! {
+    /// Masks rows whose last number is 0.
+    "functional.tests" pub layer MasksRows {}
+}
+
+impl Layer for MasksRows {
+    fn call_all(&self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+        let x = &inputs.one()?.tensor;
+        let last = (x * cx.trace().constant(Array::vector(vec![0.0f32, 1.0]))).sum([-1]);
+        Ok(vec![Wire::from(x.clone()).masked(last.ne(0.0))])
+    }
+}
+
+cornu::config! {
+    /// Attention with one head and no weights but a scale: each row of the query is a mean of rows of the value, by how
+    /// alike it is to the rows of the key.
+    "functional.tests" pub layer Attending {}
+}
+
+impl Layer for Attending {
+    fn arguments(&self) -> Vec<Argument> {
+        vec![Argument::needed("query"), Argument::needed("value"), Argument::optional("key")]
+    }
+
+    fn call_all(&self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+        let (query, value) = (inputs.needed("query")?, inputs.needed("value")?);
+        let key = inputs.get("key").unwrap_or(value);
+        let scale = cx.weight("scale", [1], "ones");
+        let mut alike = query.tensor.dot_as(&key.tensor, false, true) * scale;
+        if let Some(mask) = &value.mask {
+            let mask = mask.reshape([mask.dim(0), 1, mask.dim(1)]).broadcast_to(alike.shape());
+            alike = mask.select(&alike, -1e9);
+        }
+        Ok(vec![Wire::from(alike.softmax(-1).dot(&value.tensor)).masked(query.mask.clone())])
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
+}
+
+/// Inputs by position, by name, and left out; a mask goes along with its wire.
+#[test]
+fn inputs_have_names_and_may_be_left_out() -> Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    cornu::layers::register::<Attending>();
+    cornu::layers::register::<MasksRows>();
+    let (q, v, k) = (named("q")?, named("v")?, named("k")?);
+    let layer = Attending::new().name("attend").shared();
+    let two = layer.apply_all([&q, &v])?.remove(0);
+    let three = layer.apply_named([&q], [("key", &k), ("value", &v)])?.remove(0);
+    let by_name = layer.apply_named([], [("value", &v), ("query", &q)])?.remove(0);
+    let kept = MasksRows::new().apply(&v)?;
+    let masked = layer.apply_all([&q, &kept])?.remove(0);
+    assert_eq!(three.shape(), [None, Some(2), Some(2)]);
+    let mut model = Model::named("m", [&q, &v, &k], [two, three, by_name, masked])?;
+    model.set_weights(&[ndarray::arr1(&[100.0]).into_dyn()])?;
+    let x = || {
+        let (value, key) = ([[[1.0, 2.0], [3.0, 0.0]]], [[[1.0, 0.0], [0.0, 1.0]]]);
+        [("q", [[[1.0, 0.0], [0.0, 1.0]]]), ("v", value), ("k", key)]
+    };
+    let wanted = [[3.0, 0.0, 1.0, 2.0], [1.0, 2.0, 3.0, 0.0], [3.0, 0.0, 1.0, 2.0], [1.0, 2.0, 1.0, 2.0]];
+    let check = |model: &mut Model| -> Result<()> {
+        for (output, want) in model.predict_all(x())?.iter().zip(&wanted) {
+            assert_eq!(output.to_vec::<f32>(), want[..]);
+        }
+        Ok(())
+    };
+    // The second row of the value is masked: its last number is 0.
+    check(&mut model)?;
+    let folder = Folder::new("named");
+    for version in [2, 3] {
+        let path = folder.join("m.keras");
+        model.save_with(&path, Save::new().keras(version))?;
+        check(&mut load_model(&path)?)?;
+    }
+    Ok(())
+}
+
+fn named(name: &str) -> Result<Symbol> {
+    Input::new([2, 2]).name(name).symbol()
+}
+
+#[test]
+fn inputs_that_a_layer_does_not_take_are_told() -> Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let (q, v) = (named("q")?, named("v")?);
+    let attend = || Attending::new().name("a");
+    assert_eq!(message(attend().apply(&q)), "a: `Attending` needs the input `value`, got `query`");
+    let error = attend().apply_named([&q], [("valu", &v)]).expect_err("misspelt");
+    assert!(error.to_string().contains("a: `Attending` takes no `valu`; there are `query`, `value`, `key`"), "{error}");
+    assert!(error.to_string().contains("did you mean `value`?"), "{error}");
+    let twice = attend().apply_named([&q, &v], [("query", &q)]);
+    assert_eq!(message(twice), "a: `Attending` takes one `query`, got two");
+    let text = message(attend().apply_all([&q, &v, &v, &v]));
+    assert_eq!(text, "a: `Attending` takes 3 inputs and no more, got 4");
+    let text = message(Dense::new(2).name("d").apply_named([&q], [("mask", &v)]));
+    assert_eq!(text, "d: `Dense` takes its inputs by position, got one named `mask`");
     Ok(())
 }
 

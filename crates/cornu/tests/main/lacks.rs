@@ -15,12 +15,11 @@ use serde_json::{Map, Value};
 type Asking = (&'static str, fn(&Value) -> bool);
 
 /// Settings that are known and refused, unless they ask for nothing.
-const REFUSED: [Asking; 7] = [
+const REFUSED: [Asking; 6] = [
     ("optional", |value| *value == true),
     ("use_ema", |value| *value == true),
     ("loss_scale_factor", |value| !value.is_null()),
     ("gradient_accumulation_steps", |value| !value.is_null()),
-    ("loss_weights", |value| !value.is_null()),
     ("lora_rank", |value| !value.is_null()),
     ("quantization_config", |value| !value.is_null()),
 ];
@@ -28,7 +27,7 @@ const REFUSED: [Asking; 7] = [
 /// The words one of which a refusal of a Keras object has to say: classes, names and settings that are not there.
 pub(crate) fn lacks(json: &Value) -> Vec<String> {
     let mut lacks = Vec::new();
-    walk(json, true, &mut lacks);
+    walk(json, &mut lacks);
     lacks.sort();
     lacks.dedup();
     lacks
@@ -39,31 +38,29 @@ fn is_known(class: &str) -> bool {
     let choices = [<dyn Initializer>::classes(), <dyn Regularizer>::classes(), <dyn Constraint>::classes()];
     <dyn Layer>::classes().contains(&class)
         || families.into_iter().chain(choices).any(|list| list.contains(&class))
-        || ["DTypePolicy", "function"].contains(&class)
+        || ["DTypePolicy", "function", "Sequential", "Functional", "__keras_tensor__"].contains(&class)
 }
 
-fn walk(json: &Value, outermost: bool, lacks: &mut Vec<String>) {
+fn walk(json: &Value, lacks: &mut Vec<String>) {
     match json {
-        Value::Array(list) => list.iter().for_each(|value| walk(value, false, lacks)),
+        Value::Array(list) => list.iter().for_each(|value| walk(value, lacks)),
         Value::Object(object) => {
-            of_object(object, outermost, lacks);
-            object.values().for_each(|value| walk(value, false, lacks));
+            of_object(object, lacks);
+            object.values().for_each(|value| walk(value, lacks));
         }
         _ => {}
     }
 }
 
-fn of_object(object: &Map<String, Value>, outermost: bool, lacks: &mut Vec<String>) {
+fn of_object(object: &Map<String, Value>, lacks: &mut Vec<String>) {
     let text = |key: &str| object.get(key).and_then(Value::as_str);
-    if let Some(class) = text("class_name").filter(|class| !is_known(class))
-        && !(outermost && class == "Sequential")
-    {
+    if let Some(class) = text("class_name").filter(|class| !is_known(class)) {
         lacks.push(format!("`{class}`"));
     }
     let activations = ["activation", "recurrent_activation"].into_iter().filter_map(text);
     lacks.extend(activations.filter(|name| !<dyn Activation>::names().contains(name)).map(|name| format!("`{name}`")));
     let dtype = object.get("dtype").map(|dtype| dtype.pointer("/config/name").unwrap_or(dtype)).and_then(Value::as_str);
-    lacks.extend(dtype.filter(|name| name.contains("float16") || *name == "string").map(String::from));
+    lacks.extend(dtype.filter(|name| *name == "string").map(String::from));
     for (key, asks) in REFUSED {
         if object.get(key).is_some_and(asks) {
             lacks.push(key.into());
@@ -71,7 +68,7 @@ fn of_object(object: &Map<String, Value>, outermost: bool, lacks: &mut Vec<Strin
     }
 }
 
-/// What the settings of `compile` need besides: names that are not there, and more than one loss.
+/// What the settings of `compile` need besides: names that are not there.
 pub(crate) fn of_compile(compile: &Value) -> Vec<String> {
     let mut lacks = lacks(compile);
     let mut names = |what: &Value, known: &[&str]| match what {
@@ -84,9 +81,6 @@ pub(crate) fn of_compile(compile: &Value) -> Vec<String> {
     for metric in ["metrics", "weighted_metrics"].into_iter().filter_map(|key| compile[key].as_array()).flatten() {
         names(metric, &metrics);
     }
-    if compile["loss"].as_object().is_some_and(|losses| !losses.contains_key("class_name") && losses.len() > 1) {
-        lacks.push("loss".into());
-    }
     lacks
 }
 
@@ -94,18 +88,12 @@ pub(crate) fn of_compile(compile: &Value) -> Vec<String> {
 fn what_is_lacking_is_found_by_class_name_and_setting() {
     let of = |text: &str| lacks(&serde_json::from_str(text).expect("JSON"));
     assert_eq!(of(r#"{"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense"}]}}"#), [""; 0]);
-    assert_eq!(
-        of(r#"{"class_name": "Functional", "config": {"layers": [{"class_name": "Conv2D"}]}}"#),
-        ["`Conv2D`", "`Functional`"]
-    );
-    assert_eq!(of(r#"{"layers": [{"class_name": "Sequential"}, {"class_name": "ReLU"}]}"#), ["`ReLU`", "`Sequential`"]);
+    assert_eq!(of(r#"{"class_name": "Functional", "config": {"layers": [{"class_name": "Conv2D"}]}}"#), ["`Conv2D`"]);
+    assert_eq!(of(r#"{"layers": [{"class_name": "Sequential"}, {"class_name": "ReLU"}]}"#), ["`ReLU`"]);
     assert_eq!(of(r#"{"activation": "gelu", "use_bias": true}"#), ["`gelu`"]);
-    assert_eq!(
-        of(r#"{"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}"#),
-        ["mixed_float16"]
-    );
+    assert_eq!(of(r#"{"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}"#), [""; 0]);
+    assert_eq!(of(r#"{"dtype": "string"}"#), ["string"]);
     assert_eq!(of(r#"{"use_ema": true, "loss_scale_factor": null}"#), ["use_ema"]);
-    let compile =
-        serde_json::json!({ "optimizer": "tiger", "loss": { "a": "mse", "b": "mse" }, "metrics": ["mae", "auc"] });
-    assert_eq!(of_compile(&compile), ["`tiger`", "`auc`", "loss"]);
+    let compile = serde_json::json!({ "optimizer": "tiger", "loss": "mse", "metrics": ["mae", "auc"] });
+    assert_eq!(of_compile(&compile), ["`tiger`", "`auc`"]);
 }

@@ -76,7 +76,13 @@ cornu::config! {
 
 impl Layer for Many {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        Activation::new("relu").call_all(cx, &vec![x.into(); self.inputs]).remove(0).tensor
+        let relu = Activation::new("relu");
+        let called =
+            Inputs::of(&relu, vec![x.clone().into(); self.inputs], &[]).and_then(|inputs| relu.call_all(cx, &inputs));
+        called.map(|outputs| outputs[0].tensor.clone()).unwrap_or_else(|error| {
+            cx.fail(error);
+            x
+        })
     }
 }
 
@@ -103,11 +109,9 @@ impl Optimizer for Mistaken {
     fn base(&self) -> Base {
         Base { learning_rate: 0.1, ..Base::default() }
     }
-    fn slots(&self) -> Vec<&'static str> {
-        match self.asks.as_str() {
-            "twice" => vec!["momentum", "momentum"],
-            _ => vec!["momentum", "velocity"],
-        }
+    fn slots(&self) -> Vec<Slot> {
+        let second = if self.asks == "twice" { "momentum" } else { "velocity" };
+        ["momentum", second].map(Slot::from).to_vec()
     }
     fn update(&self, slots: &mut Slots, w: &Tensor, _: &Tensor, _: &Tensor, _: &Tensor) -> Tensor {
         match self.sets.as_str() {

@@ -190,9 +190,10 @@ fn training_settings_that_are_not_known_do_not_stop_a_model_from_predicting() ->
         ("/optimizer/config/is_legacy_optimizer", json!(true), "optimizers of the old kind"),
         ("/loss", json!("poison"), "unknown loss `poison`"),
         ("/loss", json!(null), "there is no loss"),
-        ("/loss", json!({ "a": "mse", "b": "mse" }), "loss: expected a Keras object"),
+        ("/loss", json!({ "a": "mse", "b": "mse" }), "`loss` has no output `a`"),
+        ("/loss", json!(["mse", "mse"]), "`loss` needs 1, one for each output, got 2"),
         ("/metrics", json!(["recal"]), "unknown metric `recal`"),
-        ("/loss_weights", json!([0.5]), "weights of losses are not supported"),
+        ("/loss_weights", json!(["half"]), "loss_weights: expected a number"),
     ];
     let mut report = Report::default();
     for (place, value, expected) in changes {

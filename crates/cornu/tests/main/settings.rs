@@ -112,13 +112,15 @@ fn the_type_of_a_model_is_that_of_its_layers_or_refused() {
         message(Sequential::from_json_value(&json!({ "class_name": "Sequential", "config": config })))
     };
     let policy = |name: &str| json!({ "module": "keras", "class_name": "DTypePolicy", "config": { "name": name } });
-    for fine in [Value::Null, "float32".into(), policy("float32"), policy("float64")] {
+    let older =
+        json!({ "module": "keras.mixed_precision", "class_name": "Policy", "config": { "name": "mixed_float16" } });
+    for fine in [Value::Null, "float32".into(), policy("float32"), policy("float64"), policy("mixed_bfloat16"), older] {
         assert_eq!(read(fine), "");
     }
+    let refused = read(policy("mixed_float8"));
     assert!(
-        read(policy("mixed_float16")).contains("`mixed_float16` is not supported"),
-        "{}",
-        read(policy("mixed_float16"))
+        refused.contains("`mixed_float8` is not supported in layers, only `float32`, `mixed_bfloat16`"),
+        "{refused}"
     );
     assert!(read(json!("int8")).contains("`int8` is not supported"));
 }

@@ -185,6 +185,44 @@ fn two_models_train_one_encoder_in_turn() -> Result<()> {
     Ok(())
 }
 
+/// Stores of one machine are joined; nothing moves to another machine by itself.
+#[test]
+fn a_model_over_layers_of_two_machines_is_refused() -> Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let one = Dense::new(3).name("one").shared();
+    let own = |name: &str| Dense::new(3).name(name).shared();
+    let (near, far) = (own("near"), own("far"));
+    let mut here = sequential![Input::new([3]), &one, &near];
+    let mut beside = sequential![Input::new([3]), &own("beside")];
+    let mut there = sequential![Input::new([3]), &far];
+    there.run_on(cornu_graph::Reference)?;
+    for model in [&mut here, &mut beside, &mut there] {
+        model.predict(&X)?;
+    }
+    // Two stores of this processor become one.
+    let (a, b) = (here.predict(&X)?, beside.weights());
+    let mut joined = sequential![Input::new([3]), &one, &near, &beside.layers()[0].shared()];
+    joined.predict(&X)?;
+    assert_eq!((here.predict(&X)?, beside.weights()), (a, b));
+    let mut both = Sequential::named("both");
+    both.add(Input::new([3])).add(&one).add(&far);
+    let weights = both.weights();
+    let error = both.predict(&X).expect_err("two machines");
+    assert_eq!(
+        error.message(),
+        "a model runs on one machine, but `both/one/kernel` is on `cpu` and `both/far/kernel` on `reference`"
+    );
+    assert_eq!(both.weights(), weights);
+    // Whoever moves the layers of one model takes them from others that have them.
+    both.run_on(cornu_graph::Reference)?;
+    both.predict(&X)?;
+    let error = here.predict(&X).expect_err("the first layer is elsewhere");
+    assert!(error.message().contains("/one/kernel` is on `reference` and "), "{error}");
+    here.run_on(cornu::Cpu::new())?;
+    here.predict(&X)?;
+    Ok(())
+}
+
 #[test]
 fn compiling_moves_no_weights_and_takes_no_more_memory() -> Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);

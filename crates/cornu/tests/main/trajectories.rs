@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use cornu::choice::Choice;
 use cornu::config::Field;
-use cornu::metrics::Metric;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
-use cornu::train::Callback;
-use cornu::{Cx, Tensor};
+use cornu::train::{Callback, PerOutput};
+use cornu::{Arrays, Cx, Tensor, ToArrays};
 use cornu_files::keras::Archive;
 use cornu_graph::Array;
 use cornu_testkit::golden::{self, Report, close};
@@ -105,15 +104,15 @@ struct Case<'a> {
     json: &'a Value,
     id: &'a str,
     model: Value,
-    x: Array,
-    y: Array,
+    x: Arrays,
+    y: Arrays,
 }
 
 impl<'a> Case<'a> {
     /// `None` if the data are not in this repository, and not here.
     fn open(json: &'a Value, model: Value) -> Option<Case<'a>> {
         let golden = golden::Case::open("training", json);
-        let data = |name: &str| golden.array(&json["data"][name]);
+        let data = |name: &str| arrays(&golden, &json["data"][name]);
         let (x, y) = match data("x").zip(data("y")) {
             Some(data) => data,
             None if !json["data_from"]["rows_of"].as_str().is_some_and(|rows| rows.starts_with("mnist.npz")) => {
@@ -124,19 +123,23 @@ impl<'a> Case<'a> {
                 let ((x, y), _) = lesson::mnist()?;
                 let place = |key: &str| json["data_from"][key].as_u64().expect("a row") as usize;
                 let rows: Vec<usize> = (place("from")..place("to")).collect();
-                (x.rows(&rows), y.rows(&rows))
+                (one(x.rows(&rows)), one(y.rows(&rows)))
             }
         };
         Some(Case { id: golden.id, golden, json, model, x, y })
     }
 
-    fn data(&self, name: &str) -> Option<Array> {
-        self.golden.array(&self.json["data"][name])
+    fn data(&self, name: &str) -> Option<Arrays> {
+        arrays(&self.golden, &self.json["data"][name])
+    }
+
+    fn rows(&self) -> usize {
+        self.x.iter().next().expect("an input").shape()[0]
     }
 
     /// The model, compiled; with another learning rate, if one is given.
-    fn model(&self, rate: Option<f64>) -> cornu::Result<Sequential> {
-        let mut model = Sequential::from_json_value(&self.model)?;
+    fn model(&self, rate: Option<f64>) -> cornu::Result<Model> {
+        let mut model = Model::from_json_value(&self.model)?;
         let initial = self.golden.all(&self.json["initial_weights"]);
         let weights: Vec<ArrayD<f32>> = initial.iter().map(cornu::data::from_array).collect();
         model.set_weights(&weights)?;
@@ -156,14 +159,14 @@ impl<'a> Case<'a> {
         settings = settings.batch_size(fit["batch_size"].as_u64().unwrap_or(32) as usize);
         settings = settings.validation_split(fit["validation_split"].as_f64().unwrap_or(0.0));
         if let (Some(x), Some(y)) = (self.data("val_x"), self.data("val_y")) {
-            settings = settings.validation_data(&x, &y);
+            settings = settings.validation_data(x, y);
         }
         if let Some(weights) = fit["class_weight"].as_object() {
             let weight = |(class, weight): (&String, &Value)| Some((class.parse().ok()?, weight.as_f64()?));
             settings = settings.class_weight(weights.iter().filter_map(weight));
         }
         match self.data("sample_weight") {
-            Some(weights) => settings.sample_weight(&weights),
+            Some(weights) => settings.sample_weight(weights),
             None => settings,
         }
     }
@@ -176,7 +179,7 @@ impl<'a> Case<'a> {
     /// The batches of an epoch.
     fn batches(&self) -> usize {
         let fit = &self.json["fit"];
-        let rows = self.x.shape()[0] as f64 * (1.0 - fit["validation_split"].as_f64().unwrap_or(0.0));
+        let rows = self.rows() as f64 * (1.0 - fit["validation_split"].as_f64().unwrap_or(0.0));
         (rows as usize).div_ceil(fit["batch_size"].as_u64().unwrap_or(32) as usize)
     }
 
@@ -205,11 +208,29 @@ impl<'a> Case<'a> {
 
 fn settings(compile: &Value) -> cornu::Result<Compile> {
     let settings = Compile::new().optimizer(Choice::from_json(&compile["optimizer"])?);
-    let settings = settings.loss(Choice::from_json(&compile["loss"])?);
-    let metrics = |key: &str| -> cornu::Result<Vec<Choice<dyn Metric>>> {
-        compile[key].as_array().into_iter().flatten().map(Choice::from_json).collect()
+    let losses = PerOutput::from_json(&compile["loss"], |_| true, Choice::from_json)?;
+    let mut settings = Compile { loss: Some(losses), ..settings };
+    if !compile["loss_weights"].is_null() {
+        settings.loss_weights = Some(PerOutput::from_json(&compile["loss_weights"], |_| true, f64::from_json)?);
+    }
+    let metrics = |key: &str| {
+        let list = |json: &Value| json.as_array().into_iter().flatten().map(Choice::from_json).collect();
+        PerOutput::from_json(&compile[key], |items| items.iter().any(Value::is_array), list)
     };
-    Ok(settings.metrics(metrics("metrics")?).weighted_metrics(metrics("weighted_metrics")?))
+    Ok(Compile { metrics: metrics("metrics")?, weighted_metrics: metrics("weighted_metrics")?, ..settings })
+}
+
+/// One array, or several by name.
+fn arrays(golden: &golden::Case, json: &Value) -> Option<Arrays> {
+    if let Some(array) = golden.array(json) {
+        return Some(one(array));
+    }
+    let named = json.as_object()?.iter().map(|(name, array)| Some((name.clone(), golden.array(array)?)));
+    named.collect::<Option<Vec<_>>>()?.into_arrays().ok()
+}
+
+fn one(array: Array) -> Arrays {
+    array.into_arrays().expect("an array")
 }
 
 /// Keras's `EarlyStopping`: ends the training when a figure has not become better for some epochs.
@@ -259,7 +280,7 @@ fn check_steps(case: &Case, report: &mut Report) -> cornu::Result<()> {
         // In Keras 2's flavour, the next epoch of one batch takes the next batch.
         let first = case.epochs().start;
         let fit = case.fit(first..first + step + 1).steps_per_epoch(1);
-        model.fit(&case.x, &case.y, fit)?;
+        model.fit(case.x.clone(), case.y.clone(), fit)?;
         for (i, (got, want)) in model.weights().iter().zip(all).enumerate() {
             let own = want["$array"].as_str().and_then(|key| case.json["tol"]["steps"]["atol_by_array"][key].as_f64());
             let want = case.golden.array(want).expect("weights").rows(&[step]).reshape(got.shape())?;
@@ -283,7 +304,7 @@ fn train(case: &Case, model: &mut Model) -> cornu::Result<Seen> {
     let running = Watch::new(steps);
     let mut figures: Vec<(String, Vec<f64>)> = Vec::new();
     let mut fit = |model: &mut Model, fit: Fit| -> cornu::Result<usize> {
-        let history = model.fit(&case.x, &case.y, fit.callback(running.clone()))?;
+        let history = model.fit(case.x.clone(), case.y.clone(), fit.callback(running.clone()))?;
         for (name, values) in history.iter() {
             match figures.iter_mut().find(|(key, _)| key == name) {
                 Some((_, all)) => all.extend(values),
@@ -316,8 +337,9 @@ fn train(case: &Case, model: &mut Model) -> cornu::Result<Seen> {
 fn figures_fit(case: &Case, key: &str, got: Vec<f64>, want: Vec<f64>) -> Result<(), String> {
     let (rtol, atol) = case.golden.tolerance("history");
     let foreign = golden::folder("training") != golden::own("training");
-    let rows = case.data("val_x").filter(|_| key.starts_with("val_")).map_or(case.x.shape()[0], |x| x.shape()[0]);
-    let row = if foreign && key.contains("accuracy") { 1.01 / rows as f64 } else { 0.0 };
+    let of = |x: &Arrays| x.iter().next().map(|x| x.shape()[0]);
+    let rows = case.data("val_x").filter(|_| key.starts_with("val_")).map_or(Some(case.rows()), |x| of(&x));
+    let row = if foreign && key.contains("accuracy") { 1.01 / rows.unwrap_or(1) as f64 } else { 0.0 };
     close(&Array::vector(got), &Array::vector(want), rtol, atol + row)
 }
 
@@ -346,11 +368,11 @@ fn check(case: &Case, report: &mut Report) -> cornu::Result<()> {
         // The weights of the best epoch are those of a training that ends with it.
         let patience = case.patience().expect("early stopping");
         model = case.model(None)?;
-        let history = model.fit(&case.x, &case.y, case.fit(case.epochs()).callback(patience.clone()))?;
+        let history = model.fit(case.x.clone(), case.y.clone(), case.fit(case.epochs()).callback(patience.clone()))?;
         let best = patience.best.lock().expect("one thread").expect("a best epoch").1;
         assert!(best < case.epochs().start + history.epoch.len(), "{id}: the best epoch was run");
         model = case.model(None)?;
-        model.fit(&case.x, &case.y, case.fit(case.epochs().start..best + 1))?;
+        model.fit(case.x.clone(), case.y.clone(), case.fit(case.epochs().start..best + 1))?;
     }
     check_end(case, &mut model, report)
 }
@@ -362,9 +384,14 @@ fn check_end(case: &Case, model: &mut Model, report: &mut Report) -> cornu::Resu
     for (i, (got, want)) in model.weights().iter().zip(all).enumerate() {
         report.case(&format!("{id} weight {i} at the end"), case.golden.near("end", &array(got), want));
     }
-    let got = array(&model.predict_with(&case.x, Predict::new().verbose(0))?);
-    report.case(&format!("{id} predictions"), case.golden.near("end", &got, &case.json["predictions_end"]));
-    let scores = model.evaluate_with(&case.x, &case.y, Evaluate::new().batch_size(64).verbose(0))?;
+    let wanted = &case.json["predictions_end"];
+    let wanted = wanted.as_array().map_or(std::slice::from_ref(wanted), Vec::as_slice);
+    let got = model.predict_all_with(case.x.clone(), Predict::new().verbose(0))?;
+    assert_eq!(got.len(), wanted.len(), "{id}: outputs");
+    for (got, want) in got.iter().zip(wanted) {
+        report.case(&format!("{id} predictions"), case.golden.near("end", got, want));
+    }
+    let scores = model.evaluate_with(case.x.clone(), case.y.clone(), Evaluate::new().batch_size(64).verbose(0))?;
     for (key, value) in scores.iter() {
         let want = case.json["evaluate"][key].as_f64().unwrap_or(f64::NAN);
         report.case(&format!("{id} evaluate {key}"), figures_fit(case, key, vec![value], vec![want]));
@@ -374,11 +401,9 @@ fn check_end(case: &Case, model: &mut Model, report: &mut Report) -> cornu::Resu
 
 /// Whether a case can be opened and compiled.
 fn usable(json: &Value, model: &Value) -> Result<(), String> {
-    let compiles = || {
-        let mut model = sequential![Dense::new(1).input_shape([1])];
-        settings(&json["compile"]).and_then(|settings| model.compile(settings).map(drop))
-    };
-    Sequential::from_json_value(model).and_then(|_| compiles()).map_err(|error| error.to_string())
+    let model = Model::from_json_value(model);
+    let compiled = model.and_then(|mut model| model.compile(settings(&json["compile"])?));
+    compiled.map_err(|error| error.to_string())
 }
 
 #[test]

@@ -1,19 +1,29 @@
-//! Products in tiles: which tiles cover the output, and which matrices are copied first to lie as tiles read them.
+//! One product in tiles: which tiles cover a part of the output, and which matrices are copied first to lie as tiles read
+//! them.
 
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::Memory;
-use super::team::Team;
-use super::tile::{Kernels, Pack, Tile, Walk};
-use crate::kernels::threads::share;
+use super::Element;
+use super::tile::{End, Kernels, Walk};
+use crate::kernels::operand::Axis;
+use crate::kernels::reduce::BLOCK;
 
-/// Floats of a packed panel of `b`: 32 KiB, so that it stays in the first-level cache, or streams from the second.
-const PANEL: usize = 8 * 1024;
+/// Bytes of a packed panel of `b`: so many stay in the first-level cache, or stream from the second.
+const PANEL: usize = 32 * 1024;
+/// Rows of a transposed `a` or a large `b` that are packed at a time.
+const CHUNK: usize = 1024;
+/// Steps of a transposed `a` that are packed at a time: lines come from memory one after the other.
+const AHEAD: usize = 8;
+/// A line of a cache, in bytes.
+const LINE: usize = 64;
 
-/// Memory for a panel. Vectors that lie across cache lines take twice as long to load.
-#[repr(align(64))]
-struct Panel([MaybeUninit<f32>; PANEL]);
+/// Where the matrices of one product are.
+pub(super) struct At<T> {
+    pub(super) a: *const T,
+    pub(super) b: *const T,
+    pub(super) out: *mut T,
+    pub(super) sums: Option<*mut T>,
+}
 
 /// `size` things in `blocks` blocks, as even as possible: the first `larger` have one more than `each`.
 #[derive(Clone, Copy)]
@@ -45,235 +55,298 @@ impl Split {
     }
 }
 
-/// Steps of `k` that are done together.
-struct Stretch {
-    steps: Range<usize>,
-    /// Whether the sums go on from those of an earlier stretch.
-    resume: bool,
+/// The blocks of rows and of vectors of a part of the output.
+#[derive(Clone, Copy)]
+struct Grid {
+    rows: Split,
+    columns: Split,
+    /// Lanes of the last vector.
+    tail: usize,
+}
+
+impl Grid {
+    /// Blocks as large as there are tiles.
+    fn new<T>(kernels: &Kernels<T>, rows: usize, columns: usize) -> Self {
+        let tiles = kernels.tiles[0][0];
+        let vectors = columns.div_ceil(kernels.lanes);
+        let most_rows = tiles[vectors.clamp(1, 2) - 1].len();
+        let rows = Split::new(rows, rows.div_ceil(most_rows));
+        let most_vectors = tiles.iter().filter(|tiles| tiles.len() >= rows.most()).count();
+        let tail = columns - vectors.saturating_sub(1) * kernels.lanes;
+        Grid { rows, columns: Split::new(vectors, vectors.div_ceil(most_vectors)), tail }
+    }
+}
+
+/// A matrix as it lies: elements from a row to the next, or from a column where it is transposed.
+#[derive(Clone, Copy)]
+struct Matrix {
+    transposed: bool,
+    stride: usize,
+}
+
+impl Matrix {
+    fn new([rows, columns]: [Axis; 2]) -> Self {
+        let transposed = columns.step != 1 && columns.size > 1;
+        assert!(!transposed || rows.step == 1 || rows.size <= 1, "one step of {rows:?}, {columns:?} must be 1");
+        let stride = if transposed { columns.step } else { rows.step };
+        Matrix { transposed, stride: stride.cast_unsigned() }
+    }
+
+    fn offset(&self, row: usize, column: usize) -> usize {
+        if self.transposed { column * self.stride + row } else { row * self.stride + column }
+    }
 }
 
 /// How one product is done.
-#[derive(Clone)]
-pub(super) struct Tiles {
+pub(super) struct Tiles<T: 'static> {
     /// `m`, `k`, `n`.
-    sizes: [usize; 3],
-    transpose_a: bool,
-    transpose_b: bool,
-    lanes: usize,
-    /// Lanes of the last vector of a row.
-    tail: usize,
-    /// Blocks of rows of `out`.
-    rows: Split,
-    /// Blocks of vectors of `out`.
-    columns: Split,
-    /// By block of rows (smaller, larger) and of columns (smaller, larger, last).
-    tiles: [[Tile; 3]; 2],
-    /// How many sums an element consists of, each over a piece of `k`.
+    pub(super) sizes: [usize; 3],
+    kernels: &'static Kernels<T>,
+    a: Matrix,
+    b: Matrix,
+    out_stride: usize,
+    /// A vector times a transposed matrix.
+    along: bool,
     pieces: usize,
-    /// How many steps are done before the next, to keep packed memory small; all if nothing is packed.
-    depth: usize,
-    /// Copies all rows of `a` to the scratch memory.
-    pack_a: Option<Pack>,
-    /// Copies a block of columns of `b`.
-    pack_b: Option<Pack>,
+    pack_a: bool,
+    pack_b: bool,
+    /// That of the whole output.
+    grid: Grid,
 }
 
-impl Tiles {
-    /// `transposed`: whether `a` and `b` are; `shared`: whether threads may share the work.
-    pub(super) fn new(
-        kernels: &Kernels,
-        sizes: [usize; 3],
-        transposed: [bool; 2],
-        pieces: usize,
-        shared: bool,
-    ) -> Self {
-        let ([m, k, n], [transpose_a, transpose_b]) = (sizes, transposed);
-        let lanes = kernels.lanes;
-        let vectors = n.div_ceil(lanes);
-        let (rows, columns) = blocks(kernels, m, vectors, shared);
+impl<T: Element> Tiles<T> {
+    pub(super) fn new(kernels: &'static Kernels<T>, [a, b, out]: [[Axis; 2]; 3], pieces: usize) -> Self {
+        let sizes @ [m, k, n] = [out[0].size, a[1].size, out[1].size];
+        let fits = a[0].size == m && b.map(|axis| axis.size) == [k, n] && (out[1].step == 1 || n <= 1);
+        assert!(fits, "`{a:?}` · `{b:?}` is not `{out:?}`");
+        let [a, b, out] = [a, b, out].map(Matrix::new);
         let large = m >= 64 && k * n >= 128 * 1024;
-        let pack_b = if transpose_b { kernels.pack_transposed } else { kernels.pack };
-        let pack_b = (transpose_b || large).then_some(pack_b);
-        let pack_a = if transpose_a { kernels.pack } else { kernels.pack_transposed };
-        let pack_a = (large && columns.blocks >= 4).then_some(pack_a);
-        let depth = if pack_b.is_some() { k.min(PANEL / (columns.most() * lanes).max(1)) } else { k };
-        let tail = n - vectors.saturating_sub(1) * lanes;
-        let [whole, tailed] = kernels.tiles[usize::from(transpose_a || pack_a.is_some())];
-        let last = if tail == lanes { whole } else { tailed };
-        // A size of zero belongs to no block and stands for any tile.
-        let tile = |tiles: &[&[Tile]], rows: usize, vectors: usize| tiles[vectors.max(1) - 1][rows.max(1) - 1];
-        let tiles = [rows.each, rows.most()].map(|rows| {
-            [tile(whole, rows, columns.each), tile(whole, rows, columns.most()), tile(last, rows, columns.each)]
-        });
-        Tiles { sizes, transpose_a, transpose_b, lanes, tail, rows, columns, tiles, pieces, depth, pack_a, pack_b }
-    }
-
-    /// How many floats of scratch memory `run` needs: for the sums but the first, then for packed rows of `a`.
-    pub(super) fn scratch(&self) -> usize {
-        let [m, _, n] = self.sizes;
-        (self.pieces - 1) * m * n + if self.pack_a.is_some() { m * self.depth } else { 0 }
-    }
-
-    /// Computes the product.
-    pub(super) fn run(&self, team: &Team, at: &Memory) {
-        let [m, k, n] = self.sizes;
-        if m == 0 || n == 0 {
-            return;
+        Tiles {
+            sizes,
+            kernels,
+            a,
+            b,
+            out_stride: out.stride,
+            along: m == 1 && b.transposed,
+            pieces,
+            pack_a: a.transposed && k >= 64 && n > kernels.lanes,
+            pack_b: b.transposed || large && n > 2 * kernels.lanes,
+            grid: Grid::new(kernels, m, n),
         }
-        let piece = |piece: usize| {
-            let out = if piece == 0 { at.out } else { at.scratch.wrapping_add((piece - 1) * m * n) };
-            (
-                Memory { out, scratch: at.scratch.wrapping_add((self.pieces - 1) * m * n), ..*at },
-                share(k, piece, self.pieces),
-            )
-        };
-        if self.pieces > 1 && self.pack_b.is_none() {
-            let blocks = self.columns.blocks;
-            team.split(self.pieces * blocks, |shares| {
-                for i in 0..self.pieces {
-                    let [begin, end] = [shares.start, shares.end].map(|at| at.saturating_sub(i * blocks).min(blocks));
-                    let (at, steps) = piece(i);
-                    self.multiply(&at, &Stretch { steps, resume: false }, 0..self.rows.blocks, begin..end);
+    }
+
+    /// Lanes of a vector.
+    pub(super) fn lanes(&self) -> usize {
+        self.kernels.lanes
+    }
+
+    /// Whether threads should share rows rather than columns.
+    pub(super) fn prefers_rows(&self) -> bool {
+        let Grid { rows, columns, .. } = &self.grid;
+        let packing = if self.pack_b { 4 } else { 1 };
+        rows.blocks >= packing * columns.blocks * self.pieces || columns.blocks == 1 && rows.blocks > 1
+    }
+
+    /// Where the steps end that are done together with this one, `width` columns at a time.
+    fn stretch(&self, step: usize, width: usize) -> usize {
+        let [_, k, _] = self.sizes;
+        match self.pieces {
+            2 => {
+                if step == 0 {
+                    k / 2
+                } else {
+                    k
                 }
-            });
-        } else {
-            (0..self.pieces).map(piece).for_each(|(at, steps)| self.run_piece(team, &at, steps));
+            }
+            _ if self.pack_a || self.pack_b => k.min(step + PANEL / size_of::<T>() / width),
+            _ => k,
         }
-        // SAFETY: the output and the sums in the scratch memory, which nobody writes any more.
-        let (out, sums) = unsafe {
-            let sums = std::slice::from_raw_parts(at.scratch, (self.pieces - 1) * m * n);
-            (std::slice::from_raw_parts_mut(at.out, m * n), sums)
+    }
+
+    /// Elements of scratch memory: a panel of `b`, strips of `a`, sums of columns.
+    pub(super) fn scratch(&self) -> usize {
+        let [panel, strips, sums] = self.room();
+        panel + strips + sums + LINE / size_of::<T>()
+    }
+
+    fn room(&self) -> [usize; 3] {
+        let [m, k, n] = self.sizes;
+        let panel = PANEL / size_of::<T>();
+        let widest = if self.b.transposed { self.kernels.tiles[0][0].len() } else { 2 };
+        let (panel, depth) = match self.pieces {
+            2 => (k.div_ceil(2) * widest * self.lanes(), k.div_ceil(2)),
+            _ => (panel, k.min(panel / self.lanes())),
         };
-        for sums in sums.chunks_exact(m * n) {
-            out.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
-        }
+        let strips = m.min(CHUNK) * depth;
+        [if self.pack_b { panel } else { 0 }, if self.pack_a { strips } else { 0 }, n]
     }
 
-    /// Computes the sums over one piece of `k`.
-    fn run_piece(&self, team: &Team, at: &Memory, piece: Range<usize>) {
-        // Packing a block of columns takes about as long as using it twice.
-        let grid = [self.rows.blocks, self.columns.blocks, if self.pack_b.is_some() { 2 } else { 0 }];
-        let mut begin = piece.start;
-        loop {
-            let steps = begin..piece.end.min(begin + self.depth);
-            let stretch = Stretch { steps, resume: begin > piece.start };
-            begin = stretch.steps.end;
-            if let Some(pack) = self.pack_a {
-                team.split(self.rows.blocks, |rows| self.pack_a(pack, at, &stretch, rows));
-            }
-            team.split_grid(grid, |rows, columns| match self.pack_b {
-                Some(pack) => self.multiply_packed(pack, at, &stretch, rows, columns),
-                None => self.multiply(at, &stretch, rows, columns),
-            });
-            if begin == piece.end {
-                return;
-            }
-        }
-    }
-
-    /// Copies `steps` of blocks of rows of `a` to the scratch memory, one block after the other.
-    fn pack_a(&self, pack: Pack, at: &Memory, Stretch { steps, .. }: &Stretch, blocks: Range<usize>) {
-        for block in blocks {
-            let (offset, stride) = self.rows_of(steps, block);
-            let (row, height) = (self.rows.start(block), self.rows.size(block));
-            // SAFETY: the block is inside `a`, and its place in the scratch memory is written by no other part.
-            unsafe { pack(steps.len(), height, at.a.add(offset), stride, height, at.scratch.add(row * steps.len())) };
-        }
-    }
-
-    /// Where in `a` the steps of a block of rows begin, and the stride from a row or column to the next.
-    fn rows_of(&self, steps: &Range<usize>, block: usize) -> (usize, usize) {
-        let [m, k, _] = self.sizes;
-        let row = self.rows.start(block);
-        if self.transpose_a { (steps.start * m + row, m) } else { (row * k + steps.start, k) }
-    }
-
-    /// Where in `b` the steps of a column begin, and the stride to the next row (or column, if transposed).
-    fn columns_of(&self, steps: &Range<usize>, column: usize) -> (usize, usize) {
-        let [_, k, n] = self.sizes;
-        if self.transpose_b { (column * k + steps.start, k) } else { (steps.start * n + column, n) }
-    }
-
-    /// Computes the tiles of those blocks of rows and columns, as far as the stretch goes.
-    fn multiply(&self, at: &Memory, stretch: &Stretch, rows: Range<usize>, columns: Range<usize>) {
-        for block in columns {
-            let (offset, stride) = self.columns_of(&stretch.steps, self.columns.start(block) * self.lanes);
-            // SAFETY: the block is inside `b`, which is not transposed, or it would be packed.
-            unsafe { self.multiply_column(at, stretch, rows.clone(), block, at.b.add(offset), stride) };
-        }
-    }
-
-    /// The same, with each block of columns of `b` copied first.
-    fn multiply_packed(&self, pack: Pack, at: &Memory, stretch: &Stretch, rows: Range<usize>, columns: Range<usize>) {
-        let steps = &stretch.steps;
-        let mut panel = Panel([const { MaybeUninit::uninit() }; PANEL]);
-        let panel = panel.0.as_mut_ptr().cast::<f32>();
-        for block in columns {
-            let column = self.columns.start(block) * self.lanes;
-            let (offset, stride) = self.columns_of(steps, column);
-            let width = self.columns.size(block) * self.lanes;
-            // SAFETY: the block is inside `b`, and the panel has room for it (see `depth`).
-            unsafe {
-                let columns = width.min(self.sizes[2] - column);
-                pack(steps.len(), columns, at.b.add(offset), stride, width, panel);
-                self.multiply_column(at, stretch, rows.clone(), block, panel, width);
-            }
-        }
-    }
-
-    /// Computes the tiles of a block of columns whose rows of `b`, `b_stride` apart, are at `b`.
+    /// Computes those rows and columns of the output.
     ///
     /// # Safety
-    /// There must be one for each step, and no other part may write those tiles.
-    #[inline(always)]
-    unsafe fn multiply_column(
-        &self,
-        at: &Memory,
-        stretch: &Stretch,
-        rows: Range<usize>,
-        block: usize,
-        b: *const f32,
-        b_stride: usize,
-    ) {
-        let (n, Stretch { steps, resume }) = (self.sizes[2], stretch);
-        let column = self.columns.start(block) * self.lanes;
-        let width = if block + 1 == self.columns.blocks { 2 } else { usize::from(block < self.columns.larger) };
-        let mut walk = Walk { depth: steps.len(), a_stride: 0, out_stride: n, tail: self.tail, resume: *resume };
-        for block in rows {
-            let row = self.rows.start(block);
-            // SAFETY: the tile and what it reads are inside the matrices or what was packed. The level whose tiles
-            // these are was there when they were chosen.
-            unsafe {
-                let a = if self.pack_a.is_some() {
-                    walk.a_stride = self.rows.size(block);
-                    at.scratch.add(row * steps.len()).cast_const()
-                } else {
-                    let (offset, stride) = self.rows_of(steps, block);
-                    walk.a_stride = stride;
-                    at.a.add(offset)
-                };
-                let tile = self.tiles[usize::from(block < self.rows.larger)][width];
-                tile(&walk, a, b, b_stride, at.out.add(row * n + column));
-            }
+    /// They must be inside, belong to the caller, and `scratch` have the elements asked for.
+    pub(super) unsafe fn run(&self, at: &At<T>, rows: Range<usize>, columns: Range<usize>, scratch: *mut T) {
+        let [m, k, n] = self.sizes;
+        if self.along {
+            // SAFETY: the columns are inside; so below.
+            return unsafe {
+                let (b, out) = (at.b.add(columns.start * self.b.stride), at.out.add(columns.start));
+                (self.kernels.along)(k, columns.len(), at.a, b, self.b.stride, out);
+            };
+        }
+        if rows.is_empty() || columns.is_empty() {
+            return;
+        }
+        let whole = rows.len() == m && columns.len() == n;
+        let chunk = if self.pack_a { CHUNK } else { rows.len() };
+        for start in rows.clone().step_by(chunk) {
+            let rows = start..rows.end.min(start + chunk);
+            let grid =
+                if whole && rows.len() == m { self.grid } else { Grid::new(self.kernels, rows.len(), columns.len()) };
+            let sums = at.sums.filter(|_| rows.start == 0);
+            let [panel, strips, _] = self.room();
+            let part = Part {
+                tiles: self,
+                at,
+                sums,
+                grid: &grid,
+                row: rows.start,
+                column: columns.start,
+                panel: scratch,
+                strips: scratch.wrapping_add(panel),
+                carry: scratch.wrapping_add(panel + strips),
+            };
+            // SAFETY: see above.
+            unsafe { part.run() };
         }
     }
 }
 
-/// The blocks of `m` rows and of `vectors` vectors, as large as there are tiles.
-fn blocks(kernels: &Kernels, m: usize, vectors: usize, shared: bool) -> (Split, Split) {
-    let tiles = kernels.tiles[0][0];
-    let most_rows = tiles[vectors.clamp(1, 2) - 1].len();
-    let most_vectors = |rows: Split| tiles.iter().filter(|tiles| tiles.len() >= rows.most()).count();
-    let mut rows = Split::new(m, m.div_ceil(most_rows));
-    let mut columns = Split::new(vectors, vectors.div_ceil(most_vectors(rows)));
-    // With an even number of a few blocks, two threads have the same work.
-    let odd = |split: Split| split.blocks % 2 == 1 && split.blocks < 8;
-    if shared && odd(rows) && odd(columns) {
-        if m > 1 {
-            rows = Split::new(m, rows.blocks + 1);
-        } else {
-            columns = Split::new(vectors, vectors.min(columns.blocks + 1));
+/// A part of the output, with its own memory.
+struct Part<'a, T: 'static> {
+    tiles: &'a Tiles<T>,
+    at: &'a At<T>,
+    sums: Option<*mut T>,
+    grid: &'a Grid,
+    row: usize,
+    column: usize,
+    panel: *mut T,
+    strips: *mut T,
+    carry: *mut T,
+}
+
+impl<T: Element> Part<'_, T> {
+    /// # Safety
+    /// See [`Tiles::run`].
+    unsafe fn run(&self) {
+        let [_, k, _] = self.tiles.sizes;
+        let width = self.grid.columns.most() * self.tiles.lanes();
+        let mut steps = 0..self.tiles.stretch(0, width);
+        let mut end = End::Store;
+        loop {
+            // SAFETY: the steps are inside.
+            unsafe {
+                if self.tiles.pack_a {
+                    self.pack_a(&steps);
+                }
+                for block in 0..self.grid.columns.blocks {
+                    self.column(&steps, block, end);
+                }
+            }
+            if steps.end == k {
+                return;
+            }
+            steps = steps.end..self.tiles.stretch(steps.end, width);
+            end = if self.tiles.pieces == 2 { End::Add } else { End::Resume };
         }
     }
-    (rows, columns)
+
+    /// Copies those steps of a transposed `a` to strips, each as wide as a tile is high, few steps at a time.
+    unsafe fn pack_a(&self, steps: &Range<usize>) {
+        let Tiles { a, kernels, .. } = self.tiles;
+        for first in (0..steps.len()).step_by(AHEAD) {
+            let some = AHEAD.min(steps.len() - first);
+            for block in 0..self.grid.rows.blocks {
+                let (row, height) = (self.grid.rows.start(block), self.grid.rows.size(block));
+                // SAFETY: the strip is inside `a`, and has its place.
+                unsafe {
+                    let from = self.at.a.add(a.offset(self.row + row, steps.start + first));
+                    let to = self.strips.add(row * steps.len() + first * height);
+                    (kernels.pack)(some, height, from, a.stride, height, to);
+                }
+            }
+        }
+    }
+
+    /// Those steps of a block of columns.
+    unsafe fn column(&self, steps: &Range<usize>, block: usize, end: End) {
+        let Tiles { b, kernels, pack_b, .. } = self.tiles;
+        let columns = &self.grid.columns;
+        let first = columns.start(block) * kernels.lanes;
+        let width = columns.size(block) * kernels.lanes;
+        let is_last = block + 1 == columns.blocks;
+        let some = if is_last { width - kernels.lanes + self.grid.tail } else { width };
+        let column = self.column + first;
+        // SAFETY: the columns are inside `b`, and the panel has room for them.
+        unsafe {
+            let mut from = self.at.b.add(b.offset(steps.start, column));
+            let mut stride = b.stride;
+            if let Some(sums) = self.sums {
+                self.add_columns(steps, some, from, self.carry.add(column), sums.add(column));
+            }
+            // A few rows take wide blocks, which are read as they lie at full speed.
+            if b.transposed || *pack_b && columns.most() <= 2 {
+                let pack = if b.transposed { kernels.pack_transposed } else { kernels.pack };
+                pack(steps.len(), some, from, stride, width, self.panel);
+                (from, stride) = (self.panel, width);
+            }
+            self.tiles(steps, block, from, stride, end);
+        }
+    }
+
+    /// The tiles of a block of columns, whose rows of `b` are `stride` apart.
+    unsafe fn tiles(&self, steps: &Range<usize>, block: usize, b: *const T, stride: usize, end: End) {
+        let Tiles { a, kernels, out_stride, pack_a, .. } = self.tiles;
+        let Grid { rows, columns, tail } = self.grid;
+        let is_tail = block + 1 == columns.blocks && *tail < kernels.lanes;
+        let tiles = kernels.tiles[usize::from(a.transposed)][usize::from(is_tail)][columns.size(block) - 1];
+        let column = self.column + columns.start(block) * kernels.lanes;
+        let mut walk = Walk { depth: steps.len(), a_stride: a.stride, out_stride: *out_stride, tail: *tail, end };
+        for block in 0..rows.blocks {
+            let (row, height) = (rows.start(block), rows.size(block));
+            // SAFETY: the tile and what it reads are inside the matrices or what was packed. The level whose tiles these
+            // are was there when they were chosen.
+            unsafe {
+                let from = if *pack_a {
+                    walk.a_stride = height;
+                    self.strips.add(row * steps.len()).cast_const()
+                } else {
+                    self.at.a.add(a.offset(self.row + row, steps.start))
+                };
+                tiles[height - 1](&walk, from, b, stride, self.at.out.add((self.row + row) * out_stride + column));
+            }
+        }
+    }
+
+    /// Adds those steps of columns of `b` to their sums: blocks of 512 rows, each from zero, are added in order.
+    unsafe fn add_columns(&self, steps: &Range<usize>, columns: usize, b: *const T, carry: *mut T, sums: *mut T) {
+        let [_, k, _] = self.tiles.sizes;
+        let Tiles { b: matrix, kernels, .. } = self.tiles;
+        let mut step = steps.start;
+        while step < steps.end || k == 0 {
+            let end = steps.end.min((step / BLOCK + 1) * BLOCK);
+            // SAFETY: promised by the caller.
+            unsafe {
+                let from = b.add(matrix.offset(step - steps.start, 0));
+                (kernels.sums)(end - step, columns, from, matrix.stride, step % BLOCK > 0, carry);
+                if end % BLOCK == 0 || end == k {
+                    (kernels.sums)(1, columns, carry, columns, step >= BLOCK, sums);
+                }
+            }
+            if k == 0 {
+                return;
+            }
+            step = end;
+        }
+    }
 }

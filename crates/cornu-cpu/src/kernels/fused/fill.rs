@@ -1,79 +1,116 @@
-//! Inputs that are smaller than the program's shape, spread out over a block.
+//! Inputs whose elements do not lie in a row, spread out over a block.
 
+use cornu_graph::DType;
+
+use super::super::operand::{Axis, Bases};
 use super::super::simd::Simd;
 use super::Input;
+use super::loops::{Become, Truth, typed};
 
-/// Writes a block of an input to the scratch memory, at `to`. Up to a line behind the block may be overwritten.
-#[derive(Clone, Copy, Debug)]
+/// Writes a block of an input to the place `to` of the table.
+#[derive(Clone, Debug)]
 pub(super) struct Fill {
-    pub(super) from: Input,
-    pub(super) to: usize,
+    input: Input,
+    dtype: DType,
+    to: u16,
 }
 
 impl Fill {
-    /// Writes elements `start..start + len`, where `len` does not reach beyond the last row.
+    pub(super) fn new(input: Input, dtype: DType, to: u16) -> Fill {
+        Fill { input, dtype, to }
+    }
+
+    /// The place in the table.
+    #[inline(always)]
+    pub(super) fn to(&self) -> usize {
+        self.to.into()
+    }
+
+    /// Writes elements `start..start + len`.
     ///
     /// # Safety
-    /// The input is at `x`; a block and a line are writable at `to` of `scratch`.
+    /// The elements are in their buffer, and a block and a line behind it are writable at `to`.
     #[inline(always)]
-    pub(super) unsafe fn run<S: Simd>(
-        self,
-        s: S,
-        x: *const f32,
-        scratch: *mut f32,
-        cols: usize,
-        start: usize,
-        len: usize,
-    ) {
-        // SAFETY: `row` and `column` stay below the number of rows and columns because elements do.
+    pub(super) unsafe fn run<S: Simd>(&self, s: S, bases: Bases, to: *mut u8, start: usize, len: usize) {
+        // SAFETY: as the caller promises.
         unsafe {
-            let to = scratch.add(self.to);
-            let (mut row, mut column) = (0, 0);
-            if start > 0 {
-                (row, column) = (start / cols, start % cols);
-            }
-            match self.from {
-                Input::Full(_) => unreachable!("full inputs are read in place"),
-                Input::Scalar(_) => spread(s, *x, to, len),
-                Input::Row(_) => {
-                    let mut done = 0;
-                    while done < len {
-                        let run = (cols - column).min(len - done);
-                        copy(s, x.add(column), to.add(done), run);
-                        (done, column) = (done + run, 0);
-                    }
-                }
-                Input::Column(_) => {
-                    let mut done = 0;
-                    while done < len {
-                        let run = (cols - column).min(len - done);
-                        spread(s, *x.add(row), to.add(done), run);
-                        (done, column, row) = (done + run, 0, row + 1);
-                    }
-                }
+            match &self.input {
+                Input::Memory(strided) => typed!(bits self.dtype, T => {
+                    spread::<S, T>(s, &strided.axes, bases.at(strided.span), to.cast(), start, len);
+                }),
+                Input::Count(from, axes) => typed!(self.dtype, T => count::<T>(axes, *from, to.cast(), start, len)),
             }
         }
     }
 }
 
-/// Writes `x` to `len` floats, and to up to a vector behind them.
+/// Does something for each stretch along the innermost axis, given its place in the block, in the walk, and its length.
+macro_rules! stretches {
+    ($axes:ident, $start:ident, $len:ident, ($done:ident, $at:ident, $count:ident) => $run:expr) => {{
+        let one = [Axis { size: 1, step: 0 }];
+        let (last, outer) = $axes.split_last().unwrap_or((&one[0], &[]));
+        let (mut row, mut column, mut $done) = (0, 0, 0);
+        if $start > 0 {
+            (row, column) = ($start / last.size, $start % last.size);
+        }
+        while $done < $len {
+            let (mut left, mut $at) = (row, column as isize * last.step);
+            for axis in outer.iter().rev() {
+                $at += (left % axis.size) as isize * axis.step;
+                left /= axis.size;
+            }
+            let $count = (last.size - column).min($len - $done);
+            $run;
+            ($done, row, column) = ($done + $count, row + 1, 0);
+        }
+    }};
+}
+
+/// # Safety
+/// As [`Fill::run`].
 #[inline(always)]
-unsafe fn spread<S: Simd>(s: S, x: f32, to: *mut f32, len: usize) {
-    let x = s.splat(x);
-    let mut i = 0;
-    while i < len {
-        // SAFETY: see `Fill::run`.
-        unsafe { s.store(to.add(i), x) };
-        i += S::LANES;
+unsafe fn spread<S: Simd, T: Copy>(s: S, axes: &[Axis], from: *const T, to: *mut T, start: usize, len: usize) {
+    let step = axes.last().map_or(0, |axis| axis.step);
+    // SAFETY: the walk stays in the input, the stretches in the block, behind which a line may be written.
+    stretches!(axes, start, len, (done, at, count) => unsafe {
+        let (from, to) = (from.offset(at), to.add(done));
+        match step {
+            0 => fill(s, *from, to, count),
+            1 => copy(s, from, to, count),
+            _ => {
+                for i in 0..count {
+                    *to.add(i) = *from.offset(i as isize * step);
+                }
+            }
+        }
+    });
+}
+
+/// Writes `x` to `len` places; singles to up to a vector behind them.
+#[inline(always)]
+unsafe fn fill<S: Simd, T: Copy>(s: S, x: T, to: *mut T, len: usize) {
+    // SAFETY: see `spread`.
+    unsafe {
+        if size_of::<T>() != 4 {
+            return std::slice::from_raw_parts_mut(to, len).fill(x);
+        }
+        let x = s.splat(*(&raw const x).cast::<f32>());
+        for i in (0..len).step_by(S::LANES) {
+            s.store(to.cast::<f32>().add(i), x);
+        }
     }
 }
 
-/// Copies `len` floats; up to a vector behind them is overwritten, but nothing behind them is read.
+/// Copies `len` elements; up to a vector behind them is overwritten where they are singles, but nothing more is read.
 #[inline(always)]
-unsafe fn copy<S: Simd>(s: S, from: *const f32, to: *mut f32, len: usize) {
-    let mut i = 0;
-    // SAFETY: see `Fill::run`.
+unsafe fn copy<S: Simd, T: Copy>(s: S, from: *const T, to: *mut T, len: usize) {
+    // SAFETY: see `spread`.
     unsafe {
+        if size_of::<T>() != 4 {
+            return std::ptr::copy_nonoverlapping(from, to, len);
+        }
+        let (from, to) = (from.cast::<f32>(), to.cast::<f32>());
+        let mut i = 0;
         while i + S::LANES <= len {
             s.store(to.add(i), s.load(from.add(i)));
             i += S::LANES;
@@ -82,4 +119,21 @@ unsafe fn copy<S: Simd>(s: S, from: *const f32, to: *mut f32, len: usize) {
             s.store(to.add(i), s.load_first(len - i, from.add(i)));
         }
     }
+}
+
+/// # Safety
+/// As [`Fill::run`].
+#[inline(always)]
+unsafe fn count<T>(axes: &[Axis], first: i64, to: *mut T, start: usize, len: usize)
+where
+    i64: Become<T>,
+{
+    let step = axes.last().map_or(0, |axis| axis.step);
+    stretches!(axes, start, len, (done, at, count) => {
+        for i in 0..count {
+            let number = first.wrapping_add((at + i as isize * step) as i64);
+            // SAFETY: the stretches are in the block.
+            unsafe { to.add(done + i).write(number.become_()) };
+        }
+    });
 }

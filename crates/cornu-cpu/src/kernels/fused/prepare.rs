@@ -1,298 +1,438 @@
-//! From a program to steps: checks, the size of a block, and a place for every register.
+//! From a program to steps: checks, the size of a block, and a place for every operand.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use cornu_graph::{Error, Result};
+use cornu_graph::{DType, Error, Result};
 
-use super::interpret::{Place, Step};
-use super::join::{Joined, Work, join};
-use super::whole::Whole;
-use super::{Fill, Fused, Input, Instruction, LINE, Line, OWN, Operand, Program, Segment, Unary};
+use super::arrange::{Todo, arrange};
+use super::chain::{Act, Link};
+use super::loops::{calls, copy, is_turned};
+use super::{Axis, Fill, Fused, Input, Instruction, LINE, Line, Operand, Place, Program, Ready, Segment, Span, Step};
 
 /// Elements of a block, unless the shape suggests a better number.
 const BLOCK: usize = 256;
 /// Up to this many elements a segment is one block.
 const LARGEST_BLOCK: usize = 512;
-/// The pointer to the registers, and to the constants.
-const REGISTERS: u32 = 0;
-const CONSTANTS: u32 = 1;
+/// Bytes of a line.
+const BYTES: usize = size_of::<Line>();
 
 /// What [`Fused::new`] does.
 pub(super) fn prepare(program: &Program) -> Result<Fused> {
-    let segments = &program.segments;
-    let inputs: Vec<Input> = program.inputs.iter().map(|&input| simplest(input, segments)).collect();
-    exist(program, &inputs)?;
-    segments.iter().try_for_each(|segment| check(program, &inputs, segment))?;
-    let largest = segments.iter().max_by_key(|segment| segment.len());
-    let (most, cols) = largest.map_or((0, 1), |segment| (segment.len(), segment.cols));
-    let block = block(most, cols, &inputs);
-    let whole_rows = most <= block || segments.iter().all(|segment| block.is_multiple_of(segment.cols.max(1)));
+    check(program)?;
+    let block = block(program);
+    let all = |is: fn(&Input) -> bool, i: usize| program.segments.iter().all(|segment| is(&segment.inputs[i]));
+    let inputs = || 0..program.inputs.len();
     let mut plan = Plan {
-        inputs,
-        block,
-        most,
-        whole_rows,
-        free: Vec::new(),
-        scratch: 0,
+        program,
+        rows: inputs().filter(|&i| all(is_row, i)).collect(),
+        numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
+        fills: HashMap::new(),
+        slots: Vec::new(),
+        free: HashMap::new(),
         constants: Vec::new(),
-        filled: Vec::new(),
-        once: Vec::new(),
-        each: Vec::new(),
     };
-    let steps = plan.steps(program);
-    let constants = plan.constants.iter().flat_map(|&x| std::iter::repeat_n(Line([x; LINE]), block / LINE)).collect();
-    let whole = Whole::find(program);
-    let Plan { once, each, scratch, .. } = plan;
-    let mut blocks = vec![0];
-    blocks.extend(segments.iter().scan(0, |before, segment| {
-        *before += segment.len().div_ceil(block);
-        Some(*before)
-    }));
-    let len = segments.iter().map(Segment::len).sum();
-    let (segments, blocks) = (segments.clone().into(), blocks.into());
-    Ok(Fused { len, block, segments, blocks, once, each, steps, whole, constants, scratch })
+    let parts = plan.steps();
+    let table = (plan.spans() + plan.slots.len() + plan.constants.len()) * size_of::<Place>();
+    let mut scratch = table.next_multiple_of(BYTES);
+    // Behind each slot a fill may write a line more.
+    let slots = plan.slots.iter().map(|size| {
+        scratch += block * size + BYTES;
+        scratch - block * size - BYTES
+    });
+    let slots: Box<[usize]> = slots.collect();
+    let number = |at: At| plan.number(at);
+    let sizes = plan.rows.iter().map(|&i| program.inputs[i].size());
+    let sizes = sizes.chain(program.outputs.iter().map(|&r| program.code[usize::from(r)].result().size()));
+    let sizes = sizes.chain(plan.numbers.iter().map(|_| 0)).collect();
+    let (constants, lines) = constants(&plan.constants, block);
+    Ok(Fused {
+        len: program.segments.iter().map(|segment| segment.len).sum(),
+        block,
+        steps: parts.into_iter().map(|part| part.numbered(number)).collect(),
+        segments: program.segments.iter().map(|segment| plan.ready(segment, block)).collect(),
+        sizes,
+        slots,
+        constants,
+        lines,
+        scratch,
+        work: program.code.len(),
+    })
 }
 
-/// The same input, as the kind that is least work to read.
-fn simplest(input: Input, segments: &[Segment]) -> Input {
-    let all = |is: &dyn Fn(&Segment) -> bool| segments.iter().all(is);
-    let k = input.span();
-    let aligned = all(&|segment| segment.spans.get(k).is_some_and(|span| span.at.is_multiple_of(LINE * 4)));
-    let (one_row, one_column) = (all(&|segment| segment.rows == 1), all(&|segment| segment.cols == 1));
-    match input {
-        _ if aligned && one_row && one_column => Input::Full(k),
-        Input::Row(_) if aligned && one_row => Input::Full(k),
-        Input::Column(_) if aligned && one_column => Input::Full(k),
-        Input::Row(_) if one_column => Input::Scalar(k),
-        Input::Column(_) if one_row => Input::Scalar(k),
-        other => other,
+/// Whether the elements of an input lie in a row.
+fn is_row(input: &Input) -> bool {
+    matches!(input, Input::Memory(strided) if match *strided.axes {
+        [] => true,
+        [axis] => axis.size <= 1 || axis.step == 1,
+        _ => false,
+    })
+}
+
+/// Whether all elements of an input are one in memory.
+fn is_number(input: &Input) -> bool {
+    matches!(input, Input::Memory(strided) if strided.axes.iter().all(|axis| axis.step == 0 || axis.size <= 1))
+}
+
+/// After how many elements an input begins again.
+fn period(axes: &[Axis]) -> usize {
+    axes.iter().skip_while(|axis| axis.step == 0).map(|axis| axis.size).product()
+}
+
+/// The size of a block: a multiple of a line and, where it can be, of all rows that are repeated, so that they look the
+/// same in every block.
+fn block(program: &Program) -> usize {
+    let longest = program.segments.iter().map(|segment| segment.len).max().unwrap_or(0);
+    if longest <= LARGEST_BLOCK {
+        return longest.next_multiple_of(LINE).max(LINE);
     }
+    let segments = program.segments.iter();
+    let periods = segments.flat_map(|segment| segment.inputs.iter().map(|input| (segment.len, period(input.axes()))));
+    let repeated = periods.filter(|&(len, period)| period < len).fold(LINE, |all, (_, period)| multiple(all, period));
+    if repeated <= LARGEST_BLOCK { (BLOCK / repeated).max(1) * repeated } else { BLOCK }
 }
 
-/// The size of a block: a multiple of a line and, where it can be, of a row, so that rows look the same in every block.
-fn block(len: usize, cols: usize, inputs: &[Input]) -> usize {
-    if len <= LARGEST_BLOCK {
-        return len.next_multiple_of(LINE).max(LINE);
+/// The least common multiple; more than a block, if it is.
+fn multiple(a: usize, b: usize) -> usize {
+    let (mut x, mut y) = (a, b.max(1));
+    while y > 0 {
+        (x, y) = (y, x % y);
     }
-    let has_rows = inputs.iter().any(|input| matches!(input, Input::Row(_)));
-    // The least common multiple of the line and the row: 16 = 2^4.
-    let period = cols << (4 - cols.trailing_zeros().min(4));
-    if has_rows && period <= LARGEST_BLOCK { (BLOCK / period).max(1) * period } else { BLOCK }
+    if a > LARGEST_BLOCK { a } else { (a / x).saturating_mul(b.max(1)) }
 }
 
-/// That every operand and span is there when it is asked for.
-fn exist(program: &Program, inputs: &[Input]) -> Result<()> {
+/// One block of each constant, and its lines.
+fn constants(all: &[(u64, DType)], block: usize) -> (Box<[Line]>, usize) {
+    let most = all.iter().map(|(_, dtype)| dtype.size()).max().unwrap_or(1);
+    let lines = block * most / BYTES + 1;
+    let word = |&(bits, dtype): &(u64, DType)| match dtype.size() {
+        1 => (bits & 0xff) * 0x0101_0101_0101_0101,
+        2 => (bits & 0xffff) * 0x0001_0001_0001_0001,
+        4 => (bits & 0xffff_ffff) * 0x0000_0001_0000_0001,
+        _ => bits,
+    };
+    (all.iter().flat_map(|constant| std::iter::repeat_n(Line([word(constant); 8]), lines)).collect(), lines)
+}
+
+/// Every rule of [`Fused::new`].
+fn check(program: &Program) -> Result<()> {
     for (k, instruction) in program.code.iter().enumerate() {
-        instruction.operands().try_for_each(|operand| exists(&format!("instruction {k}"), operand, k, inputs.len()))?;
+        for (i, &operand) in instruction.operands().iter().enumerate() {
+            let got = match operand {
+                Operand::Register(r) if usize::from(r) < k => Some(program.code[usize::from(r)].result()),
+                Operand::Input(i) => program.inputs.get(usize::from(i)).copied(),
+                Operand::Register(_) => None,
+                Operand::Constant(_) => continue,
+            };
+            let needed = instruction.operand_type(i);
+            if got != Some(needed) {
+                let got = got.map_or("one that is not there".into(), |got| format!("{got}"));
+                return Err(Error::graph(format!("operand {i} of instruction {k} needs {needed}, got {got}")));
+            }
+        }
     }
-    for (i, output) in program.outputs.iter().enumerate() {
-        exists(&format!("output {i}"), output.from, program.code.len(), inputs.len())?;
+    if let Some(r) = program.outputs.iter().find(|&&r| usize::from(r) >= program.code.len()) {
+        return Err(Error::graph(format!("an output needs one of {} registers, got {r}", program.code.len())));
     }
-    let last = inputs.iter().map(|input| input.span()).chain(program.outputs.iter().map(|output| output.at)).max();
-    match program.segments.iter().find(|segment| last >= Some(segment.spans.len())) {
-        Some(segment) => Err(Error::graph(format!("a segment needs more than its {} spans", segment.spans.len()))),
-        None => Ok(()),
+    for (k, segment) in program.segments.iter().enumerate() {
+        let counts = [segment.inputs.len(), segment.outputs.len()];
+        let needed = [program.inputs.len(), program.outputs.len()];
+        if counts != needed {
+            return Err(Error::graph(format!("segment {k} needs {needed:?} inputs and outputs, got {counts:?}")));
+        }
+        for (i, input) in segment.inputs.iter().enumerate() {
+            let size: usize = input.axes().iter().map(|axis| axis.size).product();
+            if size != segment.len {
+                let message = format!("input {i} of segment {k} needs {} elements, got {size}", segment.len);
+                return Err(Error::graph(message));
+            }
+        }
     }
+    overlaps(program)
 }
 
-/// What must be true of the spans of a segment.
-fn check(program: &Program, inputs: &[Input], segment: &Segment) -> Result<()> {
-    let whole = segment.len().next_multiple_of(LINE);
-    let reads: Vec<_> = (inputs.iter().enumerate())
-        .map(|(i, input)| match *input {
-            Input::Full(k) => aligned(&format!("input {i}"), segment, k, whole),
-            Input::Scalar(k) => Ok(bytes(segment, k, 1)),
-            Input::Row(k) => Ok(bytes(segment, k, segment.cols)),
-            Input::Column(k) => Ok(bytes(segment, k, segment.rows)),
-        })
-        .collect::<Result<_>>()?;
-    let mut writes: Vec<(u32, Range<usize>)> = Vec::new();
-    for (i, output) in program.outputs.iter().enumerate() {
-        let (base, span) = aligned(&format!("output {i}"), segment, output.at, whole)?;
-        let overlaps =
-            |other: &(u32, Range<usize>)| base == other.0 && span.start < other.1.end && other.1.start < span.end;
-        if let Some(j) = writes.iter().position(overlaps) {
-            return Err(Error::graph(format!("output {i} needs a span of its own, got one that overlaps output {j}")));
+/// The bytes that a walk over a buffer may touch.
+fn bytes(span: Span, axes: &[Axis], size: usize) -> Range<usize> {
+    let reach = |forwards: bool| -> usize {
+        let axes = axes.iter().filter(|axis| (axis.step > 0) == forwards);
+        axes.map(|axis| (axis.size.max(1) - 1) * axis.step.unsigned_abs() * size).sum()
+    };
+    span.at.saturating_sub(reach(false))..span.at + reach(true) + size
+}
+
+/// That no output overlaps another, or an input but in place.
+fn overlaps(program: &Program) -> Result<()> {
+    let mut outputs: Vec<(u32, usize, usize, usize)> = Vec::new();
+    for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
+        for (span, &r) in segment.outputs.iter().zip(&program.outputs) {
+            let end = span.at + segment.len * program.code[usize::from(r)].result().size();
+            outputs.push((span.base, span.at, end, k));
         }
-        if let Some(j) = (0..reads.len()).find(|&j| overlaps(&reads[j]) && inputs[j] != Input::Full(output.at)) {
-            let needed = "needs the very span of a full input or one apart";
-            return Err(Error::graph(format!("output {i} {needed}, got one that overlaps input {j}")));
+    }
+    outputs.sort_unstable();
+    if let Some(pair) = outputs.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[1].1 < pair[0].2) {
+        let (first, second) = (pair[0].3, pair[1].3);
+        return Err(Error::graph(format!(
+            "outputs of segments {first} and {second} need memory apart, got an overlap"
+        )));
+    }
+    for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
+        for (i, input) in segment.inputs.iter().enumerate() {
+            let Input::Memory(strided) = input else { continue };
+            let size = program.inputs[i].size();
+            let read = bytes(strided.span, &strided.axes, size);
+            let next = outputs.partition_point(|&(base, _, end, _)| (base, end) <= (strided.span.base, read.start));
+            let clash = outputs[next..].iter().take_while(|out| out.0 == strided.span.base && out.1 < read.end);
+            let in_place = (k, read.start, read.end);
+            for &(_, start, end, owner) in clash {
+                if (owner, start, end) != in_place || !is_row(input) {
+                    let place = "needs to lie where an output does, or apart";
+                    return Err(Error::graph(format!("input {i} of segment {k} {place}, got an overlap")));
+                }
+            }
         }
-        writes.push((base, span));
     }
     Ok(())
 }
 
-/// Where that many floats of span `k` lie: the buffer, and bytes of it.
-fn bytes(segment: &Segment, k: usize, floats: usize) -> (u32, Range<usize>) {
-    let span = segment.spans[k];
-    (span.base, span.at..span.at.saturating_add(floats.saturating_mul(size_of::<f32>())))
+/// Where an operand is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum At {
+    /// In memory: the input of that place among those in a row, or behind them the output, or the input that is a number.
+    Span(usize),
+    Slot(usize),
+    Constant(usize),
 }
 
-/// As [`bytes`], if it begins at a line.
-fn aligned(what: &str, segment: &Segment, k: usize, floats: usize) -> Result<(u32, Range<usize>)> {
-    let (line, at) = (LINE * size_of::<f32>(), segment.spans[k].at);
-    if at.is_multiple_of(line) {
-        return Ok(bytes(segment, k, floats));
-    }
-    Err(Error::graph(format!("{what} needs a span at a multiple of {line} bytes, got {at}")))
+/// A step whose places have no numbers yet.
+enum Part {
+    /// What each link does, whether its first operand is one number, and its operands.
+    Chain(Vec<(Act, bool, Vec<At>)>),
+    Call(super::Call, Vec<At>, At),
 }
 
-/// That an operand of the instruction `before` is an input or an earlier register.
-fn exists(place: &str, operand: Operand, before: usize, inputs: usize) -> Result<()> {
-    match operand {
-        Operand::Register(r) if usize::from(r) >= before => {
-            Err(Error::graph(format!("{place} needs a register below {before}, got {r}")))
+impl Part {
+    fn numbered(self, number: impl Fn(At) -> u16) -> Step {
+        fn some<const N: usize>(places: Vec<At>, number: impl Fn(At) -> u16) -> [u16; N] {
+            let mut numbers = [0; N];
+            numbers.iter_mut().zip(places).for_each(|(to, at)| *to = number(at));
+            numbers
         }
-        Operand::Input(i) if usize::from(i) >= inputs => {
-            Err(Error::graph(format!("{place} needs an input below {inputs}, got {i}")))
+        match self {
+            Part::Chain(links) => {
+                let link = |(act, same, places)| Link { act, same, operands: some(places, &number) };
+                Step::Chain(links.into_iter().map(link).collect())
+            }
+            Part::Call(call, from, to) => Step::Call { call, from: some(from, &number), to: number(to) },
         }
-        _ => Ok(()),
     }
 }
 
 /// What is known while steps are made.
-struct Plan {
-    inputs: Vec<Input>,
-    block: usize,
-    /// Elements of the largest segment.
-    most: usize,
-    /// Whether a repeated row looks the same in every block.
-    whole_rows: bool,
-    /// Blocks of the scratch memory that nobody needs any more, and the floats in use so far.
-    free: Vec<u32>,
-    scratch: usize,
-    constants: Vec<f32>,
-    /// Inputs that have been given a block, and which.
-    filled: Vec<(Input, Place)>,
-    once: Vec<Fill>,
-    each: Vec<Fill>,
+struct Plan<'p> {
+    program: &'p Program,
+    /// The inputs that lie in a row in every segment.
+    rows: Vec<usize>,
+    /// Those that are one number.
+    numbers: Vec<usize>,
+    /// Where those are spread out that are needed as blocks and do not lie in a row.
+    fills: HashMap<usize, At>,
+    /// Bytes of an element, for each block of scratch memory, and those that nobody needs any more, by these bytes: what
+    /// is narrower in the same place would be written over what other parts of the block still hold.
+    slots: Vec<usize>,
+    free: HashMap<usize, Vec<usize>>,
+    constants: Vec<(u64, DType)>,
 }
 
-impl Plan {
-    fn steps(&mut self, program: &Program) -> Vec<Step> {
-        let mut code = program.code.clone();
-        // Outputs are written from registers, so that no input is read after it was overwritten.
-        let outputs: Vec<(usize, usize)> = (program.outputs.iter())
-            .map(|output| match output.from {
-                Operand::Register(r) => (usize::from(r), output.at),
-                other => {
-                    code.push(Instruction::unary(Unary::StopGradient, other));
-                    (code.len() - 1, output.at)
-                }
-            })
-            .collect();
-        let code = join(&code, &outputs);
-        let (direct, late) = self.divide(&code, &outputs);
-        let last_use = last_uses(&code, &late);
-        // The place of every register written so far.
-        let mut places: Vec<(usize, Place)> = Vec::with_capacity(code.len());
-        let mut steps = Vec::with_capacity(code.len() + late.len());
-        for (k, joined) in code.iter().enumerate() {
-            let operands = joined.operands.map(|operand| self.place(operand, &places));
-            let dead = places.iter().filter(|(r, place)| last_use.get(r) == Some(&k) && place.base == REGISTERS);
-            self.free.extend(dead.map(|(_, place)| place.offset));
-            let out = match direct.get(&joined.register) {
-                Some(&at) => stream(at),
-                None => self.register(),
-            };
-            places.push((joined.register, out));
-            steps.push(Step { work: joined.work, operands, out });
-        }
-        for (r, at) in late {
-            let operands = [find(&places, r); 3];
-            steps.push(Step { work: Work::Unary(Unary::StopGradient), operands, out: stream(at) });
-        }
-        steps
+impl Plan<'_> {
+    /// How many places of the table are in memory.
+    fn spans(&self) -> usize {
+        self.rows.len() + self.program.outputs.len() + self.numbers.len()
     }
 
-    /// Which registers live in the arena, because they are an output whose span is not read as an input after they are
-    /// written; and the outputs that must be copied there in the end.
-    fn divide(&self, code: &[Joined], outputs: &[(usize, usize)]) -> (HashMap<usize, usize>, Vec<(usize, usize)>) {
-        let mut direct = HashMap::new();
-        let mut late = Vec::new();
-        for &(r, at) in outputs {
-            let is_span = |operand: &Operand| matches!(operand, Operand::Input(i) if self.inputs[usize::from(*i)] == Input::Full(at));
-            let after = code.iter().skip_while(|joined| joined.register != r).skip(1);
-            let read_later = after.flat_map(|joined| &joined.operands).any(is_span);
-            if read_later || direct.contains_key(&r) {
-                late.push((r, at));
+    fn number(&self, at: At) -> u16 {
+        let place = match at {
+            At::Span(i) => i,
+            At::Slot(i) => self.spans() + i,
+            At::Constant(i) => self.spans() + self.slots.len() + i,
+        };
+        u16::try_from(place).expect("a program has at most 1024 instructions of three operands")
+    }
+
+    fn slot(&mut self, size: usize) -> At {
+        let free = self.free.get_mut(&size).and_then(Vec::pop);
+        At::Slot(free.unwrap_or_else(|| {
+            self.slots.push(size);
+            self.slots.len() - 1
+        }))
+    }
+
+    fn ready(&self, segment: &Segment, block: usize) -> Ready {
+        let span = |&i: &usize| match &segment.inputs[i] {
+            Input::Memory(strided) => strided.span,
+            Input::Count(..) => unreachable!("what is counted lies nowhere"),
+        };
+        let (mut once, mut each) = (Vec::new(), Vec::new());
+        for i in (0..segment.inputs.len()).filter(|i| self.fills.contains_key(i)) {
+            let input = segment.inputs[i].clone();
+            let is_same = segment.len <= block || block.is_multiple_of(period(input.axes()).max(1));
+            let fill = Fill::new(input, self.program.inputs[i], self.number(self.fills[&i]));
+            if is_same { &mut once } else { &mut each }.push(fill);
+        }
+        let spans = self.rows.iter().map(span).chain(segment.outputs.iter().copied());
+        let spans = spans.chain(self.numbers.iter().map(span)).collect();
+        Ready { len: segment.len, spans, once: once.into(), each: each.into() }
+    }
+
+    fn steps(&mut self) -> Vec<Part> {
+        let code = &self.program.code;
+        let todo = arrange(code, &self.program.outputs, &|operand| self.is_number(operand));
+        let (direct, late) = self.divide(&todo);
+        let mut last = HashMap::new();
+        for (i, todo) in todo.iter().enumerate() {
+            todo.reads(code).into_iter().for_each(|(operand, _)| _ = last.insert(operand, i));
+        }
+        late.iter().for_each(|&(r, _)| _ = last.remove(&Operand::Register(r as u16)));
+        let mut places: HashMap<usize, At> = HashMap::new();
+        let mut parts = Vec::new();
+        for (i, todo) in todo.iter().enumerate() {
+            let same = todo.same(|operand| self.is_number(operand));
+            let reads = todo.reads(code).into_iter().enumerate();
+            let from: Vec<At> = reads
+                .map(|(k, (operand, dtype))| match same & 1 << k {
+                    0 => self.block(operand, dtype, &places),
+                    _ => self.one(operand, dtype),
+                })
+                .collect();
+            // Before those that die here are free: what is written is no operand.
+            let to = todo.writes().map(|r| {
+                let at = direct.get(&r).map(|&output| At::Span(self.rows.len() + output));
+                (r, at.unwrap_or_else(|| self.slot(code[r].result().size())))
+            });
+            places.extend(to);
+            let dead = |&(operand, _): &(Operand, DType)| last.get(&operand) == Some(&i);
+            let mut freed: Vec<usize> = Vec::new();
+            for (operand, _) in todo.reads(code).into_iter().filter(dead) {
+                if let Operand::Register(r) = operand
+                    && let At::Slot(slot) = places[&r.into()]
+                    && !freed.contains(&slot)
+                {
+                    freed.push(slot);
+                    self.free.entry(self.slots[slot]).or_default().push(slot);
+                }
+            }
+            match *todo {
+                Todo::Call(k) => self.call(&code[k], from, to.map(|(_, at)| at), &mut parts),
+                _ => add(&mut parts, link(todo, same & 1 != 0, from, to.map(|(_, at)| at))),
+            }
+        }
+        for (r, output) in late {
+            let to = At::Span(self.rows.len() + output);
+            parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], to));
+        }
+        parts
+    }
+
+    /// Adds the loops of an instruction; what lies between two is needed no longer.
+    fn call(&mut self, instruction: &Instruction, mut from: Vec<At>, to: Option<At>, parts: &mut Vec<Part>) {
+        if is_turned(instruction.op) {
+            from.reverse();
+        }
+        let all = calls(instruction);
+        for (i, &(call, dtype)) in all.iter().enumerate() {
+            let to = to.filter(|_| i + 1 == all.len()).unwrap_or_else(|| self.slot(dtype.size()));
+            parts.push(Part::Call(call, std::mem::replace(&mut from, vec![to]), to));
+            if let (At::Slot(slot), true) = (to, i + 1 < all.len()) {
+                self.free.entry(dtype.size()).or_default().push(slot);
+            }
+        }
+    }
+
+    /// Which registers live in memory, because they are an output whose span is not read as an input after they are
+    /// written, or while a loop writes them; and the outputs that must be copied there in the end.
+    fn divide(&self, todo: &[Todo]) -> (HashMap<usize, usize>, Vec<(usize, usize)>) {
+        let (mut direct, mut late) = (HashMap::new(), Vec::new());
+        for (output, &r) in self.program.outputs.iter().enumerate() {
+            let r = usize::from(r);
+            let place = todo.iter().position(|todo| todo.writes() == Some(r)).unwrap_or(todo.len());
+            let after = place + usize::from(todo.get(place).is_some_and(|todo| matches!(todo, Todo::Store(_))));
+            let mut reads = todo[after..].iter().flat_map(|todo| todo.reads(&self.program.code));
+            let is_span = |operand: Operand| {
+                match operand {
+                Operand::Input(i) => self.program.segments.iter().any(|segment| {
+                    matches!(&segment.inputs[usize::from(i)], Input::Memory(from) if from.span == segment.outputs[output])
+                }),
+                _ => false,
+            }
+            };
+            if direct.contains_key(&r) || reads.any(|(operand, _)| is_span(operand)) {
+                late.push((r, output));
             } else {
-                direct.insert(r, at);
+                direct.insert(r, output);
             }
         }
         (direct, late)
     }
 
-    /// A block of the scratch memory for a register.
-    fn register(&mut self) -> Place {
-        let offset = self.free.pop().unwrap_or_else(|| {
-            self.scratch += self.block;
-            (self.scratch - self.block) as u32
-        });
-        Place { base: REGISTERS, offset }
-    }
-
-    fn place(&mut self, operand: Operand, registers: &[(usize, Place)]) -> Place {
+    fn is_number(&self, operand: Operand) -> bool {
         match operand {
-            Operand::Register(r) => find(registers, usize::from(r)),
-            Operand::Constant(x) => {
-                let known = self.constants.iter().position(|c| c.to_bits() == x.to_bits());
-                let i = known.unwrap_or_else(|| {
-                    self.constants.push(x);
+            Operand::Register(_) => false,
+            Operand::Input(i) => self.numbers.contains(&i.into()),
+            Operand::Constant(_) => true,
+        }
+    }
+
+    /// The place of an operand that is a number.
+    fn one(&mut self, operand: Operand, dtype: DType) -> At {
+        let number = |i: u16| self.numbers.iter().position(|&number| number == usize::from(i));
+        match operand {
+            Operand::Input(i) => number(i).map(|i| At::Span(self.rows.len() + self.program.outputs.len() + i)),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.block(operand, dtype, &HashMap::new()))
+    }
+
+    /// The place of a block of an operand.
+    fn block(&mut self, operand: Operand, dtype: DType, places: &HashMap<usize, At>) -> At {
+        match operand {
+            Operand::Register(r) => places[&r.into()],
+            Operand::Input(i) => {
+                let i = usize::from(i);
+                let row = self.rows.iter().position(|&row| row == i).map(At::Span);
+                row.or(self.fills.get(&i).copied()).unwrap_or_else(|| {
+                    self.slots.push(dtype.size());
+                    let at = At::Slot(self.slots.len() - 1);
+                    self.fills.insert(i, at);
+                    at
+                })
+            }
+            Operand::Constant(bits) => {
+                let known = self.constants.iter().position(|&known| known == (bits, dtype));
+                At::Constant(known.unwrap_or_else(|| {
+                    self.constants.push((bits, dtype));
                     self.constants.len() - 1
-                });
-                Place { base: CONSTANTS, offset: (i * self.block) as u32 }
-            }
-            Operand::Input(i) => match self.inputs[usize::from(i)] {
-                Input::Full(at) => stream(at),
-                other => self.filled(other),
-            },
-        }
-    }
-
-    /// A block for an input that is smaller than the shape, with the [`Fill`] that spreads it out.
-    fn filled(&mut self, input: Input) -> Place {
-        if let Some((_, place)) = self.filled.iter().find(|(known, _)| *known == input) {
-            return *place;
-        }
-        let place = Place { base: REGISTERS, offset: self.scratch as u32 };
-        // A fill may write a line more than the block.
-        self.scratch += self.block + LINE;
-        self.filled.push((input, place));
-        let same_in_every_block = match input {
-            Input::Full(_) | Input::Scalar(_) => true,
-            Input::Row(_) => self.whole_rows,
-            Input::Column(_) => self.most <= self.block,
-        };
-        let fills = if same_in_every_block { &mut self.once } else { &mut self.each };
-        fills.push(Fill { from: input, to: place.offset as usize });
-        place
-    }
-}
-
-/// The block of a span.
-fn stream(k: usize) -> Place {
-    Place { base: (OWN + k) as u32, offset: 0 }
-}
-
-/// Where a register is.
-fn find(places: &[(usize, Place)], register: usize) -> Place {
-    let found = places.iter().rev().find(|(r, _)| *r == register);
-    found.expect("registers are written before they are read").1
-}
-
-/// The last place in the code that reads each register; none for those that are copied in the end.
-fn last_uses(code: &[Joined], late: &[(usize, usize)]) -> HashMap<usize, usize> {
-    let mut last = HashMap::new();
-    for (k, joined) in code.iter().enumerate() {
-        for operand in joined.operands {
-            if let Operand::Register(r) = operand {
-                last.insert(usize::from(r), k);
+                }))
             }
         }
     }
-    late.iter().for_each(|(r, _)| _ = last.remove(r));
-    last
+}
+
+/// A link with its places.
+fn link(todo: &Todo, same: bool, mut from: Vec<At>, to: Option<At>) -> Part {
+    let act = match *todo {
+        Todo::Link(act, _) => act,
+        Todo::Store(_) => Act::Store,
+        Todo::Test(op, ..) => Act::Test(op),
+        Todo::Call(_) => unreachable!("a loop is no link"),
+    };
+    from.extend(to);
+    Part::Chain(vec![(act, same, from)])
+}
+
+/// Adds a step, as part of the chain before it where both are.
+fn add(parts: &mut Vec<Part>, new: Part) {
+    match (parts.last_mut(), new) {
+        (Some(Part::Chain(links)), Part::Chain(more)) => links.extend(more),
+        (_, new) => parts.push(new),
+    }
 }

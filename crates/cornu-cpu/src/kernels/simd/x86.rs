@@ -88,6 +88,8 @@ macro_rules! turn {
 
 impl Simd for Avx2 {
     const LANES: usize = 8;
+    const RANK: usize = 1;
+    const FUSED: bool = true;
     type F = __m256;
     type I = __m256i;
     type M = __m256;
@@ -138,6 +140,42 @@ impl Simd for Avx2 {
         }
     }
 
+    #[inline(always)]
+    unsafe fn load_truths(self, n: usize, from: *const u8) -> __m256 {
+        let mut bytes = [0u8; 8];
+        // SAFETY: see `load`; eight bytes are read at once, fewer one by one.
+        unsafe {
+            let eight = if n == 8 {
+                _mm_loadl_epi64(from.cast())
+            } else {
+                for i in 0..n {
+                    bytes[i] = *from.add(i);
+                }
+                _mm_loadl_epi64(bytes.as_ptr().cast())
+            };
+            _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_cvtepu8_epi32(eight), _mm256_setzero_si256()))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_truths(self, n: usize, to: *mut u8, m: __m256) {
+        let mut bytes = [0u8; 8];
+        // SAFETY: see `load`; eight bytes are written at once, fewer one by one.
+        unsafe {
+            let m = _mm256_castps_si256(m);
+            let words = _mm_packs_epi32(_mm256_castsi256_si128(m), _mm256_extracti128_si256::<1>(m));
+            let eight = _mm_and_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(1));
+            if n == 8 {
+                _mm_storel_epi64(to.cast(), eight);
+            } else {
+                _mm_storel_epi64(bytes.as_mut_ptr().cast(), eight);
+                for i in 0..n {
+                    *to.add(i) = bytes[i];
+                }
+            }
+        }
+    }
+
     instructions! {
         splat(x: f32) -> F = _mm256_set1_ps(x);
         add(a: __m256, b: __m256) -> F = _mm256_add_ps(a, b);
@@ -173,6 +211,8 @@ impl Simd for Avx2 {
 
 impl Simd for Avx512 {
     const LANES: usize = 16;
+    const RANK: usize = 2;
+    const FUSED: bool = true;
     type F = __m512;
     type I = __m512i;
     type M = __mmask16;
@@ -206,6 +246,23 @@ impl Simd for Avx512 {
         debug_assert!(n <= 16);
         // SAFETY: see `load`; masked lanes are not touched.
         unsafe { _mm512_mask_storeu_ps(to, ((1u32 << n) - 1) as __mmask16, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_truths(self, n: usize, from: *const u8) -> __mmask16 {
+        debug_assert!(n <= 16);
+        // SAFETY: see `load`; masked bytes are not touched.
+        unsafe {
+            let bytes = _mm_maskz_loadu_epi8(((1u32 << n) - 1) as __mmask16, from.cast());
+            _mm_test_epi8_mask(bytes, bytes)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_truths(self, n: usize, to: *mut u8, m: __mmask16) {
+        debug_assert!(n <= 16);
+        // SAFETY: see `load`; masked bytes are not touched.
+        unsafe { _mm_mask_storeu_epi8(to.cast(), ((1u32 << n) - 1) as __mmask16, _mm_maskz_set1_epi8(m, 1)) }
     }
 
     #[inline(always)]

@@ -1,13 +1,13 @@
 //! One line of progress: how far, how long, and the metrics so far.
 
-use cornu_graph::pad::right;
+use cornu_array::pad::right;
 
 use super::numbers::{fixed, metric, scientific};
-use crate::flavor::Flavor;
+use crate::Style;
 
 /// What a line says.
 pub(super) struct Line<'a> {
-    pub(super) flavor: Flavor,
+    pub(super) style: Style,
     /// Steps done.
     pub(super) done: usize,
     /// Steps there will be, if that is known.
@@ -50,7 +50,7 @@ impl Painted {
 impl Line<'_> {
     /// The line Keras draws: the counter, the bar, the time, the metrics.
     pub(super) fn full(&self, color: bool) -> Painted {
-        self.drawn(self.flavor.bar(), self.logs.len(), color)
+        self.drawn(self.style.bar(), self.logs.len(), color)
     }
 
     /// The same in at most `room` columns: first the bar shrinks, then metrics are left out from the end.
@@ -59,7 +59,7 @@ impl Line<'_> {
         if full.width <= room {
             return full;
         }
-        let bar = self.flavor.bar().saturating_sub(full.width - room);
+        let bar = self.style.bar().saturating_sub(full.width - room);
         let start = self.drawn(bar, 0, false).width;
         if start > room {
             let text: String = self.drawn(0, 0, false).text.chars().take(room).collect();
@@ -102,9 +102,9 @@ impl Line<'_> {
         let value = |value: f64| if value > 1e-3 { fixed(value, 4) } else { scientific(value, 4) };
         let logs: String = self.logs.iter().map(|&(name, number)| log(name, &value(number))).collect();
         let start = format!("{} - {}s", self.counter(), fixed(self.elapsed, 0));
-        match self.flavor {
-            Flavor::Keras3 => format!("{start} - {}{logs}", duration(self.per_step, "step")),
-            Flavor::Keras2 => {
+        match self.style {
+            Style::Keras3 => format!("{start} - {}{logs}", duration(self.per_step, "step")),
+            Style::Keras2 => {
                 let each = self.elapsed / self.done.max(1) as f64;
                 format!("{start}{logs} - {} - {}", duration(self.elapsed, "epoch"), duration(each, "step"))
             }
@@ -114,19 +114,19 @@ impl Line<'_> {
     /// The line with a bar of `bar` columns and the first `logs` metrics.
     fn drawn(&self, bar: usize, logs: usize, color: bool) -> Painted {
         let mut line = Painted { color, ..Painted::default() };
-        match (self.flavor, self.total) {
-            (Flavor::Keras3, Some(total)) => self.keras3_bar(&mut line, bar, total),
-            (Flavor::Keras2, Some(total)) => self.keras2_bar(&mut line, bar, total),
+        match (self.style, self.total) {
+            (Style::Keras3, Some(total)) => self.keras3_bar(&mut line, bar, total),
+            (Style::Keras2, Some(total)) => self.keras2_bar(&mut line, bar, total),
             (_, None) => line.push(&self.counter()),
         }
-        match self.flavor {
-            Flavor::Keras3 => {
+        match self.style {
+            Style::Keras3 => {
                 line.push(" ");
                 line.push_as("1", &self.time());
                 line.push(&format!(" {}", duration(self.per_step, "step")));
             }
-            Flavor::Keras2 if self.remaining().is_some() => line.push(&format!(" - ETA: {}", self.time())),
-            Flavor::Keras2 => line.push(&format!(" - {} {}", self.time(), duration(self.per_step, "step"))),
+            Style::Keras2 if self.remaining().is_some() => line.push(&format!(" - ETA: {}", self.time())),
+            Style::Keras2 => line.push(&format!(" - {} {}", self.time(), duration(self.per_step, "step"))),
         }
         for &(name, value) in &self.logs[..logs] {
             line.push(&log(name, &metric(value)));
@@ -199,12 +199,12 @@ impl Line<'_> {
     }
 }
 
-impl Flavor {
+impl Style {
     /// The columns of a bar.
     fn bar(self) -> usize {
         match self {
-            Flavor::Keras2 => 30,
-            Flavor::Keras3 => 20,
+            Style::Keras2 => 30,
+            Style::Keras3 => 20,
         }
     }
 }

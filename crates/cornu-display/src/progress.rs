@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use cornu_graph::Verbose;
+use cornu_array::Verbose;
 
 use super::Terminal;
-use super::bar::{Line, Painted};
-use crate::flavor::Flavor;
+use crate::Style;
+use crate::bar::{Line, Painted};
 
 /// The least time between two drawings of a live line, in seconds.
 const INTERVAL: f64 = 0.1;
@@ -17,10 +17,9 @@ const INTERVAL: f64 = 0.1;
 /// written to, such as a pipe whose reader has gone, silences it; a run does not stop for that.
 ///
 /// ```
-/// use cornu::display::{Progress, Terminal, Verbose};
-/// use cornu::random::Flavor;
+/// use cornu_display::{Progress, Style, Terminal, Verbose};
 /// let mut printed = Vec::new();
-/// let mut progress = Progress::new(&mut printed, Terminal::PLAIN, Flavor::Keras2, Verbose::Line);
+/// let mut progress = Progress::new(&mut printed, Terminal::PLAIN, Style::Keras2, Verbose::Line);
 /// progress.epoch_begin(0.0, 0, 5);
 /// progress.step(0.5, 1, Some(2), &[("loss", 0.9)]);
 /// progress.step(1.0, 2, Some(2), &[("loss", 0.7)]);
@@ -31,7 +30,7 @@ const INTERVAL: f64 = 0.1;
 pub struct Progress<'a> {
     out: Box<dyn Write + 'a>,
     terminal: Terminal,
-    flavor: Flavor,
+    style: Style,
     verbose: Verbose,
     /// When this epoch began.
     start: f64,
@@ -47,10 +46,11 @@ pub struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// Prints to `out`, which `terminal` describes.
-    pub fn new(out: impl Write + 'a, terminal: Terminal, flavor: Flavor, verbose: Verbose) -> Self {
+    pub fn new(out: impl Write + 'a, terminal: Terminal, style: impl Into<Style>, verbose: Verbose) -> Self {
+        let style = style.into();
         let (start, done, live) = (0.0, 0, 0);
         let due = f64::INFINITY;
-        Progress { out: Box::new(out), terminal, flavor, verbose, start, first: None, done, total: None, due, live }
+        Progress { out: Box::new(out), terminal, style, verbose, start, first: None, done, total: None, due, live }
     }
 
     /// An epoch begins; both are counted as Keras's callbacks count them, `epoch` from 0. The heading is left out if
@@ -121,7 +121,7 @@ impl<'a> Progress<'a> {
     /// callbacks add at the end.
     fn ordered<'l>(&self, logs: &[(&'l str, f64)]) -> Vec<(&'l str, f64)> {
         let mut logs = logs.to_vec();
-        if self.flavor.sorts_figures() {
+        if self.style == Style::Keras3 {
             let place = |name: &str| if name == "learning_rate" { 2 } else { u8::from(name.starts_with("val_")) };
             logs.sort_by(|(a, _), (b, _)| (place(a), a).cmp(&(place(b), b)));
         }
@@ -129,13 +129,13 @@ impl<'a> Progress<'a> {
     }
 
     fn line<'l>(&self, now: f64, logs: &'l [(&'l str, f64)], last: bool) -> Line<'l> {
-        let Progress { flavor, done, total, start, .. } = *self;
+        let Progress { style, done, total, start, .. } = *self;
         let per_step = match self.first {
             Some(first) if done > 1 => (now - first) / (done - 1) as f64,
             _ if done > 0 => (now - start) / done as f64,
             _ => 0.0,
         };
-        Line { flavor, done, total, elapsed: now - start, per_step, last, logs }
+        Line { style, done, total, elapsed: now - start, per_step, last, logs }
     }
 
     /// Draws the line with the bar: over the one before on a terminal, once elsewhere.

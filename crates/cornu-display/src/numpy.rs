@@ -1,10 +1,10 @@
 //! Arrays as NumPy prints them, with its default options: 8 digits, lines of 75, the corners of anything above 1,000.
 
-use cornu_graph::pad::{left, right};
-use cornu_graph::{DType, Element};
+use cornu_array::pad::{left, right};
+use cornu_array::{DType, Element, F16};
 use ndarray::{ArrayView, ArrayViewD, Axis, Dimension};
 
-use super::numbers::{even, repr, repr32};
+use super::numbers::{even, general, repr, repr16, repr32};
 
 /// The most digits after the point.
 const PRECISION: usize = 8;
@@ -18,7 +18,7 @@ const EDGE: usize = 3;
 /// The text `print` gives of a NumPy array, as [NumPy 2] prints it.
 ///
 /// ```
-/// use cornu::display::numpy;
+/// use cornu_display::numpy;
 /// let predictions = ndarray::array![[0.87694836_f32], [7.3388085e-04]];
 /// assert_eq!(numpy(predictions.view()), "[[8.7694836e-01]\n [7.3388085e-04]]");
 /// ```
@@ -42,6 +42,9 @@ pub fn numpy<T: Element, D: Dimension>(array: ArrayView<'_, T, D>) -> String {
 /// A single number, as it prints outside an array.
 fn scalar<T: Element>(value: T) -> String {
     match T::DTYPE {
+        // As ml_dtypes prints it.
+        DType::Bf16 => general(value.to_f64(), 6),
+        DType::F16 => repr16(F16::from_f64(value.to_f64())),
         DType::F32 => repr32(value.to_f64() as f32),
         DType::F64 => repr(value.to_f64()),
         DType::Bool => if value.to_f64() == 0.0 { "False" } else { "True" }.to_owned(),
@@ -70,10 +73,13 @@ fn collect<T: Element>(array: &ArrayViewD<'_, T>, cut: bool, shown: &mut Vec<T>)
 
 /// The shown elements as text, all of one width.
 fn words<T: Element>(shown: &[T]) -> Vec<String> {
-    if matches!(T::DTYPE, DType::F32 | DType::F64) {
+    if matches!(T::DTYPE, DType::F16 | DType::F32 | DType::F64) {
         return floats(shown);
     }
     let words: Vec<String> = shown.iter().map(|&value| scalar(value)).collect();
+    if T::DTYPE == DType::Bf16 {
+        return words;
+    }
     let least = if T::DTYPE == DType::Bool { "False".len() } else { 0 };
     let width = words.iter().map(String::len).fold(least, usize::max);
     words.iter().map(|word| right(word, width)).collect()
@@ -104,14 +110,17 @@ fn floats<T: Element>(shown: &[T]) -> Vec<String> {
     parts.iter().zip(shown).map(text).collect()
 }
 
-/// Whether floats are shown with exponents: if one is at least 1e8 (1e6 in single precision) or below 1e-4, or if two
+/// Whether floats are shown with exponents: if one is at least 1e8 (1e6 in single precision, 1e3 in half) or below 1e-4, or if two
 /// lie more than a factor of 1,000 apart.
 fn need_exponents<T: Element>(shown: &[T]) -> bool {
-    let single = T::DTYPE == DType::F32;
-    let nearest = |value: f64| if single { f64::from(value as f32) } else { value };
+    let nearest = |value: f64| T::from_f64(value).to_f64();
     let sizes = shown.iter().map(|value| value.to_f64().abs()).filter(|&size| size != 0.0 && size.is_finite());
     let (least, most) = sizes.fold((f64::INFINITY, 0.0), |(least, most): (f64, f64), x| (least.min(x), most.max(x)));
-    let large = if single { 1e6 } else { 1e8 };
+    let large = match T::DTYPE {
+        DType::F16 => 1e3,
+        DType::F32 => 1e6,
+        _ => 1e8,
+    };
     most > 0.0 && (most >= large || least < nearest(1e-4) || nearest(most / least) > 1000.0)
 }
 
@@ -130,13 +139,16 @@ impl Parts {
         if !value.is_finite() {
             return Err(repr(value));
         }
-        let shortest = match (T::DTYPE == DType::F32, exponents) {
-            (true, true) => format!("{:e}", value as f32),
-            (true, false) => format!("{}", value as f32),
-            (false, true) => format!("{value:e}"),
-            (false, false) => format!("{value}"),
+        let half = F16::from_f64(value).shortest();
+        let shortest = match (T::DTYPE, exponents) {
+            (DType::F16, true) => format!("{half:e}"),
+            (DType::F16, false) => format!("{half}"),
+            (DType::F32, true) => even(value, &format!("{:e}", value as f32)),
+            (DType::F32, false) => even(value, &format!("{}", value as f32)),
+            (_, true) => even(value, &format!("{value:e}")),
+            (_, false) => even(value, &format!("{value}")),
         };
-        let mut parts = Parts::cut(&even(value, &shortest));
+        let mut parts = Parts::cut(&shortest);
         if parts.fraction.len() > PRECISION {
             let rounded = if exponents { format!("{value:.PRECISION$e}") } else { format!("{value:.PRECISION$}") };
             parts = Parts::cut(&rounded);
@@ -202,13 +214,13 @@ fn wrap<'w>(words: impl Iterator<Item = &'w str>, indent: usize, room: usize) ->
 
 #[cfg(test)]
 mod tests {
-    use cornu_graph::Buffer;
+    use cornu_array::{Bf16, Buffer};
     use cornu_testkit::golden::{Case, Report, json};
     use ndarray::{Array, Array1, Array2, ArrayD};
 
     use super::*;
 
-    fn printed(array: &cornu_graph::Array) -> String {
+    fn printed(array: &cornu_array::Array) -> String {
         fn shaped<T: Element>(shape: &[usize], data: &[T]) -> String {
             numpy(ArrayD::from_shape_vec(shape, data.to_vec()).expect("a shape").view())
         }
@@ -254,6 +266,14 @@ mod tests {
         assert_eq!(print(&[f64::NAN, f64::NEG_INFINITY]), "[ nan -inf]");
         assert_eq!(print(&[]), "[]");
         assert_eq!(numpy(Array1::from_vec(vec![true, true]).view()), "[ True  True]");
+        let print16 = |values: &[f64]| numpy(values.iter().map(|&x| F16::from_f64(x)).collect::<Array1<_>>().view());
+        assert_eq!(print16(&[0.1, 1.0]), "[0.1 1. ]");
+        assert_eq!(print16(&[1.0, 2048.0]), "[1.000e+00 2.048e+03]");
+        assert_eq!(print16(&[0.1, 0.25, 100.0]), "[  0.1    0.25 100.  ]");
+        assert_eq!(print16(&[1.0 / 3.0, 2.0 / 3.0, 1.125]), "[0.3333 0.6665 1.125 ]");
+        assert_eq!(print16(&[6e4, 6e-8]), "[6.e+04 6.e-08]");
+        let brains = [[0.1, 1.0], [250.0, 3e-5]].map(|row| row.map(Bf16::from_f64));
+        assert_eq!(numpy(ndarray::arr2(&brains).view()), "[[0.100098 1]\n [250 3.00407e-05]]");
         assert_eq!(numpy(ndarray::arr0(1.5_f32).view()), "1.5");
         assert_eq!(numpy(ndarray::arr0(4_535_264.0_f32).view()), "4.535264e+06");
         assert_eq!(print32(&[302_339.63, 302_339.38, 183_736.13]), "[302339.62 302339.38 183736.12]");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use cornu_graph::{Error, Result};
+use cornu_array::{Error, Result};
 
 use super::Terminal;
 use super::numbers::{bytes, thousands};

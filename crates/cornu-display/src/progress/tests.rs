@@ -16,8 +16,8 @@ fn cases(kind: &str) -> Vec<Value> {
     cases.iter().filter(|case| case["kind"] == kind).cloned().collect()
 }
 
-fn flavor(id: &str) -> Flavor {
-    if id.starts_with("keras2") { Flavor::Keras2 } else { Flavor::Keras3 }
+fn style(id: &str) -> Style {
+    if id.starts_with("keras2") { Style::Keras2 } else { Style::Keras3 }
 }
 
 fn borrowed(logs: &Logs) -> Vec<(&str, f64)> {
@@ -29,9 +29,9 @@ fn same(got: &str, want: &str) -> Result<(), String> {
 }
 
 /// Everything a run prints.
-fn printed(terminal: Terminal, flavor: Flavor, verbose: Verbose, run: impl FnOnce(&mut Progress)) -> String {
+fn printed(terminal: Terminal, style: Style, verbose: Verbose, run: impl FnOnce(&mut Progress)) -> String {
     let mut bytes = Vec::new();
-    run(&mut Progress::new(&mut bytes, terminal, flavor, verbose));
+    run(&mut Progress::new(&mut bytes, terminal, style, verbose));
     String::from_utf8(bytes).expect("utf-8")
 }
 
@@ -45,7 +45,7 @@ fn shown(case: &Value) -> Vec<Logs> {
     let mut sums = Vec::<(String, f64)>::new();
     let updates = progbar["values"].as_array().expect("values").iter().enumerate();
     let shown = updates.map(|(step, values)| {
-        let latest = flavor(case["id"].as_str().expect("id")) == Flavor::Keras3 && target == Some(step + 1);
+        let latest = style(case["id"].as_str().expect("id")) == Style::Keras3 && target == Some(step + 1);
         let values = values.as_array().into_iter().flatten().enumerate().map(|(i, pair)| {
             let (name, value) = (pair[0].as_str().expect("name"), pair[1].as_f64().expect("value"));
             if sums.len() <= i {
@@ -66,13 +66,13 @@ fn a_made_up_clock_gives_the_bytes_of_keras() {
     for case in cases("progress output").iter().filter(|case| case["progbar"].is_object()) {
         let progbar = &case["progbar"];
         let (id, kwargs) = (case["id"].as_str().expect("id"), &progbar["kwargs"]);
-        if kwargs["unit_name"].is_string() || kwargs["width"] == 20 && flavor(id) == Flavor::Keras2 {
+        if kwargs["unit_name"].is_string() || kwargs["width"] == 20 && style(id) == Style::Keras2 {
             continue; // Only `Progbar` itself can be told to; `fit`, `evaluate` and `predict` count steps.
         }
         let verbose = if kwargs["verbose"] == 2 { Verbose::Line } else { Verbose::Bar };
         let total = progbar["target"].as_u64().map(|target| target as usize);
         let updates = shown(case);
-        let got = printed(WIDE, flavor(id), verbose, |progress| {
+        let got = printed(WIDE, style(id), verbose, |progress| {
             progress.begin(100.0);
             let mut now = 100.0;
             for (step, logs) in updates.iter().enumerate() {
@@ -132,7 +132,7 @@ fn runs_end_their_lines_as_keras_does() {
             _ => Verbose::Line,
         };
         let lines: Vec<&str> = text.lines().map(|line| line.rsplit('\r').next().unwrap_or(line)).collect();
-        let got = printed(Terminal::PLAIN, flavor(id), verbose, |progress| replay(progress, &lines));
+        let got = printed(Terminal::PLAIN, style(id), verbose, |progress| replay(progress, &lines));
         let join = |lines: &mut dyn Iterator<Item = &str>| lines.map(masked).collect::<Vec<_>>().join("\n");
         report.case(id, same(&join(&mut got.lines()), &join(&mut lines.iter().copied())));
     }
@@ -160,7 +160,7 @@ fn a_terminal_gets_the_bytes_of_keras() {
     {
         let id = case["id"].as_str().expect("id");
         let text = std::fs::read_to_string(folder(GROUP).join(case["file"].as_str().expect("file"))).expect("file");
-        let got = printed(WIDE, flavor(id), Verbose::Auto, |progress| {
+        let got = printed(WIDE, style(id), Verbose::Auto, |progress| {
             progress.begin(0.0);
             for line in text.lines() {
                 // Keras drew twice, after the first step and at the end.
@@ -198,7 +198,7 @@ fn replay(progress: &mut Progress, lines: &[&str]) {
             progress.message(line);
         } else {
             let (steps, mut logs) = parsed(line);
-            if progress.flavor == Flavor::Keras3 {
+            if progress.style == Style::Keras3 {
                 logs.reverse();
             }
             progress.step(0.5, steps, Some(steps), &borrowed(&logs));
@@ -209,7 +209,7 @@ fn replay(progress: &mut Progress, lines: &[&str]) {
 
 #[test]
 fn the_tutorial_is_told_in_one_line() {
-    let got = printed(Terminal::PLAIN, Flavor::Keras2, Verbose::from(2), |progress| {
+    let got = printed(Terminal::PLAIN, Style::Keras2, Verbose::from(2), |progress| {
         progress.begin(0.0);
         progress.step(0.01, 1, Some(313), &[]);
         progress.step(0.25, 313, Some(313), &[]);
@@ -220,8 +220,8 @@ fn the_tutorial_is_told_in_one_line() {
 
 #[test]
 fn a_pipe_gets_one_plain_line_per_epoch() {
-    for flavor in [Flavor::Keras2, Flavor::Keras3] {
-        let got = printed(Terminal::PLAIN, flavor, Verbose::Auto, |progress| {
+    for style in [Style::Keras2, Style::Keras3] {
+        let got = printed(Terminal::PLAIN, style, Verbose::Auto, |progress| {
             for epoch in 0..3 {
                 progress.epoch_begin(0.0, epoch, 3);
                 for step in 1..=50 {
@@ -238,7 +238,7 @@ fn a_pipe_gets_one_plain_line_per_epoch() {
 
 #[test]
 fn a_line_is_drawn_at_most_ten_times_a_second() {
-    let got = printed(WIDE, Flavor::Keras2, Verbose::Auto, |progress| {
+    let got = printed(WIDE, Style::Keras2, Verbose::Auto, |progress| {
         progress.begin(0.0);
         for step in 1..=1000 {
             progress.step(f64::from(step) / 1000.0, step as usize, Some(1000), &[]);
@@ -273,11 +273,11 @@ fn screen(text: &str, columns: usize) -> (Vec<String>, bool) {
 #[test]
 fn no_line_wraps_and_the_last_keeps_every_metric() {
     let logs = [("loss", 0.5), ("accuracy", 0.25), ("val_loss", 0.75), ("val_accuracy", 0.125)];
-    for (flavor, columns) in
-        [Flavor::Keras2, Flavor::Keras3].into_iter().flat_map(|s| [10, 40, 60, 80, 120].map(|c| (s, c)))
+    for (style, columns) in
+        [Style::Keras2, Style::Keras3].into_iter().flat_map(|s| [10, 40, 60, 80, 120].map(|c| (s, c)))
     {
         let terminal = Terminal { is_tty: true, columns, color: false };
-        let got = printed(terminal, flavor, Verbose::Auto, |progress| {
+        let got = printed(terminal, style, Verbose::Auto, |progress| {
             progress.begin(0.0);
             for step in 1..=20 {
                 progress.step(step as f64, step, Some(20), &logs[..2]);
@@ -285,7 +285,7 @@ fn no_line_wraps_and_the_last_keeps_every_metric() {
             progress.epoch_end(21.0, &logs);
         });
         let (lines, wrapped) = screen(&got, columns.max(30));
-        assert!(!wrapped, "{flavor:?} in {columns} columns: {lines:#?}");
+        assert!(!wrapped, "{style:?} in {columns} columns: {lines:#?}");
         for (name, value) in logs {
             let metric = format!("{name}: {value:.4}");
             assert_eq!(lines.join("\n").matches(&format!(" {metric}")).count(), 1, "{metric} of {lines:#?}");
@@ -295,7 +295,7 @@ fn no_line_wraps_and_the_last_keeps_every_metric() {
 
 #[test]
 fn a_message_ends_the_live_line() {
-    let got = printed(WIDE, Flavor::Keras2, Verbose::Bar, |progress| {
+    let got = printed(WIDE, Style::Keras2, Verbose::Bar, |progress| {
         progress.begin(0.0);
         progress.step(1.0, 1, Some(2), &[]);
         progress.message("Epoch 1: early stopping");
@@ -309,7 +309,7 @@ fn a_message_ends_the_live_line() {
 #[test]
 fn a_run_that_is_stopped_ends_its_line() {
     let stopped = |terminal| {
-        printed(terminal, Flavor::Keras2, Verbose::Bar, |progress| {
+        printed(terminal, Style::Keras2, Verbose::Bar, |progress| {
             progress.begin(0.0);
             progress.step(0.5, 1, Some(2), &[("loss", 0.5)]);
         })
@@ -331,7 +331,7 @@ fn a_closed_pipe_stops_nothing() {
         }
     }
     let mut closed = Closed(0);
-    let mut progress = Progress::new(&mut closed, WIDE, Flavor::Keras3, Verbose::Bar);
+    let mut progress = Progress::new(&mut closed, WIDE, Style::Keras3, Verbose::Bar);
     for epoch in 0..3 {
         progress.epoch_begin(0.0, epoch, 3);
         progress.step(1.0, 1, None, &[]);
@@ -344,9 +344,9 @@ fn a_closed_pipe_stops_nothing() {
 #[test]
 fn no_terminal_is_too_narrow() {
     let logs = [("loss", 0.5), ("accuracy", 0.25)];
-    for (columns, flavor) in (0..12).flat_map(|columns| [(columns, Flavor::Keras2), (columns, Flavor::Keras3)]) {
+    for (columns, style) in (0..12).flat_map(|columns| [(columns, Style::Keras2), (columns, Style::Keras3)]) {
         let terminal = Terminal { is_tty: true, columns, color: false };
-        let text = printed(terminal, flavor, Verbose::Bar, |progress| {
+        let text = printed(terminal, style, Verbose::Bar, |progress| {
             progress.epoch_begin(0.0, 0, 2);
             progress.step(0.5, 1, Some(2), &logs);
             progress.step(1.5, 2, Some(2), &logs);

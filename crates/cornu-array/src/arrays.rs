@@ -1,0 +1,165 @@
+//! Several arrays at once, by position or by name: what has several inputs or outputs is given them so.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::{Array, Error, Result, ToArray, list, nearest};
+
+/// Several arrays, by position or all by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arrays {
+    arrays: Vec<Array>,
+    names: Option<Vec<String>>,
+}
+
+impl Arrays {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.arrays.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.arrays.is_empty()
+    }
+
+    /// All of them, in the order in which they were given.
+    pub fn iter(&self) -> impl Iterator<Item = &Array> {
+        self.arrays.iter()
+    }
+
+    /// Whether they have names.
+    pub fn are_named(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// One for each of these names, in their order; nothing for a name that none has. Those by position come as they are.
+    ///
+    /// # Errors
+    /// A name that is none of these, or that two have; `what` they are, for messages.
+    pub fn by_name(self, what: &str, names: &[&str]) -> Result<Vec<Option<Array>>> {
+        let Some(own) = self.names else { return Ok(self.arrays.into_iter().map(Some).collect()) };
+        let mut found: Vec<Option<Array>> = names.iter().map(|_| None).collect();
+        for (name, array) in own.iter().zip(self.arrays) {
+            let Some(place) = names.iter().position(|known| known == name) else {
+                let error = Error::data(format!("`{what}` has no `{name}`; there are {}", list(names)));
+                let near = nearest(name, names.iter().copied());
+                return Err(near.map_or(error.clone(), |near| error.help(format!("did you mean `{near}`?"))));
+            };
+            if found[place].replace(array).is_some() {
+                return Err(Error::data(format!("`{what}` has two arrays for `{name}`")));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What several arrays come in: one alone, tuples and lists by position, pairs and maps by name.
+///
+/// ```
+/// use cornu_graph::ToArrays;
+///
+/// assert_eq!([[0.5, 1.0]].into_arrays()?.len(), 1);
+/// assert_eq!(([[0.5, 1.0]], [3]).into_arrays()?.len(), 2);
+/// let named = [("ages", &[[0.5], [1.0]]), ("sizes", &[[1.0], [2.0]])].into_arrays()?;
+/// let sizes = &named.by_name("x", &["sizes", "ages"])?[0];
+/// assert_eq!(sizes.as_ref().map(|sizes| sizes.to_vec::<f64>()), Some(vec![1.0, 2.0]));
+/// # Ok::<(), cornu_graph::Error>(())
+/// ```
+pub trait ToArrays {
+    /// The arrays.
+    ///
+    /// # Errors
+    /// Those of [`ToArray::to_array`].
+    fn into_arrays(self) -> Result<Arrays>;
+}
+
+impl<T: ToArray> ToArrays for T {
+    fn into_arrays(self) -> Result<Arrays> {
+        Ok(Arrays { arrays: vec![self.into_array()?], names: None })
+    }
+}
+
+impl ToArrays for Arrays {
+    fn into_arrays(self) -> Result<Arrays> {
+        Ok(self)
+    }
+}
+
+macro_rules! by_position {
+    ($([$($generics:tt)*] $type:ty;)*) => {$(
+        impl<$($generics)*> ToArrays for $type {
+            fn into_arrays(self) -> Result<Arrays> {
+                let arrays = self.into_iter().map(ToArray::into_array).collect::<Result<_>>()?;
+                Ok(Arrays { arrays, names: None })
+            }
+        }
+    )*};
+}
+
+by_position! {
+    [] Vec<Array>;
+    [] &Vec<Array>;
+    [] &[Array];
+    [const N: usize] [Array; N];
+    [const N: usize] &[Array; N];
+    [const N: usize] [&Array; N];
+}
+
+macro_rules! tuples {
+    ($($($array:ident)*;)*) => {$(
+        impl<$($array: ToArray),*> ToArrays for ($($array,)*) {
+            #[allow(non_snake_case)]
+            fn into_arrays(self) -> Result<Arrays> {
+                let ($($array,)*) = self;
+                Ok(Arrays { arrays: vec![$($array.into_array()?),*], names: None })
+            }
+        }
+    )*};
+}
+
+tuples! {
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
+}
+
+macro_rules! by_name {
+    ($([$($generics:tt)*] $type:ty;)*) => {$(
+        impl<S: Into<String>, A: ToArray, $($generics)*> ToArrays for $type {
+            fn into_arrays(self) -> Result<Arrays> {
+                let mut named = Arrays { arrays: Vec::new(), names: Some(Vec::new()) };
+                for (name, array) in self {
+                    let name = name.into();
+                    let array = array.into_array().map_err(|error| error.context(format!("`{name}`")))?;
+                    named.arrays.push(array);
+                    named.names.get_or_insert_default().push(name);
+                }
+                Ok(named)
+            }
+        }
+    )*};
+}
+
+by_name! {
+    [const N: usize] [(S, A); N];
+    [] Vec<(S, A)>;
+    [] BTreeMap<S, A>;
+    [] HashMap<S, A>;
+}
+
+#[test]
+fn names_put_arrays_in_order() {
+    let two = || [("b", vec![1.0, 2.0]), ("a", vec![3.0])].into_arrays().expect("numbers");
+    let sizes = |found: Vec<Option<Array>>| found.iter().map(|one| one.as_ref().map(Array::len)).collect::<Vec<_>>();
+    assert_eq!(sizes(two().by_name("x", &["a", "none", "b"]).expect("known")), [Some(1), None, Some(2)]);
+    let error = two().by_name("x", &["a", "bb"]).expect_err("not known");
+    assert_eq!(error.message(), "`x` has no `b`; there are `a`, `bb`");
+    let twice = [("a", [1.0]), ("a", [2.0])].into_arrays().expect("numbers").by_name("y", &["a"]).expect_err("two");
+    assert_eq!(twice.message(), "`y` has two arrays for `a`");
+    let placed = (vec![1.0], [[2.0]]).into_arrays().expect("numbers");
+    assert_eq!(sizes(placed.by_name("x", &["a", "b"]).expect("by position")), [Some(1), Some(1)]);
+    let ragged = [("a", vec![vec![1.0], vec![]])].into_arrays().expect_err("rows of two lengths");
+    assert!(ragged.message().starts_with("`a`: row 1: "), "{ragged}");
+}

@@ -1,0 +1,47 @@
+//! Time from the trace to the first step, and of steps: `cargo bench --package cornu-cpu --bench plan`.
+
+use cornu_cpu::Cpu;
+use cornu_graph::{Array, Feed, Graph};
+use cornu_testkit::lstm::Lstm;
+use divan::Bencher;
+
+fn main() {
+    divan::main();
+}
+
+fn compile(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
+    let lstm = Lstm::of_length(steps);
+    let sessions = bencher.with_inputs(|| lstm.session(&Cpu::new()));
+    sessions.bench_local_values(|mut session| {
+        session.compile(&trace(&lstm)).expect("a sound graph");
+        session
+    });
+}
+
+fn step(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
+    let lstm = Lstm::of_length(steps);
+    let x = Array::zeros(&lstm.input());
+    let mut session = lstm.session(&Cpu::new());
+    let program = session.compile(&trace(&lstm)).expect("a sound graph");
+    bencher.bench_local(|| session.run(program, &[Feed::Whole(&x)]).expect("a step"));
+}
+
+#[divan::bench(args = [400, 1600], sample_count = 5)]
+fn unrolled_compiled(bencher: Bencher, steps: usize) {
+    compile(bencher, steps, Lstm::unrolled);
+}
+
+#[divan::bench(args = [400, 1600, 6400])]
+fn looped_compiled(bencher: Bencher, steps: usize) {
+    compile(bencher, steps, Lstm::looped);
+}
+
+#[divan::bench(args = [400, 1600])]
+fn unrolled_step(bencher: Bencher, steps: usize) {
+    step(bencher, steps, Lstm::unrolled);
+}
+
+#[divan::bench(args = [400, 1600])]
+fn looped_step(bencher: Bencher, steps: usize) {
+    step(bencher, steps, Lstm::looped);
+}

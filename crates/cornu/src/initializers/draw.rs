@@ -1,0 +1,71 @@
+//! Random numbers of each precision, as TensorFlow draws them.
+
+use cornu_graph::random::{self, Stream};
+use cornu_graph::{Bf16, Element, F16};
+
+/// A precision that values are drawn in.
+pub(super) trait Float: Element {
+    fn uniform(stream: Stream, low: f64, high: f64, out: &mut [Self]);
+    fn normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]);
+    fn truncated_normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]);
+}
+
+macro_rules! floats {
+    ($($ty:ty: $uniform:ident, $normal:ident, $truncated_normal:ident;)*) => {$(
+        impl Float for $ty {
+            fn uniform(stream: Stream, low: f64, high: f64, out: &mut [Self]) {
+                random::$uniform(stream, 0, low as $ty, high as $ty, out);
+            }
+            fn normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]) {
+                random::$normal(stream, 0, mean as $ty, stddev as $ty, out);
+            }
+            fn truncated_normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]) {
+                random::$truncated_normal(stream, 0, mean as $ty, stddev as $ty, out);
+            }
+        }
+    )*};
+}
+
+floats! {
+    f32: uniform, normal, truncated_normal;
+    f64: uniform_f64, normal_f64, truncated_normal_f64;
+}
+
+/// Floats of 16 bits: TensorFlow makes uniform ones of the last bits of each word, of which singles have 23, and rounds
+/// standard normal singles; then each operation is rounded.
+macro_rules! halves {
+    ($($ty:ty: $left_out:literal bits;)*) => {$(
+        impl Float for $ty {
+            fn uniform(stream: Stream, low: f64, high: f64, out: &mut [Self]) {
+                let [low, high] = [low, high].map(rounded::<$ty>);
+                let bits = |single: f32| (single * f32::from(1u16 << ($left_out - 1)) * 2.0).fract();
+                scaled(out, |singles| random::uniform01(stream, 0, singles), bits, rounded::<$ty>(high - low), low);
+            }
+            fn normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]) {
+                scaled(out, |singles| random::normal(stream, 0, 0.0, 1.0, singles), |z| z, stddev, mean);
+            }
+            fn truncated_normal(stream: Stream, mean: f64, stddev: f64, out: &mut [Self]) {
+                scaled(out, |singles| random::truncated_normal(stream, 0, 0.0, 1.0, singles), |z| z, stddev, mean);
+            }
+        }
+    )*};
+}
+
+halves! {
+    F16: 13 bits;
+    Bf16: 16 bits;
+}
+
+/// `x scale + shift` of what is drawn, each operation rounded.
+fn scaled<T: Float>(out: &mut [T], draw: impl FnOnce(&mut [f32]), of: impl Fn(f32) -> f32, scale: f64, shift: f64) {
+    let mut singles = vec![0.0; out.len()];
+    draw(&mut singles);
+    let [scale, shift] = [scale, shift].map(rounded::<T>);
+    for (out, single) in out.iter_mut().zip(singles) {
+        *out = T::from_f64(rounded::<T>(rounded::<T>(of(single).into()) * scale) + shift);
+    }
+}
+
+pub(super) fn rounded<T: Float>(x: f64) -> f64 {
+    T::from_f64(x).to_f64()
+}

@@ -1,0 +1,197 @@
+//! The variables of training: those of the optimizer, and the running totals of losses and metrics.
+
+use std::sync::Arc;
+
+use cornu_graph::{Array, DType, Error, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients};
+
+use super::compile::{Figure, Head};
+use super::step::Compiled;
+use crate::choice::Choice;
+use crate::layers::Wire;
+use crate::losses;
+use crate::metrics::{self, ACCURACY, Metric};
+use crate::optimizers::{self, Optimizer};
+use crate::trace::Cx;
+use crate::variables::Named;
+
+/// The variables of training: those of the optimizer, and the running totals.
+pub(super) struct State {
+    /// The weights that learned when the model was compiled.
+    pub(super) weights: Vec<Named>,
+    /// `[role][weight]`
+    pub(super) slots: Vec<Vec<VarId>>,
+    pub(super) iterations: VarId,
+    pub(super) learning_rate: VarId,
+    /// Sum of the losses of all rows, number of rows.
+    loss: [VarId; 2],
+    /// The same of the losses of single outputs, by names of figures, where these are figures of their own.
+    losses: Vec<Option<(String, [VarId; 2])>>,
+    pub(super) metrics: Vec<Tracked>,
+    /// All variables; the running totals are those from `totals` on.
+    pub(super) all: Vec<(Type, VarId)>,
+    totals: usize,
+}
+
+/// A metric and its variables.
+pub(super) struct Tracked {
+    /// Of the output that this head judges.
+    pub(super) head: usize,
+    key: String,
+    metric: Arc<dyn Metric>,
+    weighted: bool,
+    state: Vec<(Type, VarId)>,
+}
+
+impl Tracked {
+    /// The updates of its variables by a batch.
+    pub(super) fn update(&self, trace: &Trace, judged: &Judged) -> Result<Vec<(VarId, Tensor)>> {
+        let weights = judged.weights.filter(|_| self.weighted);
+        let old: Vec<Tensor> = self.state.iter().map(|(ty, id)| trace.var(*id, ty.clone())).collect();
+        // Numbers of 16 bits are judged as singles, as in Keras.
+        let predictions = judged.predictions.cast(judged.predictions.tensor.dtype().widened(), true);
+        let new = self.metric.update_wire(&old, judged.y, &predictions, weights);
+        self.check(trace, &new).or_else(|error| trace.check().and(Err(error)))?;
+        Ok(self.state.iter().map(|(_, id)| *id).zip(new).collect())
+    }
+
+    /// Whether a step gives a new value for each variable, of its type and of that trace.
+    fn check(&self, trace: &Trace, new: &[Tensor]) -> Result<()> {
+        let class = self.metric.class_name();
+        new.iter().try_for_each(|new| trace.takes(new, format_args!("metric `{class}`")))?;
+        let wrong = |needed: String, got: String| {
+            Err(Error::graph(format!("metric `{class}`: `update` needs {needed}, got {got}")))
+        };
+        if new.len() != self.state.len() {
+            return wrong(format!("{} new values", self.state.len()), new.len().to_string());
+        }
+        let names = self.metric.state().into_iter().map(|(name, _)| name);
+        match self.state.iter().zip(new).zip(names).find(|(((ty, _), new), _)| new.ty() != *ty) {
+            Some((((ty, _), new), name)) => wrong(format!("{ty} for `{name}`"), new.ty().to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl State {
+    /// The variables of training those weights, for such labels and outputs of those shapes; `declare` makes each.
+    pub(super) fn new(
+        compiled: &Compiled,
+        weights: Vec<Named>,
+        labels: &[Array],
+        outputs: &[Shape],
+        declare: &mut dyn FnMut(&Type) -> Result<VarId>,
+    ) -> Result<State> {
+        let mut all = Vec::new();
+        let mut make = |ty: Type| -> Result<VarId> {
+            let id = declare(&ty)?;
+            all.push((ty, id));
+            Ok(id)
+        };
+        // Role by role, so that what is treated alike lies in a row.
+        let roles = compiled.optimizer.roles();
+        let slots = roles.iter().map(|_| weights.iter().map(|weight| make(weight.ty.clone())).collect());
+        let slots: Vec<Vec<VarId>> = slots.collect::<Result<_>>()?;
+        let scalar = || Type::scalar(DType::F32);
+        let (iterations, learning_rate) = (make(Type::scalar(DType::I64))?, make(scalar())?);
+        let mut total = || Ok([make(scalar())?, make(scalar())?]);
+        let loss = total()?;
+        let of_heads = compiled.heads.iter().map(|head| head.key.clone().map(|key| Ok((key, total()?))).transpose());
+        let losses = of_heads.collect::<Result<_>>()?;
+        let mut metrics = Vec::new();
+        for (place, (head, y)) in compiled.heads.iter().zip(labels).enumerate() {
+            for Figure { key, metric, weighted } in &head.figures {
+                let metric = by_shapes(metric, y.shape(), &outputs[head.output])?;
+                let types = metric.state().into_iter().map(|(_, shape)| Type::f32(shape));
+                let state = types.map(|ty| Ok((ty.clone(), make(ty)?))).collect::<Result<_>>()?;
+                metrics.push(Tracked { head: place, key: key.clone(), metric, weighted: *weighted, state });
+            }
+        }
+        let totals = slots.iter().map(Vec::len).sum::<usize>() + 2;
+        Ok(State { weights, slots, iterations, learning_rate, loss, losses, metrics, all, totals })
+    }
+
+    /// The running totals.
+    pub(super) fn totals(&self) -> &[(Type, VarId)] {
+        &self.all[self.totals..]
+    }
+
+    /// The updates of weights, slots and the number of steps.
+    pub(super) fn optimize(&self, cx: &Cx, optimizer: &dyn Optimizer, loss: &Tensor) -> Vec<(VarId, Tensor)> {
+        let weights = &self.weights;
+        let var = |id: VarId, ty: &Type| cx.trace().var(id, ty.clone());
+        let old: Vec<Tensor> = weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect();
+        let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, weight)| var(id, &weight.ty)).collect();
+        let slots: Vec<Vec<Tensor>> = self.slots.iter().map(of_role).collect();
+        let iterations = var(self.iterations, &Type::scalar(DType::I64));
+        let lr = var(self.learning_rate, &Type::scalar(DType::F32));
+        let new = optimizers::apply(optimizer, &old, gradients(loss, &old), &slots, (&iterations, &lr));
+        let held = |(weight, new): (&Named, Tensor)| match &weight.constraint {
+            Some(constraint) => (weight.id(), constraint.apply(&new)),
+            None => (weight.id(), new),
+        };
+        let mut updates: Vec<(VarId, Tensor)> = weights.iter().zip(new.weights).map(held).collect();
+        updates.extend(self.slots.concat().into_iter().zip(new.slots.concat()));
+        updates.push((self.iterations, new.iterations));
+        updates
+    }
+
+    /// The updates of the running losses: each row of the batch counts with the loss of the batch. In Keras 3 each batch
+    /// counts as one for those of single outputs.
+    pub(super) fn count(
+        &self,
+        cx: &Cx,
+        loss: &Tensor,
+        each: &[Option<Tensor>],
+        rows: usize,
+        updates: &mut Vec<(VarId, Tensor)>,
+    ) {
+        let var = |id| cx.trace().var(id, Type::scalar(DType::F32));
+        let mut add = |[total, count]: [VarId; 2], loss: &Tensor, rows: f64| {
+            let loss = loss.cast(loss.dtype().widened());
+            updates.push((total, var(total) + (loss * rows).cast(DType::F32)));
+            updates.push((count, var(count) + rows));
+        };
+        add(self.loss, loss, rows as f64);
+        let rows = if cx.flavor().weighs_losses_by_rows() { rows as f64 } else { 1.0 };
+        for (tracked, loss) in self.losses.iter().zip(each) {
+            if let (Some((_, ids)), Some(loss)) = (tracked, loss) {
+                add(*ids, loss, rows);
+            }
+        }
+    }
+
+    pub(super) fn logs(&self, session: &dyn Session) -> Vec<(String, f64)> {
+        let mean = |ids: [VarId; 2]| {
+            let [total, count] = ids.map(|id| session.read(id).get(0) as f32);
+            f64::from(if count == 0.0 { 0.0 } else { total / count })
+        };
+        let figure = |tracked: &Tracked| {
+            let state: Vec<Array> = tracked.state.iter().map(|(_, id)| session.read(*id)).collect();
+            (tracked.key.clone(), tracked.metric.result(&state))
+        };
+        let losses = self.losses.iter().flatten().map(|(key, ids)| (key.clone(), mean(*ids)));
+        std::iter::once(("loss".into(), mean(self.loss))).chain(losses).chain(self.metrics.iter().map(figure)).collect()
+    }
+}
+
+/// An output and what it is judged by.
+pub(super) struct Judged<'a> {
+    pub(super) y: &'a Tensor,
+    pub(super) predictions: &'a Wire,
+    pub(super) weights: Option<&'a Tensor>,
+}
+
+impl Judged<'_> {
+    pub(super) fn loss(&self, head: &Head) -> Option<Tensor> {
+        let loss = head.loss.as_ref()?;
+        Some(losses::of_rows(&**loss, self.y, self.predictions, self.weights))
+    }
+}
+
+/// A metric; that of `"accuracy"` goes by the shapes.
+fn by_shapes(metric: &Choice<dyn Metric>, y: &Shape, output: &Shape) -> Result<Arc<dyn Metric>> {
+    match metric {
+        Choice::Name(name) if ACCURACY.contains(&name.as_str()) => Ok(metrics::by_shapes(name, y, output)),
+        metric => metric.resolve(),
+    }
+}
