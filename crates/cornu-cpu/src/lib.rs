@@ -24,6 +24,7 @@
 
 mod bodies;
 mod control;
+mod copies;
 mod count;
 mod environment;
 mod fuse;
