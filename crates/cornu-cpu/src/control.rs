@@ -159,7 +159,7 @@ impl Control {
         let inside = Machine { scratch, ..machine };
         let body = frame.enter(inside, turned);
         (0..scan.consts).for_each(|i| body.set_input(i, machine.bases.at(self.args[i].span)));
-        steps(&frame.before, Machine { bases: body.table.bases(), ..body.machine })?;
+        step::run(&frame.before, Machine { bases: body.table.bases(), ..body.machine })?;
         match frame.rows.map(|count| (count, self.parts(scan, count, machine.threads))) {
             Some((count, parts @ 2..)) => {
                 let own = self.own_of_rows();
