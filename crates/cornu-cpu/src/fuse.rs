@@ -70,14 +70,9 @@ impl Draft {
 
     /// Whether both do the same to other values: then they can run as segments of one step.
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
-        let alike = |(a, b): (&(Value, Option<Walk>), &(Value, Option<Walk>))| match (&a.1, &b.1) {
-            (None, None) => true,
-            (Some(a), Some(b)) => a.is_scalar() == b.is_scalar(),
-            _ => false,
-        };
+        let kind = |(_, walk): &(Value, Option<Walk>)| walk.as_ref().map(Walk::is_scalar);
         self.code == other.code
-            && self.inputs.len() == other.inputs.len()
-            && self.inputs.iter().zip(&other.inputs).all(alike)
+            && self.inputs.iter().map(kind).eq(other.inputs.iter().map(kind))
             && self.outputs.iter().map(|(from, _)| from).eq(other.outputs.iter().map(|(from, _)| from))
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
 use cornu_graph::{Array, Executor, Feed, Graph, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
+use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, text};
 
@@ -272,6 +273,31 @@ fn what_leaves_a_loop_keeps_every_bit() {
             let (got, want) = (outputs(&hoisted), outputs(&graph));
             got.iter().zip(&want).for_each(|(got, want)| assert_eq!(ops::same_bits(got, want), Ok(()), "{batch} rows"));
         }
+    }
+}
+
+/// Loops that go by rows, and those that do not, have the same bits on any number of threads, forwards and backwards.
+#[test]
+fn loops_by_rows_keep_every_bit() {
+    let lstm = Lstm { steps: 30, batch: 13, width: 48 };
+    let input = Array::from_fn(&lstm.input(), |i| ((i + 1) as f64 * 0.618_033_988_749_894_9).fract() * 2.0 - 1.0);
+    let trained = |threads: usize| {
+        let mut session = lstm.session(&Cpu::new().threads(threads));
+        for (i, ty) in lstm.vars().iter().enumerate() {
+            let weights = Array::from_fn(ty, |j| ((i * 31 + j) as f64 * 1.7).sin() * 0.2);
+            session.write(VarId::new(i), &weights).expect("the type it was declared with");
+        }
+        let program = session.compile(&lstm.looped()).expect("a sound graph");
+        (0..3).for_each(|_| session.run(program, &[Feed::Whole(&input)]).expect("a step"));
+        let by_rows = session.describe(program).matches("by rows").count();
+        (by_rows, (0..lstm.vars().len()).map(|i| session.read(VarId::new(i))).collect::<Vec<_>>())
+    };
+    let (by_rows, want) = trained(1);
+    assert_eq!(by_rows, 0);
+    for (threads, loops) in [(2, 2), (3, 2), (5, 2), (14, 0)] {
+        let (by_rows, got) = trained(threads);
+        assert_eq!(by_rows, loops, "{threads} threads");
+        assert!(got == want, "{threads} threads");
     }
 }
 
