@@ -36,6 +36,7 @@ mod rows;
 mod schedule;
 mod session;
 mod step;
+mod sums;
 mod view;
 mod walk;
 

@@ -139,7 +139,8 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 return Ok(());
             }
             Job::Fused(drafts) => Step::new(self.fused(drafts)?),
-            Job::Single(value) => self.single(*value)?,
+            Job::Single(value) => self.single(*value, None)?,
+            Job::Product(value, sums) => self.single(*value, Some(self.place(*sums).span))?,
         };
         let mut makes = Vec::new();
         job.each_write(&self.plan.view, |value| makes.push(value));
@@ -182,7 +183,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })
     }
 
-    fn single(&mut self, value: Value) -> Result<Step> {
+    fn single(&mut self, value: Value, sums: Option<Span>) -> Result<Step> {
         let node = self.graph().node(value);
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = self.graph().types(&node.args);
@@ -190,7 +191,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let site = || Site::new(&types, ty, &args, out);
         let copies = |op: &dyn Copies| Step::new(Plain::Moves(op.moves(&site()), out));
         Ok(match &node.op {
-            Op::Dot(dot) => self.dot(*dot, &types, &args, out),
+            Op::Dot(dot) => self.dot(*dot, &types, &args, out, sums),
             Op::Reduce(reduce) => reduction(reduce, types[0], args[0], out)?,
             Op::Arg(arg) => {
                 let shape = &types[0].shape;
@@ -221,12 +222,13 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })
     }
 
-    fn dot(&self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place) -> Step {
+    fn dot(&self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place, sums: Option<Span>) -> Step {
         let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
         let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
         let spans = [a, b, out].map(|place| place.span);
         let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
         product.by_rows = self.by_rows;
+        product.sums = sums;
         Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)))
     }
 
