@@ -5,34 +5,32 @@ use std::collections::HashMap;
 use cornu_graph::{Error, Result, Value};
 
 use crate::control::Frame;
-use crate::kernels::memory::LINE;
 use crate::kernels::operand::{Place, Span};
 use crate::lower::{Lowering, Target};
 use crate::plan::Plan;
 use crate::rows::rows;
 
 /// Turns the plan of a body into steps: behind its memory come the buffers of its inputs, of its outputs, and of its
-/// constants. `scan` says how many inputs are the same for all steps of a loop, and how many
-/// outputs are carries.
+/// constants. `scan` says how many inputs are the same for all steps of a loop, and how many outputs are carries.
 pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, around: &Lowering) -> Result<Frame> {
     let graph = plan.view.graph;
     let buffer = |base: usize, value: Value| {
         let ty = graph.ty(value);
         Place { dtype: ty.dtype, span: Span { base: base as u32, at: 0 }, len: ty.size() }
     };
-    let inputs: Vec<(Value, Place)> = graph.inputs.iter().zip(1..).map(|(&x, base)| (x, buffer(base, x))).collect();
-    let outputs = graph.outputs.iter().zip(1 + inputs.len()..);
+    let inputs = graph.inputs.iter().zip(1..).map(|(&x, base)| (x, buffer(base, x)));
+    let outputs = graph.outputs.iter().zip(1 + graph.inputs.len()..);
     let outputs: Vec<(Value, Place)> = outputs.map(|(&y, base)| (y, buffer(base, y))).collect();
     let mut constants = Vec::new();
     plan.each_constant(&mut |base| constants.push(base));
     constants.sort_unstable();
     constants.dedup();
-    let first = 1 + (inputs.len() + outputs.len()) as u32;
+    let first = 1 + (graph.inputs.len() + outputs.len()) as u32;
     let numbers: HashMap<u32, u32> = constants.iter().copied().zip(first..).collect();
 
     let mut given = plan.given.clone();
     given.values_mut().for_each(|place| place.span.base = numbers[&place.span.base]);
-    given.extend(inputs.iter().copied().filter(|(_, place)| is_whole_lines(*place)));
+    given.extend(inputs);
     let [consts, carries] = scan.unwrap_or_default();
     let (made, twins) = made(plan, carries, &outputs);
     given.extend(made);
@@ -40,9 +38,6 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
         let places = plan.places(&HashMap::new(), &given);
         let mut lowering = Lowering::new(plan, target, places, Some(numbers.clone()))?;
         lowering.by_rows = by_rows;
-        for &(value, from) in inputs.iter().filter(|(_, place)| !is_whole_lines(*place)) {
-            lowering.copy(value, from, lowering.place(value));
-        }
         lowering.jobs()?;
         for (number, &(value, to)) in outputs.iter().enumerate() {
             let from = lowering.place(value);
@@ -70,11 +65,6 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
     })
 }
 
-/// Programs read and write whole lines: of slices, only such as are.
-fn is_whole_lines(place: Place) -> bool {
-    place.bytes().is_multiple_of(LINE)
-}
-
 /// The values that are made where an output is to be; and for each carry the stacked output that is the same value, where
 /// the next step finds it.
 fn made(plan: &Plan, carries: usize, outputs: &[(Value, Place)]) -> (HashMap<Value, Place>, Vec<Option<usize>>) {
@@ -85,7 +75,7 @@ fn made(plan: &Plan, carries: usize, outputs: &[(Value, Place)]) -> (HashMap<Val
         let root = plan.view.root(value);
         match outputs_of.get(&root) {
             Some(&twin) if number < carries && twin >= carries => twins[number] = Some(twin),
-            None if !plan.view.is_given(root) && is_whole_lines(place) => {
+            None if !plan.view.is_given(root) => {
                 outputs_of.insert(root, number);
                 made.insert(root, place);
             }

@@ -13,7 +13,7 @@ use cornu_graph::{DType, Graph, Result, Value};
 use crate::kernels::memory::{LINE, Room, Slots};
 use crate::kernels::operand::{Bases, Place, Span};
 use crate::kernels::threads::{Threads, share};
-use crate::step::{Machine, Step, steps};
+use crate::step::{self, Machine, Step};
 
 /// A planned body.
 pub(crate) struct Frame {
@@ -100,7 +100,7 @@ impl<'a> Running<'a> {
     }
 
     fn run(&self) -> Result<()> {
-        steps(&self.frame.steps, Machine { bases: self.table.bases(), ..self.machine })
+        step::run(&self.frame.steps, Machine { bases: self.table.bases(), ..self.machine })
     }
 
     /// Some of so many rows, on this thread.

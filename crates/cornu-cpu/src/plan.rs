@@ -36,7 +36,8 @@ impl<'g> Plan<'g> {
         let units = schedule(&view);
         let jobs = with_products(&view, draft(&view, &units));
         let homes = Homes::new(&view, &jobs);
-        let jobs = together(&homes, jobs);
+        // Rows of a body are stretches of one segment.
+        let jobs = if is_body { jobs } else { together(&homes, jobs) };
         let bodies: Vec<&'g Body> = jobs.iter().flat_map(|job| job.bodies(graph)).collect();
         let mut plan =
             Plan { view, jobs, homes, is_body, bodies: Vec::new(), numbers: HashMap::new(), given: HashMap::new() };

@@ -245,16 +245,6 @@ fn a_mistake_is_kept_with_its_place() {
 }
 
 #[test]
-fn a_softmax_is_recognised_and_nothing_else_is() {
-    let trace = Trace::new();
-    let x = trace.input(Type::f32([4, 8]));
-    assert_eq!(x.softmax(-1).softmax_input().map(|t| t.value()), Some(x.value()));
-    assert!(x.softmax(0).softmax_input().is_none());
-    assert!((x.exp() / 2.0).softmax_input().is_none());
-    assert_eq!(x.sigmoid().sigmoid_input().map(|t| t.value()), Some(x.value()));
-}
-
-#[test]
 fn a_gradient_of_a_gradient() {
     let trace = Trace::new();
     let x = trace.input(Type::new(DType::F64, []));

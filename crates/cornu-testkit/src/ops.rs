@@ -66,8 +66,8 @@ pub(crate) fn is_exact(op: &Op, args: &[&Type]) -> bool {
     let floats = args.first().is_some_and(|arg| arg.dtype.is_float());
     match op {
         Op::Unary(op) => {
-            use Unary::{Abs, Neg, Not, Relu, Sign, Sqrt, StopGradient};
-            matches!(op, Neg | Abs | Sign | Sqrt | Relu | Not | StopGradient)
+            use Unary::{Abs, Flush, Neg, Not, Relu, Sign, Sqrt, StopGradient};
+            matches!(op, Neg | Abs | Sign | Sqrt | Relu | Flush | Not | StopGradient)
         }
         Op::Binary(op) => *op != Binary::Pow,
         Op::Reduce(reduce) => !floats || reduce.kind != Reduction::Sum || reduce.is_copy(args[0]),

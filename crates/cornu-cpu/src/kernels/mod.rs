@@ -14,6 +14,5 @@ pub(crate) mod plain;
 pub(crate) mod random;
 pub mod reduce;
 pub mod simd;
-pub mod subnormal;
 pub mod threads;
 pub(crate) mod transfer;

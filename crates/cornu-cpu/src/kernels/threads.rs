@@ -12,8 +12,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::subnormal::Flush;
-
 /// How long a waiting thread watches before it offers its core to others at every look.
 const SPIN: Duration = Duration::from_micros(60);
 /// How long a waiting thread watches before it sleeps.
@@ -82,11 +80,7 @@ impl Crew {
         let region = Arc::new(Region { process: std::process::id(), ..Region::default() });
         let start = |number: usize| {
             let region = Arc::clone(&region);
-            let worker = std::thread::Builder::new().name(format!("cornu-{number}")).spawn(move || {
-                let _flush = Flush::new();
-                region.work();
-            });
-            worker.ok()
+            std::thread::Builder::new().name(format!("cornu-{number}")).spawn(move || region.work()).ok()
         };
         let workers = (1..=count).map_while(start).collect();
         Crew { region, workers }

@@ -1,7 +1,7 @@
 //! What a model does with data: `compile`, `fit`, `evaluate`, `predict`, and steps on single batches.
 
 use cornu_graph::room::room;
-use cornu_graph::{Array, Arrays, Context, DType, Element, Error, Result, ToArrays, from_array};
+use cornu_graph::{Array, Context, DType, Element, Error, Result, ToArrays, from_array};
 use ndarray::ArrayD;
 
 use super::Model;
@@ -81,7 +81,7 @@ impl Model {
         // Whatever becomes of the process's seeds, this fit goes by those of its start.
         let own = fit.seeds.is_some();
         let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
-        let ends = self.ends(&given.x);
+        let ends = self.ends(&given);
         let data = given.weighted(fit.sample_weight.take())?.of(&ends)?;
         checks::numbers(&data)?;
         self.build_for(&data, true)?;
@@ -130,7 +130,7 @@ impl Model {
         positive("evaluate", "batch_size", evaluate.batch_size)?;
         positive("evaluate", "steps", evaluate.steps)?;
         let given = Given::labelled(x, y)?;
-        let ends = self.ends(&given.x);
+        let ends = self.ends(&given);
         let data = given.weighted(evaluate.sample_weight)?.of(&ends)?;
         checks::numbers(&data)?;
         self.build_for(&data, false)?;
@@ -192,7 +192,7 @@ impl Model {
     pub fn predict_all_with(&mut self, x: impl ToArrays, predict: Predict) -> Result<Vec<Array>> {
         positive("predict", "batch_size", Some(predict.batch_size))?;
         let given = Given::features(x)?;
-        let ends = self.ends(&given.x);
+        let ends = self.ends(&given);
         let data = given.of(&ends)?;
         if data.rows() == 0 {
             return Err(Error::data("`x` needs at least one row, got none"));
@@ -226,7 +226,7 @@ impl Model {
 
     fn on_batch(&mut self, what: &str, kind: Kind, given: Given) -> Result<Scores> {
         self.stage().training.compiled(what)?;
-        let ends = self.ends(&given.x);
+        let ends = self.ends(&given);
         let data = &given.of(&ends)?;
         checks::numbers(data)?;
         self.build_for(data, kind == Kind::Train)?;
@@ -279,18 +279,20 @@ impl Model {
         if names.is_empty() { vec!["output".into()] } else { names }
     }
 
-    /// What such features, and labels, are for.
-    fn ends(&self, x: &Arrays) -> Ends {
+    /// What such features, and labels if there are any, are for.
+    fn ends(&self, given: &Given) -> Ends {
         let known = self.net.inputs.iter().map(|input| (input.name.clone(), input.dtype));
         let mut inputs: Vec<(String, DType)> = known.collect();
-        if let (true, Some(x)) = (inputs.is_empty(), x.iter().next()) {
+        if let (true, Some(x)) = (inputs.is_empty(), given.x.iter().next()) {
             // A layer that takes numbers as they are is given whole ones whole.
             let as_they_are = self.net.layers.first().is_some_and(|layer| !layer.layer().autocast());
             let whole = as_they_are && !x.dtype().is_float() && self.input.1.is_none();
             inputs.push(("x".into(), if whole { x.dtype() } else { self.input_dtype() }));
         }
-        let judged = self.training().judged();
-        Ends { inputs, outputs: self.output_names(), judged }
+        match given.y {
+            Some(_) => Ends { inputs, outputs: self.output_names(), judged: self.training().judged() },
+            None => Ends { inputs, outputs: Vec::new(), judged: Vec::new() },
+        }
     }
 
     /// The state of the generators that the model draws from.

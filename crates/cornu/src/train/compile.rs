@@ -151,6 +151,10 @@ impl Compile {
     fn heads(&self, loss: &PerOutput<Choice<dyn Loss>>, flavor: Flavor, outputs: &[String]) -> Result<Vec<Head>> {
         let losses = loss.each("loss", outputs)?;
         let weights = self.loss_weights.as_ref().map(|weights| weights.each("loss_weights", outputs)).transpose()?;
+        if let Some(bad) = weights.iter().flatten().flatten().find(|weight| !(**weight as f32).is_finite()) {
+            let needed = "finite numbers within the range of `f32`";
+            return Err(Error::usage(format!("`loss_weights` needs {needed}, got {bad:?}")));
+        }
         let metrics = spread(&self.metrics, flavor, outputs)?.each("metrics", outputs)?;
         let weighted = spread(&self.weighted_metrics, flavor, outputs)?.each("weighted_metrics", outputs)?;
         let several = outputs.len() > 1;

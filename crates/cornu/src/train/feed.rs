@@ -83,7 +83,10 @@ impl Ends {
         match each.len() {
             got if got == outputs => Ok(self.judged.iter().map(|&output| each[output].take()).collect()),
             got if got == judged => Ok(each),
-            got => Err(Error::data(format!("`{what}` needs {outputs} arrays, one for each output, got {got}"))),
+            got => {
+                let arrays = if outputs == 1 { "array" } else { "arrays" };
+                Err(Error::data(format!("`{what}` needs {outputs} {arrays}, one for each output, got {got}")))
+            }
         }
     }
 }

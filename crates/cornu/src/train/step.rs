@@ -133,6 +133,19 @@ impl Training {
         self.store.as_ref()
     }
 
+    /// Looks whether it may go without a scale of the loss.
+    ///
+    /// # Errors
+    /// Keras would scale it.
+    fn needs_no_scale(&self) -> Result<()> {
+        if !self.scaled {
+            return Ok(());
+        }
+        let message = "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
+        let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
+        Err(Error::unsupported(message).help(help))
+    }
+
     /// The weights that it changes, once it has started.
     pub(super) fn weights(&self) -> Option<&[Named]> {
         self.state.as_ref().map(|state| &state.weights[..])
@@ -320,12 +333,7 @@ impl Stage<'_> {
         let loss = all.ok_or_else(|| Error::usage("no output has a loss"))?;
         let mut updates = Vec::new();
         if kind == Kind::Train {
-            if self.training.scaled {
-                let message =
-                    "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
-                let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
-                return Err(Error::unsupported(message).help(help));
-            }
+            self.training.needs_no_scale()?;
             updates = state.optimize(&cx, &*compiled.optimizer, &loss);
         }
         state.count(&cx, &loss, &each, types[0].shape[0], &mut updates);

@@ -112,6 +112,7 @@ fn unary(op: Unary) -> Option<Option<Act>> {
         Unary::Sign => Some(Some(Act::Sign)),
         Unary::Sqrt => Some(Some(Act::Sqrt)),
         Unary::Relu => Some(Some(Act::Relu)),
+        Unary::Flush => Some(Some(Act::Flush)),
         _ => None,
     }
 }

@@ -114,6 +114,7 @@ loops! {
     Relu<T: Number>(x: T) -> T => if x <= T::default() { T::default() } else { x };
     Pow<T: Real>(a: T, b: T) -> T => a.pow(b);
     Sqrt<T: Real>(x: T) -> T => x.sqrt();
+    Flush<T: Real>(x: T) -> T => x.flush();
     Eq<T: Ordered>(a: T, b: T) -> u8 => u8::from(a == b);
     Ne<T: Ordered>(a: T, b: T) -> u8 => u8::from(a != b);
     Lt<T: Ordered>(a: T, b: T) -> u8 => u8::from(a < b);
@@ -263,29 +264,29 @@ trait Real: Copy {
     /// Through doubles, one after the other.
     fn pow(self, other: Self) -> Self;
     fn sqrt(self) -> Self;
+    fn flush(self) -> Self;
 }
 
-impl Real for f32 {
-    #[inline(always)]
-    fn pow(self, other: Self) -> Self {
-        f64::from(self).powf(other.into()) as f32
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        f32::sqrt(self)
-    }
+macro_rules! reals {
+    ($($t:ty)*) => {$(
+        impl Real for $t {
+            #[inline(always)]
+            fn pow(self, other: Self) -> Self {
+                f64::from(self).powf(other.into()) as $t
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                <$t>::sqrt(self)
+            }
+            #[inline(always)]
+            fn flush(self) -> Self {
+                if self.abs() < f32::MIN_POSITIVE.into() { self * 0.0 } else { self }
+            }
+        }
+    )*};
 }
 
-impl Real for f64 {
-    #[inline(always)]
-    fn pow(self, other: Self) -> Self {
-        self.powf(other)
-    }
-    #[inline(always)]
-    fn sqrt(self) -> Self {
-        f64::sqrt(self)
-    }
-}
+reals! { f32 f64 }
 
 /// Truths as bytes.
 trait Bits: Copy + From<bool> + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self> {}
@@ -466,6 +467,7 @@ fn call(instruction: &Instruction) -> Call {
             Unary::Log => of!(floats Log),
             Unary::Log1p => of!(floats Log1p),
             Unary::Sqrt => of!(floats Sqrt),
+            Unary::Flush => of!(floats Flush),
             Unary::Tanh => of!(floats Tanh),
             Unary::Erf => of!(floats Erf),
             Unary::Logistic => of!(floats Logistic),
