@@ -37,6 +37,7 @@ mod rows;
 mod schedule;
 mod session;
 mod step;
+mod sums;
 mod view;
 mod walk;
 

@@ -160,7 +160,8 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 return Ok(());
             }
             Job::Fused(drafts) => vec![Step::new(self.fused(drafts)?)],
-            Job::Single(value) => self.single(*value)?,
+            Job::Single(value) => self.single(*value, None)?,
+            Job::Product(value, sums) => self.single(*value, Some(self.place(*sums).span))?,
         };
         let mut makes = Vec::new();
         job.each_write(&self.plan.view, |value| makes.push(value));
@@ -203,7 +204,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })
     }
 
-    fn single(&mut self, value: Value) -> Result<Vec<Step>> {
+    fn single(&mut self, value: Value, sums: Option<Span>) -> Result<Vec<Step>> {
         let (graph, node) = (self.graph(), self.graph().node(value));
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = graph.types(&node.args);
@@ -212,7 +213,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
             op.moves(&Site::new(&types, ty, &args, out)).into_iter().map(Step::new).collect::<Vec<_>>()
         };
         let step = match &node.op {
-            Op::Dot(dot) => self.dot(*dot, node, &args, out),
+            Op::Dot(dot) => self.dot(*dot, node, &args, out, sums),
             Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
             Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
             Op::Broadcast(op) => return Ok(copies(op)),
@@ -254,12 +255,12 @@ impl<'p, 'g> Lowering<'p, 'g> {
         }
     }
 
-    fn dot(&mut self, dot: ops::Dot, node: &Node, args: &[Place], out: Place) -> Step {
+    fn dot(&mut self, dot: ops::Dot, node: &Node, args: &[Place], out: Place, sums: Option<Span>) -> Step {
         let [x, y] = [0, 1].map(|i| self.graph().ty(node.args[i]));
         let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
         let spans = [args[0], args[1], out].map(|place| place.span);
         let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
-        product.by_rows = self.by_rows;
+        (product.by_rows, product.sums) = (self.by_rows, sums);
         if dot.transpose_b
             && y.rank() == 2
             && let Some(b) = self.turned(node.args[1], args[1])
