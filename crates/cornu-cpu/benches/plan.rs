@@ -12,7 +12,7 @@ fn main() {
 fn compile(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
     let lstm = Lstm::of_length(steps);
     let sessions = bencher.with_inputs(|| lstm.session(&Cpu::new()));
-    sessions.bench_local_values(|mut session| {
+    sessions.bench_local_values(|session| {
         session.compile(&trace(&lstm)).expect("a sound graph");
         session
     });
@@ -20,9 +20,9 @@ fn compile(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
 
 fn step(bencher: Bencher, lstm: &Lstm, threads: usize, trace: fn(&Lstm) -> Graph) {
     let x = Array::zeros(&lstm.input());
-    let mut session = lstm.session(&Cpu::new().threads(threads));
-    let program = session.compile(&trace(lstm)).expect("a sound graph");
-    bencher.bench_local(|| session.run(program, &[Feed::Whole(&x)]).expect("a step"));
+    let session = lstm.session(&Cpu::new().threads(threads));
+    let mut run = session.compile(&trace(lstm)).and_then(|program| program.room()).expect("a sound graph");
+    bencher.bench_local(|| run.start(&[Feed::Host(&x)]).expect("a step"));
 }
 
 #[divan::bench(args = [400, 1600], sample_count = 5)]

@@ -294,7 +294,8 @@ impl<'p, 'g> Lowering<'p, 'g> {
         Some(to)
     }
 
-    /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
+    /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first; so are
+    /// outputs that are inputs, which are there for the step alone.
     fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
         let graph = self.graph();
         let updated: HashSet<_> = graph.updates.iter().map(|&(id, _)| id).collect();
@@ -306,7 +307,11 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 _ => place,
             }
         };
-        let outputs: Vec<Place> = graph.outputs.iter().map(|&value| kept(self, value)).collect();
+        let output = |lowering: &mut Self, value: Value| match graph.op(lowering.plan.view.root(value)) {
+            Op::Leaf(Leaf::Input { .. }) => lowering.save(value, lowering.place(value)),
+            _ => kept(lowering, value),
+        };
+        let outputs: Vec<Place> = graph.outputs.iter().map(|&value| output(self, value)).collect();
         let moves = graph.updates.iter().map(|&(id, value)| (value, kept(self, value), vars[&id]));
         let moves: Vec<(Value, Place, Place)> = moves.collect();
         for (value, from, to) in moves {

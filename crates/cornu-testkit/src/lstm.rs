@@ -1,5 +1,7 @@
 //! A recurrent layer written with ordinary ops, as a loop and unrolled: what planning is measured on.
 
+use std::sync::Arc;
+
 use cornu_graph::{Array, Executor, Graph, Session, Tensor, Trace, Type, VarId, gradients};
 
 /// An LSTM of a product for each gate, over inputs that are multiplied already, its mean squared output, and a step of
@@ -31,9 +33,9 @@ impl Lstm {
     }
 
     /// A session with its variables, all zero.
-    pub fn session(&self, executor: &dyn Executor) -> Box<dyn Session> {
-        let mut session = executor.open().expect("a machine");
-        self.vars().into_iter().for_each(|ty| _ = session.declare(ty).expect("memory"));
+    pub fn session(&self, executor: &dyn Executor) -> Arc<dyn Session> {
+        let session = executor.open().expect("a machine");
+        self.vars().into_iter().for_each(|ty| _ = session.declare(ty.into()).expect("memory"));
         session
     }
 

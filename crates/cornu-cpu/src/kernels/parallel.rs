@@ -100,11 +100,11 @@ impl fmt::Display for Task {
 ///
 /// # Panics
 /// If a row is not in `from`, or `to` has not room for exactly these rows.
-pub fn rows(threads: &Threads, from: &[f32], order: &[usize], width: usize, to: &mut [f32]) {
+pub fn rows(threads: &Threads, from: &[f32], order: &[u32], width: usize, to: &mut [f32]) {
     assert_eq!(to.len(), order.len() * width, "needed room for {} rows of {width}", order.len());
-    let copy = |to: &mut [f32], order: &[usize]| {
+    let copy = |to: &mut [f32], order: &[u32]| {
         for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(order) {
-            to.copy_from_slice(&from[row * width..(row + 1) * width]);
+            to.copy_from_slice(&from[row as usize * width..][..width]);
         }
     };
     let parts = threads.count().min(to.len() / ROWS_GRAIN);

@@ -22,11 +22,12 @@ impl Training {
     pub(crate) fn optimizer_state(&self) -> Option<OptimizerState> {
         let state = self.state.as_ref()?;
         let names = slot_names(self, &state.weights).ok()?;
-        let session = self.store.as_ref()?.session();
-        let ids = state.slots.concat();
-        let slots = names.into_iter().zip(ids).map(|((role, path), id)| (role, path, session.read(id))).collect();
-        let iterations = session.read(state.iterations).to_vec().first().copied().unwrap_or(0);
-        Some(OptimizerState { iterations, learning_rate: session.read(state.learning_rate).get(0), slots })
+        let ids = [vec![state.iterations, state.learning_rate], state.slots.concat()].concat();
+        let values = self.opened().ok()?.store.session().read(&ids).ok()?;
+        let mut values = values.into_iter();
+        let (iterations, learning_rate) = (values.next()?.to_vec().first().copied()?, values.next()?.get(0));
+        let slots = names.into_iter().zip(values).map(|((role, path), value)| (role, path, value)).collect();
+        Some(OptimizerState { iterations, learning_rate, slots })
     }
 
     /// What it is to remember, if it has no variables yet.
@@ -77,9 +78,10 @@ impl Stage<'_> {
         if check(self.training, self.variables, &state).is_err() {
             return Ok(());
         }
-        let mut session = self.variables.session()?;
-        session.write(iterations, &Array::scalar(state.iterations))?;
-        session.write(learning_rate, &Array::scalar(state.learning_rate as f32))?;
-        slots.iter().zip(&state.slots).try_for_each(|(&id, (.., value)): (&VarId, _)| session.write(id, value))
+        let (steps, rate) = (Array::scalar(state.iterations), Array::scalar(state.learning_rate as f32));
+        let slots = slots.into_iter().zip(state.slots.iter().map(|(.., value)| value));
+        let all: Vec<(VarId, &Array)> =
+            [(iterations, &steps), (learning_rate, &rate)].into_iter().chain(slots).collect();
+        self.session()?.write(&all)
     }
 }
