@@ -11,12 +11,15 @@ use crate::kernels::fused::{Instruction, Opcode, Operand, bits};
 use crate::view::View;
 use crate::walk::Walk;
 
+/// A value that is read, and how if that is not element by element.
+pub(crate) type Read = (Value, Option<Walk>);
+
 /// A program whose inputs and outputs are still values.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) size: usize,
-    /// What it reads, and how if that is not element by element.
-    pub(crate) inputs: Vec<(Value, Option<Walk>)>,
+    /// What it reads.
+    pub(crate) inputs: Vec<Read>,
     pub(crate) code: Vec<Instruction>,
     /// The registers that are written to memory.
     pub(crate) outputs: Vec<(u16, Value)>,
@@ -70,7 +73,7 @@ impl Draft {
 
     /// Whether both do the same to other values: then they can run as segments of one step.
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
-        let alike = |(a, b): (&(Value, Option<Walk>), &(Value, Option<Walk>))| match (&a.1, &b.1) {
+        let alike = |(a, b): (&Read, &Read)| match (&a.1, &b.1) {
             (None, None) => true,
             (Some(a), Some(b)) => a.is_scalar() == b.is_scalar(),
             _ => false,
