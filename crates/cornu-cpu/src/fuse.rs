@@ -11,12 +11,15 @@ use crate::kernels::fused::{Instruction, Opcode, Operand, bits};
 use crate::view::View;
 use crate::walk::Walk;
 
+/// A value that is read, and how if that is not element by element.
+pub(crate) type Read = (Value, Option<Walk>);
+
 /// A program whose inputs and outputs are still values.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) size: usize,
-    /// What it reads, and how if that is not element by element.
-    pub(crate) inputs: Vec<(Value, Option<Walk>)>,
+    /// What it reads.
+    pub(crate) inputs: Vec<Read>,
     pub(crate) code: Vec<Instruction>,
     /// The registers that are written to memory.
     pub(crate) outputs: Vec<(u16, Value)>,

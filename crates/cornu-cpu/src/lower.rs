@@ -159,7 +159,15 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 }
                 return Ok(());
             }
-            Job::Fused(drafts) => vec![Step::new(self.fused(drafts)?)],
+            Job::Fused(drafts) => {
+                // Rows are cut from each value, not from several one after the other.
+                let together = if self.by_rows { 1 } else { drafts.len() };
+                for drafts in drafts.chunks(together) {
+                    let makes = drafts.iter().flat_map(|draft| &draft.outputs).map(|&(_, value)| value).collect();
+                    self.add(Step::new(self.fused(drafts)?), makes);
+                }
+                return Ok(());
+            }
             Job::Single(value) => self.single(*value, None)?,
             Job::Product(value, sums) => self.single(*value, Some(self.place(*sums).span))?,
         };

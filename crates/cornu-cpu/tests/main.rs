@@ -291,6 +291,28 @@ fn loops_by_rows_keep_every_bit() {
     }
 }
 
+/// Programs that do the same to two carries are cut into the rows of each.
+#[test]
+fn loops_cut_every_carry_into_rows() {
+    let row = |seed: usize, ty: &Type| Array::from_fn(ty, |i| ((i * 37 + seed) as f64 * 1.7).sin() * 0.1);
+    let trace = Trace::new();
+    let [w, a, b] = [[96, 96], [64, 96], [64, 96]].map(|shape| trace.input(Type::f32(shape)));
+    let (last, _) = trace
+        .scan(50, false, &[a, b], &[], |_, h, _| (vec![h[0].dot(&w).tanh() * 1.5, h[1].dot(&w).tanh() * 1.5], vec![]));
+    let graph = trace.finish(&last, &[]).expect("a sound graph");
+    let args: Vec<Array> = graph.inputs.iter().enumerate().map(|(i, &input)| row(i, graph.ty(input))).collect();
+    let outputs = |threads: usize| {
+        Cpu::new().threads(threads).open().and_then(|session| session.once(&graph, &args)).expect("a sound graph")
+    };
+    let want = outputs(1);
+    for threads in [2, 3, 5] {
+        let got = outputs(threads);
+        got.iter()
+            .zip(&want)
+            .for_each(|(got, want)| assert_eq!(ops::same_bits(got, want), Ok(()), "{threads} threads"));
+    }
+}
+
 #[test]
 fn a_false_check_changes_nothing() {
     for cpu in [Cpu::new(), Cpu::new().raw(), Cpu::new().level(Level::Portable).threads(1)] {
