@@ -18,11 +18,10 @@ fn compile(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
     });
 }
 
-fn step(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
-    let lstm = Lstm::of_length(steps);
+fn step(bencher: Bencher, lstm: &Lstm, threads: usize, trace: fn(&Lstm) -> Graph) {
     let x = Array::zeros(&lstm.input());
-    let session = lstm.session(&Cpu::new());
-    let mut run = session.compile(&trace(&lstm)).and_then(|program| program.room()).expect("a sound graph");
+    let session = lstm.session(&Cpu::new().threads(threads));
+    let mut run = session.compile(&trace(lstm)).and_then(|program| program.room()).expect("a sound graph");
     bencher.bench_local(|| run.start(&[Feed::Host(&x)]).expect("a step"));
 }
 
@@ -38,10 +37,16 @@ fn looped_compiled(bencher: Bencher, steps: usize) {
 
 #[divan::bench(args = [400, 1600])]
 fn unrolled_step(bencher: Bencher, steps: usize) {
-    step(bencher, steps, Lstm::unrolled);
+    step(bencher, &Lstm::of_length(steps), 2, Lstm::unrolled);
 }
 
 #[divan::bench(args = [400, 1600])]
 fn looped_step(bencher: Bencher, steps: usize) {
-    step(bencher, steps, Lstm::looped);
+    step(bencher, &Lstm::of_length(steps), 2, Lstm::looped);
+}
+
+/// Forwards, backwards, and products with the input; by threads.
+#[divan::bench(args = [1, 2])]
+fn recurrence(bencher: Bencher, threads: usize) {
+    step(bencher, &Lstm { steps: 100, batch: 32, width: 128 }, threads, Lstm::looped);
 }

@@ -23,6 +23,7 @@
 
 mod bodies;
 mod control;
+mod copies;
 mod count;
 mod environment;
 mod fuse;
@@ -37,6 +38,7 @@ mod schedule;
 mod session;
 mod step;
 mod store;
+mod sums;
 mod view;
 mod walk;
 

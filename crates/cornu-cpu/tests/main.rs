@@ -5,6 +5,7 @@ use std::path::Path;
 use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
 use cornu_graph::{Array, Executor, Feed, Graph, Reference, Role, Run, Tensor, Trace, Type, VarId, VarSpec};
+use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, text};
 
@@ -368,6 +369,55 @@ fn what_leaves_a_loop_keeps_every_bit() {
             let (got, want) = (outputs(&hoisted), outputs(&graph));
             got.iter().zip(&want).for_each(|(got, want)| assert_eq!(ops::same_bits(got, want), Ok(()), "{batch} rows"));
         }
+    }
+}
+
+/// Loops that go by rows, and those that do not, have the same bits on any number of threads, forwards and backwards.
+#[test]
+fn loops_by_rows_keep_every_bit() {
+    let lstm = Lstm { steps: 30, batch: 13, width: 48 };
+    let input = Array::from_fn(&lstm.input(), |i| ((i + 1) as f64 * 0.618_033_988_749_894_9).fract() * 2.0 - 1.0);
+    let trained = |threads: usize| {
+        let session = lstm.session(&Cpu::new().threads(threads));
+        let vars: Vec<VarId> = (0..lstm.vars().len()).map(VarId::new).collect();
+        for (i, ty) in lstm.vars().iter().enumerate() {
+            let weights = Array::from_fn(ty, |j| ((i * 31 + j) as f64 * 1.7).sin() * 0.2);
+            session.write(&[(vars[i], &weights)]).expect("the type it was declared with");
+        }
+        let program = session.compile(&lstm.looped()).expect("a sound graph");
+        let mut run = program.room().expect("memory");
+        (0..3).for_each(|_| run.start(&[Feed::Host(&input)]).expect("a step"));
+        let by_rows = program.describe().matches("by rows").count();
+        (by_rows, session.read(&vars).expect("variables"))
+    };
+    let (by_rows, want) = trained(1);
+    assert_eq!(by_rows, 0);
+    for (threads, loops) in [(2, 2), (3, 2), (5, 2), (14, 0)] {
+        let (by_rows, got) = trained(threads);
+        assert_eq!(by_rows, loops, "{threads} threads");
+        assert!(got == want, "{threads} threads");
+    }
+}
+
+/// Programs that do the same to two carries are cut into the rows of each.
+#[test]
+fn loops_cut_every_carry_into_rows() {
+    let row = |seed: usize, ty: &Type| Array::from_fn(ty, |i| ((i * 37 + seed) as f64 * 1.7).sin() * 0.1);
+    let trace = Trace::new();
+    let [w, a, b] = [[96, 96], [64, 96], [64, 96]].map(|shape| trace.input(Type::f32(shape)));
+    let (last, _) = trace
+        .scan(50, false, &[a, b], &[], |_, h, _| (vec![h[0].dot(&w).tanh() * 1.5, h[1].dot(&w).tanh() * 1.5], vec![]));
+    let graph = trace.finish(&last, &[]).expect("a sound graph");
+    let args: Vec<Array> = graph.inputs.iter().enumerate().map(|(i, &input)| row(i, graph.ty(input))).collect();
+    let outputs = |threads: usize| {
+        Cpu::new().threads(threads).open().and_then(|session| session.once(&graph, &args)).expect("a sound graph")
+    };
+    let want = outputs(1);
+    for threads in [2, 3, 5] {
+        let got = outputs(threads);
+        got.iter()
+            .zip(&want)
+            .for_each(|(got, want)| assert_eq!(ops::same_bits(got, want), Ok(()), "{threads} threads"));
     }
 }
 

@@ -11,6 +11,9 @@ use super::threads::{Threads, share};
 /// Floats to be copied that are worth a thread.
 const ROWS_GRAIN: usize = 8 * 1024;
 
+/// Units that are too few to be cut by lines.
+const FEW: usize = 1024;
+
 /// A pointer that threads may share, each for its own elements.
 struct Shared(*mut f32);
 
@@ -63,7 +66,13 @@ impl Task {
         if parts == 1 {
             return run(0..units, 0);
         }
-        threads.run(parts, &|part| run(share(units, part, parts), part));
+        // Of many units each thread's begin at a line, whatever their size.
+        let line = if units / parts >= FEW { LINE } else { 1 };
+        let lines = units.div_ceil(line);
+        threads.run(parts, &|part| {
+            let Range { start, end } = share(lines, part, parts);
+            run(start * line..units.min(end * line), part);
+        });
     }
 
     /// Whether its units can be cut into so many rows.

@@ -70,7 +70,7 @@ impl Tracked {
         let weights = judged.weights.filter(|_| self.weighted);
         let old: Vec<Tensor> = self.state.iter().map(|(ty, id)| trace.var(*id, ty.clone())).collect();
         // Numbers of 16 bits are judged as singles, as in Keras.
-        let predictions = judged.predictions.cast(judged.predictions.tensor.dtype().widened(), true);
+        let predictions = judged.predictions.cast(judged.predictions.tensor.dtype().widened());
         let new = self.metric.update_wire(&old, judged.y, &predictions, weights);
         self.check(trace, &new).or_else(|error| trace.check().and(Err(error)))?;
         Ok(self.state.iter().map(|(_, id)| *id).zip(new).collect())

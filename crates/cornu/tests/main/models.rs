@@ -29,8 +29,8 @@ fn outputs(model: &mut Model, x: &Array) -> Result<Array> {
 
 fn opens(json: &Value, config: &Value) -> Result<(), String> {
     let text = |error: cornu::Error| error.to_string();
-    let mut model = Sequential::from_json_value(config).map_err(text)?;
-    let again = Sequential::from_json(&model.to_json().map_err(text)?).map_err(text)?;
+    let mut model = Model::from_json_value(config).map_err(text)?;
+    let again = Model::from_json_value(&model.to_json_value().map_err(text)?).map_err(text)?;
     if again.to_json().map_err(text)? != model.to_json().map_err(text)? {
         return Err("its own JSON reads back as another model".into());
     }
