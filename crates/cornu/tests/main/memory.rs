@@ -263,7 +263,7 @@ fn needs(what: &str, size: &str) -> String {
 fn predictions_and_rows() {
     let _turn = seeded(Flavor::Keras2, 1);
     let x = Array2::<f32>::zeros((ROWS / 32, 1));
-    let mut model = sequential![Dense::new(256).use_bias(false).input_shape([1])];
+    let model = sequential![Dense::new(256).use_bias(false).input_shape([1])];
     model.predict(&x.slice(ndarray::s![..64, ..])).expect("room for 64 rows");
     let predicted = needs("the array of predictions", "128.00 MB");
     assert_eq!(short_of(100 * MB, || model.predict(&x)), predicted);

@@ -143,7 +143,7 @@ fn what_an_input_says_counts() -> Result<()> {
     );
     assert!(message(input("dtype", "string".into())).contains("`string`"));
     // Keras makes whole numbers of the input; what is none is told here.
-    let mut whole = input("dtype", "int32".into())?;
+    let whole = input("dtype", "int32".into())?;
     assert_eq!(whole.predict(&[[1.0, 2.0]])?[[0, 0]], 3.0);
     assert_eq!(
         message(whole.predict(&[[1.0, 2.0], [1.75, 2.0]])),

@@ -198,7 +198,7 @@ fn a_model_over_layers_of_two_machines_is_refused() -> Result<()> {
     }
     // Two stores of this processor become one.
     let (a, b) = (here.predict(&X)?, beside.weights());
-    let mut joined = sequential![Input::new([3]), &one, &near, &beside.layers()[0].shared()];
+    let joined = sequential![Input::new([3]), &one, &near, &beside.layers()[0].shared()];
     joined.predict(&X)?;
     assert_eq!((here.predict(&X)?, beside.weights()), (a, b));
     let mut both = Sequential::named("both");
