@@ -53,7 +53,9 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
         Ok::<Lowering, Error>(lowering)
     };
     let is_cut = |lowering: &Lowering, rows: usize| lowering.steps.0.iter().all(|step| step.has_rows(rows));
-    let rows = rows(plan, consts).filter(|&rows| carries > 0 && target.threads > 1 && rows >= target.threads);
+    // What is the same in all steps and must be copied is no work of rows.
+    let found = inputs.iter().take(consts).all(|(_, place)| is_whole_lines(*place));
+    let rows = rows(plan, consts).filter(|&rows| carries > 0 && target.threads > 1 && rows >= target.threads && found);
     let cut = rows.map(|rows| lowered(true).map(|lowering| (rows, lowering))).transpose()?;
     let (rows, lowering) = match cut.filter(|(rows, lowering)| is_cut(lowering, *rows)) {
         Some((rows, lowering)) => (Some(rows), lowering),
