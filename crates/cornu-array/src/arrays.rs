@@ -56,14 +56,14 @@ impl Arrays {
 /// What several arrays come in: one alone, tuples and lists by position, pairs and maps by name.
 ///
 /// ```
-/// use cornu_graph::ToArrays;
+/// use cornu_array::ToArrays;
 ///
 /// assert_eq!([[0.5, 1.0]].into_arrays()?.len(), 1);
 /// assert_eq!(([[0.5, 1.0]], [3]).into_arrays()?.len(), 2);
 /// let named = [("ages", &[[0.5], [1.0]]), ("sizes", &[[1.0], [2.0]])].into_arrays()?;
 /// let sizes = &named.by_name("x", &["sizes", "ages"])?[0];
 /// assert_eq!(sizes.as_ref().map(|sizes| sizes.to_vec::<f64>()), Some(vec![1.0, 2.0]));
-/// # Ok::<(), cornu_graph::Error>(())
+/// # Ok::<(), cornu_array::Error>(())
 /// ```
 pub trait ToArrays {
     /// The arrays.

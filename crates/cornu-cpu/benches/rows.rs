@@ -15,9 +15,9 @@ fn main() {
 
 /// Runs what a function makes of an operand, and the gradient of what it makes of it, if that is asked for.
 fn time(bencher: Bencher, threads: usize, ty: &Type, gradient: bool, body: impl Fn(&Tensor) -> Tensor) {
-    let mut session = Cpu::new().threads(threads).open().expect("a session");
-    let var = session.declare(ty.clone()).expect("memory");
-    session.write(var, &Array::from_fn(ty, |i| (i % 97) as f64 * 0.01)).expect("of that type");
+    let session = Cpu::new().threads(threads).open().expect("a session");
+    let var = session.declare(ty.clone().into()).expect("memory");
+    session.write(&[(var, &Array::from_fn(ty, |i| (i % 97) as f64 * 0.01))]).expect("of that type");
     let trace = Trace::new();
     let x = trace.var(var, ty.clone());
     let y = body(&x);
@@ -28,10 +28,8 @@ fn time(bencher: Bencher, threads: usize, ty: &Type, gradient: bool, body: impl 
         vec![y]
     };
     let graph = trace.finish(&outputs, &[]).expect("a sound graph");
-    let program = session.compile(&graph).expect("a sound graph");
-    bencher
-        .counter(BytesCount::new(ty.bytes().unwrap_or(0)))
-        .bench_local(|| session.run(program, &[]).expect("a step"));
+    let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+    bencher.counter(BytesCount::new(ty.bytes().unwrap_or(0))).bench_local(|| run.start(&[]).expect("a step"));
 }
 
 macro_rules! times {

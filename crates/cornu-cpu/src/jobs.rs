@@ -17,6 +17,8 @@ use crate::view::View;
 pub(crate) enum Job {
     /// A node by itself.
     Single(Value),
+    /// A product, and the sums of the columns of its second operand.
+    Product(Value, Value),
     /// Programs that do the same, in any order.
     Fused(Vec<Draft>),
     /// All checks of the graph.
@@ -28,7 +30,9 @@ impl Job {
     pub(crate) fn each_read(&self, view: &View, mut see: impl FnMut(Value, bool)) {
         count::step();
         match self {
-            Job::Single(value) => view.graph.node(*value).args.iter().for_each(|&arg| see(view.root(arg), true)),
+            Job::Single(value) | Job::Product(value, _) => {
+                view.graph.node(*value).args.iter().for_each(|&arg| see(view.root(arg), true));
+            }
             Job::Fused(drafts) => {
                 let inputs = drafts.iter().flat_map(|draft| &draft.inputs).filter(|read| !view.is_counted(read.0));
                 inputs.for_each(|(value, walk)| see(*value, walk.is_none()));
@@ -43,6 +47,7 @@ impl Job {
     pub(crate) fn each_write(&self, view: &View, mut see: impl FnMut(Value)) {
         match self {
             Job::Single(value) => view.graph.node(*value).results().for_each(see),
+            Job::Product(value, sums) => [*value, *sums].into_iter().for_each(see),
             Job::Fused(drafts) => drafts.iter().flat_map(|d| &d.outputs).for_each(|&(_, value)| see(value)),
             Job::Checks => {}
         }
@@ -52,7 +57,7 @@ impl Job {
     pub(crate) fn bodies<'g>(&self, graph: &'g Graph) -> &'g [Body] {
         match self {
             Job::Single(value) => graph.op(*value).bodies(),
-            Job::Fused(_) | Job::Checks => &[],
+            Job::Product(..) | Job::Fused(_) | Job::Checks => &[],
         }
     }
 }
@@ -63,9 +68,9 @@ pub(crate) fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
     let mut home = vec![(usize::MAX, 0); view.graph.values()];
     for (number, unit) in units.iter().enumerate() {
         let members = unit.members().iter().enumerate();
-        members.for_each(|(place, &value)| {
-            view.graph.node(value).results().for_each(|v| home[v.index()] = (number, place))
-        });
+        for (place, &value) in members {
+            view.graph.node(value).results().for_each(|v| home[v.index()] = (number, place));
+        }
     }
     let mut needed = vec![false; view.graph.values()];
     view.graph.results().for_each(|value| needed[view.root(value).index()] = true);
@@ -208,7 +213,7 @@ fn in_place(view: &View, jobs: &[Job], vars: &HashMap<VarId, Value>) -> HashMap<
             Job::Single(value) => {
                 matches!(view.graph.op(*value), Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
             }
-            Job::Checks => false,
+            Job::Product(..) | Job::Checks => false,
         };
         let last = vars.get(&var).and_then(|old| read[old.index()]);
         if last.is_none_or(|(last, full)| last < writer || last == writer && full && elements) {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
-use cornu_graph::{Body, Error, Graph, Result, Shape, Type, Value, VarId};
+use cornu_graph::{Body, Error, Graph, Node, Result, Shape, Type, Value, VarId};
 
 use crate::bodies;
 use crate::control::{Control, Frame};
@@ -74,11 +74,30 @@ pub(crate) struct Target {
     pub(crate) threads: usize,
 }
 
+/// What a loop makes once of its constants: buffers from `first` on.
+pub(crate) struct Before {
+    /// How many inputs are constants.
+    pub(crate) consts: usize,
+    pub(crate) first: u32,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) bytes: Vec<usize>,
+    /// The places of matrices that are turned, by those of the matrices and by their rows.
+    turned: HashMap<(Span, usize), Place>,
+}
+
+impl Before {
+    pub(crate) fn new(consts: usize, first: u32) -> Before {
+        Before { consts, first, steps: Vec::new(), bytes: Vec::new(), turned: HashMap::new() }
+    }
+}
+
 pub(crate) struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
     target: Target,
     /// Whether each step is cut into rows.
     pub(crate) by_rows: bool,
+    /// What is made once before a loop.
+    pub(crate) before: Option<Before>,
     places: Vec<Option<Place>>,
     pub(crate) needs: usize,
     pub(crate) steps: Steps,
@@ -99,7 +118,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
     ) -> Result<Self> {
         isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
         let (steps, frames) = (Steps::default(), HashMap::new());
-        Ok(Lowering { plan, target, by_rows: false, places, needs, steps, numbers, frames })
+        Ok(Lowering { plan, target, by_rows: false, before: None, places, needs, steps, numbers, frames })
     }
 
     fn graph(&self) -> &'g Graph {
@@ -140,8 +159,17 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 }
                 return Ok(());
             }
-            Job::Fused(drafts) => vec![Step::new(self.fused(drafts)?)],
-            Job::Single(value) => self.single(*value)?,
+            Job::Fused(drafts) => {
+                // Rows are cut from each value, not from several one after the other.
+                let together = if self.by_rows { 1 } else { drafts.len() };
+                for drafts in drafts.chunks(together) {
+                    let makes = drafts.iter().flat_map(|draft| &draft.outputs).map(|&(_, value)| value).collect();
+                    self.add(Step::new(self.fused(drafts)?), makes);
+                }
+                return Ok(());
+            }
+            Job::Single(value) => self.single(*value, None)?,
+            Job::Product(value, sums) => self.single(*value, Some(self.place(*sums).span))?,
         };
         let mut makes = Vec::new();
         job.each_write(&self.plan.view, |value| makes.push(value));
@@ -184,7 +212,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })
     }
 
-    fn single(&mut self, value: Value) -> Result<Vec<Step>> {
+    fn single(&mut self, value: Value, sums: Option<Span>) -> Result<Vec<Step>> {
         let (graph, node) = (self.graph(), self.graph().node(value));
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = graph.types(&node.args);
@@ -193,7 +221,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
             op.moves(&Site::new(&types, ty, &args, out)).into_iter().map(Step::new).collect::<Vec<_>>()
         };
         let step = match &node.op {
-            Op::Dot(dot) => self.dot(*dot, &types, &args, out),
+            Op::Dot(dot) => self.dot(*dot, node, &args, out, sums),
             Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
             Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
             Op::Broadcast(op) => return Ok(copies(op)),
@@ -235,16 +263,47 @@ impl<'p, 'g> Lowering<'p, 'g> {
         }
     }
 
-    fn dot(&self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place) -> Step {
-        let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
-        let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
-        let spans = [a, b, out].map(|place| place.span);
+    fn dot(&mut self, dot: ops::Dot, node: &Node, args: &[Place], out: Place, sums: Option<Span>) -> Step {
+        let [x, y] = [0, 1].map(|i| self.graph().ty(node.args[i]));
+        let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
+        let spans = [args[0], args[1], out].map(|place| place.span);
         let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
-        product.by_rows = self.by_rows;
+        (product.by_rows, product.sums) = (self.by_rows, sums);
+        if dot.transpose_b
+            && y.rank() == 2
+            && let Some(b) = self.turned(node.args[1], args[1])
+        {
+            product.b = Product::new([spans[0], b.span, spans[2]], batch, [m, k, n], [false, false]).b;
+        }
         Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)))
     }
 
-    /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
+    /// Where a constant matrix of a loop lies turned, from before the first step on.
+    fn turned(&mut self, value: Value, from: Place) -> Option<Place> {
+        let (graph, before) = (self.plan.view.graph, self.before.as_mut()?);
+        let is_constant = match graph.op(self.plan.view.root(value)) {
+            Op::Leaf(Leaf::Input { index, .. }) => *index < before.consts,
+            Op::Leaf(_) => true,
+            _ => false,
+        };
+        if !is_constant {
+            return None;
+        }
+        let ty = graph.ty(value);
+        if let Some(place) = before.turned.get(&(from.span, ty.shape[0])) {
+            return Some(*place);
+        }
+        let to = Place { span: Span { base: before.first + before.bytes.len() as u32, at: 0 }, ..from };
+        let turn = ops::Transpose([1, 0].into());
+        let turned = Type::new(ty.dtype, [ty.shape[1], ty.shape[0]]);
+        before.steps.extend(turn.moves(&Site::new(&[ty], &turned, &[from], to)).into_iter().map(Step::new));
+        before.bytes.push(to.padded());
+        before.turned.insert((from.span, ty.shape[0]), to);
+        Some(to)
+    }
+
+    /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first; so are
+    /// outputs that are inputs, which are there for the step alone.
     fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
         let graph = self.graph();
         let updated: HashSet<_> = graph.updates.iter().map(|&(id, _)| id).collect();
@@ -256,7 +315,11 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 _ => place,
             }
         };
-        let outputs: Vec<Place> = graph.outputs.iter().map(|&value| kept(self, value)).collect();
+        let output = |lowering: &mut Self, value: Value| match graph.op(lowering.plan.view.root(value)) {
+            Op::Leaf(Leaf::Input { .. }) => lowering.save(value, lowering.place(value)),
+            _ => kept(lowering, value),
+        };
+        let outputs: Vec<Place> = graph.outputs.iter().map(|&value| output(self, value)).collect();
         let moves = graph.updates.iter().map(|&(id, value)| (value, kept(self, value), vars[&id]));
         let moves: Vec<(Value, Place, Place)> = moves.collect();
         for (value, from, to) in moves {

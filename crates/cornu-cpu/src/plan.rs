@@ -9,6 +9,7 @@ use crate::jobs::{Homes, Job, draft, together};
 use crate::kernels::operand::{Place, Span};
 use crate::memory::{self, Life};
 use crate::schedule::schedule;
+use crate::sums::with_products;
 use crate::view::{View, splat};
 
 /// Everything decided about a graph before memory is given out.
@@ -33,9 +34,10 @@ impl<'g> Plan<'g> {
     fn planned(graph: &'g Graph, is_body: bool) -> Plan<'g> {
         let view = View::new(graph);
         let units = schedule(&view);
-        let jobs = draft(&view, &units);
+        let jobs = with_products(&view, draft(&view, &units));
         let homes = Homes::new(&view, &jobs);
-        let jobs = together(&homes, jobs);
+        // Rows of a body are stretches of one segment.
+        let jobs = if is_body { jobs } else { together(&homes, jobs) };
         let bodies: Vec<&'g Body> = jobs.iter().flat_map(|job| job.bodies(graph)).collect();
         let mut plan =
             Plan { view, jobs, homes, is_body, bodies: Vec::new(), numbers: HashMap::new(), given: HashMap::new() };

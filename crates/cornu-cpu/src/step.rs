@@ -9,7 +9,6 @@ use crate::kernels::memory::Room;
 use crate::kernels::operand::{Bases, Kernel, Place};
 use crate::kernels::parallel::Task;
 use crate::kernels::simd::Level;
-use crate::kernels::subnormal::Flush;
 use crate::kernels::threads::Threads;
 
 /// One step of a program, with everything about it decided.
@@ -36,13 +35,7 @@ pub(crate) struct Machine<'a> {
 ///
 /// # Errors
 /// That of the first check that does not hold.
-pub(crate) fn run(all: &[Step], machine: Machine) -> Result<()> {
-    let _flush = Flush::new();
-    steps(all, machine)
-}
-
-/// [`run`], inside of it.
-pub(crate) fn steps(steps: &[Step], machine: Machine) -> Result<()> {
+pub(crate) fn run(steps: &[Step], machine: Machine) -> Result<()> {
     let Machine { level, threads, bases, scratch } = machine;
     for step in steps {
         match step {

@@ -5,7 +5,7 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
 use crate::graph::Value;
-use crate::ops::{Binary, Op, Reduction, Unary};
+use crate::ops::{Binary, Op, Reduction};
 use crate::{Array, DType, Error, Origin, Shape, Trace, Type};
 
 /// A tensor that does not exist yet: a node of the graph being traced.
@@ -219,25 +219,6 @@ impl Tensor {
         let e = (&x - x.max_kept(axis).stop_gradient()).exp();
         let total = e.reduce(Reduction::Sum, &[axis]).reshape(x.shape().with(axis, 1));
         &e / total
-    }
-
-    /// The tensor this is a softmax of, along its last axis, if it is one.
-    pub fn softmax_input(&self) -> Option<Tensor> {
-        let last = self.rank().checked_sub(1)?;
-        let logits = match (self.op(), &self.operands()[..]) {
-            (Op::Binary(Binary::Div), [e, _]) if e.op() == Unary::Exp.into() => {
-                let difference = e.operands().remove(0);
-                (difference.op() == Binary::Sub.into()).then(|| difference.operands().remove(0))?
-            }
-            _ => return None,
-        };
-        // Equal nodes are one node, so building the softmax again gives this very tensor, or it was not one.
-        (logits.softmax(last as isize).value == self.value).then_some(logits)
-    }
-
-    /// The tensor this is the sigmoid of, if it is one.
-    pub fn sigmoid_input(&self) -> Option<Tensor> {
-        (self.op() == Unary::Logistic.into()).then(|| self.operands().remove(0))
     }
 
     /// Each element times itself.

@@ -1,4 +1,4 @@
-//! What NumPy makes of whole numbers at the ends of their types: `testdata/ends.txt`, which says how it is read.
+//! What NumPy makes of numbers at the ends of their types: `testdata/ends.txt`, which says how it is read.
 
 use std::collections::HashMap;
 

@@ -34,7 +34,12 @@ pub(crate) use typed;
 pub struct Buffer {
     start: *mut u8,
     bytes: usize,
+    /// What the system gave: a line more, of which the first whole one is `start`.
+    given: (*mut u8, Layout),
 }
+
+/// What the system aligns memory to without filling it with zeros by hand.
+const ALIGNED: usize = 16;
 
 // SAFETY: it owns its bytes.
 unsafe impl Send for Buffer {}
@@ -49,11 +54,13 @@ impl Buffer {
     /// There must be memory for `what`.
     pub fn new(what: impl std::fmt::Display, bytes: usize) -> Result<Buffer> {
         let padded = bytes.checked_next_multiple_of(LINE).map(|bytes| bytes.max(LINE));
-        let layout = padded.and_then(|bytes| Layout::from_size_align(bytes, LINE).ok());
+        let layout = padded.and_then(|bytes| Layout::from_size_align(bytes.checked_add(LINE)?, ALIGNED).ok());
         // SAFETY: the layout has a size.
-        let start = layout.and_then(|layout| NonNull::new(unsafe { alloc_zeroed(layout) }));
-        let (layout, start) = layout.zip(start).ok_or_else(|| Error::memory(what, bytes))?;
-        Ok(Buffer { start: start.as_ptr(), bytes: layout.size() })
+        let given = layout.and_then(|layout| NonNull::new(unsafe { alloc_zeroed(layout) }));
+        let (layout, given) = layout.zip(given).ok_or_else(|| Error::memory(what, bytes))?;
+        let given = given.as_ptr();
+        let start = given.wrapping_add(given.align_offset(LINE));
+        Ok(Buffer { start, bytes: layout.size() - LINE, given: (given, layout) })
     }
 
     /// Bytes held.
@@ -81,7 +88,7 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: `new` made it with this layout.
-        unsafe { dealloc(self.start, Layout::from_size_align_unchecked(self.bytes, LINE)) };
+        unsafe { dealloc(self.given.0, self.given.1) };
     }
 }
 
@@ -176,7 +183,7 @@ impl<'a> Slots<'a> {
 }
 
 /// The buffers of a program, in the order of their numbers. Whoever has it keeps those alive that it does not keep itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Table {
     starts: Vec<*mut u8>,
     kept: Vec<Arc<Buffer>>,
@@ -188,17 +195,21 @@ unsafe impl Send for Table {}
 unsafe impl Sync for Table {}
 
 impl Table {
-    /// Adds a buffer, and gives its number.
-    pub(crate) fn push(&mut self, buffer: &Buffer) -> u32 {
+    /// A table with that many places that are still to be set.
+    pub(crate) fn open(places: usize) -> Table {
+        Table { starts: vec![std::ptr::null_mut(); places], kept: Vec::new() }
+    }
+
+    /// Adds a buffer, which lives as long as the table, and gives its number.
+    pub(crate) fn keep(&mut self, buffer: Arc<Buffer>) -> u32 {
         self.starts.push(buffer.start());
+        self.kept.push(buffer);
         u32::try_from(self.starts.len() - 1).expect("a program has fewer inputs, variables and constants than 2^32")
     }
 
-    /// As [`Table::push`]; it lives as long as the table.
-    pub(crate) fn keep(&mut self, buffer: Arc<Buffer>) -> u32 {
-        let number = self.push(&buffer);
-        self.kept.push(buffer);
-        number
+    /// The same buffers, kept alive by whoever has this one.
+    pub(crate) fn again(&self) -> Table {
+        Table { starts: self.starts.clone(), kept: Vec::new() }
     }
 
     /// Puts a buffer from that byte on in the place of another.

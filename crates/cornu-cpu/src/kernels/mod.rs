@@ -16,6 +16,5 @@ pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
 pub mod simd;
-pub mod subnormal;
 pub mod threads;
 pub(crate) mod transfer;

@@ -101,6 +101,10 @@ unary! {
     Logistic = "logistic" sigmoid, Float, |x| 1.0 / (1.0 + (-x).exp()), |_, y, ct| By(ct * y * (1.0 - y)), -3.0..3.0;
     /// `max(x, 0)`; 0 at either zero (TensorFlow keeps -0). The gradient at zero is zero.
     Relu = "relu" relu, Signed, |x| if x <= 0.0 { 0.0 } else { x }, |_, y, ct| By(y.gt(0.0).select(ct, 0.0)), -2.0..2.0;
+    /// Zero of that sign for numbers closer to it than 2^-126, the least single of full precision; all others as they are.
+    /// Processors take many times as long for smaller ones, and TensorFlow takes them as zero. Whoever makes such numbers
+    /// at every step, as what optimizers keep of a gradient that stays zero, puts it there.
+    Flush = "flush" flush, Float, |x| if x.abs() < f64::from(f32::MIN_POSITIVE) { 0.0 * x } else { x }, |_, _, ct| By(ct.clone()), -2.0..2.0;
     /// True for false, false for true.
     Not = "not" not, Bool, |x| 1.0 - x, |_, _, _| Flat, 0.0..1.0;
     /// The same numbers, taken as constants when differentiating.

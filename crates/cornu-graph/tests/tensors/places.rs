@@ -21,8 +21,6 @@ const NEVER: &[&str] = &[
     "cast",
     "stop_gradient",
     "sum_all",
-    "softmax_input",
-    "sigmoid_input",
     "push_all",
     "scan",
     "if_else",

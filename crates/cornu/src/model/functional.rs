@@ -1,6 +1,7 @@
 //! Models of any shape, made of symbols; and models as layers of others.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use cornu_graph::{Error, Result};
@@ -113,12 +114,15 @@ impl Model {
         }
         let mut model = Model::following(flavor(), SeedSource::Process, name.into());
         let net = Net::between(&inputs, &outputs).map_err(|error| error.context(format!("model `{name}`")))?;
+        let names: Vec<&str> =
+            net.inputs.iter().map(|input| &*input.name).chain(net.layers.iter().map(LayerRef::name)).collect();
+        let mut known = HashSet::new();
+        if let Some(twice) = names.into_iter().find(|name| !known.insert(*name)) {
+            let error = Error::usage(format!("model `{name}` has two layers named `{twice}`"));
+            return Err(error.help("give one of them another name, by `.name(…)`"));
+        }
         for (place, layer) in net.layers.iter().enumerate() {
-            if model.places.insert(layer.name().to_owned(), place).is_some() {
-                let help = "give one of them another name, by `.name(…)`";
-                let error = Error::usage(format!("model `{name}` has two layers named `{}`", layer.name()));
-                return Err(error.help(help));
-            }
+            model.places.insert(layer.name().to_owned(), place);
             add_variables(&mut model.variables, name, layer);
         }
         model.input.1 = net.inputs.first().map(|input| input.dtype);

@@ -1,7 +1,7 @@
 //! What a model does with data: `compile`, `fit`, `evaluate`, `predict`, and steps on single batches.
 
-use cornu_graph::room::room;
-use cornu_graph::{Array, Arrays, Context, DType, Element, Error, Result, ToArrays, from_array};
+use cornu_graph::room::{empty, room};
+use cornu_graph::{Array, Context, DType, Element, Error, Result, ToArrays, from_array};
 use ndarray::ArrayD;
 
 use super::Model;
@@ -81,7 +81,7 @@ impl Model {
         // Whatever becomes of the process's seeds, this fit goes by those of its start.
         let own = fit.seeds.is_some();
         let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
-        let ends = self.ends(&given.x);
+        let ends = self.ends(&given);
         let data = given.weighted(fit.sample_weight.take())?.of(&ends)?;
         checks::numbers(&data)?;
         self.build_for(&data, true)?;
@@ -109,7 +109,10 @@ impl Model {
             checks::numbers(validation).context("fit: `validation_data`")?;
             stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
         }
-        room::<usize>(ORDER, &[train.rows()])?;
+        room::<u32>(ORDER, &[train.rows()])?;
+        let session = stage.session()?;
+        let train = train.upload(&**session)?;
+        let validation = validation.map(|validation| validation.upload(&**session)).transpose()?;
         Run::new(stage, train, validation, fit, &seeds, warnings).epochs(&seeds, own)
     }
 
@@ -130,13 +133,14 @@ impl Model {
         positive("evaluate", "batch_size", evaluate.batch_size)?;
         positive("evaluate", "steps", evaluate.steps)?;
         let given = Given::labelled(x, y)?;
-        let ends = self.ends(&given.x);
+        let ends = self.ends(&given);
         let data = given.weighted(evaluate.sample_weight)?.of(&ends)?;
         checks::numbers(&data)?;
         self.build_for(&data, false)?;
         let mut stage = self.stage();
         stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
-        let batches = InOrder::new(&data, evaluate.batch_size, evaluate.steps);
+        let batches = InOrder::new(data.rows(), evaluate.batch_size, evaluate.steps);
+        let data = data.upload(&**stage.session()?)?;
         let mut bar = Bar::new(evaluate.verbose, stage.variables.flavor(), batches.steps);
         bar.iter_mut().for_each(Bar::begin);
         stage.evaluate(&data, batches, bar.as_mut())?;
@@ -192,16 +196,19 @@ impl Model {
     pub fn predict_all_with(&mut self, x: impl ToArrays, predict: Predict) -> Result<Vec<Array>> {
         positive("predict", "batch_size", Some(predict.batch_size))?;
         let given = Given::features(x)?;
-        let ends = self.ends(&given.x);
+        let ends = self.ends(&given);
         let data = given.of(&ends)?;
         if data.rows() == 0 {
             return Err(Error::data("`x` needs at least one row, got none"));
         }
         self.build_for(&data, false)?;
         let steps = data.rows().div_ceil(predict.batch_size);
-        let mut bar = Bar::new(predict.shown(steps), self.flavor(), steps);
+        let mut stage = self.stage();
+        stage.open()?;
+        let data = if steps == 1 { data.here()? } else { data.upload(&**stage.session()?)? };
+        let mut bar = Bar::new(predict.shown(steps), stage.variables.flavor(), steps);
         bar.iter_mut().for_each(Bar::begin);
-        let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
+        let predictions = stage.predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));
         Ok(predictions)
     }
@@ -226,12 +233,13 @@ impl Model {
 
     fn on_batch(&mut self, what: &str, kind: Kind, given: Given) -> Result<Scores> {
         self.stage().training.compiled(what)?;
-        let ends = self.ends(&given.x);
-        let data = &given.of(&ends)?;
-        checks::numbers(data)?;
-        self.build_for(data, kind == Kind::Train)?;
+        let ends = self.ends(&given);
+        let data = given.of(&ends)?;
+        checks::numbers(&data)?;
+        self.build_for(&data, kind == Kind::Train)?;
         let mut stage = self.stage();
-        stage.check_and_prepare(what, data, &mut Vec::new())?;
+        stage.check_and_prepare(what, &data, &mut Vec::new())?;
+        let data = &data.here()?;
         if kind == Kind::Train {
             if stage.has_streams() {
                 let seeds = stage.variables.seeds().with(|seeds| seeds.clone());
@@ -241,10 +249,7 @@ impl Model {
             stage.training.evaluating(Some(data.rows()));
         }
         stage.reset()?;
-        let program = stage.program(kind, data, data.rows())?;
-        let mut session = stage.session()?;
-        data.feed(None, |feeds| session.run(program, feeds))?;
-        drop(session);
+        stage.step(kind, data, &data.order()?, &mut None)?;
         Ok(Scores::new(stage.logs()?))
     }
 
@@ -279,18 +284,20 @@ impl Model {
         if names.is_empty() { vec!["output".into()] } else { names }
     }
 
-    /// What such features, and labels, are for.
-    fn ends(&self, x: &Arrays) -> Ends {
+    /// What such features, and labels if there are any, are for.
+    fn ends(&self, given: &Given) -> Ends {
         let known = self.net.inputs.iter().map(|input| (input.name.clone(), input.dtype));
         let mut inputs: Vec<(String, DType)> = known.collect();
-        if let (true, Some(x)) = (inputs.is_empty(), x.iter().next()) {
+        if let (true, Some(x)) = (inputs.is_empty(), given.x.iter().next()) {
             // A layer that takes numbers as they are is given whole ones whole.
             let as_they_are = self.net.layers.first().is_some_and(|layer| !layer.layer().autocast());
             let whole = as_they_are && !x.dtype().is_float() && self.input.1.is_none();
             inputs.push(("x".into(), if whole { x.dtype() } else { self.input_dtype() }));
         }
-        let judged = self.training().judged();
-        Ends { inputs, outputs: self.output_names(), judged }
+        match given.y {
+            Some(_) => Ends { inputs, outputs: self.output_names(), judged: self.training().judged() },
+            None => Ends { inputs, outputs: Vec::new(), judged: Vec::new() },
+        }
     }
 
     /// The state of the generators that the model draws from.
@@ -331,7 +338,8 @@ fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, ends: &Ends) ->
         return Err(error.help("give `validation_data` instead"));
     }
     warnings.extend(data.y.iter().find_map(checks::split));
-    let order = data.order()?;
+    let mut order = empty(ORDER, rows)?;
+    order.extend(0..rows);
     Ok((data.take(&order[..kept])?, Some(data.take(&order[kept..])?)))
 }
 
@@ -346,7 +354,7 @@ mod tests {
         use crate::flavor::Flavor;
         use crate::layers::Dense;
         use crate::random::tests::turn;
-        use crate::train::MOST_PROGRAMS;
+        use crate::variables::MOST_PROGRAMS;
 
         let _turn = turn(Flavor::Keras2);
         let mut model = Sequential::new();
@@ -361,14 +369,13 @@ mod tests {
             assert_eq!(predict(&mut model, rows).len(), rows * 3);
             // The one that is used all the time stays.
             assert_eq!(predict(&mut model, 1), first);
-            held.push(model.variables().session_if_open().expect("a session that was run").memory());
+            held.push(model.variables().session().expect("a session that was run").memory());
         }
         assert_eq!(held[999].programs, MOST_PROGRAMS);
-        assert_eq!(model.training().programs(), MOST_PROGRAMS);
         // The largest batch of all, for which memory grew, goes as well.
         predict(&mut model, 200_000);
         (1..=40).for_each(|rows| _ = predict(&mut model, rows));
-        let after = model.variables().session_if_open().expect("a session that was run").memory();
+        let after = model.variables().session().expect("a session that was run").memory();
         assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
     }
 }

@@ -301,8 +301,9 @@ impl Slots {
         })
     }
 
-    /// Changes a slot, and hands back its new value.
+    /// Changes a slot, and hands back its new value. Numbers too small to matter become zero, see [`Tensor::flush`].
     pub fn set(&mut self, role: &str, value: Tensor) -> Tensor {
+        let value = if value.dtype().is_float() { value.flush() } else { value };
         match self.values.get_mut(role) {
             Some(slot) => *slot = value.clone(),
             None => self.refuse(role),

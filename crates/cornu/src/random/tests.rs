@@ -172,14 +172,14 @@ fn every_fit_starts_anew_and_batches_carry_over() {
             let seeds = Seeds::new(setting(name, "set_random_seed(").expect("a seed"));
             let all: usize = setting(name, "), ").expect("a number of rows");
             for fit in items(fits) {
-                let wanted: Vec<Vec<usize>> = items(&fit["batches"]).iter().map(indices).collect();
+                let wanted: Vec<Vec<u32>> = items(&fit["batches"]).iter().map(indices).collect();
                 let call = fit["call"].as_str().expect("a call");
                 let split = call.contains("validation_split");
                 let rows = if split { wanted.iter().flatten().max().expect("a row") + 1 } else { all };
                 let size = wanted.iter().map(Vec::len).max().expect("a batch");
                 let mut shuffle = Shuffle::new(flavor, &seeds, rows);
                 // Keras 2 takes the rows that an epoch of few steps left; in Keras 3 such an epoch ends with the rows.
-                let got: Vec<Vec<usize>> = wanted.iter().map(|_| shuffle.next_batch(size).to_vec()).collect();
+                let got: Vec<Vec<u32>> = wanted.iter().map(|_| shuffle.next_batch(size).to_vec()).collect();
                 report.case(&format!("{file}, {call}, {rows} rows in batches of {size}"), expect(got, wanted));
             }
         }
@@ -195,7 +195,7 @@ fn unseeded_orders_differ() {
         let first = shuffle.next_order().to_vec();
         assert_ne!(first, shuffle.next_order());
         assert_ne!(first, Shuffle::new(flavor, &seeds, 100).next_order());
-        assert_eq!(Shuffle::new(flavor, &seeds, 0).next_batch(4), [] as [usize; 0]);
+        assert_eq!(Shuffle::new(flavor, &seeds, 0).next_batch(4), [] as [u32; 0]);
     }
 }
 

@@ -6,7 +6,7 @@
 
 use cornu_graph::{Array, Result, Type};
 
-use super::feed::Data;
+use super::feed::Fed;
 use super::step::Stage;
 use crate::choice::Choice;
 use crate::metrics::Metric;
@@ -186,7 +186,7 @@ impl Stage<'_> {
 
     /// Takes up the random streams for training on such data, in batches of `rows` rows each, or of several sizes, if
     /// there are any. `own` are seeds of the fit alone.
-    pub(crate) fn take_up_streams(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
+    pub(crate) fn take_up_streams(&mut self, data: &Fed, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
         self.open()?;
         if !self.variables.has_streams() {
             return Ok(());

@@ -20,17 +20,19 @@ pub struct OptimizerState {
 impl Training {
     /// What the optimizer remembers; nothing before the first step.
     pub(crate) fn optimizer_state(&self) -> Option<OptimizerState> {
-        let (iterations, learning_rate, slots) = self.optimizer_variables()?;
-        let names = slot_names(self, self.weights()?).ok()?;
-        let session = self.store()?.session();
-        let slots = names.into_iter().zip(slots).map(|((role, path), id)| (role, path, session.read(id))).collect();
-        let iterations = session.read(iterations).to_vec().first().copied().unwrap_or(0);
-        Some(OptimizerState { iterations, learning_rate: session.read(learning_rate).get(0), slots })
+        let state = self.state.as_ref()?;
+        let names = slot_names(self, &state.weights).ok()?;
+        let ids = [vec![state.iterations, state.learning_rate], state.slots.concat()].concat();
+        let values = self.opened().ok()?.store.session().read(&ids).ok()?;
+        let mut values = values.into_iter();
+        let (iterations, learning_rate) = (values.next()?.to_vec().first().copied()?, values.next()?.get(0));
+        let slots = names.into_iter().zip(values).map(|((role, path), value)| (role, path, value)).collect();
+        Some(OptimizerState { iterations, learning_rate, slots })
     }
 
     /// What it is to remember, if it has no variables yet.
     pub(crate) fn awaited_state(&self, variables: &Variables) -> Option<OptimizerState> {
-        self.restored().filter(|state| check(self, variables, state).is_ok()).cloned()
+        self.restored.as_ref().filter(|state| check(self, variables, state).is_ok()).cloned()
     }
 }
 
@@ -44,7 +46,7 @@ fn slot_names(training: &Training, weights: &[Named]) -> Result<Vec<(String, Str
 /// Whether the slots of `state` are those of the optimizer and the weights.
 fn check(training: &Training, variables: &Variables, state: &OptimizerState) -> Result<()> {
     let learning: Vec<Named> = variables.trainable().cloned().collect();
-    let names = slot_names(training, training.weights().unwrap_or(&learning))?;
+    let names = slot_names(training, training.state.as_ref().map_or(&learning, |state| &state.weights))?;
     if names.len() != state.slots.len() {
         let (needed, got) = (names.len(), state.slots.len());
         return Err(Error::data(format!("the optimizer's state needs {needed} slots, got {got}")));
@@ -70,14 +72,16 @@ impl Stage<'_> {
 
     /// Brings back what was to be restored, if the variables are there; not if layers came or went in the meantime.
     pub(super) fn restore(&mut self) -> Result<()> {
-        let Some((iterations, learning_rate, slots)) = self.training.optimizer_variables() else { return Ok(()) };
-        let Some(state) = self.training.take_restored() else { return Ok(()) };
+        let Some(own) = &self.training.state else { return Ok(()) };
+        let (iterations, learning_rate, slots) = (own.iterations, own.learning_rate, own.slots.concat());
+        let Some(state) = self.training.restored.take() else { return Ok(()) };
         if check(self.training, self.variables, &state).is_err() {
             return Ok(());
         }
-        let mut session = self.variables.session()?;
-        session.write(iterations, &Array::scalar(state.iterations))?;
-        session.write(learning_rate, &Array::scalar(state.learning_rate as f32))?;
-        slots.iter().zip(&state.slots).try_for_each(|(&id, (.., value)): (&VarId, _)| session.write(id, value))
+        let (steps, rate) = (Array::scalar(state.iterations), Array::scalar(state.learning_rate as f32));
+        let slots = slots.into_iter().zip(state.slots.iter().map(|(.., value)| value));
+        let all: Vec<(VarId, &Array)> =
+            [(iterations, &steps), (learning_rate, &rate)].into_iter().chain(slots).collect();
+        self.session()?.write(&all)
     }
 }

@@ -335,6 +335,9 @@ fn what_is_no_model_is_told() -> Result<()> {
     assert_eq!(text, "model `m`: an input of a model needs to be one, got an output of `d`");
     let two = Dense::new(2).name("d").apply(&one)?;
     assert_eq!(message(Model::named("m", [&a], [&two])), "model `m` has two layers named `d`");
+    let again = input("a")?;
+    let both = Sum::new().apply_all([&a, &again])?.remove(0);
+    assert_eq!(message(Model::named("m", [&a, &again], [&both])), "model `m` has two layers named `a`");
     assert_eq!(message(Dense::new(2).name("e").apply_all([&a, &b])), "e: `Dense` takes one input, got 2");
     let shared = Dense::new(2).name("f").shared();
     shared.apply(&a)?;

@@ -157,6 +157,7 @@ fn layers_get_floats_and_weights_in_the_type_they_compute_in() -> Result<()> {
 /// The policy belongs to the process: this runs in one of its own.
 #[test]
 fn new_layers_have_the_policy_of_the_process() {
+    let _turn = seeded(Flavor::Keras2, 1);
     if process::word().is_some() {
         return of_the_process().expect("layers of a policy");
     }

@@ -264,6 +264,8 @@ fn what_does_not_fit_several_outputs_is_told() -> Result<()> {
     assert_eq!(text, "compile: `loss` needs 2, one for each output, got 3");
     let text = refused(Compile::new().loss("mse").loss_weights([1.0]));
     assert_eq!(text, "compile: `loss_weights` needs 2, one for each output, got 1");
+    let text = refused(Compile::new().loss("mse").loss_weights([1.0, f64::NAN]));
+    assert_eq!(text, "compile: `loss_weights` needs finite numbers within the range of `f32`, got NaN");
     let text = refused(Compile::new().loss("mse").metrics(["mae"]));
     assert_eq!(text, "compile: a list of metrics needs one for each of 2 outputs");
     let text = refused(Compile::new().loss([("p", "mse"); 0]));
@@ -280,6 +282,13 @@ fn what_does_not_fit_several_outputs_is_told() -> Result<()> {
     assert!(text.starts_with("fit: output `p`: `BinaryCrossentropy` needs "), "{text}");
     let text = message(model.fit((&a, &b), (&p, &q), quiet().class_weight([(0, 1.0), (1, 2.0)])));
     assert_eq!(text, "`class_weight` needs a model of one output");
+    let mut one = sequential![Dense::new(1).input_shape([3]).name("only")];
+    one.compile(Compile::new().loss([("only", "mse")]))?;
+    one.fit(&a, [("only", &p)], quiet())?;
+    assert_eq!(message(one.fit(&a, (&p, &p), quiet())), "`y` needs 1 array, one for each output, got 2");
+    assert_eq!(message(one.fit([("b", &a)], &p, quiet())), "`x` has no `b`; there are `input_layer`");
+    let text = message(one.fit(&a, &p, quiet().sample_weight([("only", vec![1.0, -1.0])])));
+    assert_eq!(text, "`sample_weight` needs one weight for each of 12 rows, got [2]");
     assert_eq!(message(model.predict((&a, &b))), "`predict` gives one array, but the model has 2 outputs");
     let text = message(model.predict_all((&a, &b.mapv(|x| f64::from(x) + 0.5))));
     assert_eq!(text, "`x[\"b\"]` needs numbers that the input's type `int32` can hold, got 0.5 in row 0");

@@ -54,7 +54,7 @@ impl<T: Element + PartialEq> Case<T> {
         let mut sums = vec![T::default(); self.sizes[2]];
         let mut scratch = vec![0u64; (dot.scratch() + 128) / 8];
         let start = scratch.as_ptr().cast::<u8>().align_offset(64);
-        let mut pointers = [
+        let pointers = [
             self.a.as_ptr().cast_mut().cast(),
             self.b.as_ptr().cast_mut().cast(),
             out.as_mut_ptr().cast(),
@@ -65,7 +65,7 @@ impl<T: Element + PartialEq> Case<T> {
             // SAFETY: the vectors are as large as the product says.
             unsafe {
                 let units = share(dot.units(), part, parts);
-                dot.run(level, Bases::new(&mut pointers), units, scratch);
+                dot.run(level, Bases::new(&pointers), units, scratch);
             }
         }
         (out, sums)
@@ -226,14 +226,11 @@ fn steps_may_be_any() {
     let want = case.expected(f32::mul_add, |x, y| x + y);
     case.product.a = Product::new(SPANS, 6, [9, 20, 1], [true, false]).a;
     apart(&mut case.product.a, 5);
-    let turned = |case: &Case<f32>| {
-        let mut a = vec![f32::NAN; 6 * 20 * 14];
-        for at in 0..6 * 9 * 20 {
-            a[at / 180 * 280 + at % 20 * 14 + at / 20 % 9] = case.a[at];
-        }
-        a
-    };
-    case.a = turned(&case);
+    let mut a = vec![f32::NAN; 6 * 20 * 14];
+    for (at, &x) in case.a.iter().enumerate() {
+        a[at / 180 * 280 + at % 20 * 14 + at / 20 % 9] = x;
+    }
+    case.a = a;
     assert!(case.run(level, 1).0 == want);
     let mut repeated = Case::new(6, [9, 20, 33], [false, false], |x| x);
     let axes = &mut repeated.product.b.axes;

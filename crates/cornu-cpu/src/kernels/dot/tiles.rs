@@ -338,8 +338,8 @@ impl<T: Element> Part<'_, T> {
             // SAFETY: promised by the caller.
             unsafe {
                 let from = b.add(matrix.offset(step - steps.start, 0));
-                (kernels.sums)(end - step, columns, from, matrix.stride, step % BLOCK > 0, carry);
-                if end % BLOCK == 0 || end == k {
+                (kernels.sums)(end - step, columns, from, matrix.stride, !step.is_multiple_of(BLOCK), carry);
+                if end.is_multiple_of(BLOCK) || end == k {
                     (kernels.sums)(1, columns, carry, columns, step >= BLOCK, sums);
                 }
             }

@@ -10,8 +10,8 @@ use super::Place;
 pub(super) enum Act {
     /// `a`
     Load,
-    /// Writes `x` to `a`.
-    Store,
+    /// `x`
+    Keep,
     /// `x + a`
     Add,
     /// `x - a`
@@ -43,6 +43,7 @@ pub(super) enum Act {
     Sign,
     Sqrt,
     Relu,
+    Flush,
     /// Of the truth `a`: 1 or 0.
     Truth,
     /// `if b { x } else { a }`, of the truth `b`
@@ -64,7 +65,12 @@ pub(super) struct Link {
     /// Whether `a` is one number for all.
     pub(super) same: bool,
     pub(super) operands: [u16; 4],
+    /// Where `x` is written then, or [`NOWHERE`].
+    pub(super) to: u16,
 }
+
+/// In the place of a place.
+pub(super) const NOWHERE: u16 = u16::MAX;
 
 /// Vectors that go through a chain side by side, enough to hide how long an operation takes: a half of the registers.
 const WIDE: usize = 16;
@@ -106,6 +112,8 @@ pub(super) unsafe fn run<S: Simd>(s: S, links: &[Link], table: *const Place, sta
 /// # Safety
 /// As [`run`].
 #[inline(always)]
+#[allow(clippy::too_many_lines, reason = "one arm for each act, so that one jump leads to it")]
+#[allow(clippy::needless_range_loop, reason = "vectors and operands go by one number")]
 unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
     s: S,
     links: &[Link],
@@ -116,7 +124,7 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
 ) {
     let (one, zero) = (s.splat(1.0), s.splat(0.0));
     let mut x = [zero; W];
-    for Link { act, same, operands } in links {
+    for Link { act, same, operands, to } in links {
         /// Where the elements of an operand begin.
         macro_rules! at {
             ($k:literal, $t:ty) => {
@@ -219,16 +227,7 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
         unsafe {
             match *act {
                 Act::Load => map!(_x, a => a),
-                Act::Store => {
-                    let to = at!(0, f32);
-                    for j in 0..W {
-                        if LAST {
-                            s.store_first(count!(j), to.wrapping_add(j * S::LANES), x[j]);
-                        } else {
-                            s.store(to.add(j * S::LANES), x[j]);
-                        }
-                    }
-                }
+                Act::Keep => {}
                 Act::Add => map!(x, a => s.add(x, a)),
                 Act::Sub => map!(x, a => s.sub(x, a)),
                 Act::From => map!(x, a => s.sub(a, x)),
@@ -259,6 +258,7 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
                 Act::Sign => map!(x => sign(s, x)),
                 Act::Sqrt => map!(x => s.sqrt(x)),
                 Act::Relu => map!(x => s.maximum(x, zero)),
+                Act::Flush => map!(x => flush(s, x)),
                 Act::Truth => {
                     let a = at!(0, u8);
                     for j in 0..W {
@@ -271,8 +271,25 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
                 Act::ElseIf(op) => compared!(op, choose!(x, a, m => s.select(m, a, x))),
                 Act::Test(op) => compared!(op, test!()),
             }
+            if *to != NOWHERE {
+                let to = (*table.add((*to).into())).at(start).cast::<f32>().wrapping_add(i);
+                for j in 0..W {
+                    if LAST {
+                        s.store_first(count!(j), to.wrapping_add(j * S::LANES), x[j]);
+                    } else {
+                        s.store(to.add(j * S::LANES), x[j]);
+                    }
+                }
+            }
         }
     }
+}
+
+/// Zero of its sign for a number below the least of full precision.
+#[inline(always)]
+fn flush<S: Simd>(s: S, x: S::F) -> S::F {
+    let small = s.lt(s.abs(x), s.splat(f32::MIN_POSITIVE));
+    s.select(small, s.mul(x, s.splat(0.0)), x)
 }
 
 /// -1, 0 or 1, and NaN of NaN.

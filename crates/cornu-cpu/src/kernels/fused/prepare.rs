@@ -6,7 +6,7 @@ use std::ops::Range;
 use cornu_graph::{DType, Error, Result};
 
 use super::arrange::{Todo, arrange};
-use super::chain::{Act, Link};
+use super::chain::{Act, Link, NOWHERE};
 use super::loops::{calls, copy, is_turned};
 use super::{Axis, Fill, Fused, Input, Instruction, LINE, Line, Operand, Place, Program, Ready, Segment, Span, Step};
 
@@ -204,10 +204,13 @@ enum At {
     Constant(usize),
 }
 
+/// A link whose places have no numbers yet: what it does, whether its first operand is one number, its operands, and
+/// where it writes.
+type Unnumbered = (Act, bool, Vec<At>, Option<At>);
+
 /// A step whose places have no numbers yet.
 enum Part {
-    /// What each link does, whether its first operand is one number, and its operands.
-    Chain(Vec<(Act, bool, Vec<At>)>),
+    Chain(Vec<Unnumbered>),
     Call(super::Call, Vec<At>, At),
 }
 
@@ -220,7 +223,10 @@ impl Part {
         }
         match self {
             Part::Chain(links) => {
-                let link = |(act, same, places)| Link { act, same, operands: some(places, &number) };
+                let link = |(act, same, places, to): Unnumbered| {
+                    let to = to.map_or(NOWHERE, &number);
+                    Link { act, same, operands: some(places, &number), to }
+                };
                 Step::Chain(links.into_iter().map(link).collect())
             }
             Part::Call(call, from, to) => Step::Call { call, from: some(from, &number), to: number(to) },
@@ -310,17 +316,8 @@ impl Plan<'_> {
                 (r, at.unwrap_or_else(|| self.slot(code[r].result().size())))
             });
             places.extend(to);
-            let dead = |&(operand, _): &(Operand, DType)| last.get(&operand) == Some(&i);
-            let mut freed: Vec<usize> = Vec::new();
-            for (operand, _) in todo.reads(code).into_iter().filter(dead) {
-                if let Operand::Register(r) = operand
-                    && let At::Slot(slot) = places[&r.into()]
-                    && !freed.contains(&slot)
-                {
-                    freed.push(slot);
-                    self.free.entry(self.slots[slot]).or_default().push(slot);
-                }
-            }
+            let reads = todo.reads(code).into_iter().map(|(operand, _)| operand);
+            self.release(reads.filter(|operand| last.get(operand) == Some(&i)), &places);
             match *todo {
                 Todo::Call(k) => self.call(&code[k], from, to.map(|(_, at)| at), &mut parts),
                 _ => add(&mut parts, link(todo, same & 1 != 0, from, to.map(|(_, at)| at))),
@@ -331,6 +328,20 @@ impl Plan<'_> {
             parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], to));
         }
         parts
+    }
+
+    /// Frees the slots of operands that nobody reads any more.
+    fn release(&mut self, dead: impl Iterator<Item = Operand>, places: &HashMap<usize, At>) {
+        let mut freed: Vec<usize> = Vec::new();
+        for operand in dead {
+            if let Operand::Register(r) = operand
+                && let At::Slot(slot) = places[&r.into()]
+                && !freed.contains(&slot)
+            {
+                freed.push(slot);
+                self.free.entry(self.slots[slot]).or_default().push(slot);
+            }
+        }
     }
 
     /// Adds the loops of an instruction; what lies between two is needed no longer.
@@ -421,18 +432,26 @@ impl Plan<'_> {
 fn link(todo: &Todo, same: bool, mut from: Vec<At>, to: Option<At>) -> Part {
     let act = match *todo {
         Todo::Link(act, _) => act,
-        Todo::Store(_) => Act::Store,
+        Todo::Store(_) => return Part::Chain(vec![(Act::Keep, false, from, to)]),
         Todo::Test(op, ..) => Act::Test(op),
         Todo::Call(_) => unreachable!("a loop is no link"),
     };
     from.extend(to);
-    Part::Chain(vec![(act, same, from)])
+    Part::Chain(vec![(act, same, from, None)])
 }
 
-/// Adds a step, as part of the chain before it where both are.
+/// Adds a step, as part of the chain before it where both are: the last link writes what it makes.
 fn add(parts: &mut Vec<Part>, new: Part) {
     match (parts.last_mut(), new) {
-        (Some(Part::Chain(links)), Part::Chain(more)) => links.extend(more),
+        (Some(Part::Chain(links)), Part::Chain(mut more)) => {
+            if let (Some((act, .., to @ None)), [(Act::Keep, .., at)]) = (links.last_mut(), &more[..])
+                && !matches!(act, Act::Test(_))
+            {
+                *to = *at;
+                more.clear();
+            }
+            links.extend(more);
+        }
         (_, new) => parts.push(new),
     }
 }
