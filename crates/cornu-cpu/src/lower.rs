@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cornu_graph::ops::{self, Leaf, Op};
+use cornu_graph::ops::{self, Binary, Leaf, Op};
 use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
 
 use crate::bodies;
@@ -11,10 +11,10 @@ use crate::control::{Control, Frame};
 use crate::fuse::Draft;
 use crate::jobs::Job;
 use crate::kernels::dot::Product;
-use crate::kernels::fused::{Fused, Input, Program, Segment};
+use crate::kernels::fused::{Fused, Input, Instruction, Operand, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::{Copies, Site};
-use crate::kernels::operand::{Place, Span, Strided};
+use crate::kernels::operand::{Axis, Place, Span, Strided};
 use crate::kernels::parallel::Task;
 use crate::kernels::plain::Plain;
 use crate::kernels::random::Draw;
@@ -77,6 +77,8 @@ pub(crate) struct Lowering<'p, 'g> {
     target: Target,
     /// Whether each step is cut into rows.
     pub(crate) by_rows: bool,
+    /// Memory for the second halves of sums.
+    second: Option<Place>,
     places: Vec<Option<Place>>,
     pub(crate) needs: usize,
     pub(crate) steps: Steps,
@@ -97,7 +99,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
     ) -> Result<Self> {
         isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
         let (steps, frames) = (Steps::default(), HashMap::new());
-        Ok(Lowering { plan, target, by_rows: false, places, needs, steps, numbers, frames })
+        Ok(Lowering { plan, target, by_rows: false, second: None, places, needs, steps, numbers, frames })
     }
 
     fn graph(&self) -> &'g Graph {
@@ -191,7 +193,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let site = || Site::new(&types, ty, &args, out);
         let copies = |op: &dyn Copies| Step::new(Plain::Moves(op.moves(&site()), out));
         Ok(match &node.op {
-            Op::Dot(dot) => self.dot(*dot, &types, &args, out, sums),
+            Op::Dot(dot) => self.dot(*dot, &types, &args, out, sums)?,
             Op::Reduce(reduce) => reduction(reduce, types[0], args[0], out)?,
             Op::Arg(arg) => {
                 let shape = &types[0].shape;
@@ -222,14 +224,41 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })
     }
 
-    fn dot(&self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place, sums: Option<Span>) -> Step {
+    fn dot(&mut self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place, sums: Option<Span>) -> Result<Step> {
         let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
         let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
         let spans = [a, b, out].map(|place| place.span);
         let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
         product.by_rows = self.by_rows;
         product.sums = sums;
-        Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)))
+        let is_shared = self.target.threads > 1 && sums.is_none();
+        let join = if is_shared && product.halves() { Some(self.halves(&mut product, out)?) } else { None };
+        let step = Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)));
+        Ok(match join {
+            Some(join) => {
+                self.add(step, Vec::new());
+                join
+            }
+            None => step,
+        })
+    }
+
+    /// Gives the second halves of sums a place, and the step that adds them to the first.
+    fn halves(&mut self, product: &mut Product, out: Place) -> Result<Step> {
+        let fits = |place: &Place| place.bytes() >= out.bytes();
+        let second = self.second.filter(fits).unwrap_or_else(|| self.room(out));
+        self.second = Some(second);
+        product.second = Some(second.span);
+        let axes = [Axis { size: out.len, step: 1 }];
+        let input = |place: Place| Input::Memory(Strided { span: place.span, axes: axes.into() });
+        let add = Instruction::new(Binary::Add, out.dtype, &[Operand::Input(0), Operand::Input(1)]);
+        let inputs = vec![input(out), input(second)];
+        Ok(Step::new(Fused::new(&Program {
+            inputs: vec![out.dtype; 2],
+            code: vec![add],
+            outputs: vec![0],
+            segments: vec![Segment { len: out.len, inputs, outputs: vec![out.span] }],
+        })?))
     }
 
     /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
@@ -257,10 +286,16 @@ impl<'p, 'g> Lowering<'p, 'g> {
 
     /// Copies a value to new memory at the end.
     fn save(&mut self, value: Value, from: Place) -> Place {
-        let to = Place { span: Span { base: 0, at: self.needs.next_multiple_of(LINE) }, ..from };
-        self.needs = to.span.at + to.padded();
+        let to = self.room(from);
         self.copy(value, from, to);
         to
+    }
+
+    /// New memory at the end, as large as a value.
+    fn room(&mut self, like: Place) -> Place {
+        let place = Place { span: Span { base: 0, at: self.needs.next_multiple_of(LINE) }, ..like };
+        self.needs = place.span.at + place.padded();
+        place
     }
 }
 
