@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cornu_graph::ops::{self, Leaf, Op};
+use cornu_graph::ops::{self, Binary, Leaf, Op};
 use cornu_graph::{Body, Error, Graph, Node, Result, Shape, Type, Value, VarId};
 
 use crate::bodies;
@@ -13,10 +13,10 @@ use crate::fuse::Draft;
 use crate::jobs::Job;
 use crate::kernels::arg::Arg;
 use crate::kernels::dot::Product;
-use crate::kernels::fused::{Fused, Input, Program, Segment};
+use crate::kernels::fused::{Fused, Input, Instruction, Operand, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
-use crate::kernels::operand::{Place, Span, Strided};
+use crate::kernels::operand::{Axis, Place, Span, Strided};
 use crate::kernels::parallel::Task;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
@@ -98,6 +98,8 @@ pub(crate) struct Lowering<'p, 'g> {
     pub(crate) by_rows: bool,
     /// What is made once before a loop.
     pub(crate) before: Option<Before>,
+    /// Memory for the second halves of sums.
+    second: Option<Place>,
     places: Vec<Option<Place>>,
     pub(crate) needs: usize,
     pub(crate) steps: Steps,
@@ -118,7 +120,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
     ) -> Result<Self> {
         isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
         let (steps, frames) = (Steps::default(), HashMap::new());
-        Ok(Lowering { plan, target, by_rows: false, before: None, places, needs, steps, numbers, frames })
+        Ok(Lowering { plan, target, by_rows: false, before: None, second: None, places, needs, steps, numbers, frames })
     }
 
     fn graph(&self) -> &'g Graph {
@@ -221,7 +223,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
             op.moves(&Site::new(&types, ty, &args, out)).into_iter().map(Step::new).collect::<Vec<_>>()
         };
         let step = match &node.op {
-            Op::Dot(dot) => self.dot(*dot, node, &args, out, sums),
+            Op::Dot(dot) => self.dot(*dot, node, &args, out, sums)?,
             Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
             Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
             Op::Broadcast(op) => return Ok(copies(op)),
@@ -263,7 +265,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         }
     }
 
-    fn dot(&mut self, dot: ops::Dot, node: &Node, args: &[Place], out: Place, sums: Option<Span>) -> Step {
+    fn dot(&mut self, dot: ops::Dot, node: &Node, args: &[Place], out: Place, sums: Option<Span>) -> Result<Step> {
         let [x, y] = [0, 1].map(|i| self.graph().ty(node.args[i]));
         let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
         let spans = [args[0], args[1], out].map(|place| place.span);
@@ -275,7 +277,34 @@ impl<'p, 'g> Lowering<'p, 'g> {
         {
             product.b = Product::new([spans[0], b.span, spans[2]], batch, [m, k, n], [false, false]).b;
         }
-        Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)))
+        let is_shared = self.target.threads > 1 && !self.by_rows && sums.is_none();
+        let join = if is_shared && product.halves() { Some(self.halves(&mut product, out)?) } else { None };
+        let step = Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)));
+        Ok(match join {
+            Some(join) => {
+                self.add(step, Vec::new());
+                join
+            }
+            None => step,
+        })
+    }
+
+    /// Gives the second halves of sums a place, and the step that adds them to the first.
+    fn halves(&mut self, product: &mut Product, out: Place) -> Result<Step> {
+        let fits = |place: &Place| place.bytes() >= out.bytes();
+        let second = self.second.filter(fits).unwrap_or_else(|| self.more(out));
+        self.second = Some(second);
+        product.second = Some(second.span);
+        let axes = [Axis { size: out.len, step: 1 }];
+        let input = |place: Place| Input::Memory(Strided { span: place.span, axes: axes.into() });
+        let add = Instruction::new(Binary::Add, out.dtype, &[Operand::Input(0), Operand::Input(1)]);
+        let inputs = vec![input(out), input(second)];
+        Ok(Step::new(Fused::new(&Program {
+            inputs: vec![out.dtype; 2],
+            code: vec![add],
+            outputs: vec![0],
+            segments: vec![Segment { len: out.len, inputs, outputs: vec![out.span] }],
+        })?))
     }
 
     /// Where a constant matrix of a loop lies turned, from before the first step on.

@@ -2,7 +2,8 @@
 //!
 //! Every element of the output is one sum over ascending `p`, with a fused multiply-add for each product where the
 //! instruction set has it. It is the order in which TensorFlow mostly adds. Where `b` is large, an element is two such
-//! sums, over the first and the second half of `p`, added ([`pieces`]).
+//! sums, over the first and the second half of `p`, added ([`pieces`]): two threads can then read each its own rows of `b`.
+//! Since they also change the same rows, when `b` is a weight that learns, each finds its half in the cache of its core.
 //!
 //! So an element depends on its row of `a`, its column of `b` and the shape of `b` only, not on the other rows, the sizes
 //! of blocks, the number of threads or how many lanes a vector has.
@@ -50,6 +51,9 @@ pub struct Product {
     pub sums: Option<Span>,
     /// Whether units must be rows of the output.
     pub by_rows: bool,
+    /// Where the second of two sums goes, without gaps, if threads shall share `k` ([`Product::halves`]); whoever asks for it
+    /// adds it to the output.
+    pub second: Option<Span>,
 }
 
 impl Product {
@@ -67,7 +71,17 @@ impl Product {
             pieces: pieces(k, n, transposed),
             sums: None,
             by_rows: false,
+            second: None,
         }
+    }
+
+    /// Whether threads gain from halves of `k`: where each element of one product is two sums, and `b` is read as it lies.
+    pub fn halves(&self) -> bool {
+        let [m, n] = [0, 1].map(|i| self.out.axes[self.out.axes.len() - 2 + i].size);
+        let k = self.a.axes[self.a.axes.len() - 1].size;
+        let is_one = self.out.axes[..self.out.axes.len() - 2].iter().all(|axis| axis.size == 1);
+        let is_read = self.b.axes.last().is_some_and(|columns| columns.step == 1) && !is_packed([m, k, n]);
+        self.pieces == 2 && is_one && is_read && !self.by_rows
     }
 
     /// The kernel for elements of that type. (Those of two bytes are widened before.)
@@ -85,10 +99,16 @@ impl Product {
     }
 }
 
+/// Whether a `b` that lies as tiles read it is copied all the same: its rows are too far apart, and read often.
+fn is_packed([m, k, n]: [usize; 3]) -> bool {
+    m >= 64 && k.saturating_mul(n) >= 128 * 1024
+}
+
 /// A batch of products `out[m, n] = a[m, k] · b[k, n]`. Its units are rows of the output, or vectors of its columns.
 struct Dot<T: Element> {
     spans: [Span; 3],
     sums: Option<Span>,
+    second: Option<Span>,
     /// Sizes of the axes before the matrices, and their steps in `a`, `b` and the output.
     batch: Box<[(usize, [isize; 3])]>,
     products: usize,
@@ -122,11 +142,13 @@ impl<T: Element> Dot<T> {
         }
         let tiles = Tiles::new(T::kernels(level, columns.size), matrices, product.pieces);
         let [m, _, n] = tiles.sizes;
-        let by_rows = !swapped && (product.by_rows || tiles.prefers_rows());
+        let second = product.second.filter(|_| !swapped);
+        let by_rows = !swapped && second.is_none() && (product.by_rows || tiles.prefers_rows());
         let unit = if by_rows || swapped { 1 } else { tiles.lanes() };
         let each = if by_rows { m } else { n.div_ceil(unit) };
+        let each = if second.is_some() { 2 * each } else { each };
         let products = batch.iter().map(|&(size, _)| size).product();
-        Dot { spans, sums: product.sums, batch, products, tiles, swapped, by_rows, unit, each }
+        Dot { spans, sums: product.sums, second, batch, products, tiles, swapped, by_rows, unit, each }
     }
 
     /// The matrices of a product of the batch.
@@ -138,7 +160,13 @@ impl<T: Element> Dot<T> {
             offsets.iter_mut().zip(steps).for_each(|(offset, step)| *offset += i * step);
         }
         let at = |i: usize| bases.at::<T>(self.spans[i]).wrapping_offset(offsets[i]);
-        At { a: at(0), b: at(1), out: at(2), sums: self.sums.map(|sums| bases.at(sums)) }
+        At {
+            a: at(0),
+            b: at(1),
+            out: at(2),
+            out_stride: self.tiles.out_stride,
+            sums: self.sums.map(|sums| bases.at(sums)),
+        }
     }
 }
 
@@ -159,7 +187,11 @@ impl<T: Element> Kernel for Dot<T> {
     }
 
     unsafe fn run(&self, _: Level, bases: Bases, units: Range<usize>, scratch: *mut u8) {
-        let [m, _, n] = self.tiles.sizes;
+        if let Some(second) = self.second {
+            // SAFETY: promised by the caller.
+            return unsafe { self.run_halves(bases, second, units, scratch) };
+        }
+        let [m, k, n] = self.tiles.sizes;
         let mut first = units.start;
         while first < units.end {
             let (product, start) = (first / self.each, first % self.each);
@@ -168,7 +200,24 @@ impl<T: Element> Kernel for Dot<T> {
             let (start, end) = (start * self.unit, end * self.unit);
             let (rows, columns) = if self.by_rows { (start..end, 0..n) } else { (0..m, start..end.min(n)) };
             // SAFETY: promised by the caller: the rows and columns are inside, and belong to these units.
-            unsafe { self.tiles.run(&self.at(bases, product), rows, columns, scratch.cast()) };
+            unsafe { self.tiles.run(&self.at(bases, product), rows, columns, 0..k, scratch.cast()) };
+        }
+    }
+}
+
+impl<T: Element> Dot<T> {
+    /// Units of columns over the first half of `k`, then as many over the second.
+    ///
+    /// # Safety
+    /// See [`Kernel::run`].
+    unsafe fn run_halves(&self, bases: Bases, second: Span, units: Range<usize>, scratch: *mut u8) {
+        let ([m, k, n], half) = (self.tiles.sizes, self.each / 2);
+        let first = self.at(bases, 0);
+        let second = At { out: bases.at(second), out_stride: n, sums: None, ..first };
+        for (at, steps, from) in [(first, 0..k / 2, 0), (second, k / 2..k, half)] {
+            let [start, end] = [units.start, units.end].map(|unit| unit.saturating_sub(from).min(half) * self.unit);
+            // SAFETY: promised by the caller.
+            unsafe { self.tiles.run(&at, 0..m, start..end.min(n), steps, scratch.cast()) };
         }
     }
 }

@@ -302,6 +302,7 @@ unsafe fn tile<const N: usize, const SIDE: usize>(from: *const u8, step: isize, 
 
 /// Turns eight squares beside each other, of `N` words of `N` elements: halves change places, then quarters, and so on.
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "two rows change at a time")]
 fn turned<const N: usize>(mut square: [[u64; 8]; N]) -> [[u64; 8]; N] {
     square = square.map(|row| row.map(u64::to_le));
     let mut half = N / 2;

@@ -149,6 +149,7 @@ impl Reduce {
     /// # Safety
     /// As [`Kernel::run`].
     #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "lanes of some rows come at a time")]
     unsafe fn rows<T: Stored, F: Fold<T::Register>>(&self, from: *const T, to: *mut T, mut units: Range<usize>) {
         // SAFETY: rows and results of these units.
         unsafe {

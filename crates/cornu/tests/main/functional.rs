@@ -272,7 +272,7 @@ fn inputs_have_names_and_may_be_left_out() -> Result<()> {
     let masked = layer.apply_all([&q, &kept])?.remove(0);
     assert_eq!(three.shape(), [None, Some(2), Some(2)]);
     let mut model = Model::named("m", [&q, &v, &k], [two, three, by_name, masked])?;
-    model.set_weights(&[ndarray::arr1(&[100.0]).into_dyn()])?;
+    model.set_weights(&[ndarray::arr1(&[200.0]).into_dyn()])?;
     let x = || {
         let (value, key) = ([[[1.0, 2.0], [3.0, 0.0]]], [[[1.0, 0.0], [0.0, 1.0]]]);
         [("q", [[[1.0, 0.0], [0.0, 1.0]]]), ("v", value), ("k", key)]

@@ -47,11 +47,12 @@ impl<T: Element + PartialEq> Case<T> {
         Case { batch, sizes, transposed, product, a: of(batch * m * k, 1), b: of(batch * k * n, 2) }
     }
 
-    /// The output, and the sums if there are any, of work divided into that many parts.
+    /// The output, and the second result if there is one, of work divided into that many parts.
     fn run(&self, level: Level, parts: usize) -> (Vec<T>, Vec<T>) {
         let dot = Dot::<T>::new(level, &self.product);
         let mut out = vec![T::default(); self.batch * self.sizes[0] * self.sizes[2]];
-        let mut sums = vec![T::default(); self.sizes[2]];
+        let rows = if self.product.second.is_some() { self.sizes[0] } else { 1 };
+        let mut sums = vec![T::default(); rows * self.sizes[2]];
         let mut scratch = vec![0u64; (dot.scratch() + 128) / 8];
         let start = scratch.as_ptr().cast::<u8>().align_offset(64);
         let pointers = [
@@ -237,6 +238,29 @@ fn steps_may_be_any() {
     axes[0].step = 0;
     for parts in [1, 4] {
         assert!(repeated.run(level, parts).0 == repeated.expected(f32::mul_add, |x, y| x + y));
+    }
+}
+
+/// Where threads share `k`, the two sums of each element are apart.
+#[test]
+fn halves_are_added_by_others() {
+    for sizes in [[5, 300, 260], [32, 784, 128], [1, 513, 200], [63, 257, 256]] {
+        let mut case = Case::single(sizes, [false, false]);
+        assert!(case.product.halves(), "{case}");
+        case.product.second = Some(Span { base: 3, at: 0 });
+        for level in Level::all() {
+            for parts in [1, 2, 3, 7] {
+                let (first, second) = case.run(level, parts);
+                let sums: Vec<f32> = first.iter().zip(&second).map(|(x, y)| x + y).collect();
+                let want = Case::single(sizes, [false, false]).run(level, 1).0;
+                assert!(sums == want, "{} {case}: {parts} parts", level.name());
+            }
+        }
+    }
+    for (sizes, transposed) in
+        [([32, 784, 128], [false, true]), ([32, 255, 512], [false; 2]), ([64, 512, 256], [false; 2])]
+    {
+        assert!(!Case::single(sizes, transposed).product.halves(), "{sizes:?}");
     }
 }
 

@@ -1,27 +1,24 @@
-//! One product in tiles: which tiles cover a part of the output, and which matrices are copied first to lie as tiles read
-//! them.
+//! One product in tiles: which tiles cover a part of the output, and which panels of `b` are copied first to lie as tiles
+//! read them.
 
 use std::ops::Range;
 
-use super::Element;
-use super::tile::{End, Kernels, Walk};
+use super::is_packed;
+use super::tile::{Element, End, Kernels, Walk};
 use crate::kernels::operand::Axis;
 use crate::kernels::reduce::BLOCK;
 
 /// Bytes of a packed panel of `b`: so many stay in the first-level cache, or stream from the second.
 const PANEL: usize = 32 * 1024;
-/// Rows of a transposed `a` or a large `b` that are packed at a time.
-const CHUNK: usize = 1024;
-/// Steps of a transposed `a` that are packed at a time: lines come from memory one after the other.
-const AHEAD: usize = 8;
-/// A line of a cache, in bytes.
-const LINE: usize = 64;
 
 /// Where the matrices of one product are.
+#[derive(Clone, Copy)]
 pub(super) struct At<T> {
     pub(super) a: *const T,
     pub(super) b: *const T,
     pub(super) out: *mut T,
+    /// From a row of the output to the next.
+    pub(super) out_stride: usize,
     pub(super) sums: Option<*mut T>,
 }
 
@@ -104,11 +101,10 @@ pub(super) struct Tiles<T: 'static> {
     kernels: &'static Kernels<T>,
     a: Matrix,
     b: Matrix,
-    out_stride: usize,
+    pub(super) out_stride: usize,
     /// A vector times a transposed matrix.
     along: bool,
     pieces: usize,
-    pack_a: bool,
     pack_b: bool,
     /// That of the whole output.
     grid: Grid,
@@ -120,17 +116,15 @@ impl<T: Element> Tiles<T> {
         let fits = a[0].size == m && b.map(|axis| axis.size) == [k, n] && (out[1].step == 1 || n <= 1);
         assert!(fits, "`{a:?}` · `{b:?}` is not `{out:?}`");
         let [a, b, out] = [a, b, out].map(Matrix::new);
-        let large = m >= 64 && k * n >= 128 * 1024;
         Tiles {
             sizes,
             kernels,
             a,
             b,
             out_stride: out.stride,
-            along: m == 1 && b.transposed,
+            along: m == 1 && b.transposed && pieces == 1,
             pieces,
-            pack_a: a.transposed && k >= 64 && n > kernels.lanes,
-            pack_b: b.transposed || large && n > 2 * kernels.lanes,
+            pack_b: b.transposed || is_packed(sizes) && n > 2 * kernels.lanes,
             grid: Grid::new(kernels, m, n),
         }
     }
@@ -158,34 +152,38 @@ impl<T: Element> Tiles<T> {
                     k
                 }
             }
-            _ if self.pack_a || self.pack_b => k.min(step + PANEL / size_of::<T>() / width),
+            _ if self.pack_b => k.min(step + PANEL / size_of::<T>() / width),
             _ => k,
         }
     }
 
-    /// Elements of scratch memory: a panel of `b`, strips of `a`, sums of columns.
+    /// Elements of scratch memory: a panel of `b`, and sums of columns.
     pub(super) fn scratch(&self) -> usize {
-        let [panel, strips, sums] = self.room();
-        panel + strips + sums + LINE / size_of::<T>()
+        self.panel() + self.sizes[2]
     }
 
-    fn room(&self) -> [usize; 3] {
-        let [m, k, n] = self.sizes;
-        let panel = PANEL / size_of::<T>();
+    fn panel(&self) -> usize {
+        let [_, k, _] = self.sizes;
         let widest = if self.b.transposed { self.kernels.tiles[0][0].len() } else { 2 };
-        let (panel, depth) = match self.pieces {
-            2 => (k.div_ceil(2) * widest * self.lanes(), k.div_ceil(2)),
-            _ => (panel, k.min(panel / self.lanes())),
-        };
-        let strips = m.min(CHUNK) * depth;
-        [if self.pack_b { panel } else { 0 }, if self.pack_a { strips } else { 0 }, n]
+        match (self.pack_b, self.pieces) {
+            (false, _) => 0,
+            (true, 2) => k.div_ceil(2) * widest * self.lanes(),
+            (true, _) => PANEL / size_of::<T>(),
+        }
     }
 
-    /// Computes those rows and columns of the output.
+    /// Computes those rows and columns of the output, over those steps of `k`: all, or a piece.
     ///
     /// # Safety
     /// They must be inside, belong to the caller, and `scratch` have the elements asked for.
-    pub(super) unsafe fn run(&self, at: &At<T>, rows: Range<usize>, columns: Range<usize>, scratch: *mut T) {
+    pub(super) unsafe fn run(
+        &self,
+        at: &At<T>,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        steps: Range<usize>,
+        scratch: *mut T,
+    ) {
         let [m, k, n] = self.sizes;
         if self.along {
             // SAFETY: the columns are inside; so below.
@@ -198,27 +196,19 @@ impl<T: Element> Tiles<T> {
             return;
         }
         let whole = rows.len() == m && columns.len() == n;
-        let chunk = if self.pack_a { CHUNK } else { rows.len() };
-        for start in rows.clone().step_by(chunk) {
-            let rows = start..rows.end.min(start + chunk);
-            let grid =
-                if whole && rows.len() == m { self.grid } else { Grid::new(self.kernels, rows.len(), columns.len()) };
-            let sums = at.sums.filter(|_| rows.start == 0);
-            let [panel, strips, _] = self.room();
-            let part = Part {
-                tiles: self,
-                at,
-                sums,
-                grid: &grid,
-                row: rows.start,
-                column: columns.start,
-                panel: scratch,
-                strips: scratch.wrapping_add(panel),
-                carry: scratch.wrapping_add(panel + strips),
-            };
-            // SAFETY: see above.
-            unsafe { part.run() };
-        }
+        let grid = if whole { self.grid } else { Grid::new(self.kernels, rows.len(), columns.len()) };
+        let part = Part {
+            tiles: self,
+            at,
+            sums: at.sums.filter(|_| rows.start == 0),
+            grid: &grid,
+            row: rows.start,
+            column: columns.start,
+            panel: scratch,
+            carry: scratch.wrapping_add(self.panel()),
+        };
+        // SAFETY: see above.
+        unsafe { part.run(steps) };
     }
 }
 
@@ -231,50 +221,28 @@ struct Part<'a, T: 'static> {
     row: usize,
     column: usize,
     panel: *mut T,
-    strips: *mut T,
     carry: *mut T,
 }
 
 impl<T: Element> Part<'_, T> {
     /// # Safety
     /// See [`Tiles::run`].
-    unsafe fn run(&self) {
-        let [_, k, _] = self.tiles.sizes;
+    unsafe fn run(&self, all: Range<usize>) {
         let width = self.grid.columns.most() * self.tiles.lanes();
-        let mut steps = 0..self.tiles.stretch(0, width);
+        let mut steps = all.start..self.tiles.stretch(all.start, width);
         let mut end = End::Store;
         loop {
             // SAFETY: the steps are inside.
             unsafe {
-                if self.tiles.pack_a {
-                    self.pack_a(&steps);
-                }
                 for block in 0..self.grid.columns.blocks {
                     self.column(&steps, block, end);
                 }
             }
-            if steps.end == k {
+            if steps.end == all.end {
                 return;
             }
             steps = steps.end..self.tiles.stretch(steps.end, width);
             end = if self.tiles.pieces == 2 { End::Add } else { End::Resume };
-        }
-    }
-
-    /// Copies those steps of a transposed `a` to strips, each as wide as a tile is high, few steps at a time.
-    unsafe fn pack_a(&self, steps: &Range<usize>) {
-        let Tiles { a, kernels, .. } = self.tiles;
-        for first in (0..steps.len()).step_by(AHEAD) {
-            let some = AHEAD.min(steps.len() - first);
-            for block in 0..self.grid.rows.blocks {
-                let (row, height) = (self.grid.rows.start(block), self.grid.rows.size(block));
-                // SAFETY: the strip is inside `a`, and has its place.
-                unsafe {
-                    let from = self.at.a.add(a.offset(self.row + row, steps.start + first));
-                    let to = self.strips.add(row * steps.len() + first * height);
-                    (kernels.pack)(some, height, from, a.stride, height, to);
-                }
-            }
         }
     }
 
@@ -306,23 +274,18 @@ impl<T: Element> Part<'_, T> {
 
     /// The tiles of a block of columns, whose rows of `b` are `stride` apart.
     unsafe fn tiles(&self, steps: &Range<usize>, block: usize, b: *const T, stride: usize, end: End) {
-        let Tiles { a, kernels, out_stride, pack_a, .. } = self.tiles;
+        let (Tiles { a, kernels, .. }, out_stride) = (self.tiles, self.at.out_stride);
         let Grid { rows, columns, tail } = self.grid;
         let is_tail = block + 1 == columns.blocks && *tail < kernels.lanes;
         let tiles = kernels.tiles[usize::from(a.transposed)][usize::from(is_tail)][columns.size(block) - 1];
         let column = self.column + columns.start(block) * kernels.lanes;
-        let mut walk = Walk { depth: steps.len(), a_stride: a.stride, out_stride: *out_stride, tail: *tail, end };
+        let walk = Walk { depth: steps.len(), a_stride: a.stride, out_stride, tail: *tail, end };
         for block in 0..rows.blocks {
             let (row, height) = (rows.start(block), rows.size(block));
             // SAFETY: the tile and what it reads are inside the matrices or what was packed. The level whose tiles these
             // are was there when they were chosen.
             unsafe {
-                let from = if *pack_a {
-                    walk.a_stride = height;
-                    self.strips.add(row * steps.len()).cast_const()
-                } else {
-                    self.at.a.add(a.offset(self.row + row, steps.start))
-                };
+                let from = self.at.a.add(a.offset(self.row + row, steps.start));
                 tiles[height - 1](&walk, from, b, stride, self.at.out.add((self.row + row) * out_stride + column));
             }
         }
