@@ -51,6 +51,7 @@ pub(crate) fn read_into(bases: Bases, place: Place, to: &mut Array) {
 fn spread<T: Copy>(from: &[T], rows: Option<&[u32]>, to: &mut [T]) {
     match rows {
         None => to.copy_from_slice(from),
+        Some(rows) if rows.len() == to.len() => to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row as usize]),
         Some(rows) => {
             let width = to.len() / rows.len().max(1);
             for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(rows) {
