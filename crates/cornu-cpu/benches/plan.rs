@@ -12,18 +12,17 @@ fn main() {
 fn compile(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
     let lstm = Lstm::of_length(steps);
     let sessions = bencher.with_inputs(|| lstm.session(&Cpu::new()));
-    sessions.bench_local_values(|mut session| {
+    sessions.bench_local_values(|session| {
         session.compile(&trace(&lstm)).expect("a sound graph");
         session
     });
 }
 
-fn step(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
-    let lstm = Lstm::of_length(steps);
+fn step(bencher: Bencher, lstm: &Lstm, threads: usize, trace: fn(&Lstm) -> Graph) {
     let x = Array::zeros(&lstm.input());
-    let mut session = lstm.session(&Cpu::new());
-    let program = session.compile(&trace(&lstm)).expect("a sound graph");
-    bencher.bench_local(|| session.run(program, &[Feed::Whole(&x)]).expect("a step"));
+    let session = lstm.session(&Cpu::new().threads(threads));
+    let mut run = session.compile(&trace(lstm)).and_then(|program| program.room()).expect("a sound graph");
+    bencher.bench_local(|| run.start(&[Feed::Host(&x)]).expect("a step"));
 }
 
 #[divan::bench(args = [400, 1600], sample_count = 5)]
@@ -38,10 +37,16 @@ fn looped_compiled(bencher: Bencher, steps: usize) {
 
 #[divan::bench(args = [400, 1600])]
 fn unrolled_step(bencher: Bencher, steps: usize) {
-    step(bencher, steps, Lstm::unrolled);
+    step(bencher, &Lstm::of_length(steps), 2, Lstm::unrolled);
 }
 
 #[divan::bench(args = [400, 1600])]
 fn looped_step(bencher: Bencher, steps: usize) {
-    step(bencher, steps, Lstm::looped);
+    step(bencher, &Lstm::of_length(steps), 2, Lstm::looped);
+}
+
+/// Forwards, backwards, and products with the input; by threads.
+#[divan::bench(args = [1, 2])]
+fn recurrence(bencher: Bencher, threads: usize) {
+    step(bencher, &Lstm { steps: 100, batch: 32, width: 128 }, threads, Lstm::looped);
 }

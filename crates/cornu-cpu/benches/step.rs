@@ -12,13 +12,14 @@ fn main() {
 
 fn step(bencher: Bencher, mlp: &Mlp, rows: usize, threads: usize) {
     let (x, y) = mlp.data(rows);
-    let mut session = mlp.session(&Cpu::new().threads(threads));
-    let program = session.compile(&mlp.step()).expect("a sound graph");
-    let order: Vec<usize> = (0..rows).map(|i| i * 7919 % rows).collect();
+    let session = mlp.session(&Cpu::new().threads(threads));
+    let mut run = session.compile(&mlp.step()).and_then(|program| program.room()).expect("a sound graph");
+    let [x, y] = [x, y].map(|array| session.upload(array).expect("memory"));
+    let order: Vec<u32> = (0..rows).map(|i| (i * 7919 % rows) as u32).collect();
     let mut batches = order.chunks_exact(mlp.batch).cycle();
     bencher.bench_local(|| {
         let rows = batches.next().expect("batches go on for ever");
-        session.run(program, &[Feed::Rows(&x, rows), Feed::Rows(&y, rows)]).expect("a step");
+        run.start(&[Feed::Rows(&x, rows), Feed::Rows(&y, rows)]).expect("a step");
     });
 }
 
@@ -34,7 +35,7 @@ fn mnist(bencher: Bencher, threads: usize) {
 
 fn compile(bencher: Bencher, mlp: &Mlp) {
     let graph = mlp.step();
-    bencher.with_inputs(|| mlp.session(&Cpu::new())).bench_local_values(|mut session| session.compile(&graph));
+    bencher.with_inputs(|| mlp.session(&Cpu::new())).bench_local_values(|session| session.compile(&graph));
 }
 
 #[divan::bench]

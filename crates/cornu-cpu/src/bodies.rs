@@ -6,40 +6,23 @@ use cornu_graph::{Error, Result, Value};
 
 use crate::control::Frame;
 use crate::kernels::operand::{Place, Span};
-use crate::lower::{Lowering, Target};
+use crate::lower::{Before, Lowering, Target};
 use crate::plan::Plan;
 use crate::rows::rows;
 
-/// Turns the plan of a body into steps: behind its memory come the buffers of its inputs, of its outputs, and of its
-/// constants. `scan` says how many inputs are the same for all steps of a loop, and how many outputs are carries.
+/// Turns the plan of a body into steps. `scan` says how many inputs are the same for all steps of a loop, and how many
+/// outputs are carries.
 pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, around: &Lowering) -> Result<Frame> {
-    let graph = plan.view.graph;
-    let buffer = |base: usize, value: Value| {
-        let ty = graph.ty(value);
-        Place { dtype: ty.dtype, span: Span { base: base as u32, at: 0 }, len: ty.size() }
-    };
-    let inputs = graph.inputs.iter().zip(1..).map(|(&x, base)| (x, buffer(base, x)));
-    let outputs = graph.outputs.iter().zip(1 + graph.inputs.len()..);
-    let outputs: Vec<(Value, Place)> = outputs.map(|(&y, base)| (y, buffer(base, y))).collect();
-    let mut constants = Vec::new();
-    plan.each_constant(&mut |base| constants.push(base));
-    constants.sort_unstable();
-    constants.dedup();
-    let first = 1 + (graph.inputs.len() + outputs.len()) as u32;
-    let numbers: HashMap<u32, u32> = constants.iter().copied().zip(first..).collect();
-
-    let mut given = plan.given.clone();
-    given.values_mut().for_each(|place| place.span.base = numbers[&place.span.base]);
-    given.extend(inputs);
+    let ends = Ends::new(plan);
     let [consts, carries] = scan.unwrap_or_default();
-    let (made, twins) = made(plan, carries, &outputs);
-    given.extend(made);
+    let (given, twins) = ends.given(plan, carries);
     let lowered = |by_rows: bool| {
         let places = plan.places(&HashMap::new(), &given);
-        let mut lowering = Lowering::new(plan, target, places, Some(numbers.clone()))?;
+        let mut lowering = Lowering::new(plan, target, places, Some(ends.numbers.clone()))?;
         lowering.by_rows = by_rows;
+        lowering.before = scan.map(|_| Before::new(consts, ends.count()));
         lowering.jobs()?;
-        for (number, &(value, to)) in outputs.iter().enumerate() {
+        for (number, &(value, to)) in ends.outputs.iter().enumerate() {
             let from = lowering.place(value);
             if from.span != to.span && twins.get(number).is_none_or(Option::is_none) {
                 lowering.copy(value, from, to);
@@ -54,9 +37,12 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
         Some((rows, lowering)) => (Some(rows), lowering),
         None => (None, lowered(false)?),
     };
+    let (before, turned) = lowering.before.map(|before| (before.steps, before.bytes)).unwrap_or_default();
     Ok(Frame {
-        graph: graph.clone(),
-        constants: constants.into_iter().map(|base| around.number(base)).collect(),
+        before,
+        turned,
+        graph: plan.view.graph.clone(),
+        constants: ends.constants.iter().map(|&base| around.number(base)).collect(),
         memory: lowering.needs,
         steps: lowering.steps.0,
         makes: lowering.steps.1,
@@ -65,22 +51,57 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
     })
 }
 
-/// The values that are made where an output is to be; and for each carry the stacked output that is the same value, where
-/// the next step finds it.
-fn made(plan: &Plan, carries: usize, outputs: &[(Value, Place)]) -> (HashMap<Value, Place>, Vec<Option<usize>>) {
-    let mut made = HashMap::new();
-    let mut twins = vec![None; carries];
-    let mut outputs_of: HashMap<Value, usize> = HashMap::new();
-    for (number, &(value, place)) in outputs.iter().enumerate().rev() {
-        let root = plan.view.root(value);
-        match outputs_of.get(&root) {
-            Some(&twin) if number < carries && twin >= carries => twins[number] = Some(twin),
-            None if !plan.view.is_given(root) => {
-                outputs_of.insert(root, number);
-                made.insert(root, place);
-            }
-            _ => {}
-        }
+/// The buffers of a body behind its memory: inputs, outputs, constants.
+struct Ends {
+    inputs: Vec<(Value, Place)>,
+    outputs: Vec<(Value, Place)>,
+    /// The numbers of constants in the program, and here by those.
+    constants: Vec<u32>,
+    numbers: HashMap<u32, u32>,
+}
+
+impl Ends {
+    fn new(plan: &Plan) -> Ends {
+        let graph = plan.view.graph;
+        let buffer = |(base, &value): (u32, &Value)| {
+            let ty = graph.ty(value);
+            (value, Place { dtype: ty.dtype, span: Span { base, at: 0 }, len: ty.size() })
+        };
+        let inputs: Vec<_> = (1..).zip(&graph.inputs).map(buffer).collect();
+        let outputs: Vec<_> = (1 + inputs.len() as u32..).zip(&graph.outputs).map(buffer).collect();
+        let mut constants = Vec::new();
+        plan.each_constant(&mut |base| constants.push(base));
+        constants.sort_unstable();
+        constants.dedup();
+        let first = 1 + (inputs.len() + outputs.len()) as u32;
+        let numbers = constants.iter().copied().zip(first..).collect();
+        Ends { inputs, outputs, constants, numbers }
     }
-    (made, twins)
+
+    /// How many buffers there are.
+    fn count(&self) -> u32 {
+        1 + (self.inputs.len() + self.outputs.len() + self.constants.len()) as u32
+    }
+
+    /// The places of what is not made in memory between, and for each carry the stacked output that is the same value,
+    /// where the next step finds it.
+    fn given(&self, plan: &Plan, carries: usize) -> (HashMap<Value, Place>, Vec<Option<usize>>) {
+        let mut given = plan.given.clone();
+        given.values_mut().for_each(|place| place.span.base = self.numbers[&place.span.base]);
+        given.extend(self.inputs.iter().copied());
+        let mut twins = vec![None; carries];
+        let mut made: HashMap<Value, usize> = HashMap::new();
+        for (number, &(value, place)) in self.outputs.iter().enumerate().rev() {
+            let root = plan.view.root(value);
+            match made.get(&root) {
+                Some(&twin) if number < carries && twin >= carries => twins[number] = Some(twin),
+                None if !plan.view.is_given(root) => {
+                    made.insert(root, number);
+                    given.insert(root, place);
+                }
+                _ => {}
+            }
+        }
+        (given, twins)
+    }
 }

@@ -27,6 +27,9 @@ pub(crate) struct Frame {
     pub(crate) rows: Option<usize>,
     /// Where the table around has its constants.
     pub(crate) constants: Vec<u32>,
+    /// What is done once before a loop, and the bytes of each matrix that is turned by it: the last buffers.
+    pub(crate) before: Vec<Step>,
+    pub(crate) turned: Vec<usize>,
     /// Bytes between inputs and outputs.
     pub(crate) memory: usize,
 }
@@ -46,6 +49,11 @@ fn row(all: Place, t: usize, scan: &Scan) -> Place {
     Place { span: Span { at: all.span.at + t * row.bytes(), ..all.span }, ..row }
 }
 
+/// Where each of some stretches begins that lie one behind the other.
+fn ends(bytes: &[usize]) -> impl Iterator<Item = usize> {
+    bytes.iter().scan(0, |end, bytes| Some(std::mem::replace(end, *end + bytes)))
+}
+
 /// A body that can run.
 struct Running<'a> {
     frame: &'a Frame,
@@ -59,7 +67,7 @@ impl Frame {
     }
 
     fn buffers(&self) -> usize {
-        1 + self.inputs() + self.graph.outputs.len() + self.constants.len()
+        1 + self.inputs() + self.graph.outputs.len() + self.constants.len() + self.turned.len()
     }
 
     /// Bytes of its table and its memory.
@@ -67,14 +75,18 @@ impl Frame {
         Slots::bytes(self.buffers()).saturating_add(self.memory.checked_next_multiple_of(LINE).unwrap_or(usize::MAX))
     }
 
-    /// The body with its memory, and the constants of the table around; inputs and outputs are still to be told.
-    fn enter<'a>(&'a self, machine: Machine<'a>) -> Running<'a> {
+    /// The body with its memory, the constants of the table around, and the matrices that were turned before the loop;
+    /// inputs and outputs are still to be told.
+    fn enter<'a>(&'a self, machine: Machine<'a>, turned: Room) -> Running<'a> {
         let (table, rest) = Slots::new(machine.scratch, self.buffers());
         let (memory, scratch) = rest.cut(self.memory);
         table.set(0, memory.start());
-        let first = self.buffers() - self.constants.len();
+        let first = self.buffers() - self.turned.len() - self.constants.len();
         for (number, &base) in self.constants.iter().enumerate() {
             table.set(first + number, machine.bases.at(Span { base, at: 0 }));
+        }
+        for (number, at) in ends(&self.turned).enumerate() {
+            table.set(first + self.constants.len() + number, turned.start().wrapping_add(at));
         }
         Running { frame: self, table, machine: Machine { scratch, ..machine } }
     }
@@ -103,14 +115,15 @@ impl<'a> Running<'a> {
         step::run(&self.frame.steps, Machine { bases: self.table.bases(), ..self.machine })
     }
 
-    /// Some of so many rows, on this thread.
-    fn run_rows(&self, rows: Range<usize>, count: usize) {
+    /// Some of so many rows, on this thread. All steps are kernels.
+    fn run_rows(&self, rows: Range<usize>, count: usize) -> Result<()> {
         let Machine { level, scratch, .. } = self.machine;
         for step in &self.frame.steps {
             if let Step::Kernel(task) = step {
                 task.stretch(level, self.table.bases(), rows.clone(), count, scratch);
             }
         }
+        Ok(())
     }
 
     /// What is left of the scratch memory.
@@ -133,7 +146,7 @@ impl Control {
     }
 
     fn once(&self, frame: &Frame, args: &[Place], machine: Machine) -> Result<()> {
-        let body = frame.enter(machine);
+        let body = frame.enter(machine, machine.scratch);
         args.iter().enumerate().for_each(|(i, arg)| body.set_input(i, machine.bases.at(arg.span)));
         self.results.iter().enumerate().for_each(|(i, to)| body.set_output(i, machine.bases.at(to.span)));
         body.run()
@@ -142,18 +155,22 @@ impl Control {
     fn scan(&self, scan: &Scan, machine: Machine) -> Result<()> {
         let frame = &*self.frames[0];
         let (places, scratch) = self.places(&self.results[..scan.carries], machine.scratch);
+        let (turned, scratch) = scratch.cut(frame.turned.iter().sum());
         let inside = Machine { scratch, ..machine };
+        let body = frame.enter(inside, turned);
+        (0..scan.consts).for_each(|i| body.set_input(i, machine.bases.at(self.args[i].span)));
+        step::run(&frame.before, Machine { bases: body.table.bases(), ..body.machine })?;
         match frame.rows.map(|count| (count, self.parts(scan, count, machine.threads))) {
             Some((count, parts @ 2..)) => {
                 let own = self.own_of_rows();
                 machine.threads.run(parts, &|part| {
-                    let body = frame.enter(Machine { scratch: scratch.piece(part * own, own), ..machine });
+                    let body = frame.enter(Machine { scratch: scratch.piece(part * own, own), ..machine }, turned);
                     let rows = share(count, part, parts);
-                    let run = |body: &Running| Ok(body.run_rows(rows.clone(), count));
-                    self.steps(scan, &body, places.clone(), machine.bases, &run).expect("no step is a check");
+                    let run = |body: &Running| body.run_rows(rows.clone(), count);
+                    self.steps(scan, &body, &places, machine.bases, &run).expect("no step is a check");
                 });
             }
-            _ => self.steps(scan, &frame.enter(inside), places, machine.bases, &|body: &Running| body.run())?,
+            _ => self.steps(scan, &body, &places, machine.bases, &|body: &Running| body.run())?,
         }
         for (i, &result) in self.results[..scan.carries].iter().enumerate() {
             match (frame.twins[i], scan.order().last()) {
@@ -170,7 +187,7 @@ impl Control {
         &self,
         scan: &Scan,
         body: &Running,
-        places: impl Iterator<Item = *mut u8> + Clone,
+        places: &(impl Iterator<Item = *mut u8> + Clone),
         bases: Bases,
         run: &dyn Fn(&Running) -> Result<()>,
     ) -> Result<()> {
@@ -210,8 +227,8 @@ impl Control {
     fn repeat(&self, consts: usize, machine: Machine) -> Result<()> {
         let (places, scratch) = self.places(&self.results, machine.scratch);
         let (truth, scratch) = scratch.cut(LINE);
-        let condition = self.frames[0].enter(Machine { scratch, ..machine });
-        let body = self.frames[1].enter(condition.rest());
+        let condition = self.frames[0].enter(Machine { scratch, ..machine }, scratch);
+        let body = self.frames[1].enter(condition.rest(), scratch);
         let condition = Running { machine: body.rest(), ..condition };
         for (i, arg) in self.args.iter().enumerate() {
             [&condition, &body].into_iter().for_each(|running| running.set_input(i, machine.bases.at(arg.span)));
@@ -243,16 +260,17 @@ impl Control {
         room: Room<'a>,
     ) -> (impl Iterator<Item = *mut u8> + Clone + use<'a>, Room<'a>) {
         let (places, rest) = room.cut(carries.iter().map(|carry| carry.padded()).sum());
-        let ends = carries.iter().scan(0, |end, carry| {
-            *end += carry.padded();
-            Some(*end - carry.padded())
+        let mut end = 0;
+        let starts = carries.iter().map(move |carry| {
+            end += carry.padded();
+            places.start().wrapping_add(end - carry.padded())
         });
-        (ends.map(move |at| places.start().wrapping_add(at)), rest)
+        (starts, rest)
     }
 
     /// How many bytes of scratch memory it needs.
     pub(crate) fn scratch(&self, threads: &Threads) -> usize {
-        let steps = self.frames.iter().flat_map(|frame| &frame.steps);
+        let steps = self.frames.iter().flat_map(|frame| frame.steps.iter().chain(&frame.before));
         let steps = steps.map(|step| step.scratch(threads)).max().unwrap_or(0);
         let own = self.frames.iter().map(|frame| frame.own());
         let (carries, own) = match &self.op {
@@ -263,13 +281,15 @@ impl Control {
             Op::While(_) => (self.results.len(), own.fold(LINE, usize::saturating_add)),
             _ => (0, own.fold(0, usize::max)),
         };
-        let places = self.results[..carries].iter().map(|carry| carry.padded());
+        let turned = self.frames.iter().flat_map(|frame| frame.turned.iter().copied());
+        let places = self.results[..carries].iter().map(|carry| carry.padded()).chain(turned);
         places.fold(steps.saturating_add(own), usize::saturating_add)
     }
 }
 
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.op, f)
+        fmt::Display::fmt(&self.op, f)?;
+        if self.frames[0].rows.is_some() { f.write_str(" by rows") } else { Ok(()) }
     }
 }

@@ -11,12 +11,15 @@ use crate::kernels::fused::{Instruction, Opcode, Operand, bits};
 use crate::view::View;
 use crate::walk::Walk;
 
+/// A value that is read, and how if that is not element by element.
+pub(crate) type Read = (Value, Option<Walk>);
+
 /// A program whose inputs and outputs are still values.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) size: usize,
-    /// What it reads, and how if that is not element by element.
-    pub(crate) inputs: Vec<(Value, Option<Walk>)>,
+    /// What it reads.
+    pub(crate) inputs: Vec<Read>,
     pub(crate) code: Vec<Instruction>,
     /// The registers that are written to memory.
     pub(crate) outputs: Vec<(u16, Value)>,
@@ -70,14 +73,9 @@ impl Draft {
 
     /// Whether both do the same to other values: then they can run as segments of one step.
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
-        let alike = |(a, b): (&(Value, Option<Walk>), &(Value, Option<Walk>))| match (&a.1, &b.1) {
-            (None, None) => true,
-            (Some(a), Some(b)) => a.is_scalar() == b.is_scalar(),
-            _ => false,
-        };
+        let kind = |(_, walk): &(Value, Option<Walk>)| walk.as_ref().map(Walk::is_scalar);
         self.code == other.code
-            && self.inputs.len() == other.inputs.len()
-            && self.inputs.iter().zip(&other.inputs).all(alike)
+            && self.inputs.iter().map(kind).eq(other.inputs.iter().map(kind))
             && self.outputs.iter().map(|(from, _)| from).eq(other.outputs.iter().map(|(from, _)| from))
     }
 

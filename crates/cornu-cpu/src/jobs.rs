@@ -68,9 +68,9 @@ pub(crate) fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
     let mut home = vec![(usize::MAX, 0); view.graph.values()];
     for (number, unit) in units.iter().enumerate() {
         let members = unit.members().iter().enumerate();
-        members.for_each(|(place, &value)| {
-            view.graph.node(value).results().for_each(|v| home[v.index()] = (number, place))
-        });
+        for (place, &value) in members {
+            view.graph.node(value).results().for_each(|v| home[v.index()] = (number, place));
+        }
     }
     let mut needed = vec![false; view.graph.values()];
     view.graph.results().for_each(|value| needed[view.root(value).index()] = true);

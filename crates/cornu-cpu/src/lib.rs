@@ -12,10 +12,9 @@
 //! let trace = Trace::new();
 //! let x = trace.input(Type::f32([2, 2]));
 //! let graph = trace.finish(&[x.dot(&x).relu()], &[])?;
-//! let mut session = Cpu::new().open()?;
-//! let program = session.compile(&graph)?;
-//! session.run(program, &[Feed::Whole(&Array::new([2, 2], vec![1.0f32, 2.0, -3.0, 0.5])?)])?;
-//! assert_eq!(session.output(program, 0)?.to_vec::<f32>(), [0.0, 3.0, 0.0, 0.0]);
+//! let mut run = Cpu::new().open()?.compile(&graph)?.room()?;
+//! run.start(&[Feed::Host(&Array::new([2, 2], vec![1.0f32, 2.0, -3.0, 0.5])?)])?;
+//! assert_eq!(run.output(0)?.to_vec::<f32>(), [0.0, 3.0, 0.0, 0.0]);
 //! # Ok::<(), cornu_graph::Error>(())
 //! ```
 #![deny(unsafe_code)]
@@ -24,6 +23,7 @@
 
 mod bodies;
 mod control;
+mod copies;
 mod count;
 mod environment;
 mod fuse;
@@ -32,10 +32,12 @@ pub mod kernels;
 mod lower;
 mod memory;
 mod plan;
+mod program;
 mod rows;
 mod schedule;
 mod session;
 mod step;
+mod store;
 mod sums;
 mod view;
 mod walk;

@@ -4,21 +4,23 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Binary, Leaf, Op};
-use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
+use cornu_graph::{Body, Error, Graph, Node, Result, Shape, Type, Value, VarId};
 
 use crate::bodies;
 use crate::control::{Control, Frame};
+use crate::copies::{Copies, Site};
 use crate::fuse::Draft;
 use crate::jobs::Job;
+use crate::kernels::arg::Arg;
 use crate::kernels::dot::Product;
 use crate::kernels::fused::{Fused, Input, Instruction, Operand, Program, Segment};
 use crate::kernels::memory::LINE;
-use crate::kernels::moves::{Copies, Site};
+use crate::kernels::moves::Move;
 use crate::kernels::operand::{Axis, Place, Span, Strided};
 use crate::kernels::parallel::Task;
-use crate::kernels::plain::Plain;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
+use crate::kernels::rows::{Gather, ScatterAdd};
 use crate::kernels::simd::Level;
 use crate::plan::Plan;
 use crate::step::Step;
@@ -72,11 +74,30 @@ pub(crate) struct Target {
     pub(crate) threads: usize,
 }
 
+/// What a loop makes once of its constants: buffers from `first` on.
+pub(crate) struct Before {
+    /// How many inputs are constants.
+    pub(crate) consts: usize,
+    pub(crate) first: u32,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) bytes: Vec<usize>,
+    /// The places of matrices that are turned, by those of the matrices and by their rows.
+    turned: HashMap<(Span, usize), Place>,
+}
+
+impl Before {
+    pub(crate) fn new(consts: usize, first: u32) -> Before {
+        Before { consts, first, steps: Vec::new(), bytes: Vec::new(), turned: HashMap::new() }
+    }
+}
+
 pub(crate) struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
     target: Target,
     /// Whether each step is cut into rows.
     pub(crate) by_rows: bool,
+    /// What is made once before a loop.
+    pub(crate) before: Option<Before>,
     /// Memory for the second halves of sums.
     second: Option<Place>,
     places: Vec<Option<Place>>,
@@ -99,7 +120,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
     ) -> Result<Self> {
         isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
         let (steps, frames) = (Steps::default(), HashMap::new());
-        Ok(Lowering { plan, target, by_rows: false, second: None, places, needs, steps, numbers, frames })
+        Ok(Lowering { plan, target, by_rows: false, before: None, second: None, places, needs, steps, numbers, frames })
     }
 
     fn graph(&self) -> &'g Graph {
@@ -132,7 +153,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
     }
 
     fn job(&mut self, job: &Job) -> Result<()> {
-        let step = match job {
+        let steps = match job {
             Job::Checks => {
                 for check in &self.graph().checks.clone() {
                     let places = check.values().map(|value| self.place(value)).collect();
@@ -140,19 +161,27 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 }
                 return Ok(());
             }
-            Job::Fused(drafts) => Step::new(self.fused(drafts)?),
+            Job::Fused(drafts) => {
+                // Rows are cut from each value, not from several one after the other.
+                let together = if self.by_rows { 1 } else { drafts.len() };
+                for drafts in drafts.chunks(together) {
+                    let makes = drafts.iter().flat_map(|draft| &draft.outputs).map(|&(_, value)| value).collect();
+                    self.add(Step::new(self.fused(drafts)?), makes);
+                }
+                return Ok(());
+            }
             Job::Single(value) => self.single(*value, None)?,
             Job::Product(value, sums) => self.single(*value, Some(self.place(*sums).span))?,
         };
         let mut makes = Vec::new();
         job.each_write(&self.plan.view, |value| makes.push(value));
-        self.add(step, makes);
+        steps.into_iter().for_each(|step| self.add(step, makes.clone()));
         Ok(())
     }
 
     /// Copies a value.
     pub(crate) fn copy(&mut self, value: Value, from: Place, to: Place) {
-        self.add(Step::new(Plain::Copy(from, to)), vec![value]);
+        self.add(Step::new(Move::whole(from, to)), vec![value]);
     }
 
     fn add(&mut self, step: Step, makes: Vec<Value>) {
@@ -185,29 +214,29 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })
     }
 
-    fn single(&mut self, value: Value, sums: Option<Span>) -> Result<Step> {
-        let node = self.graph().node(value);
+    fn single(&mut self, value: Value, sums: Option<Span>) -> Result<Vec<Step>> {
+        let (graph, node) = (self.graph(), self.graph().node(value));
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
-        let types = self.graph().types(&node.args);
-        let (ty, out) = (self.graph().ty(value), self.place(value));
-        let site = || Site::new(&types, ty, &args, out);
-        let copies = |op: &dyn Copies| Step::new(Plain::Moves(op.moves(&site()), out));
-        Ok(match &node.op {
-            Op::Dot(dot) => self.dot(*dot, &types, &args, out, sums)?,
-            Op::Reduce(reduce) => reduction(reduce, types[0], args[0], out)?,
-            Op::Arg(arg) => {
-                let shape = &types[0].shape;
-                let sizes = [size(&shape[..arg.axis]), shape[arg.axis], size(&shape[arg.axis + 1..])];
-                Step::new(Plain::Arg(*arg, sizes, args[0], out))
+        let types = graph.types(&node.args);
+        let (ty, out) = (graph.ty(value), self.place(value));
+        let copies = |op: &dyn Copies| {
+            op.moves(&Site::new(&types, ty, &args, out)).into_iter().map(Step::new).collect::<Vec<_>>()
+        };
+        let step = match &node.op {
+            Op::Dot(dot) => return self.dot(*dot, node, &args, out, sums),
+            Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
+            Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
+            Op::Broadcast(op) => return Ok(copies(op)),
+            Op::Transpose(op) => return Ok(copies(op)),
+            Op::Slice(op) => return Ok(copies(op)),
+            Op::Pad(op) => return Ok(copies(op)),
+            Op::Concatenate(op) => return Ok(copies(op)),
+            Op::Reverse(op) => return Ok(copies(op)),
+            Op::Gather(_) => Step::new(gather(types[0], &args, out)),
+            Op::ScatterAdd(_) => {
+                let table = (!self.plan.view.begins_with_zeros(value)).then_some(args[0].span);
+                Step::new(scatter_add(ty, table, [args[1], args[2]], out))
             }
-            Op::Broadcast(op) => copies(op),
-            Op::Transpose(op) => copies(op),
-            Op::Slice(op) => copies(op),
-            Op::Pad(op) => copies(op),
-            Op::Concatenate(op) => copies(op),
-            Op::Reverse(op) => copies(op),
-            Op::Gather(_) => Step::new(Plain::Gather([args[0], args[1]], out)),
-            Op::ScatterAdd(_) => Step::new(Plain::ScatterAdd([args[0], args[1], args[2]], out)),
             Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
             op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
                 let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
@@ -221,32 +250,43 @@ impl<'p, 'g> Lowering<'p, 'g> {
             Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
                 return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));
             }
-        })
+        };
+        Ok(vec![step])
     }
 
-    fn dot(&mut self, dot: ops::Dot, types: &[&Type], args: &[Place], out: Place, sums: Option<Span>) -> Result<Step> {
-        let sizes = dot.sizes(&types[0].shape, &types[1].shape).expect("the type rule was asked first");
-        let (a, b, (batch, m, k, n)) = (args[0], args[1], sizes);
-        let spans = [a, b, out].map(|place| place.span);
+    fn reduction(&mut self, reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Vec<Step> {
+        if reduce.is_copy(ty) {
+            return vec![Step::new(Move::whole(from, to))];
+        }
+        let kernel = Reduce::new(reduce.kind, ty, &reduce.axes, [from.span, to.span]);
+        match kernel.parts() {
+            0 => vec![Step::new(kernel)],
+            len => kernel.in_parts(self.more(Place { len, ..to }).span).map(Step::new).into(),
+        }
+    }
+
+    fn dot(&mut self, dot: ops::Dot, node: &Node, args: &[Place], out: Place, sums: Option<Span>) -> Result<Vec<Step>> {
+        let [x, y] = [0, 1].map(|i| self.graph().ty(node.args[i]));
+        let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
+        let spans = [args[0], args[1], out].map(|place| place.span);
         let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
-        product.by_rows = self.by_rows;
-        product.sums = sums;
-        let is_shared = self.target.threads > 1 && sums.is_none();
-        let join = if is_shared && product.halves() { Some(self.halves(&mut product, out)?) } else { None };
+        (product.by_rows, product.sums) = (self.by_rows, sums);
+        if dot.transpose_b
+            && y.rank() == 2
+            && let Some(b) = self.turned(node.args[1], args[1])
+        {
+            product.b = Product::new([spans[0], b.span, spans[2]], batch, [m, k, n], [false, false]).b;
+        }
+        let is_shared = self.target.threads > 1 && sums.is_none() && product.halves();
+        let join = if is_shared { Some(self.halves(&mut product, out)?) } else { None };
         let step = Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)));
-        Ok(match join {
-            Some(join) => {
-                self.add(step, Vec::new());
-                join
-            }
-            None => step,
-        })
+        Ok(std::iter::once(step).chain(join).collect())
     }
 
     /// Gives the second halves of sums a place, and the step that adds them to the first.
     fn halves(&mut self, product: &mut Product, out: Place) -> Result<Step> {
         let fits = |place: &Place| place.bytes() >= out.bytes();
-        let second = self.second.filter(fits).unwrap_or_else(|| self.room(out));
+        let second = self.second.filter(fits).unwrap_or_else(|| self.more(out));
         self.second = Some(second);
         product.second = Some(second.span);
         let axes = [Axis { size: out.len, step: 1 }];
@@ -261,7 +301,32 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })?))
     }
 
-    /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first.
+    /// Where a constant matrix of a loop lies turned, from before the first step on.
+    fn turned(&mut self, value: Value, from: Place) -> Option<Place> {
+        let (graph, before) = (self.plan.view.graph, self.before.as_mut()?);
+        let is_constant = match graph.op(self.plan.view.root(value)) {
+            Op::Leaf(Leaf::Input { index, .. }) => *index < before.consts,
+            Op::Leaf(_) => true,
+            _ => false,
+        };
+        if !is_constant {
+            return None;
+        }
+        let ty = graph.ty(value);
+        if let Some(place) = before.turned.get(&(from.span, ty.shape[0])) {
+            return Some(*place);
+        }
+        let to = Place { span: Span { base: before.first + before.bytes.len() as u32, at: 0 }, ..from };
+        let turn = ops::Transpose([1, 0].into());
+        let turned = Type::new(ty.dtype, [ty.shape[1], ty.shape[0]]);
+        before.steps.extend(turn.moves(&Site::new(&[ty], &turned, &[from], to)).into_iter().map(Step::new));
+        before.bytes.push(to.padded());
+        before.turned.insert((from.span, ty.shape[0]), to);
+        Some(to)
+    }
+
+    /// Writes the new variables that are not in place already. What a result shows of an old variable is saved first; so are
+    /// outputs that are inputs, which are there for the step alone.
     fn results(&mut self, vars: &HashMap<VarId, Place>) -> Vec<Place> {
         let graph = self.graph();
         let updated: HashSet<_> = graph.updates.iter().map(|&(id, _)| id).collect();
@@ -273,7 +338,11 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 _ => place,
             }
         };
-        let outputs: Vec<Place> = graph.outputs.iter().map(|&value| kept(self, value)).collect();
+        let output = |lowering: &mut Self, value: Value| match graph.op(lowering.plan.view.root(value)) {
+            Op::Leaf(Leaf::Input { .. }) => lowering.save(value, lowering.place(value)),
+            _ => kept(lowering, value),
+        };
+        let outputs: Vec<Place> = graph.outputs.iter().map(|&value| output(self, value)).collect();
         let moves = graph.updates.iter().map(|&(id, value)| (value, kept(self, value), vars[&id]));
         let moves: Vec<(Value, Place, Place)> = moves.collect();
         for (value, from, to) in moves {
@@ -284,18 +353,18 @@ impl<'p, 'g> Lowering<'p, 'g> {
         outputs
     }
 
-    /// Copies a value to new memory at the end.
+    /// Copies a value to new memory.
     fn save(&mut self, value: Value, from: Place) -> Place {
-        let to = self.room(from);
+        let to = self.more(from);
         self.copy(value, from, to);
         to
     }
 
-    /// New memory at the end, as large as a value.
-    fn room(&mut self, like: Place) -> Place {
-        let place = Place { span: Span { base: 0, at: self.needs.next_multiple_of(LINE) }, ..like };
-        self.needs = place.span.at + place.padded();
-        place
+    /// New memory at the end for as much as that place has.
+    fn more(&mut self, place: Place) -> Place {
+        let to = Place { span: Span { base: 0, at: self.needs.next_multiple_of(LINE) }, ..place };
+        self.needs = to.span.at + to.padded();
+        to
     }
 }
 
@@ -304,17 +373,12 @@ fn size(dims: &[usize]) -> usize {
     Shape::from(dims).size()
 }
 
-fn reduction(reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Result<Step> {
-    if reduce.is_copy(ty) {
-        return Ok(Step::new(Plain::Copy(from, to)));
-    }
-    let neighbours = reduce.axes.windows(2).all(|pair| pair[0] + 1 == pair[1]);
-    if from.dtype == DType::F32 && neighbours {
-        let first = reduce.axes.first().copied().unwrap_or(0);
-        let (before, rest) = ty.shape.split_at(first);
-        let (along, after) = rest.split_at(reduce.axes.len());
-        let (outer, reduced, inner) = (size(before), size(along), size(after));
-        return Ok(Step::new(Plain::Neighbours(Reduce { kind: reduce.kind, outer, reduced, inner }, from, to)));
-    }
-    Ok(Step::new(Plain::reduce(reduce, ty, from, to)?))
+fn gather(table: &Type, args: &[Place], to: Place) -> Gather {
+    let width = size(&table.shape[1..]) * to.dtype.size();
+    Gather { table: args[0].span, rows: table.shape[0], width, tokens: args[1].into(), to: to.span }
+}
+
+fn scatter_add(ty: &Type, table: Option<Span>, [tokens, new]: [Place; 2], to: Place) -> ScatterAdd {
+    let (rows, width) = (ty.shape[0], size(&ty.shape[1..]));
+    ScatterAdd { dtype: to.dtype, table, rows, width, tokens: tokens.into(), new: new.span, to: to.span }
 }

@@ -141,7 +141,9 @@ impl<'g> View<'g> {
         for (value, _) in self.graph.nodes().rev() {
             let Some(walk) = &self.walks[value.index()] else { continue };
             let users = self.users(value);
-            let found = |&user: &Value| self.walks[user.index()].is_some() || self.is_elementwise(user);
+            let found = |&user: &Value| {
+                self.walks[user.index()].is_some() || self.is_elementwise(user) || self.is_zeros(user, value)
+            };
             let near = walk.is_near() || users.len() == 1;
             if kept[value.index()] || !near || !users.iter().all(found) {
                 self.walks[value.index()] = None;
@@ -155,6 +157,21 @@ impl<'g> View<'g> {
             let root = of.map(|of| self.roots[of.index()]);
             self.roots.extend(node.results().map(|result| root.unwrap_or(result)));
         }
+    }
+
+    /// Whether a value is zeros that sums are taken into: they need no memory.
+    fn is_zeros(&self, user: Value, value: Value) -> bool {
+        let (user, node) = (self.graph.node(user), self.graph.node(value));
+        let is_zero = || splat(self.graph, node.args[0]).is_some_and(|number| number.to_bits() == 0);
+        matches!(user.op, Op::ScatterAdd(_))
+            && (user.args[0] == value && user.args[2] != value)
+            && matches!(node.op, Op::Broadcast(_))
+            && is_zero()
+    }
+
+    /// Whether sums are taken into zeros, which have no memory.
+    pub(crate) fn begins_with_zeros(&self, scatter: Value) -> bool {
+        self.walks[self.graph.node(scatter).args[0].index()].is_some()
     }
 
     /// How a value is found in the memory of its operand, or of what that is found in.

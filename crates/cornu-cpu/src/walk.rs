@@ -134,7 +134,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use cornu_graph::ops::Leaf;
-    use cornu_graph::{Array, Feed, Graph, Reference, Tensor, Trace, Type};
+    use cornu_graph::{Array, Graph, Tensor, Trace, Type};
 
     use super::*;
 
@@ -148,10 +148,7 @@ mod tests {
 
     /// What the reference evaluator makes of the numbers from 0 on.
     fn evaluated(graph: &Graph, ty: &Type) -> Vec<f32> {
-        let mut session = cornu_graph::Executor::open(&Reference).expect("a session");
-        let program = session.compile(graph).expect("a sound graph");
-        session.run(program, &[Feed::Whole(&Array::from_fn(ty, |i| i as f64))]).expect("a step");
-        session.output(program, 0).expect("an output").to_vec()
+        cornu_graph::evaluate(graph, &[], &[Array::from_fn(ty, |i| i as f64)]).0[0].to_vec()
     }
 
     /// The walk of a graph's output over its input.

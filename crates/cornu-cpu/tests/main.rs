@@ -4,7 +4,8 @@ use std::path::Path;
 
 use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
-use cornu_graph::{Array, Executor, Feed, Graph, ProgramId, Reference, Session, Tensor, Trace, Type, VarId};
+use cornu_graph::{Array, DType, Executor, Feed, Graph, Reference, Role, Run, Tensor, Trace, Type, VarId, VarSpec};
+use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, text};
 
@@ -111,10 +112,8 @@ fn bits(cpu: Cpu, x: &Array, body: &dyn Fn(&Tensor) -> Tensor) -> Vec<u32> {
     let trace = Trace::new();
     let y = body(&trace.input(x.ty()));
     let graph = trace.finish(&[y], &[]).expect("a sound graph");
-    let mut session = cpu.open().expect("a session");
-    let program = session.compile(&graph).expect("a sound graph");
-    session.run(program, &[Feed::Whole(x)]).expect("a step");
-    session.output(program, 0).expect("an output").to_vec::<f32>().into_iter().map(f32::to_bits).collect()
+    let outputs = cpu.open().and_then(|session| session.once(&graph, std::slice::from_ref(x))).expect("a sound graph");
+    outputs[0].to_vec::<f32>().into_iter().map(f32::to_bits).collect()
 }
 
 type Function = (&'static str, &'static dyn Fn(&Tensor) -> Tensor);
@@ -163,40 +162,142 @@ fn long_sums_along_axes_apart_are_near() {
     }
 }
 
-/// What belongs to programs goes with them, in memory and in name.
+/// What belongs to programs goes with them.
 #[test]
-fn released_programs_are_gone() {
-    let mut session = Cpu::new().threads(1).open().expect("a session");
-    let step = |session: &mut dyn Session, rows: usize| {
+fn dropped_programs_are_gone() {
+    let session = Cpu::new().threads(1).open().expect("a session");
+    let step = |rows: usize| {
         let ty = Type::f32([rows, 16]);
         let trace = Trace::new();
         let x = trace.input(ty.clone());
         // A constant and scratch memory that depend on the number of rows.
         let y = (&x + trace.iota(ty.clone(), 0)).transpose(&[1, 0]).sum([1]);
         let graph = trace.finish(&[y], &[]).expect("a sound graph");
-        let program = session.compile(&graph).expect("a sound graph");
-        session.run(program, &[Feed::Whole(&Array::zeros(&ty))]).expect("a step");
-        let want = (rows * (rows - 1) / 2) as f64;
-        assert_eq!(session.output(program, 0).expect("an output").get(3), want);
-        program
+        let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+        run.start(&[Feed::Host(&Array::zeros(&ty))]).expect("a step");
+        assert_eq!(run.output(0).expect("an output").get(3), (rows * (rows - 1) / 2) as f64);
+        run
     };
-    let kept: Vec<ProgramId> = (1..=4).map(|rows| step(&mut *session, rows)).collect();
+    let mut kept: Vec<Box<dyn Run>> = (1..=4).map(step).collect();
     let before = session.memory();
-    for rows in 1..=300 {
-        let program = step(&mut *session, rows);
-        session.release(program);
-        session.release(program);
-        let gone = session.run(program, &[]).expect_err("a program that is gone").to_string();
-        assert!(gone.ends_with("was released, or is of another session"), "{gone}");
-        assert!(session.output(program, 0).is_err() && session.describe(program).is_empty());
-    }
+    (1..=300).for_each(|rows| drop(step(rows)));
     let after = session.memory();
     assert_eq!(after.programs, 4);
     assert!(after.scratch <= before.scratch.max(200_000), "{before:?}, then {after:?}");
-    for (rows, program) in (1..=4).zip(kept) {
-        session.run(program, &[Feed::Whole(&Array::zeros(&Type::f32([rows, 16])))]).expect("a step");
-        assert_eq!(session.output(program, 0).expect("an output").get(0), (rows * (rows - 1) / 2) as f64);
+    for (rows, run) in (1..=4).zip(&mut kept) {
+        run.start(&[Feed::Host(&Array::zeros(&Type::f32([rows, 16])))]).expect("a step");
+        assert_eq!(run.output(0).expect("an output").get(0), (rows * (rows - 1) / 2) as f64);
     }
+    drop(kept);
+    assert_eq!(session.memory().programs, 0);
+}
+
+/// Runs of one program at once: each has its own memory, and the bits of one that runs alone.
+#[test]
+fn runs_side_by_side_have_the_bits_of_runs_alone() {
+    let trace = Trace::new();
+    let (x, w) = (trace.input(Type::f32([33, 40])), trace.var(VarId::new(0), Type::f32([40, 70])));
+    let y = x.dot(&w).tanh().softmax(-1);
+    let graph = trace.finish(&[y.sum([0]), y.dot_as(&y, false, true)], &[]).expect("a sound graph");
+    for threads in [1, 3] {
+        let session = Cpu::new().threads(threads).open().expect("a session");
+        let weight = Array::from_fn(&Type::f32([40, 70]), |i| ((i * 7919) as f64 * 0.7).sin());
+        session.declare(VarSpec::value("w", Role::Weight, weight)).expect("memory");
+        let program = session.compile(&graph).expect("a sound graph");
+        assert!(!program.changes());
+        let steps = |caller: usize| {
+            let mut run = program.room().expect("memory");
+            let step = |step: usize| {
+                let x = Array::from_fn(&Type::f32([33, 40]), |i| ((i * 31 + caller * 100 + step) as f64 * 1.3).sin());
+                run.start(&[Feed::Host(&x)]).expect("a step");
+                [0, 1].map(|index| {
+                    run.output(index)
+                        .expect("an output")
+                        .to_vec::<f32>()
+                        .into_iter()
+                        .map(f32::to_bits)
+                        .collect::<Vec<_>>()
+                })
+            };
+            (0..30).map(step).collect::<Vec<_>>()
+        };
+        let together: Vec<_> = std::thread::scope(|scope| {
+            let callers: Vec<_> = (0..8).map(|caller| scope.spawn(move || steps(caller))).collect();
+            callers.into_iter().map(|caller| caller.join().expect("no panic")).collect()
+        });
+        (0..8).for_each(|caller| assert_eq!(together[caller], steps(caller), "{threads} threads, caller {caller}"));
+    }
+}
+
+/// Data is fed by rows, whole, or from the host; all steps of a run in one call are the steps one by one.
+#[test]
+fn data_stays_for_many_steps() {
+    let trace = Trace::new();
+    let (x, w) = (trace.input(Type::new(DType::I64, [2, 3])), trace.var(VarId::new(0), Type::new(DType::I64, [3])));
+    let new = &w * 2 + x.sum([0]);
+    let graph = trace.finish(&[x.clone(), new.clone()], &[(VarId::new(0), new)]).expect("a sound graph");
+    for executor in [&Cpu::new() as &dyn Executor, &Reference] {
+        let session = executor.open().expect("a session");
+        session.declare(Type::new(DType::I64, [3]).into()).expect("memory");
+        let data = session.upload(Array::from_fn(&Type::new(DType::I64, [5, 3]), |i| i as f64)).expect("memory");
+        let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+        let var = || session.value(VarId::new(0)).expect("a variable").to_vec::<i64>();
+        run.steps(&[&data], &[0, 4, 1, 1], 2).expect("two steps");
+        assert_eq!(
+            (var(), run.output(0).expect("an output").to_vec::<i64>()),
+            (vec![30, 36, 42], vec![3, 4, 5, 3, 4, 5])
+        );
+        run.start(&[Feed::Rows(&data, &[3, 3])]).expect("a step");
+        assert_eq!(var(), [78, 92, 106]);
+        let two = session.upload(data_of_two()).expect("memory");
+        for feed in [Feed::Whole(&two), Feed::Host(&data_of_two()), Feed::Whole(&two)] {
+            session.write(&[(VarId::new(0), &Array::zeros(&Type::new(DType::I64, [3])))]).expect("its type");
+            run.start(&[feed]).expect("a step");
+            assert_eq!((var(), run.output(0).expect("an output")), (vec![3, 5, 7], data_of_two()));
+        }
+        drop(two);
+        assert_eq!(run.output(0).expect("an output that is an input"), data_of_two());
+        let message = |result: cornu_graph::Result<()>| result.expect_err("a mistake").message().to_owned();
+        assert_eq!(message(run.start(&[Feed::Rows(&data, &[1, 5])])), "input 0 needs rows below 5, got 5");
+        assert_eq!(message(run.start(&[Feed::Whole(&data)])), "input 0 needs i64[2,3], got i64[5,3]");
+        assert_eq!(message(run.start(&[])), "a step needs 1 inputs, got 0");
+        assert_eq!(message(run.wait()), "a step needs 1 inputs, got 0");
+        assert_eq!(message(run.steps(&[&data], &[0, 1, 2], 2)), "steps need whole batches of 2 rows, got 3 rows");
+        assert_eq!(var(), [3, 5, 7]);
+        session.release(&[VarId::new(0)]);
+        let gone = "variable v0 was released, or is of another session";
+        assert_eq!(message(session.value(VarId::new(0)).map(drop)), gone);
+        assert_eq!(message(session.compile(&graph).map(drop)), "v0 was declared as nothing, got i64[3]");
+    }
+    let [here, there] = [&Cpu::new() as &dyn Executor, &Reference].map(|machine| machine.open().expect("a session"));
+    let data = there.upload(data_of_two()).expect("memory");
+    here.declare(Type::new(DType::I64, [3]).into()).expect("memory");
+    let mut run = here.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+    let error = run.start(&[Feed::Whole(&data)]).expect_err("data of another machine").to_string();
+    assert!(error.starts_with("a step was given data of another machine"), "{error}");
+}
+
+fn data_of_two() -> Array {
+    Array::from_fn(&Type::new(DType::I64, [2, 3]), |i| i as f64)
+}
+
+/// The parts of a step, and where they come from.
+#[test]
+fn a_profile_names_the_layers() {
+    let trace = Trace::new();
+    let x = trace.input(Type::f32([4, 3]));
+    let y = trace.scope("first", || x.dot_as(&x, false, true));
+    let y = trace.scope("second", || y.relu());
+    let graph = trace.finish(&[y], &[]).expect("a sound graph");
+    let session = Cpu::new().open().expect("a session");
+    let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+    let ticks = std::cell::Cell::new(0);
+    let clock = || ticks.replace(ticks.get() + 1);
+    let x = Array::from_fn(&Type::f32([4, 3]), |i| i as f64);
+    let parts = run.profile(&[Feed::Host(&x)], &clock).expect("a step");
+    let seen: Vec<_> = parts.iter().map(|(origin, time)| (origin.layer.as_deref(), *time)).collect();
+    assert_eq!(seen, [(Some("first"), 1), (Some("second"), 1)]);
+    assert_eq!(run.output(0).expect("an output").get(0), 5.0);
 }
 
 /// What each graph costs; the plan of the tutorial's model should only ever shrink.
@@ -206,18 +307,18 @@ fn plans_as_text() {
     text::input(&plans.join("tutorial.txt"), &Mlp::pima().step());
     text::walk(&plans, |words, graph| match words {
         ["plan"] => {
-            let mut session = Cpu::new().open().map_err(|error| error.to_string())?;
+            let session = Cpu::new().open().map_err(|error| error.to_string())?;
             let vars = graph.vars.iter().chain(&graph.updates);
             let mut types: Vec<(VarId, Type)> = vars.map(|&(var, value)| (var, graph.ty(value).clone())).collect();
             types.sort_by_key(|(var, _)| *var);
             types.dedup_by_key(|(var, _)| *var);
             for (place, (var, ty)) in types.into_iter().enumerate() {
-                if session.declare(ty).map_err(|error| error.to_string())? != var {
+                if session.declare(ty.into()).map_err(|error| error.to_string())? != var {
                     return Err(format!("needs variables from v0 on without a gap, got {var} for v{place}"));
                 }
             }
             let program = session.compile(graph).map_err(|error| error.to_string())?;
-            Ok(session.describe(program))
+            Ok(program.describe())
         }
         _ => Err("needs `plan`".into()),
     });
@@ -231,16 +332,16 @@ fn steps_name_the_layers_they_come_from() {
     let y = trace.scope("first", || x.dot_as(&x, false, true));
     let y = trace.scope("second", || trace.scope("inner", || (y + 1.0).relu()));
     let graph = trace.finish(&[y], &[]).expect("a sound graph");
-    let mut session = Cpu::new().open().expect("a session");
+    let session = Cpu::new().open().expect("a session");
     let program = session.compile(&graph).expect("a sound graph");
-    let plan = session.describe(program);
+    let plan = program.describe();
     let comments: Vec<&str> = plan.lines().map(|line| line.split_once(" ; ").expect("an origin").1).collect();
     assert!(comments[0].starts_with("first at crates/cornu-cpu/tests/main.rs:"), "{plan}");
     assert!(comments[1].starts_with("second/inner at "), "{plan}");
     // Read from a text, nothing is known.
     let graph: Graph = graph.to_string().parse().expect("what was printed");
     let program = session.compile(&graph).expect("a sound graph");
-    assert!(!session.describe(program).contains(';'));
+    assert!(!program.describe().contains(';'));
 }
 
 /// A product over all steps has the bits of the products of the steps, also where a kernel sums a large weight in halves,
@@ -263,15 +364,60 @@ fn what_leaves_a_loop_keeps_every_bit() {
         assert!(hoisted.len() > graph.len() + 9, "{hoisted}");
         let args: Vec<Array> = graph.inputs.iter().enumerate().map(|(i, &input)| row(i, graph.ty(input))).collect();
         for cpu in [Cpu::new().raw(), Cpu::new().raw().threads(3), Cpu::new().raw().level(Level::Portable)] {
-            let outputs = |graph: &Graph| {
-                let mut session = cpu.open().expect("a session");
-                let program = session.compile(graph).expect("a sound graph");
-                session.run(program, &args.iter().map(Feed::Whole).collect::<Vec<_>>()).expect("a step");
-                (0..3).map(|i| session.output(program, i).expect("an output")).collect::<Vec<_>>()
-            };
+            let outputs =
+                |graph: &Graph| cpu.open().and_then(|session| session.once(graph, &args)).expect("a sound graph");
             let (got, want) = (outputs(&hoisted), outputs(&graph));
             got.iter().zip(&want).for_each(|(got, want)| assert_eq!(ops::same_bits(got, want), Ok(()), "{batch} rows"));
         }
+    }
+}
+
+/// Loops that go by rows, and those that do not, have the same bits on any number of threads, forwards and backwards.
+#[test]
+fn loops_by_rows_keep_every_bit() {
+    let lstm = Lstm { steps: 30, batch: 13, width: 48 };
+    let input = Array::from_fn(&lstm.input(), |i| ((i + 1) as f64 * 0.618_033_988_749_894_9).fract() * 2.0 - 1.0);
+    let trained = |threads: usize| {
+        let session = lstm.session(&Cpu::new().threads(threads));
+        let vars: Vec<VarId> = (0..lstm.vars().len()).map(VarId::new).collect();
+        for (i, ty) in lstm.vars().iter().enumerate() {
+            let weights = Array::from_fn(ty, |j| ((i * 31 + j) as f64 * 1.7).sin() * 0.2);
+            session.write(&[(vars[i], &weights)]).expect("the type it was declared with");
+        }
+        let program = session.compile(&lstm.looped()).expect("a sound graph");
+        let mut run = program.room().expect("memory");
+        (0..3).for_each(|_| run.start(&[Feed::Host(&input)]).expect("a step"));
+        let by_rows = program.describe().matches("by rows").count();
+        (by_rows, session.read(&vars).expect("variables"))
+    };
+    let (by_rows, want) = trained(1);
+    assert_eq!(by_rows, 0);
+    for (threads, loops) in [(2, 2), (3, 2), (5, 2), (14, 0)] {
+        let (by_rows, got) = trained(threads);
+        assert_eq!(by_rows, loops, "{threads} threads");
+        assert!(got == want, "{threads} threads");
+    }
+}
+
+/// Programs that do the same to two carries are cut into the rows of each.
+#[test]
+fn loops_cut_every_carry_into_rows() {
+    let row = |seed: usize, ty: &Type| Array::from_fn(ty, |i| ((i * 37 + seed) as f64 * 1.7).sin() * 0.1);
+    let trace = Trace::new();
+    let [w, a, b] = [[96, 96], [64, 96], [64, 96]].map(|shape| trace.input(Type::f32(shape)));
+    let (last, _) = trace
+        .scan(50, false, &[a, b], &[], |_, h, _| (vec![h[0].dot(&w).tanh() * 1.5, h[1].dot(&w).tanh() * 1.5], vec![]));
+    let graph = trace.finish(&last, &[]).expect("a sound graph");
+    let args: Vec<Array> = graph.inputs.iter().enumerate().map(|(i, &input)| row(i, graph.ty(input))).collect();
+    let outputs = |threads: usize| {
+        Cpu::new().threads(threads).open().and_then(|session| session.once(&graph, &args)).expect("a sound graph")
+    };
+    let want = outputs(1);
+    for threads in [2, 3, 5] {
+        let got = outputs(threads);
+        got.iter()
+            .zip(&want)
+            .for_each(|(got, want)| assert_eq!(ops::same_bits(got, want), Ok(()), "{threads} threads"));
     }
 }
 

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "processes are forked")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cornu_cpu::Cpu;
@@ -20,19 +21,19 @@ fn elsewhere(name: &str, commands: &str, environment: &[(&str, &str)]) -> bool {
     !here
 }
 
-fn open(cpu: Cpu) -> Box<dyn Session> {
+fn open(cpu: Cpu) -> Arc<dyn Session> {
     cpu.open().expect("a session")
 }
 
 /// The message with which a graph of one output fails, when it is compiled, run, or its output is read.
-fn failure(session: &mut dyn Session, ty: &Type, body: impl Fn(&Tensor) -> Tensor) -> String {
+fn failure(session: &dyn Session, ty: &Type, body: impl Fn(&Tensor) -> Tensor) -> String {
     let trace = Trace::new();
     let x = trace.input(ty.clone());
     let graph = trace.finish(&[body(&x)], &[]).expect("a sound graph");
-    let mut run = || {
-        let program = session.compile(&graph)?;
-        session.run(program, &[Feed::Whole(&Array::zeros(ty))])?;
-        session.output(program, 0)
+    let run = || {
+        let mut run = session.compile(&graph)?.room()?;
+        run.start(&[Feed::Host(&Array::zeros(ty))])?;
+        run.output(0)
     };
     run().expect_err("there is not so much memory").to_string()
 }
@@ -43,45 +44,40 @@ fn memory_that_is_not_there_is_an_error() {
     if elsewhere("memory_that_is_not_there_is_an_error", "ulimit -v 1500000;", &[]) {
         return;
     }
-    let mut session = open(Cpu::new().threads(1));
-    let error = failure(&mut *session, &Type::f32([1 << 14]), |x| x.broadcast([1 << 15, 1 << 14], &[1]));
+    let session = open(Cpu::new().threads(1));
+    let error = failure(&*session, &Type::f32([1 << 14]), |x| x.broadcast([1 << 15, 1 << 14], &[1]));
     assert!(error.contains("needs 2.00 GB of memory, more than there is"), "scratch memory: {error}");
-    let error = failure(&mut *session, &Type::f32([1 << 10]), |x| x.broadcast([220_000, 1 << 10], &[1]));
+    let error = failure(&*session, &Type::f32([1 << 10]), |x| x.broadcast([220_000, 1 << 10], &[1]));
     assert!(error.contains("needs 859.38 MB of memory"), "an output: {error}");
     let wide = Type::new(DType::U8, [20_000, 20_000]);
-    let error = failure(&mut *open(Cpu::new().threads(1)), &wide, |x| x.reduce(Reduction::Max, &[0]));
+    let error = failure(&*open(Cpu::new().threads(1)), &wide, |x| x.reduce(Reduction::Max, &[0]));
     assert!(error.contains("needs 1.49 GB of memory"), "an index map: {error}");
-    let error = failure(&mut *session, &Type::f32([2]), |x| x.trace().iota(Type::f32([1 << 29]), 0));
+    let error = failure(&*session, &Type::f32([2]), |x| x.trace().iota(Type::f32([1 << 29]), 0));
     assert!(error.contains("needs 2.00 GB of memory"), "a constant: {error}");
-    assert_eq!(sum_of_ones(&mut *session), 1000.0);
+    assert_eq!(sum_of_ones(&*session), 1000.0);
 }
 
-fn sum_of_ones(session: &mut dyn Session) -> f64 {
+fn sum_of_ones(session: &dyn Session) -> f64 {
     let trace = Trace::new();
     let x = trace.input(Type::f32([1000]));
     let graph = trace.finish(&[x.sum_all()], &[]).expect("a sound graph");
-    let program = session.compile(&graph).expect("a sound graph");
-    let ones = Array::vector(vec![1.0f32; 1000]);
-    session.run(program, &[Feed::Whole(&ones)]).expect("a step");
-    session.output(program, 0).expect("an output").get(0)
+    session.once(&graph, &[Array::vector(vec![1.0f32; 1000])]).expect("a step")[0].get(0)
 }
 
 /// A session whose threads have started.
-fn running(threads: usize) -> Box<dyn Session> {
-    let mut session = open(Cpu::new().threads(threads));
-    assert_eq!(tanh_of_many(&mut *session), 1.0);
+fn running(threads: usize) -> Arc<dyn Session> {
+    let session = open(Cpu::new().threads(threads));
+    assert_eq!(tanh_of_many(&*session), 1.0);
     session
 }
 
 /// The hyperbolic tangent of many large numbers, on all threads of a session: one.
-fn tanh_of_many(session: &mut dyn Session) -> f64 {
+fn tanh_of_many(session: &dyn Session) -> f64 {
     let ty = Type::f32([1 << 18]);
     let trace = Trace::new();
     let x = trace.input(ty.clone());
     let graph = trace.finish(&[x.tanh()], &[]).expect("a sound graph");
-    let program = session.compile(&graph).expect("a sound graph");
-    session.run(program, &[Feed::Whole(&Array::from_fn(&ty, |_| 20.0))]).expect("a step");
-    session.output(program, 0).expect("an output").get((1 << 18) - 1)
+    session.once(&graph, &[Array::from_fn(&ty, |_| 20.0)]).expect("a step")[0].get((1 << 18) - 1)
 }
 
 #[test]
@@ -135,7 +131,7 @@ fn a_forked_child_drops_a_session_whose_threads_it_does_not_have() {
         std::thread::sleep(Duration::from_millis(pause));
         let mut session = Some(session);
         assert_eq!(forked(|| drop(session.take())), 0, "after {pause} ms");
-        assert_eq!(tanh_of_many(session.as_mut().expect("the parent's").as_mut()), 1.0);
+        assert_eq!(tanh_of_many(&**session.as_ref().expect("the parent's")), 1.0);
     }
 }
 
@@ -145,11 +141,32 @@ fn a_forked_child_runs_a_session_whose_threads_it_does_not_have() {
         return;
     }
     for pause in [0, 20] {
-        let mut session = running(3);
+        let session = running(3);
         std::thread::sleep(Duration::from_millis(pause));
-        let run = || (0..20).for_each(|_| assert_eq!(tanh_of_many(&mut *session), 1.0));
+        let run = || (0..20).for_each(|_| assert_eq!(tanh_of_many(&*session), 1.0));
         assert_eq!(forked(run), 0, "after {pause} ms");
     }
+}
+
+/// All sessions of a process have one crew of threads, which ends with them.
+#[test]
+fn sessions_share_their_threads() {
+    if elsewhere("sessions_share_their_threads", "", &[]) {
+        return;
+    }
+    let workers = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("the tasks of this process");
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("cornu-")).count()
+    };
+    let sessions: Vec<_> = std::thread::scope(|scope| {
+        let open = |_| scope.spawn(|| (0..50).map(|i| running(2 + i % 2)).collect::<Vec<_>>());
+        let threads: Vec<_> = (0..4).map(open).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    assert_eq!((sessions.len(), workers()), (200, 2));
+    drop(sessions);
+    assert_eq!(workers(), 0);
 }
 
 /// What opening a session says to that value of a variable.
@@ -176,6 +193,6 @@ refused! {
 fn values_that_can_be_read_are_taken() {
     let environment = [("CORNU_SIMD", "portable"), ("CORNU_THREADS", " 1 "), ("CORNU_PASSES", "0")];
     if !elsewhere("values_that_can_be_read_are_taken", "", &environment) {
-        assert_eq!(sum_of_ones(&mut *open(Cpu::new())), 1000.0);
+        assert_eq!(sum_of_ones(&*open(Cpu::new())), 1000.0);
     }
 }

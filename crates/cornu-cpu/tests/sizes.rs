@@ -1,18 +1,18 @@
 //! Graphs of many nodes: more than sixteen bits can number.
 
-use cornu_cpu::Cpu;
-use cornu_graph::{Array, Executor, Feed, Graph, Session, Tensor, Trace, Type};
+use std::sync::Arc;
 
-fn open(cpu: Cpu) -> Box<dyn Session> {
+use cornu_cpu::Cpu;
+use cornu_graph::{Array, Executor, Graph, Session, Tensor, Trace, Type};
+
+fn open(cpu: Cpu) -> Arc<dyn Session> {
     cpu.open().expect("a session")
 }
 
 /// The outputs of a graph, run without passes.
 fn run(graph: &Graph, inputs: &[Array]) -> Vec<f64> {
-    let mut session = open(Cpu::new().raw());
-    let program = session.compile(graph).expect("a sound graph");
-    session.run(program, &inputs.iter().map(Feed::Whole).collect::<Vec<_>>()).expect("a step");
-    (0..graph.outputs.len()).map(|i| session.output(program, i).expect("an output").get(0)).collect()
+    let outputs = open(Cpu::new().raw()).once(graph, inputs).expect("a sound graph");
+    outputs.iter().map(|output| output.get(0)).collect()
 }
 
 /// A function of sixteen numbers.

@@ -10,6 +10,7 @@ use crate::builder::Builder;
 use crate::eval::evaluated;
 use crate::graph::{Graph, Value};
 use crate::ops::Leaf;
+use crate::session::missing;
 use crate::{Array, Check, Error, Type};
 
 /// A graph of inputs, outputs and checks only; inputs stand first. Clones share it, and equal ones are known as
@@ -67,7 +68,7 @@ impl Body {
 
     /// Its outputs, by the reference evaluator.
     pub(crate) fn run(&self, inputs: impl IntoIterator<Item = Array>) -> Result<Vec<Array>, Error> {
-        Ok(evaluated(self.graph(), &[], &Vec::from_iter(inputs))?.0)
+        Ok(evaluated(self.graph(), &|id| Err(missing(id)), &Vec::from_iter(inputs))?.0)
     }
 
     /// What it computes.

@@ -16,11 +16,11 @@
 //! let slope = gradients(&loss, &[w.clone()]).remove(0);
 //! let graph = trace.finish(&[loss], &[(VarId::new(0), w - slope * 0.1)])?;
 //!
-//! let mut session = Reference.open()?;
-//! session.declare(Type::f32([2]))?;
-//! let step = session.compile(&graph)?;
-//! session.run(step, &[Feed::Whole(&Array::vector(vec![1.0f32, 2.0]))])?;
-//! assert_eq!(session.read(VarId::new(0)).to_vec::<f32>(), [0.2, 0.4]);
+//! let session = Reference.open()?;
+//! session.declare(Type::f32([2]).into())?;
+//! let mut run = session.compile(&graph)?.room()?;
+//! run.start(&[Feed::Host(&Array::vector(vec![1.0f32, 2.0]))])?;
+//! assert_eq!(session.value(VarId::new(0))?.to_vec::<f32>(), [0.2, 0.4]);
 //! # Ok::<(), cornu_graph::Error>(())
 //! ```
 #![forbid(unsafe_code)]
@@ -55,13 +55,15 @@ pub use cornu_array::{
     Number, Numeric, Printable, Result, Shape, ToArray, ToArrays, Type, Verbose, Warning, bytes, list, nearest,
     numbers, pad, random, room, tell,
 };
-pub use eval::{Reference, evaluate};
+pub use eval::{Reference, check_vars, evaluate};
 pub use grad::gradients;
 pub use graph::{Graph, Node, Value, VarId};
 pub use origin::Origin;
 pub use read::OpText;
 pub use rewrite::rewrite;
-pub use session::{Executor, Feed, Memory, ProgramId, Session};
+pub use session::{
+    Data, Executor, Failure, Feed, Memory, Outcome, Program, Role, Run, Session, Start, VarSpec, check_feeds, missing,
+};
 pub use tensor::{IntoTensor, Tensor};
 pub use trace::Trace;
 pub use verify::verify;

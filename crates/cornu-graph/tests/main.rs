@@ -313,18 +313,22 @@ fn floats_of_16_bits_are_widened_without_a_difference() {
 }
 
 #[test]
-fn a_released_program_is_an_error() {
+fn a_program_is_there_as_long_as_its_handles() {
     let trace = Trace::new();
     let x = trace.input(Type::f32([1]));
     let graph = trace.finish(&[&x + 1.0], &[]).expect("a sound graph");
-    let mut session = Reference.open().expect("a session");
+    let session = Reference.open().expect("a session");
     let [first, second] = [0, 1].map(|_| session.compile(&graph).expect("a sound graph"));
-    session.release(first);
-    let one = Array::vector(vec![1.0f32]);
-    let error = session.run(first, &[Feed::Whole(&one)]).expect_err("it was released").to_string();
-    assert_eq!(error, "program 0 was released, or is of another session");
-    assert!(session.output(first, 0).is_err());
-    assert_ne!(session.compile(&graph).expect("a sound graph"), first);
-    session.run(second, &[Feed::Whole(&one)]).expect("a step");
-    assert_eq!(session.memory().programs, 2);
+    let mut run = first.room().expect("room");
+    assert_eq!(run.wait().expect_err("nothing ran").message(), "no step of this run was begun");
+    drop(first);
+    run.start(&[Feed::Host(&Array::vector(vec![1.0f32]))]).expect("a step");
+    assert_eq!((run.output(0).expect("an output").get(0), session.memory().programs), (2.0, 2));
+    let error = run.start(&[Feed::Host(&Array::vector(vec![1i64]))]).expect_err("whole numbers").to_string();
+    assert_eq!(error, "input 0 needs f32[1], got i64[1]");
+    assert_eq!(run.output(0).expect_err("the last step failed").to_string(), error);
+    drop(run);
+    assert_eq!(session.memory().programs, 1);
+    drop(second);
+    assert_eq!(session.memory().programs, 0);
 }

@@ -1,6 +1,6 @@
 //! Loops against the same steps one after the other: values bit by bit, gradients but for the order of sums.
 
-use cornu_graph::{Array, DType, Executor, Feed, Graph, Result, Shape, Tensor, Trace, Type, gradients, passes};
+use cornu_graph::{Array, DType, Executor, Graph, Result, Shape, Tensor, Trace, Type, gradients, passes};
 
 use crate::golden::Report;
 use crate::ops::{same_bits, within};
@@ -190,10 +190,7 @@ impl Case {
     /// # Errors
     /// That of the executor.
     pub fn run(&self, executor: &dyn Executor) -> Result<Vec<Array>> {
-        let mut session = executor.open()?;
-        let program = session.compile(&self.graph)?;
-        session.run(program, &self.args.iter().map(Feed::Whole).collect::<Vec<_>>())?;
-        (0..self.graph.outputs.len()).map(|i| session.output(program, i)).collect()
+        executor.open()?.once(&self.graph, &self.args)
     }
 }
 

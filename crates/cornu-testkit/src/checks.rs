@@ -1,6 +1,8 @@
 //! Steps that fail by themselves, on any executor.
 
-use cornu_graph::{Array, DType, Executor, Feed, Graph, ProgramId, Session, Tensor, Trace, Type, VarId};
+use std::sync::Arc;
+
+use cornu_graph::{Array, DType, Executor, Feed, Graph, Role, Run, Session, Tensor, Trace, Type, VarId, VarSpec};
 
 /// A weight and a momentum that learn, guarded at the end of the step: the weight that comes must be small.
 fn guarded(guard: bool) -> Graph {
@@ -18,28 +20,28 @@ fn guarded(guard: bool) -> Graph {
 }
 
 struct Trained {
-    session: Box<dyn Session>,
-    program: ProgramId,
+    session: Arc<dyn Session>,
+    run: Box<dyn Run>,
 }
 
 impl Trained {
     fn new(executor: &dyn Executor, guard: bool) -> Trained {
-        let mut session = executor.open().expect("a session");
+        let session = executor.open().expect("a session");
         for i in 0..2 {
-            let var = session.declare(Type::f32([3])).expect("a variable");
-            session.write(var, &Array::vector(vec![0.5f32, -0.25, 1.0 + i as f32])).expect("its type");
+            let start = Array::vector(vec![0.5f32, -0.25, 1.0 + i as f32]);
+            session.declare(VarSpec::value("w", Role::Weight, start)).expect("a variable");
         }
-        let program = session.compile(&guarded(guard)).expect("a sound graph");
-        Trained { session, program }
+        let run = session.compile(&guarded(guard)).and_then(|program| program.room()).expect("a sound graph");
+        Trained { session, run }
     }
 
     fn step(&mut self, scale: f64, row: i64) -> cornu_graph::Result<()> {
         let x = Array::from_fn(&Type::f32([4, 3]), |i| ((i as f64 + row as f64) * 1.7).sin() * scale);
-        self.session.run(self.program, &[Feed::Whole(&x), Feed::Whole(&Array::scalar(row))])
+        self.run.start(&[Feed::Host(&x), Feed::Host(&Array::scalar(row))])
     }
 
     fn variables(&self) -> [Array; 2] {
-        [0, 1].map(|var| self.session.read(VarId::new(var)))
+        [0, 1].map(|var| self.session.value(VarId::new(var)).expect("a variable"))
     }
 }
 
@@ -55,7 +57,8 @@ pub fn change_nothing(executor: &dyn Executor, steps: usize) {
     assert_eq!(guarded.variables(), free.variables());
     let before = guarded.variables();
     // Too large a weight: a momentum that was written from outside.
-    guarded.session.write(VarId::new(1), &Array::vector(vec![900.0f32; 3])).expect("its type");
+    let far = Array::vector(vec![900.0f32; 3]);
+    guarded.session.write(&[(VarId::new(1), &far)]).expect("its type");
     let large = guarded.variables();
     for _ in 0..2 {
         let error = guarded.step(1.0, 77).expect_err("a weight too large");
@@ -63,7 +66,7 @@ pub fn change_nothing(executor: &dyn Executor, steps: usize) {
         assert!(error.to_string().contains("testkit/src/checks.rs:"), "{error}");
         assert_eq!(guarded.variables(), large);
     }
-    guarded.session.write(VarId::new(1), &before[1]).expect("its type");
+    guarded.session.write(&[(VarId::new(1), &before[1])]).expect("its type");
     for step in 0..steps as i64 {
         [&mut guarded, &mut free].into_iter().for_each(|trained| trained.step(0.5, step).expect("a step"));
     }
@@ -99,13 +102,12 @@ pub fn reach_out_of_bodies(executor: &dyn Executor) {
     let sum = all.1[0].sum_all();
     let new = w + &sum * 0.0 + 40.0;
     let graph = trace.finish(&[sum], &[(VarId::new(0), new)]).expect("a sound graph");
-    let mut session = executor.open().expect("a session");
-    session.declare(Type::f32([])).expect("a variable");
-    let program = session.compile(&graph).expect("a sound graph");
+    let session = executor.open().expect("a session");
+    session.declare(Type::f32([]).into()).expect("a variable");
+    let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
     let mut step = |x: [f32; 5]| {
-        let message =
-            session.run(program, &[Feed::Whole(&Array::vector(x.into()))]).map_err(|e| e.message().to_owned());
-        (message, session.read(VarId::new(0)).get(0))
+        let message = run.start(&[Feed::Host(&Array::vector(x.into()))]).map_err(|e| e.message().to_owned());
+        (message, session.value(VarId::new(0)).expect("a variable").get(0))
     };
     assert_eq!(step([1.0, -9.0, 0.0, 1.5, 0.5]), (Ok(()), 40.0));
     assert_eq!(step([1.0, 3.0, 0.0, 2.5, 0.5]), (Err("2.5 is too large".into()), 40.0));
@@ -123,14 +125,14 @@ pub fn find_rows_that_are_not_there(executor: &dyn Executor) {
     let (table, rows) = (trace.input(Type::f32([5, 2])), trace.input(Type::new(DType::I32, [3, 4])));
     trace.scope("embedding", || trace.require_rows(&rows, &table));
     let graph = trace.finish(&[table.gather(&rows)], &[]).expect("a sound graph");
-    let mut session = executor.open().expect("a session");
-    let program = session.compile(&graph).expect("a sound graph");
+    let session = executor.open().expect("a session");
+    let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
     let table = Array::zeros(&Type::f32([5, 2]));
     let mut step = |at: usize, number: i32| {
         let mut rows = vec![4; 12];
         rows[at] = number;
         let rows = Array::new([3, 4], rows).expect("twelve numbers");
-        let outcome = session.run(program, &[Feed::Whole(&table), Feed::Whole(&rows)]);
+        let outcome = run.start(&[Feed::Host(&table), Feed::Host(&rows)]);
         outcome.map_err(|error| error.message().to_owned())
     };
     assert_eq!(step(0, 0), Ok(()));

@@ -3,7 +3,7 @@
 use std::f32::consts::{FRAC_2_SQRT_PI, LN_2, SQRT_2};
 
 use cornu_graph::ops::Reduction;
-use cornu_graph::{Array, Executor, Feed, Tensor, Trace, Type, gradients};
+use cornu_graph::{Array, Executor, Tensor, Trace, Type, gradients};
 
 use crate::golden::Report;
 use crate::ops::near;
@@ -73,10 +73,7 @@ fn outputs(executor: &dyn Executor, edge: &Edge) -> cornu_graph::Result<Vec<Arra
     let results = [vec![y.reshape([y.shape().size()])], first, second].concat();
     let graph = trace.finish(&results[..edge.want.len()], &[])?;
     let arrays: Vec<Array> = edge.operands.iter().map(|x| Array::vector(x.clone())).collect();
-    let mut session = executor.open()?;
-    let program = session.compile(&graph)?;
-    session.run(program, &arrays.iter().map(Feed::Whole).collect::<Vec<_>>())?;
-    (0..edge.want.len()).map(|i| session.output(program, i)).collect()
+    executor.open()?.once(&graph, &arrays)
 }
 
 #[rustfmt::skip]

@@ -1,14 +1,17 @@
 //! A recurrent layer written with ordinary ops, as a loop and unrolled: what planning is measured on.
 
+use std::sync::Arc;
+
 use cornu_graph::{Array, Executor, Graph, Session, Tensor, Trace, Type, VarId, gradients};
 
-/// An LSTM whose gates are slices of one product of its input and one of its state, its mean squared output, and a step of gradient descent.
+/// An LSTM of a product for each gate, over inputs that are multiplied already, its mean squared output, and a step of
+/// gradient descent.
 pub struct Lstm {
     /// How often it steps.
     pub steps: usize,
     /// Rows of a batch.
     pub batch: usize,
-    /// Features of the input, and units.
+    /// Units.
     pub width: usize,
 }
 
@@ -18,28 +21,28 @@ impl Lstm {
         Lstm { steps, batch: 16, width: 32 }
     }
 
-    /// Weights of the input and of the state for all gates, and biases.
+    /// For each gate the weights of the state, then for each the biases.
     pub fn vars(&self) -> Vec<Type> {
         let n = self.width;
-        vec![Type::f32([n, 4 * n]), Type::f32([n, 4 * n]), Type::f32([4 * n])]
+        [[n, n, n, n].map(|n| Type::f32([n, n])), [n, n, n, n].map(|n| Type::f32([n]))].concat()
     }
 
-    /// The input, which steps lead.
+    /// The input, for all gates; steps lead.
     pub fn input(&self) -> Type {
-        Type::f32([self.steps, self.batch, self.width])
+        Type::f32([self.steps, self.batch, 4 * self.width])
     }
 
     /// A session with its variables, all zero.
-    pub fn session(&self, executor: &dyn Executor) -> Box<dyn Session> {
-        let mut session = executor.open().expect("a machine");
-        self.vars().into_iter().for_each(|ty| _ = session.declare(ty).expect("memory"));
+    pub fn session(&self, executor: &dyn Executor) -> Arc<dyn Session> {
+        let session = executor.open().expect("a machine");
+        self.vars().into_iter().for_each(|ty| _ = session.declare(ty.into()).expect("memory"));
         session
     }
 
     /// Each step by itself.
     pub fn unrolled(&self) -> Graph {
         self.train(|vars, xs, start| {
-            let rows = (0..self.steps).map(|t| xs.slice_axis(0, t..t + 1).reshape([self.batch, self.width]));
+            let rows = (0..self.steps).map(|t| xs.slice_axis(0, t..t + 1).reshape([self.batch, 4 * self.width]));
             rows.fold(start, |state, x| self.cell(vars, &state, &x))[0].clone()
         })
     }
@@ -70,8 +73,10 @@ impl Lstm {
 
     /// The next output and the next cell.
     fn cell(&self, vars: &[Tensor], [h, c]: &[Tensor; 2], x: &Tensor) -> [Tensor; 2] {
-        let z = x.dot(&vars[0]) + h.dot(&vars[1]) + &vars[2];
-        let gate = |i: usize| z.slice_axis(1, i * self.width..(i + 1) * self.width);
+        let gate = |i: usize| {
+            let part = x.slice_axis(1, i * self.width..(i + 1) * self.width);
+            part + h.dot(&vars[i]) + &vars[4 + i]
+        };
         let c = gate(0).sigmoid() * c + gate(1).sigmoid() * gate(2).tanh();
         [gate(3).sigmoid() * c.tanh(), c]
     }

@@ -1,6 +1,8 @@
 //! Whole training steps as graphs: what executors are compared on, and what plans and benchmarks are made of.
 
-use cornu_graph::{Array, DType, Executor, Feed, Graph, Session, Tensor, Trace, Type, VarId, gradients};
+use std::sync::Arc;
+
+use cornu_graph::{Array, DType, Executor, Graph, Session, Tensor, Trace, Type, VarId, gradients};
 
 /// A multi-layer perceptron with its loss, Adam and a running loss, as Keras would train it.
 pub struct Mlp {
@@ -71,17 +73,17 @@ impl Mlp {
     }
 
     /// A session with weights that are small and irregular.
-    pub fn session(&self, executor: &dyn Executor) -> Box<dyn Session> {
-        let mut session = executor.open().expect("a machine");
+    pub fn session(&self, executor: &dyn Executor) -> Arc<dyn Session> {
+        let session = executor.open().expect("a machine");
         let weights = self.weights().len();
         for (i, ty) in self.vars().into_iter().enumerate() {
-            let var = session.declare(ty.clone()).expect("memory");
+            let var = session.declare(ty.clone().into()).expect("memory");
             if i < weights {
                 let limit = (6.0 / ty.shape.iter().sum::<usize>() as f64).sqrt();
                 let value = Array::from_fn(&ty, |j| {
                     limit * ((i * 7919 + j + 1) as f64 * 0.754_877_666).fract().mul_add(2.0, -1.0)
                 });
-                session.write(var, &value).expect("the type it was declared with");
+                session.write(&[(var, &value)]).expect("the type it was declared with");
             }
         }
         session
@@ -100,14 +102,13 @@ impl Mlp {
 
     /// The variables after `steps` steps on batches of neighbouring rows.
     pub fn train(&self, executor: &dyn Executor, steps: usize) -> Vec<Array> {
-        let mut session = self.session(executor);
-        let program = session.compile(&self.step()).expect("a sound graph");
+        let session = self.session(executor);
+        let mut run = session.compile(&self.step()).and_then(|program| program.room()).expect("a sound graph");
         let (x, y) = self.data(self.batch * 4);
-        for step in 0..steps {
-            let order: Vec<usize> = (0..self.batch).map(|i| (step * self.batch + i) % (self.batch * 4)).collect();
-            session.run(program, &[Feed::Rows(&x, &order), Feed::Rows(&y, &order)]).expect("a step");
-        }
-        (0..self.vars().len()).map(|i| session.read(VarId::new(i))).collect()
+        let [x, y] = [x, y].map(|array| session.upload(array).expect("memory"));
+        let order: Vec<u32> = (0..self.batch * steps).map(|i| (i % (self.batch * 4)) as u32).collect();
+        run.steps(&[&x, &y], &order, self.batch).expect("steps");
+        session.read(&(0..self.vars().len()).map(VarId::new).collect::<Vec<_>>()).expect("variables")
     }
 }
 

@@ -1,9 +1,7 @@
 //! The suites that walk the samples of every op.
 
 use cornu_graph::ops::{Binary, Op, Reduction, Sample, Unary};
-use cornu_graph::{
-    Array, Executor, Feed, Graph, Number, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes,
-};
+use cornu_graph::{Array, Executor, Graph, Number, Reference, Result, Tensor, Trace, Type, VarId, gradients, passes};
 
 use crate::golden::Report;
 use crate::whole;
@@ -47,13 +45,7 @@ pub fn simplified(graph: &Graph) -> Graph {
 
 /// What an executor makes of a graph: its outputs.
 pub(crate) fn run(executor: &dyn Executor, graph: &Graph, args: &[Array]) -> Result<Vec<Array>, String> {
-    let run = || -> Result<Vec<Array>> {
-        let mut session = executor.open()?;
-        let program = session.compile(graph)?;
-        session.run(program, &args.iter().map(Feed::Whole).collect::<Vec<_>>())?;
-        (0..graph.outputs.len()).map(|i| session.output(program, i)).collect()
-    };
-    run().map_err(|error| error.to_string())
+    executor.open().and_then(|session| session.once(graph, args)).map_err(|error| error.to_string())
 }
 
 pub(crate) fn name(sample: &Sample) -> String {

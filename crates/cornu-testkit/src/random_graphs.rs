@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cornu_graph::ops::{Binary, Leaf, Op};
-use cornu_graph::{Array, DType, Executor, Feed, Graph, ProgramId, Reference, Session, Type, VarId};
+use cornu_graph::{Array, DType, Executor, Feed, Graph, Reference, Role, Run, Session, Type, Value, VarId, VarSpec};
 
 use self::random::{Kind, Random};
 use self::writer::Writer;
@@ -174,43 +174,54 @@ impl Case {
 
     /// Everything that can be seen of some steps: each output and variable after each of them.
     fn run(&self, executor: &dyn Executor) -> Result<Vec<(usize, Seen, Array)>, String> {
-        let mut session = executor.open().map_err(|error| error.to_string())?;
+        let session = executor.open().map_err(|error| error.to_string())?;
         for (ty, value) in &self.vars {
-            let var = session.declare(ty.clone()).map_err(|error| error.to_string())?;
-            session.write(var, value).map_err(|error| error.to_string())?;
+            assert_eq!(value.ty(), *ty);
+            let spec = VarSpec::value("v", Role::Weight, value.clone());
+            session.declare(spec).map_err(|error| error.to_string())?;
         }
         let mut seen = Vec::new();
-        let mut ids: Vec<ProgramId> = Vec::new();
+        let mut runs: Vec<Box<dyn Run>> = Vec::new();
         for (step, program) in [0, 0, 1, 0, 1, 1].into_iter().enumerate() {
-            if ids.len() <= program {
-                ids.push(session.compile(&self.programs[program]).map_err(|error| error.to_string())?);
+            if runs.len() <= program {
+                let ready = session.compile(&self.programs[program]).and_then(|program| program.room());
+                runs.push(ready.map_err(|error| error.to_string())?);
             }
-            self.step(&mut *session, ids[program], program, step).map_err(|error| error.to_string())?;
+            let run = &mut runs[program];
+            self.step(&*session, &mut **run, program, step).map_err(|error| error.to_string())?;
             for output in 0..self.programs[program].outputs.len() {
-                let array = session.output(ids[program], output).map_err(|error| error.to_string())?;
+                let array = run.output(output).map_err(|error| error.to_string())?;
                 seen.push((step, Seen::Output(program, output), array));
             }
             let vars = (0..self.vars.len()).map(VarId::new);
-            seen.extend(vars.map(|var| (step, Seen::Var(var), session.read(var))));
+            for var in vars {
+                seen.push((step, Seen::Var(var), session.value(var).map_err(|error| error.to_string())?));
+            }
         }
         Ok(seen)
     }
 
-    fn step(&self, session: &mut dyn Session, id: ProgramId, program: usize, step: usize) -> cornu_graph::Result<()> {
+    /// Every second input is given from the host where it can be.
+    fn step(&self, session: &dyn Session, run: &mut dyn Run, program: usize, step: usize) -> cornu_graph::Result<()> {
         let graph = &self.programs[program];
-        let orders: Vec<Vec<usize>> = graph
+        let orders: Vec<Vec<u32>> = graph
             .inputs
             .iter()
             .zip(&self.inputs[program])
             .map(|(&input, given)| {
                 let rows = graph.ty(input).shape.first().copied().unwrap_or(0);
-                (0..rows).map(|row| (row * 7 + step) % given.shape().first().copied().unwrap_or(1).max(1)).collect()
+                let all = given.shape().first().copied().unwrap_or(1).max(1);
+                (0..rows).map(|row| ((row * 7 + step) % all) as u32).collect()
             })
             .collect();
-        let feeds = graph.inputs.iter().zip(&self.inputs[program]).zip(&orders).map(|((&input, given), order)| {
-            if given.ty() == *graph.ty(input) { Feed::Whole(given) } else { Feed::Rows(given, order) }
-        });
-        session.run(id, &feeds.collect::<Vec<_>>())
+        let given = &self.inputs[program];
+        let data = given.iter().map(|array| session.upload(array.clone())).collect::<cornu_graph::Result<Vec<_>>>()?;
+        let feed = |(place, &input): (usize, &Value)| match given[place].ty() == *graph.ty(input) {
+            true if (place + step).is_multiple_of(2) => Feed::Host(&given[place]),
+            true => Feed::Whole(&data[place]),
+            false => Feed::Rows(&data[place], &orders[place]),
+        };
+        run.start(&graph.inputs.iter().enumerate().map(feed).collect::<Vec<_>>())
     }
 
     fn show(&self) -> String {

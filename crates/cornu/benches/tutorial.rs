@@ -114,7 +114,7 @@ fn deep() -> cornu::Result<()> {
 fn predict() -> cornu::Result<()> {
     const CALLS: usize = 2_000;
     let (row, image) = (Array2::<f32>::ones((1, 8)), Array3::<f32>::ones((1, 28, 28)));
-    let (mut small, mut large) = (pima()?, mnist()?);
+    let (small, large) = (pima()?, mnist()?);
     let time = |work: &str, predict: &mut dyn FnMut() -> cornu::Result<()>| -> cornu::Result<()> {
         let mut times = Vec::new();
         for _ in 0..TIMES {

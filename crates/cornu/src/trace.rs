@@ -83,7 +83,7 @@ impl Cx {
     ///
     /// # Errors
     /// Those of [`Variables::open`].
-    pub fn new(variables: &mut Variables, training: bool) -> Result<Self> {
+    pub fn new(variables: &Variables, training: bool) -> Result<Self> {
         variables.open()?;
         Ok(Self::over(variables.flavor(), training, None))
     }

@@ -1,17 +1,22 @@
 //! What layers remember: variables, which hang on the layer that asked for them; the stores where their values lie, which
 //! models share; and the view that one model has of them, by their paths.
 
+mod programs;
 mod variable;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
 
+pub(crate) use programs::Kind;
+#[cfg(test)]
+pub(crate) use programs::MOST_PROGRAMS;
+use variable::Place;
+pub(crate) use variable::locked;
 pub(crate) use variable::{LayerState, Store};
-use variable::{Place, locked};
 pub use variable::{Role, Variable};
 
 use crate::constraints::Constraint;
@@ -62,15 +67,37 @@ pub struct Variables {
     list: Vec<Named>,
     places: HashMap<String, usize>,
     known: HashSet<usize>,
-    store: Option<Store>,
-    /// Where the variables were when they were last looked for.
-    ids: Vec<VarId>,
-    openings: u64,
+    whereabouts: Arc<Mutex<Whereabouts>>,
     changes: u64,
-    /// Where a store is opened, if not on all cores of this processor.
-    machine: Option<Box<dyn Executor + Send>>,
     /// While weights are awaited from a file: the most numbers that all variables may have together.
     room: Option<usize>,
+}
+
+#[derive(Default)]
+struct Whereabouts {
+    /// Where the variables were when they were last looked for.
+    opened: Option<Arc<Opened>>,
+    /// Where a store is opened, if not on all cores of this processor.
+    machine: Option<Box<dyn Executor + Send>>,
+}
+
+/// Where all variables of a model are. Programs of one such time are of no use in another, and go with it.
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    ids: Vec<VarId>,
+}
+
+impl Opened {
+    /// By what its programs are known.
+    pub(crate) fn owner(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.store.programs().remove(self.owner(), |_| true);
+    }
 }
 
 /// None, for a model that follows the Keras of this process.
@@ -89,12 +116,21 @@ impl Variables {
             list: Vec::new(),
             places: HashMap::new(),
             known: HashSet::new(),
-            store: None,
-            ids: Vec::new(),
-            openings: 0,
+            whereabouts: Arc::default(),
             changes: 0,
-            machine: None,
             room: None,
+        }
+    }
+
+    /// The same ones, to which more are to come.
+    pub(crate) fn again(&self) -> Variables {
+        Variables {
+            seeds: self.seeds.clone(),
+            list: self.list.clone(),
+            places: self.places.clone(),
+            known: self.known.clone(),
+            whereabouts: Arc::clone(&self.whereabouts),
+            ..*self
         }
     }
 
@@ -157,29 +193,35 @@ impl Variables {
     ///
     /// # Errors
     /// A machine that is not there, or has no memory; variables of two machines.
-    pub fn open(&mut self) -> Result<()> {
-        let is_there = |store: &Store, (variable, id): (&Named, &VarId)| matches!(&*locked(&variable.place), Place::In(own, own_id) if own.is(store) && own_id == id);
-        if let Some(store) = self.store.as_ref().filter(|_| self.ids.len() == self.list.len())
-            && self.list.iter().zip(&self.ids).all(|pair| is_there(store, pair))
+    pub fn open(&self) -> Result<()> {
+        self.opened().map(drop)
+    }
+
+    /// As [`Variables::open`]; gives where they are.
+    pub(crate) fn opened(&self) -> Result<Arc<Opened>> {
+        let mut whereabouts = locked(&self.whereabouts);
+        let is_there = |store: &Store, (variable, id): (&Named, &VarId)| matches!(&*locked(&variable.place), Place::In(kept) if kept.store.is(store) && kept.id == *id);
+        if let Some(opened) = whereabouts.opened.as_ref().filter(|opened| opened.ids.len() == self.list.len())
+            && self.list.iter().zip(&opened.ids).all(|pair| is_there(&opened.store, pair))
         {
-            return Ok(());
+            return Ok(Arc::clone(opened));
         }
+        let Whereabouts { opened, machine } = &mut *whereabouts;
+        self.check_machines(machine.as_deref())?;
         let found = self.list.iter().find_map(|variable| variable.placed()).map(|(store, _)| store);
-        self.check_machines()?;
-        let store = found.or(self.store.take()).map_or_else(|| Store::open(self.machine.as_deref()), Ok)?;
+        let found = found.or(opened.as_ref().map(|opened| opened.store.clone()));
+        let store = found.map_or_else(|| Store::open(machine.as_deref()), Ok)?;
         let mut order: Vec<&Named> = self.list.iter().collect();
         order.sort_by_key(|variable| (variable.role, !variable.trainable()));
         order.into_iter().try_for_each(|variable| store.take(variable).context(&variable.path))?;
-        self.ids = self.list.iter().map(|variable| variable.id()).collect();
-        self.store = Some(store);
-        self.openings += 1;
-        Ok(())
+        let ids = self.list.iter().map(|variable| variable.id()).collect();
+        Ok(Arc::clone(opened.insert(Arc::new(Opened { store, ids }))))
     }
 
     /// Whether all variables that lie somewhere lie on one machine: that of this model, if one was named.
-    fn check_machines(&self) -> Result<()> {
+    fn check_machines(&self, machine: Option<&(dyn Executor + Send)>) -> Result<()> {
         let placed = self.list.iter().filter_map(|named| named.placed().map(|(store, _)| (&named.path, store)));
-        let mut known = self.machine.as_ref().map(|machine| ("the model".to_owned(), machine.name().to_owned()));
+        let mut known = machine.map(|machine| ("the model".to_owned(), machine.name().to_owned()));
         for (path, store) in placed {
             let (first, machine) = known.get_or_insert_with(|| (format!("`{path}`"), store.machine().to_owned()));
             if machine != store.machine() {
@@ -201,7 +243,7 @@ impl Variables {
             let store = Store::open(Some(&*machine))?;
             self.list.iter().try_for_each(|variable| store.take(variable))?;
         }
-        self.machine = Some(machine);
+        locked(&self.whereabouts).machine = Some(machine);
         Ok(())
     }
 
@@ -209,25 +251,8 @@ impl Variables {
     ///
     /// # Errors
     /// Those of [`Variables::open`].
-    pub fn session(&mut self) -> Result<MutexGuard<'_, Box<dyn Session>>> {
-        self.open()?;
-        self.session_if_open().ok_or_else(|| Error::usage("there is no session"))
-    }
-
-    /// Where the variables were when they were last looked for.
-    pub(crate) fn store(&self) -> Option<&Store> {
-        self.store.as_ref()
-    }
-
-    /// The session, if it is open.
-    pub(crate) fn session_if_open(&self) -> Option<MutexGuard<'_, Box<dyn Session>>> {
-        self.store.as_ref().map(Store::session)
-    }
-
-    /// How often the variables were found elsewhere than before. Programs and variables of training of the time before
-    /// are of no use.
-    pub fn openings(&self) -> u64 {
-        self.openings
+    pub fn session(&self) -> Result<Arc<dyn Session>> {
+        Ok(Arc::clone(self.opened()?.store.session()))
     }
 
     /// How often the variables became others.
@@ -268,8 +293,8 @@ impl Variables {
                 place: Mutex::new(Place::Here(value)),
             }));
         }
-        let new = states.iter().zip(made).filter(|(state, _)| !state.is_built());
-        new.for_each(|(state, made)| *locked(&state.variables) = Some(made.into()));
+        let new = states.iter().zip(made);
+        new.for_each(|(state, made)| _ = locked(&state.variables).get_or_insert(made.into()));
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 //! separately, and an element's result depends neither on its block nor on how elements are divided among threads.
 
 mod arrange;
+mod casts;
 mod chain;
 mod fill;
 mod loops;

@@ -183,7 +183,7 @@ impl<'a> Slots<'a> {
 }
 
 /// The buffers of a program, in the order of their numbers. Whoever has it keeps those alive that it does not keep itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Table {
     starts: Vec<*mut u8>,
     kept: Vec<Arc<Buffer>>,
@@ -195,17 +195,21 @@ unsafe impl Send for Table {}
 unsafe impl Sync for Table {}
 
 impl Table {
-    /// Adds a buffer, and gives its number.
-    pub(crate) fn push(&mut self, buffer: &Buffer) -> u32 {
+    /// A table with that many places that are still to be set.
+    pub(crate) fn open(places: usize) -> Table {
+        Table { starts: vec![std::ptr::null_mut(); places], kept: Vec::new() }
+    }
+
+    /// Adds a buffer, which lives as long as the table, and gives its number.
+    pub(crate) fn keep(&mut self, buffer: Arc<Buffer>) -> u32 {
         self.starts.push(buffer.start());
+        self.kept.push(buffer);
         u32::try_from(self.starts.len() - 1).expect("a program has fewer inputs, variables and constants than 2^32")
     }
 
-    /// As [`Table::push`]; it lives as long as the table.
-    pub(crate) fn keep(&mut self, buffer: Arc<Buffer>) -> u32 {
-        let number = self.push(&buffer);
-        self.kept.push(buffer);
-        number
+    /// The same buffers, kept alive by whoever has this one.
+    pub(crate) fn again(&self) -> Table {
+        Table { starts: self.starts.clone(), kept: Vec::new() }
     }
 
     /// Puts a buffer from that byte on in the place of another.

@@ -3,16 +3,18 @@
 //! Each loop is written once over [`simd::Simd`] and compiled for every [`simd::Level`]; the level is chosen at run time.
 #![allow(unsafe_code)]
 
+pub(crate) mod arg;
 pub mod dot;
 pub mod fused;
 pub mod math;
 pub mod memory;
 pub(crate) mod moves;
+pub(crate) mod num;
 pub mod operand;
 pub mod parallel;
-pub(crate) mod plain;
 pub(crate) mod random;
-pub mod reduce;
+pub(crate) mod reduce;
+pub(crate) mod rows;
 pub mod simd;
 pub mod threads;
 pub(crate) mod transfer;

@@ -11,6 +11,9 @@ use super::threads::{Threads, share};
 /// Floats to be copied that are worth a thread.
 const ROWS_GRAIN: usize = 8 * 1024;
 
+/// Units that are too few to be cut by lines.
+const FEW: usize = 1024;
+
 /// A pointer that threads may share, each for its own elements.
 struct Shared(*mut f32);
 
@@ -63,7 +66,13 @@ impl Task {
         if parts == 1 {
             return run(0..units, 0);
         }
-        threads.run(parts, &|part| run(share(units, part, parts), part));
+        // Of many units each thread's begin at a line, whatever their size.
+        let line = if units / parts >= FEW { LINE } else { 1 };
+        let lines = units.div_ceil(line);
+        threads.run(parts, &|part| {
+            let Range { start, end } = share(lines, part, parts);
+            run(start * line..units.min(end * line), part);
+        });
     }
 
     /// Whether its units can be cut into so many rows.
@@ -100,11 +109,11 @@ impl fmt::Display for Task {
 ///
 /// # Panics
 /// If a row is not in `from`, or `to` has not room for exactly these rows.
-pub fn rows(threads: &Threads, from: &[f32], order: &[usize], width: usize, to: &mut [f32]) {
+pub fn rows(threads: &Threads, from: &[f32], order: &[u32], width: usize, to: &mut [f32]) {
     assert_eq!(to.len(), order.len() * width, "needed room for {} rows of {width}", order.len());
-    let copy = |to: &mut [f32], order: &[usize]| {
+    let copy = |to: &mut [f32], order: &[u32]| {
         for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(order) {
-            to.copy_from_slice(&from[row * width..(row + 1) * width]);
+            to.copy_from_slice(&from[row as usize * width..][..width]);
         }
     };
     let parts = threads.count().min(to.len() / ROWS_GRAIN);

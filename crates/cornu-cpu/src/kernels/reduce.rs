@@ -1,192 +1,463 @@
-//! Sums, maxima and minima of singles along neighbouring axes: `x[outer, reduced, inner]` to `out[outer, inner]`.
+//! Sums, maxima and minima along any axes, of every element type.
+//!
+//! The elements of a result follow each other in the order of memory, whichever axes they lie along. Up to 512 are added
+//! from the first to the last, and more in blocks of 512, whose sums are added from the first to the last. Where the last
+//! axis is one of those that disappear and a result has 64 elements or more, a block's sum is made of sixteen sums of every
+//! sixteenth element, added from the first to the last. Of zeros of both signs the first one is the extreme.
+
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use cornu_graph::ops::Reduction;
+use cornu_graph::{DType, Type};
 
-/// From this many elements in a row on, a sum runs in lanes.
+use super::memory::typed;
+use super::num::{Num, Stored};
+use super::operand::{Axis, Bases, Kernel, Span};
+use super::simd::{Level, Simd, dispatch};
+
+/// Longer sums are sums of sums of this many elements: their error grows with the number of blocks.
+pub(crate) const BLOCK: usize = 512;
+/// From this many elements in a row on, they are brought together in lanes.
 const LANES_FROM: usize = 64;
 const LANES: usize = 16;
-/// Longer sums are sums of sums of this many rows: their error grows with the number of blocks.
-pub const BLOCK: usize = 512;
-/// Columns whose sums over a block are kept near.
-const COLUMNS: usize = 64;
+/// Elements that are worth a thread.
+const GRAIN: usize = 32 * 1024;
+/// Fewer results than this, of as many blocks as that or more, are made of results of blocks.
+const FEW: [usize; 2] = [512, 4];
+/// Columns, and rows, that are gone through together.
+const PANEL: usize = 1024;
+const ROWS: usize = 16;
+/// Short rows whose results are found at a time.
+const TOGETHER: usize = 8;
 
-/// What is reduced: `x[outer, reduced, inner]`.
-#[derive(Clone, Copy, Debug)]
-pub struct Reduce {
-    /// How elements are brought together.
-    pub kind: Reduction,
-    /// The axes before the reduced ones, together.
-    pub outer: usize,
-    /// The reduced axes, together.
-    pub reduced: usize,
-    /// The axes after them, together.
-    pub inner: usize,
+/// A reduction of an array whose elements follow each other. Its units are results, or those of blocks.
+#[derive(Clone, Debug)]
+pub(crate) struct Reduce {
+    kind: Reduction,
+    dtype: DType,
+    from: Span,
+    to: Span,
+    /// The axes that stay, but for `columns`, the last axis if that stays.
+    kept: Box<[Axis]>,
+    reduced: Box<[Axis]>,
+    columns: usize,
+    /// Results, and elements of each.
+    results: usize,
+    count: usize,
+    /// Elements of a unit, and of a block of it.
+    part: usize,
+    block: usize,
+    lanes: bool,
 }
 
 impl Reduce {
-    /// Writes `out[outer, inner]`. Up to 512 rows are added from the first to the last, and more in blocks of 512, whose
-    /// sums are added from the first to the last. A sum of a block along the last axis of 64 elements or more is made of
-    /// sixteen sums of every sixteenth element, added from the first to the last.
-    pub fn run(&self, x: &[f32], out: &mut [f32]) {
-        match self.kind {
-            Reduction::Sum if self.inner == 1 && self.reduced >= LANES_FROM => {
-                x.chunks_exact(self.reduced).zip(out).for_each(|(row, out)| *out = in_blocks(row, sum_in_lanes));
+    /// Brings together the elements of an array of that type along axes, which ascend.
+    pub(crate) fn new(kind: Reduction, ty: &Type, axes: &[usize], [from, to]: [Span; 2]) -> Reduce {
+        let (mut all, mut step): (Vec<(bool, Axis)>, isize) = (Vec::new(), 1);
+        for (axis, &size) in ty.shape.iter().enumerate().rev().filter(|&(_, &size)| size != 1) {
+            let goes = axes.contains(&axis);
+            match all.last_mut() {
+                Some((also, inner)) if *also == goes => inner.size *= size,
+                _ => all.push((goes, Axis { size, step })),
             }
-            Reduction::Sum if self.reduced > BLOCK => self.sum_in_blocks(x, out),
-            Reduction::Sum => self.fold(x, out, 0.0, |total, x| total + x),
-            Reduction::Max => self.fold(x, out, f32::NEG_INFINITY, larger),
-            Reduction::Min => self.fold(x, out, f32::INFINITY, smaller),
+            step = step.wrapping_mul(size as isize);
         }
+        let columns = all.first().filter(|(goes, _)| !goes).map_or(1, |(_, axis)| axis.size);
+        let of = |goes: bool| all.iter().rev().filter(move |(also, _)| *also == goes).map(|&(_, axis)| axis);
+        let (mut kept, reduced): (Vec<Axis>, Box<[Axis]>) = (of(false).collect(), of(true).collect());
+        let sizes = |axes: &[Axis]| axes.iter().map(|axis| axis.size).product::<usize>();
+        let (results, count) = (sizes(&kept), sizes(&reduced));
+        let in_rows = all.first().is_none_or(|&(goes, _)| goes);
+        if !in_rows {
+            kept.pop();
+        }
+        let (kept, lanes) = (kept.into(), in_rows && count >= LANES_FROM);
+        let dtype = ty.dtype;
+        Reduce { kind, dtype, from, to, kept, reduced, columns, results, count, part: count, block: BLOCK, lanes }
     }
 
-    fn sum_in_blocks(&self, x: &[f32], out: &mut [f32]) {
-        let (rows, width) = (self.reduced * self.inner, self.inner);
-        for (x, out) in x.chunks_exact(rows.max(1)).zip(out.chunks_exact_mut(width.max(1))) {
-            for (first, out) in (0..width).step_by(COLUMNS).zip(out.chunks_mut(COLUMNS)) {
-                out.fill(0.0);
-                for block in x.chunks(BLOCK * width) {
-                    let mut sums = [0.0; COLUMNS];
-                    for row in block.chunks_exact(width) {
-                        sums.iter_mut().zip(&row[first..first + out.len()]).for_each(|(sum, &x)| *sum += x);
-                    }
-                    out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
+    /// How many results of blocks it is better made of, since it has few results of many elements each; or none.
+    pub(crate) fn parts(&self) -> usize {
+        let parts = self.count.div_ceil(BLOCK);
+        let few = self.results < FEW[0] && parts >= FEW[1] && !self.dtype.is_half();
+        if few { self.results * parts } else { 0 }
+    }
+
+    /// The same in two steps: the results of blocks, written to memory for [`Reduce::parts`] of them, and those of these.
+    pub(crate) fn in_parts(self, parts: Span) -> [Reduce; 2] {
+        let blocks = self.count.div_ceil(BLOCK);
+        let outer = self.results / self.columns.max(1);
+        let axis = |size: usize, step: usize| Axis { size, step: step as isize };
+        let first = Reduce { to: parts, part: BLOCK, ..self.clone() };
+        let second = Reduce {
+            from: parts,
+            kept: [axis(outer, blocks * self.columns)].into(),
+            reduced: [axis(blocks, self.columns)].into(),
+            count: blocks,
+            part: blocks,
+            block: usize::MAX,
+            lanes: false,
+            ..self
+        };
+        [first, second]
+    }
+
+    /// Units of each result.
+    fn units_of_each(&self) -> usize {
+        self.count.div_ceil(self.part.max(1)).max(1)
+    }
+
+    /// The elements of a unit, by number.
+    fn elements(&self, part: usize) -> Range<usize> {
+        (part * self.part).min(self.count)..((part + 1) * self.part).min(self.count)
+    }
+
+    /// # Safety
+    /// As [`Kernel::run`].
+    #[inline(always)]
+    unsafe fn run_as<T: Stored, F: Fold<T::Register>>(&self, bases: Bases, units: Range<usize>) {
+        let (from, to) = (bases.at::<T>(self.from).cast_const(), bases.at::<T>(self.to));
+        let (parts, columns) = (self.units_of_each(), self.columns);
+        if matches!(*self.reduced, [Axis { step: 1, .. }]) && self.part == self.count {
+            // SAFETY: the caller's promise.
+            return unsafe { self.rows::<T, F>(from, to, units) };
+        }
+        let mut unit = units.start;
+        while unit < units.end {
+            let (row, column) = (unit / columns, unit % columns);
+            let from = from.wrapping_offset(place(&self.kept, row / parts)).wrapping_add(column);
+            let elements = self.elements(row % parts);
+            // SAFETY: the elements of these results, and their places.
+            unsafe {
+                let to = to.add(unit);
+                if self.reduced.last().is_none_or(|axis| axis.step == 1) && columns == 1 {
+                    *to = T::store(self.row::<T, F>(from, elements));
+                    unit += 1;
+                } else {
+                    let width = (columns - column).min(units.end - unit).min(PANEL);
+                    self.panel::<T, F>(from, elements, to, width);
+                    unit += width;
                 }
             }
         }
+    }
+
+    /// The results of rows that follow each other; of short ones some at a time, since each is one chain of operations.
+    ///
+    /// # Safety
+    /// As [`Kernel::run`].
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "lanes of some rows come at a time")]
+    unsafe fn rows<T: Stored, F: Fold<T::Register>>(&self, from: *const T, to: *mut T, mut units: Range<usize>) {
+        // SAFETY: rows and results of these units.
+        unsafe {
+            let row = |unit: usize| std::slice::from_raw_parts(from.add(unit * self.count), self.count);
+            while units.len() >= TOGETHER && self.count <= BLOCK {
+                let rows: [&[T]; TOGETHER] = std::array::from_fn(|i| row(units.start + i));
+                let mut totals = [F::START; TOGETHER];
+                if self.lanes {
+                    let all = rows.map(lanes::<T, F, LANES>);
+                    totals = all.map(|lanes| lanes[0]);
+                    for lane in 1..LANES {
+                        for i in 0..TOGETHER {
+                            totals[i] = F::step(totals[i], all[i][lane]);
+                        }
+                    }
+                    for i in 0..TOGETHER {
+                        totals[i] = F::settle(totals[i], rows[i]);
+                    }
+                } else {
+                    for at in 0..self.count {
+                        for i in 0..TOGETHER {
+                            totals[i] = F::step(totals[i], rows[i].get_unchecked(at).load());
+                        }
+                    }
+                }
+                for (i, total) in totals.into_iter().enumerate() {
+                    *to.add(units.start + i) = T::store(total);
+                }
+                units.start += TOGETHER;
+            }
+            for unit in units {
+                *to.add(unit) = T::store(self.row::<T, F>(row(unit).as_ptr(), 0..self.count));
+            }
+        }
+    }
+
+    /// The result of elements that lie along the last axis, and others.
+    ///
+    /// # Safety
+    /// They are readable.
+    #[inline(always)]
+    unsafe fn row<T: Stored, F: Fold<T::Register>>(&self, from: *const T, elements: Range<usize>) -> T::Register {
+        let mut total = None;
+        let mut pieces = [const { MaybeUninit::<T>::uninit() }; BLOCK];
+        let run = self.reduced.last().map_or(1, |axis| axis.size);
+        let mut at = elements.start;
+        while at < elements.end {
+            let len = self.block.min(elements.end - at);
+            let mut block = from.wrapping_offset(place(&self.reduced, at));
+            // SAFETY: `len` elements in a row, or as many in pieces, which are at most a block.
+            unsafe {
+                if self.reduced.len() > 1 && at % run + len > run {
+                    let mut done = 0;
+                    while done < len {
+                        let piece = (run - (at + done) % run).min(len - done);
+                        let from = from.wrapping_offset(place(&self.reduced, at + done));
+                        from.copy_to_nonoverlapping(pieces.as_mut_ptr().cast::<T>().add(done), piece);
+                        done += piece;
+                    }
+                    block = pieces.as_ptr().cast();
+                }
+                let block = std::slice::from_raw_parts(block, len);
+                let next = if self.lanes { F::in_lanes(block) } else { in_order::<T, F>(block) };
+                total = Some(total.map_or(next, |total| F::step(total, next)));
+            }
+            at += len;
+        }
+        total.unwrap_or(F::START)
+    }
+
+    /// The results of `width` columns side by side, at most a panel.
+    ///
+    /// # Safety
+    /// The elements are readable, and the results writable.
+    #[inline(always)]
+    unsafe fn panel<T: Stored, F: Fold<T::Register>>(
+        &self,
+        from: *const T,
+        elements: Range<usize>,
+        to: *mut T,
+        width: usize,
+    ) {
+        let (mut sums, mut block) = (Totals::<T>::new(), Totals::<T>::new());
+        let mut at = elements.start;
+        loop {
+            let end = at.saturating_add(self.block).min(elements.end);
+            let first = at == elements.start;
+            let totals = if first { sums.first() } else { block.first() };
+            // SAFETY: `width` totals are a panel or less.
+            unsafe {
+                (0..width).for_each(|i| *totals.add(i) = F::START);
+                while at < end {
+                    let rows = ROWS.min(end - at);
+                    let starts: [*const T; ROWS] =
+                        std::array::from_fn(|i| from.wrapping_offset(place(&self.reduced, at + i.min(rows - 1))));
+                    columns::<T, F>(&starts[..rows], totals, width);
+                    at += rows;
+                }
+                if !first {
+                    let sums = sums.first();
+                    (0..width).for_each(|i| *sums.add(i) = F::step(*sums.add(i), *totals.add(i)));
+                }
+            }
+            if at >= elements.end {
+                break;
+            }
+        }
+        // SAFETY: as many totals were written, and results are writable.
+        (0..width).for_each(|i| unsafe { *to.add(i) = T::store(*sums.first().add(i)) });
+    }
+}
+
+/// The totals of a panel.
+struct Totals<T: Stored>([MaybeUninit<T::Register>; PANEL]);
+
+impl<T: Stored> Totals<T> {
+    #[inline(always)]
+    fn new() -> Self {
+        Totals([const { MaybeUninit::uninit() }; PANEL])
     }
 
     #[inline(always)]
-    fn fold(&self, x: &[f32], out: &mut [f32], start: f32, step: impl Fn(f32, f32) -> f32 + Copy) {
-        if self.inner == 1 {
-            let rows = (0..self.outer).map(|i| &x[i * self.reduced..(i + 1) * self.reduced]);
-            rows.zip(out).for_each(|(row, out)| *out = row.iter().fold(start, |total, &x| step(total, x)));
-            return;
+    fn first(&mut self) -> *mut T::Register {
+        self.0.as_mut_ptr().cast()
+    }
+}
+
+/// For snapshots of plans.
+impl fmt::Display for Reduce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reduce {:?} {} -> {}", self.kind, self.results * self.count, self.units())
+    }
+}
+
+impl Kernel for Reduce {
+    fn units(&self) -> usize {
+        self.results * self.units_of_each()
+    }
+
+    fn grain(&self) -> usize {
+        (GRAIN / self.part.max(1)).max(1)
+    }
+
+    fn scratch(&self) -> usize {
+        0
+    }
+
+    unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, _: *mut u8) {
+        // SAFETY: the caller's promise.
+        typed!(self.dtype, T => unsafe { run_level::<T>(level, self, bases, units) });
+    }
+}
+
+dispatch! { unsafe fn run_level<T: Stored> = run_with(reduce: &Reduce, bases: Bases, units: Range<usize>); }
+
+/// # Safety
+/// As [`Kernel::run`].
+#[inline(always)]
+unsafe fn run_with<S: Simd, T: Stored>(_: S, reduce: &Reduce, bases: Bases, units: Range<usize>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match reduce.kind {
+            Reduction::Sum => reduce.run_as::<T, Sum>(bases, units),
+            Reduction::Max => reduce.run_as::<T, Max>(bases, units),
+            Reduction::Min => reduce.run_as::<T, Min>(bases, units),
         }
-        out.fill(start);
-        if x.is_empty() {
-            return;
+    }
+}
+
+/// How elements are brought together.
+trait Fold<R> {
+    const START: R;
+    fn step(total: R, x: R) -> R;
+    /// The result of lanes, as if the elements of the row had come one after the other.
+    fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R;
+    /// The result of a row in lanes.
+    fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R;
+}
+
+struct Sum;
+struct Max;
+struct Min;
+
+impl<R: Num> Fold<R> for Sum {
+    const START: R = R::ZERO;
+    #[inline(always)]
+    fn step(total: R, x: R) -> R {
+        total.plus(x)
+    }
+    #[inline(always)]
+    fn settle<T: Stored<Register = R>>(total: R, _: &[T]) -> R {
+        total
+    }
+    #[inline(always)]
+    fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
+        let lanes = lanes::<T, Self, LANES>(row);
+        let mut total = lanes[0];
+        for &lane in &lanes[1..] {
+            total = total.plus(lane);
         }
-        for (block, out) in x.chunks_exact(self.reduced * self.inner).zip(out.chunks_exact_mut(self.inner)) {
-            for row in block.chunks_exact(self.inner) {
-                out.iter_mut().zip(row).for_each(|(out, &x)| *out = step(*out, x));
+        total
+    }
+}
+
+macro_rules! extremes {
+    ($($name:ident $start:ident $better:tt;)*) => {
+        $(impl<R: Num> Fold<R> for $name {
+            const START: R = R::$start;
+            #[inline(always)]
+            #[allow(clippy::eq_op, reason = "not-a-number is not itself")]
+            fn step(total: R, x: R) -> R {
+                if (x $better total) | (x != x) { x } else { total }
             }
+            /// Of zeros the first counts.
+            #[inline(always)]
+            fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R {
+                let first = || row.iter().map(|x| x.load()).find(|&x| x == R::ZERO);
+                if total == R::ZERO { first().unwrap_or(total) } else { total }
+            }
+            #[inline(always)]
+            fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
+                let mut lanes = lanes::<T, Self, { 4 * LANES }>(row);
+                let mut half = lanes.len() / 2;
+                while half > 0 {
+                    for i in 0..half {
+                        lanes[i] = Self::step(lanes[i], lanes[i + half]);
+                    }
+                    half /= 2;
+                }
+                Self::settle(lanes[0], row)
+            }
+        })*
+    };
+}
+
+extremes! {
+    Max LEAST >;
+    Min MOST <;
+}
+
+#[inline(always)]
+fn in_order<T: Stored, F: Fold<T::Register>>(row: &[T]) -> T::Register {
+    let mut total = F::START;
+    for x in row {
+        total = F::step(total, x.load());
+    }
+    total
+}
+
+/// The results of every `N`th element of a row.
+#[inline(always)]
+fn lanes<T: Stored, F: Fold<T::Register> + ?Sized, const N: usize>(row: &[T]) -> [T::Register; N] {
+    let mut lanes = [F::START; N];
+    let (whole, rest) = row.as_chunks::<N>();
+    for chunk in whole {
+        for i in 0..N {
+            lanes[i] = F::step(lanes[i], chunk[i].load());
         }
     }
-}
-
-fn larger(most: f32, x: f32) -> f32 {
-    if x > most || x.is_nan() { x } else { most }
-}
-
-fn smaller(least: f32, x: f32) -> f32 {
-    if x < least || x.is_nan() { x } else { least }
-}
-
-/// The sum of the sums of blocks.
-pub fn in_blocks<T>(row: &[T], sum: impl Fn(&[T]) -> f32) -> f32 {
-    row.chunks(BLOCK).map(sum).reduce(|total, sum| total + sum).unwrap_or(0.0)
-}
-
-fn sum_in_lanes(row: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; LANES];
-    let (whole, rest) = row.split_at(row.len() / LANES * LANES);
-    for chunk in whole.chunks_exact(LANES) {
-        lanes.iter_mut().zip(chunk).for_each(|(lane, &x)| *lane += x);
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane = F::step(*lane, x.load());
     }
-    lanes.iter_mut().zip(rest).for_each(|(lane, &x)| *lane += x);
-    lanes.iter().sum()
+    lanes
+}
+
+/// Takes `width` elements of each of some rows into the totals of their columns.
+///
+/// # Safety
+/// They are readable, and the totals writable.
+#[inline(always)]
+unsafe fn columns<T: Stored, F: Fold<T::Register>>(rows: &[*const T], totals: *mut T::Register, width: usize) {
+    let mut column = 0;
+    /// As many columns at a time as stay in registers.
+    macro_rules! tiles {
+        ($($n:literal)*) => {
+            $(while width - column >= $n {
+                // SAFETY: `$n` of the columns.
+                unsafe {
+                    let to = totals.add(column).cast::<[T::Register; $n]>();
+                    let mut tile = to.read();
+                    for row in rows {
+                        let x = row.add(column).cast::<[T; $n]>().read();
+                        for i in 0..$n {
+                            tile[i] = F::step(tile[i], x[i].load());
+                        }
+                    }
+                    to.write(tile);
+                }
+                column += $n;
+            })*
+        };
+    }
+    tiles!(64 16 4 1);
+}
+
+/// Where element `index` along some axes lies.
+#[inline(always)]
+fn place(axes: &[Axis], mut index: usize) -> isize {
+    let mut at = 0;
+    for (number, axis) in axes.iter().enumerate().rev() {
+        let mut i = index;
+        if number > 0 {
+            (i, index) = (index % axis.size, index / axis.size);
+        }
+        at += i as isize * axis.step;
+    }
+    at
 }
 
 #[cfg(test)]
-mod tests {
-    use cornu_graph::random::{Stream, uniform01};
-    use cornu_graph::{DType, Number};
-
-    use super::*;
-
-    fn sum([outer, reduced, inner]: [usize; 3], x: &[f32]) -> Vec<f32> {
-        let mut out = vec![f32::NAN; outer * inner];
-        Reduce { kind: Reduction::Sum, outer, reduced, inner }.run(x, &mut out);
-        out
-    }
-
-    /// Irregular numbers from 0 to 1.
-    fn numbers(len: usize) -> Vec<f32> {
-        (1..=len).map(|i| (i as f64 * 0.618_033_988_749_894_9).fract() as f32).collect()
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore = "slow")]
-    fn more_ones_than_singles_count() {
-        let rows = 1 << 25;
-        let ones = vec![1.0; rows * 2];
-        assert_eq!(sum([1, rows, 2], &ones), [rows as f32; 2]);
-        assert_eq!(sum([1, rows * 2, 1], &ones), [rows as f32 * 2.0]);
-    }
-
-    #[test]
-    #[cfg_attr(miri, ignore = "slow")]
-    fn the_mean_of_ten_million_is_near() {
-        let mut x = vec![0.0; 10_000_000];
-        uniform01(Stream::stateful(1, 2), 0, &mut x);
-        for inner in [1, 2, 5, 100] {
-            let rows = x.len() / inner;
-            for (column, sum) in sum([1, rows, inner], &x).into_iter().enumerate() {
-                let want: f64 = x.iter().skip(column).step_by(inner).map(|&x| f64::from(x)).sum();
-                let error = (f64::from(sum) - want).abs() / want;
-                assert!(error < 3e-6, "column {column} of {inner}: {sum}, not {want}");
-            }
-        }
-    }
-
-    /// Up to 512 rows one after the other, and the first of the next block by itself.
-    #[test]
-    #[cfg_attr(miri, ignore = "slow")]
-    fn rows_are_added_in_order() {
-        for (rows, inner) in [(63, 1), (512, 3), (513, 3), (1500, 70), (1025, 64), (2000, 65)] {
-            let x = numbers(2 * rows * inner);
-            let got = sum([2, rows, inner], &x);
-            for (i, got) in got.into_iter().enumerate() {
-                let column = x[i / inner * rows * inner..].iter().skip(i % inner).step_by(inner).take(rows);
-                let column: Vec<f32> = column.copied().collect();
-                let want = in_blocks(&column, |block| block.iter().fold(0.0, |total, x| total + x));
-                assert_eq!(got.to_bits(), want.to_bits(), "column {i} of {rows} x {inner}");
-            }
-        }
-        assert!(sum([2, 1000, 0], &[]).is_empty());
-        assert!(sum([0, 1000, 3], &[]).is_empty());
-        assert_eq!(sum([2, 0, 3], &[]), [0.0; 6]);
-    }
-
-    #[test]
-    fn infinities_and_not_a_number_stay() {
-        for inner in [1, 3] {
-            let mut x = vec![1.0; 1500 * inner];
-            x[700 * inner] = f32::INFINITY;
-            assert_eq!(sum([1, 1500, inner], &x)[0], f32::INFINITY);
-            x[1400 * inner] = f32::NEG_INFINITY;
-            assert!(sum([1, 1500, inner], &x)[0].is_nan());
-        }
-    }
-
-    /// Zeros of both signs, infinities, not-a-number and subnormal numbers, beside each other in every order.
-    #[test]
-    fn edges() {
-        let edges = [0.0, -0.0, 1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, 1e-45, -1e-40, f32::MAX, f32::MIN];
-        for inner in [1, 3] {
-            for (first, second) in (0..100).map(|i| (i / 10, i % 10)) {
-                let column = [edges[first], edges[second], -0.0];
-                let x: Vec<f32> = column.iter().flat_map(|&x| vec![x; inner]).collect();
-                for kind in [Reduction::Sum, Reduction::Max, Reduction::Min] {
-                    let mut out = vec![1.0; inner];
-                    Reduce { kind, outer: 1, reduced: 3, inner }.run(&x, &mut out);
-                    let number = |x: f32| Number::Double(x.into());
-                    let step = |total: f32, x: &f32| kind.step(number(total), number(*x)).f64() as f32;
-                    let want = column.iter().fold(kind.start(DType::F32).f64() as f32, step);
-                    let same = |got: &f32| got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan();
-                    assert!(out.iter().all(same), "{kind:?} of {column:?}: {out:?}, not {want}");
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -327,6 +327,7 @@ impl Level {
 /// ```text
 /// dispatch! { pub fn double = double_with(x: &mut [f32]); }            // fn double_with<S: Simd>(s: S, x: &mut [f32])
 /// dispatch! { pub unsafe fn twice = twice_with(x: *mut f32, n: usize); }     // unsafe fn twice_with<S: Simd>(s: S, …)
+/// dispatch! { unsafe fn sum<T: Num> = sum_with(x: *const T, n: usize); }     // unsafe fn sum_with<S: Simd, T: Num>(s: S, …)
 /// ```
 /// The kernel must be `#[inline(always)]`, and so must every function it is to be compiled together with.
 macro_rules! dispatch {
@@ -342,30 +343,36 @@ macro_rules! dispatch {
             $crate::kernels::simd::dispatch!(@body level, $kernel($($arg: $ty),*) $(-> $ret)?)
         }
     };
-    (@body $level:ident, $kernel:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?) => {{
+    ($vis:vis unsafe fn $name:ident<$t:ident: $bound:path> = $kernel:ident($($arg:ident: $ty:ty),* $(,)?);) => {
+        $vis unsafe fn $name<$t: $bound>(level: $crate::kernels::simd::Level, $($arg: $ty),*) {
+            $crate::kernels::simd::dispatch!(@body level, <$t: $bound> $kernel($($arg: $ty),*))
+        }
+    };
+    (@body $level:ident, $(<$t:ident: $bound:path>)? $kernel:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)?) => {{
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
-        unsafe fn avx512(s: $crate::kernels::simd::Avx512, $($arg: $ty),*) $(-> $ret)? {
+        unsafe fn avx512$(<$t: $bound>)?(s: $crate::kernels::simd::Avx512, $($arg: $ty),*) $(-> $ret)? {
             // SAFETY: what the kernel demands, the caller of the outer function has promised.
             #[allow(unused_unsafe)]
-            unsafe { $kernel(s, $($arg),*) }
+            unsafe { $kernel$(::<_, $t>)?(s, $($arg),*) }
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx2,fma")]
-        unsafe fn avx2(s: $crate::kernels::simd::Avx2, $($arg: $ty),*) $(-> $ret)? {
+        unsafe fn avx2$(<$t: $bound>)?(s: $crate::kernels::simd::Avx2, $($arg: $ty),*) $(-> $ret)? {
             // SAFETY: as above.
             #[allow(unused_unsafe)]
-            unsafe { $kernel(s, $($arg),*) }
+            unsafe { $kernel$(::<_, $t>)?(s, $($arg),*) }
         }
         // SAFETY: a level carries the proof that the machine has its instructions; the rest as above.
         #[allow(unused_unsafe)]
         unsafe {
             match $level {
-                $crate::kernels::simd::Level::Portable => $kernel($crate::kernels::simd::Portable, $($arg),*),
+                $crate::kernels::simd::Level::Portable =>
+                    $kernel$(::<_, $t>)?($crate::kernels::simd::Portable, $($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                $crate::kernels::simd::Level::Avx2(s) => avx2(s, $($arg),*),
+                $crate::kernels::simd::Level::Avx2(s) => avx2$(::<$t>)?(s, $($arg),*),
                 #[cfg(target_arch = "x86_64")]
-                $crate::kernels::simd::Level::Avx512(s) => avx512(s, $($arg),*),
+                $crate::kernels::simd::Level::Avx512(s) => avx512$(::<$t>)?(s, $($arg),*),
             }
         }
     }};

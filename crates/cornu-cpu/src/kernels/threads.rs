@@ -1,4 +1,4 @@
-//! The threads of one session. `Threads::run` divides work into numbered parts and returns when all are done.
+//! The threads of the process. `Threads::run` divides work into numbered parts and returns when all are done.
 //!
 //! A training step is many regions of a few microseconds, so handing over a part must cost a fraction of one: idle
 //! workers watch one word for a while before they sleep, and a caller never waits for a part that nobody has begun.
@@ -7,8 +7,8 @@ use std::any::Any;
 use std::cell::UnsafeCell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -18,17 +18,22 @@ const SPIN: Duration = Duration::from_micros(60);
 const AWAKE: Duration = Duration::from_millis(1);
 /// In place of a number of parts: the workers shall end.
 const CLOSING: usize = usize::MAX;
-/// A pool of threads, counting the one that calls. The others start at the first region and end on drop.
+/// The crew of this process, as long as somebody has it.
+static CREW: Mutex<Weak<Crew>> = Mutex::new(Weak::new());
+/// The process that this is, unless it was forked from it.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// Threads of the process, counting the one that calls. All who ask share one crew of workers, which is as large as the
+/// largest of them asked for; it starts at the first region and ends with the last of its users.
 pub struct Threads {
     count: usize,
-    crew: OnceLock<Crew>,
-    busy: AtomicBool,
+    crew: OnceLock<Arc<Crew>>,
 }
 
 impl Threads {
-    /// A pool of `count` threads (at least one) including the caller's.
+    /// `count` threads (at least one) including the caller's.
     pub fn new(count: usize) -> Self {
-        Threads { count: count.max(1), crew: OnceLock::new(), busy: AtomicBool::new(false) }
+        Threads { count: count.max(1), crew: OnceLock::new() }
     }
 
     /// The number of threads, counting the caller's.
@@ -39,14 +44,17 @@ impl Threads {
     /// Calls `body(0)`, …, `body(parts - 1)`, each exactly once and in any order, and returns when all have returned.
     ///
     /// The caller does part 0 and whatever no worker has begun. A region opened inside another, or while another
-    /// thread has one open in the same pool, runs on its caller alone. If a part panics the others still run, and then
+    /// thread has one open in this process, runs on its caller alone. If a part panics the others still run, and then
     /// the first panic goes on in the caller.
     pub fn run(&self, parts: usize, body: &(dyn Fn(usize) + Sync)) {
-        if parts <= 1 || self.count == 1 || self.busy.swap(true, Ordering::Acquire) {
-            (0..parts).for_each(body);
-            return;
+        if parts <= 1 || self.count == 1 {
+            return (0..parts).for_each(body);
         }
-        let region = &self.crew.get_or_init(|| Crew::new(self.count - 1)).region;
+        let crew = self.crew.get_or_init(|| Crew::of_process(self.count - 1));
+        if crew.busy.swap(true, Ordering::Acquire) {
+            return (0..parts).for_each(body);
+        }
+        let region = &crew.region;
         region.open(parts, body);
         region.attempt(0, body);
         while let Some(part) = region.claim() {
@@ -55,7 +63,7 @@ impl Threads {
         }
         region.wait();
         let panic = region.take_panic();
-        self.busy.store(false, Ordering::Release);
+        crew.busy.store(false, Ordering::Release);
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
@@ -71,30 +79,52 @@ pub fn share(count: usize, part: usize, parts: usize) -> Range<usize> {
 /// The started workers.
 struct Crew {
     region: Arc<Region>,
-    workers: Vec<JoinHandle<()>>,
+    /// Whether a region is open.
+    busy: AtomicBool,
+    workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Crew {
-    /// Starts `count` workers, or as many as the system grants: a caller does by itself what no worker takes.
-    fn new(count: usize) -> Self {
-        let region = Arc::new(Region { process: std::process::id(), ..Region::default() });
+    /// The crew of this process, of at least `count` workers, or as many as the system grants: a caller does by itself
+    /// what no worker takes.
+    fn of_process(count: usize) -> Arc<Crew> {
+        let here = std::process::id();
+        let first =
+            PROCESS.compare_exchange(0, here, Ordering::Relaxed, Ordering::Relaxed).unwrap_or_else(|first| first);
+        // A child may have been forked while somebody held the lock, and does not have the workers.
+        let mut shared = if [0, here].contains(&first) { CREW.lock().ok() } else { CREW.try_lock().ok() };
+        let known = shared.as_ref().and_then(|shared| shared.upgrade()).filter(|crew| !crew.region.is_forked());
+        let crew = known.unwrap_or_else(|| {
+            let region = Arc::new(Region { process: here, ..Region::default() });
+            Arc::new(Crew { region, busy: AtomicBool::new(false), workers: Mutex::default() })
+        });
+        if let Some(shared) = &mut shared {
+            **shared = Arc::downgrade(&crew);
+        }
+        crew.grow(count);
+        crew
+    }
+
+    fn grow(&self, count: usize) {
+        let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
         let start = |number: usize| {
-            let region = Arc::clone(&region);
+            let region = Arc::clone(&self.region);
             std::thread::Builder::new().name(format!("cornu-{number}")).spawn(move || region.work()).ok()
         };
-        let workers = (1..=count).map_while(start).collect();
-        Crew { region, workers }
+        let more = (workers.len() + 1..=count).map_while(start);
+        workers.extend(more.collect::<Vec<_>>());
     }
 }
 
 impl Drop for Crew {
     fn drop(&mut self) {
+        let workers = std::mem::take(self.workers.get_mut().unwrap_or_else(PoisonError::into_inner));
         if self.region.is_forked() {
             // A child has no threads but the one that forked: there is nobody to wait for.
-            return std::mem::forget(std::mem::take(&mut self.workers));
+            return std::mem::forget(workers);
         }
         self.region.publish(CLOSING);
-        for worker in self.workers.drain(..) {
+        for worker in workers {
             // A worker catches every panic of a part, so it ends well.
             let _ = worker.join();
         }
@@ -399,7 +429,7 @@ mod tests {
         assert_eq!(runs.into_inner(), 2 * 100 * 3 * 5);
     }
 
-    /// Four pools of eight threads want every core at once. Were a caller to wait for threads that do not run, each
+    /// Four callers of eight threads want every core at once. Were a caller to wait for threads that do not run, each
     /// region would take some slices of the scheduler, milliseconds: minutes in all.
     #[test]
     fn many_more_threads_than_cores() {

@@ -217,7 +217,7 @@ impl LayerRef {
             }
             input.mask = None;
         }
-        input.cast(dtype, self.layer().autocast() && input.tensor.dtype().is_float())
+        input.cast_if(self.layer().autocast() && input.tensor.dtype().is_float(), dtype)
     }
 }
 

@@ -25,12 +25,17 @@ impl Wire {
         Wire { mask: mask.into(), ..self }
     }
 
-    /// The same numbers in another type, if they are to be cast: then their logits are not known any more.
-    pub(crate) fn cast(&self, dtype: DType, cast: bool) -> Wire {
-        match cast && self.tensor.dtype() != dtype {
-            true => Wire::from(self.tensor.cast(dtype)).masked(self.mask.clone()),
-            false => self.clone(),
+    /// The same numbers in another type: then their logits are not known any more.
+    pub(crate) fn cast(&self, dtype: DType) -> Wire {
+        match self.tensor.dtype() == dtype {
+            true => self.clone(),
+            false => Wire::from(self.tensor.cast(dtype)).masked(self.mask.clone()),
         }
+    }
+
+    /// [`Wire::cast`] where it is to be done.
+    pub(crate) fn cast_if(&self, cast: bool, dtype: DType) -> Wire {
+        if cast { self.cast(dtype) } else { self.clone() }
     }
 }
 

@@ -214,7 +214,7 @@ pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire, weights: Op
 /// [`total`] with a weight for each row, which counts for all numbers that the loss gives for the row. In batches of one
 /// row Keras gives the same; in others it refuses such weights, or multiplies along another axis that has as many places.
 pub(crate) fn of_rows(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire, weights: Option<&Tensor>) -> Tensor {
-    let y_pred = &y_pred.cast(DType::F32, Flavor::of(&y_pred.tensor).casts_for_losses());
+    let y_pred = &y_pred.cast_if(Flavor::of(&y_pred.tensor).casts_for_losses(), DType::F32);
     let Some(weights) = weights else { return total(loss, y_true, y_pred, None) };
     let (y, p) = aligned(y_true, y_pred);
     // Equal nodes are one node: the numbers are computed once.

@@ -1,6 +1,6 @@
 //! Losses against Keras's own values and gradients.
 
-use cornu_graph::{Array, Feed, Trace, Type, evaluate, gradients};
+use cornu_graph::{Array, Trace, Type, evaluate, gradients};
 use cornu_testkit::golden::{self, Case, Report, close};
 use serde_json::{Map, Value};
 
@@ -116,11 +116,9 @@ fn the_gradient_after_a_sigmoid_is_the_sum_in_tensorflows_order() {
     let computed =
         graph.nodes().filter(|(value, _)| live[value.index()]).any(|(_, node)| node.op.to_string() == "logistic");
     assert!(!computed, "the gradient goes through the sigmoid:\n{graph}");
-    let mut session = cornu_graph::Executor::open(&cornu_graph::Reference).expect("a session");
-    let program = session.compile(&graph).expect("a good graph");
+    let session = cornu_graph::Executor::open(&cornu_graph::Reference).expect("a session");
     let (x, l) = (Array::new([7, 1], z.to_vec()).expect("seven"), Array::new([7, 1], y.to_vec()).expect("seven"));
-    session.run(program, &[Feed::Whole(&x), Feed::Whole(&l)]).expect("fitting inputs");
-    let got = session.output(program, 0).expect("an output").to_vec::<f32>();
+    let got = session.once(&graph, &[x, l]).expect("fitting inputs")[0].to_vec::<f32>();
     for ((z, y), got) in z.into_iter().zip(y).zip(got) {
         let (g, e, y) = (1.0f32 / 7.0, (-f64::from(z).abs()).exp() as f32, y as f32);
         let t = (g * (1.0 / (1.0 + e))) * e;

@@ -90,7 +90,7 @@ mean_loss! {
 /// have weights.
 #[track_caller]
 fn mean_loss(loss: &dyn Loss, state: &[Tensor], y: &Tensor, p: &Wire, weights: Option<&Tensor>) -> Vec<Tensor> {
-    let p = p.cast(DType::F32, Flavor::of(&p.tensor).casts_for_metrics());
+    let p = p.cast_if(Flavor::of(&p.tensor).casts_for_metrics(), DType::F32);
     let (y, p) = aligned(y, &p);
     let values = loss.call_wire(&y, &p);
     let (Some(valid), Some(weights)) = (loss.valid(&y, &p.tensor), weights) else { return mean_of(state, &values, weights) };

@@ -134,6 +134,6 @@ impl Model {
     /// The model as a layer of others, with its name and its layers as they are now.
     pub fn layer(&self) -> LayerRef {
         let base = Base { name: Some(self.name.clone()), ..Base::default() };
-        LayerRef::new(Arc::new(Nested { base, net: Arc::new(self.net.clone()), class: self.class }))
+        LayerRef::new(Arc::new(Nested { base, net: Arc::new(self.net().clone()), class: self.class }))
     }
 }

@@ -143,7 +143,7 @@ impl Model {
     /// [`Model::to_json_value`], with calls of models within it numbered as that Keras does.
     pub(crate) fn to_json_for(&self, flavor: Flavor) -> Result<Value> {
         self.check()?;
-        let mut model = model_object(self.name(), &self.net, self.class, flavor);
+        let mut model = model_object(self.name(), self.net(), self.class, flavor);
         let input = self.input_shape().filter(|_| self.class == Class::Sequential);
         if let (Some(input), Some(model)) = (input, model.as_object_mut()) {
             model.insert("build_config".into(), build_config(&input));

@@ -10,6 +10,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::{Mutex, OnceLock};
 
 use cornu_graph::{Array, DType, Element, Error, Executor, Result, from_array};
 use ndarray::ArrayD;
@@ -43,6 +44,11 @@ pub struct Model {
     training: Training,
     /// The first mistake made while layers were added; every use of the model reports it.
     problem: Option<Error>,
+    /// The model as it was built for the first rows that it predicted or evaluated, which changes nothing that others can
+    /// see but shapes and weights; whoever changes the model next takes those over.
+    built: OnceLock<Box<Model>>,
+    /// Whose turn it is to build it.
+    building: Mutex<()>,
 }
 
 /// Keras's classes of models.
@@ -100,6 +106,32 @@ impl Model {
             trainable: true,
             training: Training::new(flavor),
             problem: None,
+            built: OnceLock::new(),
+            building: Mutex::new(()),
+        }
+    }
+
+    /// The model, as far as it is built.
+    fn known(&self) -> &Model {
+        self.built.get().map_or(self, |built| built)
+    }
+
+    /// The same layers, to be built.
+    fn twin(&self) -> Model {
+        Model {
+            input: self.input.clone(),
+            net: self.net.clone(),
+            variables: self.variables.again(),
+            places: self.places.clone(),
+            problem: self.problem.clone(),
+            ..Model::following(self.flavor(), SeedSource::Process, self.name.clone())
+        }
+    }
+
+    /// Takes over what was built.
+    fn settle(&mut self) {
+        if let Some(built) = self.built.take() {
+            (self.net, self.variables) = (built.net, built.variables);
         }
     }
 
@@ -127,16 +159,17 @@ impl Model {
 
     /// The layers and how they are connected.
     pub fn net(&self) -> &Net {
-        &self.net
+        &self.known().net
     }
 
     /// The variables of the model.
     pub fn variables(&self) -> &Variables {
-        &self.variables
+        &self.known().variables
     }
 
     /// The layers, to trace, and the variables, to trace them with.
     pub fn parts(&mut self) -> (&Net, &mut Variables) {
+        self.settle();
         (&self.net, &mut self.variables)
     }
 
@@ -154,12 +187,14 @@ impl Model {
     /// # Errors
     /// None on this processor; other machines may lack memory.
     pub fn run_on(&mut self, machine: impl Executor + Send + 'static) -> Result<()> {
+        self.settle();
         self.variables.move_to(Box::new(machine))
     }
 
     /// What a step of training is made of.
-    pub(crate) fn stage(&mut self) -> Stage<'_> {
-        Stage { name: &self.name, net: &self.net, variables: &mut self.variables, training: &mut self.training }
+    pub(crate) fn stage(&self) -> Stage<'_> {
+        let (net, variables, training) = (self.net(), self.variables(), &self.training);
+        Stage { name: &self.name, net, variables, training, live: training.live() }
     }
 
     /// How it is trained.
@@ -190,7 +225,8 @@ impl Model {
 
     /// Whether the shape of the input is known and all weights are made.
     pub fn is_built(&self) -> bool {
-        !self.net.inputs.is_empty() && self.net.calls.iter().all(|call| !call.outputs.is_empty())
+        let Net { inputs, calls, .. } = self.net();
+        !inputs.is_empty() && calls.iter().all(|call| !call.outputs.is_empty())
     }
 
     /// Keeps the first mistake.
@@ -200,6 +236,7 @@ impl Model {
 
     /// Adds a layer after the last one.
     pub(crate) fn append(&mut self, layer: impl IntoLayer) {
+        self.settle();
         let flavor = self.flavor();
         let layer = layer.into_layer(flavor, self.variables.seeds());
         let name = layer.name().to_owned();
@@ -246,6 +283,7 @@ impl Model {
 
     /// Takes the last layer away.
     pub(crate) fn remove_last(&mut self) -> Option<LayerRef> {
+        self.settle();
         let layer = self.net.layers.pop()?;
         self.net.calls.pop();
         self.places.remove(layer.name());
@@ -274,6 +312,7 @@ impl Model {
     /// # Errors
     /// Those of [`Model::build`].
     pub fn build_batch(&mut self, batch_shape: &BatchShape) -> Result<()> {
+        self.settle();
         self.check()?;
         check_sizes(batch_shape)?;
         match self.net.inputs.first().map(|input| &input.shape) {
@@ -357,7 +396,7 @@ impl Model {
 
     /// [`Model::weights`] as numbers of another type: `weights_as::<f64>()` for layers of `float64`.
     pub fn weights_as<T: Element>(&self) -> Vec<ArrayD<T>> {
-        self.variables.weights().map(|variable| from_array(&variable.read())).collect()
+        self.variables().weights().map(|variable| from_array(&variable.read())).collect()
     }
 
     /// Sets all weights, in the order of [`Model::weights`]. Nothing changes if one does not fit.
@@ -374,7 +413,7 @@ impl Model {
     /// Those of [`Model::set_weights`].
     pub fn set_weights_as<T: Element>(&mut self, weights: &[ArrayD<T>]) -> Result<()> {
         self.ready()?;
-        let own: Vec<&Named> = self.variables.weights().collect();
+        let own: Vec<&Named> = self.variables().weights().collect();
         if own.len() != weights.len() {
             let message = format!("model `{}` has {} weights, got a list of {}", self.name, own.len(), weights.len());
             return Err(Error::data(message));
@@ -392,17 +431,17 @@ impl Model {
 
     /// The number of numbers in all weights.
     pub fn count_params(&self) -> usize {
-        self.variables.weights().map(|variable| variable.ty.size()).sum()
+        self.variables().weights().map(|variable| variable.ty.size()).sum()
     }
 
     /// The shape of a batch of the first input, once it is known.
     pub fn input_shape(&self) -> Option<BatchShape> {
-        self.net.shape(Port::Input(0))
+        self.net().shape(Port::Input(0))
     }
 
     /// The shape of a batch of the first output, once it is known.
     pub fn output_shape(&self) -> Option<BatchShape> {
-        self.net.shape(*self.net.outputs.first()?)
+        self.net().shape(*self.net().outputs.first()?)
     }
 }
 
@@ -443,14 +482,14 @@ impl<'a> LayerView<'a> {
 
     /// The shape of a batch of its first input, once it is known.
     pub fn input_shape(&self) -> Option<BatchShape> {
-        let call = self.model.net.first_call(self.place)?;
+        let call = self.model.net().first_call(self.place)?;
         call.outputs.first()?;
-        self.model.net.shape(*call.inputs.first()?)
+        self.model.net().shape(*call.inputs.first()?)
     }
 
     /// The shape of a batch of its first output, once it is known.
     pub fn output_shape(&self) -> Option<BatchShape> {
-        self.model.net.first_call(self.place)?.outputs.first().map(Spec::shape)
+        self.model.net().first_call(self.place)?.outputs.first().map(Spec::shape)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a model does with data: `compile`, `fit`, `evaluate`, `predict`, and steps on single batches.
 
-use cornu_graph::room::room;
+use cornu_graph::room::{empty, room};
 use cornu_graph::{Array, Context, DType, Element, Error, Result, ToArrays, from_array};
 use ndarray::ArrayD;
 
@@ -8,8 +8,9 @@ use super::Model;
 use crate::random::Seeds;
 use crate::train::{
     Bar, Compile, Data, Ends, Evaluate, Fit, Given, History, InOrder, Kind, ORDER, OptimizerState, PREDICTIONS,
-    Predict, Run, Scores, Warning, checks, positive,
+    Predict, Run, Scores, Steps, Warning, checks, positive,
 };
+use crate::variables::locked;
 
 impl Model {
     /// Says how the model is to be trained. Weights stay as they are; the optimizer starts anew.
@@ -26,8 +27,7 @@ impl Model {
     pub fn compile(&mut self, compile: Compile) -> Result<()> {
         self.check()?;
         let compiled = compile.resolve(self.flavor(), &self.output_names())?;
-        let stage = self.stage();
-        stage.training.compile(compiled);
+        self.training.compile(compiled);
         Ok(())
     }
 
@@ -38,7 +38,8 @@ impl Model {
 
     /// What the optimizer remembers; nothing before the first step.
     pub fn optimizer_state(&self) -> Option<OptimizerState> {
-        self.training().optimizer_state().or_else(|| self.training().awaited_state(self.variables()))
+        let live = self.training().live();
+        live.optimizer_state(self.training()).or_else(|| live.awaited_state(self.training(), self.variables()))
     }
 
     /// Sets what the optimizer remembers, so that training goes on where it ended.
@@ -71,7 +72,7 @@ impl Model {
     /// A model that is not compiled, arguments that cannot be right, data that does not fit the model or the loss, and
     /// Ctrl-C, after which the model keeps what it has learned.
     pub fn fit(&mut self, x: impl ToArrays, y: impl ToArrays, fit: Fit) -> Result<History> {
-        self.stage().training.compiled("fit")?;
+        self.training().compiled("fit")?;
         fit.check()?;
         let given = Given::labelled(x, y)?;
         self.fit_given(given, fit)
@@ -109,7 +110,10 @@ impl Model {
             checks::numbers(validation).context("fit: `validation_data`")?;
             stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
         }
-        room::<usize>(ORDER, &[train.rows()])?;
+        room::<u32>(ORDER, &[train.rows()])?;
+        let session = stage.session()?;
+        let train = train.upload(&**session)?;
+        let validation = validation.map(|validation| validation.upload(&**session)).transpose()?;
         Run::new(stage, train, validation, fit, &seeds, warnings).epochs(&seeds, own)
     }
 
@@ -117,7 +121,7 @@ impl Model {
     ///
     /// # Errors
     /// A model that is not compiled, or data that does not fit the model or the loss.
-    pub fn evaluate(&mut self, x: impl ToArrays, y: impl ToArrays) -> Result<Scores> {
+    pub fn evaluate(&self, x: impl ToArrays, y: impl ToArrays) -> Result<Scores> {
         self.evaluate_with(x, y, Evaluate::new())
     }
 
@@ -125,18 +129,19 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::evaluate`], and a batch size of 0.
-    pub fn evaluate_with(&mut self, x: impl ToArrays, y: impl ToArrays, evaluate: Evaluate) -> Result<Scores> {
-        self.stage().training.compiled("evaluate")?;
+    pub fn evaluate_with(&self, x: impl ToArrays, y: impl ToArrays, evaluate: Evaluate) -> Result<Scores> {
+        self.training().compiled("evaluate")?;
         positive("evaluate", "batch_size", evaluate.batch_size)?;
         positive("evaluate", "steps", evaluate.steps)?;
         let given = Given::labelled(x, y)?;
         let ends = self.ends(&given);
         let data = given.weighted(evaluate.sample_weight)?.of(&ends)?;
         checks::numbers(&data)?;
-        self.build_for(&data, false)?;
+        self.built_for(&data)?;
         let mut stage = self.stage();
         stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
-        let batches = InOrder::new(&data, evaluate.batch_size, evaluate.steps);
+        let batches = InOrder::new(data.rows(), evaluate.batch_size, evaluate.steps);
+        let data = data.upload(&**stage.session()?)?;
         let mut bar = Bar::new(evaluate.verbose, stage.variables.flavor(), batches.steps);
         bar.iter_mut().for_each(Bar::begin);
         stage.evaluate(&data, batches, bar.as_mut())?;
@@ -150,7 +155,7 @@ impl Model {
     ///
     /// # Errors
     /// Data that does not fit the model.
-    pub fn predict(&mut self, x: impl ToArrays) -> Result<ArrayD<f32>> {
+    pub fn predict(&self, x: impl ToArrays) -> Result<ArrayD<f32>> {
         self.predict_with(x, Predict::new())
     }
 
@@ -158,7 +163,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::predict`], and a batch size of 0.
-    pub fn predict_with(&mut self, x: impl ToArrays, predict: Predict) -> Result<ArrayD<f32>> {
+    pub fn predict_with(&self, x: impl ToArrays, predict: Predict) -> Result<ArrayD<f32>> {
         self.predict_as(x, predict)
     }
 
@@ -166,8 +171,8 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::predict_with`].
-    pub fn predict_as<T: Element>(&mut self, x: impl ToArrays, predict: Predict) -> Result<ArrayD<T>> {
-        let outputs = self.net.outputs.len();
+    pub fn predict_as<T: Element>(&self, x: impl ToArrays, predict: Predict) -> Result<ArrayD<T>> {
+        let outputs = self.net().outputs.len();
         if outputs > 1 {
             let error = Error::usage(format!("`predict` gives one array, but the model has {outputs} outputs"));
             return Err(error.help("`predict_all` gives one for each"));
@@ -181,7 +186,7 @@ impl Model {
     ///
     /// # Errors
     /// Data that does not fit the model.
-    pub fn predict_all(&mut self, x: impl ToArrays) -> Result<Vec<Array>> {
+    pub fn predict_all(&self, x: impl ToArrays) -> Result<Vec<Array>> {
         self.predict_all_with(x, Predict::new())
     }
 
@@ -189,7 +194,7 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::predict_all`], and a batch size of 0.
-    pub fn predict_all_with(&mut self, x: impl ToArrays, predict: Predict) -> Result<Vec<Array>> {
+    pub fn predict_all_with(&self, x: impl ToArrays, predict: Predict) -> Result<Vec<Array>> {
         positive("predict", "batch_size", Some(predict.batch_size))?;
         let given = Given::features(x)?;
         let ends = self.ends(&given);
@@ -197,11 +202,15 @@ impl Model {
         if data.rows() == 0 {
             return Err(Error::data("`x` needs at least one row, got none"));
         }
-        self.build_for(&data, false)?;
+        let model = self.built_for(&data)?;
+        let opened = model.variables.opened()?;
         let steps = data.rows().div_ceil(predict.batch_size);
+        let data = if steps == 1 { data.here()? } else { data.upload(&**opened.store.session())? };
         let mut bar = Bar::new(predict.shown(steps), self.flavor(), steps);
         bar.iter_mut().for_each(Bar::begin);
-        let predictions = self.stage().predict(&data, predict.batch_size, bar.as_mut())?;
+        let parts = (self.name(), &model.net, &model.variables);
+        let predictions =
+            Steps::to_predict(parts, &opened, self.training()).predict(&data, predict.batch_size, bar.as_mut())?;
         bar.iter_mut().for_each(|bar| bar.end(&[]));
         Ok(predictions)
     }
@@ -225,26 +234,22 @@ impl Model {
     }
 
     fn on_batch(&mut self, what: &str, kind: Kind, given: Given) -> Result<Scores> {
-        self.stage().training.compiled(what)?;
+        self.training().compiled(what)?;
         let ends = self.ends(&given);
-        let data = &given.of(&ends)?;
-        checks::numbers(data)?;
-        self.build_for(data, kind == Kind::Train)?;
+        let data = given.of(&ends)?;
+        checks::numbers(&data)?;
+        self.build_for(&data, kind == Kind::Train)?;
+        let seeds = (kind == Kind::Train && self.variables().has_streams()).then(|| self.copy_of_seeds());
         let mut stage = self.stage();
-        stage.check_and_prepare(what, data, &mut Vec::new())?;
-        if kind == Kind::Train {
-            if stage.has_streams() {
-                let seeds = stage.variables.seeds().with(|seeds| seeds.clone());
-                stage.take_up_streams(data, Some(data.rows()), &seeds, false)?;
-            }
-        } else {
-            stage.training.evaluating(Some(data.rows()));
+        stage.check_and_prepare(what, &data, &mut Vec::new())?;
+        let data = &data.here()?;
+        match &seeds {
+            Some(seeds) => stage.take_up_streams(data, Some(data.rows()), seeds, false)?,
+            None if kind == Kind::Train => {}
+            None => stage.training.evaluating(Some(data.rows())),
         }
         stage.reset()?;
-        let program = stage.program(kind, data, data.rows())?;
-        let mut session = stage.session()?;
-        data.feed(None, |feeds| session.run(program, feeds))?;
-        drop(session);
+        stage.steps()?.step(kind, data, &data.order()?, &mut None)?;
         Ok(Scores::new(stage.logs()?))
     }
 
@@ -274,18 +279,18 @@ impl Model {
 
     /// The names of the outputs.
     pub fn output_names(&self) -> Vec<String> {
-        let names = self.net.output_names();
+        let names = self.net().output_names();
         // Layers may still be added to a line of none.
         if names.is_empty() { vec!["output".into()] } else { names }
     }
 
     /// What such features, and labels if there are any, are for.
     fn ends(&self, given: &Given) -> Ends {
-        let known = self.net.inputs.iter().map(|input| (input.name.clone(), input.dtype));
+        let known = self.net().inputs.iter().map(|input| (input.name.clone(), input.dtype));
         let mut inputs: Vec<(String, DType)> = known.collect();
         if let (true, Some(x)) = (inputs.is_empty(), given.x.iter().next()) {
             // A layer that takes numbers as they are is given whole ones whole.
-            let as_they_are = self.net.layers.first().is_some_and(|layer| !layer.layer().autocast());
+            let as_they_are = self.net().layers.first().is_some_and(|layer| !layer.layer().autocast());
             let whole = as_they_are && !x.dtype().is_float() && self.input.1.is_none();
             inputs.push(("x".into(), if whole { x.dtype() } else { self.input_dtype() }));
         }
@@ -305,10 +310,25 @@ impl Model {
         if self.is_built() {
             return self.check();
         }
-        let shape = data.x[0].shape()[1..].iter().map(|&size| Some(size));
-        self.build_batch(&std::iter::once(None).chain(shape).collect())?;
-        self.stage().built(to_train);
+        self.build_batch(&data.batch_shape())?;
+        self.training.built(&self.variables, to_train);
         Ok(())
+    }
+
+    /// The model, built for such data if its layers were not told the shape of their input. Where several threads come at
+    /// once, one of them builds it.
+    fn built_for(&self, data: &Data) -> Result<&Model> {
+        if !self.is_built() {
+            let _building = locked(&self.building);
+            if !self.is_built() {
+                let mut twin = self.twin();
+                twin.build_batch(&data.batch_shape())?;
+                self.training.built(&twin.variables, false);
+                _ = self.built.set(Box::new(twin));
+            }
+        }
+        self.check()?;
+        Ok(self.known())
     }
 }
 
@@ -333,7 +353,8 @@ fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, ends: &Ends) ->
         return Err(error.help("give `validation_data` instead"));
     }
     warnings.extend(data.y.iter().find_map(checks::split));
-    let order = data.order()?;
+    let mut order = empty(ORDER, rows)?;
+    order.extend(0..rows);
     Ok((data.take(&order[..kept])?, Some(data.take(&order[kept..])?)))
 }
 
@@ -348,7 +369,7 @@ mod tests {
         use crate::flavor::Flavor;
         use crate::layers::Dense;
         use crate::random::tests::turn;
-        use crate::train::MOST_PROGRAMS;
+        use crate::variables::MOST_PROGRAMS;
 
         let _turn = turn(Flavor::Keras2);
         let mut model = Sequential::new();
@@ -363,14 +384,14 @@ mod tests {
             assert_eq!(predict(&mut model, rows).len(), rows * 3);
             // The one that is used all the time stays.
             assert_eq!(predict(&mut model, 1), first);
-            held.push(model.variables().session_if_open().expect("a session that was run").memory());
+            held.push(model.variables().session().expect("a session that was run").memory());
         }
         assert_eq!(held[999].programs, MOST_PROGRAMS);
-        assert_eq!(model.training().programs(), MOST_PROGRAMS);
+        assert!(held[999].scratch <= held[0].scratch + (4 << 20), "{:?}, then {:?}", held[0], held[999]);
         // The largest batch of all, for which memory grew, goes as well.
         predict(&mut model, 200_000);
         (1..=40).for_each(|rows| _ = predict(&mut model, rows));
-        let after = model.variables().session_if_open().expect("a session that was run").memory();
+        let after = model.variables().session().expect("a session that was run").memory();
         assert!(after.scratch <= held[999].scratch, "{:?}, then {after:?}", held[999]);
     }
 }

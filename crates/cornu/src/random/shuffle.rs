@@ -14,27 +14,27 @@ pub struct Shuffle {
     start: Stream,
     stream: Stream,
     repeats: bool,
-    order: Vec<usize>,
+    order: Vec<u32>,
     /// How many rows of the present order have been given out as batches.
     used: usize,
 }
 
 impl Shuffle {
-    /// The orders of the next `fit` over `rows` rows.
+    /// The orders of the next `fit` over `rows` rows, of which there are fewer than 2^32.
     pub fn new(flavor: Flavor, seeds: &Seeds, rows: usize) -> Shuffle {
         let start = seeds.stateful(0);
         let repeats = flavor.order_repeats(seeds.global_seed().is_some());
-        Shuffle { start, stream: start, repeats, order: (0..rows).collect(), used: rows }
+        Shuffle { start, stream: start, repeats, order: (0..rows as u32).collect(), used: rows }
     }
 
     /// The order of the next epoch: row numbers. Nothing is allocated.
-    pub fn next_order(&mut self) -> &[usize] {
+    pub fn next_order(&mut self) -> &[u32] {
         let n = self.order.len();
         if self.repeats {
             self.stream = self.start;
         }
         let mut generator = Philox::new(self.stream);
-        self.order.iter_mut().enumerate().for_each(|(i, row)| *row = i);
+        self.order.iter_mut().enumerate().for_each(|(i, row)| *row = i as u32);
         // Position i is exchanged with itself or a later one; the last position has no choice, so it draws nothing,
         // and words left over in the last block are dropped.
         for first in (0..n.saturating_sub(1)).step_by(4) {
@@ -51,7 +51,7 @@ impl Shuffle {
     /// The next batch: up to `size` rows of the present order, or of the next one if that has been used up.
     ///
     /// This carries the rest of an order over into the next epoch, as `fit(steps_per_epoch=…)` does.
-    pub fn next_batch(&mut self, size: usize) -> &[usize] {
+    pub fn next_batch(&mut self, size: usize) -> &[u32] {
         if self.is_used_up() {
             self.next_order();
         }

@@ -1,7 +1,7 @@
 //! Which rows come next: in training, and in order.
 
 use super::Fit;
-use super::feed::Data;
+use super::feed::Fed;
 use super::fit::batch_rows;
 use crate::random::Shuffle;
 
@@ -14,17 +14,17 @@ pub(super) struct Batches {
 enum Order {
     Shuffled(Shuffle),
     /// How many rows have been given out, and all rows in order.
-    Plain(usize, Vec<usize>),
+    Plain(usize, Vec<u32>),
 }
 
 impl Batches {
     /// Batches of `size` rows: in an order of its own for each epoch, or else in the rows' own.
     pub(super) fn new(shuffle: Option<Shuffle>, rows: usize, size: usize) -> Batches {
-        Batches { order: shuffle.map_or_else(|| Order::Plain(0, (0..rows).collect()), Order::Shuffled), size }
+        Batches { order: shuffle.map_or_else(|| Order::Plain(0, (0..rows as u32).collect()), Order::Shuffled), size }
     }
 
     /// The next batch. An order that is used up begins anew.
-    pub(super) fn next(&mut self) -> &[usize] {
+    pub(super) fn next(&mut self) -> &[u32] {
         match &mut self.order {
             Order::Shuffled(shuffle) => shuffle.next_batch(self.size),
             Order::Plain(used, rows) => {
@@ -52,16 +52,16 @@ pub(crate) struct InOrder {
 
 impl InOrder {
     /// Batches of `size` rows, if that is said, and at most `steps` of them, if that is.
-    pub(crate) fn new(data: &Data, size: Option<usize>, steps: Option<usize>) -> InOrder {
-        let size = batch_rows(size, steps, data.rows());
-        let all = data.rows().div_ceil(size);
+    pub(crate) fn new(rows: usize, size: Option<usize>, steps: Option<usize>) -> InOrder {
+        let size = batch_rows(size, steps, rows);
+        let all = rows.div_ceil(size);
         InOrder { size, steps: steps.map_or(all, |steps| steps.min(all)) }
     }
 }
 
 impl Fit {
     /// The batches to validate with.
-    pub(super) fn validation_batches(&self, validation: &Data) -> InOrder {
-        InOrder::new(validation, self.validation_batch_size.or(self.batch_size), self.validation_steps)
+    pub(super) fn validation_batches(&self, validation: &Fed) -> InOrder {
+        InOrder::new(validation.rows(), self.validation_batch_size.or(self.batch_size), self.validation_steps)
     }
 }

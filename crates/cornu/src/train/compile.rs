@@ -47,9 +47,9 @@ pub struct Compile {
 pub type Metrics = Vec<Choice<dyn Metric>>;
 
 /// A metric by the name of its figure.
-pub(super) struct Figure<M> {
+pub(super) struct Figure {
     pub(super) key: String,
-    pub(super) metric: M,
+    pub(super) metric: Choice<dyn Metric>,
     pub(super) weighted: bool,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Head {
     weight: Option<f64>,
     /// The name of its loss among the figures, if it is one.
     pub(super) key: Option<String>,
-    pub(super) figures: Vec<Figure<Choice<dyn Metric>>>,
+    pub(super) figures: Vec<Figure>,
 }
 
 impl Head {
@@ -230,7 +230,7 @@ fn figures<'a>(
     all: impl Iterator<Item = (&'a Choice<dyn Metric>, bool)>,
     prefix: &str,
     taken: &mut HashSet<String>,
-) -> Result<Vec<Figure<Choice<dyn Metric>>>> {
+) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (metric, weighted) in all {
         check_metric(metric)?;

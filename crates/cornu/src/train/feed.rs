@@ -1,8 +1,10 @@
 //! Data on its way into a step: checked shapes, Keras's element types, and rows picked without copies in between.
 
-use cornu_graph::{AN_ARRAY, Array, Arrays, Buffer, DType, Error, Feed, Result, ToArrays, Type};
+use cornu_graph::{AN_ARRAY, Array, Arrays, Buffer, DType, Error, Feed, Result, Run, Session, Shape, ToArrays, Type};
 
 use cornu_graph::room::{self, room};
+
+use crate::layers::BatchShape;
 
 /// What has no room, if there are too many rows.
 pub(crate) const ORDER: &str = "the order of the rows";
@@ -157,11 +159,6 @@ impl Data {
         self.x[0].shape()[0]
     }
 
-    /// The rows of each batch, if `size` leaves no shorter last one.
-    pub(crate) fn one_size(&self, size: usize) -> Option<usize> {
-        self.rows().is_multiple_of(size).then_some(size)
-    }
-
     /// Some of the rows, as data of their own.
     pub(crate) fn take(&self, rows: &[usize]) -> Result<Data> {
         let take = |array: &Array| {
@@ -173,40 +170,113 @@ impl Data {
         Ok(Data { x: all(&self.x)?, y: all(&self.y)?, weights: all(&self.weights)? })
     }
 
+    /// The arrays in the order of a step's inputs, with what `keep` makes of each.
+    fn fed(self, keep: impl Fn(Array) -> Result<Kept>) -> Result<Fed> {
+        let (inputs, labels) = (self.x.len(), self.y.len());
+        let arrays = self.x.into_iter().chain(self.y).chain(self.weights).map(keep).collect::<Result<_>>()?;
+        Ok(Fed { arrays, inputs, labels })
+    }
+
+    /// To be fed once, all rows at a time.
+    pub(crate) fn here(self) -> Result<Fed> {
+        self.fed(|array| Ok(Kept::Here(array)))
+    }
+
+    /// Brings it to the machine, to be fed by rows.
+    ///
+    /// # Errors
+    /// Those of a session, and more rows than 32 bits can number.
+    pub(crate) fn upload(self, session: &dyn Session) -> Result<Fed> {
+        if u32::try_from(self.rows()).is_err() {
+            return Err(Error::data(format!("`x` needs fewer rows than 2^32, got {}", self.rows())));
+        }
+        self.fed(|array| session.upload(array).map(Kept::There))
+    }
+
+    /// The shape of batches of the first input.
+    pub(crate) fn batch_shape(&self) -> BatchShape {
+        std::iter::once(None).chain(self.x[0].shape()[1..].iter().map(|&size| Some(size))).collect()
+    }
+
+    /// What the inputs of a step over one row are.
+    pub(crate) fn sample(&self) -> Vec<Type> {
+        self.x.iter().map(|array| Type::new(array.dtype(), array.shape().with(0, 1))).collect()
+    }
+}
+
+/// Features, and labels and weights if there are any, on their way into steps.
+pub(crate) struct Fed {
+    arrays: Vec<Kept>,
+    /// How many are features.
+    pub(crate) inputs: usize,
+    /// How many are labels.
+    pub(crate) labels: usize,
+}
+
+enum Kept {
+    /// An array that is fed as it is.
+    Here(Array),
+    /// Data of a machine that is fed by rows.
+    There(cornu_graph::Data),
+}
+
+impl Kept {
+    fn ty(&self) -> (DType, &Shape) {
+        match self {
+            Kept::Here(array) => (array.dtype(), array.shape()),
+            Kept::There(data) => (data.ty().dtype, &data.ty().shape),
+        }
+    }
+
+    fn feed<'a>(&'a self, rows: &'a [u32]) -> Feed<'a> {
+        match self {
+            Kept::Here(array) => Feed::Host(array),
+            Kept::There(data) => Feed::Rows(data, rows),
+        }
+    }
+}
+
+impl Fed {
+    /// The number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.arrays[0].ty().1[0]
+    }
+
+    /// The rows of each batch, if `size` leaves no shorter last one.
+    pub(crate) fn one_size(&self, size: usize) -> Option<usize> {
+        self.rows().is_multiple_of(size).then_some(size)
+    }
+
     /// All rows, from the first on.
-    pub(crate) fn order(&self) -> Result<Vec<usize>> {
+    pub(crate) fn order(&self) -> Result<Vec<u32>> {
         let mut order = room::empty(ORDER, self.rows())?;
-        order.extend(0..self.rows());
+        order.extend(0..self.rows() as u32);
         Ok(order)
     }
 
-    fn arrays(&self) -> impl Iterator<Item = &Array> {
-        self.x.iter().chain(&self.y).chain(&self.weights)
-    }
-
-    /// Calls `body` with what a step is given for those rows, or for all. Allocates nothing for up to [`FEW`] arrays.
-    pub(crate) fn feed<T>(&self, rows: Option<&[usize]>, body: impl FnOnce(&[Feed]) -> T) -> T {
-        let feed = |array| rows.map_or(Feed::Whole(array), |rows| Feed::Rows(array, rows));
-        let count = self.x.len() + self.y.len() + self.weights.len();
-        if count > FEW {
-            return body(&self.arrays().map(feed).collect::<Vec<_>>());
+    /// Begins a step over those rows; over all, where the arrays are fed as they are. Allocates nothing for up to [`FEW`]
+    /// arrays.
+    pub(crate) fn start(&self, run: &mut dyn Run, rows: &[u32]) -> Result<()> {
+        if self.arrays.len() > FEW {
+            return run.start(&self.arrays.iter().map(|array| array.feed(rows)).collect::<Vec<_>>());
         }
-        let mut few = [feed(&self.x[0]); FEW];
-        few.iter_mut().zip(self.arrays()).for_each(|(place, array)| *place = feed(array));
-        body(&few[..count])
+        let mut few = [self.arrays[0].feed(rows); FEW];
+        few.iter_mut().zip(&self.arrays).for_each(|(place, array)| *place = array.feed(rows));
+        run.start(&few[..self.arrays.len()])
     }
 
     /// What the inputs of a step over `rows` rows are.
     pub(crate) fn types(&self, rows: usize) -> Vec<Type> {
-        self.arrays().map(|array| Type::new(array.dtype(), array.shape().with(0, rows))).collect()
+        self.arrays.iter().map(Kept::ty).map(|(dtype, shape)| Type::new(dtype, shape.with(0, rows))).collect()
     }
 
-    /// Whether these are [`Data::types`], found without an allocation, as it is asked for each batch.
+    /// Whether these are [`Fed::types`], found without an allocation, as it is asked for each batch.
     pub(crate) fn has(&self, types: &[Type], rows: usize) -> bool {
-        let fits = |(array, ty): (&Array, &Type)| {
-            array.dtype() == ty.dtype && array.shape()[1..] == ty.shape[1..] && ty.shape[0] == rows
+        let fits = |(array, ty): (&Kept, &Type)| {
+            let (dtype, shape) = array.ty();
+            dtype == ty.dtype && shape[1..] == ty.shape[1..] && ty.shape[0] == rows
         };
-        self.arrays().count() == types.len() && self.arrays().zip(types).all(fits)
+        self.arrays.len() == types.len() && self.arrays.iter().zip(types).all(fits)
     }
 }
 
@@ -268,7 +338,8 @@ mod tests {
         let one = |name: &str| (name.to_owned(), DType::F32);
         let ends = Ends { inputs: vec![one("x")], outputs: vec!["y".into()], judged: vec![0] };
         let of = |given: Result<Given>| given.and_then(|given| given.of(&ends));
-        let data = of(Given::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1])).expect("two rows each");
+        let data =
+            of(Given::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1])).and_then(Data::here).expect("two rows each");
         let types = [Type::f32([1, 2]), Type::new(DType::I64, [1, 1])];
         assert_eq!(data.types(1), types);
         assert!(data.has(&types, 1) && !data.has(&types, 2) && !data.has(&types[..1], 1));
@@ -292,8 +363,9 @@ mod tests {
         let data =
             Given::labelled([("b", [0.5, 1.5]), ("a", [1.0, 2.0])], [("q", [3, 4])]).and_then(|given| given.of(&ends));
         let data = data.expect("by name");
-        assert_eq!(data.types(2)[..2], [Type::new(DType::I64, [2, 1]), Type::f32([2, 1])]);
         assert_eq!(data.y[0].to_vec::<i64>(), [3, 4]);
+        let data = data.here().expect("arrays");
+        assert_eq!(data.types(2)[..2], [Type::new(DType::I64, [2, 1]), Type::f32([2, 1])]);
         let message = |given: Result<Given>| match given.and_then(|given| given.of(&ends)) {
             Ok(_) => panic!("data that fits"),
             Err(error) => error.message().to_owned(),

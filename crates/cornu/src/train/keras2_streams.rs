@@ -6,12 +6,12 @@
 
 use cornu_graph::{Array, Result, Type};
 
-use super::feed::Data;
+use super::feed::Fed;
 use super::step::Stage;
 use crate::choice::Choice;
 use crate::metrics::Metric;
 use crate::random::{OpSeed, Seeds};
-use crate::variables::Variables;
+use crate::variables::{Variables, locked};
 
 /// What decides which streams a training step of Keras 2 draws from.
 #[derive(Default)]
@@ -102,7 +102,7 @@ impl Keras2Streams {
     }
 
     /// A model that was not told the shape of its input was built, by data to train on or by other data.
-    pub(crate) fn built(&mut self, variables: &mut Variables, to_train: bool) {
+    pub(crate) fn built(&mut self, variables: &Variables, to_train: bool) {
         self.forward = Forward::ToCome;
         if to_train {
             // TensorFlow builds it by a trace that it throws away.
@@ -125,7 +125,7 @@ impl Keras2Streams {
     ///
     /// # Errors
     /// Those of a session.
-    pub(crate) fn training(&mut self, variables: &mut Variables, training: Training) -> Result<()> {
+    pub(crate) fn training(&mut self, variables: &Variables, training: Training) -> Result<()> {
         let Training { kind, rows, seeds, own, names_metrics } = training;
         if let Some(traced) = self.current.and_then(|current| self.traces.get_mut(current)) {
             traced.now = variables.streams();
@@ -156,7 +156,7 @@ impl Keras2Streams {
     }
 
     /// Adds the trace for such batches.
-    fn trace(&mut self, variables: &mut Variables, kind: Vec<Type>, rows: Option<usize>, names_metrics: bool) -> usize {
+    fn trace(&mut self, variables: &Variables, kind: Vec<Type>, rows: Option<usize>, names_metrics: bool) -> usize {
         let has_all = self.has_optimizer && (self.has_metrics || !names_metrics);
         if self.traces.is_empty() && !has_all {
             // The first trace finds that the step makes variables, and is thrown away.
@@ -173,28 +173,17 @@ impl Keras2Streams {
 }
 
 impl Stage<'_> {
-    /// Data has built a model that was not told the shape of its input.
-    pub(crate) fn built(&mut self, to_train: bool) {
-        let Stage { variables, training, .. } = self;
-        training.streams.iter_mut().for_each(|streams| streams.built(variables, to_train));
-    }
-
-    /// Whether a training takes up random streams first.
-    pub(crate) fn has_streams(&self) -> bool {
-        self.training.streams.is_some() && self.variables.has_streams()
-    }
-
     /// Takes up the random streams for training on such data, in batches of `rows` rows each, or of several sizes, if
     /// there are any. `own` are seeds of the fit alone.
-    pub(crate) fn take_up_streams(&mut self, data: &Data, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
+    pub(crate) fn take_up_streams(&mut self, data: &Fed, rows: Option<usize>, seeds: &Seeds, own: bool) -> Result<()> {
         self.open()?;
         if !self.variables.has_streams() {
             return Ok(());
         }
         let by_name = |metric: &Choice<dyn Metric>| matches!(metric, Choice::Name(_));
         let names_metrics = self.training.settings().is_some_and(|settings| settings.all_metrics().any(by_name));
-        let Stage { variables, training, .. } = self;
-        let Some(streams) = &mut training.streams else { return Ok(()) };
-        streams.training(variables, Training { kind: data.types(0), rows, seeds, own, names_metrics })
+        let mut streams = locked(&self.training.streams);
+        let Some(streams) = &mut *streams else { return Ok(()) };
+        streams.training(self.variables, Training { kind: data.types(0), rows, seeds, own, names_metrics })
     }
 }

@@ -36,6 +36,4 @@ pub(crate) use progress::Bar;
 pub(crate) use run::{PREDICTIONS, Run};
 pub use state::OptimizerState;
 pub(crate) use step::Kind;
-#[cfg(test)]
-pub(crate) use step::MOST_PROGRAMS;
-pub(crate) use step::{Stage, Training};
+pub(crate) use step::{Stage, Steps, Training};

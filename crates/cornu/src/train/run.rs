@@ -3,68 +3,60 @@
 use std::ops::ControlFlow;
 
 use cornu_graph::room::room;
-use cornu_graph::{Array, Buffer, Error, ErrorKind, ProgramId, Result, Session, Type, tell};
+use cornu_graph::{Array, Buffer, Error, ErrorKind, Result, Type, tell};
 
 use super::batches::{Batches, InOrder};
-use super::feed::Data;
+use super::feed::Fed;
 use super::fit::batch_rows;
 use super::history::{History, Params};
 use super::progress::Bar;
-use super::step::{Kind, Stage};
+use super::step::{Kind, Stage, Steps};
 use super::{Callback, Code, Fit, Warning};
 use crate::flavor::{Flavor, RowsEnd};
 use crate::random::{Seeds, Shuffle};
-use crate::variables::Store;
 use cornu_display::Verbose;
 
 /// What has no room, if there are too many of them.
 pub(crate) const PREDICTIONS: &str = "the array of predictions";
 
-/// For how many steps a fit holds on to its store.
-const HELD: usize = 64;
-
-/// A store that is held on to.
-type Held<'s> = std::sync::MutexGuard<'s, Box<dyn Session>>;
+/// A run of a program, with how many rows its batches have.
+type Held = Option<(usize, Box<dyn cornu_graph::Run>)>;
 
 type Logs = Vec<(String, f64)>;
 
 impl Stage<'_> {
     /// Runs over rows in order; the running totals are of these rows afterwards.
-    pub(crate) fn evaluate(&mut self, data: &Data, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
+    pub(crate) fn evaluate(&self, data: &Fed, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
         self.reset()?;
         self.training.evaluating(data.one_size(batches.size));
         let order = data.order()?;
+        let mut held = None;
         for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
-            let program = self.program(Kind::Test, data, rows.len())?;
-            let mut session = self.session()?;
-            data.feed(Some(rows), |feeds| session.run(program, feeds))?;
-            drop(session);
+            self.steps()?.step(Kind::Test, data, rows, &mut held)?;
             if let Some(bar) = &mut bar {
                 bar.on_train_batch_end(i, &mut || self.logs().unwrap_or_default());
             }
         }
         Ok(())
     }
+}
 
+impl Steps<'_> {
     /// What the model makes of the rows, batch by batch: each of its outputs.
-    pub(crate) fn predict(&mut self, data: &Data, batch: usize, mut bar: Option<&mut Bar>) -> Result<Vec<Array>> {
-        self.open()?;
+    pub(crate) fn predict(&self, data: &Fed, batch: usize, mut bar: Option<&mut Bar>) -> Result<Vec<Array>> {
         self.training.predicting(data.one_size(batch));
+        let (outputs, mut held) = (self.net.outputs.len(), None);
         if data.rows() <= batch {
-            let program = self.program(Kind::Predict, data, data.rows())?;
-            let mut session = self.session()?;
-            data.feed(None, |feeds| session.run(program, feeds))?;
+            let run = self.step(Kind::Predict, data, &data.order()?, &mut held)?;
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(0, &mut Vec::new));
-            return (0..self.net.outputs.len()).map(|index| session.output(program, index)).collect();
+            return (0..outputs).map(|index| run.output(index)).collect();
         }
         let order = data.order()?;
         let mut all: Vec<(Array, usize)> = Vec::new();
         for (i, rows) in order.chunks(batch).enumerate() {
-            let program = self.program(Kind::Predict, data, rows.len())?;
-            let mut session = self.session()?;
-            data.feed(Some(rows), |feeds| session.run(program, feeds))?;
-            for index in 0..self.net.outputs.len() {
-                let output = session.output(program, index)?;
+            let run = self.step(Kind::Predict, data, rows, &mut held)?;
+            for index in 0..outputs {
+                let output = run.output(index)?;
                 if i == 0 {
                     let ty = Type::new(output.dtype(), output.shape().with(0, data.rows()));
                     room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
@@ -76,6 +68,24 @@ impl Stage<'_> {
             bar.iter_mut().for_each(|bar| bar.on_train_batch_end(i, &mut Vec::new));
         }
         Ok(all.into_iter().map(|(all, _)| all).collect())
+    }
+
+    /// Begins a step over those rows, by the run that is held if it is for as many.
+    pub(crate) fn step<'h>(
+        &self,
+        kind: Kind,
+        data: &Fed,
+        rows: &[u32],
+        held: &'h mut Held,
+    ) -> Result<&'h mut dyn cornu_graph::Run> {
+        if held.as_ref().is_none_or(|(count, _)| *count != rows.len()) {
+            // Its memory is of use to the next.
+            *held = None;
+            *held = Some((rows.len(), self.program(kind, data, rows.len())?.room()?));
+        }
+        let (_, run) = held.as_mut().ok_or_else(|| Error::usage("there is no run"))?;
+        data.start(&mut **run, rows)?;
+        Ok(&mut **run)
     }
 }
 
@@ -103,24 +113,22 @@ fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
 /// A fit that has been checked.
 pub(crate) struct Run<'a> {
     stage: Stage<'a>,
-    train: Data,
-    validation: Option<Data>,
+    train: Fed,
+    validation: Option<Fed>,
     fit: Fit,
     batches: Batches,
     flavor: Flavor,
     steps: usize,
     /// Batches until the rows have come as often as there are epochs, where Keras 2 ends a training.
     left: usize,
-    /// Programs by their number of rows: there are hardly more than two.
-    programs: Vec<(usize, ProgramId)>,
     history: History,
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(
         stage: Stage<'a>,
-        train: Data,
-        validation: Option<Data>,
+        train: Fed,
+        validation: Option<Fed>,
         fit: Fit,
         seeds: &Seeds,
         warnings: Vec<Warning>,
@@ -139,7 +147,7 @@ impl<'a> Run<'a> {
         let shuffle = fit.shuffle.then(|| Shuffle::new(flavor, seeds, rows));
         let batches = Batches::new(shuffle, rows, size);
         let left = rows.div_ceil(size).saturating_mul(fit.epochs.saturating_sub(fit.initial_epoch));
-        Run { stage, train, validation, fit, batches, flavor, steps, left, programs: Vec::new(), history }
+        Run { stage, train, validation, fit, batches, flavor, steps, left, history }
     }
 
     /// Trains, epoch by epoch.
@@ -184,20 +192,15 @@ impl<'a> Run<'a> {
     ) -> Result<ControlFlow<()>> {
         callbacks.iter_mut().for_each(|callback| callback.on_epoch_begin(epoch));
         self.stage.reset()?;
-        let store = self.stage.store()?;
         let (mut done, mut held) = (0, None);
         for batch in 0..self.steps {
             if batch > 0 && self.is_out_of_rows() {
                 break;
             }
-            // Whoever shares the store gets it between two runs of steps.
-            held = held.filter(|_| batch % HELD != 0);
-            self.step(&store, &mut held)?;
+            self.left = self.left.saturating_sub(1);
+            self.stage.steps()?.step(Kind::Train, &self.train, self.batches.next(), &mut held)?;
             for callback in &mut *callbacks {
-                callback.on_train_batch_end(batch, &mut || {
-                    held = None;
-                    self.stage.logs().unwrap_or_default()
-                });
+                callback.on_train_batch_end(batch, &mut || self.stage.logs().unwrap_or_default());
             }
             done = batch + 1;
             self.go_on(stopped, epoch, done)?;
@@ -233,24 +236,6 @@ impl<'a> Run<'a> {
             RowsEnd::Training => self.left == 0,
             RowsEnd::Epoch => self.batches.is_used_up(),
         }
-    }
-
-    /// Trains on the next batch. The store is held on to, since a lock is felt in steps of a microsecond; a trace lets it
-    /// go.
-    fn step<'s>(&mut self, store: &'s Store, held: &mut Option<Held<'s>>) -> Result<()> {
-        self.left = self.left.saturating_sub(1);
-        let rows = self.batches.next();
-        let program = match self.programs.iter().find(|(count, _)| *count == rows.len()) {
-            Some((_, program)) => *program,
-            None => {
-                *held = None;
-                let program = self.stage.program(Kind::Train, &self.train, rows.len())?;
-                self.programs.push((rows.len(), program));
-                program
-            }
-        };
-        let session = held.get_or_insert_with(|| store.session());
-        self.train.feed(Some(rows), |feeds| session.run(program, feeds))
     }
 
     /// The figures of an epoch, in the order of Keras's history.

@@ -1,12 +1,12 @@
 //! One step as a graph: forward pass, loss, metrics, gradients, optimizer; one program for each shape of batch.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use cornu_graph::{Array, Context, Error, Graph, ProgramId, Result, Session, Shape, Tensor, Type, VarId};
+use cornu_graph::{Array, Context, Error, Graph, Program, Result, Session, Shape, Tensor, Type, VarId};
 
 use super::checks::{self, Output};
 use super::compile::Head;
-use super::feed::Data;
+use super::feed::{Data, Fed};
 use super::keras2_streams::Keras2Streams;
 use super::variables::{Judged, State};
 use super::{Compile, OptimizerState, Warning};
@@ -16,41 +16,31 @@ use crate::net::Net;
 use crate::optimizers::Optimizer;
 use crate::policy::dtype_policy;
 use crate::trace::Cx;
-use crate::variables::{Named, Store, Variables};
+pub(crate) use crate::variables::Kind;
+use crate::variables::{Named, Opened, Variables, locked};
 
-/// How many programs a model keeps: with one more, the one that was not used for longest goes.
-pub(crate) const MOST_PROGRAMS: usize = 32;
-
-/// What a step is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Train,
-    Test,
-    Predict,
-}
-
-/// A model's training: how it is done, its variables in the session, its programs.
+/// A model's training: how it is done, and what it has in the session.
 pub(crate) struct Training {
     compiled: Option<Compiled>,
-    state: Option<State>,
-    /// The one used last is the last.
-    programs: Vec<(Kind, Vec<Type>, ProgramId)>,
-    /// Where programs and variables of training are.
-    store: Option<Store>,
-    /// Variables there that no training uses any more.
-    spare: Vec<(Type, VarId)>,
+    /// Whether Keras would scale the loss: it does so for models that are made while `mixed_float16` is the policy.
+    scaled: bool,
+    /// What decides about random streams, if the model follows Keras 2.
+    pub(super) streams: Mutex<Option<Keras2Streams>>,
+    live: Mutex<Live>,
+}
+
+/// What training has in the session. Whoever trains or evaluates has it for as long.
+#[derive(Default)]
+pub(crate) struct Live {
+    pub(super) state: Option<State>,
+    /// Where its variables and those of the model are.
+    pub(super) opened: Option<Arc<Opened>>,
     /// What the model gives for inputs of those types, so that single batches need not ask again.
     outline: Option<(Vec<Type>, Vec<Output>)>,
     /// What the optimizer is to remember once it has variables.
-    restored: Option<OptimizerState>,
-    /// What decides about random streams, if the model follows Keras 2.
-    pub(super) streams: Option<Keras2Streams>,
-    /// Which session variables and programs belong to.
-    opening: u64,
+    pub(super) restored: Option<OptimizerState>,
     /// Of which variables.
     changes: u64,
-    /// Whether Keras would scale the loss: it does so for models that are made while `mixed_float16` is the policy.
-    scaled: bool,
 }
 
 /// A looked-up [`Compile`].
@@ -66,71 +56,45 @@ pub(crate) struct Compiled {
 impl Training {
     /// Of a model that is not compiled.
     pub(crate) fn new(flavor: Flavor) -> Training {
-        let streams = flavor.retraces().then(Keras2Streams::default);
-        Training {
-            compiled: None,
-            state: None,
-            programs: Vec::new(),
-            store: None,
-            spare: Vec::new(),
-            outline: None,
-            restored: None,
-            streams,
-            opening: 0,
-            changes: 0,
-            scaled: dtype_policy().name() == "mixed_float16",
-        }
+        let streams = Mutex::new(flavor.retraces().then(Keras2Streams::default));
+        Training { compiled: None, scaled: dtype_policy().name() == "mixed_float16", streams, live: Mutex::default() }
     }
 
     /// Begins anew, with other settings.
     pub(crate) fn compile(&mut self, compiled: Compiled) {
         self.compiled = Some(compiled);
-        self.restored = None;
-        self.spare.extend(self.state.take().into_iter().flat_map(|state| state.all));
-        self.release(|kind| kind != Kind::Predict);
-        self.streams.iter_mut().for_each(Keras2Streams::forget_traces);
+        let mut live = self.live();
+        (live.restored, live.state) = (None, None);
+        if let Some(opened) = &live.opened {
+            opened.store.programs().remove(opened.owner(), |kind| kind != Kind::Predict);
+        }
+        self.with_streams(Keras2Streams::forget_traces);
     }
 
-    /// Rows are evaluated, in batches of `rows` each or of several sizes.
-    pub(crate) fn evaluating(&mut self, rows: Option<usize>) {
-        self.streams.iter_mut().for_each(|streams| streams.evaluating(rows));
+    /// What it has in the session, for one caller at a time.
+    pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
+        locked(&self.live)
     }
 
-    /// Rows are predicted, in batches of `rows` each or of several sizes.
-    pub(super) fn predicting(&mut self, rows: Option<usize>) {
-        self.streams.iter_mut().for_each(|streams| streams.predicting(rows));
-    }
-
-    /// Gives up programs of some kinds.
-    fn release(&mut self, which: impl Fn(Kind) -> bool) {
-        let Some(store) = &self.store else { return };
-        let mut session = store.session();
-        self.programs.retain(|(kind, _, program)| {
-            if which(*kind) {
-                session.release(*program);
-            }
-            !which(*kind)
-        });
-    }
-
-    /// Begins anew where the variables are now; what the optimizer remembers goes along.
-    fn follow(&mut self, variables: &Variables) {
-        let kept = self.optimizer_state();
-        self.restored = kept.or(self.restored.take());
-        self.release(|_| true);
-        self.programs.clear();
-        self.spare.clear();
-        (self.state, self.outline) = (None, None);
-        (self.store, self.opening) = (variables.store().cloned(), variables.openings());
-        if self.changes != variables.changes() {
-            self.changes = variables.changes();
-            self.streams.iter_mut().for_each(Keras2Streams::forget_traces);
+    fn with_streams(&self, tell: impl FnOnce(&mut Keras2Streams)) {
+        if let Some(streams) = &mut *locked(&self.streams) {
+            tell(streams);
         }
     }
 
-    /// Where its variables are.
-    pub(super) fn store(&self) -> Option<&Store> {
-        self.store.as_ref()
+    /// Rows are evaluated, in batches of `rows` each or of several sizes.
+    pub(crate) fn evaluating(&self, rows: Option<usize>) {
+        self.with_streams(|streams| streams.evaluating(rows));
+    }
+
+    /// Rows are predicted, in batches of `rows` each or of several sizes.
+    pub(crate) fn predicting(&self, rows: Option<usize>) {
+        self.with_streams(|streams| streams.predicting(rows));
+    }
+
+    /// Data has built a model that was not told the shape of its input.
+    pub(crate) fn built(&self, variables: &Variables, to_train: bool) {
+        self.with_streams(|streams| streams.built(variables, to_train));
     }
 
     /// Looks whether it may go without a scale of the loss.
@@ -144,11 +108,6 @@ impl Training {
         let message = "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
         let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
         Err(Error::unsupported(message).help(help))
-    }
-
-    /// The weights that it changes, once it has started.
-    pub(super) fn weights(&self) -> Option<&[Named]> {
-        self.state.as_ref().map(|state| &state.weights[..])
     }
 
     /// The settings of the last `compile`.
@@ -166,154 +125,76 @@ impl Training {
         self.compiled.iter().flat_map(|compiled| &compiled.heads).map(|head| head.output).collect()
     }
 
-    /// How many programs are kept.
-    #[cfg(test)]
-    pub(crate) fn programs(&self) -> usize {
-        self.programs.len()
-    }
-
     /// How the model was compiled, if it was.
     pub(crate) fn settings(&self) -> Option<&Compile> {
         self.compiled.as_ref().map(|compiled| &compiled.settings)
     }
+}
 
-    /// The number of steps, the learning rate and the slots, role by role.
-    pub(super) fn optimizer_variables(&self) -> Option<(VarId, VarId, Vec<VarId>)> {
-        self.state.as_ref().map(|state| (state.iterations, state.learning_rate, state.slots.concat()))
-    }
-
-    /// What the optimizer is to remember once it has variables.
-    pub(super) fn restored(&self) -> Option<&OptimizerState> {
-        self.restored.as_ref()
-    }
-
-    /// Notes what the optimizer is to remember.
-    pub(super) fn restore(&mut self, state: OptimizerState) {
-        self.restored = Some(state);
-        self.streams.iter_mut().for_each(Keras2Streams::restored);
-    }
-
-    /// What the optimizer is to remember, which is done now.
-    pub(super) fn take_restored(&mut self) -> Option<OptimizerState> {
-        self.restored.take()
+impl Live {
+    /// Where its variables are.
+    ///
+    /// # Errors
+    /// Nowhere yet.
+    fn opened(&self) -> Result<&Arc<Opened>> {
+        self.opened.as_ref().ok_or_else(|| Error::usage("the model has no session yet"))
     }
 }
 
-/// The parts of a model that a step is made of.
+/// What steps of a model are made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Steps<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) net: &'a Net,
+    pub(crate) variables: &'a Variables,
+    /// Where those are.
+    pub(crate) opened: &'a Opened,
+    pub(crate) training: &'a Training,
+    /// The variables of training; none to predict.
+    pub(super) state: Option<&'a State>,
+}
+
+/// The parts of a model that training and evaluating need, for one caller at a time.
 pub(crate) struct Stage<'a> {
     pub(crate) name: &'a str,
     pub(crate) net: &'a Net,
-    pub(crate) variables: &'a mut Variables,
-    pub(crate) training: &'a mut Training,
+    pub(crate) variables: &'a Variables,
+    pub(crate) training: &'a Training,
+    pub(crate) live: MutexGuard<'a, Live>,
 }
 
-impl Stage<'_> {
-    /// Makes sure there is a session. Where the variables are others or lie elsewhere than before, programs are made anew.
-    pub(crate) fn open(&mut self) -> Result<()> {
-        self.variables.open()?;
-        if self.training.opening != self.variables.openings() {
-            self.training.follow(self.variables);
-        }
-        Ok(())
-    }
-
-    /// Where the programs are: found without a look at the variables, as it is asked for each batch.
-    pub(crate) fn session(&self) -> Result<MutexGuard<'_, Box<dyn Session>>> {
-        self.training.store().map(Store::session).ok_or_else(|| Error::usage("the model has no session yet"))
-    }
-
-    /// The store of that session.
-    pub(crate) fn store(&self) -> Result<Store> {
-        self.training.store().cloned().ok_or_else(|| Error::usage("the model has no session yet"))
-    }
-
-    /// What the model gives for such data: each of its outputs.
-    pub(crate) fn outline(&mut self, data: &Data) -> Result<Vec<Output>> {
-        let mut types = data.types(1);
-        types.truncate(data.x.len());
-        if let Some((_, outputs)) = self.training.outline.as_ref().filter(|(known, _)| *known == types) {
-            return Ok(outputs.clone());
-        }
-        let mut cx = Cx::new(self.variables, false)?;
-        let xs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
-        let outputs: Vec<Output> = predictions(self.net, self.name, &mut cx, &xs)?.iter().map(Output::of).collect();
-        cx.trace().check()?;
-        self.training.outline = Some((types, outputs.clone()));
-        Ok(outputs)
-    }
-
-    /// Looks at labels and model, and makes the variables of training.
-    pub(crate) fn check_and_prepare(&mut self, what: &str, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
-        self.open()?;
-        let outputs = self.outline(data).context(what)?;
-        let compiled = self.training.compiled(what)?;
-        let several = compiled.outputs.len() > 1;
-        for (head, y) in compiled.heads.iter().zip(&data.y) {
-            let (output, Some(loss)) = (&outputs[head.output], &head.loss) else { continue };
-            let checked = checks::labels(y, &**loss, output);
-            checked
-                .map_err(|error| if several { error.context(format!("output `{}`", head.name)) } else { error })
-                .context(what)?;
-            warnings.extend(checks::output(&**loss, output));
-        }
-        warnings.extend(checks::metrics(&compiled.settings));
-        let shapes: Vec<Shape> = outputs.into_iter().map(|output| output.shape).collect();
-        self.prepare(what, data, &shapes)
-    }
-
-    /// Makes the variables of training, unless there are any, for such data and outputs of those shapes.
-    pub(crate) fn prepare(&mut self, what: &str, data: &Data, outputs: &[Shape]) -> Result<()> {
-        self.training.compiled(what)?;
-        let Some(compiled) = self.training.compiled.as_ref().filter(|_| self.training.state.is_none()) else {
-            return Ok(());
-        };
-        let weights: Vec<Named> = self.variables.trainable().cloned().collect();
-        let mut session = self.variables.session()?;
-        let spare = &mut self.training.spare;
-        // They start as zeros.
-        let mut declare = |ty: &Type| match spare.iter().position(|(known, _)| known == ty) {
-            Some(place) => {
-                let (ty, id) = spare.remove(place);
-                session.write(id, &Array::zeros(&ty)).map(|()| id)
-            }
-            None => session.declare(ty.clone()),
-        };
-        let state = State::new(compiled, weights, &data.y, outputs, &mut declare)?;
-        session.write(state.learning_rate, &Array::scalar(compiled.optimizer.base().learning_rate as f32))?;
-        drop(session);
-        self.training.state = Some(state);
-        self.restore()
+impl<'a> Steps<'a> {
+    /// Of a model that predicts.
+    pub(crate) fn to_predict(
+        (name, net, variables): (&'a str, &'a Net, &'a Variables),
+        opened: &'a Opened,
+        training: &'a Training,
+    ) -> Steps<'a> {
+        Steps { name, net, variables, opened, training, state: None }
     }
 
     /// The program of a step over `rows` rows of such data.
-    pub(crate) fn program(&mut self, kind: Kind, data: &Data, rows: usize) -> Result<ProgramId> {
-        let programs = &mut self.training.programs;
-        if let Some(place) = programs.iter().rposition(|(k, t, _)| *k == kind && data.has(t, rows)) {
-            programs[place..].rotate_left(1);
-            return Ok(programs[programs.len() - 1].2);
+    pub(super) fn program(&self, kind: Kind, data: &Fed, rows: usize) -> Result<Arc<dyn Program>> {
+        let (store, owner) = (&self.opened.store, self.opened.owner());
+        if let Some(program) = store.programs().find(owner, kind, |types| data.has(types, rows)) {
+            return Ok(program);
         }
         let types = data.types(rows);
-        let graph = self.trace(kind, data, &types)?;
-        let mut session = self.variables.session()?;
-        if self.training.programs.len() == MOST_PROGRAMS {
-            session.release(self.training.programs.remove(0).2);
-        }
-        let program = session.compile(&graph)?;
-        self.training.programs.push((kind, types, program));
+        let program = store.session().compile(&self.trace(kind, data, &types)?)?;
+        store.programs().keep(owner, kind, types, &program);
         Ok(program)
     }
 
-    fn trace(&mut self, kind: Kind, data: &Data, types: &[Type]) -> Result<Graph> {
+    fn trace(&self, kind: Kind, data: &Fed, types: &[Type]) -> Result<Graph> {
         let mut cx = Cx::new(self.variables, kind == Kind::Train)?;
         let inputs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
-        let (xs, labels) = inputs.split_at(data.x.len());
+        let (xs, labels) = inputs.split_at(data.inputs);
         let predictions = predictions(self.net, self.name, &mut cx, xs)?;
-        let (false, Some(compiled), Some(state)) = (labels.is_empty(), &self.training.compiled, &self.training.state)
-        else {
+        let (false, Some(compiled), Some(state)) = (labels.is_empty(), &self.training.compiled, self.state) else {
             let outputs: Vec<Tensor> = predictions.into_iter().map(|output| output.tensor).collect();
             return cx.finish(&outputs, &[]);
         };
-        let (ys, weights) = labels.split_at(data.y.len());
+        let (ys, weights) = labels.split_at(data.labels);
         let judged: Vec<Judged> = (compiled.heads.iter().zip(ys).enumerate())
             .map(|(place, (head, y))| Judged {
                 y,
@@ -342,51 +223,118 @@ impl Stage<'_> {
         }
         cx.finish(&[], &updates)
     }
+}
+
+impl Stage<'_> {
+    /// Makes sure there is a session. Where the variables are others or lie elsewhere than before, training begins anew
+    /// there; what the optimizer remembers goes along.
+    pub(crate) fn open(&mut self) -> Result<()> {
+        let opened = self.variables.opened()?;
+        if self.live.opened.as_ref().is_some_and(|known| Arc::ptr_eq(known, &opened)) {
+            return Ok(());
+        }
+        let restored = self.live.optimizer_state(self.training).or(self.live.restored.take());
+        let changes = std::mem::replace(&mut self.live.changes, self.variables.changes());
+        if changes != self.live.changes {
+            self.training.with_streams(Keras2Streams::forget_traces);
+        }
+        let changes = self.live.changes;
+        *self.live = Live { state: None, opened: Some(opened), outline: None, restored, changes };
+        Ok(())
+    }
+
+    /// Where variables are: found without a look at them.
+    pub(crate) fn session(&self) -> Result<&Arc<dyn Session>> {
+        Ok(self.live.opened()?.store.session())
+    }
+
+    /// What its steps are made of.
+    pub(crate) fn steps(&self) -> Result<Steps<'_>> {
+        let Stage { name, net, variables, training, live } = self;
+        Ok(Steps { name, net, variables, training, opened: live.opened()?, state: live.state.as_ref() })
+    }
+
+    /// What the model gives for such data: each of its outputs.
+    pub(crate) fn outline(&mut self, data: &Data) -> Result<Vec<Output>> {
+        let types = data.sample();
+        if let Some((_, outputs)) = self.live.outline.as_ref().filter(|(known, _)| *known == types) {
+            return Ok(outputs.clone());
+        }
+        let mut cx = Cx::new(self.variables, false)?;
+        let xs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
+        let outputs: Vec<Output> = predictions(self.net, self.name, &mut cx, &xs)?.iter().map(Output::of).collect();
+        cx.trace().check()?;
+        self.live.outline = Some((types, outputs.clone()));
+        Ok(outputs)
+    }
+
+    /// Looks at labels and model, and makes the variables of training.
+    pub(crate) fn check_and_prepare(&mut self, what: &str, data: &Data, warnings: &mut Vec<Warning>) -> Result<()> {
+        self.open()?;
+        let outputs = self.outline(data).context(what)?;
+        let compiled = self.training.compiled(what)?;
+        let several = compiled.outputs.len() > 1;
+        for (head, y) in compiled.heads.iter().zip(&data.y) {
+            let (output, Some(loss)) = (&outputs[head.output], &head.loss) else { continue };
+            let checked = checks::labels(y, &**loss, output);
+            checked
+                .map_err(|error| if several { error.context(format!("output `{}`", head.name)) } else { error })
+                .context(what)?;
+            warnings.extend(checks::output(&**loss, output));
+        }
+        warnings.extend(checks::metrics(&compiled.settings));
+        let shapes: Vec<Shape> = outputs.into_iter().map(|output| output.shape).collect();
+        self.prepare(what, data, &shapes)
+    }
+
+    /// Makes the variables of training, unless there are any, for such data and outputs of those shapes.
+    pub(crate) fn prepare(&mut self, what: &str, data: &Data, outputs: &[Shape]) -> Result<()> {
+        self.training.compiled(what)?;
+        let Some(compiled) = self.training.compiled.as_ref().filter(|_| self.live.state.is_none()) else {
+            return Ok(());
+        };
+        let weights: Vec<Named> = self.variables.trainable().cloned().collect();
+        let state = State::new(compiled, weights, &data.y, outputs, self.session()?)?;
+        self.live.state = Some(state);
+        self.restore()
+    }
 
     fn state(&self) -> Result<&State> {
-        self.training.state.as_ref().ok_or_else(|| Error::usage("the model has not been trained or evaluated yet"))
+        self.live.state.as_ref().ok_or_else(|| Error::usage("the model has not been trained or evaluated yet"))
     }
 
     /// Sets all running totals to zero.
-    pub(crate) fn reset(&mut self) -> Result<()> {
-        let totals = self.state()?.totals().to_vec();
-        let mut session = self.variables.session()?;
-        totals.iter().try_for_each(|(ty, id)| session.write(*id, &Array::zeros(ty)))
+    pub(crate) fn reset(&self) -> Result<()> {
+        let zeros = self.state()?.totals().iter().map(|(ty, id)| (*id, Array::zeros(ty)));
+        let zeros: Vec<(VarId, Array)> = zeros.collect();
+        self.session()?.write(&zeros.iter().map(|(id, zeros)| (*id, zeros)).collect::<Vec<_>>())
     }
 
     /// The running figures: the loss, those of single outputs, then the metrics as they were asked for.
-    pub(crate) fn logs(&mut self) -> Result<Vec<(String, f64)>> {
-        let Stage { variables, training, .. } = self;
-        let session = variables.session()?;
-        Ok(training.state.as_ref().map(|state| state.logs(&**session)).unwrap_or_default())
+    pub(crate) fn logs(&self) -> Result<Vec<(String, f64)>> {
+        self.live.state.as_ref().map_or_else(|| Ok(Vec::new()), State::logs)
     }
 
     /// The learning rate of the next step.
-    pub(crate) fn learning_rate(&mut self) -> Result<f64> {
-        let Some(state) = &self.training.state else {
-            let restored = self.training.restored.as_ref().map(|restored| restored.learning_rate);
+    pub(crate) fn learning_rate(&self) -> Result<f64> {
+        let Some(state) = &self.live.state else {
+            let restored = self.live.restored.as_ref().map(|restored| restored.learning_rate);
             let compiled = self.training.compiled("learning_rate")?;
             return Ok(restored.unwrap_or(compiled.optimizer.base().learning_rate));
         };
-        Ok(self.variables.session()?.read(state.learning_rate).get(0))
+        Ok(self.session()?.value(state.learning_rate)?.get(0))
     }
 
     /// Sets the learning rate of the next step.
     pub(crate) fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
-        if let (None, Some(restored)) = (&self.training.state, &mut self.training.restored) {
+        let live = &mut *self.live;
+        if let (None, Some(restored)) = (&live.state, &mut live.restored) {
             restored.learning_rate = f64::from(rate as f32);
             return Ok(());
         }
         let help = "give the learning rate to the optimizer: `Adam::new().learning_rate(0.01)`";
         let id = self.state().map_err(|error| error.help(help))?.learning_rate;
-        self.variables.session()?.write(id, &Array::scalar(rate as f32))
-    }
-}
-
-/// The store may be that of other models.
-impl Drop for Training {
-    fn drop(&mut self) {
-        self.release(|_| true);
+        self.session()?.write(&[(id, &Array::scalar(rate as f32))])
     }
 }
 

@@ -1,8 +1,9 @@
 //! The variables of training: those of the optimizer, and the running totals of losses and metrics.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use cornu_graph::{Array, DType, Error, Result, Session, Shape, Tensor, Trace, Type, VarId, gradients};
+use cornu_graph::{Array, DType, Error, Result, Role, Session, Shape, Tensor, Trace, Type, VarId, VarSpec, gradients};
 
 use super::compile::{Figure, Head};
 use super::step::Compiled;
@@ -28,8 +29,29 @@ pub(super) struct State {
     losses: Vec<Option<(String, [VarId; 2])>>,
     pub(super) metrics: Vec<Tracked>,
     /// All variables; the running totals are those from `totals` on.
-    pub(super) all: Vec<(Type, VarId)>,
+    all: Declared,
     totals: usize,
+}
+
+/// Variables that are in a session as long as this lives.
+struct Declared {
+    session: Arc<dyn Session>,
+    all: Vec<(Type, VarId)>,
+}
+
+impl Declared {
+    fn declare(&mut self, spec: VarSpec) -> Result<VarId> {
+        let ty = spec.ty.clone();
+        let id = self.session.declare(spec)?;
+        self.all.push((ty, id));
+        Ok(id)
+    }
+}
+
+impl Drop for Declared {
+    fn drop(&mut self) {
+        self.session.release(&self.all.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+    }
 }
 
 /// A metric and its variables.
@@ -48,7 +70,7 @@ impl Tracked {
         let weights = judged.weights.filter(|_| self.weighted);
         let old: Vec<Tensor> = self.state.iter().map(|(ty, id)| trace.var(*id, ty.clone())).collect();
         // Numbers of 16 bits are judged as singles, as in Keras.
-        let predictions = judged.predictions.cast(judged.predictions.tensor.dtype().widened(), true);
+        let predictions = judged.predictions.cast(judged.predictions.tensor.dtype().widened());
         let new = self.metric.update_wire(&old, judged.y, &predictions, weights);
         self.check(trace, &new).or_else(|error| trace.check().and(Err(error)))?;
         Ok(self.state.iter().map(|(_, id)| *id).zip(new).collect())
@@ -73,27 +95,28 @@ impl Tracked {
 }
 
 impl State {
-    /// The variables of training those weights, for such labels and outputs of those shapes; `declare` makes each.
+    /// The variables of training those weights, for such labels and outputs of those shapes.
     pub(super) fn new(
         compiled: &Compiled,
         weights: Vec<Named>,
         labels: &[Array],
         outputs: &[Shape],
-        declare: &mut dyn FnMut(&Type) -> Result<VarId>,
+        session: &Arc<dyn Session>,
     ) -> Result<State> {
-        let mut all = Vec::new();
-        let mut make = |ty: Type| -> Result<VarId> {
-            let id = declare(&ty)?;
-            all.push((ty, id));
-            Ok(id)
-        };
-        // Role by role, so that what is treated alike lies in a row.
+        let mut all = Declared { session: Arc::clone(session), all: Vec::new() };
         let roles = compiled.optimizer.roles();
-        let slots = roles.iter().map(|_| weights.iter().map(|weight| make(weight.ty.clone())).collect());
+        let mut slot = |role: &str, weight: &Named| {
+            all.declare(VarSpec::zeros(format!("{}/{role}", weight.path), Role::Slot, weight.ty.clone()))
+        };
+        let slots = roles.iter().map(|role| weights.iter().map(|weight| slot(role, weight)).collect());
         let slots: Vec<Vec<VarId>> = slots.collect::<Result<_>>()?;
+        let iterations = all.declare(VarSpec::zeros("iterations", Role::Slot, Type::scalar(DType::I64)))?;
+        let rate = Array::scalar(compiled.optimizer.base().learning_rate as f32);
+        let learning_rate = all.declare(VarSpec::value("learning_rate", Role::Slot, rate))?;
+        let totals = all.all.len();
+        let mut make = |name: &str, ty: Type| all.declare(VarSpec::zeros(name, Role::State, ty));
         let scalar = || Type::scalar(DType::F32);
-        let (iterations, learning_rate) = (make(Type::scalar(DType::I64))?, make(scalar())?);
-        let mut total = || Ok([make(scalar())?, make(scalar())?]);
+        let mut total = || Ok([make("total", scalar())?, make("count", scalar())?]);
         let loss = total()?;
         let of_heads = compiled.heads.iter().map(|head| head.key.clone().map(|key| Ok((key, total()?))).transpose());
         let losses = of_heads.collect::<Result<_>>()?;
@@ -101,18 +124,17 @@ impl State {
         for (place, (head, y)) in compiled.heads.iter().zip(labels).enumerate() {
             for Figure { key, metric, weighted } in &head.figures {
                 let metric = by_shapes(metric, y.shape(), &outputs[head.output])?;
-                let types = metric.state().into_iter().map(|(_, shape)| Type::f32(shape));
-                let state = types.map(|ty| Ok((ty.clone(), make(ty)?))).collect::<Result<_>>()?;
+                let kept = metric.state().into_iter().map(|(name, shape)| (name, Type::f32(shape)));
+                let state = kept.map(|(name, ty)| Ok((ty.clone(), make(name, ty)?))).collect::<Result<_>>()?;
                 metrics.push(Tracked { head: place, key: key.clone(), metric, weighted: *weighted, state });
             }
         }
-        let totals = slots.iter().map(Vec::len).sum::<usize>() + 2;
         Ok(State { weights, slots, iterations, learning_rate, loss, losses, metrics, all, totals })
     }
 
     /// The running totals.
     pub(super) fn totals(&self) -> &[(Type, VarId)] {
-        &self.all[self.totals..]
+        &self.all.all[self.totals..]
     }
 
     /// The updates of weights, slots and the number of steps.
@@ -160,17 +182,21 @@ impl State {
         }
     }
 
-    pub(super) fn logs(&self, session: &dyn Session) -> Vec<(String, f64)> {
+    /// The running figures, all as one step left them.
+    pub(super) fn logs(&self) -> Result<Vec<(String, f64)>> {
+        let ids: Vec<VarId> = self.totals().iter().map(|(_, id)| *id).collect();
+        let values: HashMap<VarId, Array> = ids.iter().copied().zip(self.all.session.read(&ids)?).collect();
         let mean = |ids: [VarId; 2]| {
-            let [total, count] = ids.map(|id| session.read(id).get(0) as f32);
+            let [total, count] = ids.map(|id| values[&id].get(0) as f32);
             f64::from(if count == 0.0 { 0.0 } else { total / count })
         };
         let figure = |tracked: &Tracked| {
-            let state: Vec<Array> = tracked.state.iter().map(|(_, id)| session.read(*id)).collect();
+            let state: Vec<Array> = tracked.state.iter().map(|(_, id)| values[id].clone()).collect();
             (tracked.key.clone(), tracked.metric.result(&state))
         };
+        let loss = std::iter::once(("loss".to_owned(), mean(self.loss)));
         let losses = self.losses.iter().flatten().map(|(key, ids)| (key.clone(), mean(*ids)));
-        std::iter::once(("loss".into(), mean(self.loss))).chain(losses).chain(self.metrics.iter().map(figure)).collect()
+        Ok(loss.chain(losses).chain(self.metrics.iter().map(figure)).collect())
     }
 }
 

@@ -4,21 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cornu_cpu::Cpu;
-use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
+pub use cornu_graph::Role;
+use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId, VarSpec};
 
+use super::programs::Programs;
 use crate::constraints::Constraint;
 use crate::random::OpSeed;
-
-/// What a variable is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// A weight that learns, as long as its layer is trainable.
-    Weight,
-    /// What a layer keeps of its own accord, such as moving averages.
-    State,
-    /// Where random numbers come from; not among the weights of a model.
-    Seed,
-}
 
 /// One named piece of state of a layer.
 pub struct Variable {
@@ -43,7 +34,28 @@ const UNPLACED: usize = u32::MAX as usize;
 pub(super) enum Place {
     /// With the variable, until a step needs it.
     Here(Array),
-    In(Store, VarId),
+    In(Kept),
+}
+
+/// A value in a session, which lies there as long as this lives.
+pub(super) struct Kept {
+    pub(super) store: Store,
+    pub(super) id: VarId,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.store.session().release(&[self.id]);
+    }
+}
+
+impl Place {
+    fn read(&self) -> Result<Array> {
+        match self {
+            Place::Here(value) => Ok(value.clone()),
+            Place::In(Kept { store, id }) => store.session().value(*id),
+        }
+    }
 }
 
 impl Variable {
@@ -53,11 +65,11 @@ impl Variable {
     }
 
     /// Its value.
+    ///
+    /// # Panics
+    /// If there is no memory for it, or its machine has failed.
     pub fn read(&self) -> Array {
-        match &*locked(&self.place) {
-            Place::Here(value) => value.clone(),
-            Place::In(store, id) => store.session().read(*id),
-        }
+        locked(&self.place).read().unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Sets its value.
@@ -70,7 +82,7 @@ impl Variable {
         }
         match &mut *locked(&self.place) {
             Place::Here(own) => *own = value.clone(),
-            Place::In(store, id) => store.session().write(*id, value)?,
+            Place::In(Kept { store, id }) => store.session().write(&[(*id, value)])?,
         }
         Ok(())
     }
@@ -88,7 +100,7 @@ impl Variable {
     pub(super) fn placed(&self) -> Option<(Store, VarId)> {
         match &*locked(&self.place) {
             Place::Here(_) => None,
-            Place::In(store, id) => Some((store.clone(), *id)),
+            Place::In(Kept { store, id }) => Some((store.clone(), *id)),
         }
     }
 }
@@ -131,11 +143,12 @@ impl LayerState {
     }
 }
 
-/// Variables of one machine, in one session. A clone is the same store.
+/// Variables of one machine, in one session, and the programs of the models that have them. A clone is the same store.
 #[derive(Clone)]
 pub(crate) struct Store {
     machine: Arc<str>,
-    session: Arc<Mutex<Box<dyn Session>>>,
+    session: Arc<dyn Session>,
+    programs: Arc<Programs>,
 }
 
 impl Store {
@@ -145,11 +158,15 @@ impl Store {
             Some(machine) => machine,
             None => &cpu,
         };
-        Ok(Store { machine: machine.name().into(), session: Arc::new(Mutex::new(machine.open()?)) })
+        Ok(Store { machine: machine.name().into(), session: machine.open()?, programs: Arc::default() })
     }
 
-    pub(crate) fn session(&self) -> MutexGuard<'_, Box<dyn Session>> {
-        locked(&self.session)
+    pub(crate) fn session(&self) -> &Arc<dyn Session> {
+        &self.session
+    }
+
+    pub(crate) fn programs(&self) -> &Programs {
+        &self.programs
     }
 
     pub(super) fn is(&self, other: &Store) -> bool {
@@ -163,22 +180,18 @@ impl Store {
 
     /// Takes in the value of a variable, from wherever it is.
     pub(super) fn take(&self, variable: &Variable) -> Result<()> {
-        if variable.placed().is_some_and(|(store, _)| store.is(self)) {
+        let mut place = locked(&variable.place);
+        if matches!(&*place, Place::In(kept) if kept.store.is(self)) {
             return Ok(());
         }
-        let value = variable.read();
-        let id = {
-            let mut session = self.session();
-            let id = session.declare(variable.ty.clone()).context(&variable.name)?;
-            session.write(id, &value)?;
-            id
-        };
-        *locked(&variable.place) = Place::In(self.clone(), id);
+        let spec = VarSpec::value(&*variable.name, variable.role, place.read()?);
+        let id = self.session.declare(spec).context(&variable.name)?;
+        *place = Place::In(Kept { store: self.clone(), id });
         Ok(())
     }
 }
 
 /// The content of a lock. After a panic elsewhere it is still one that its own methods made.
-pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -184,7 +184,7 @@ fn read(sound: &mut Sound, name: &str, path: &Path, bytes: &[u8]) -> bool {
 }
 
 /// Whether a model that was loaded can be written again; and it predicts.
-fn predicts(mut model: Model) -> bool {
+fn predicts(model: Model) -> bool {
     let shape: Option<Vec<usize>> = model
         .input_shape()
         .and_then(|shape| shape[1..].iter().copied().collect())

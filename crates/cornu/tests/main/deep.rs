@@ -63,7 +63,7 @@ fn eighty_thousand_layers_are_read() -> Result<()> {
     };
     let layers: Vec<Value> = (0..LAYERS).map(layer).collect();
     let config = json!({ "name": "m", "layers": layers, "build_input_shape": [null, 4] });
-    let mut model = Sequential::from_json_value(&json!({ "class_name": "Sequential", "config": config }))?;
+    let model = Sequential::from_json_value(&json!({ "class_name": "Sequential", "config": config }))?;
     assert_eq!((model.layers().len(), model.output_shape()), (LAYERS, Some(vec![None, Some(4)])));
     assert_eq!(model.get_layer("a_79999")?.name(), "a_79999");
     assert_eq!(model.predict(&[[1.0, 2.0, 3.0, 4.0]])?[[0, 3]], 4.0);

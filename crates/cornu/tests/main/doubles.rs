@@ -229,7 +229,7 @@ fn layers_of_both_precisions_train_and_save_together() -> Result<()> {
         let history = model.fit(&X, &[0, 1, 1, 0], fit.validation_data(&X, &[0.0, 1.0, 1.0, 0.0]))?;
         assert!(history.iter().all(|(_, figures)| figures.iter().all(|figure| figure.is_finite())), "{history}");
         model.save(&path)?;
-        let mut again = load_model(&path)?;
+        let again = load_model(&path)?;
         assert_eq!(again.weights_as::<f64>(), model.weights_as::<f64>());
         let silent = || Predict::new().verbose(0);
         assert_eq!(again.predict_as::<f64>(&X, silent())?, model.predict_as::<f64>(&X, silent())?);

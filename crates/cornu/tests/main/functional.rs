@@ -156,7 +156,7 @@ fn open_sizes_of_several_inputs_stay_open() -> Result<()> {
     let joined = Sum::new().apply_all([&Up::new().apply(&low)?, &middle])?.remove(0);
     let out = Sum::new().apply_all([&Up::new().apply(&joined)?, &high])?.remove(0);
     assert_eq!(out.shape(), [None, None, None, Some(8)]);
-    let mut model = Model::new([a], [Dense::new(2).apply(&out)?])?;
+    let model = Model::new([a], [Dense::new(2).apply(&out)?])?;
     let outputs = model.predict_all(&[Array::zeros(&Type::f32([1, 8, 12, 8]))])?;
     assert_eq!(outputs[0].shape()[..], [1, 8, 12, 2]);
     Ok(())
@@ -167,7 +167,7 @@ fn whole_numbers_reach_a_layer_whole() -> Result<()> {
     let _turn = seeded(Flavor::Keras2, 1);
     for (dtype, want) in [("int32", 1.0), ("float32", 0.0)] {
         let x = Input::new([2]).dtype(dtype).symbol()?;
-        let mut model = Model::new([&x], [Whole::new().apply(&x)?])?;
+        let model = Model::new([&x], [Whole::new().apply(&x)?])?;
         assert_eq!(model.predict(&[[3.0, 5.0]])?[[0, 0]], want, "{dtype}");
     }
     Ok(())
@@ -209,7 +209,7 @@ fn masks_go_along_as_far_as_they_are_known() -> Result<()> {
     let masked = Masks::new().apply(&x)?;
     let known = Counts::new().apply(&Activation::new("relu").apply(&masked)?)?;
     let lost = Counts::new().apply(&Dense::new(2).apply(&masked)?)?;
-    let mut model = Model::new([x], [known, lost])?;
+    let model = Model::new([x], [known, lost])?;
     let outputs = model.predict_all(&[Array::new([1, 2], vec![0.0f32, -3.0])?])?;
     assert_eq!(outputs[0].to_vec::<f32>(), [0.0, 1.0]);
     assert_eq!(outputs[1].to_vec::<f32>(), [7.0, 7.0]);
@@ -272,7 +272,7 @@ fn inputs_have_names_and_may_be_left_out() -> Result<()> {
     let masked = layer.apply_all([&q, &kept])?.remove(0);
     assert_eq!(three.shape(), [None, Some(2), Some(2)]);
     let mut model = Model::named("m", [&q, &v, &k], [two, three, by_name, masked])?;
-    model.set_weights(&[ndarray::arr1(&[100.0]).into_dyn()])?;
+    model.set_weights(&[ndarray::arr1(&[200.0]).into_dyn()])?;
     let x = || {
         let (value, key) = ([[[1.0, 2.0], [3.0, 0.0]]], [[[1.0, 0.0], [0.0, 1.0]]]);
         [("q", [[[1.0, 0.0], [0.0, 1.0]]]), ("v", value), ("k", key)]
@@ -343,7 +343,7 @@ fn what_is_no_model_is_told() -> Result<()> {
     shared.apply(&a)?;
     let wide = Input::new([5]).symbol()?;
     assert_eq!(message(shared.apply(&wide)), "f: `kernel` is f32[3,2], but this input needs f32[5,2]");
-    let mut model = Model::named("m", [&a, &b], [&sum])?;
+    let model = Model::named("m", [&a, &b], [&sum])?;
     assert_eq!(message(model.predict(&[[1.0, 2.0, 3.0]])), "the model takes 2 inputs, got 1");
     Ok(())
 }

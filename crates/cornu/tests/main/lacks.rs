@@ -38,7 +38,7 @@ fn is_known(class: &str) -> bool {
     let choices = [<dyn Initializer>::classes(), <dyn Regularizer>::classes(), <dyn Constraint>::classes()];
     <dyn Layer>::classes().contains(&class)
         || families.into_iter().chain(choices).any(|list| list.contains(&class))
-        || ["DTypePolicy", "function", "Sequential", "Functional", "__keras_tensor__"].contains(&class)
+        || ["DTypePolicy", "Policy", "function", "Sequential", "Functional", "__keras_tensor__"].contains(&class)
 }
 
 fn walk(json: &Value, lacks: &mut Vec<String>) {

@@ -4,7 +4,7 @@ use cornu::layers::Layer;
 use cornu::random::Flavor;
 use cornu::registry::Family;
 use cornu::{Cx, Model, Sequential};
-use cornu_graph::{Array, DType, Feed, Tensor, gradients};
+use cornu_graph::{Array, DType, Tensor, gradients};
 use cornu_testkit::golden::{Case, Report, cases};
 use serde_json::{Value, json};
 
@@ -102,11 +102,8 @@ fn numbers_fit(case: &Case, model: &mut Model, x: &Array) -> Result<(), String> 
     let slopes = gradients(&total, &[vec![input], weights].concat());
     let penalty = cx.losses().iter().fold(total.number(0.0), |sum, loss| sum + loss);
     let graph = cx.finish(&[vec![output, penalty], slopes].concat(), &[]).map_err(text)?;
-    let mut session = variables.session().map_err(text)?;
-    let program = session.compile(&graph).map_err(text)?;
-    session.run(program, &[Feed::Whole(x)]).map_err(text)?;
-    let results = (0..graph.outputs.len()).map(|index| session.output(program, index).map_err(text));
-    compare(case, &results.collect::<Result<Vec<Array>, String>>()?)
+    let results = variables.session().and_then(|session| session.once(&graph, std::slice::from_ref(x)));
+    compare(case, &results.map_err(text)?)
 }
 
 /// Output, sum of penalties, gradient of the input, gradients of the weights.

@@ -36,6 +36,7 @@ mod saved;
 mod saving;
 mod saving_mistakes;
 mod seeds;
+mod serving;
 mod settings;
 mod several;
 mod shapes;

@@ -4,7 +4,7 @@ use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::{Cx, Result};
 use cornu_files::keras::Archive;
-use cornu_graph::{Array, Feed};
+use cornu_graph::Array;
 use cornu_testkit::golden::{Case, Report, cases};
 use ndarray::ArrayD;
 use serde_json::{Value, json};
@@ -24,16 +24,13 @@ fn outputs(model: &mut Model, x: &Array) -> Result<Array> {
     let input = cx.input(x.ty());
     let output = net.call(&mut cx, &[input])?;
     let graph = cx.finish(&output, &[])?;
-    let mut session = variables.session()?;
-    let program = session.compile(&graph)?;
-    session.run(program, &[Feed::Whole(x)])?;
-    session.output(program, 0)
+    Ok(variables.session()?.once(&graph, std::slice::from_ref(x))?.remove(0))
 }
 
 fn opens(json: &Value, config: &Value) -> Result<(), String> {
     let text = |error: cornu::Error| error.to_string();
-    let mut model = Sequential::from_json_value(config).map_err(text)?;
-    let again = Sequential::from_json(&model.to_json().map_err(text)?).map_err(text)?;
+    let mut model = Model::from_json_value(config).map_err(text)?;
+    let again = Model::from_json_value(&model.to_json_value().map_err(text)?).map_err(text)?;
     if again.to_json().map_err(text)? != model.to_json().map_err(text)? {
         return Err("its own JSON reads back as another model".into());
     }

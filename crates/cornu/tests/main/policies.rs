@@ -145,7 +145,7 @@ fn layers_get_floats_and_weights_in_the_type_they_compute_in() -> Result<()> {
         ("float16", "int32", [DType::I32, DType::F16]),
         ("float64", "bfloat16", [DType::F64, DType::F64]),
     ] {
-        let mut model = sequential![Input::new([2]).dtype(input), seen::Seen::new().dtype(policy)];
+        let model = sequential![Input::new([2]).dtype(input), seen::Seen::new().dtype(policy)];
         let got = model.predict_as::<f64>(&[[1.0, 2.0]], Predict::new().verbose(0))?;
         assert_eq!(got[[0]], place(want[0]) * 100.0 + place(want[1]), "{policy} {input}");
         let kept = model.variables().all()[0].ty.dtype;
@@ -157,6 +157,7 @@ fn layers_get_floats_and_weights_in_the_type_they_compute_in() -> Result<()> {
 /// The policy belongs to the process: this runs in one of its own.
 #[test]
 fn new_layers_have_the_policy_of_the_process() {
+    let _turn = seeded(Flavor::Keras2, 1);
     if process::word().is_some() {
         return of_the_process().expect("layers of a policy");
     }
@@ -202,10 +203,10 @@ fn models_of_each_policy_come_back_from_files_to_the_bit() -> Result<()> {
         let (path, weights) = (folder.join("model.keras"), folder.join("model.weights.h5"));
         let dense = |units| Dense::new(units).dtype(policy).kernel_initializer("glorot_normal");
         let net = || sequential![Input::new([3]), dense(4).activation("tanh"), dense(2)];
-        let mut model = net();
+        let model = net();
         model.save(&path)?;
         model.save_weights(&weights)?;
-        let mut again = load_model(&path)?;
+        let again = load_model(&path)?;
         assert_eq!(again.variables().all()[0].ty, model.variables().all()[0].ty, "{policy}");
         assert_eq!(again.weights_as::<f64>(), model.weights_as::<f64>(), "{policy}");
         let silent = || Predict::new().verbose(0);

@@ -17,10 +17,10 @@ const CSV: &str =
 fn check_layer<S: Transformer + Linear>(mut scaler: S, name: &str) -> cornu::Result<()> {
     let x = Table::new([("a", vec![1.0, 300.0, -7.5, 12.25]), ("b", vec![0.5, 0.25, 4.0, 0.5]), ("c", vec![3.0; 4])])?;
     let scaled = Transformer::fit_transform(&mut scaler, &x)?.to_ndarray::<f64>()?;
-    let mut model = sequential![Input::new([3]), Rescaling::of(&scaler)?];
+    let model = sequential![Input::new([3]), Rescaling::of(&scaler)?];
     let folder = Folder::new(&format!("preparing-{name}"));
     model.save(folder.join("m.keras"))?;
-    let mut again = load_model(folder.join("m.keras"))?;
+    let again = load_model(folder.join("m.keras"))?;
     for got in [model.predict_with(&x, Predict::new().verbose(0))?, again.predict_with(&x, Predict::new().verbose(0))?]
     {
         let near = |(got, want): (&f32, &f64)| (f64::from(*got) - want).abs() <= 1e-6 * want.abs().max(1.0);

@@ -229,7 +229,7 @@ fn scores_do_not_depend_on_the_size_of_batches() {
     for_all(|case| {
         let mut model = case.model()?;
         model.compile(case.settings().metrics(["accuracy"]))?;
-        let mut scores = |rows: usize| {
+        let scores = |rows: usize| {
             let scores = model.evaluate_with(&case.x, &case.y, Evaluate::new().batch_size(rows).verbose(0))?;
             cornu::Result::Ok((scores["loss"], scores["accuracy"]))
         };

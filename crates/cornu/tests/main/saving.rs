@@ -145,7 +145,7 @@ fn names_of_input_and_model_and_unbatched_sizes_come_back() -> cornu::Result<()>
     // Keras 3 notes the size of the first batch it sees; batches of other sizes are fine.
     archive.config["config"]["layers"][0]["config"] = json!({ "batch_shape": [32, 2], "name": "left" });
     archive.save(&path)?;
-    let mut again = load_model(&path)?;
+    let again = load_model(&path)?;
     assert_eq!((again.name(), again.layers()[0].trainable()), ("mine", false));
     assert_eq!(again.predict(&[[1.0, 2.0], [0.5, 0.25], [0.0, 1.0]])?.shape(), [3, 1]);
     assert!(again.compiled().is_none());
@@ -201,7 +201,7 @@ fn training_settings_that_are_not_known_do_not_stop_a_model_from_predicting() ->
         let (object, key) = place.rsplit_once('/').expect("a place");
         changed.config["compile_config"].pointer_mut(object).expect("an object")[key] = value;
         changed.save(&path)?;
-        let Loaded { mut model, warnings } = load_model_with(&path, Load::new())?;
+        let Loaded { model, warnings } = load_model_with(&path, Load::new())?;
         model.predict(&[[0.5; 8]])?;
         let outcome = match &warnings[..] {
             [warning] if warning.code == Code::LoadedUncompiled && warning.message.contains(expected) => Ok(()),

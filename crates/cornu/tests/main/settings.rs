@@ -10,7 +10,7 @@ use cornu::prelude::*;
 use cornu::random::{Flavor, set_flavor};
 use cornu::regularizers::{L1, L2};
 use cornu::{Cx, Result, Tensor};
-use cornu_graph::{Array, Feed};
+use cornu_graph::Array;
 use cornu_testkit::golden::Report;
 use serde_json::{Value, json};
 
@@ -143,7 +143,7 @@ fn what_an_input_says_counts() -> Result<()> {
     );
     assert!(message(input("dtype", "string".into())).contains("`string`"));
     // Keras makes whole numbers of the input; what is none is told here.
-    let mut whole = input("dtype", "int32".into())?;
+    let whole = input("dtype", "int32".into())?;
     assert_eq!(whole.predict(&[[1.0, 2.0]])?[[0, 0]], 3.0);
     assert_eq!(
         message(whole.predict(&[[1.0, 2.0], [1.75, 2.0]])),
@@ -265,10 +265,8 @@ fn seeds_of_any_size_are_those_of_keras_3() -> Result<()> {
         let input = cx.input(x.ty());
         let outputs = net.call(&mut cx, &[input])?;
         let graph = cx.finish(&outputs, &[])?;
-        let mut session = variables.session()?;
-        let program = session.compile(&graph)?;
-        session.run(program, &[Feed::Whole(&x)])?;
-        assert_eq!(session.output(program, 0)?.to_vec::<i64>(), want, "{seed}");
+        let outputs = variables.session()?.once(&graph, &[x])?;
+        assert_eq!(outputs[0].to_vec::<i64>(), want, "{seed}");
     }
     set_flavor(Flavor::Keras2);
     Ok(())

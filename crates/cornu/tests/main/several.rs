@@ -299,7 +299,7 @@ fn what_does_not_fit_several_outputs_is_told() -> Result<()> {
 fn summaries_of_functional_models_are_those_of_keras_3() -> Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let want = wanted(Flavor::Keras3);
-    let mut model = two_by_two(Compile::new().loss("mse"))?;
+    let model = two_by_two(Compile::new().loss("mse"))?;
     let same = |model: &Model, name: &str| {
         let want = want["summaries"][name].as_str().expect("a text");
         assert_eq!(model.summary().to_string().trim_end(), want.trim_end(), "{name}");

@@ -3,7 +3,7 @@
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
 use cornu::{Cx, Model, Result, Tensor};
-use cornu_graph::{Array, Feed};
+use cornu_graph::Array;
 use cornu_testkit::folder::Folder;
 
 use crate::seeds::seeded;
@@ -58,10 +58,7 @@ fn slopes(model: &mut Model, x: &Array) -> Result<Vec<Array>> {
     let weights: Vec<Tensor> = own.iter().map(|weight| cx.trace().var(weight.id(), weight.ty.clone())).collect();
     let slopes = gradients(&total, &weights);
     let graph = cx.finish(&[vec![total], slopes].concat(), &[])?;
-    let mut session = variables.session()?;
-    let program = session.compile(&graph)?;
-    session.run(program, &[Feed::Whole(x)])?;
-    (0..graph.outputs.len()).map(|index| session.output(program, index)).collect()
+    variables.session()?.once(&graph, std::slice::from_ref(x))
 }
 
 /// Slopes against differences, in doubles.
@@ -201,7 +198,7 @@ fn a_model_over_layers_of_two_machines_is_refused() -> Result<()> {
     }
     // Two stores of this processor become one.
     let (a, b) = (here.predict(&X)?, beside.weights());
-    let mut joined = sequential![Input::new([3]), &one, &near, &beside.layers()[0].shared()];
+    let joined = sequential![Input::new([3]), &one, &near, &beside.layers()[0].shared()];
     joined.predict(&X)?;
     assert_eq!((here.predict(&X)?, beside.weights()), (a, b));
     let mut both = Sequential::named("both");

@@ -276,7 +276,7 @@ fn of_metrics_that_are_not_known_the_others_stay() -> cornu::Result<()> {
     for (message, what) in [(r2, "metrics: unknown metric `R2Score`"), (own, "`my_own`"), (auc, "`auc`")] {
         assert!(message.contains("without some of its training settings: ") && message.contains(what), "{message}");
     }
-    let mut model = loaded.model;
+    let model = loaded.model;
     assert_eq!(model.optimizer_state().map(|state| state.iterations > 0), Some(true));
     let scores = model.evaluate_with(&[[0.5; 8], [0.25; 8]], &[0, 1], Evaluate::new().verbose(0))?;
     assert_eq!(scores.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["loss", "accuracy", "mae"]);

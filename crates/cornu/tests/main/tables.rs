@@ -41,7 +41,7 @@ fn follow(report: &mut Report, want: &Value, model: &mut Model, halves: &Halves,
     near("predictions", predictions.iter().take(30).map(|&p| f64::from(p)).collect(), &want["predictions"], 5e-6);
     let folder = Folder::new("tables");
     model.save(folder.join("m.keras"))?;
-    let mut again = load_model(folder.join("m.keras"))?;
+    let again = load_model(folder.join("m.keras"))?;
     assert_eq!(again.predict_with(&test.0, Predict::new().verbose(0))?, predictions);
     Ok(())
 }

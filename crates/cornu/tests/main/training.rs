@@ -177,7 +177,7 @@ fn pima_trains_as_in_the_lesson() -> cornu::Result<()> {
     );
     let first = predictions.iter().take(15).map(|&p| f64::from(p));
     near(&mut report, "the lesson's predictions", first, &list(&golden["tutorial_predictions"]), 1e-5);
-    let mut accuracy =
+    let accuracy =
         |x: &Array, y: &Array| model.evaluate_with(x, y, Evaluate::new().verbose(0)).map(|scores| scores["accuracy"]);
     assert_eq!(accuracy(&x, &y)?, 0.842_019_557_952_880_9);
     assert_eq!(accuracy(&x_test, &y_test)?, f64::from(112.0f32 / 154.0));

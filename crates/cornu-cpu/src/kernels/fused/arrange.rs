@@ -73,8 +73,8 @@ pub(super) fn arrange(code: &[Instruction], outputs: &[u16], same: &dyn Fn(Opera
     let goes_on = |k: usize| matches!(users[k][..], [user] if !is_output(k) && moves(code, k, user));
     let waits: Vec<bool> = (0..code.len()).map(goes_on).collect();
     let mut arranging = Arranging { code, same, waits, held: None, todo: Vec::new() };
-    for k in 0..code.len() {
-        if !arranging.waits[k] && (!users[k].is_empty() || is_output(k)) {
+    for (k, users) in users.iter().enumerate() {
+        if !arranging.waits[k] && (!users.is_empty() || is_output(k)) {
             arranging.stored(k);
         }
     }

@@ -112,6 +112,8 @@ pub(super) unsafe fn run<S: Simd>(s: S, links: &[Link], table: *const Place, sta
 /// # Safety
 /// As [`run`].
 #[inline(always)]
+#[allow(clippy::too_many_lines, reason = "one arm for each act, so that one jump leads to it")]
+#[allow(clippy::needless_range_loop, reason = "vectors and operands go by one number")]
 unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
     s: S,
     links: &[Link],

@@ -5,7 +5,8 @@ use cornu_graph::DType;
 use super::super::operand::{Axis, Bases};
 use super::super::simd::Simd;
 use super::Input;
-use super::loops::{Become, Truth, typed};
+use super::casts::{Become, Truth};
+use super::loops::typed;
 
 /// Writes a block of an input to the place `to` of the table.
 #[derive(Clone, Debug)]

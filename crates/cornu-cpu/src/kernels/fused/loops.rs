@@ -5,17 +5,18 @@
 use std::marker::PhantomData;
 use std::ops::{BitAnd, BitOr, BitXor};
 
+use cornu_graph::DType;
 use cornu_graph::ops::{Binary, Compare, Unary};
-use cornu_graph::{Bf16, DType, F16};
 
 use super::super::math::{self, double};
 #[cfg(target_arch = "x86_64")]
 use super::super::simd::{Avx2, Avx512};
 use super::super::simd::{Portable, Simd};
+use super::casts::{Become, cast};
 use super::{Instruction, Opcode};
 
 /// A loop over a block.
-trait Loop {
+pub(super) trait Loop {
     /// Whether it gains from the widest vectors: others wait for memory.
     const WIDE: bool = false;
 
@@ -31,7 +32,7 @@ type Run = unsafe fn([*const u8; 3], *mut u8, usize);
 pub(super) struct Call([Run; 3]);
 
 impl Call {
-    const fn of<L: Loop>() -> Call {
+    pub(super) const fn of<L: Loop>() -> Call {
         #[cfg(target_arch = "x86_64")]
         return Call([portable::<L>, avx2::<L>, if L::WIDE { avx512::<L> } else { avx2::<L> }]);
         #[cfg(not(target_arch = "x86_64"))]
@@ -69,7 +70,7 @@ unsafe fn avx512<L: Loop>(from: [*const u8; 3], to: *mut u8, len: usize) {
 /// Declares loops: `Name<T: Bound>(operands) -> result => value of one element`.
 macro_rules! loops {
     ($($name:ident<$T:ident: $bound:path $(, $V:ident)?>($($x:ident: $X:ty),*) -> $U:ty => $value:expr;)*) => {$(
-        struct $name<$T $(, $V)?>(PhantomData<($T, $($V)?)>);
+        pub(super) struct $name<$T $(, $V)?>(PhantomData<($T, $($V)?)>);
 
         impl<$T: $bound $(+ Become<$V>)? $(, $V: Copy)?> Loop for $name<$T $(, $V)?> {
             #[inline(always)]
@@ -100,7 +101,7 @@ fn next(from: &mut std::array::IntoIter<*const u8, 3>) -> *const u8 {
 
 loops! {
     Move<T: Copy>(x: T) -> T => x;
-    Select<T: Copy>(truth: u8, a: T, b: T) -> T => if truth != 0 { a } else { b };
+    Select<T: Bits>(truth: u8, a: T, b: T) -> T => b ^ (a ^ b) & T::all(truth != 0);
     Cast<T: Copy, V>(x: T) -> V => x.become_();
     Add<T: Number>(a: T, b: T) -> T => a.add(b);
     Sub<T: Number>(a: T, b: T) -> T => a.sub(b);
@@ -288,84 +289,24 @@ macro_rules! reals {
 
 reals! { f32 f64 }
 
-/// Truths as bytes.
-trait Bits: Copy + From<bool> + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self> {}
-
-impl Bits for u8 {}
-
-/// A truth as it is in memory: 0 or 1.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-pub(super) struct Truth(u8);
-
-/// How an element becomes one of another type, as the graph's cast has it.
-pub(super) trait Become<V> {
-    fn become_(self) -> V;
+/// Bits: a truth is a byte, 0 or 1.
+trait Bits: Copy + From<bool> + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self> {
+    /// All of them set, or none.
+    fn all(set: bool) -> Self;
 }
 
-macro_rules! become_ {
-    ($($from:ty => $($to:ty)*, |$x:ident| $value:expr;)*) => {$($(
-        impl Become<$to> for $from {
+macro_rules! bits {
+    ($($t:ty)*) => {$(
+        impl Bits for $t {
             #[inline(always)]
-            fn become_(self) -> $to {
-                let $x = self;
-                #[allow(trivial_numeric_casts, clippy::unnecessary_cast, reason = "one expression for many types")]
-                { $value as $to }
-            }
-        }
-    )*)*};
-}
-
-// From the widest type of a kind to all, and from all to that of their kind.
-become_! {
-    i32 => u8 u16 u32 u64 i8 i16 i32 i64 f32 f64, |x| x;
-    i64 => u8 u16 u32 u64 i8 i16 i32 i64 f32 f64, |x| x;
-    u64 => u8 u16 u32 u64 i8 i16 i32 i64 f32 f64, |x| x;
-    f64 => u8 u16 u32 u64 i8 i16 i32 i64 f32 f64, |x| x;
-    Truth => i32, |x| x.0;
-    u8 => i32, |x| x;
-    u16 => i32, |x| x;
-    i8 => i32, |x| x;
-    i16 => i32, |x| x;
-    u32 => i64, |x| x;
-    f32 => f64, |x| x;
-    F16 => f32 f64, |x| x.to_f64();
-    Bf16 => f32 f64, |x| x.to_f64();
-}
-
-macro_rules! become_others {
-    ($($from:ty, |$x:ident| $truth:expr, $half:ident($number:expr);)*) => {$(
-        impl Become<Truth> for $from {
-            #[inline(always)]
-            fn become_(self) -> Truth {
-                let $x = self;
-                Truth(u8::from($truth))
-            }
-        }
-        impl Become<F16> for $from {
-            #[inline(always)]
-            fn become_(self) -> F16 {
-                let $x = self;
-                F16::$half($number)
-            }
-        }
-        impl Become<Bf16> for $from {
-            #[inline(always)]
-            fn become_(self) -> Bf16 {
-                let $x = self;
-                Bf16::$half($number)
+            fn all(set: bool) -> Self {
+                <$t>::from(set).wrapping_neg()
             }
         }
     )*};
 }
 
-become_others! {
-    i32, |x| x != 0, from_whole(x.into());
-    i64, |x| x != 0, from_whole(x.into());
-    u64, |x| x != 0, from_whole(x.into());
-    f32, |x| x != 0.0, from_f64(x.into());
-    f64, |x| x != 0.0, from_f64(x);
-}
+bits! { u8 u16 u32 u64 }
 
 /// Runs something for the Rust type of an element type, compiled for each.
 macro_rules! typed {
@@ -407,39 +348,6 @@ pub(super) fn copy(dtype: DType) -> Call {
     typed!(bits dtype, T => Call::of::<Move<T>>())
 }
 
-/// The loops of a cast, with the types of their results: by way of the widest type of its kind.
-fn cast(from: DType, to: DType) -> Vec<(Call, DType)> {
-    macro_rules! of {
-        ($from:ty, $to:ty) => {
-            Call::of::<Cast<$from, $to>>()
-        };
-    }
-    let narrow = |wide: DType| match wide {
-        DType::I32 => typed!(to, V => of!(i32, V)),
-        DType::I64 => typed!(to, V => of!(i64, V)),
-        DType::U64 => typed!(to, V => of!(u64, V)),
-        _ => typed!(to, V => of!(f64, V)),
-    };
-    let (widen, wide) = match (from, to) {
-        (DType::F16, DType::F32) => return vec![(of!(F16, f32), to)],
-        (DType::Bf16, DType::F32) => return vec![(of!(Bf16, f32), to)],
-        (DType::F32, DType::F16) => return vec![(of!(f32, F16), to)],
-        (DType::F32, DType::Bf16) => return vec![(of!(f32, Bf16), to)],
-        (DType::I32 | DType::I64 | DType::U64 | DType::F64, _) => return vec![(narrow(from), to)],
-        (DType::Bool, _) => (of!(Truth, i32), DType::I32),
-        (DType::U8, _) => (of!(u8, i32), DType::I32),
-        (DType::U16, _) => (of!(u16, i32), DType::I32),
-        (DType::I8, _) => (of!(i8, i32), DType::I32),
-        (DType::I16, _) => (of!(i16, i32), DType::I32),
-        (DType::U32, _) => (of!(u32, i64), DType::I64),
-        (DType::F32, _) => (of!(f32, f64), DType::F64),
-        (DType::F16, _) => (of!(F16, f64), DType::F64),
-        (DType::Bf16, _) => (of!(Bf16, f64), DType::F64),
-        (other, _) => unreachable!("no cast of `{other}`"),
-    };
-    if wide == to { vec![(widen, wide)] } else { vec![(widen, wide), (narrow(wide), to)] }
-}
-
 /// The loops for an instruction, each with the type of its result, which the next reads.
 pub(super) fn calls(instruction: &Instruction) -> Vec<(Call, DType)> {
     match instruction.op {
@@ -448,48 +356,53 @@ pub(super) fn calls(instruction: &Instruction) -> Vec<(Call, DType)> {
     }
 }
 
+macro_rules! of {
+    ($dtype:ident $kind:ident $name:ident) => { typed!($kind $dtype, T => Call::of::<$name<T>>()) };
+}
+
 fn call(instruction: &Instruction) -> Call {
     // Truths are compared as bytes.
     let dtype = if instruction.dtype == DType::Bool { DType::U8 } else { instruction.dtype };
-    macro_rules! of {
-        ($kind:ident $name:ident) => { typed!($kind dtype, T => Call::of::<$name<T>>()) };
-    }
     match instruction.op {
-        Opcode::Select => of!(bits Select),
+        Opcode::Select => of!(dtype bits Select),
         Opcode::Cast(_) => unreachable!("a cast may be two loops"),
-        Opcode::Unary(op) => match op {
-            Unary::StopGradient => copy(dtype),
-            Unary::Neg => of!(wrapping Neg),
-            Unary::Abs => of!(numbers Abs),
-            Unary::Sign => of!(numbers Sign),
-            Unary::Relu => of!(numbers Relu),
-            Unary::Exp => of!(floats Exp),
-            Unary::Log => of!(floats Log),
-            Unary::Log1p => of!(floats Log1p),
-            Unary::Sqrt => of!(floats Sqrt),
-            Unary::Flush => of!(floats Flush),
-            Unary::Tanh => of!(floats Tanh),
-            Unary::Erf => of!(floats Erf),
-            Unary::Logistic => of!(floats Logistic),
-            Unary::Not => Call::of::<Not<u8>>(),
-        },
+        Opcode::Unary(op) => unary(op, dtype),
         Opcode::Binary(op) => match op {
-            Binary::Add => of!(wrapping Add),
-            Binary::Sub => of!(wrapping Sub),
-            Binary::Mul => of!(wrapping Mul),
-            Binary::Div => of!(numbers Div),
-            Binary::Max => of!(numbers Max),
-            Binary::Min => of!(numbers Min),
-            Binary::Pow => of!(floats Pow),
+            Binary::Add => of!(dtype wrapping Add),
+            Binary::Sub => of!(dtype wrapping Sub),
+            Binary::Mul => of!(dtype wrapping Mul),
+            Binary::Div => of!(dtype numbers Div),
+            Binary::Max => of!(dtype numbers Max),
+            Binary::Min => of!(dtype numbers Min),
+            Binary::Pow => of!(dtype floats Pow),
             Binary::And => Call::of::<And<u8>>(),
             Binary::Or => Call::of::<Or<u8>>(),
         },
         Opcode::Compare(op) => match op {
-            Compare::Eq => of!(wrapping Eq),
-            Compare::Ne => of!(wrapping Ne),
-            Compare::Lt | Compare::Gt => of!(numbers Lt),
-            Compare::Le | Compare::Ge => of!(numbers Le),
+            Compare::Eq => of!(dtype wrapping Eq),
+            Compare::Ne => of!(dtype wrapping Ne),
+            Compare::Lt | Compare::Gt => of!(dtype numbers Lt),
+            Compare::Le | Compare::Ge => of!(dtype numbers Le),
         },
+    }
+}
+
+fn unary(op: Unary, dtype: DType) -> Call {
+    match op {
+        Unary::StopGradient => copy(dtype),
+        Unary::Neg => of!(dtype wrapping Neg),
+        Unary::Abs => of!(dtype numbers Abs),
+        Unary::Sign => of!(dtype numbers Sign),
+        Unary::Relu => of!(dtype numbers Relu),
+        Unary::Exp => of!(dtype floats Exp),
+        Unary::Log => of!(dtype floats Log),
+        Unary::Log1p => of!(dtype floats Log1p),
+        Unary::Sqrt => of!(dtype floats Sqrt),
+        Unary::Tanh => of!(dtype floats Tanh),
+        Unary::Erf => of!(dtype floats Erf),
+        Unary::Logistic => of!(dtype floats Logistic),
+        Unary::Flush => of!(dtype floats Flush),
+        Unary::Not => Call::of::<Not<u8>>(),
     }
 }
 

@@ -316,17 +316,8 @@ impl Plan<'_> {
                 (r, at.unwrap_or_else(|| self.slot(code[r].result().size())))
             });
             places.extend(to);
-            let dead = |&(operand, _): &(Operand, DType)| last.get(&operand) == Some(&i);
-            let mut freed: Vec<usize> = Vec::new();
-            for (operand, _) in todo.reads(code).into_iter().filter(dead) {
-                if let Operand::Register(r) = operand
-                    && let At::Slot(slot) = places[&r.into()]
-                    && !freed.contains(&slot)
-                {
-                    freed.push(slot);
-                    self.free.entry(self.slots[slot]).or_default().push(slot);
-                }
-            }
+            let reads = todo.reads(code).into_iter().map(|(operand, _)| operand);
+            self.release(reads.filter(|operand| last.get(operand) == Some(&i)), &places);
             match *todo {
                 Todo::Call(k) => self.call(&code[k], from, to.map(|(_, at)| at), &mut parts),
                 _ => add(&mut parts, link(todo, same & 1 != 0, from, to.map(|(_, at)| at))),
@@ -337,6 +328,20 @@ impl Plan<'_> {
             parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], to));
         }
         parts
+    }
+
+    /// Frees the slots of operands that nobody reads any more.
+    fn release(&mut self, dead: impl Iterator<Item = Operand>, places: &HashMap<usize, At>) {
+        let mut freed: Vec<usize> = Vec::new();
+        for operand in dead {
+            if let Operand::Register(r) = operand
+                && let At::Slot(slot) = places[&r.into()]
+                && !freed.contains(&slot)
+            {
+                freed.push(slot);
+                self.free.entry(self.slots[slot]).or_default().push(slot);
+            }
+        }
     }
 
     /// Adds the loops of an instruction; what lies between two is needed no longer.

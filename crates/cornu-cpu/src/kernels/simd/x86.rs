@@ -148,8 +148,8 @@ impl Simd for Avx2 {
             let eight = if n == 8 {
                 _mm_loadl_epi64(from.cast())
             } else {
-                for i in 0..n {
-                    bytes[i] = *from.add(i);
+                for (i, byte) in bytes.iter_mut().enumerate().take(n) {
+                    *byte = *from.add(i);
                 }
                 _mm_loadl_epi64(bytes.as_ptr().cast())
             };
@@ -169,8 +169,8 @@ impl Simd for Avx2 {
                 _mm_storel_epi64(to.cast(), eight);
             } else {
                 _mm_storel_epi64(bytes.as_mut_ptr().cast(), eight);
-                for i in 0..n {
-                    *to.add(i) = bytes[i];
+                for (i, byte) in bytes.into_iter().enumerate().take(n) {
+                    *to.add(i) = byte;
                 }
             }
         }

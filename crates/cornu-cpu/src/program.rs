@@ -1,0 +1,295 @@
+//! Programs of a session, and their runs: what does not change is decided when a graph is compiled, what belongs to one
+//! caller when he asks for room; a step sets the pointers of what it is fed, and goes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use cornu_graph::ops::{Constant, Leaf, Op};
+use cornu_graph::{Array, Error, Feed, Graph, Origin, Outcome, Program, Result, Run, Type, Value, VarId, check_feeds};
+
+use crate::kernels::memory::{Buffer, Table};
+use crate::kernels::operand::{Place, Span};
+use crate::kernels::transfer;
+use crate::lower::{Lowered, Target, lower};
+use crate::plan::Plan;
+use crate::session::Uploaded;
+use crate::step::{Machine, Step, run};
+use crate::store::Store;
+
+/// A program that is ready. A clone is the same one.
+#[derive(Clone)]
+pub(crate) struct Loaded(Arc<Ready>);
+
+struct Ready {
+    store: Arc<Store>,
+    graph: Graph,
+    lowered: Lowered,
+    outputs: Vec<Type>,
+    /// Room for scratch memory and inputs, then variables and constants.
+    table: Table,
+    /// Bytes that a single step needs for itself.
+    scratch: usize,
+}
+
+/// A value that has a buffer of its own.
+fn alone(base: u32, ty: &Type) -> Place {
+    Place { dtype: ty.dtype, span: Span { base, at: 0 }, len: ty.size() }
+}
+
+impl Loaded {
+    /// Plans a graph.
+    ///
+    /// # Errors
+    /// There must be memory for its constants, and it may need no more than can be counted.
+    pub(crate) fn new(store: &Arc<Store>, graph: Graph) -> Result<Loaded> {
+        let mut table = Table::open(1 + graph.inputs.len());
+        let mut ids: Vec<VarId> = graph.vars.iter().chain(&graph.updates).map(|&(id, _)| id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let vars = store.vars(ids.iter().copied())?;
+        let place = |var: &crate::store::Var| alone(table.keep(Arc::clone(&var.buffer)), &var.spec.ty);
+        let vars = ids.into_iter().zip(vars.iter().map(place).collect::<Vec<_>>()).collect();
+        let mut plan = Plan::new(&graph);
+        constants(store, &mut plan, &mut table)?;
+        let lowered = lower(&plan, Target { level: store.level, threads: store.threads.count() }, &vars)?;
+        let scratch = lowered.steps.iter().map(|step| step.scratch(&store.threads)).max().unwrap_or(0);
+        let outputs = lowered.outputs.iter().map(|(_, ty)| ty.clone()).collect();
+        store.add(lowered.needs.max(scratch));
+        Ok(Loaded(Arc::new(Ready { store: Arc::clone(store), graph, lowered, outputs, table, scratch })))
+    }
+}
+
+/// Gives a buffer to each constant of a plan and its bodies.
+fn constants(store: &Store, plan: &mut Plan, table: &mut Table) -> Result<()> {
+    for value in plan.constants() {
+        let constant = match plan.view.graph.op(value) {
+            Op::Leaf(Leaf::Constant(constant)) => constant.clone(),
+            op => Constant::new(computed(op, plan.view.graph.ty(value))?),
+        };
+        plan.given.insert(value, alone(table.keep(store.constant(&constant)?), plan.view.graph.ty(value)));
+    }
+    plan.bodies.iter_mut().try_for_each(|body| constants(store, body, table))
+}
+
+/// What an op without operands makes.
+///
+/// # Errors
+/// There must be memory for it.
+fn computed(op: &Op, ty: &Type) -> Result<Array> {
+    let bytes = ty.bytes().unwrap_or(usize::MAX);
+    // Ops take their memory unasked: this asks for it, and lets it go again.
+    let asked = Vec::<u8>::new().try_reserve_exact(bytes);
+    asked.map_err(|_| Error::memory(format_args!("a constant of {ty}"), bytes))?;
+    Ok(op.eval(&[], &[ty])?.remove(0))
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        // Constants first, so that the session sees which of them nobody reads.
+        self.table = Table::open(0);
+        self.store.remove(self.lowered.needs.max(self.scratch));
+    }
+}
+
+impl Program for Loaded {
+    fn room(&self) -> Result<Box<dyn Run>> {
+        let Ready { store, lowered, table, scratch, .. } = &*self.0;
+        let ask = |error: Error| error.context("a step").help("a smaller batch needs less");
+        let memory = store.lend("scratch memory", lowered.needs).map_err(ask)?;
+        let scratch = store.lend("a step", *scratch).inspect_err(|_| store.give_back(Arc::clone(&memory)))?;
+        let mut table = table.again();
+        table.set(0, &memory, 0);
+        let outcome = Outcome::default();
+        Ok(Box::new(CpuRun { ready: Arc::clone(&self.0), table, memory, scratch, outcome }))
+    }
+
+    fn changes(&self) -> bool {
+        !self.0.graph.updates.is_empty()
+    }
+
+    fn describe(&self) -> String {
+        described(&self.0.lowered.steps, &self.0.lowered.makes, &self.0.graph, 0)
+    }
+}
+
+/// Steps on a line each, and behind them, as a comment, where what they make was traced; steps in steps below.
+fn described(steps: &[Step], makes: &[Vec<Value>], graph: &Graph, indent: usize) -> String {
+    let mut text = String::new();
+    for (step, makes) in steps.iter().zip(makes) {
+        let mut seen = HashSet::new();
+        let origins = makes.iter().map(|&value| graph.origin(value)).filter(|origin| !origin.is_unknown());
+        let origins: Vec<String> = origins.filter(|&origin| seen.insert(origin)).map(Origin::to_string).collect();
+        let comment = if origins.is_empty() { String::new() } else { format!(" ; {}", origins.join(", ")) };
+        text += &format!("{:indent$}{step}{comment}\n", "");
+        let Step::Control(control) = step else { continue };
+        for frame in &control.frames {
+            text += &described(&frame.steps, &frame.makes, &frame.graph, indent + 2);
+        }
+    }
+    text
+}
+
+struct CpuRun {
+    ready: Arc<Ready>,
+    table: Table,
+    /// What lies between inputs and results, and inputs that are not read in place.
+    memory: Arc<Buffer>,
+    /// Memory for a single step.
+    scratch: Arc<Buffer>,
+    outcome: Outcome,
+}
+
+impl CpuRun {
+    /// Takes in what is fed, waits for its turn, and runs the steps, or some of them at a time.
+    fn go(&mut self, feeds: &[Feed], steps: impl FnOnce(&[Step], Machine) -> Result<()>) -> Result<()> {
+        let Ready { store, lowered, graph, .. } = &*self.ready;
+        check_feeds(feeds, lowered.inputs.iter().map(|(_, ty)| ty))?;
+        for (number, feed) in feeds.iter().enumerate() {
+            let (array, rows) = match feed {
+                Feed::Whole(data) => {
+                    self.table.set(number + 1, data.held::<Uploaded>()?.whole(store)?, 0);
+                    continue;
+                }
+                Feed::Host(array) => (*array, None),
+                Feed::Rows(data, rows) => (&data.held::<Uploaded>()?.array, Some(*rows)),
+            };
+            self.table.set(number + 1, &self.memory, lowered.rooms[number]);
+            transfer::write(self.table.bases(), lowered.inputs[number].0, array, rows, &store.threads);
+        }
+        let (level, threads, scratch) = (store.level, &store.threads, self.scratch.room());
+        let machine = Machine { level, threads, bases: self.table.bases(), scratch };
+        let _turn = store.turn.take(!graph.updates.is_empty());
+        store.failure.check()?;
+        store.guarded(|| steps(&lowered.steps, machine))
+    }
+}
+
+impl Run for CpuRun {
+    fn start(&mut self, feeds: &[Feed]) -> Result<()> {
+        let result = self.go(feeds, run);
+        self.outcome.note(result)
+    }
+
+    fn outputs(&self) -> &[Type] {
+        &self.ready.outputs
+    }
+
+    fn output_into(&mut self, index: usize, to: &mut Array) -> Result<()> {
+        self.outcome.check(index, self.ready.outputs.get(index), to)?;
+        transfer::read_into(self.table.bases(), self.ready.lowered.outputs[index].0, to);
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        self.outcome.get()
+    }
+
+    fn profile(&mut self, feeds: &[Feed], clock: &dyn Fn() -> u64) -> Result<Vec<(Origin, u64)>> {
+        let ready = Arc::clone(&self.ready);
+        let mut times = Vec::with_capacity(ready.lowered.steps.len());
+        let timed = |steps: &[Step], machine: Machine| {
+            for (step, makes) in steps.iter().zip(&ready.lowered.makes) {
+                let begun = clock();
+                run(std::slice::from_ref(step), machine)?;
+                let origin = makes.first().map(|&value| ready.graph.origin(value).clone()).unwrap_or_default();
+                times.push((origin, clock().wrapping_sub(begun)));
+            }
+            Ok(())
+        };
+        let result = self.go(feeds, timed);
+        self.outcome.note(result)?;
+        Ok(times)
+    }
+}
+
+/// Its memory is of use to others.
+impl Drop for CpuRun {
+    fn drop(&mut self) {
+        [&self.memory, &self.scratch].into_iter().for_each(|buffer| self.ready.store.give_back(Arc::clone(buffer)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt;
+    use std::ops::Range;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use cornu_graph::{Executor, Session, Trace, VarSpec};
+
+    use super::*;
+    use crate::Cpu;
+    use crate::kernels::operand::{Bases, Kernel};
+    use crate::kernels::simd::Level;
+    use crate::kernels::threads::Threads;
+    use crate::session::CpuSession;
+
+    struct Broken;
+
+    impl fmt::Display for Broken {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("broken")
+        }
+    }
+
+    impl Kernel for Broken {
+        fn units(&self) -> usize {
+            2
+        }
+
+        fn grain(&self) -> usize {
+            1
+        }
+
+        fn scratch(&self) -> usize {
+            0
+        }
+
+        #[allow(unsafe_code, reason = "the trait asks for it")]
+        unsafe fn run(&self, _: Level, _: Bases, _: Range<usize>, _: *mut u8) {
+            panic!("a kernel of no use")
+        }
+    }
+
+    #[test]
+    fn a_step_that_breaks_off_is_the_answer_to_all_that_follows() {
+        for threads in [1, 2] {
+            let store = Arc::new(Store::new(Level::Portable, Threads::new(threads), &[]));
+            let session: Arc<dyn Session> = Arc::new(CpuSession(Arc::clone(&store)));
+            let var = session.declare(VarSpec::from(Type::f32([2]))).expect("memory");
+            let trace = Trace::new();
+            let new = trace.var(var, Type::f32([2])) + 1.0;
+            let graph = trace.finish(&[new.clone()], &[(var, new)]).expect("a sound graph");
+            let sound = session.compile(&graph).expect("a sound graph");
+            let Ok(mut loaded) = Loaded::new(&store, graph.clone()) else { panic!("memory") };
+            let ready = Arc::get_mut(&mut loaded.0).expect("the only handle");
+            ready.lowered.steps.push(Step::new(Broken));
+            let [mut run, mut other] = [loaded.room().expect("memory"), sound.room().expect("memory")];
+            other.start(&[]).expect("a step");
+            let panic = catch_unwind(AssertUnwindSafe(|| run.start(&[]))).expect_err("the kernel panics");
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"a kernel of no use"));
+            let answers = [
+                run.start(&[]),
+                run.wait(),
+                other.start(&[]),
+                other.output(0).map(drop),
+                session.value(var).map(drop),
+                session.write(&[(var, &Array::vector(vec![1.0f32, 2.0]))]),
+                session.compile(&graph).map(drop),
+                session.declare(VarSpec::from(Type::f32([2]))).map(drop),
+                session.upload(Array::scalar(1.0f32)).map(drop),
+            ];
+            for (place, answer) in answers.into_iter().enumerate() {
+                let message = answer.expect_err("a failure").message().to_owned();
+                assert_eq!(message, "a step was broken off, and its variables are lost: a kernel of no use", "{place}");
+            }
+            session.release(&[var]);
+            drop((run, other, loaded, sound));
+            assert_eq!((session.memory().variables, session.memory().programs), (0, 0));
+            Cpu::new()
+                .open()
+                .and_then(|other| other.once(&Trace::new().finish(&[], &[])?, &[]))
+                .expect("another session");
+        }
+    }
+}
