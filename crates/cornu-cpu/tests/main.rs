@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cornu_cpu::{Cpu, Level};
 use cornu_graph::ops::Reduction;
-use cornu_graph::{Array, Executor, Feed, Graph, Reference, Role, Run, Tensor, Trace, Type, VarId, VarSpec};
+use cornu_graph::{Array, DType, Executor, Feed, Graph, Reference, Role, Run, Tensor, Trace, Type, VarId, VarSpec};
 use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, text};
