@@ -166,7 +166,12 @@ fn sessions_share_their_threads() {
     });
     assert_eq!((sessions.len(), workers()), (200, 2));
     drop(sessions);
-    assert_eq!(workers(), 0);
+    // The system forgets a thread some time after it has ended.
+    let begun = Instant::now();
+    while workers() > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{} threads are left", workers());
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// What opening a session says to that value of a variable.

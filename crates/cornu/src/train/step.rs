@@ -181,8 +181,7 @@ impl<'a> Steps<'a> {
         }
         let types = data.types(rows);
         let program = store.session().compile(&self.trace(kind, data, &types)?)?;
-        store.programs().keep(owner, kind, types, &program);
-        Ok(program)
+        Ok(store.programs().keep(owner, kind, types, program))
     }
 
     fn trace(&self, kind: Kind, data: &Fed, types: &[Type]) -> Result<Graph> {

@@ -38,13 +38,23 @@ impl Programs {
         all.last().map(|kept| Arc::clone(&kept.program))
     }
 
-    /// Keeps a program.
-    pub(crate) fn keep(&self, owner: usize, kind: Kind, types: Vec<Type>, program: &Arc<dyn Program>) {
+    /// Keeps a program, unless another thread was faster; gives the one that is kept.
+    pub(crate) fn keep(
+        &self,
+        owner: usize,
+        kind: Kind,
+        types: Vec<Type>,
+        program: Arc<dyn Program>,
+    ) -> Arc<dyn Program> {
+        if let Some(kept) = self.find(owner, kind, |known| *known == *types) {
+            return kept;
+        }
         let mut all = locked(&self.0);
         let gone = (all.len() == MOST_PROGRAMS).then(|| all.remove(0));
-        all.push(Kept { owner, kind, types, program: Arc::clone(program) });
+        all.push(Kept { owner, kind, types, program: Arc::clone(&program) });
         drop(all);
         drop(gone);
+        program
     }
 
     /// Gives up programs of some kinds.
