@@ -431,7 +431,7 @@ avx512! { f64_avx512, Doubles512, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2] }
 avx2! { f64_avx2, Doubles256, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2] }
 portable! { [[1 2 3 4] 1, [1 2] 2, [1] 3, [1] 4]: f32_portable Singles<Portable>, }
 portable! {
-    [[1 2 3 4] 1]:
+    [[1 2 3 4] 1, [1 2] 2]:
     f64_portable Plain<f64>,
     i8_portable Plain<i8>,
     i16_portable Plain<i16>,
