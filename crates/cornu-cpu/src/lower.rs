@@ -223,7 +223,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
             op.moves(&Site::new(&types, ty, &args, out)).into_iter().map(Step::new).collect::<Vec<_>>()
         };
         let step = match &node.op {
-            Op::Dot(dot) => self.dot(*dot, node, &args, out, sums)?,
+            Op::Dot(dot) => return self.dot(*dot, node, &args, out, sums),
             Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
             Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
             Op::Broadcast(op) => return Ok(copies(op)),
@@ -265,7 +265,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         }
     }
 
-    fn dot(&mut self, dot: ops::Dot, node: &Node, args: &[Place], out: Place, sums: Option<Span>) -> Result<Step> {
+    fn dot(&mut self, dot: ops::Dot, node: &Node, args: &[Place], out: Place, sums: Option<Span>) -> Result<Vec<Step>> {
         let [x, y] = [0, 1].map(|i| self.graph().ty(node.args[i]));
         let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
         let spans = [args[0], args[1], out].map(|place| place.span);
@@ -277,16 +277,10 @@ impl<'p, 'g> Lowering<'p, 'g> {
         {
             product.b = Product::new([spans[0], b.span, spans[2]], batch, [m, k, n], [false, false]).b;
         }
-        let is_shared = self.target.threads > 1 && !self.by_rows && sums.is_none();
-        let join = if is_shared && product.halves() { Some(self.halves(&mut product, out)?) } else { None };
+        let is_shared = self.target.threads > 1 && !self.by_rows && sums.is_none() && product.halves();
+        let join = if is_shared { Some(self.halves(&mut product, out)?) } else { None };
         let step = Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)));
-        Ok(match join {
-            Some(join) => {
-                self.add(step, Vec::new());
-                join
-            }
-            None => step,
-        })
+        Ok(std::iter::once(step).chain(join).collect())
     }
 
     /// Gives the second halves of sums a place, and the step that adds them to the first.

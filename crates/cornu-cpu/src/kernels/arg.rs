@@ -9,7 +9,7 @@ use cornu_graph::{DType, Shape, Type};
 use super::memory::typed;
 use super::num::{Num, Stored};
 use super::operand::{Bases, Kernel, Span};
-use super::simd::{Level, Simd, dispatch};
+use super::simd::{Level, Portable, Simd, dispatch};
 
 /// Elements that are worth a thread.
 const GRAIN: usize = 16 * 1024;
@@ -52,7 +52,11 @@ impl Kernel for Arg {
 
     unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, _: *mut u8) {
         // SAFETY: the caller's promise.
-        typed!(self.dtype, T => unsafe { run_level::<T>(level, self, bases, units) });
+        match self.dtype {
+            DType::F32 => unsafe { run_level::<f32>(level, self, bases, units) },
+            // One loop each: every one takes its time to compile.
+            dtype => typed!(dtype, T => unsafe { run_with::<Portable, T>(Portable, self, bases, units) }),
+        }
     }
 }
 

@@ -114,13 +114,29 @@ impl Reduce {
         (part * self.part).min(self.count)..((part + 1) * self.part).min(self.count)
     }
 
+    /// As is quickest, or with as few loops as will do: each takes its time to compile.
+    ///
     /// # Safety
     /// As [`Kernel::run`].
     #[inline(always)]
-    unsafe fn run_as<T: Stored, F: Fold<T::Register>>(&self, bases: Bases, units: Range<usize>) {
+    unsafe fn run_kind<T: Stored, const QUICK: bool>(&self, bases: Bases, units: Range<usize>) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.kind {
+                Reduction::Sum => self.run_as::<T, Sum, QUICK>(bases, units),
+                Reduction::Max => self.run_as::<T, Max, QUICK>(bases, units),
+                Reduction::Min => self.run_as::<T, Min, QUICK>(bases, units),
+            }
+        }
+    }
+
+    /// # Safety
+    /// As [`Kernel::run`].
+    #[inline(always)]
+    unsafe fn run_as<T: Stored, F: Fold<T::Register>, const QUICK: bool>(&self, bases: Bases, units: Range<usize>) {
         let (from, to) = (bases.at::<T>(self.from).cast_const(), bases.at::<T>(self.to));
         let (parts, columns) = (self.units_of_each(), self.columns);
-        if matches!(*self.reduced, [Axis { step: 1, .. }]) && self.part == self.count {
+        if QUICK && matches!(*self.reduced, [Axis { step: 1, .. }]) && self.part == self.count {
             // SAFETY: the caller's promise.
             return unsafe { self.rows::<T, F>(from, to, units) };
         }
@@ -137,7 +153,7 @@ impl Reduce {
                     unit += 1;
                 } else {
                     let width = (columns - column).min(units.end - unit).min(PANEL);
-                    self.panel::<T, F>(from, elements, to, width);
+                    self.panel::<T, F, QUICK>(from, elements, to, width);
                     unit += width;
                 }
             }
@@ -225,7 +241,7 @@ impl Reduce {
     /// # Safety
     /// The elements are readable, and the results writable.
     #[inline(always)]
-    unsafe fn panel<T: Stored, F: Fold<T::Register>>(
+    unsafe fn panel<T: Stored, F: Fold<T::Register>, const QUICK: bool>(
         &self,
         from: *const T,
         elements: Range<usize>,
@@ -245,7 +261,7 @@ impl Reduce {
                     let rows = ROWS.min(end - at);
                     let starts: [*const T; ROWS] =
                         std::array::from_fn(|i| from.wrapping_offset(place(&self.reduced, at + i.min(rows - 1))));
-                    columns::<T, F>(&starts[..rows], totals, width);
+                    columns::<T, F, QUICK>(&starts[..rows], totals, width);
                     at += rows;
                 }
                 if !first {
@@ -298,25 +314,22 @@ impl Kernel for Reduce {
     }
 
     unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, _: *mut u8) {
-        // SAFETY: the caller's promise.
-        typed!(self.dtype, T => unsafe { run_level::<T>(level, self, bases, units) });
+        // SAFETY: the caller's promise; so below.
+        match self.dtype {
+            DType::F32 => unsafe { singles(level, self, bases, units) },
+            dtype => typed!(dtype, T => unsafe { self.run_kind::<T, false>(bases, units) }),
+        }
     }
 }
 
-dispatch! { unsafe fn run_level<T: Stored> = run_with(reduce: &Reduce, bases: Bases, units: Range<usize>); }
+dispatch! { unsafe fn singles = singles_with(reduce: &Reduce, bases: Bases, units: Range<usize>); }
 
 /// # Safety
 /// As [`Kernel::run`].
 #[inline(always)]
-unsafe fn run_with<S: Simd, T: Stored>(_: S, reduce: &Reduce, bases: Bases, units: Range<usize>) {
+unsafe fn singles_with<S: Simd>(_: S, reduce: &Reduce, bases: Bases, units: Range<usize>) {
     // SAFETY: the caller's promise.
-    unsafe {
-        match reduce.kind {
-            Reduction::Sum => reduce.run_as::<T, Sum>(bases, units),
-            Reduction::Max => reduce.run_as::<T, Max>(bases, units),
-            Reduction::Min => reduce.run_as::<T, Min>(bases, units),
-        }
-    }
+    unsafe { reduce.run_kind::<f32, true>(bases, units) };
 }
 
 /// How elements are brought together.
@@ -420,12 +433,16 @@ fn lanes<T: Stored, F: Fold<T::Register> + ?Sized, const N: usize>(row: &[T]) ->
 /// # Safety
 /// They are readable, and the totals writable.
 #[inline(always)]
-unsafe fn columns<T: Stored, F: Fold<T::Register>>(rows: &[*const T], totals: *mut T::Register, width: usize) {
+unsafe fn columns<T: Stored, F: Fold<T::Register>, const QUICK: bool>(
+    rows: &[*const T],
+    totals: *mut T::Register,
+    width: usize,
+) {
     let mut column = 0;
     /// As many columns at a time as stay in registers.
     macro_rules! tiles {
         ($($n:literal)*) => {
-            $(while width - column >= $n {
+            $(while (QUICK || $n == 16 || $n == 1) && width - column >= $n {
                 // SAFETY: `$n` of the columns.
                 unsafe {
                     let to = totals.add(column).cast::<[T::Register; $n]>();

@@ -397,37 +397,41 @@ macro_rules! compile {
 // Sums, one row of `b` and one number of `a` must fit the registers: thirty-two of AVX-512, sixteen of the others.
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx512 {
-    ($module:ident, $lanes:ty) => {
+    ($module:ident, $lanes:ty, $tiles:tt) => {
         compile! {
-            $module, $lanes, #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")],
-            [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6 7 8 9 10 11 12] 2, [1 2 3] 3, [1 2 3] 4, [1] 5, [1] 6, [1] 7, [1] 8]
+            $module, $lanes, #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")], $tiles
         }
     };
 }
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx2 {
-    ($module:ident, $lanes:ty) => {
-        compile! {
-            $module, $lanes, #[target_feature(enable = "avx2,fma")],
-            [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6] 2, [1 2 3] 3, [1 2] 4, [1] 5, [1] 6, [1] 7, [1] 8]
-        }
+    ($module:ident, $lanes:ty, $tiles:tt) => {
+        compile! { $module, $lanes, #[target_feature(enable = "avx2,fma")], $tiles }
     };
 }
 macro_rules! portable {
-    ($($module:ident $lanes:ty,)*) => {
-        $(compile! { $module, $lanes, , [[1 2 3 4] 1, [1 2] 2, [1] 3, [1] 4] })*
+    ($tiles:tt: $($module:ident $lanes:ty,)*) => {
+        $(compile! { $module, $lanes, , $tiles })*
     };
 }
 #[cfg(target_arch = "x86_64")]
-avx512! { f32_avx512, Singles<Avx512> }
+avx512! {
+    f32_avx512, Singles<Avx512>,
+    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6 7 8 9 10 11 12] 2, [1 2 3] 3, [1 2 3] 4, [1] 5, [1] 6, [1] 7, [1] 8]
+}
 #[cfg(target_arch = "x86_64")]
-avx2! { f32_avx2, Singles<Avx2> }
+avx2! {
+    f32_avx2, Singles<Avx2>,
+    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6] 2, [1 2 3] 3, [1 2] 4, [1] 5, [1] 6, [1] 7, [1] 8]
+}
+// Fewer for what is rarer: every tile takes its time to compile.
 #[cfg(target_arch = "x86_64")]
-avx512! { f64_avx512, Doubles512 }
+avx512! { f64_avx512, Doubles512, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2] }
 #[cfg(target_arch = "x86_64")]
-avx2! { f64_avx2, Doubles256 }
+avx2! { f64_avx2, Doubles256, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2] }
+portable! { [[1 2 3 4] 1, [1 2] 2, [1] 3, [1] 4]: f32_portable Singles<Portable>, }
 portable! {
-    f32_portable Singles<Portable>,
+    [[1 2 3 4] 1, [1 2] 2]:
     f64_portable Plain<f64>,
     i8_portable Plain<i8>,
     i16_portable Plain<i16>,
