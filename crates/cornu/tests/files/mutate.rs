@@ -166,7 +166,7 @@ fn has_large_numbers(text: &[u8]) -> bool {
 /// Whether a file is read; then all that is in it is used.
 fn read(sound: &mut Sound, name: &str, path: &Path, bytes: &[u8]) -> bool {
     match name {
-        ".keras" => load_model_with(path, Load::new()).is_ok_and(|loaded| predicts(loaded.model)),
+        ".keras" => load_model_with(path, Load::new()).is_ok_and(|loaded| predicts(&loaded.model)),
         ".json" => String::from_utf8(bytes.to_vec())
             .is_ok_and(|text| Sequential::from_json(&text).is_ok_and(|model| model.to_json().is_ok())),
         name if name.starts_with(".csv") => tables::read(name, bytes),
@@ -184,7 +184,7 @@ fn read(sound: &mut Sound, name: &str, path: &Path, bytes: &[u8]) -> bool {
 }
 
 /// Whether a model that was loaded can be written again; and it predicts.
-fn predicts(model: Model) -> bool {
+fn predicts(model: &Model) -> bool {
     let shape: Option<Vec<usize>> = model
         .input_shape()
         .and_then(|shape| shape[1..].iter().copied().collect())

@@ -35,7 +35,7 @@ fn threads_that_predict_and_evaluate_at_once_get_the_same_bits() -> Result<()> {
     let (model, quiet) = (&model, Predict::new().batch_size(16).verbose(0));
     let work = |thread: usize| -> Result<_> {
         let scores = model.evaluate_with(&x, &y, Evaluate::new().batch_size(9).verbose(0))?;
-        let all = bits(&model.predict_with(&x, quiet.clone())?);
+        let all = bits(&model.predict_with(&x, quiet)?);
         let of_row = |i: usize| model.predict(&x.rows(&[(i * (thread + 1)) % 70]));
         let single = (0..40).map(|i| Ok(((i * (thread + 1)) % 70, bits(&of_row(i)?)))).collect::<Result<Vec<_>>>()?;
         Ok((scores["loss"].to_bits(), all, single))
