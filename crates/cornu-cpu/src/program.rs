@@ -259,7 +259,7 @@ mod tests {
             let var = session.declare(VarSpec::from(Type::f32([2]))).expect("memory");
             let trace = Trace::new();
             let new = trace.var(var, Type::f32([2])) + 1.0;
-            let graph = trace.finish(&[new.clone()], &[(var, new)]).expect("a sound graph");
+            let graph = trace.finish(&[], &[(var, new)]).expect("a sound graph");
             let sound = session.compile(&graph).expect("a sound graph");
             let Ok(mut loaded) = Loaded::new(&store, graph.clone()) else { panic!("memory") };
             let ready = Arc::get_mut(&mut loaded.0).expect("the only handle");
@@ -272,7 +272,7 @@ mod tests {
                 run.start(&[]),
                 run.wait(),
                 other.start(&[]),
-                other.output(0).map(drop),
+                other.wait(),
                 session.value(var).map(drop),
                 session.write(&[(var, &Array::vector(vec![1.0f32, 2.0]))]),
                 session.compile(&graph).map(drop),

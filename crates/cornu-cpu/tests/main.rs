@@ -235,7 +235,7 @@ fn data_stays_for_many_steps() {
     let trace = Trace::new();
     let (x, w) = (trace.input(Type::new(DType::I64, [2, 3])), trace.var(VarId::new(0), Type::new(DType::I64, [3])));
     let new = &w * 2 + x.sum([0]);
-    let graph = trace.finish(&[x.clone(), new.clone()], &[(VarId::new(0), new)]).expect("a sound graph");
+    let graph = trace.finish(&[x, new.clone()], &[(VarId::new(0), new)]).expect("a sound graph");
     for executor in [&Cpu::new() as &dyn Executor, &Reference] {
         let session = executor.open().expect("a session");
         session.declare(Type::new(DType::I64, [3]).into()).expect("memory");
@@ -269,9 +269,15 @@ fn data_stays_for_many_steps() {
         assert_eq!(message(session.value(VarId::new(0)).map(drop)), gone);
         assert_eq!(message(session.compile(&graph).map(drop)), "v0 was declared as nothing, got i64[3]");
     }
+}
+
+#[test]
+fn data_of_another_machine_is_refused() {
+    let trace = Trace::new();
+    let x = trace.input(Type::new(DType::I64, [2, 3]));
+    let graph = trace.finish(&[x.sum([0])], &[]).expect("a sound graph");
     let [here, there] = [&Cpu::new() as &dyn Executor, &Reference].map(|machine| machine.open().expect("a session"));
     let data = there.upload(data_of_two()).expect("memory");
-    here.declare(Type::new(DType::I64, [3]).into()).expect("memory");
     let mut run = here.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
     let error = run.start(&[Feed::Whole(&data)]).expect_err("data of another machine").to_string();
     assert!(error.starts_with("a step was given data of another machine"), "{error}");

@@ -1,5 +1,6 @@
 //! Models: graphs of layers, and the values of their weights.
 
+mod built;
 mod functional;
 mod json;
 mod sequential;
@@ -108,30 +109,6 @@ impl Model {
             problem: None,
             built: OnceLock::new(),
             building: Mutex::new(()),
-        }
-    }
-
-    /// The model, as far as it is built.
-    fn known(&self) -> &Model {
-        self.built.get().map_or(self, |built| built)
-    }
-
-    /// The same layers, to be built.
-    fn twin(&self) -> Model {
-        Model {
-            input: self.input.clone(),
-            net: self.net.clone(),
-            variables: self.variables.again(),
-            places: self.places.clone(),
-            problem: self.problem.clone(),
-            ..Model::following(self.flavor(), SeedSource::Process, self.name.clone())
-        }
-    }
-
-    /// Takes over what was built.
-    fn settle(&mut self) {
-        if let Some(built) = self.built.take() {
-            (self.net, self.variables) = (built.net, built.variables);
         }
     }
 

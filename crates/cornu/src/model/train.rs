@@ -10,7 +10,6 @@ use crate::train::{
     Bar, Compile, Data, Ends, Evaluate, Fit, Given, History, InOrder, Kind, ORDER, OptimizerState, PREDICTIONS,
     Predict, Run, Scores, Steps, Warning, checks, positive,
 };
-use crate::variables::locked;
 
 impl Model {
     /// Says how the model is to be trained. Weights stay as they are; the optimizer starts anew.
@@ -303,32 +302,6 @@ impl Model {
     /// The state of the generators that the model draws from.
     fn copy_of_seeds(&mut self) -> Seeds {
         self.parts().1.seeds().with(|seeds| seeds.clone())
-    }
-
-    /// Builds a model whose layers were not told the shape of their input, for data to train on or for other data.
-    fn build_for(&mut self, data: &Data, to_train: bool) -> Result<()> {
-        if self.is_built() {
-            return self.check();
-        }
-        self.build_batch(&data.batch_shape())?;
-        self.training.built(&self.variables, to_train);
-        Ok(())
-    }
-
-    /// The model, built for such data if its layers were not told the shape of their input. Where several threads come at
-    /// once, one of them builds it.
-    fn built_for(&self, data: &Data) -> Result<&Model> {
-        if !self.is_built() {
-            let _building = locked(&self.building);
-            if !self.is_built() {
-                let mut twin = self.twin();
-                twin.build_batch(&data.batch_shape())?;
-                self.training.built(&twin.variables, false);
-                _ = self.built.set(Box::new(twin));
-            }
-        }
-        self.check()?;
-        Ok(self.known())
     }
 }
 
