@@ -191,7 +191,8 @@ pub struct Fused {
     /// Where blocks begin in the scratch memory, and in the constants.
     slots: Box<[usize]>,
     constants: Box<[Line]>,
-    /// Lines of each constant.
+    /// How many constants there are, and lines of each.
+    count: usize,
     lines: usize,
     /// Bytes of scratch memory.
     scratch: usize,
@@ -306,13 +307,16 @@ dispatch! {
 #[inline(always)]
 unsafe fn run_with<S: Simd>(s: S, fused: &Fused, bases: Bases, units: Range<usize>, scratch: *mut u8) {
     let table = scratch.cast::<Place>();
-    let (spans, constants) = (fused.sizes.len(), fused.constants.as_ptr().cast_mut());
-    let blocks = fused.slots.iter().map(|&at| scratch.wrapping_add(at));
-    let constants = (0..fused.constants.len() / fused.lines).map(|i| constants.wrapping_add(i * fused.lines).cast());
     // SAFETY: `prepare` made room for the table in the scratch memory, and blocks behind it.
     unsafe {
-        for (i, from) in blocks.chain(constants).enumerate() {
-            table.add(spans + i).write(Place { from, step: 0 });
+        let blocks = table.add(fused.sizes.len());
+        for (i, &at) in fused.slots.iter().enumerate() {
+            blocks.add(i).write(Place { from: scratch.wrapping_add(at), step: 0 });
+        }
+        let (constants, mut constant) = (blocks.add(fused.slots.len()), fused.constants.as_ptr().cast_mut());
+        for i in 0..fused.count {
+            constants.add(i).write(Place { from: constant.cast(), step: 0 });
+            constant = constant.wrapping_add(fused.lines);
         }
         let mut before = 0;
         for segment in &fused.segments {

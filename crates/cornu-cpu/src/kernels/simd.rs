@@ -134,6 +134,12 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn ge(self, a: Self::F, b: Self::F) -> Self::M {
         self.le(b, a)
     }
+    /// Zero of its sign for a number closer to it than the least of full precision.
+    #[inline(always)]
+    fn flush(self, a: Self::F) -> Self::F {
+        let small = self.lt(self.abs(a), self.splat(f32::MIN_POSITIVE));
+        self.select(small, self.mul(a, self.splat(0.0)), a)
+    }
     /// The larger, or NaN if either is: what TensorFlow and NumPy call `maximum`.
     #[inline(always)]
     fn maximum(self, a: Self::F, b: Self::F) -> Self::F {

@@ -75,6 +75,7 @@ pub(super) const NOWHERE: u16 = u16::MAX;
 /// Vectors that go through a chain side by side, enough to hide how long an operation takes: a half of the registers.
 const WIDE: usize = 16;
 const NARROW: usize = 8;
+const FEW: usize = 4;
 
 /// Runs a chain over the `len` elements of the block from `start` on.
 ///
@@ -99,6 +100,8 @@ pub(super) unsafe fn run<S: Simd>(s: S, links: &[Link], table: *const Place, sta
             let n = narrow.min(len - i);
             if n <= S::LANES {
                 part::<S, 1, true>(s, links, table, start, i, n);
+            } else if n <= FEW * S::LANES {
+                part::<S, FEW, true>(s, links, table, start, i, n);
             } else {
                 part::<S, NARROW, true>(s, links, table, start, i, n);
             }
@@ -258,7 +261,7 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
                 Act::Sign => map!(x => sign(s, x)),
                 Act::Sqrt => map!(x => s.sqrt(x)),
                 Act::Relu => map!(x => s.maximum(x, zero)),
-                Act::Flush => map!(x => flush(s, x)),
+                Act::Flush => map!(x => s.flush(x)),
                 Act::Truth => {
                     let a = at!(0, u8);
                     for j in 0..W {
@@ -283,13 +286,6 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
             }
         }
     }
-}
-
-/// Zero of its sign for a number below the least of full precision.
-#[inline(always)]
-fn flush<S: Simd>(s: S, x: S::F) -> S::F {
-    let small = s.lt(s.abs(x), s.splat(f32::MIN_POSITIVE));
-    s.select(small, s.mul(x, s.splat(0.0)), x)
 }
 
 /// -1, 0 or 1, and NaN of NaN.

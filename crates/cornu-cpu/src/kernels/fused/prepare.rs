@@ -54,6 +54,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
         sizes,
         slots,
         constants,
+        count: plan.constants.len(),
         lines,
         scratch,
         work: program.code.len(),

@@ -292,6 +292,14 @@ impl Simd for Avx512 {
         }
     }
 
+    /// One instruction finds subnormal numbers, and one keeps their sign alone.
+    #[inline(always)]
+    fn flush(self, a: __m512) -> __m512 {
+        const SUBNORMAL: i32 = 1 << 5;
+        // SAFETY: `self` proves that the machine has the instructions.
+        unsafe { _mm512_mask_and_ps(a, _mm512_fpclass_ps_mask::<SUBNORMAL>(a), a, _mm512_set1_ps(-0.0)) }
+    }
+
     instructions! {
         splat(x: f32) -> F = _mm512_set1_ps(x);
         add(a: __m512, b: __m512) -> F = _mm512_add_ps(a, b);
