@@ -167,12 +167,13 @@ mod tests {
             let outputs: Vec<cornu_graph::Tensor> = (0..outputs).map(|i| &x + i as f64).collect();
             work(&trace.finish(&outputs, &[]).expect("a sound graph"))
         };
-        let cases: [(&str, &dyn Fn(usize) -> usize, usize); 3] =
-            [("an unrolled loop", &unrolled, 400), ("layers", &deep, 100), ("outputs", &wide, 4_000)];
-        for (name, work, size) in cases {
+        let grows = |name: &str, size: usize, work: &dyn Fn(usize) -> usize| {
             let (few, many) = (work(size), work(4 * size));
             assert!(few > size && 10 * many <= 44 * few, "{name}: {few} steps, then {many}");
-        }
+        };
+        grows("an unrolled loop", 400, &unrolled);
+        grows("layers", 100, &deep);
+        grows("outputs", 4_000, &wide);
     }
 
     #[test]

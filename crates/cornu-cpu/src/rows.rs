@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn recurrences_go_by_rows_both_ways() {
-        let graph = cornu_graph::passes::run(&Lstm::of_length(5).looped(), &cornu_graph::passes::ALL);
+        let graph = cornu_graph::passes::run(&Lstm::of_length(5).looped(), cornu_graph::passes::ALL);
         assert_eq!(rows_of(&graph), [Some(16); 2], "{graph}");
     }
 }
