@@ -20,7 +20,9 @@ impl OneResult for Random {
         let stream = Type::new(DType::U32, [6]);
         let pair = Type::new(DType::U32, [2]);
         match (self, args) {
-            (Random::Uniform(ty), [x]) if **x == stream && matches!(ty.dtype, DType::F32 | DType::F64) => Ok(ty.clone()),
+            (Random::Uniform(ty), [x]) if **x == stream && matches!(ty.dtype, DType::F32 | DType::F64) => {
+                Ok(ty.clone())
+            }
             (Random::Advance(_), [x]) if **x == stream => Ok(stream),
             (Random::Stateless(modulus), [x]) if **x == pair && *modulus > 0 => Ok(stream),
             (Random::Uniform(_) | Random::Advance(_), _) => Err(mismatch("a stream", args)),

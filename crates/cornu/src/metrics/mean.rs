@@ -93,7 +93,9 @@ fn mean_loss(loss: &dyn Loss, state: &[Tensor], y: &Tensor, p: &Wire, weights: O
     let p = p.cast_if(Flavor::of(&p.tensor).casts_for_metrics(), DType::F32);
     let (y, p) = aligned(y, &p);
     let values = loss.call_wire(&y, &p);
-    let (Some(valid), Some(weights)) = (loss.valid(&y, &p.tensor), weights) else { return mean_of(state, &values, weights) };
+    let (Some(valid), Some(weights)) = (loss.valid(&y, &p.tensor), weights) else {
+        return mean_of(state, &values, weights);
+    };
     let (valid, weights) = same_rank(&valid.cast(values.dtype()), &weights.cast(values.dtype()));
     mean_of(state, &values, Some(&(valid * weights)))
 }
