@@ -47,12 +47,15 @@ impl Threads {
     /// thread has one open in this process, runs on its caller alone. If a part panics the others still run, and then
     /// the first panic goes on in the caller.
     pub fn run(&self, parts: usize, body: &(dyn Fn(usize) + Sync)) {
-        if parts <= 1 || self.count == 1 {
+        if parts <= 1 {
             return (0..parts).for_each(body);
+        }
+        if self.count == 1 {
+            return alone(parts, body);
         }
         let crew = self.crew.get_or_init(|| Crew::of_process(self.count - 1));
         if crew.busy.swap(true, Ordering::Acquire) {
-            return (0..parts).for_each(body);
+            return alone(parts, body);
         }
         let region = &crew.region;
         region.open(parts, body);
@@ -67,6 +70,17 @@ impl Threads {
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
+    }
+}
+
+/// Runs all parts on this thread, as workers would: those behind one that panics as well.
+fn alone(parts: usize, body: &(dyn Fn(usize) + Sync)) {
+    let attempt = |part| catch_unwind(AssertUnwindSafe(|| body(part))).err();
+    let mut panics = (0..parts).filter_map(attempt);
+    let first = panics.next();
+    panics.for_each(drop);
+    if let Some(panic) = first {
+        resume_unwind(panic);
     }
 }
 
