@@ -6,7 +6,8 @@ use cornu_graph::{Array, DType, Error, Graph, Tensor, Trace, Type, evaluate, gra
 use crate::golden::Report;
 use crate::ops::{graph_of, name, same_bits};
 
-/// What a rule answers for `y = op(x…)` and the gradient of `y`: [`Op::vjp`], or something wrong that must be found.
+/// What a rule answers for `y = op(x…)` and the gradient of `y`: [`cornu_graph::ops::OpDef::vjp`], or something wrong that
+/// must be found.
 pub type Rule<'r> = &'r dyn Fn(&Op, &[Tensor], &Tensor, &Tensor) -> Vec<Grad>;
 
 /// The same of an op of several results, of which those of floats have a gradient.

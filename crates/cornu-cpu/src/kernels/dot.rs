@@ -1,4 +1,4 @@
-//! Matrix products. A [`Dot`] is a batch of products with their sizes known: made once, run many times.
+//! Matrix products. A [`Product`] says what is multiplied; its kernel is made once and run many times.
 //!
 //! Every element of the output is one sum over ascending `p`, with a fused multiply-add for each product where the
 //! instruction set has it. It is the order in which TensorFlow mostly adds. Where `b` is large, an element is two such
