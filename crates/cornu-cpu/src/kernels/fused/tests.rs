@@ -131,10 +131,13 @@ fn expected(inputs: &[Source], code: &[Instruction], outputs: &[u16], len: usize
     outputs.iter().map(|&r| registers[usize::from(r)].clone()).collect()
 }
 
-/// Whether an operation is approximated.
+/// Whether an operation is approximated, or rounded more than once.
 fn is_rounded(op: Opcode) -> bool {
     use Unary::*;
-    matches!(op, Opcode::Unary(Exp | Log | Log1p | Tanh | Erf | Logistic) | Opcode::Binary(Binary::Pow))
+    match op {
+        Opcode::Unary(op) => !matches!(op, Neg | Abs | Sign | Sqrt | Relu | Flush | Not | StopGradient),
+        op => op == Opcode::Binary(Binary::Pow),
+    }
 }
 
 /// The same bits, or nearly so for a `rounded` function; all NaNs are one.
