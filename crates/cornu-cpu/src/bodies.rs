@@ -63,10 +63,7 @@ struct Ends {
 impl Ends {
     fn new(plan: &Plan) -> Ends {
         let graph = plan.view.graph;
-        let buffer = |(base, &value): (u32, &Value)| {
-            let ty = graph.ty(value);
-            (value, Place { dtype: ty.dtype, span: Span { base, at: 0 }, len: ty.size() })
-        };
+        let buffer = |(base, &value): (u32, &Value)| (value, Place::new(graph.ty(value), Span::of(base)));
         let inputs: Vec<_> = (1..).zip(&graph.inputs).map(buffer).collect();
         let outputs: Vec<_> = (1 + inputs.len() as u32..).zip(&graph.outputs).map(buffer).collect();
         let mut constants = Vec::new();

@@ -96,7 +96,7 @@ impl<'g> Plan<'g> {
         let graph = self.view.graph;
         let scratch = |value: Value, at: usize| {
             let ty = graph.ty(value);
-            Place { dtype: ty.dtype, span: Span { base: 0, at }, len: ty.size() }
+            Place::new(ty, Span { base: 0, at })
         };
         let mut places: Vec<Option<Place>> = vec![None; graph.values()];
         given.iter().for_each(|(value, place)| places[value.index()] = Some(*place));
@@ -151,7 +151,7 @@ mod tests {
     fn work(graph: &Graph) -> usize {
         let place = |&(var, value): &(VarId, Value)| {
             let ty = graph.ty(value);
-            (var, Place { dtype: ty.dtype, span: Span { base: 1, at: 0 }, len: ty.size() })
+            (var, Place::new(ty, Span::of(1)))
         };
         let vars = graph.vars.iter().chain(&graph.updates).map(place).collect();
         count::steps_of(|| _ = Plan::new(graph).places(&vars, &HashMap::new()))

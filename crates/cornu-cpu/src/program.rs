@@ -31,11 +31,6 @@ struct Ready {
     scratch: usize,
 }
 
-/// A value that has a buffer of its own.
-fn alone(base: u32, ty: &Type) -> Place {
-    Place { dtype: ty.dtype, span: Span { base, at: 0 }, len: ty.size() }
-}
-
 impl Loaded {
     /// Plans a graph.
     ///
@@ -47,7 +42,7 @@ impl Loaded {
         ids.sort_unstable();
         ids.dedup();
         let vars = store.vars(ids.iter().copied())?;
-        let place = |var: &crate::store::Var| alone(table.keep(Arc::clone(&var.buffer)), &var.spec.ty);
+        let place = |var: &crate::store::Var| Place::new(&var.spec.ty, Span::of(table.keep(Arc::clone(&var.buffer))));
         let vars = ids.into_iter().zip(vars.iter().map(place).collect::<Vec<_>>()).collect();
         let mut plan = Plan::new(&graph);
         constants(store, &mut plan, &mut table)?;
@@ -66,7 +61,8 @@ fn constants(store: &Store, plan: &mut Plan, table: &mut Table) -> Result<()> {
             Op::Leaf(Leaf::Constant(constant)) => constant.clone(),
             op => Constant::new(computed(op, plan.view.graph.ty(value))?),
         };
-        plan.given.insert(value, alone(table.keep(store.constant(&constant)?), plan.view.graph.ty(value)));
+        let span = Span::of(table.keep(store.constant(&constant)?));
+        plan.given.insert(value, Place::new(plan.view.graph.ty(value), span));
     }
     plan.bodies.iter_mut().try_for_each(|body| constants(store, body, table))
 }

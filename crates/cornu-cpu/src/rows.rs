@@ -31,7 +31,8 @@ pub(crate) fn rows(plan: &Plan, consts: usize) -> Option<usize> {
 fn is_row_wise(graph: &Graph, node: &Node, by_row: impl Fn(Value) -> bool) -> bool {
     let rows = |i: usize| by_row(node.args[i]);
     match &node.op {
-        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) | Op::Reshape(_) => true,
+        op if op.is_elementwise() => true,
+        Op::Reshape(_) => true,
         Op::Dot(dot) => graph.ty(node.args[0]).rank() > 2 || !dot.transpose_a && !rows(1),
         Op::Broadcast(op) => !rows(0) || op.axes.first() == Some(&0),
         Op::Transpose(op) => !rows(0) || op.0.first() == Some(&0),

@@ -46,7 +46,7 @@ pub(crate) struct Var {
 
 impl Var {
     pub(crate) fn place(&self) -> Place {
-        Place { dtype: self.spec.ty.dtype, span: Span { base: 0, at: 0 }, len: self.spec.ty.size() }
+        Place::new(&self.spec.ty, Span::of(0))
     }
 }
 
@@ -85,7 +85,7 @@ impl Store {
     /// A buffer that holds an array.
     pub(crate) fn filled(&self, array: &Array) -> Result<Buffer> {
         let ty = array.ty();
-        let place = Place { dtype: ty.dtype, span: Span { base: 0, at: 0 }, len: ty.size() };
+        let place = Place::new(&ty, Span::of(0));
         let buffer = Buffer::new(&ty, place.padded())?;
         transfer::write(buffer.bases(), place, array, None, &self.threads);
         Ok(buffer)
@@ -93,10 +93,7 @@ impl Store {
 
     pub(crate) fn declare(&self, mut spec: VarSpec) -> Result<VarId> {
         let buffer = match &spec.start {
-            Start::Zeros => {
-                let (dtype, len) = (spec.ty.dtype, spec.ty.size());
-                Buffer::new(&spec.ty, Place { dtype, span: Span { base: 0, at: 0 }, len }.padded())?
-            }
+            Start::Zeros => Buffer::new(&spec.ty, Place::new(&spec.ty, Span::of(0)).padded())?,
             Start::Value(value) => self.filled(value)?,
         };
         spec.start = Start::Zeros;

@@ -107,11 +107,7 @@ impl<'g> View<'g> {
     }
 
     fn can_join(&self, value: Value) -> bool {
-        match self.graph.op(value) {
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) => true,
-            Op::Cast(_) => !self.is_alias(value),
-            _ => false,
-        }
+        self.graph.op(value).is_elementwise() && !self.is_alias(value)
     }
 
     /// What a member of a group reads for an operand, and how if it is not element by element.

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::ops::Range;
 
-use cornu_graph::{DType, Element, Number};
+use cornu_graph::{DType, Element, Number, Type};
 
 use super::memory::{LINE, typed};
 use super::simd::Level;
@@ -76,6 +76,13 @@ pub struct Span {
     pub at: usize,
 }
 
+impl Span {
+    /// The beginning of that buffer.
+    pub fn of(base: u32) -> Span {
+        Span { base, at: 0 }
+    }
+}
+
 /// Where a value lies: as many elements of its type, one behind the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
@@ -86,6 +93,11 @@ pub struct Place {
 }
 
 impl Place {
+    /// That of a value of that type, from the span's beginning on.
+    pub fn new(ty: &Type, span: Span) -> Place {
+        Place { dtype: ty.dtype, span, len: ty.size() }
+    }
+
     /// The bytes of its elements.
     pub fn bytes(self) -> usize {
         self.len.saturating_mul(self.dtype.size())
