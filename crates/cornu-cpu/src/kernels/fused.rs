@@ -5,6 +5,7 @@
 //! operation to operation in vector registers, and as loops over blocks for all else. Each operation is rounded
 //! separately, and an element's result depends neither on its block nor on how elements are divided among threads.
 
+mod adam;
 mod arrange;
 mod casts;
 mod chain;
@@ -176,6 +177,8 @@ enum Step {
     Chain(Box<[Link]>),
     /// A loop.
     Call { call: Call, from: [u16; 3], to: u16 },
+    /// Adam's step.
+    Adam(adam::Ready),
 }
 
 /// A program that is ready to run.
@@ -357,6 +360,7 @@ unsafe fn run_segment<S: Simd>(
             for step in &fused.steps {
                 match step {
                     Step::Chain(links) => chain::run(s, links, table, start, len),
+                    Step::Adam(adam) => adam::run(s, adam, table, start, len),
                     Step::Call { call, from, to } => {
                         let at = |place: u16| (*table.add(place.into())).at(start);
                         let [a, b, c] = *from;

@@ -324,15 +324,18 @@ fn turned<const N: usize>(mut square: [[u64; 8]; N]) -> [[u64; 8]; N] {
 }
 
 /// Asks for the lines of a tile before they are read: processors do not foresee rows far apart.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 fn foresee(from: *const u8, step: isize, lines: usize) {
-    #[cfg(target_arch = "x86_64")]
     for i in 0..lines as isize {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         // SAFETY: every x86-64 has it, and it reads nothing.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_offset(i * step).cast()) };
     }
 }
+
+#[cfg(not(target_arch = "x86_64"))]
+fn foresee(_: *const u8, _: isize, _: usize) {}
 
 #[cfg(test)]
 mod tests;

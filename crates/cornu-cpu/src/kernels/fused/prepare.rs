@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use cornu_graph::{DType, Error, Result};
 
+use super::adam::Adam;
 use super::arrange::{Todo, arrange};
 use super::chain::{Act, Link, NOWHERE};
 use super::loops::{calls, copy, is_turned};
@@ -213,6 +214,7 @@ type Unnumbered = (Act, bool, Vec<At>, Option<At>);
 enum Part {
     Chain(Vec<Unnumbered>),
     Call(super::Call, Vec<At>, At),
+    Adam(Adam, Vec<At>, Vec<At>),
 }
 
 impl Part {
@@ -231,6 +233,7 @@ impl Part {
                 Step::Chain(links.into_iter().map(link).collect())
             }
             Part::Call(call, from, to) => Step::Call { call, from: some(from, &number), to: number(to) },
+            Part::Adam(adam, from, to) => Step::Adam(adam.ready(some(from, &number), some(to, &number))),
         }
     }
 }
@@ -312,16 +315,18 @@ impl Plan<'_> {
                 })
                 .collect();
             // Before those that die here are free: what is written is no operand.
-            let to = todo.writes().map(|r| {
+            let written = todo.writes().iter().map(|&r| {
                 let at = direct.get(&r).map(|&output| At::Span(self.rows.len() + output));
-                (r, at.unwrap_or_else(|| self.slot(code[r].result().size())))
+                at.unwrap_or_else(|| self.slot(code[r].result().size()))
             });
-            places.extend(to);
+            let to: Vec<At> = written.collect();
+            places.extend(todo.writes().iter().copied().zip(to.iter().copied()));
             let reads = todo.reads(code).into_iter().map(|(operand, _)| operand);
             self.release(reads.filter(|operand| last.get(operand) == Some(&i)), &places);
             match *todo {
-                Todo::Call(k) => self.call(&code[k], from, to.map(|(_, at)| at), &mut parts),
-                _ => add(&mut parts, link(todo, same & 1 != 0, from, to.map(|(_, at)| at))),
+                Todo::Call(k) => self.call(&code[k], from, to.first().copied(), &mut parts),
+                Todo::Adam(adam) => parts.push(Part::Adam(adam, from, to)),
+                _ => add(&mut parts, link(todo, same & 1 != 0, from, to.first().copied())),
             }
         }
         for (r, output) in late {
@@ -366,8 +371,8 @@ impl Plan<'_> {
         let (mut direct, mut late) = (HashMap::new(), Vec::new());
         for (output, &r) in self.program.outputs.iter().enumerate() {
             let r = usize::from(r);
-            let place = todo.iter().position(|todo| todo.writes() == Some(r)).unwrap_or(todo.len());
-            let after = place + usize::from(todo.get(place).is_some_and(|todo| matches!(todo, Todo::Store(_))));
+            let place = todo.iter().position(|todo| todo.writes().contains(&r)).unwrap_or(todo.len());
+            let after = place + usize::from(todo.get(place).is_some_and(Todo::is_in_place));
             let mut reads = todo[after..].iter().flat_map(|todo| todo.reads(&self.program.code));
             let is_span = |operand: Operand| {
                 match operand {
@@ -435,7 +440,7 @@ fn link(todo: &Todo, same: bool, mut from: Vec<At>, to: Option<At>) -> Part {
         Todo::Link(act, _) => act,
         Todo::Store(_) => return Part::Chain(vec![(Act::Keep, false, from, to)]),
         Todo::Test(op, ..) => Act::Test(op),
-        Todo::Call(_) => unreachable!("a loop is no link"),
+        Todo::Call(_) | Todo::Adam(_) => unreachable!("a loop is no link"),
     };
     from.extend(to);
     Part::Chain(vec![(act, same, from, None)])
