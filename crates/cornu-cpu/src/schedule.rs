@@ -8,9 +8,10 @@ use std::collections::{BTreeSet, BinaryHeap, HashSet};
 use std::ops::Bound;
 
 use cornu_graph::Value;
+use cornu_graph::ops::Op;
 
 use crate::count;
-use crate::view::View;
+use crate::view::{View, splat};
 use crate::walk::Walk;
 
 /// The most members of a group: a program numbers its registers and inputs with sixteen bits.
@@ -59,7 +60,46 @@ pub(crate) fn schedule(view: &View) -> Vec<Unit> {
         }
     }
     debug_assert!(queue.waiting.iter().zip(&view.live).all(|(&n, &live)| !live || n == 0), "work was left over");
+    put_off(view, units)
+}
+
+/// Puts off comparisons with a number until the only group that reads them: what they compare is read once more, and
+/// nothing is stored in between.
+fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
+    let mut home = vec![None; view.graph.values()];
+    let groups = units.iter().enumerate().filter(|(_, unit)| matches!(unit, Unit::Group(_)));
+    groups.for_each(|(number, unit)| unit.members().iter().for_each(|value| home[value.index()] = Some(number)));
+    let mut is_result = vec![false; view.graph.values()];
+    view.graph.results().for_each(|value| is_result[view.root(value).index()] = true);
+    let mut late: Vec<Vec<Value>> = vec![Vec::new(); units.len()];
+    for (number, unit) in units.iter_mut().enumerate() {
+        let Unit::Group(members) = unit else { continue };
+        let elsewhere = |reader: &usize| *reader != number;
+        let reader = |value: Value| match is_result[value.index()] {
+            true => None,
+            false => home[only_reader(view, value)?.index()].filter(elsewhere),
+        };
+        for (value, reader) in members.iter().filter_map(|&value| Some((value, reader(value)?))) {
+            late[reader].push(value);
+        }
+        members.retain(|&value| reader(value).is_none());
+    }
+    for (unit, late) in units.iter_mut().zip(late) {
+        if let Unit::Group(members) = unit {
+            members.splice(0..0, late);
+        }
+    }
+    units.retain(|unit| !matches!(unit, Unit::Group(members) if members.is_empty()));
     units
+}
+
+/// The only node that reads a comparison of elements with a number.
+fn only_reader(view: &View, value: Value) -> Option<Value> {
+    let ([user], Op::Compare(_)) = (view.users(value), view.graph.op(value)) else { return None };
+    let [compared, number] = view.graph.node(value).args[..] else { return None };
+    let whole = view.read(compared).1.is_none() && view.read(value).1.is_none();
+    let is_number = splat(view.graph, view.read(number).0).is_some();
+    (whole && is_number && view.graph.ty(value).size() > 1).then_some(*user)
 }
 
 /// What a member of a group has in common with another: the value of the group's size that both read, or that one makes
