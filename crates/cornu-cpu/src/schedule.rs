@@ -184,6 +184,16 @@ impl<'v, 'g> Queue<'v, 'g> {
         }
     }
 
+    /// Ready nodes of the same size that another waits for which reads this value too.
+    fn missing(&self, value: Value) -> impl Iterator<Item = Value> {
+        let size = self.view.graph.ty(value).size();
+        let waits = move |user: &&Value| self.view.is_elementwise(**user) && self.waiting[user.index()] > 0;
+        let others = self.view.users(value).iter().filter(waits).flat_map(|&user| self.view.reads(user));
+        let same = move |&(root, _): &(Value, _)| self.view.graph.ty(root).size() == size;
+        let others = others.inspect(|_| count::step()).filter(same).map(|(root, _)| root);
+        others.filter(|root| self.elementwise.contains(root))
+    }
+
     /// The first ready node behind `after` of that kin.
     fn next(&self, kin: Kin, after: Value) -> Option<Candidate> {
         let next = self.kin.range((Bound::Excluded((kin, after)), Bound::Unbounded)).next();
@@ -230,6 +240,7 @@ fn group(view: &View, queue: &mut Queue, seed: Value) -> Vec<Value> {
         }
         let new = queue.new.iter().filter(|&&new| kin_of(view, new).any(|of| kin.contains(&of)));
         candidates.extend(new.map(|&new| Reverse((new, None))));
+        candidates.extend(queue.missing(value).map(|missing| Reverse((missing, None))));
     }
     members
 }

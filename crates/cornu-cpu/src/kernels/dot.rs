@@ -152,7 +152,8 @@ impl<T: Element> Dot<T> {
         let [rows, columns] = matrices[2];
         let swapped = columns.size == 1 && rows.size > 1 && rows.step == 1 && product.sums.is_none();
         let steps = |i: usize| operands.map(|x| x.axes[i].step);
-        let mut batch: Box<[_]> = (0..before).map(|i| (product.out.axes[i].size, steps(i))).collect();
+        let several = |&i: &usize| product.out.axes[i].size != 1;
+        let mut batch: Box<[_]> = (0..before).filter(several).map(|i| (product.out.axes[i].size, steps(i))).collect();
         if swapped {
             spans.swap(0, 1);
             matrices = [matrices[1], matrices[0], matrices[2]].map(|[row, column]| [column, row]);

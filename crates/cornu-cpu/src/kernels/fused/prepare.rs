@@ -34,6 +34,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
         constants: Vec::new(),
     };
     let parts = plan.steps();
+    let (block, lines) = if plan.is_whole(&parts) { (usize::MAX & !(LINE - 1), LINE) } else { (block, block) };
     let table = (plan.spans() + plan.slots.len() + plan.constants.len()) * size_of::<Place>();
     let mut scratch = table.next_multiple_of(BYTES);
     // Behind each slot a fill may write a line more.
@@ -46,7 +47,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
     let sizes = plan.rows.iter().map(|&i| program.inputs[i].size());
     let sizes = sizes.chain(program.outputs.iter().map(|&r| program.code[usize::from(r)].result().size()));
     let sizes = sizes.chain(plan.numbers.iter().map(|_| 0)).collect();
-    let (constants, lines) = constants(&plan.constants, block);
+    let (constants, lines) = constants(&plan.constants, lines);
     Ok(Fused {
         len: program.segments.iter().map(|segment| segment.len).sum(),
         block,
@@ -258,6 +259,11 @@ impl Plan<'_> {
     /// How many places of the table are in memory.
     fn spans(&self) -> usize {
         self.rows.len() + self.program.outputs.len() + self.numbers.len()
+    }
+
+    /// Whether nothing is kept between steps, so that nothing need be cut into blocks.
+    fn is_whole(&self, parts: &[Part]) -> bool {
+        self.slots.is_empty() && parts.iter().all(|part| matches!(part, Part::Adam(..)))
     }
 
     fn number(&self, at: At) -> u16 {
