@@ -103,7 +103,7 @@ fn only_reader(view: &View, value: Value) -> Option<Value> {
 }
 
 /// What a member of a group has in common with another: the value of the group's size that both read, or that one makes
-/// and the other reads. Single numbers need no such kinship, and have one kin.
+/// and the other reads. Values without axes need no such kinship, and have one kin.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kin {
     Numbers,
@@ -203,10 +203,14 @@ impl<'v, 'g> Queue<'v, 'g> {
 
 /// What a member has in common with others.
 fn kin_of<'v>(view: &'v View, value: Value) -> impl Iterator<Item = Kin> + 'v {
-    let size = view.graph.ty(value).size();
-    let same = move |&(root, walk): &(Value, Option<&Walk>)| walk.is_none() && view.graph.ty(root).size() == size;
-    let roots = view.reads(value).filter(move |read| size != 1 && same(read)).map(|(root, _)| Kin::Of(root));
-    roots.chain((size == 1).then_some(Kin::Numbers))
+    let (ty, is_number) = (view.graph.ty(value), is_number(view, value));
+    let same = move |&(root, walk): &(Value, Option<&Walk>)| walk.is_none() && view.graph.ty(root).size() == ty.size();
+    let roots = view.reads(value).filter(move |read| !is_number && same(read)).map(|(root, _)| Kin::Of(root));
+    roots.chain(is_number.then_some(Kin::Numbers))
+}
+
+fn is_number(view: &View, value: Value) -> bool {
+    view.graph.ty(value).rank() == 0
 }
 
 /// A node that may become a member, the first of the graph before others; and whose kin it is, if others of these follow.
@@ -232,7 +236,7 @@ fn group(view: &View, queue: &mut Queue, seed: Value) -> Vec<Value> {
         if members.len() == LARGEST_GROUP {
             break;
         }
-        let of_member = (view.graph.ty(value).size() != 1).then_some(Kin::Of(value));
+        let of_member = (!is_number(view, value)).then_some(Kin::Of(value));
         for of in kin_of(view, value).chain(of_member) {
             if kin.insert(of) {
                 candidates.extend(queue.next(of, seed));

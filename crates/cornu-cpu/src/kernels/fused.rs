@@ -249,6 +249,12 @@ impl Fused {
         self.len
     }
 
+    /// Where the block of a constant begins.
+    #[inline(always)]
+    fn constant(&self, i: usize) -> *mut u8 {
+        self.constants.as_ptr().wrapping_add(i * self.lines).cast_mut().cast()
+    }
+
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -309,6 +315,10 @@ dispatch! {
 /// As [`Kernel::run`].
 #[inline(always)]
 unsafe fn run_with<S: Simd>(s: S, fused: &Fused, bases: Bases, units: Range<usize>, scratch: *mut u8) {
+    if let ([Step::Adam(adam)], []) = (&*fused.steps, &*fused.slots) {
+        // SAFETY: promised by the caller.
+        return unsafe { adam::segments(s, adam, fused, bases, units) };
+    }
     let table = scratch.cast::<Place>();
     // SAFETY: `prepare` made room for the table in the scratch memory, and blocks behind it.
     unsafe {
@@ -316,10 +326,9 @@ unsafe fn run_with<S: Simd>(s: S, fused: &Fused, bases: Bases, units: Range<usiz
         for (i, &at) in fused.slots.iter().enumerate() {
             blocks.add(i).write(Place { from: scratch.wrapping_add(at), step: 0 });
         }
-        let (constants, mut constant) = (blocks.add(fused.slots.len()), fused.constants.as_ptr().cast_mut());
+        let constants = blocks.add(fused.slots.len());
         for i in 0..fused.count {
-            constants.add(i).write(Place { from: constant.cast(), step: 0 });
-            constant = constant.wrapping_add(fused.lines);
+            constants.add(i).write(Place { from: fused.constant(i), step: 0 });
         }
         let mut before = 0;
         for segment in &fused.segments {

@@ -3,11 +3,14 @@
 //! Its division and its root take as long as all else together, and are hidden where other operations lie between them.
 //! In a chain they come sixteen at a time.
 
+use std::ops::Range;
+
 use cornu_graph::DType;
 use cornu_graph::ops::{Binary, Unary};
 
+use super::super::operand::Bases;
 use super::super::simd::Simd;
-use super::{Instruction, Opcode, Operand, Place};
+use super::{Fused, Instruction, Opcode, Operand, Place};
 
 /// Instructions of a program that are Adam's step, on singles:
 ///
@@ -127,6 +130,38 @@ pub(super) unsafe fn run<S: Simd>(s: S, adam: &Ready, table: *const Place, start
         } else {
             all::<S, false>(s, from, numbers, to, len);
         }
+    }
+}
+
+/// Does a program that is nothing but the step, for those elements: without a table.
+///
+/// # Safety
+/// As [`Kernel::run`](crate::kernels::operand::Kernel::run).
+#[inline(always)]
+pub(super) unsafe fn segments<S: Simd>(s: S, adam: &Ready, fused: &Fused, bases: Bases, units: Range<usize>) {
+    let mut before = 0;
+    for segment in &fused.segments {
+        let (start, end) = (units.start.max(before), units.end.min(before + segment.len));
+        if start < end {
+            let skipped = start - before;
+            let at = |place: u16| match segment.spans.get(usize::from(place)) {
+                Some(&span) => bases.at::<f32>(span),
+                None => fused.constant(usize::from(place) - segment.spans.len()).cast(),
+            };
+            let [g, m, v, w, p, q, a, e] = adam.from.map(at);
+            let from = [g, m, v, w].map(|from| from.wrapping_add(skipped).cast_const());
+            // SAFETY: promised by the caller: operands are in their buffers, numbers among the constants.
+            unsafe {
+                let numbers = [p, q, a, e].map(|number| s.splat(*number));
+                let to = adam.to.map(|place| at(place).wrapping_add(skipped));
+                if adam.flushes {
+                    all::<S, true>(s, from, numbers, to, end - start);
+                } else {
+                    all::<S, false>(s, from, numbers, to, end - start);
+                }
+            }
+        }
+        before += segment.len;
     }
 }
 
