@@ -1,6 +1,9 @@
 //! The suites over every op, on the plugin that `CORNU_PJRT_PLUGIN` names; without one they say that they did not run.
 
-use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs};
+use cornu_graph::{Executor, Reference};
+use cornu_testkit::bodies::CELLS;
+use cornu_testkit::golden::Report;
+use cornu_testkit::{checks, edges, ends, ops, random_graphs};
 use cornu_xla::Xla;
 
 const TOLERANCE: f64 = 3e-6;
@@ -46,10 +49,21 @@ fn a_false_check_changes_nothing() {
     checks::find_rows_that_are_not_there(&xla);
 }
 
+/// Every cell in loops and loops in loops, and their gradients: each step rounds.
 #[test]
-fn loops_are_their_steps() {
+fn loops_agree_with_the_reference() {
     let Some(xla) = machine() else { return };
-    bodies::loops_are_their_steps(&xla, &[0, 1, 7]);
+    let mut report = Report::default();
+    for (cell, length) in CELLS.iter().flat_map(|cell| [0, 1, 7].map(|length| (cell, length))) {
+        let compare = || {
+            let case = cell.looped(length).map_err(|error| error.to_string())?;
+            let run = |machine: &dyn Executor| case.run(machine).map_err(|error| error.to_string());
+            let (got, want) = (run(&xla)?, run(&Reference)?);
+            got.iter().zip(&want).try_for_each(|(got, want)| ops::near(got, want, TOLERANCE * length.max(1) as f64))
+        };
+        report.case(&format!("{} of {length} steps", cell.name), compare());
+    }
+    report.finish();
 }
 
 #[test]

@@ -130,14 +130,58 @@ impl Writer {
 
     fn cast(&mut self, x: &Val, dtype: DType) -> Val {
         let from = x.ty.dtype;
-        if dtype == DType::Bool {
-            let zero = self.splat(Number::Whole(0), &x.ty);
-            return self.compare("NE", x, &zero);
+        match dtype {
+            DType::Bool => {
+                let zero = self.splat(Number::Whole(0), &x.ty);
+                self.compare("NE", x, &zero)
+            }
+            // A product with a converted truth would be made a choice, in which not-a-number times zero is zero.
+            _ if from == DType::Bool && dtype.is_float() => {
+                let [one, zero] = [1, 0].map(|number| self.splat(Number::Whole(number), &x.ty.with_dtype(dtype)));
+                self.select(x, &one, &zero)
+            }
+            _ if from.is_float() && dtype.is_whole() => self.cut(x, dtype),
+            _ if dtype.is_half() && from.size() > 2 && from != DType::F32 => {
+                let double = self.to_double(x);
+                let single = self.to_odd_single(&double);
+                self.convert(&single, dtype)
+            }
+            _ => self.convert(x, dtype),
         }
-        if from.is_float() && dtype.is_whole() {
-            return self.cut(x, dtype);
+    }
+
+    /// A double that lies between the same two floats of 16 bits.
+    fn to_double(&mut self, x: &Val) -> Val {
+        let double = self.convert(x, DType::F64);
+        if x.ty.dtype.is_float() || x.ty.dtype.size() < 8 {
+            return double;
         }
-        self.convert(x, dtype)
+        // Beyond 2^53 the low bits become one that says whether one of them is set.
+        let [kept, low, sticky, none] =
+            [-0x1000, 0xFFF, 0x800, 0].map(|bits: i64| self.splat(Number::Whole(bits.into()), &x.ty));
+        let (high, rest) = (self.and(x, &kept), self.and(x, &low));
+        let any = self.compare("NE", &rest, &none);
+        let bit = self.select(&any, &sticky, &none);
+        let short = self.or(&high, &bit);
+        let short = self.convert(&short, DType::F64);
+        let size = self.unary("stablehlo.abs", &double);
+        let limit = self.splat(Number::Double(2f64.powi(53)), &double.ty);
+        let is_long = self.compare("GE", &size, &limit);
+        self.select(&is_long, &short, &double)
+    }
+
+    /// A double cut to a single whose last bit is set if anything was cut off: rounded again, it is rounded once.
+    fn to_odd_single(&mut self, x: &Val) -> Val {
+        let single = self.convert(x, DType::F32);
+        let back = self.convert(&single, DType::F64);
+        let differs = self.compare("NE", &back, x);
+        let sizes = [&back, x].map(|x| self.unary("stablehlo.abs", x));
+        let beyond = self.compare("GT", &sizes[0], &sizes[1]);
+        let bits = self.bits(&single, DType::U32);
+        let [beyond, differs] = [&beyond, &differs].map(|truth| self.convert(truth, DType::U32));
+        let towards_zero = self.binary("subtract", &bits, &beyond);
+        let odd = self.or(&towards_zero, &differs);
+        self.bits(&odd, DType::F32)
     }
 
     /// Without its fraction, held within a type of whole numbers; not-a-number is 0.
