@@ -199,3 +199,98 @@ impl Session for XlaSession {
         Memory { variables, scratch: all.saturating_sub(variables), programs }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cornu_graph::{Feed, Trace};
+
+    use super::*;
+    use crate::hlo::{Module, Source};
+
+    fn machine() -> Option<Xla> {
+        let machine = Xla::from_environment().ok();
+        if machine.is_none() {
+            println!("skipped: {PLUGIN} names no plugin");
+        }
+        machine
+    }
+
+    /// A session, and the store that it has.
+    fn opened(xla: &Xla) -> (Box<dyn Session>, Arc<Store>) {
+        let store = Arc::new(Store::new(Client::at(&xla.plugin).expect("a plugin")));
+        (Box::new(XlaSession(Arc::clone(&store))), store)
+    }
+
+    /// `w + x`, that becomes the variable and is the output.
+    fn growing(var: VarId) -> Graph {
+        let trace = Trace::new();
+        let sum = trace.var(var, Type::f32([2])) + trace.input(Type::f32([2]));
+        trace.finish(std::slice::from_ref(&sum), &[(var, sum.clone())]).expect("a sound graph")
+    }
+
+    #[test]
+    fn a_step_that_fails_is_the_answer_to_all_that_follows() {
+        let Some(xla) = machine() else { return };
+        let (session, store) = opened(&xla);
+        let var = session.declare(VarSpec::from(Type::f32([2]))).expect("memory");
+        let graph = growing(var);
+        let x = Array::vector(vec![1.0f32, 2.0]);
+        let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+        run.start(&[Feed::Host(&x)]).expect("a step");
+        let kept = session.upload(x.clone()).expect("memory");
+        // Somebody gives the variable away, so that the next step has nothing to begin with.
+        let held = store.vars([var]).expect("a variable")[0].held();
+        let module = Module::new(&graph);
+        let thief = store.client.compile(&module.text(&[Source::Whole], 1), &store.count).expect("a sound graph");
+        let arguments = [held, Arc::clone(kept.held().expect("its own"))];
+        drop(thief.run(&arguments, &[8, 8]).expect("a step"));
+        let message = run.start(&[Feed::Host(&x)]).expect_err("a variable that is gone").message().to_owned();
+        assert!(message.starts_with("a step failed, and its variables are lost: the plugin says `"), "{message}");
+        let answers = [
+            run.start(&[Feed::Host(&x)]),
+            run.wait(),
+            run.output(0).map(drop),
+            session.value(var).map(drop),
+            session.write(&[(var, &x)]),
+            session.compile(&graph).map(drop),
+            session.declare(VarSpec::from(Type::f32([2]))).map(drop),
+            session.upload(x.clone()).map(drop),
+        ];
+        for (place, answer) in answers.into_iter().enumerate() {
+            let error = answer.expect_err("a failure");
+            assert_eq!((error.message(), place), (&*message, place));
+            assert!(error.to_string().ends_with("help: make or load the model anew"), "{error}");
+        }
+        session.release(&[var]);
+        drop((run, kept, arguments, thief));
+        assert_eq!((session.memory().programs, store.count.things.load(Ordering::Relaxed)), (0, 0));
+        opened(&xla).0.declare(VarSpec::from(Type::f32([2]))).expect("another session");
+    }
+
+    #[test]
+    fn a_thousand_sessions_leave_nothing() {
+        let Some(xla) = machine() else { return };
+        let counts = (0..1000).map(|number| {
+            let (session, store) = opened(&xla);
+            let value = Array::vector(vec![number as f32, 1.0]);
+            let var = session.declare(VarSpec::value("w", cornu_graph::Role::Weight, value)).expect("memory");
+            let data = session.upload(Array::from_fn(&Type::f32([3]), |i| i as f64)).expect("memory");
+            let trace = Trace::new();
+            let sum = trace.var(var, Type::f32([2])) + trace.input(Type::f32([1])).broadcast_to([2]);
+            let graph = trace.finish(std::slice::from_ref(&sum), &[(var, sum.clone())]);
+            // Each tenth compiles and runs, which takes a hundred times as long as the rest.
+            if number % 10 == 0 {
+                let graph = graph.expect("a sound graph");
+                let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+                run.steps(&[&data], &[0, 1, 2], 1).expect("three steps");
+                assert_eq!(run.output(0).expect("an output").get(0), f64::from(number + 3));
+                run.start(&[]).expect_err("too few inputs");
+                session.write(&[(var, &Array::vector(vec![0.5f32; 2]))]).expect("its type");
+            }
+            assert!(store.count.things.load(Ordering::Relaxed) > 1);
+            Arc::clone(&store.count)
+        });
+        let alive = |count: Arc<Count>| count.things.load(Ordering::Relaxed) + count.bytes.load(Ordering::Relaxed);
+        assert_eq!(counts.map(alive).sum::<usize>(), 0);
+    }
+}
