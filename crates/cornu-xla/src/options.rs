@@ -2,22 +2,20 @@
 
 use std::sync::LazyLock;
 
-/// The serialised `CompileOptionsProto` of all programs: one copy on one device, nothing computed in more digits than its
-/// type has.
+/// What XLA may not do: leave out a rounding to a shorter float.
+const FORBIDDEN: &str = "xla_allow_excess_precision";
+
+/// The serialised `CompileOptionsProto` of all programs: one copy on one device.
 pub(crate) static OPTIONS: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let mut build = Vec::new();
+    let (mut build, mut no, mut flag, mut all) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     int(&mut build, 1, -1); // device_ordinal: the first
     int(&mut build, 4, 1); // num_replicas: without it plugins end the process
     int(&mut build, 5, 1); // num_partitions
-    let mut all = Vec::new();
     bytes(&mut all, 3, &build); // executable_build_options
-    for (name, value) in [("xla_allow_excess_precision", false)] {
-        let (mut option, mut entry) = (Vec::new(), Vec::new());
-        int(&mut option, 2, i64::from(value)); // bool_field
-        bytes(&mut entry, 1, name.as_bytes());
-        bytes(&mut entry, 2, &option);
-        bytes(&mut all, 7, &entry); // env_option_overrides
-    }
+    int(&mut no, 2, 0); // bool_field
+    bytes(&mut flag, 1, FORBIDDEN.as_bytes());
+    bytes(&mut flag, 2, &no);
+    bytes(&mut all, 7, &flag); // env_option_overrides
     all
 });
 

@@ -67,17 +67,20 @@ impl Plugin {
             return Err(Error::file(format!("`{name}` is no PJRT plugin: it has no `GetPjrtApi`")).help(fetch));
         };
         std::mem::forget(library);
-        // SAFETY: as above; the library stays.
-        Self::of(unsafe { get() }).map_err(|error| error.context(format_args!("`{name}`")))
+        // SAFETY: what it gives is a table, which lives as long as the library: it stays.
+        unsafe { Self::of(get()) }.map_err(|error| error.context(format_args!("`{name}`")))
     }
 
     /// The plugin of a table, if it can be spoken to.
-    fn of(api: *const Api) -> Result<Plugin> {
+    ///
+    /// # Safety
+    /// It is null, or a table of some version that lives as long as the process.
+    unsafe fn of(api: *const Api) -> Result<Plugin> {
         if api.is_null() {
             return Err(Error::file("a PJRT plugin gave no table"));
         }
         // SAFETY: every version of the table begins with its size and the version, which is all that is read of it.
-        let (size, version) = unsafe { (*(&raw const (*api).struct_size), &*(&raw const (*api).version)) };
+        let (size, version) = unsafe { ((*api).struct_size, &(*api).version) };
         let said = format!("PJRT {}.{}", version.major, version.minor);
         if version.major != MAJOR {
             let message = format!("needs a plugin of PJRT {MAJOR}, got {said}, which is too new");
@@ -434,7 +437,8 @@ mod tests {
         // SAFETY: numbers, raw pointers and optional functions, for all of which zeros are a value.
         let mut api: Api = unsafe { std::mem::zeroed() };
         (api.struct_size, api.version.major, api.version.minor) = (size, major, 30);
-        Plugin::of(Box::leak(Box::new(api))).map(drop)
+        // SAFETY: it is never freed.
+        unsafe { Plugin::of(Box::leak(Box::new(api))) }.map(drop)
     }
 
     #[test]
@@ -446,6 +450,8 @@ mod tests {
         assert!(old.starts_with("needs a table of 608 bytes, got PJRT 0.30 with 200, too old\n  help: "), "{old}");
         let poor = error(table(0, size_of::<Api>()));
         assert!(poor.starts_with("the plugin has no `plugin_initialize`\n  help: "), "{poor}");
-        assert_eq!(error(Plugin::of(null()).map(drop)), "a PJRT plugin gave no table");
+        // SAFETY: there is no table.
+        let none = unsafe { Plugin::of(null()) };
+        assert_eq!(error(none.map(drop)), "a PJRT plugin gave no table");
     }
 }

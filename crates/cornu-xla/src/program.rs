@@ -96,21 +96,17 @@ impl XlaRun {
         let ready = Arc::clone(&self.ready);
         let (store, module) = (&ready.store, &ready.module);
         let executable = ready.executable(way)?;
-        {
-            let (mut alone, mut together) = (None, None);
-            match module.updated {
-                0 => together = Some(store.turn.read().unwrap_or_else(PoisonError::into_inner)),
-                _ => alone = Some(store.turn.write().unwrap_or_else(PoisonError::into_inner)),
-            }
-            store.failure.check()?;
-            let arguments: Vec<Arc<Held>> = ready.vars.iter().map(|var| var.held()).chain(data).collect();
-            let begun = executable.run(&arguments, &ready.results);
-            let (mut held, done) = self.noting(begun)?;
-            self.results = held.split_off(module.updated);
-            self.done = Some(done);
-            ready.vars.iter().zip(held).for_each(|(var, held)| var.set(held));
-            drop((alone.take(), together.take()));
-        }
+        let turn = |alone: bool| match alone {
+            true => (Some(store.turn.write().unwrap_or_else(PoisonError::into_inner)), None),
+            false => (None, Some(store.turn.read().unwrap_or_else(PoisonError::into_inner))),
+        };
+        let held_turn = turn(module.updated > 0);
+        store.failure.check()?;
+        let arguments: Vec<Arc<Held>> = ready.vars.iter().map(|var| var.held()).chain(data).collect();
+        let (mut held, done) = self.noting(executable.run(&arguments, &ready.results))?;
+        (self.results, self.done) = (held.split_off(module.updated), Some(done));
+        ready.vars.iter().zip(held).for_each(|(var, held)| var.set(held));
+        drop(held_turn);
         self.checked()
     }
 

@@ -105,7 +105,7 @@ impl Writer {
         }
         self.repeat(op.length, &[carries, &stacks].concat(), |w, i, carried| {
             let (carries, stacks) = carried.split_at(op.carries);
-            let t = if op.reverse { w.from_the_end(i, op.length) } else { i.clone() };
+            let t = if op.reverse { w.counted_back(i, op.length) } else { i.clone() };
             let rows: Vec<Val> = xs.iter().map(|x| w.row(x, &t)).collect();
             let mut next = w.body(&op.body, &[consts, carries, &rows].concat());
             let ys = next.split_off(op.carries);
@@ -117,7 +117,7 @@ impl Writer {
         })
     }
 
-    fn from_the_end(&mut self, i: &Val, length: usize) -> Val {
+    fn counted_back(&mut self, i: &Val, length: usize) -> Val {
         let last = self.int(length as i64 - 1);
         self.binary("subtract", &last, i)
     }

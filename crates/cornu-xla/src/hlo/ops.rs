@@ -142,8 +142,8 @@ impl Writer {
             }
             _ if from.is_float() && dtype.is_whole() => self.cut(x, dtype),
             _ if dtype.is_half() && from.size() > 2 && from != DType::F32 => {
-                let double = self.to_double(x);
-                let single = self.to_odd_single(&double);
+                let double = self.double(x);
+                let single = self.odd_single(&double);
                 self.convert(&single, dtype)
             }
             _ => self.convert(x, dtype),
@@ -151,7 +151,7 @@ impl Writer {
     }
 
     /// A double that lies between the same two floats of 16 bits.
-    fn to_double(&mut self, x: &Val) -> Val {
+    fn double(&mut self, x: &Val) -> Val {
         let double = self.convert(x, DType::F64);
         if x.ty.dtype.is_float() || x.ty.dtype.size() < 8 {
             return double;
@@ -171,7 +171,7 @@ impl Writer {
     }
 
     /// A double cut to a single whose last bit is set if anything was cut off: rounded again, it is rounded once.
-    fn to_odd_single(&mut self, x: &Val) -> Val {
+    fn odd_single(&mut self, x: &Val) -> Val {
         let single = self.convert(x, DType::F32);
         let back = self.convert(&single, DType::F64);
         let differs = self.compare("NE", &back, x);

@@ -161,7 +161,7 @@ fn wide_numbers_are_rounded_once() {
     let middles = [257i64, 2049, 4098 * 16, (1 << 25) + (1 << 17), (1 << 55) + (1 << 47), (1 << 62) + (1 << 54)];
     let near = middles.iter().flat_map(|&x| [x - 1, x, x + 1, -x - 1, -x, 1 - x]).collect::<Vec<i64>>();
     let wide = Array::vector(near.iter().map(|&x| x as f64 * 1.000_000_000_1).collect::<Vec<f64>>());
-    let tiny = Array::vector(vec![1e-40, 5e-324, f64::MAX, 65_519.999_999, 65_520.0, 1.0 + 1.0 / 2048.0 + 1e-12]);
+    let tiny = Array::vector(vec![1e-37, 5e-324, f64::MAX, 65_519.999_999, 65_520.0, 1.0 + 1.0 / 2048.0 + 1e-12]);
     let unsigned = Array::vector(near.iter().map(|&x| x as u64).collect::<Vec<u64>>());
     for (x, dtype) in [Array::vector(near), unsigned, wide, tiny]
         .iter()
