@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use cornu_graph::{Executor, Result, VarId};
+use cornu_graph::{Result, VarId};
 use cornu_testkit::nets::Mlp;
 use cornu_xla::Xla;
 
@@ -17,7 +17,7 @@ fn main() -> Result<()> {
     let mlp = Mlp::mnist();
     println!("{}; microseconds a step, {TIMES} times, and the first run with its compilation", xla.platform()?);
     let steps: usize = std::env::args().nth(1).and_then(|steps| steps.parse().ok()).unwrap_or(1500);
-    for at_once in [1, 25, 500] {
+    for at_once in [1, 25, 500].map(|at_once| steps.min(at_once)) {
         let session = mlp.session(&xla);
         let mut run = session.compile(&mlp.step())?.room()?;
         let (x, y) = mlp.data(ROWS);

@@ -54,6 +54,7 @@ fn steps_one_by_one_and_at_once_have_the_same_bits() {
     let Some(xla) = machine() else { return };
     for mlp in [Mlp::pima(), Mlp::mnist()] {
         let one = trained(&mlp, &xla, 1);
+        // Once more one by one: the same bits twice.
         for at_once in [1, 25, 50] {
             let many = trained(&mlp, &xla, at_once);
             for (one, many) in one.iter().zip(&many) {
