@@ -400,5 +400,6 @@ fn a_false_check_changes_nothing() {
         checks::change_nothing(&cpu, 10_000);
         checks::reach_out_of_bodies(&cpu);
         checks::find_rows_that_are_not_there(&cpu);
+        checks::say_what_fails_first(&cpu);
     }
 }

@@ -112,7 +112,11 @@ impl Plugin {
             error_destroy.iter().for_each(|entry| entry(&mut destroy));
             said
         };
-        let kind = if code.code == 8 { ErrorKind::Memory } else { ErrorKind::Graph };
+        let kind = match code.code {
+            8 => ErrorKind::Memory,
+            9 | 12 | 14 => ErrorKind::Unsupported,
+            _ => ErrorKind::Graph,
+        };
         Err(Error::new(kind, format!("the plugin says `{}` ({}): {said}", name_of(code.code), code.code)))
     }
 }

@@ -11,8 +11,7 @@ use crate::hlo::{Module, Source};
 use crate::plugin::{Done, Executable, Held};
 use crate::session::{Store, Var, locked};
 
-/// A program that is ready. A clone is the same one.
-#[derive(Clone)]
+/// A program that is ready.
 pub(crate) struct Compiled(Arc<Ready>);
 
 /// Where inputs come from, and how many steps are one run.
@@ -96,17 +95,16 @@ impl XlaRun {
         let ready = Arc::clone(&self.ready);
         let (store, module) = (&ready.store, &ready.module);
         let executable = ready.executable(way)?;
-        let turn = |alone: bool| match alone {
-            true => (Some(store.turn.write().unwrap_or_else(PoisonError::into_inner)), None),
-            false => (None, Some(store.turn.read().unwrap_or_else(PoisonError::into_inner))),
-        };
-        let held_turn = turn(module.updated > 0);
-        store.failure.check()?;
-        let arguments: Vec<Arc<Held>> = ready.vars.iter().map(|var| var.held()).chain(data).collect();
-        let (mut held, done) = self.noting(executable.run(&arguments, &ready.results))?;
-        (self.results, self.done) = (held.split_off(module.updated), Some(done));
-        ready.vars.iter().zip(held).for_each(|(var, held)| var.set(held));
-        drop(held_turn);
+        {
+            let alone = module.updated > 0;
+            let _alone = alone.then(|| store.turn.write().unwrap_or_else(PoisonError::into_inner));
+            let _together = (!alone).then(|| store.turn.read().unwrap_or_else(PoisonError::into_inner));
+            store.failure.check()?;
+            let arguments: Vec<Arc<Held>> = ready.vars.iter().map(|var| var.held()).chain(data).collect();
+            let (mut held, done) = self.noting(executable.run(&arguments, &ready.results))?;
+            (self.results, self.done) = (held.split_off(module.updated), Some(done));
+            ready.vars.iter().zip(held).for_each(|(var, held)| var.set(held));
+        }
         self.checked()
     }
 

@@ -266,7 +266,9 @@ impl Writer {
         for (first, node) in graph.nodes().filter(|(first, _)| live[first.index()]) {
             let args: Vec<Val> = node.args.iter().map(|arg| got(&values, *arg)).collect();
             let origin = graph.origin(first);
-            self.comment = if origin.is_unknown() { String::new() } else { format!(" // {origin}") };
+            // A name of a layer may be of several lines, a comment may not.
+            let place = || format!(" // {origin}").replace(char::is_control, " ");
+            self.comment = if origin.is_unknown() { String::new() } else { place() };
             let results = match &node.op {
                 Op::Leaf(Leaf::Input { index, .. }) => vec![inputs[*index].clone()],
                 Op::Leaf(Leaf::Var { id, .. }) => vec![var(*id)],

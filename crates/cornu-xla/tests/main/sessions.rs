@@ -15,6 +15,7 @@ fn a_false_check_changes_nothing() {
     checks::change_nothing(&xla, 1_000);
     checks::reach_out_of_bodies(&xla);
     checks::find_rows_that_are_not_there(&xla);
+    checks::say_what_fails_first(&xla);
     sessions::a_failing_step_is_the_last(&xla);
 }
 
@@ -99,8 +100,12 @@ fn a_program_says_what_it_is_and_where_it_comes_from() {
     let trace = Trace::new();
     let x = trace.input(Type::f32([4, 3]));
     let y = trace.scope("first", || x.tanh());
-    let program = xla.open().expect("a session").compile(&trace.finish(&[y], &[]).expect("sound")).expect("sound");
+    let y = trace.scope("of two\nlines", || y.exp());
+    let session = xla.open().expect("a session");
+    let program = session.compile(&trace.finish(&[y], &[]).expect("a sound graph")).expect("a sound graph");
     let text = program.describe();
+    let mut run = program.room().expect("memory");
+    run.start(&[Feed::Host(&Array::zeros(&Type::f32([4, 3])))]).expect("what the plugin can read");
     let line = "    %2 = stablehlo.tanh %1 : tensor<4x3xf32> // first at crates/cornu-xla/tests/main/sessions.rs:";
     assert!(text.contains(line), "{text}");
 }
