@@ -259,6 +259,35 @@ impl Writer {
         types.into_iter().enumerate().map(|(i, ty)| Val { name: format!("{first}#{i}"), ty }).collect()
     }
 
+    /// A line of an op with one region, a function of elements of those types.
+    fn with_region(
+        &mut self,
+        op: &str,
+        args: &[&Val],
+        how: &str,
+        params: &[Type],
+        results: Vec<Type>,
+        function: impl FnOnce(&mut Writer, &[Val]) -> Vec<Val>,
+    ) -> Vec<Val> {
+        let params: Vec<Val> = params.iter().map(|ty| self.name(ty.clone())).collect();
+        let (region, ()) = self.apart(|w| {
+            let given = function(w, &params);
+            w.returned(&given);
+        });
+        let params = listed(params.iter().map(|param| format!("{param}: {}", Hlo(&param.ty))));
+        let (args, from, to) = (listed(args), types(args.iter().copied()), listed(results.iter().map(Hlo)));
+        self.add_all(results, |results| {
+            let head = format!("{results}\"stablehlo.{op}\"({args}) <{{{how}}}>");
+            format!("{head} ({{\n    ^bb0({params}):\n{region}    }}) : ({from}) -> ({to})")
+        })
+    }
+
+    /// The end of a region.
+    fn returned(&mut self, values: &[Val]) {
+        let given = if values.is_empty() { String::new() } else { format!(" : {}", types(values)) };
+        self.line(format_args!("stablehlo.return {}{given}", listed(values)));
+    }
+
     /// What a graph computes of those inputs and variables; its checks are noted.
     fn graph(&mut self, graph: &Graph, inputs: &[Val], var: &dyn Fn(VarId) -> Val) -> Written {
         let live = graph.live();

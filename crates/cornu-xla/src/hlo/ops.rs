@@ -217,77 +217,56 @@ impl Writer {
         if op.is_copy(&x.ty) {
             return self.reshape(x, &ty.shape);
         }
-        let element = scalar(ty.dtype);
-        let start = self.splat(op.kind.start(ty.dtype), &element);
-        let [total, new] = [(); 2].map(|()| self.name(element.clone()));
-        let (region, _) = self.apart(|w| {
-            let result = match op.kind {
-                Reduction::Sum => w.binary("add", &total, &new),
-                Reduction::Max => w.of_two(Binary::Max, &new, &total),
-                Reduction::Min => w.of_two(Binary::Min, &new, &total),
-            };
-            w.returned(&[result]);
-        });
-        let results = self.reduce_by(&[x], &[start], &[total, new], &region, &op.axes, vec![ty.clone()]);
-        results.into_iter().next().expect("one operand, one result")
+        let start = self.splat(op.kind.start(ty.dtype), &scalar(ty.dtype));
+        self.reduce_by(&[x, &start], &op.axes, vec![ty.clone()], |w, both| {
+            let (total, new) = (&both[0], &both[1]);
+            vec![match op.kind {
+                Reduction::Sum => w.binary("add", total, new),
+                Reduction::Max => w.of_two(Binary::Max, new, total),
+                Reduction::Min => w.of_two(Binary::Min, new, total),
+            }]
+        })
+        .remove(0)
     }
 
-    /// The end of a region.
-    pub(super) fn returned(&mut self, values: &[Val]) {
-        let given = if values.is_empty() { String::new() } else { format!(" : {}", super::types(values)) };
-        self.line(format_args!("stablehlo.return {}{given}", listed(values)));
-    }
-
+    /// Operands, then what is taken for none, are brought together along axes by a function of totals and elements.
     fn reduce_by(
         &mut self,
-        xs: &[&Val],
-        starts: &[Val],
-        params: &[Val],
-        region: &str,
+        args: &[&Val],
         axes: &[usize],
-        types: Vec<Type>,
+        results: Vec<Type>,
+        function: impl FnOnce(&mut Writer, &[Val]) -> Vec<Val>,
     ) -> Vec<Val> {
-        let params = listed(params.iter().map(|param| format!("{param}: {}", Hlo(&param.ty))));
-        let all: Vec<&Val> = xs.iter().copied().chain(starts).collect();
-        let to = listed(types.iter().map(Hlo));
-        self.add_all(types, |results| {
-            format!(
-                "{results}\"stablehlo.reduce\"({}) <{{dimensions = array<i64{}{}>}}> ({{\n    ^bb0({params}):\n{region}    \
-                 }}) : ({}) -> ({to})",
-                listed(&all),
-                if axes.is_empty() { "" } else { ": " },
-                listed(axes),
-                super::types(all.iter().copied())
-            )
-        })
+        let colon = if axes.is_empty() { "" } else { ": " };
+        let how = format!("dimensions = array<i64{colon}{}>", listed(axes));
+        let params: Vec<Type> = args.iter().map(|arg| scalar(arg.ty.dtype)).collect();
+        self.with_region("reduce", args, &how, &params, results, function)
     }
 
     /// Elements and their numbers are reduced together: not-a-number wins, then what is larger (or smaller), then the
     /// first.
     fn arg(&mut self, op: Arg, x: &Val, ty: &Type) -> Val {
-        let (number, element) = (scalar(DType::I64), scalar(x.ty.dtype));
         let numbers = self.iota(&x.ty.with_dtype(DType::I64), op.axis);
         let worst = match (op.largest, x.ty.dtype) {
             (largest, DType::Bool) => Number::from(!largest),
             (true, dtype) => Number::smallest(dtype),
             (false, dtype) => Number::largest(dtype),
         };
-        let starts = [self.splat(worst, &element), self.splat(Number::largest(DType::I64), &number)];
-        let [a, at] = [&element, &number].map(|ty| self.name(ty.clone()));
-        let [b, bt] = [&element, &number].map(|ty| self.name(ty.clone()));
-        let (region, _) = self.apart(|w| {
-            let (wins, equal) = (w.compare(if op.largest { "GT" } else { "LT" }, &a, &b), w.compare("EQ", &a, &b));
-            let (nan_a, nan_b) = (w.is_nan(&a), w.is_nan(&b));
-            let (only_a, both) = (w.compare("GT", &nan_a, &nan_b), w.and(&nan_a, &nan_b));
-            let (wins, equal) = (w.or(&wins, &only_a), w.or(&equal, &both));
-            let earlier = w.compare("LT", &at, &bt);
+        let worst = self.splat(worst, &scalar(x.ty.dtype));
+        let last = self.splat(Number::largest(DType::I64), &scalar(DType::I64));
+        let results = vec![ty.with_dtype(x.ty.dtype), ty.clone()];
+        self.reduce_by(&[x, &numbers, &worst, &last], &[op.axis], results, |w, both| {
+            let [a, at, b, bt] = both else { unreachable!("two totals and two elements") };
+            let (wins, equal) = (w.compare(if op.largest { "GT" } else { "LT" }, a, b), w.compare("EQ", a, b));
+            let (nan_a, nan_b) = (w.is_nan(a), w.is_nan(b));
+            let (only_a, both_nan) = (w.compare("GT", &nan_a, &nan_b), w.and(&nan_a, &nan_b));
+            let (wins, equal) = (w.or(&wins, &only_a), w.or(&equal, &both_nan));
+            let earlier = w.compare("LT", at, bt);
             let first = w.and(&equal, &earlier);
             let wins = w.or(&wins, &first);
-            let results = [w.select(&wins, &a, &b), w.select(&wins, &at, &bt)];
-            w.returned(&results);
-        });
-        let types = vec![ty.with_dtype(x.ty.dtype), ty.clone()];
-        self.reduce_by(&[x, &numbers], &starts, &[a, at, b, bt], &region, &[op.axis], types).swap_remove(1)
+            vec![w.select(&wins, a, b), w.select(&wins, at, bt)]
+        })
+        .swap_remove(1)
     }
 
     /// Counted in whole numbers, then rounded or wrapped.
@@ -342,27 +321,14 @@ impl Writer {
             return table.clone();
         }
         let (rows, element) = (self.convert(rows, DType::I64), scalar(table.ty.dtype));
-        let [a, b] = [(); 2].map(|()| self.name(element.clone()));
-        let (region, _) = self.apart(|w| {
-            let sum = w.binary("add", &a, &b);
-            w.returned(&[sum]);
-        });
         let rank = rows.ty.rank();
         let windows: Vec<usize> = (rank..new.ty.rank()).collect();
-        let numbers = format!(
-            "update_window_dims = {windows:?}, inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], \
-             index_vector_dim = {rank}"
+        let how = format!(
+            "scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = {windows:?}, inserted_window_dims = \
+             [0], scatter_dims_to_operand_dims = [0], index_vector_dim = {rank}>"
         );
-        let (element, to) = (Hlo(&element), Hlo(&table.ty));
-        let all = [table, &rows, new];
-        let results = self.add_all(vec![table.ty.clone()], |results| {
-            format!(
-                "{results}\"stablehlo.scatter\"({}) <{{scatter_dimension_numbers = #stablehlo.scatter<{numbers}>}}> ({{\n    \
-                 ^bb0({a}: {element}, {b}: {element}):\n{region}    }}) : ({}) -> {to}",
-                listed(all),
-                super::types(all)
-            )
-        });
-        results.into_iter().next().expect("one operand, one result")
+        let (args, params) = ([table, &rows, new], [element.clone(), element]);
+        let sum = |w: &mut Writer, both: &[Val]| vec![w.binary("add", &both[0], &both[1])];
+        self.with_region("scatter", &args, &how, &params, vec![table.ty.clone()], sum).remove(0)
     }
 }
