@@ -306,6 +306,11 @@ impl Held {
         Held { plugin, raw, bytes, count: Arc::clone(count) }
     }
 
+    /// Whether it is of the plugin of that client: no other can use it.
+    pub(crate) fn is_of(&self, client: &Client) -> bool {
+        std::ptr::eq(self.plugin.0, client.plugin.0)
+    }
+
     /// Waits for its elements and copies them into an array of its type.
     ///
     /// # Errors
@@ -427,6 +432,16 @@ impl Drop for Done {
         args.event = self.raw;
         // Nobody can mend what it says.
         _ = call!(self.plugin, event_destroy, &mut args);
+    }
+}
+
+#[cfg(test)]
+impl Client {
+    /// A client of another plugin, which has the entries of this one.
+    pub(crate) fn of_another_plugin(&self) -> Result<&'static Client> {
+        // SAFETY: a table is numbers and pointers, and whoever copies those copies nothing that they own.
+        let table = unsafe { std::ptr::read(self.plugin.0) };
+        Ok(Box::leak(Box::new(Client::new(Plugin(Box::leak(Box::new(table))))?)))
     }
 }
 

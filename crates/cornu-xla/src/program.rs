@@ -66,6 +66,16 @@ impl Ready {
     }
 }
 
+/// Data as its buffer.
+///
+/// # Errors
+/// It was uploaded to another machine, or to another plugin.
+fn held(data: &Data, store: &Store) -> Result<Arc<Held>> {
+    let held = data.held::<Arc<Held>>()?;
+    let other = || Error::usage("a step was given data of another plugin").help("upload it to this session");
+    if held.is_of(store.client) { Ok(Arc::clone(held)) } else { Err(other()) }
+}
+
 impl Program for Compiled {
     fn room(&self) -> Result<Box<dyn Run>> {
         let outcome = Outcome::default();
@@ -141,20 +151,20 @@ impl XlaRun {
             sources.push(Source::Whole);
             data.push(match feed {
                 Feed::Host(array) => Arc::new(client.upload(array, count)?),
-                Feed::Whole(data) => Arc::clone(data.held()?),
+                Feed::Whole(data) => held(data, &ready.store)?,
                 Feed::Rows(data, picked) => {
                     *sources.last_mut().expect("it was pushed") = Source::Rows(data.ty().shape[0]);
                     let same = rows.iter().find(|(known, _)| std::ptr::eq(*known, *picked));
-                    let held = match same {
-                        Some((_, held)) => Arc::clone(held),
+                    let numbers = match same {
+                        Some((_, numbers)) => Arc::clone(numbers),
                         None => Arc::new(client.send(picked, &[picked.len()], count)?),
                     };
-                    rows.push((picked, held));
-                    Arc::clone(data.held()?)
+                    rows.push((picked, numbers));
+                    held(data, &ready.store)?
                 }
             });
         }
-        data.extend(rows.into_iter().map(|(_, held)| held));
+        data.extend(rows.into_iter().map(|(_, numbers)| numbers));
         self.go((sources, 1), data)
     }
 
@@ -174,13 +184,13 @@ impl XlaRun {
             1 => self.begin(&feeds),
             steps => {
                 let sources = data.iter().map(|data| Source::Rows(data.ty().shape[0])).collect();
-                let held = data.iter().map(|data| data.held::<Arc<Held>>().map(Arc::clone));
-                let mut held: Vec<Arc<Held>> = held.collect::<Result<_>>()?;
-                if !held.is_empty() {
+                let mut data: Vec<Arc<Held>> =
+                    data.iter().map(|data| held(data, &ready.store)).collect::<Result<_>>()?;
+                if !data.is_empty() {
                     let order = ready.store.client.send(order, &[order.len()], &ready.store.count)?;
-                    held.push(Arc::new(order));
+                    data.push(Arc::new(order));
                 }
-                self.go((sources, steps), held)
+                self.go((sources, steps), data)
             }
         }
     }

@@ -268,6 +268,18 @@ mod tests {
     }
 
     #[test]
+    fn data_of_another_plugin_is_refused() {
+        let Some(xla) = machine() else { return };
+        let (here, store) = opened(&xla);
+        let there = XlaSession(Arc::new(Store::new(store.client.of_another_plugin().expect("a plugin"))));
+        let var = here.declare(VarSpec::from(Type::f32([2]))).expect("memory");
+        let data = there.upload(Array::vector(vec![1.0f32, 2.0])).expect("memory");
+        let mut run = here.compile(&growing(var)).and_then(|program| program.room()).expect("a sound graph");
+        let error = run.start(&[Feed::Whole(&data)]).expect_err("data of another plugin").to_string();
+        assert_eq!(error, "a step was given data of another plugin\n  help: upload it to this session");
+    }
+
+    #[test]
     fn a_thousand_sessions_leave_nothing() {
         let Some(xla) = machine() else { return };
         let counts = (0..1000).map(|number| {
