@@ -196,6 +196,14 @@ impl XlaRun {
     }
 }
 
+/// Nothing ends under a step that runs: neither its program nor the process.
+impl Drop for XlaRun {
+    fn drop(&mut self) {
+        // Whoever wanted to know has asked.
+        self.done.iter().for_each(|done| _ = done.wait());
+    }
+}
+
 impl Run for XlaRun {
     fn start(&mut self, feeds: &[Feed]) -> Result<()> {
         let result = self.begin(feeds);

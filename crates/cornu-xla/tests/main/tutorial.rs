@@ -127,3 +127,38 @@ fn a_model_moves_between_machines() -> cornu::Result<()> {
     }
     Ok(())
 }
+
+/// Nets of other types than singles.
+#[test]
+fn every_policy_trains_as_on_the_processor() -> cornu::Result<()> {
+    let Some(xla) = machine() else { return Ok(()) };
+    let (x, y) = (numbers(50, 6, 0.7), numbers(50, 1, 1.3));
+    for (policy, tolerance) in [("float64", 1e-6), ("mixed_bfloat16", 2e-3), ("bfloat16", 2e-3)] {
+        let losses = |xla: Option<&Xla>| -> cornu::Result<Vec<f64>> {
+            set_random_seed(7);
+            let first = Dense::new(9).input_shape([6]).activation("sigmoid").dtype(policy);
+            let mut model = sequential![first, Dense::new(1).dtype(policy)];
+            model.compile(Compile::new().optimizer("rmsprop").loss("mae"))?;
+            on(&mut model, xla)?;
+            Ok(model.fit(&x, &y, Fit::new().epochs(3).batch_size(16).verbose(0))?["loss"].to_vec())
+        };
+        let (want, got) = (losses(None)?, losses(Some(&xla))?);
+        println!("{policy}: {want:?} and {got:?}");
+        for (want, got) in want.into_iter().zip(got) {
+            assert!((got - want).abs() < tolerance, "{policy}: {got}, not {want}");
+        }
+    }
+    Ok(())
+}
+
+/// A machine that is not there is said, and the model stays where it is.
+#[test]
+fn a_model_outlives_a_machine_that_is_not_there() -> cornu::Result<()> {
+    let x = numbers(4, 6, 0.7);
+    let mut model = small()?;
+    let before = model.predict_with(&x, Predict::new().verbose(0))?;
+    let error = model.run_on(Xla::new("/nowhere/plugin.so")).expect_err("no plugin").to_string();
+    assert!(error.starts_with("there is no PJRT plugin at `/nowhere/plugin.so`"), "{error}");
+    assert_eq!(model.predict_with(&x, Predict::new().verbose(0))?, before);
+    Ok(())
+}
