@@ -8,7 +8,7 @@ macro_rules! opaque {
     ($($name:ident)*) => { $(#[repr(C)] pub(crate) struct $name([u8; 0]);)* };
 }
 
-opaque! { Error Event Client Device LoadedExecutable Buffer }
+opaque! { Error Event Client Device LoadedExecutable Executable Buffer }
 
 /// What an entry is given. `struct_size` ends with the last field, without the padding behind it.
 macro_rules! args {
@@ -75,6 +75,9 @@ args! {
         buffer: *mut Buffer,
     }
     LoadedArgs { executable: *mut LoadedExecutable }
+    GetExecutable { loaded: *mut LoadedExecutable, executable: *mut Executable }
+    ExecutableArgs { executable: *mut Executable }
+    NumOutputs { executable: *mut Executable, num_outputs: usize }
     ExecuteOptions {
         callbacks: [*const c_void; 2],
         num_callbacks: [usize; 2],
@@ -144,9 +147,13 @@ pub(crate) struct Api {
     pub(crate) client_default_device_assignment: Skipped<1>,
     pub(crate) client_buffer_from_host: Entry<BufferFromHost>,
     pub(crate) descriptions_devices_memories: Skipped<17>,
-    pub(crate) executables: Skipped<10>,
+    pub(crate) executable_destroy: Entry<ExecutableArgs>,
+    pub(crate) executable_name_replicas_partitions: Skipped<3>,
+    pub(crate) executable_num_outputs: Entry<NumOutputs>,
+    pub(crate) executable_properties: Skipped<5>,
     pub(crate) loaded_destroy: Entry<LoadedArgs>,
-    pub(crate) loaded_properties: Skipped<4>,
+    pub(crate) loaded_get_executable: Entry<GetExecutable>,
+    pub(crate) loaded_properties: Skipped<3>,
     pub(crate) loaded_execute: Entry<Execute>,
     pub(crate) executable_deserialize_fingerprint: Skipped<2>,
     pub(crate) buffer_destroy: Entry<BufferArgs>,
@@ -167,6 +174,7 @@ mod tests {
         assert_eq!((ClientCreate::SIZE, BufferFromHost::SIZE, Code::SIZE, ClientCompile::SIZE), (88, 120, 48, 56));
         assert_eq!((ExecuteOptions::SIZE, Execute::SIZE, ToHost::SIZE), (112, 80, 56));
         assert_eq!((offset_of!(Api, client_create), offset_of!(Api, client_compile)), (120, 200));
+        assert_eq!((GetExecutable::SIZE, NumOutputs::SIZE, offset_of!(Api, executable_num_outputs)), (32, 32, 392));
         assert_eq!((offset_of!(Api, loaded_execute), offset_of!(Api, buffer_to_host)), (480, 600));
     }
 }

@@ -20,6 +20,7 @@
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod error;
 #[allow(unsafe_code, reason = "structs that start as zeros")]
 mod ffi;
 mod hlo;

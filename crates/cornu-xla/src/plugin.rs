@@ -7,12 +7,14 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cornu_graph::{Array, Buffer as Elements, DType, Element, Error, ErrorKind, Result, Shape};
+use cornu_graph::{Array, Buffer as Elements, DType, Element, Error, Result, Shape};
 
+use crate::error;
 use crate::ffi::{
     Api, Buffer, BufferArgs, BufferFromHost, Client as RawClient, ClientCompile, ClientCreate, ClientDevices,
-    ClientText, Code, Device, Error as RawError, ErrorDestroy, ErrorGetCode, ErrorMessage, Event, EventArgs, Execute,
-    ExecuteOptions, LoadedArgs, LoadedExecutable, PluginInitialize, ToHost,
+    ClientText, Code, Device, Error as RawError, ErrorDestroy, ErrorGetCode, ErrorMessage, Event, EventArgs,
+    ExecutableArgs, Execute, ExecuteOptions, GetExecutable, LoadedArgs, LoadedExecutable, NumOutputs, PluginInitialize,
+    ToHost,
 };
 use crate::options::OPTIONS;
 
@@ -112,34 +114,7 @@ impl Plugin {
             error_destroy.iter().for_each(|entry| entry(&mut destroy));
             said
         };
-        let kind = match code.code {
-            8 => ErrorKind::Memory,
-            9 | 12 | 14 => ErrorKind::Unsupported,
-            _ => ErrorKind::Graph,
-        };
-        Err(Error::new(kind, format!("the plugin says `{}` ({}): {said}", name_of(code.code), code.code)))
-    }
-}
-
-/// Google's canonical codes.
-fn name_of(code: i32) -> &'static str {
-    match code {
-        1 => "cancelled",
-        3 => "invalid argument",
-        4 => "deadline exceeded",
-        5 => "not found",
-        6 => "already exists",
-        7 => "permission denied",
-        8 => "resource exhausted",
-        9 => "failed precondition",
-        10 => "aborted",
-        11 => "out of range",
-        12 => "unimplemented",
-        13 => "internal",
-        14 => "unavailable",
-        15 => "data loss",
-        16 => "unauthenticated",
-        _ => "unknown",
+        Err(error::said(code.code, &said))
     }
 }
 
@@ -250,11 +225,14 @@ impl Client {
         Ok(held)
     }
 
-    /// Compiles a module of StableHLO.
+    /// Compiles a module of StableHLO whose main function has results of so many bytes each.
     ///
     /// # Errors
     /// What the plugin says.
-    pub(crate) fn compile(&self, module: &str, count: &Arc<Count>) -> Result<Executable> {
+    ///
+    /// # Panics
+    /// If the function has more results, or fewer.
+    pub(crate) fn compile(&self, module: &str, results: &[usize], count: &Arc<Count>) -> Result<Executable> {
         let (mut code, mut args) = (Code::new(), ClientCompile::new());
         (code.code, code.code_size) = (module.as_ptr().cast(), module.len());
         (code.format, code.format_size) = (c"mlir".as_ptr(), 4);
@@ -263,7 +241,10 @@ impl Client {
         (args.options, args.options_size) = (options.as_ptr().cast(), options.len());
         call!(self.plugin, client_compile, &mut args)?;
         count.add(0);
-        Ok(Executable { plugin: self.plugin, raw: args.executable, count: Arc::clone(count) })
+        let (plugin, raw, count) = (self.plugin, args.executable, Arc::clone(count));
+        let executable = Executable { plugin, raw, results: results.into(), count };
+        assert_eq!(executable.outputs()?, results.len(), "the results of a main function");
+        Ok(executable)
     }
 }
 
@@ -358,6 +339,8 @@ impl Drop for Held {
 pub(crate) struct Executable {
     plugin: Plugin,
     raw: *mut LoadedExecutable,
+    /// Bytes of each result, of which there are as many as the plugin gives.
+    results: Box<[usize]>,
     count: Arc<Count>,
 }
 
@@ -367,16 +350,27 @@ unsafe impl Send for Executable {}
 unsafe impl Sync for Executable {}
 
 impl Executable {
-    /// Begins a run; results have so many bytes each. What is donated is dead afterwards, also if it fails.
+    /// How many results a run has.
+    fn outputs(&self) -> Result<usize> {
+        let (mut get, mut number, mut destroy) = (GetExecutable::new(), NumOutputs::new(), ExecutableArgs::new());
+        get.loaded = self.raw;
+        call!(self.plugin, loaded_get_executable, &mut get)?;
+        (number.executable, destroy.executable) = (get.executable, get.executable);
+        let asked = call!(self.plugin, executable_num_outputs, &mut number);
+        call!(self.plugin, executable_destroy, &mut destroy)?;
+        asked.map(|()| number.num_outputs)
+    }
+
+    /// Begins a run. What is donated is dead afterwards, also if it fails.
     ///
-    /// The caller has seen to it that the arguments are as many and of the types that the program says: plugins look at
-    /// no more than sizes.
+    /// The caller has seen to it that the arguments are of the types that the program says: plugins look at no more than
+    /// their number and sizes.
     ///
     /// # Errors
     /// What the plugin says at once; a failure of the run is that of [`Done::wait`] and of its results.
-    pub(crate) fn run(&self, arguments: &[Arc<Held>], results: &[usize]) -> Result<(Vec<Held>, Done)> {
+    pub(crate) fn run(&self, arguments: &[Arc<Held>]) -> Result<(Vec<Held>, Done)> {
         let raw: Vec<*mut Buffer> = arguments.iter().map(|held| held.raw).collect();
-        let mut outputs = vec![null_mut::<Buffer>(); results.len()];
+        let mut outputs = vec![null_mut::<Buffer>(); self.results.len()];
         let (mut options, mut event) = (ExecuteOptions::new(), null_mut::<Event>());
         let (list, output_list) = (raw.as_ptr(), outputs.as_mut_ptr());
         let mut args = Execute::new();
@@ -385,7 +379,7 @@ impl Executable {
         (args.output_lists, args.complete) = (&raw const output_list, &raw mut event);
         call!(self.plugin, loaded_execute, &mut args)?;
         let held = |(raw, &bytes)| Held::new(self.plugin, raw, bytes, &self.count);
-        Ok((outputs.into_iter().zip(results).map(held).collect(), Done { plugin: self.plugin, raw: event }))
+        Ok((outputs.into_iter().zip(&self.results).map(held).collect(), Done { plugin: self.plugin, raw: event }))
     }
 }
 

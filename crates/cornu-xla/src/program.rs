@@ -59,7 +59,7 @@ impl Ready {
             return Ok(Arc::clone(executable));
         }
         let text = self.module.text(&way.0, way.1);
-        let compiled = self.store.client.compile(&text, &self.store.count);
+        let compiled = self.store.client.compile(&text, &self.results, &self.store.count);
         let executable = Arc::new(compiled.map_err(|error| error.context("compiling a step"))?);
         executables.insert(way, Arc::clone(&executable));
         Ok(executable)
@@ -111,7 +111,7 @@ impl XlaRun {
             let _together = (!alone).then(|| store.turn.read().unwrap_or_else(PoisonError::into_inner));
             store.failure.check()?;
             let arguments: Vec<Arc<Held>> = ready.vars.iter().map(|var| var.held()).chain(data).collect();
-            let (mut held, done) = self.noting(executable.run(&arguments, &ready.results))?;
+            let (mut held, done) = self.noting(executable.run(&arguments))?;
             (self.results, self.done) = (held.split_off(module.updated), Some(done));
             ready.vars.iter().zip(held).for_each(|(var, held)| var.set(held));
         }

@@ -241,9 +241,10 @@ mod tests {
         // Somebody gives the variable away, so that the next step has nothing to begin with.
         let held = store.vars([var]).expect("a variable")[0].held();
         let module = Module::new(&graph);
-        let thief = store.client.compile(&module.text(&[Source::Whole], 1), &store.count).expect("a sound graph");
+        let thief =
+            store.client.compile(&module.text(&[Source::Whole], 1), &[8, 8], &store.count).expect("a sound graph");
         let arguments = [held, Arc::clone(kept.held().expect("its own"))];
-        drop(thief.run(&arguments, &[8, 8]).expect("a step"));
+        drop(thief.run(&arguments).expect("a step"));
         let message = run.start(&[Feed::Host(&x)]).expect_err("a variable that is gone").message().to_owned();
         assert!(message.starts_with("a step failed, and its variables are lost: the plugin says `"), "{message}");
         let answers = [

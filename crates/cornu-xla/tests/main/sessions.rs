@@ -1,6 +1,7 @@
 //! Sessions, plugins that are of no use, and steps one by one against many at once.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use cornu_graph::{Array, DType, Executor, Feed, Reference, Run, Session, Trace, Type, VarId};
 use cornu_testkit::nets::Mlp;
@@ -142,6 +143,22 @@ fn plugins_of_no_use_are_errors() {
     if let Some(library) = libraries.into_iter().map(PathBuf::from).find(is_library) {
         let error = said(library);
         assert!(error.contains(" is no PJRT plugin: it has no `GetPjrtApi`"), "{error}");
+    }
+    // Tables of other versions, in libraries that a C compiler makes, where there is one.
+    for (name, size, major, want) in [
+        ("new", 2000, 1, "needs a plugin of PJRT 0, got PJRT 1.7, which is too new\n  help: install an older"),
+        ("old", 300, 0, "needs a table of 608 bytes, got PJRT 0.7 with 300, too old\n  help: install a newer"),
+        ("poor", 608, 0, "the plugin has no `plugin_initialize`\n  help: install another"),
+    ] {
+        let (source, library) = (folder.join(name).with_extension("c"), folder.join(name).with_extension("so"));
+        let table = format!("static size_t table[256] = {{{size}, 0, 24, 0, {major}ull | 7ull << 32}};");
+        std::fs::write(&source, format!("#include <stddef.h>\n{table}\nvoid *GetPjrtApi(void) {{ return table; }}\n"))
+            .expect("a file");
+        let made = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status();
+        if made.is_ok_and(|status| status.success()) {
+            let error = said(library);
+            assert!(error.contains(&format!(".so`: {want}")), "{error}");
+        }
     }
     std::fs::remove_dir_all(folder).expect("its own folder");
 }
