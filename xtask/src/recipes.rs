@@ -22,7 +22,7 @@ struct Recipe {
 }
 
 impl Recipe {
-    /// `N edits in M files`: an edit is a hunk, a new file is one. Keras's cases under `testdata` are no edits of the code,
+    /// `3 edits in 2 files`: an edit is a hunk, a new file is one. Keras's cases under `testdata` are no edits of the code,
     /// nor is what `CORNU_BLESS` writes.
     fn edits(&self) -> String {
         let is_edited =
@@ -30,7 +30,8 @@ impl Recipe {
         let files = self.text.split("diff --git ").skip(1).filter(is_edited);
         let hunks = |file: &str| file.lines().filter(|line| line.starts_with("@@ ")).count();
         let edits: Vec<usize> = files.map(hunks).collect();
-        format!("{} edits in {} files", edits.iter().sum::<usize>(), edits.len())
+        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        format!("{} in {}", counted(edits.iter().sum(), "edit"), counted(edits.len(), "file"))
     }
 
     /// The lines that the patch adds, without their indentation.

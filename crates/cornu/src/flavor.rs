@@ -109,6 +109,19 @@ impl Flavor {
         self == Keras3
     }
 
+    /// What callbacks call the learning rate among the figures.
+    pub(crate) fn learning_rate_key(self) -> &'static str {
+        match self {
+            Keras2 => "lr",
+            Keras3 => "learning_rate",
+        }
+    }
+
+    /// Whether the best weights come back after every training, or only where one was stopped early.
+    pub(crate) fn restores_at_the_end(self) -> bool {
+        self == Keras3
+    }
+
     /// Whether penalties on weights that do not learn count.
     pub(crate) fn penalises_frozen(self) -> bool {
         self == Keras2

@@ -60,6 +60,7 @@ pub mod random;
 pub mod registry;
 pub mod regularizers;
 pub mod saving;
+mod step;
 mod trace;
 pub mod train;
 mod variables;
@@ -113,7 +114,7 @@ pub mod prelude {
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;
     pub use crate::saving::{Load, Save, load_model, load_model_with};
-    pub use crate::train::{Callback, Compile, Evaluate, Fit, History, Predict, Scores};
+    pub use crate::train::{Callback, Compile, Control, Evaluate, Fit, History, Predict, Scores};
     pub use crate::{Array, Cx, DType, Shape, Tensor, Type, VarId, gradients};
     pub use crate::{Model, Sequential, clear_session, sequential};
 }
@@ -122,6 +123,7 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../README.es.md")]
+#[doc = include_str!("../../../docs/callbacks.md")]
 #[doc = include_str!("../../../docs/from-pandas.md")]
 #[doc = include_str!("../../../docs/tutorial.en.md")]
 #[doc = include_str!("../../../docs/tutorial.es.md")]

@@ -165,6 +165,14 @@ impl Variables {
         self.list.iter().filter(|variable| variable.role != Role::Seed)
     }
 
+    /// Their values.
+    ///
+    /// # Errors
+    /// Those of a session.
+    pub(crate) fn read_weights(&self) -> Result<Vec<Array>> {
+        self.weights().map(|variable| variable.value().context(&variable.path)).collect()
+    }
+
     /// The variable of that path.
     pub fn get(&self, path: &str) -> Option<&Named> {
         self.places.get(path).map(|&place| &self.list[place])

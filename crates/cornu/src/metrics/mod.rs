@@ -63,10 +63,24 @@ pub trait Metric: Config {
         self.update(state, y_true, &y_pred.tensor, weights)
     }
 
+    /// Whether it is better if it is larger or smaller, for callbacks that watch it; nothing where that depends.
+    fn direction(&self) -> Option<Direction> {
+        None
+    }
+
     /// What the variables say.
     fn result(&self, state: &[Array]) -> f64 {
         mean_result(state)
     }
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Larger, as an accuracy.
+    Up,
+    /// Smaller, as an error.
+    Down,
 }
 
 family! {

@@ -10,7 +10,7 @@ use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
 use crate::registry::{self, Family};
-use crate::train::{Compile, Metrics, PerOutput, check_metric};
+use crate::step::{Compile, Metrics, PerOutput, check_metric};
 
 /// The schedule whose learning rate stays the same if its `decay_rate` is 0.
 const SCHEDULE: &str = "InverseTimeDecay";

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::optimizer::{self, Dialect};
 use super::{Loaded, Save, compiled, weights};
 use crate::model::Model;
-use crate::train::{Code, Warning};
+use crate::step::{Code, Warning};
 
 /// The Keras whose files these are like.
 const KERAS_VERSION: &str = "3.15.1";

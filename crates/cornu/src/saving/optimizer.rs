@@ -6,7 +6,7 @@ use cornu_graph::{Array, DType, Error, Result, Type};
 
 use crate::flavor::Flavor;
 use crate::optimizers::{FileOrder, Optimizer};
-use crate::train::OptimizerState;
+use crate::step::OptimizerState;
 use crate::variables::Variables;
 
 /// Where the variables stand.

@@ -1,9 +1,9 @@
 //! Which rows come next: in training, and in order.
 
 use super::Fit;
-use super::feed::Fed;
 use super::fit::batch_rows;
 use crate::random::Shuffle;
+use crate::step::Fed;
 
 /// The rows of one batch after another.
 pub(super) struct Batches {
@@ -23,13 +23,14 @@ impl Batches {
         Batches { order: shuffle.map_or_else(|| Order::Plain(0, (0..rows as u32).collect()), Order::Shuffled), size }
     }
 
-    /// The next batch. An order that is used up begins anew.
-    pub(super) fn next(&mut self) -> &[u32] {
+    /// The rows of the next batches, so many at most and of one order. An order that is used up begins anew.
+    pub(super) fn next(&mut self, batches: usize) -> &[u32] {
+        let size = self.size.saturating_mul(batches);
         match &mut self.order {
-            Order::Shuffled(shuffle) => shuffle.next_batch(self.size),
+            Order::Shuffled(shuffle) => shuffle.next_batch(size),
             Order::Plain(used, rows) => {
                 let first = if *used == rows.len() { 0 } else { *used };
-                *used = first.saturating_add(self.size).min(rows.len());
+                *used = first.saturating_add(size).min(rows.len());
                 &rows[first..*used]
             }
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use cornu_graph::{Arrays, Error, Result, ToArrays};
 
 use super::Callback;
-use super::feed::Given;
 use crate::random::Seeds;
+use crate::step::Given;
 use cornu_display::Verbose;
 
 /// Rows in a batch where nothing else is said, as in Keras.
@@ -217,12 +217,14 @@ pub struct Evaluate {
     pub(crate) steps: Option<usize>,
     pub(crate) sample_weight: Option<Result<Arrays>>,
     pub(crate) verbose: Verbose,
+    pub(crate) callbacks: Vec<Box<dyn Callback>>,
 }
 
 impl Evaluate {
     /// Batches of 32 rows, with progress shown.
     pub fn new() -> Evaluate {
-        Evaluate { batch_size: None, steps: None, sample_weight: None, verbose: Verbose::Auto }
+        let (batch_size, steps, sample_weight) = (None, None, None);
+        Evaluate { batch_size, steps, sample_weight, verbose: Verbose::Auto, callbacks: Vec::new() }
     }
 
     /// Rows in a batch.
@@ -246,6 +248,12 @@ impl Evaluate {
     /// How much to print: `0` nothing, `1` a bar, `2` a line.
     pub fn verbose(mut self, verbose: impl Into<Verbose>) -> Evaluate {
         self.verbose = verbose.into();
+        self
+    }
+
+    /// Something to call meanwhile.
+    pub fn callback(mut self, callback: impl Callback + 'static) -> Evaluate {
+        self.callbacks.push(Box::new(callback));
         self
     }
 }

@@ -1,20 +1,19 @@
 //! The loops of `fit`, `evaluate` and `predict`.
 
-use std::ops::ControlFlow;
-
+use cornu_display::Verbose;
 use cornu_graph::room::room;
 use cornu_graph::{Array, Buffer, Error, ErrorKind, Result, Type, tell};
 
 use super::batches::{Batches, InOrder};
-use super::feed::Fed;
+use super::callback::{Batch, Callbacks};
 use super::fit::batch_rows;
-use super::history::{History, Params};
-use super::progress::Bar;
-use super::step::{Kind, Stage, Steps};
-use super::{Callback, Code, Fit, Warning};
+use super::interrupt::Interrupt;
+use super::pace::Pace;
+use super::{Code, Fit, History, Hook, Params, Scores, Warning};
 use crate::flavor::{Flavor, RowsEnd};
+use crate::model::Model;
 use crate::random::{Seeds, Shuffle};
-use cornu_display::Verbose;
+use crate::step::{Fed, Kind, Steps};
 
 /// What has no room, if there are too many of them.
 pub(crate) const PREDICTIONS: &str = "the array of predictions";
@@ -22,52 +21,81 @@ pub(crate) const PREDICTIONS: &str = "the array of predictions";
 /// A run of a program, with how many rows its batches have.
 type Held = Option<(usize, Box<dyn cornu_graph::Run>)>;
 
-type Logs = Vec<(String, f64)>;
-
-impl Stage<'_> {
-    /// Runs over rows in order; the running totals are of these rows afterwards.
-    pub(crate) fn evaluate(&self, data: &Fed, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
-        self.reset()?;
-        self.training.evaluating(data.one_size(batches.size));
-        let order = data.order()?;
-        let mut held = None;
-        for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
-            self.steps()?.step(Kind::Test, data, rows, &mut held)?;
-            if let Some(bar) = &mut bar {
-                bar.on_train_batch_end(i, &mut || self.logs().unwrap_or_default());
-            }
+/// Runs over rows in order; the running totals are of these rows afterwards.
+pub(super) fn evaluate(model: &Model, data: &Fed, batches: InOrder, callbacks: &mut Callbacks) -> Result<Scores> {
+    let stage = model.stage();
+    stage.reset()?;
+    stage.training.evaluating(data.one_size(batches.size));
+    drop(stage);
+    callbacks.call_with(model, Hook::TestBegin, 0, Scores::default())?;
+    let (order, mut held, mut done) = (data.order()?, None, 0);
+    while done < batches.steps {
+        callbacks.call_with(model, Hook::TestBatchBegin, done, Scores::default())?;
+        let watched = callbacks.use_any(&[Hook::TestBatchBegin, Hook::TestBatchEnd]);
+        let next = if watched { done + 1 } else { batches.steps };
+        let rows = &order[done * batches.size..next.saturating_mul(batches.size).min(order.len())];
+        model.stage().steps()?.batches(Kind::Test, data, rows, batches.size, &mut held)?;
+        done = next;
+        callbacks.shared.logs = None;
+        callbacks.call(model, Hook::TestBatchEnd, done - 1)?;
+        if callbacks.shared.stop && !callbacks.shared.trains {
+            break;
         }
-        Ok(())
     }
+    let scores = Scores::new(model.stage().logs()?);
+    callbacks.call_with(model, Hook::TestEnd, 0, scores.clone())?;
+    Ok(scores)
+}
+
+/// What the model makes of the rows, batch by batch: each of its outputs. `steps` is the model as it is built.
+pub(super) fn predict(
+    model: &Model,
+    steps: &Steps,
+    data: &Fed,
+    batch: usize,
+    callbacks: &mut Callbacks,
+) -> Result<Vec<Array>> {
+    steps.training.predicting(data.one_size(batch));
+    let (outputs, mut held) = (steps.net.outputs.len(), None);
+    let order = data.order()?;
+    let mut all: Vec<(Array, usize)> = Vec::new();
+    callbacks.call(model, Hook::PredictBegin, 0)?;
+    for (i, rows) in order.chunks(batch).enumerate() {
+        callbacks.call(model, Hook::PredictBatchBegin, i)?;
+        let run = steps.step(Kind::Predict, data, rows, &mut held)?;
+        for index in 0..outputs {
+            let output = run.output(index)?;
+            if i == 0 && rows.len() == order.len() {
+                all.push((output, 0));
+                continue;
+            }
+            if i == 0 {
+                let ty = Type::new(output.dtype(), output.shape().with(0, data.rows()));
+                room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
+                all.push((Array::zeros(&ty), 0));
+            }
+            let (all, done) = &mut all[index];
+            *done += append(all, *done, &output)?;
+        }
+        callbacks.call(model, Hook::PredictBatchEnd, i)?;
+    }
+    callbacks.call(model, Hook::PredictEnd, 0)?;
+    Ok(all.into_iter().map(|(all, _)| all).collect())
 }
 
 impl Steps<'_> {
-    /// What the model makes of the rows, batch by batch: each of its outputs.
-    pub(crate) fn predict(&self, data: &Fed, batch: usize, mut bar: Option<&mut Bar>) -> Result<Vec<Array>> {
-        self.training.predicting(data.one_size(batch));
-        let (outputs, mut held) = (self.net.outputs.len(), None);
-        if data.rows() <= batch {
-            let run = self.step(Kind::Predict, data, &data.order()?, &mut held)?;
-            bar.iter_mut().for_each(|bar| bar.on_train_batch_end(0, &mut Vec::new));
-            return (0..outputs).map(|index| run.output(index)).collect();
+    /// Steps over those rows in batches of `size`, of which the last may be shorter.
+    fn batches(&self, kind: Kind, data: &Fed, rows: &[u32], size: usize, held: &mut Held) -> Result<()> {
+        let (whole, rest) = rows.split_at(rows.len() / size * size);
+        if whole.len() > size {
+            data.start_all(self.held(kind, data, size, held)?, whole, size)?;
+        } else if !whole.is_empty() {
+            self.step(kind, data, whole, held)?;
         }
-        let order = data.order()?;
-        let mut all: Vec<(Array, usize)> = Vec::new();
-        for (i, rows) in order.chunks(batch).enumerate() {
-            let run = self.step(Kind::Predict, data, rows, &mut held)?;
-            for index in 0..outputs {
-                let output = run.output(index)?;
-                if i == 0 {
-                    let ty = Type::new(output.dtype(), output.shape().with(0, data.rows()));
-                    room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
-                    all.push((Array::zeros(&ty), 0));
-                }
-                let (all, done) = &mut all[index];
-                *done += append(all, *done, &output)?;
-            }
-            bar.iter_mut().for_each(|bar| bar.on_train_batch_end(i, &mut Vec::new));
+        if !rest.is_empty() {
+            self.step(kind, data, rest, held)?;
         }
-        Ok(all.into_iter().map(|(all, _)| all).collect())
+        Ok(())
     }
 
     /// Begins a step over those rows, by the run that is held if it is for as many.
@@ -78,13 +106,25 @@ impl Steps<'_> {
         rows: &[u32],
         held: &'h mut Held,
     ) -> Result<&'h mut dyn cornu_graph::Run> {
-        if held.as_ref().is_none_or(|(count, _)| *count != rows.len()) {
+        let run = self.held(kind, data, rows.len(), held)?;
+        data.start(run, rows)?;
+        Ok(run)
+    }
+
+    /// The run for batches of so many rows.
+    fn held<'h>(
+        &self,
+        kind: Kind,
+        data: &Fed,
+        rows: usize,
+        held: &'h mut Held,
+    ) -> Result<&'h mut dyn cornu_graph::Run> {
+        if held.as_ref().is_none_or(|(count, _)| *count != rows) {
             // Its memory is of use to the next.
             *held = None;
-            *held = Some((rows.len(), self.program(kind, data, rows.len())?.room()?));
+            *held = Some((rows, self.program(kind, data, rows)?.room()?));
         }
         let (_, run) = held.as_mut().ok_or_else(|| Error::usage("there is no run"))?;
-        data.start(&mut **run, rows)?;
         Ok(&mut **run)
     }
 }
@@ -111,118 +151,120 @@ fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
 }
 
 /// A fit that has been checked.
-pub(crate) struct Run<'a> {
-    stage: Stage<'a>,
+pub(super) struct Run<'a> {
+    model: &'a Model,
     train: Fed,
     validation: Option<Fed>,
     fit: Fit,
+    callbacks: Callbacks,
     batches: Batches,
     flavor: Flavor,
     steps: usize,
     /// Batches until the rows have come as often as there are epochs, where Keras 2 ends a training.
     left: usize,
-    history: History,
+    pace: Pace,
+    pub(super) history: History,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(
-        stage: Stage<'a>,
+    pub(super) fn new(
+        model: &'a Model,
         train: Fed,
         validation: Option<Fed>,
-        fit: Fit,
+        mut fit: Fit,
         seeds: &Seeds,
         warnings: Vec<Warning>,
     ) -> Run<'a> {
         let rows = train.rows();
         let size = batch_rows(fit.batch_size, fit.steps_per_epoch, rows);
         let steps = fit.steps_per_epoch.unwrap_or_else(|| rows.div_ceil(size));
-        let verbose = match fit.verbose {
-            Verbose::Silent => 0,
-            Verbose::Auto | Verbose::Bar => 1,
-            Verbose::Line => 2,
-        };
-        let params = Params { verbose, epochs: fit.epochs, steps };
+        let params = Params::new(fit.verbose, fit.epochs, steps);
         let history = History::new(params, warnings);
-        let flavor = stage.variables.flavor();
+        let flavor = model.flavor();
+        let mut callbacks = std::mem::take(&mut fit.callbacks);
+        callbacks.extend(super::progress::bar(fit.verbose, flavor));
+        let mut callbacks = Callbacks::new(callbacks, params);
+        callbacks.shared.trains = true;
         let shuffle = fit.shuffle.then(|| Shuffle::new(flavor, seeds, rows));
         let batches = Batches::new(shuffle, rows, size);
         let left = rows.div_ceil(size).saturating_mul(fit.epochs.saturating_sub(fit.initial_epoch));
-        Run { stage, train, validation, fit, batches, flavor, steps, left, history }
+        let pace = Pace::default();
+        Run { model, train, validation, fit, callbacks, batches, flavor, steps, left, pace, history }
     }
 
-    /// Trains, epoch by epoch.
-    pub(crate) fn epochs(mut self, seeds: &Seeds, own: bool) -> Result<History> {
+    /// Trains, epoch by epoch. The history is there also where this ends with an error.
+    pub(super) fn epochs(&mut self, seeds: &Seeds, own: bool) -> Result<()> {
         self.warn_if_too_few_rows();
-        self.stage.take_up_streams(&self.train, self.train.one_size(self.batches.size), seeds, own)?;
+        let size = self.train.one_size(self.batches.size);
+        self.model.stage().take_up_streams(&self.train, size, seeds, own)?;
         if self.fit.verbose != Verbose::Silent {
             self.history.warnings.iter().for_each(tell);
         }
-        let mut callbacks = std::mem::take(&mut self.fit.callbacks);
-        if let Some(bar) = Bar::new(self.fit.verbose, self.flavor, self.steps) {
-            callbacks.push(Box::new(bar));
-        }
-        #[cfg(feature = "interrupt")]
-        let interrupt = super::interrupt::Interrupt::watch();
-        let stopped = || {
-            #[cfg(feature = "interrupt")]
-            return interrupt.is_pressed();
-            #[cfg(not(feature = "interrupt"))]
-            false
-        };
-        callbacks.iter_mut().for_each(|callback| callback.on_train_begin(&self.history.params));
+        let interrupt = Interrupt::watch();
+        self.callbacks.call(self.model, Hook::TrainBegin, 0)?;
+        let mut last = Scores::default();
         for epoch in self.fit.initial_epoch..self.fit.epochs {
             // Keras reports a loss of 0 for an epoch without a batch.
             if self.flavor.rows_end() == RowsEnd::Training && self.left == 0 {
                 break;
             }
-            if self.epoch(epoch, &mut callbacks, &stopped)?.is_break() {
+            last = self.epoch(epoch, &interrupt)?;
+            if self.callbacks.shared.stop {
                 break;
             }
         }
-        callbacks.iter_mut().for_each(|callback| callback.on_train_end());
-        Ok(self.history)
+        let end = self.callbacks.call_with(self.model, Hook::TrainEnd, 0, last);
+        self.history.warnings.append(&mut self.callbacks.shared.warnings);
+        end
     }
 
     /// One epoch: its batches, then the validation.
-    fn epoch(
-        &mut self,
-        epoch: usize,
-        callbacks: &mut [Box<dyn Callback>],
-        stopped: &dyn Fn() -> bool,
-    ) -> Result<ControlFlow<()>> {
-        callbacks.iter_mut().for_each(|callback| callback.on_epoch_begin(epoch));
-        self.stage.reset()?;
-        let (mut done, mut held) = (0, None);
-        for batch in 0..self.steps {
-            if batch > 0 && self.is_out_of_rows() {
-                break;
-            }
-            self.left = self.left.saturating_sub(1);
-            self.stage.steps()?.step(Kind::Train, &self.train, self.batches.next(), &mut held)?;
-            for callback in &mut *callbacks {
-                callback.on_train_batch_end(batch, &mut || self.stage.logs().unwrap_or_default());
-            }
-            done = batch + 1;
-            self.go_on(stopped, epoch, done)?;
-        }
-        drop(held);
+    fn epoch(&mut self, epoch: usize, interrupt: &Interrupt) -> Result<Scores> {
+        self.callbacks.call_with(self.model, Hook::EpochBegin, epoch, Scores::default())?;
+        let done = self.train(epoch, interrupt)?;
         let logs = self.logs(epoch)?;
         self.warn_if_not_finite(epoch, &logs);
-        self.history.push(epoch, &logs);
-        let mut end = ControlFlow::Continue(());
-        for callback in callbacks {
-            if callback.on_epoch_end(epoch, &logs).is_break() {
-                end = ControlFlow::Break(());
+        let told = self.callbacks.call_with(self.model, Hook::EpochEnd, epoch, logs.clone());
+        // What callbacks have added is for those after them and for the history.
+        self.history.push(epoch, self.callbacks.shared.logs.as_ref().unwrap_or(&logs));
+        self.history.warnings.append(&mut self.callbacks.shared.warnings);
+        told?;
+        // Pressed in the validation, or in a callback.
+        self.go_on(interrupt, epoch, done)?;
+        Ok(logs)
+    }
+
+    /// The batches of an epoch; gives how many there were. Where no callback looks at them, many are one run.
+    fn train(&mut self, epoch: usize, interrupt: &Interrupt) -> Result<usize> {
+        let (model, size) = (self.model, self.batches.size);
+        model.stage().reset()?;
+        let (mut done, mut held) = (0, None);
+        while done < self.steps && !(done > 0 && self.is_out_of_rows()) {
+            self.callbacks.call_with(model, Hook::TrainBatchBegin, done, Scores::default())?;
+            let most = match self.callbacks.use_any(&[Hook::TrainBatchBegin, Hook::TrainBatchEnd]) {
+                true => 1,
+                false => self.pace.next().min(self.steps - done),
+            };
+            let most = if self.flavor.rows_end() == RowsEnd::Training { most.min(self.left) } else { most };
+            let rows = self.batches.next(most);
+            model.stage().steps()?.batches(Kind::Train, &self.train, rows, size, &mut held)?;
+            let count = rows.len().div_ceil(size);
+            self.left = self.left.saturating_sub(count);
+            done += count;
+            self.callbacks.shared.logs = None;
+            let batch = Batch { data: &self.train, rows };
+            self.callbacks.call_after(model, Hook::TrainBatchEnd, done - 1, Some(batch))?;
+            self.go_on(interrupt, epoch, done)?;
+            if self.callbacks.shared.stop {
+                break;
             }
         }
-        // Pressed in the validation, or in a callback.
-        self.go_on(stopped, epoch, done)?;
-        Ok(end)
+        Ok(done)
     }
 
     /// An error if the user has stopped the training.
-    fn go_on(&self, stopped: &dyn Fn() -> bool, epoch: usize, done: usize) -> Result<()> {
-        if !stopped() {
+    fn go_on(&self, interrupt: &Interrupt, epoch: usize, done: usize) -> Result<()> {
+        if !interrupt.is_pressed() {
             return Ok(());
         }
         let message = format!("stopped in epoch {} after batch {done} of {}", epoch + 1, self.steps);
@@ -239,23 +281,23 @@ impl<'a> Run<'a> {
     }
 
     /// The figures of an epoch, in the order of Keras's history.
-    fn logs(&mut self, epoch: usize) -> Result<Logs> {
-        let mut logs = self.stage.logs()?;
-        if let Some(validation) =
-            self.validation.as_ref().filter(|_| (epoch + 1).is_multiple_of(self.fit.validation_freq))
-        {
-            self.stage.evaluate(validation, self.fit.validation_batches(validation), None)?;
-            logs.extend(self.stage.logs()?.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
+    fn logs(&mut self, epoch: usize) -> Result<Scores> {
+        let mut logs = Scores::new(self.model.stage().logs()?);
+        let due = (epoch + 1).is_multiple_of(self.fit.validation_freq);
+        if let Some(validation) = self.validation.as_ref().filter(|_| due) {
+            let batches = self.fit.validation_batches(validation);
+            let scores = evaluate(self.model, validation, batches, &mut self.callbacks)?;
+            scores.iter().for_each(|(name, value)| logs.set(&format!("val_{name}"), value));
         }
         if self.flavor.sorts_figures() {
-            logs.sort_by(|(a, _), (b, _)| a.cmp(b));
+            logs.sort();
         }
         Ok(logs)
     }
 
     /// Says once that training has failed: nothing brings weights back that are no numbers.
-    fn warn_if_not_finite(&mut self, epoch: usize, logs: &Logs) {
-        let Some((name, value)) = logs.iter().find(|(name, value)| name == "loss" && !value.is_finite()) else {
+    fn warn_if_not_finite(&mut self, epoch: usize, logs: &Scores) {
+        let Some((name, value)) = logs.iter().find(|(name, value)| *name == "loss" && !value.is_finite()) else {
             return;
         };
         if self.history.warnings.iter().any(|warning| warning.code == Code::LossNotFinite) {

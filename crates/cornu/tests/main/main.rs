@@ -2,6 +2,7 @@
 
 use cornu_testkit::alloc::Counting;
 
+mod callbacks;
 mod choices;
 mod closures;
 mod cross_validation;

@@ -7,7 +7,7 @@
 use cornu_graph::{Array, Result, Type};
 
 use super::feed::Fed;
-use super::step::Stage;
+use super::stage::Stage;
 use crate::choice::Choice;
 use crate::metrics::Metric;
 use crate::random::{OpSeed, Seeds};

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use cornu_graph::{Array, DType, Error, Result, Role, Session, Shape, Tensor, Trace, Type, VarId, VarSpec, gradients};
 
-use super::compile::{Figure, Head};
-use super::step::Compiled;
+use super::compile::{Compiled, Figure, Head};
 use crate::choice::Choice;
 use crate::layers::Wire;
 use crate::losses;

@@ -3,7 +3,7 @@
 use cornu_graph::{Array, Error, Result, VarId};
 
 use super::keras2_streams::Keras2Streams;
-use super::step::{Live, Stage, Training};
+use super::stage::{Live, Stage, Training};
 use crate::variables::{Named, Variables, locked};
 
 /// What an optimizer remembers between two steps.

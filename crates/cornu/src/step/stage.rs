@@ -1,19 +1,21 @@
 //! One step as a graph: forward pass, loss, metrics, gradients, optimizer; one program for each shape of batch.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::ThreadId;
 
 use cornu_graph::{Array, Context, Error, Graph, Program, Result, Session, Shape, Tensor, Type, VarId};
 
 use super::checks::{self, Output};
-use super::compile::Head;
+use super::compile::Compiled;
 use super::feed::{Data, Fed};
 use super::keras2_streams::Keras2Streams;
 use super::variables::{Judged, State};
-use super::{Compile, OptimizerState, Warning};
+use super::{Compile, History, OptimizerState, Warning};
+use crate::choice::Choice;
 use crate::flavor::Flavor;
 use crate::layers::Wire;
+use crate::metrics::{ACCURACY, Direction};
 use crate::net::Net;
-use crate::optimizers::Optimizer;
 use crate::policy::dtype_policy;
 use crate::trace::Cx;
 pub(crate) use crate::variables::Kind;
@@ -27,6 +29,23 @@ pub(crate) struct Training {
     /// What decides about random streams, if the model follows Keras 2.
     pub(super) streams: Mutex<Option<Keras2Streams>>,
     live: Mutex<Live>,
+    /// Whose turn it is to evaluate, and on which thread that is.
+    turn: Mutex<()>,
+    holder: Mutex<Option<ThreadId>>,
+    /// What the last fit reported.
+    history: Mutex<Option<History>>,
+}
+
+/// The running totals are those of one evaluation as long as this lives.
+pub(crate) struct Turn<'a> {
+    training: &'a Training,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *locked(&self.training.holder) = None;
+    }
 }
 
 /// What training has in the session. Whoever trains or evaluates has it for as long.
@@ -43,21 +62,19 @@ pub(crate) struct Live {
     changes: u64,
 }
 
-/// A looked-up [`Compile`].
-pub(crate) struct Compiled {
-    /// What is done with outputs, in their order.
-    pub(crate) heads: Vec<Head>,
-    /// The names of all outputs.
-    pub(crate) outputs: Vec<String>,
-    pub(crate) optimizer: Arc<dyn Optimizer>,
-    pub(crate) settings: Compile,
-}
-
 impl Training {
     /// Of a model that is not compiled.
     pub(crate) fn new(flavor: Flavor) -> Training {
         let streams = Mutex::new(flavor.retraces().then(Keras2Streams::default));
-        Training { compiled: None, scaled: dtype_policy().name() == "mixed_float16", streams, live: Mutex::default() }
+        Training {
+            compiled: None,
+            scaled: dtype_policy().name() == "mixed_float16",
+            streams,
+            live: Mutex::default(),
+            turn: Mutex::default(),
+            holder: Mutex::default(),
+            history: Mutex::default(),
+        }
     }
 
     /// Begins anew, with other settings.
@@ -74,6 +91,29 @@ impl Training {
     /// What it has in the session, for one caller at a time.
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         locked(&self.live)
+    }
+
+    /// The turn to evaluate; waits for it.
+    ///
+    /// # Errors
+    /// It is that of this thread already, which would wait for itself.
+    pub(crate) fn turn(&self) -> Result<Turn<'_>> {
+        let own = std::thread::current().id();
+        if *locked(&self.holder) == Some(own) {
+            return Err(Error::usage("a callback of an evaluation cannot evaluate the same model"));
+        }
+        let turn = Turn { training: self, _turn: locked(&self.turn) };
+        *locked(&self.holder) = Some(own);
+        Ok(turn)
+    }
+
+    /// What the last fit reported.
+    pub(crate) fn history(&self) -> Option<History> {
+        locked(&self.history).clone()
+    }
+
+    pub(crate) fn keep_history(&self, history: History) {
+        *locked(&self.history) = Some(history);
     }
 
     fn with_streams(&self, tell: impl FnOnce(&mut Keras2Streams)) {
@@ -125,6 +165,17 @@ impl Training {
         self.compiled.iter().flat_map(|compiled| &compiled.heads).map(|head| head.output).collect()
     }
 
+    /// Which way the metric of that figure is better.
+    pub(crate) fn direction(&self, key: &str) -> Option<Direction> {
+        let mut figures = self.compiled.iter().flat_map(|compiled| &compiled.heads).flat_map(|head| &head.figures);
+        match &figures.find(|figure| figure.key == key)?.metric {
+            Choice::Name(name) if ACCURACY.contains(&name.as_str()) => {
+                Some(if name.starts_with("acc") { Direction::Up } else { Direction::Down })
+            }
+            metric => metric.resolve().ok()?.direction(),
+        }
+    }
+
     /// How the model was compiled, if it was.
     pub(crate) fn settings(&self) -> Option<&Compile> {
         self.compiled.as_ref().map(|compiled| &compiled.settings)
@@ -174,7 +225,7 @@ impl<'a> Steps<'a> {
     }
 
     /// The program of a step over `rows` rows of such data.
-    pub(super) fn program(&self, kind: Kind, data: &Fed, rows: usize) -> Result<Arc<dyn Program>> {
+    pub(crate) fn program(&self, kind: Kind, data: &Fed, rows: usize) -> Result<Arc<dyn Program>> {
         let (store, owner) = (&self.opened.store, self.opened.owner());
         if let Some(program) = store.programs().find(owner, kind, |types| data.has(types, rows)) {
             return Ok(program);
