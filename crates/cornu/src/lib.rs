@@ -110,7 +110,7 @@ pub mod prelude {
     #[cfg(feature = "data")]
     pub use crate::model_selection::{KFold, ParameterGrid, Split, StratifiedKFold, cross_val_score, train_test_split};
     pub use crate::net::{Apply, Symbol};
-    pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slot, Slots};
+    pub use crate::optimizers::{Adam, AdamW, Optimizer, RMSprop, SGD, Slot, Update};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;
     pub use crate::saving::{Load, Save, load_model, load_model_with};

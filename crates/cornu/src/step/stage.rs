@@ -349,7 +349,7 @@ impl Stage<'_> {
         self.restore()
     }
 
-    fn state(&self) -> Result<&State> {
+    pub(super) fn state(&self) -> Result<&State> {
         self.live.state.as_ref().ok_or_else(|| Error::usage("the model has not been trained or evaluated yet"))
     }
 
@@ -363,28 +363,6 @@ impl Stage<'_> {
     /// The running figures: the loss, those of single outputs, then the metrics as they were asked for.
     pub(crate) fn logs(&self) -> Result<Vec<(String, f64)>> {
         self.live.state.as_ref().map_or_else(|| Ok(Vec::new()), State::logs)
-    }
-
-    /// The learning rate of the next step.
-    pub(crate) fn learning_rate(&self) -> Result<f64> {
-        let Some(state) = &self.live.state else {
-            let restored = self.live.restored.as_ref().map(|restored| restored.learning_rate);
-            let compiled = self.training.compiled("learning_rate")?;
-            return Ok(restored.unwrap_or(compiled.optimizer.base().learning_rate));
-        };
-        Ok(self.session()?.value(state.learning_rate)?.get(0))
-    }
-
-    /// Sets the learning rate of the next step.
-    pub(crate) fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
-        let live = &mut *self.live;
-        if let (None, Some(restored)) = (&live.state, &mut live.restored) {
-            restored.learning_rate = f64::from(rate as f32);
-            return Ok(());
-        }
-        let help = "give the learning rate to the optimizer: `Adam::new().learning_rate(0.01)`";
-        let id = self.state().map_err(|error| error.help(help))?.learning_rate;
-        self.session()?.write(&[(id, &Array::scalar(rate as f32))])
     }
 }
 

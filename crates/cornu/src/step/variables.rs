@@ -10,7 +10,7 @@ use crate::choice::Choice;
 use crate::layers::Wire;
 use crate::losses;
 use crate::metrics::{self, ACCURACY, Metric};
-use crate::optimizers::{self, Optimizer};
+use crate::optimizers::{self, LearningRate, Optimizer, Slot, Stepped};
 use crate::trace::Cx;
 use crate::variables::Named;
 
@@ -18,10 +18,13 @@ use crate::variables::Named;
 pub(super) struct State {
     /// The weights that learned when the model was compiled.
     pub(super) weights: Vec<Named>,
-    /// `[role][weight]`
+    /// What the optimizer keeps of each weight, `[role][weight]`.
     pub(super) slots: Vec<Vec<VarId>>,
+    /// What it keeps beside that.
+    pub(super) scalars: Vec<VarId>,
     pub(super) iterations: VarId,
-    pub(super) learning_rate: VarId,
+    /// There, unless a schedule says it.
+    pub(super) learning_rate: Option<VarId>,
     /// Sum of the losses of all rows, number of rows.
     loss: [VarId; 2],
     /// The same of the losses of single outputs, by names of figures, where these are figures of their own.
@@ -103,15 +106,23 @@ impl State {
         session: &Arc<dyn Session>,
     ) -> Result<State> {
         let mut all = Declared { session: Arc::clone(session), all: Vec::new() };
-        let roles = compiled.optimizer.roles();
-        let mut slot = |role: &str, weight: &Named| {
-            all.declare(VarSpec::zeros(format!("{}/{role}", weight.path), Role::Slot, weight.ty.clone()))
+        let optimizer = &*compiled.optimizer;
+        let mut slot = |slot: &Slot, weight: &Named| {
+            let name = format!("{}/{}", weight.path, slot.name);
+            all.declare(VarSpec::value(name, Role::Slot, optimizers::start(slot, weight)?))
         };
-        let slots = roles.iter().map(|role| weights.iter().map(|weight| slot(role, weight)).collect());
+        let kept = optimizer.kept();
+        let slots = kept.iter().map(|role| weights.iter().map(|weight| slot(role, weight)).collect());
         let slots: Vec<Vec<VarId>> = slots.collect::<Result<_>>()?;
+        let scalar =
+            |slot: Slot| all.declare(VarSpec::value(slot.name, Role::Slot, optimizers::start_of_scalar(&slot)));
+        let scalars = optimizer.scalars().into_iter().map(scalar).collect::<Result<_>>()?;
         let iterations = all.declare(VarSpec::zeros("iterations", Role::Slot, Type::scalar(DType::I64)))?;
-        let rate = Array::scalar(compiled.optimizer.base().learning_rate as f32);
-        let learning_rate = all.declare(VarSpec::value("learning_rate", Role::Slot, rate))?;
+        let mut rate = |rate: f64| all.declare(VarSpec::value("learning_rate", Role::Slot, Array::scalar(rate as f32)));
+        let learning_rate = match optimizer.common().learning_rate {
+            LearningRate::Fixed(fixed) => Some(rate(fixed)?),
+            LearningRate::Schedule(_) => None,
+        };
         let totals = all.all.len();
         let mut make = |name: &str, ty: Type| all.declare(VarSpec::zeros(name, Role::State, ty));
         let scalar = || Type::scalar(DType::F32);
@@ -128,7 +139,7 @@ impl State {
                 metrics.push(Tracked { head: place, key: key.clone(), metric, weighted: *weighted, state });
             }
         }
-        Ok(State { weights, slots, iterations, learning_rate, loss, losses, metrics, all, totals })
+        Ok(State { weights, slots, scalars, iterations, learning_rate, loss, losses, metrics, all, totals })
     }
 
     /// The running totals.
@@ -140,18 +151,24 @@ impl State {
     pub(super) fn optimize(&self, cx: &Cx, optimizer: &dyn Optimizer, loss: &Tensor) -> Vec<(VarId, Tensor)> {
         let weights = &self.weights;
         let var = |id: VarId, ty: &Type| cx.trace().var(id, ty.clone());
-        let old: Vec<Tensor> = weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect();
         let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, weight)| var(id, &weight.ty)).collect();
-        let slots: Vec<Vec<Tensor>> = self.slots.iter().map(of_role).collect();
-        let iterations = var(self.iterations, &Type::scalar(DType::I64));
-        let lr = var(self.learning_rate, &Type::scalar(DType::F32));
-        let new = optimizers::apply(optimizer, &old, gradients(loss, &old), &slots, (&iterations, &lr));
+        let before = Stepped {
+            weights: weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect(),
+            slots: self.slots.iter().map(of_role).collect(),
+            scalars: self.scalars.iter().map(|&id| var(id, &Type::scalar(DType::F32))).collect(),
+            iterations: var(self.iterations, &Type::scalar(DType::I64)),
+        };
+        let rate = self.learning_rate.map(|id| var(id, &Type::scalar(DType::F32)));
+        let paths: Vec<&str> = weights.iter().map(|weight| weight.path.as_str()).collect();
+        let gradients = gradients(&optimizer.common().scaled(loss), &before.weights);
+        let new = optimizers::apply(optimizer, &before, &paths, gradients, rate.as_ref());
         let held = |(weight, new): (&Named, Tensor)| match &weight.constraint {
             Some(constraint) => (weight.id(), constraint.apply(&new)),
             None => (weight.id(), new),
         };
         let mut updates: Vec<(VarId, Tensor)> = weights.iter().zip(new.weights).map(held).collect();
         updates.extend(self.slots.concat().into_iter().zip(new.slots.concat()));
+        updates.extend(self.scalars.iter().copied().zip(new.scalars));
         updates.push((self.iterations, new.iterations));
         updates
     }

@@ -213,6 +213,7 @@ impl<'a> Run<'a> {
                 break;
             }
         }
+        self.model.stage().finalize()?;
         let end = self.callbacks.call_with(self.model, Hook::TrainEnd, 0, last);
         self.history.warnings.append(&mut self.callbacks.shared.warnings);
         end

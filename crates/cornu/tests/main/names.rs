@@ -44,7 +44,7 @@ fn what_only_keras_has_is_told_apart() {
         (compiled(Compile::new().loss("huber")), of("compile: unknown loss `huber`", &losses)),
         (compiled(Compile::new().loss("KLDivergence")), of("compile: unknown loss `KLDivergence`", &losses)),
         (compiled(Compile::new().loss("cosine_similarity")), of("compile: unknown loss `cosine_similarity`", &losses)),
-        (compiled(mse().optimizer("AdamW")), of("compile: unknown optimizer `AdamW`", &optimizers)),
+        (compiled(mse().optimizer("Lamb")), of("compile: unknown optimizer `Lamb`", &optimizers)),
         (
             layered(Dense::new(1).activation("elu")),
             of("layer `a`: Dense.activation: unknown activation `elu`", &listed(<dyn Activation>::names())),

@@ -4,7 +4,7 @@ use cornu::constraints::UnitNorm;
 use cornu::layers::Layer;
 use cornu::losses::{Loss, Reduction};
 use cornu::metrics::Metric;
-use cornu::optimizers::{Base, Optimizer, Slots};
+use cornu::optimizers::{Common, Optimizer};
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::{Cx, Result, Tensor};
@@ -106,14 +106,14 @@ cornu::config! {
 }
 
 impl Optimizer for Mistaken {
-    fn base(&self) -> Base {
-        Base { learning_rate: 0.1, ..Base::default() }
+    fn common(&self) -> Common {
+        Common { learning_rate: 0.1.into(), ..Common::default() }
     }
     fn slots(&self) -> Vec<Slot> {
         let second = if self.asks == "twice" { "momentum" } else { "velocity" };
         ["momentum", second].map(Slot::from).to_vec()
     }
-    fn update(&self, slots: &mut Slots, w: &Tensor, _: &Tensor, _: &Tensor, _: &Tensor) -> Tensor {
+    fn update(&self, slots: &mut Update, w: &Tensor, _: &Tensor) -> Tensor {
         match self.sets.as_str() {
             "a sum" => return w.sum_all(),
             "another type" => return w.cast(DType::I64),
