@@ -214,6 +214,9 @@ def make_metrics():
         ("BinaryCrossentropy", {"label_smoothing": 0.2}, bits),
         ("CategoricalCrossentropy", {}, one_hot),
         ("SparseCategoricalCrossentropy", {}, classes),
+        ("AUC", {"num_thresholds": 30, "curve": "PR"}, bits),
+        ("Precision", {"thresholds": 0.6}, bits),
+        ("Recall", {"top_k": 2, "class_id": 3}, one_hot),
     ]
     for name, kwargs, make in cases:
         id, sizes, runs = f"some_{name}", [4, 9], []

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::ThreadId;
 
-use cornu_graph::{Array, Context, Error, Graph, Program, Result, Session, Shape, Tensor, Type, VarId};
+use cornu_graph::{Context, Error, Graph, Program, Result, Session, Shape, Tensor, Type};
 
 use super::checks::{self, Output};
 use super::compile::Compiled;
@@ -353,11 +353,10 @@ impl Stage<'_> {
         self.live.state.as_ref().ok_or_else(|| Error::usage("the model has not been trained or evaluated yet"))
     }
 
-    /// Sets all running totals to zero.
+    /// Sets all running totals to what they are at first.
     pub(crate) fn reset(&self) -> Result<()> {
-        let zeros = self.state()?.totals().iter().map(|(ty, id)| (*id, Array::zeros(ty)));
-        let zeros: Vec<(VarId, Array)> = zeros.collect();
-        self.session()?.write(&zeros.iter().map(|(id, zeros)| (*id, zeros)).collect::<Vec<_>>())
+        let starts = self.state()?.totals().iter().map(|(id, start)| (*id, start));
+        self.session()?.write(&starts.collect::<Vec<_>>())
     }
 
     /// The running figures: the loss, those of single outputs, then the metrics as they were asked for.

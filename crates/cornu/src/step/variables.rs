@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cornu_graph::{Array, DType, Error, Result, Role, Session, Shape, Tensor, Trace, Type, VarId, VarSpec, gradients};
+use cornu_graph::{
+    Array, DType, Error, Graph, Result, Role, Session, Shape, Tensor, Trace, Type, VarId, VarSpec, evaluate, gradients,
+};
 
 use super::compile::{Compiled, Figure, Head};
 use crate::choice::Choice;
 use crate::layers::Wire;
 use crate::losses;
-use crate::metrics::{self, ACCURACY, Metric};
+use crate::metrics::{self, ACCURACY, Metric, Total};
 use crate::optimizers::{self, LearningRate, Optimizer, Slot, Stepped};
 use crate::trace::Cx;
 use crate::variables::Named;
@@ -30,29 +32,28 @@ pub(super) struct State {
     /// The same of the losses of single outputs, by names of figures, where these are figures of their own.
     losses: Vec<Option<(String, [VarId; 2])>>,
     pub(super) metrics: Vec<Tracked>,
-    /// All variables; the running totals are those from `totals` on.
+    /// What the running totals are at first.
+    starts: Vec<(VarId, Array)>,
     all: Declared,
-    totals: usize,
 }
 
 /// Variables that are in a session as long as this lives.
 struct Declared {
     session: Arc<dyn Session>,
-    all: Vec<(Type, VarId)>,
+    all: Vec<VarId>,
 }
 
 impl Declared {
     fn declare(&mut self, spec: VarSpec) -> Result<VarId> {
-        let ty = spec.ty.clone();
         let id = self.session.declare(spec)?;
-        self.all.push((ty, id));
+        self.all.push(id);
         Ok(id)
     }
 }
 
 impl Drop for Declared {
     fn drop(&mut self) {
-        self.session.release(&self.all.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+        self.session.release(&self.all);
     }
 }
 
@@ -63,14 +64,16 @@ pub(super) struct Tracked {
     key: String,
     metric: Arc<dyn Metric>,
     weighted: bool,
-    state: Vec<(Type, VarId)>,
+    state: Vec<(Total, VarId)>,
+    /// What its variables say.
+    result: Graph,
 }
 
 impl Tracked {
     /// The updates of its variables by a batch.
     pub(super) fn update(&self, trace: &Trace, judged: &Judged) -> Result<Vec<(VarId, Tensor)>> {
         let weights = judged.weights.filter(|_| self.weighted);
-        let old: Vec<Tensor> = self.state.iter().map(|(ty, id)| trace.var(*id, ty.clone())).collect();
+        let old: Vec<Tensor> = self.state.iter().map(|(total, id)| trace.var(*id, total.ty.clone())).collect();
         // Numbers of 16 bits are judged as singles, as in Keras.
         let predictions = judged.predictions.cast(judged.predictions.tensor.dtype().widened());
         let new = self.metric.update_wire(&old, judged.y, &predictions, weights);
@@ -88,11 +91,16 @@ impl Tracked {
         if new.len() != self.state.len() {
             return wrong(format!("{} new values", self.state.len()), new.len().to_string());
         }
-        let names = self.metric.state().into_iter().map(|(name, _)| name);
-        match self.state.iter().zip(new).zip(names).find(|(((ty, _), new), _)| new.ty() != *ty) {
-            Some((((ty, _), new), name)) => wrong(format!("{ty} for `{name}`"), new.ty().to_string()),
+        match self.state.iter().zip(new).find(|((total, _), new)| new.ty() != total.ty) {
+            Some(((Total { name, ty, .. }, _), new)) => wrong(format!("{ty} for `{name}`"), new.ty().to_string()),
             None => Ok(()),
         }
+    }
+
+    /// What its variables say.
+    fn figure(&self, values: &HashMap<VarId, Array>) -> f64 {
+        let state: Vec<Array> = self.state.iter().map(|(_, id)| values[id].clone()).collect();
+        evaluate(&self.result, &[], &state).0[0].get(0)
     }
 }
 
@@ -123,10 +131,14 @@ impl State {
             LearningRate::Fixed(fixed) => Some(rate(fixed)?),
             LearningRate::Schedule(_) => None,
         };
-        let totals = all.all.len();
-        let mut make = |name: &str, ty: Type| all.declare(VarSpec::zeros(name, Role::State, ty));
-        let scalar = || Type::scalar(DType::F32);
-        let mut total = || Ok([make("total", scalar())?, make("count", scalar())?]);
+        let mut starts = Vec::new();
+        let mut make = |total: &Total| {
+            let id = all.declare(VarSpec::value(total.name, Role::State, total.value()))?;
+            starts.push((id, total.value()));
+            Ok(id)
+        };
+        let scalar = |name| Total::zeros(name, Shape::scalar());
+        let mut total = || Ok([make(&scalar("total"))?, make(&scalar("count"))?]);
         let loss = total()?;
         let of_heads = compiled.heads.iter().map(|head| head.key.clone().map(|key| Ok((key, total()?))).transpose());
         let losses = of_heads.collect::<Result<_>>()?;
@@ -134,17 +146,18 @@ impl State {
         for (place, (head, y)) in compiled.heads.iter().zip(labels).enumerate() {
             for Figure { key, metric, weighted } in &head.figures {
                 let metric = by_shapes(metric, y.shape(), &outputs[head.output])?;
-                let kept = metric.state().into_iter().map(|(name, shape)| (name, Type::f32(shape)));
-                let state = kept.map(|(name, ty)| Ok((ty.clone(), make(name, ty)?))).collect::<Result<_>>()?;
-                metrics.push(Tracked { head: place, key: key.clone(), metric, weighted: *weighted, state });
+                let kept = metric.state(&y.ty(), &Type::f32(outputs[head.output].clone()));
+                let result = single_number(&*metric, &kept)?;
+                let state = kept.into_iter().map(|total| make(&total).map(|id| (total, id))).collect::<Result<_>>()?;
+                metrics.push(Tracked { head: place, key: key.clone(), metric, weighted: *weighted, state, result });
             }
         }
-        Ok(State { weights, slots, scalars, iterations, learning_rate, loss, losses, metrics, all, totals })
+        Ok(State { weights, slots, scalars, iterations, learning_rate, loss, losses, metrics, starts, all })
     }
 
-    /// The running totals.
-    pub(super) fn totals(&self) -> &[(Type, VarId)] {
-        &self.all.all[self.totals..]
+    /// The running totals, and what they are at first.
+    pub(super) fn totals(&self) -> &[(VarId, Array)] {
+        &self.starts
     }
 
     /// The updates of weights, slots and the number of steps.
@@ -200,16 +213,13 @@ impl State {
 
     /// The running figures, all as one step left them.
     pub(super) fn logs(&self) -> Result<Vec<(String, f64)>> {
-        let ids: Vec<VarId> = self.totals().iter().map(|(_, id)| *id).collect();
+        let ids: Vec<VarId> = self.totals().iter().map(|(id, _)| *id).collect();
         let values: HashMap<VarId, Array> = ids.iter().copied().zip(self.all.session.read(&ids)?).collect();
         let mean = |ids: [VarId; 2]| {
             let [total, count] = ids.map(|id| values[&id].get(0) as f32);
             f64::from(if count == 0.0 { 0.0 } else { total / count })
         };
-        let figure = |tracked: &Tracked| {
-            let state: Vec<Array> = tracked.state.iter().map(|(_, id)| values[id].clone()).collect();
-            (tracked.key.clone(), tracked.metric.result(&state))
-        };
+        let figure = |tracked: &Tracked| (tracked.key.clone(), tracked.figure(&values));
         let loss = std::iter::once(("loss".to_owned(), mean(self.loss)));
         let losses = self.losses.iter().flatten().map(|(key, ids)| (key.clone(), mean(*ids)));
         Ok(loss.chain(losses).chain(self.metrics.iter().map(figure)).collect())
@@ -228,6 +238,17 @@ impl Judged<'_> {
         let loss = head.loss.as_ref()?;
         Some(losses::of_rows(&**loss, self.y, self.predictions, self.weights))
     }
+}
+
+/// The graph of a result that is a single number.
+fn single_number(metric: &dyn Metric, state: &[Total]) -> Result<Graph> {
+    let graph = metrics::result_graph(metric, state)?;
+    let ty = graph.ty(graph.outputs[0]);
+    if ty.shape.size() == 1 {
+        return Ok(graph);
+    }
+    let message = format!("a figure is a single number, but the metric `{}` gives {ty}", metric.class_name());
+    Err(Error::usage(message).help("look at it alone: `metrics::Running`"))
 }
 
 /// A metric; that of `"accuracy"` goes by the shapes.

@@ -3,7 +3,7 @@
 use cornu::constraints::UnitNorm;
 use cornu::layers::Layer;
 use cornu::losses::{Loss, Reduction};
-use cornu::metrics::Metric;
+use cornu::metrics::{Metric, Total};
 use cornu::optimizers::{Common, Optimizer};
 use cornu::prelude::*;
 use cornu::random::Flavor;
@@ -42,8 +42,8 @@ impl Metric for Forgetful {
     fn key(&self) -> &str {
         &self.name
     }
-    fn state(&self) -> Vec<(&'static str, Shape)> {
-        vec![("value", Shape::scalar()); self.kept]
+    fn state(&self, _: &Type, _: &Type) -> Vec<Total> {
+        vec![Total::zeros("value", Shape::scalar()); self.kept]
     }
     fn update(&self, state: &[Tensor], _: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
         if self.values == 0 {
