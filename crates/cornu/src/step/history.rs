@@ -160,6 +160,11 @@ impl History {
         self.history.push(logs);
     }
 
+    /// The epochs and figures of an earlier part of the same training.
+    pub(crate) fn resume(&mut self, epoch: Vec<usize>, figures: Vec<(String, Vec<f64>)>) {
+        (self.epoch, self.history) = (epoch, Figures(figures));
+    }
+
     /// [`Figures::get`].
     pub fn get(&self, name: &str) -> Option<&[f64]> {
         self.history.get(name)

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::ThreadId;
 
-use cornu_graph::{Context, Error, Graph, Program, Result, Session, Shape, Tensor, Type};
+use cornu_graph::{Array, Context, Error, Graph, Program, Result, Session, Shape, Tensor, Type, VarId};
+use serde_json::Value;
 
 use super::checks::{self, Output};
 use super::compile::Compiled;
@@ -32,8 +33,8 @@ pub(crate) struct Training {
     /// Whose turn it is to evaluate, and on which thread that is.
     turn: Mutex<()>,
     holder: Mutex<Option<ThreadId>>,
-    /// What the last fit reported.
-    history: Mutex<Option<History>>,
+    /// What the last fit reported, and where it ended.
+    history: Mutex<Option<(History, Value)>>,
 }
 
 /// The running totals are those of one evaluation as long as this lives.
@@ -109,11 +110,28 @@ impl Training {
 
     /// What the last fit reported.
     pub(crate) fn history(&self) -> Option<History> {
+        Some(self.ended()?.0)
+    }
+
+    /// What the last fit reported, and where it ended.
+    pub(crate) fn ended(&self) -> Option<(History, Value)> {
         locked(&self.history).clone()
     }
 
-    pub(crate) fn keep_history(&self, history: History) {
-        *locked(&self.history) = Some(history);
+    pub(crate) fn end(&self, history: History, position: Value) {
+        *locked(&self.history) = Some((history, position));
+    }
+
+    /// When Keras 2's streams begin anew, as a snapshot has it.
+    pub(crate) fn streams(&self) -> Value {
+        locked(&self.streams).as_ref().map_or(Value::Null, Keras2Streams::to_json)
+    }
+
+    /// Sets what [`Training::streams`] gave; says whether that can be it.
+    pub(crate) fn set_streams(&self, json: &Value) -> bool {
+        let Some(streams) = &mut *locked(&self.streams) else { return json.is_null() };
+        let read = Keras2Streams::from_json(json, streams.generation());
+        read.map(|read| *streams = read).is_some()
     }
 
     fn with_streams(&self, tell: impl FnOnce(&mut Keras2Streams)) {
@@ -357,6 +375,21 @@ impl Stage<'_> {
     pub(crate) fn reset(&self) -> Result<()> {
         let starts = self.state()?.totals().iter().map(|(id, start)| (*id, start));
         self.session()?.write(&starts.collect::<Vec<_>>())
+    }
+
+    /// The running totals.
+    pub(crate) fn totals(&self) -> Result<Vec<Array>> {
+        let ids: Vec<VarId> = self.state()?.totals().iter().map(|(id, _)| *id).collect();
+        self.session()?.read(&ids)
+    }
+
+    /// Sets the running totals.
+    pub(crate) fn set_totals(&self, values: &[Array]) -> Result<()> {
+        let totals = self.state()?.totals();
+        if totals.iter().map(|(_, start)| start.ty()).ne(values.iter().map(Array::ty)) {
+            return Err(Error::file("the running totals are those of other metrics"));
+        }
+        self.session()?.write(&totals.iter().zip(values).map(|((id, _), value)| (*id, value)).collect::<Vec<_>>())
     }
 
     /// The running figures: the loss, those of single outputs, then the metrics as they were asked for.

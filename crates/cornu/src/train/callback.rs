@@ -1,11 +1,14 @@
 //! What is called while a model trains, evaluates and predicts, and what it may do.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use cornu_graph::{Array, Context, Result, tell};
+use cornu_graph::{Array, Context, Error, Result, tell};
 
-use super::{Code, Params, Scores, Warning};
+use super::batches::Batches;
+use super::snapshot::{self, Resumed};
+use super::{Code, History, Params, Scores, Warning};
 use crate::model::Model;
 use crate::step::Fed;
 use crate::variables::locked;
@@ -124,7 +127,7 @@ pub struct Control<'a> {
     /// The model, as the last step has left it: to be saved, read, evaluated.
     pub model: &'a Model,
     hook: Hook,
-    batch: Option<Batch<'a>>,
+    at: Option<At<'a>>,
     shared: &'a mut Shared,
     unused: bool,
 }
@@ -139,13 +142,22 @@ pub(super) struct Shared {
     /// The figures of the present hook, once they are known.
     pub(super) logs: Option<Scores>,
     pub(super) warnings: Vec<Warning>,
+    /// From where to go on.
+    pub(super) resumed: Option<Resumed>,
 }
 
-/// The rows of a step.
+/// Where a training is.
 #[derive(Clone, Copy)]
-pub(super) struct Batch<'a> {
+pub(super) struct At<'a> {
     pub(super) data: &'a Fed,
-    pub(super) rows: &'a [u32],
+    pub(super) batches: &'a Batches,
+    pub(super) history: &'a History,
+    /// The epoch, the batches of it that are done, and those that were done in all.
+    pub(super) epoch: usize,
+    pub(super) batch: usize,
+    pub(super) seen: usize,
+    /// The epoch that it began with.
+    pub(super) first: usize,
 }
 
 impl Control<'_> {
@@ -232,9 +244,32 @@ impl Control<'_> {
         self.shared.warnings.push(warning);
     }
 
-    /// The rows of the step before, in training.
-    pub(super) fn batch(&self) -> Option<Batch<'_>> {
-        self.batch
+    /// Where the training is.
+    pub(super) fn at(&self) -> Option<At<'_>> {
+        self.at
+    }
+
+    /// Everything that the training remembers, in a file: weights, states and random streams, what the optimizer keeps,
+    /// order and place of the rows, history. A fit that goes on from it ([`Fit::resume`](super::Fit::resume)), in another
+    /// process as well, does what this one does, to the bit. What callbacks have seen is no part of it.
+    ///
+    /// # Errors
+    /// A hook that is none of a training, and a place that cannot be written to, where an old file stays as it is.
+    pub fn save_snapshot(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let logs = if self.hook == Hook::EpochEnd { Some(self.logs()?.clone()) } else { None };
+        let at = self.at.ok_or_else(|| Error::usage("a snapshot is of a training: this hook is none of one"))?;
+        snapshot::save(self.model, &at, logs.as_ref(), path.as_ref())
+    }
+
+    /// Goes on from a snapshot instead of from the beginning, in `on_train_begin`.
+    ///
+    /// # Errors
+    /// A file that is damaged, or of another model, another version or other data, after which nothing has changed.
+    pub fn load_snapshot(&mut self, path: impl AsRef<Path>) -> Result<()> {
+        let at = self.at.filter(|_| self.hook == Hook::TrainBegin);
+        let at = at.ok_or_else(|| Error::usage("a snapshot can be loaded in `on_train_begin` alone"))?;
+        self.shared.resumed = Some(snapshot::load(self.model, &at, path.as_ref())?);
+        Ok(())
     }
 
     /// This hook need not be called again.
@@ -274,21 +309,21 @@ impl Callbacks {
     ///
     /// # Errors
     /// The first of a callback.
-    pub(super) fn call(&mut self, model: &Model, hook: Hook, at: usize) -> Result<()> {
-        self.call_after(model, hook, at, None)
+    pub(super) fn call(&mut self, model: &Model, hook: Hook, number: usize) -> Result<()> {
+        self.call_at(model, hook, number, None)
     }
 
-    /// [`Callbacks::call`] after a step.
+    /// [`Callbacks::call`] in a training.
     ///
     /// # Errors
     /// Those of [`Callbacks::call`].
-    pub(super) fn call_after(&mut self, model: &Model, hook: Hook, at: usize, batch: Option<Batch>) -> Result<()> {
+    pub(super) fn call_at(&mut self, model: &Model, hook: Hook, number: usize, at: Option<At>) -> Result<()> {
         if self.used & bit(hook) == 0 {
             return Ok(());
         }
         for (callback, used) in self.all.iter_mut().filter(|(_, used)| used & bit(hook) != 0) {
-            let mut control = Control { model, hook, batch, shared: &mut self.shared, unused: false };
-            let done = hook.call(&mut **callback, at, &mut control);
+            let mut control = Control { model, hook, at, shared: &mut self.shared, unused: false };
+            let done = hook.call(&mut **callback, number, &mut control);
             if control.unused {
                 *used &= !bit(hook);
             }
@@ -302,8 +337,8 @@ impl Callbacks {
     ///
     /// # Errors
     /// Those of [`Callbacks::call`].
-    pub(super) fn call_with(&mut self, model: &Model, hook: Hook, at: usize, logs: Scores) -> Result<()> {
+    pub(super) fn call_with(&mut self, model: &Model, hook: Hook, number: usize, logs: Scores) -> Result<()> {
         self.shared.logs = Some(logs);
-        self.call(model, hook, at)
+        self.call(model, hook, number)
     }
 }

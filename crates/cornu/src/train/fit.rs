@@ -1,10 +1,11 @@
 //! How to train, evaluate and predict: the arguments of Keras's `fit`, `evaluate` and `predict`.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use cornu_graph::{Arrays, Error, Result, ToArrays};
 
-use super::Callback;
+use super::{Callback, Control};
 use crate::random::Seeds;
 use crate::step::Given;
 use cornu_display::Verbose;
@@ -70,10 +71,17 @@ impl Fit {
     /// The number of the first epoch, to go on where another fit ended. It names epochs and no more: with `shuffle` the
     /// rows come in the first order of the seeds, not in that of the epoch. Without shuffling and dropout, epochs that
     /// are divided among several fits, or among programs by [`load_model`](crate::load_model), give the same bits as in
-    /// one.
+    /// one; with [`Fit::resume`] they always do.
     pub fn initial_epoch(mut self, epoch: usize) -> Fit {
         self.initial_epoch = epoch;
         self
+    }
+
+    /// Goes on from a snapshot ([`Control::save_snapshot`](super::Control::save_snapshot),
+    /// [`Model::save_snapshot`](crate::Model::save_snapshot)) as if nothing had come between, to the bit: with the same
+    /// model, data and arguments. `epochs` may be other ones; seeds and the first epoch are those of the snapshot.
+    pub fn resume(self, path: impl AsRef<Path>) -> Fit {
+        self.callback(Resume(path.as_ref().to_path_buf()))
     }
 
     /// Rows in a batch; the last batch of an epoch may have fewer.
@@ -195,6 +203,15 @@ impl Fit {
 impl Default for Fit {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Goes on from a snapshot.
+struct Resume(PathBuf);
+
+impl Callback for Resume {
+    fn on_train_begin(&mut self, control: &mut Control) -> Result<()> {
+        control.load_snapshot(&self.0)
     }
 }
 

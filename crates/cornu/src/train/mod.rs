@@ -13,6 +13,7 @@ mod model;
 mod pace;
 mod progress;
 mod run;
+mod snapshot;
 
 pub use callback::{Callback, Control, Hook};
 pub use callbacks::*;

@@ -79,8 +79,9 @@ impl Model {
         drop(stage);
         let mut run = Run::new(self, train, validation, fit, &seeds, warnings);
         let end = run.epochs(&seeds, own);
+        let position = run.position();
         let history = run.history;
-        self.training().keep_history(history.clone());
+        self.training().end(history.clone(), position);
         end.map(|()| history)
     }
 

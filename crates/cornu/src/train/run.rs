@@ -3,12 +3,14 @@
 use cornu_display::Verbose;
 use cornu_graph::room::room;
 use cornu_graph::{Array, Buffer, Error, ErrorKind, Result, Type, tell};
+use serde_json::Value;
 
 use super::batches::{Batches, InOrder};
-use super::callback::{Batch, Callbacks};
+use super::callback::{At, Callbacks};
 use super::fit::batch_rows;
 use super::interrupt::Interrupt;
 use super::pace::Pace;
+use super::snapshot::{self, Resumed};
 use super::{Code, Fit, History, Hook, Params, Scores, Warning};
 use crate::flavor::{Flavor, RowsEnd};
 use crate::model::Model;
@@ -160,8 +162,14 @@ pub(super) struct Run<'a> {
     batches: Batches,
     flavor: Flavor,
     steps: usize,
-    /// Batches until the rows have come as often as there are epochs, where Keras 2 ends a training.
-    left: usize,
+    /// The batches so far, and how many there are until the rows have come as often as there are epochs, where Keras 2
+    /// ends a training.
+    seen: usize,
+    all: usize,
+    /// The epochs and the batches of the next one that are done, and the epoch that this training began with.
+    epoch: usize,
+    batch: usize,
+    first: usize,
     pace: Pace,
     pub(super) history: History,
 }
@@ -187,9 +195,26 @@ impl<'a> Run<'a> {
         callbacks.shared.trains = true;
         let shuffle = fit.shuffle.then(|| Shuffle::new(flavor, seeds, rows));
         let batches = Batches::new(shuffle, rows, size);
-        let left = rows.div_ceil(size).saturating_mul(fit.epochs.saturating_sub(fit.initial_epoch));
-        let pace = Pace::default();
-        Run { model, train, validation, fit, callbacks, batches, flavor, steps, left, pace, history }
+        let (first, pace) = (fit.initial_epoch, Pace::default());
+        let all = rows.div_ceil(size).saturating_mul(fit.epochs.saturating_sub(first));
+        let (seen, epoch, batch) = (0, first, 0);
+        Run {
+            model,
+            train,
+            validation,
+            fit,
+            callbacks,
+            batches,
+            flavor,
+            steps,
+            seen,
+            all,
+            epoch,
+            batch,
+            first,
+            pace,
+            history,
+        }
     }
 
     /// Trains, epoch by epoch. The history is there also where this ends with an error.
@@ -201,31 +226,72 @@ impl<'a> Run<'a> {
             self.history.warnings.iter().for_each(tell);
         }
         let interrupt = Interrupt::watch();
-        self.callbacks.call(self.model, Hook::TrainBegin, 0)?;
+        self.call(Hook::TrainBegin, 0)?;
+        if let Some(resumed) = self.callbacks.shared.resumed.take() {
+            self.resume(resumed)?;
+        }
         let mut last = Scores::default();
-        for epoch in self.fit.initial_epoch..self.fit.epochs {
+        while self.epoch < self.fit.epochs {
             // Keras reports a loss of 0 for an epoch without a batch.
-            if self.flavor.rows_end() == RowsEnd::Training && self.left == 0 {
+            if self.flavor.rows_end() == RowsEnd::Training && self.seen >= self.all {
                 break;
             }
-            last = self.epoch(epoch, &interrupt)?;
+            last = self.one_epoch(&interrupt)?;
             if self.callbacks.shared.stop {
                 break;
             }
         }
         self.model.stage().finalize()?;
-        let end = self.callbacks.call_with(self.model, Hook::TrainEnd, 0, last);
+        self.callbacks.shared.logs = Some(last);
+        let end = self.call(Hook::TrainEnd, 0);
         self.history.warnings.append(&mut self.callbacks.shared.warnings);
         end
     }
 
+    /// Calls a hook, with where this is.
+    fn call(&mut self, hook: Hook, number: usize) -> Result<()> {
+        let Run { model, train, batches, history, epoch, batch, seen, first, .. } = self;
+        let at = At { data: train, batches, history, epoch: *epoch, batch: *batch, seen: *seen, first: *first };
+        self.callbacks.call_at(model, hook, number, Some(at))
+    }
+
+    /// Where this is, for snapshots that are made later.
+    pub(super) fn position(&self) -> Value {
+        let Run { train, batches, history, epoch, batch, seen, first, .. } = self;
+        snapshot::position(&At {
+            data: train,
+            batches,
+            history,
+            epoch: *epoch,
+            batch: *batch,
+            seen: *seen,
+            first: *first,
+        })
+    }
+
+    /// Goes on from a snapshot.
+    fn resume(&mut self, resumed: Resumed) -> Result<()> {
+        if !self.batches.seek(&resumed.order) {
+            return Err(Error::file("what the snapshot says of the order of rows is damaged"));
+        }
+        (self.epoch, self.batch, self.seen, self.first) = (resumed.epoch, resumed.batch, resumed.seen, resumed.first);
+        let each = self.train.rows().div_ceil(self.batches.size);
+        self.all = each.saturating_mul(self.fit.epochs.saturating_sub(self.first));
+        self.history.resume(resumed.epochs, resumed.figures);
+        Ok(())
+    }
+
     /// One epoch: its batches, then the validation.
-    fn epoch(&mut self, epoch: usize, interrupt: &Interrupt) -> Result<Scores> {
-        self.callbacks.call_with(self.model, Hook::EpochBegin, epoch, Scores::default())?;
+    fn one_epoch(&mut self, interrupt: &Interrupt) -> Result<Scores> {
+        let epoch = self.epoch;
+        self.callbacks.shared.logs = Some(Scores::default());
+        self.call(Hook::EpochBegin, epoch)?;
         let done = self.train(epoch, interrupt)?;
         let logs = self.logs(epoch)?;
         self.warn_if_not_finite(epoch, &logs);
-        let told = self.callbacks.call_with(self.model, Hook::EpochEnd, epoch, logs.clone());
+        (self.epoch, self.batch) = (epoch + 1, 0);
+        self.callbacks.shared.logs = Some(logs.clone());
+        let told = self.call(Hook::EpochEnd, epoch);
         // What callbacks have added is for those after them and for the history.
         self.history.push(epoch, self.callbacks.shared.logs.as_ref().unwrap_or(&logs));
         self.history.warnings.append(&mut self.callbacks.shared.warnings);
@@ -238,29 +304,32 @@ impl<'a> Run<'a> {
     /// The batches of an epoch; gives how many there were. Where no callback looks at them, many are one run.
     fn train(&mut self, epoch: usize, interrupt: &Interrupt) -> Result<usize> {
         let (model, size) = (self.model, self.batches.size);
-        model.stage().reset()?;
-        let (mut done, mut held) = (0, None);
-        while done < self.steps && !(done > 0 && self.is_out_of_rows()) {
-            self.callbacks.call_with(model, Hook::TrainBatchBegin, done, Scores::default())?;
+        if self.batch == 0 {
+            model.stage().reset()?;
+        }
+        let mut held = None;
+        while self.batch < self.steps && !(self.batch > 0 && self.is_out_of_rows()) {
+            self.callbacks.shared.logs = Some(Scores::default());
+            self.call(Hook::TrainBatchBegin, self.batch)?;
             let most = match self.callbacks.use_any(&[Hook::TrainBatchBegin, Hook::TrainBatchEnd]) {
                 true => 1,
-                false => self.pace.next().min(self.steps - done),
+                false => self.pace.next().min(self.steps - self.batch),
             };
-            let most = if self.flavor.rows_end() == RowsEnd::Training { most.min(self.left) } else { most };
-            let rows = self.batches.next(most);
+            let ends = self.flavor.rows_end() == RowsEnd::Training;
+            self.batches.next(if ends { most.min(self.all - self.seen) } else { most });
+            let rows = self.batches.rows();
             model.stage().steps()?.batches(Kind::Train, &self.train, rows, size, &mut held)?;
             let count = rows.len().div_ceil(size);
-            self.left = self.left.saturating_sub(count);
-            done += count;
+            self.seen += count;
+            self.batch += count;
             self.callbacks.shared.logs = None;
-            let batch = Batch { data: &self.train, rows };
-            self.callbacks.call_after(model, Hook::TrainBatchEnd, done - 1, Some(batch))?;
-            self.go_on(interrupt, epoch, done)?;
+            self.call(Hook::TrainBatchEnd, self.batch - 1)?;
+            self.go_on(interrupt, epoch, self.batch)?;
             if self.callbacks.shared.stop {
                 break;
             }
         }
-        Ok(done)
+        Ok(self.batch)
     }
 
     /// An error if the user has stopped the training.
@@ -276,7 +345,7 @@ impl<'a> Run<'a> {
     /// Whether an epoch ends for want of rows, before `steps_per_epoch`.
     fn is_out_of_rows(&self) -> bool {
         match self.flavor.rows_end() {
-            RowsEnd::Training => self.left == 0,
+            RowsEnd::Training => self.seen >= self.all,
             RowsEnd::Epoch => self.batches.is_used_up(),
         }
     }

@@ -43,6 +43,7 @@ mod several;
 mod shapes;
 mod sharing;
 mod slips;
+mod snapshots;
 mod steps;
 mod strangers;
 mod tables;

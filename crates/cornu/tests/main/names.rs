@@ -53,7 +53,16 @@ fn what_only_keras_has_is_told_apart() {
     for (error, want) in cases {
         assert_eq!((error.to_string(), error.kind()), (want, ErrorKind::Unsupported));
     }
-    for name in ["AUC", "auc", "precision", "Recall", "f1_score", "R2Score", "mape", "top_k_categorical_accuracy"] {
+    for name in [
+        "PrecisionAtRecall",
+        "hinge",
+        "poisson",
+        "TruePositives",
+        "f1_score",
+        "R2Score",
+        "mape",
+        "top_k_categorical_accuracy",
+    ] {
         let message = compiled(mse().metrics([name])).to_string();
         let start =
             format!("compile: unknown metric `{name}`: Keras has `{name}`, this version of cornu does not yet; ");

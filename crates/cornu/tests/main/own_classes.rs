@@ -62,7 +62,7 @@ fn a_metric_gives_a_new_value_for_each_variable() {
     assert_eq!(with(Forgetful::new().axes(1usize)), "metric `Forgetful`: `update` needs f32[] for `value`, got f32[1]");
     assert_eq!(
         with(Forgetful::new().values(0usize).kept(1usize)),
-        "`mean_of` needs the variables `total` and `count`, got 1"
+        "a mean needs the variables `total` and `count`, got 1"
     );
 }
 

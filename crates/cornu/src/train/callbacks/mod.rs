@@ -14,6 +14,7 @@ macro_rules! callbacks {
 }
 
 callbacks! {
+    backup_and_restore BackupAndRestore;
     csv_logger CSVLogger;
     early_stopping EarlyStopping;
     learning_rate_scheduler LearningRateScheduler;
