@@ -147,9 +147,9 @@ fn a_guide_that_says_something_else_is_found_out() {
             "# Add\n`docs/recipes/an-op.patch`, {edits}:\n```text\n{code}\n```\n# Next\n```text\nx\n```\n"
         ))
     };
-    assert_eq!(recipe.edits(), "2 edits in 1 files");
-    assert_eq!(guide("2 edits in 1 files", "two;\n\nthree"), Ok(()));
-    assert!(guide("2 edits in 1 files", "three\ntwo;").unwrap_err().contains("`two;` is not added"));
-    assert!(guide("3 edits in 1 files", "two;").unwrap_err().contains("has 2 edits in 1 files"));
+    assert_eq!(recipe.edits(), "2 edits in 1 file");
+    assert_eq!(guide("2 edits in 1 file", "two;\n\nthree"), Ok(()));
+    assert!(guide("2 edits in 1 file", "three\ntwo;").unwrap_err().contains("`two;` is not added"));
+    assert!(guide("3 edits in 1 file", "two;").unwrap_err().contains("has 2 edits in 1 file"));
     assert!(recipe.quoted("# Add").unwrap_err().contains("does not name"));
 }

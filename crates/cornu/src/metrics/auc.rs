@@ -13,9 +13,9 @@ crate::names! {
     /// Which curve.
     "\"ROC\" or \"PR\"" pub enum Curve {
         /// True positives among all positives, over false positives among all negatives.
-        ROC = "ROC",
+        Roc = "ROC",
         /// Precision over recall.
-        PR = "PR",
+        Pr = "PR",
     }
 }
 
@@ -41,7 +41,7 @@ crate::config! {
         /// How many thresholds there are, evenly from 0 to 1.
         num_thresholds: usize = 200,
         /// Which curve.
-        curve: Curve = Curve::ROC,
+        curve: Curve = Curve::Roc,
         /// How the area between two thresholds is found.
         summation_method: Summation = Summation::Interpolation,
         /// Whether each label has a curve of its own, of whose areas the figure is the mean.
@@ -129,12 +129,12 @@ impl Metric for AUC {
         let [tp, fp, tn, missed] = &counts;
         let recall = tp.div_no_nan(&(tp + missed));
         let (x, y) = match self.curve {
-            Curve::ROC => (fp.div_no_nan(&(fp + tn)), recall),
-            Curve::PR => (recall, tp.div_no_nan(&(tp + fp))),
+            Curve::Roc => (fp.div_no_nan(&(fp + tn)), recall),
+            Curve::Pr => (recall, tp.div_no_nan(&(tp + fp))),
         };
         let ((left, right), (low, high)) = (ends(&x), ends(&y));
         let areas = match self.summation_method {
-            Summation::Interpolation if self.curve == Curve::PR => AUC::interpolated(&counts),
+            Summation::Interpolation if self.curve == Curve::Pr => AUC::interpolated(&counts),
             Summation::Interpolation => (left - right) * ((low + high) / 2.0),
             Summation::Majoring => (left - right) * low.maximum(&high),
             Summation::Minoring => (left - right) * low.minimum(&high),

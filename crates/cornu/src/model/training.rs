@@ -77,7 +77,7 @@ impl Model {
 
     /// What the last `fit` reported, also if it ended with an error.
     pub fn history(&self) -> Option<History> {
-        self.training().history()
+        Some(self.training().ended()?.history)
     }
 
     /// Whether the model can take a list of so many weights.

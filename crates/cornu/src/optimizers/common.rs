@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cornu_graph::{DType, Error, Result, Tensor};
+use cornu_graph::{Array, DType, Error, Result, Tensor};
 use serde_json::Value;
 
 use super::schedules::Schedule;
@@ -266,6 +266,15 @@ impl Common {
     /// The loss whose gradients are computed.
     pub(crate) fn scaled(&self, loss: &Tensor) -> Tensor {
         self.loss_scale_factor.map_or_else(|| loss.clone(), |factor| loss * factor)
+    }
+
+    /// The learning rate after so many batches: as the variable says, unless it follows a schedule.
+    pub(super) fn rate(&self, iterations: &Tensor, variable: Option<&Tensor>) -> Tensor {
+        match (&self.learning_rate, variable) {
+            (LearningRate::Schedule(schedule), _) => schedule.at(&iterations.cast(DType::F32)),
+            (LearningRate::Fixed(_), Some(rate)) => rate.clone(),
+            (LearningRate::Fixed(rate), None) => iterations.trace().constant(Array::scalar(*rate as f32)),
+        }
     }
 
     /// The gradients of the loss from those of the scaled one.

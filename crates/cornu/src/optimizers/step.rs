@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use cornu_graph::{Array, DType, Error, Tensor, Trace, list};
 
+use super::Optimizer;
 use super::common::{AVERAGE, GATHERED, is_multiple, quotient};
-use super::{LearningRate, Optimizer};
 
 /// What an optimizer has at hand while its update of one weight is traced. A role that [`Optimizer::slots`] or
 /// [`Optimizer::scalars`] does not name is a mistake, which training reports.
@@ -87,6 +87,27 @@ pub(crate) struct Stepped {
     pub(crate) iterations: Tensor,
 }
 
+/// Where gradients are gathered over several batches: whether this one makes a step.
+struct Due(Option<Tensor>);
+
+impl Due {
+    /// The new value where a step is made, else the old one.
+    fn take(&self, new: Tensor, old: &Tensor) -> Tensor {
+        self.0.as_ref().map_or(new.clone(), |due| due.select(new, old))
+    }
+}
+
+/// Gathers gradients, if they are to be: they become means, and `sums` what is gathered.
+fn gather(gradients: &mut [Tensor], sums: &mut [Tensor], iterations: &Tensor, steps: i64) -> Due {
+    let due = is_multiple(&(iterations + 1), steps);
+    for (g, sum) in gradients.iter_mut().zip(sums) {
+        let both = &*g + &*sum;
+        *sum = due.select(both.number(0.0), &both);
+        *g = both / steps as f64;
+    }
+    Due(Some(due))
+}
+
 /// Traces one step: `paths` are those of the weights, `rate` is there unless a schedule says it.
 pub(crate) fn apply(
     optimizer: &dyn Optimizer,
@@ -96,41 +117,14 @@ pub(crate) fn apply(
     rate: Option<&Tensor>,
 ) -> Stepped {
     let (common, roles) = (optimizer.common(), optimizer.roles());
-    let place = |role: &str| roles.iter().position(|known| *known == role);
-    let mut slots = before.slots.clone();
-    let mut gradients = common.unscaled(gradients);
-    let (mut counted, mut due) = (before.iterations.clone(), None);
-    if let (Some(steps), Some(gathered)) = (common.gradient_accumulation_steps, place(GATHERED)) {
-        let is_due = is_multiple(&(&before.iterations + 1), steps);
-        for (g, sum) in gradients.iter_mut().zip(&mut slots[gathered]) {
-            let both = &*g + &*sum;
-            *sum = is_due.select(both.number(0.0), &both);
-            *g = both / steps as f64;
-        }
+    let (mut slots, mut gradients) = (before.slots.clone(), common.unscaled(gradients));
+    let (mut counted, mut due) = (before.iterations.clone(), Due(None));
+    if let (Some(steps), Some(sums)) = (common.gradient_accumulation_steps, place(&roles, GATHERED)) {
+        due = gather(&mut gradients, &mut slots[sums], &before.iterations, steps);
         counted = quotient(&counted, steps);
-        due = Some(is_due);
     }
-    // Where gradients are gathered, all but every so manieth step changes nothing else.
-    let if_due = |new: Tensor, old: &Tensor| due.as_ref().map_or(new.clone(), |due| due.select(new, old));
-    let rate = match (&common.learning_rate, rate) {
-        (LearningRate::Schedule(schedule), _) => schedule.at(&before.iterations.cast(DType::F32)),
-        (LearningRate::Fixed(_), Some(rate)) => rate.clone(),
-        (LearningRate::Fixed(rate), None) => before.iterations.trace().constant(Array::scalar(*rate as f32)),
-    };
-    let t = &counted + 1;
-    let mut update = Update {
-        class: optimizer.class_name().into(),
-        trace: before.iterations.trace().clone(),
-        count: t.cast(DType::F32),
-        rate: rate.clone(),
-        slots: optimizer.scalars().iter().map(|slot| slot.name).zip(before.scalars.iter().cloned()).collect(),
-        scalars: BTreeMap::new(),
-    };
-    optimizer.begin(&mut update);
-    let names = optimizer.scalars();
-    let new = |(slot, old): (&super::Slot, &Tensor)| if_due(update.checked(update.get(slot.name), old), old);
-    let scalars: Vec<Tensor> = names.iter().zip(&before.scalars).map(new).collect();
-    update.scalars = std::mem::take(&mut update.slots);
+    let (rate, t) = (common.rate(&before.iterations, rate), &counted + 1);
+    let (mut update, scalars) = begin(optimizer, before, (&rate, &t), &due);
     let mut weights = Vec::new();
     for (i, (w, g)) in before.weights.iter().zip(common.clip(gradients)).enumerate() {
         // Each weight is updated in its own precision.
@@ -138,15 +132,41 @@ pub(crate) fn apply(
         update.slots = roles.iter().zip(&before.slots).map(|(&role, slots)| (role, slots[i].clone())).collect();
         let decayed = common.decayed(w, paths[i], &update.rate);
         let new = optimizer.update(&mut update, &decayed, &g);
-        let mut new = if_due(update.checked(new, w), w);
-        for own in optimizer.slots().iter().filter_map(|slot| Some((slot.name, place(slot.name)?))) {
-            slots[own.1][i] = if_due(update.checked(update.get(own.0), w), &before.slots[own.1][i]);
+        let mut new = due.take(update.checked(new, w), w);
+        for (name, at) in optimizer.slots().iter().filter_map(|slot| Some((slot.name, place(&roles, slot.name)?))) {
+            slots[at][i] = due.take(update.checked(update.get(name), w), &before.slots[at][i]);
         }
-        if let Some(average) = place(AVERAGE) {
-            let counted = counted.cast(w.dtype());
-            (slots[average][i], new) = common.averaged(&before.slots[average][i], &new, &counted);
+        if let Some(at) = place(&roles, AVERAGE) {
+            (slots[at][i], new) = common.averaged(&before.slots[at][i], &new, &counted.cast(w.dtype()));
         }
         weights.push(new);
     }
     Stepped { weights, slots, scalars, iterations: &before.iterations + 1 }
+}
+
+fn place(roles: &[&str], role: &str) -> Option<usize> {
+    roles.iter().position(|known| *known == role)
+}
+
+/// What is at hand for all weights, and the new scalars.
+fn begin(
+    optimizer: &dyn Optimizer,
+    before: &Stepped,
+    (rate, t): (&Tensor, &Tensor),
+    due: &Due,
+) -> (Update, Vec<Tensor>) {
+    let names: Vec<&'static str> = optimizer.scalars().iter().map(|slot| slot.name).collect();
+    let mut update = Update {
+        class: optimizer.class_name().into(),
+        trace: t.trace().clone(),
+        count: t.cast(DType::F32),
+        rate: rate.clone(),
+        slots: names.iter().copied().zip(before.scalars.iter().cloned()).collect(),
+        scalars: BTreeMap::new(),
+    };
+    optimizer.begin(&mut update);
+    let new = |(name, old): (&&str, &Tensor)| due.take(update.checked(update.get(name), old), old);
+    let scalars = names.iter().zip(&before.scalars).map(new).collect();
+    update.scalars = std::mem::take(&mut update.slots);
+    (update, scalars)
 }

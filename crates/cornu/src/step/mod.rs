@@ -21,5 +21,5 @@ pub use cornu_graph::{Code, Warning};
 pub(crate) use feed::{Data, Ends, Fed, Given, ORDER};
 pub use history::{Figures, History, Params, Scores};
 pub use outputs::PerOutput;
-pub(crate) use stage::{Kind, Stage, Steps, Training};
+pub(crate) use stage::{Ended, Kind, Stage, Steps, Training};
 pub use state::OptimizerState;

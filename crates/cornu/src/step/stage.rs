@@ -1,5 +1,6 @@
 //! One step as a graph: forward pass, loss, metrics, gradients, optimizer; one program for each shape of batch.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::ThreadId;
 
@@ -33,8 +34,18 @@ pub(crate) struct Training {
     /// Whose turn it is to evaluate, and on which thread that is.
     turn: Mutex<()>,
     holder: Mutex<Option<ThreadId>>,
-    /// What the last fit reported, and where it ended.
-    history: Mutex<Option<(History, Value)>>,
+    /// How the last fit ended.
+    ended: Mutex<Option<Ended>>,
+}
+
+/// How a fit has ended.
+#[derive(Clone)]
+pub(crate) struct Ended {
+    pub(crate) history: History,
+    /// Where, for snapshots.
+    pub(crate) position: Value,
+    /// What its callbacks had seen.
+    pub(crate) memories: Arc<dyn Any + Send + Sync>,
 }
 
 /// The running totals are those of one evaluation as long as this lives.
@@ -74,7 +85,7 @@ impl Training {
             live: Mutex::default(),
             turn: Mutex::default(),
             holder: Mutex::default(),
-            history: Mutex::default(),
+            ended: Mutex::default(),
         }
     }
 
@@ -108,18 +119,13 @@ impl Training {
         Ok(turn)
     }
 
-    /// What the last fit reported.
-    pub(crate) fn history(&self) -> Option<History> {
-        Some(self.ended()?.0)
+    /// How the last fit ended.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        locked(&self.ended).clone()
     }
 
-    /// What the last fit reported, and where it ended.
-    pub(crate) fn ended(&self) -> Option<(History, Value)> {
-        locked(&self.history).clone()
-    }
-
-    pub(crate) fn end(&self, history: History, position: Value) {
-        *locked(&self.history) = Some((history, position));
+    pub(crate) fn end(&self, ended: Ended) {
+        *locked(&self.ended) = Some(ended);
     }
 
     /// When Keras 2's streams begin anew, as a snapshot has it.

@@ -1,7 +1,7 @@
 //! What is called while a model trains, evaluates and predicts, and what it may do.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use cornu_graph::{Array, Context, Error, Result, tell};
@@ -38,6 +38,19 @@ macro_rules! hooks {
         $(#[$trait_doc])*
         #[allow(unused_variables)]
         pub trait Callback {
+            /// What it has seen, for snapshots; nothing, if it has seen nothing that counts.
+            fn memory(&self) -> Option<Memory> {
+                None
+            }
+
+            /// Takes up what a callback of its kind had seen, after `on_train_begin`.
+            ///
+            /// # Errors
+            /// A memory of another kind.
+            fn recall(&mut self, memory: Memory) -> Result<()> {
+                Ok(())
+            }
+
             $($(#[$doc])*
             ///
             /// # Errors
@@ -50,6 +63,14 @@ macro_rules! hooks {
 
         /// So that callbacks of several kinds fit in one list.
         impl<C: Callback + ?Sized> Callback for Box<C> {
+            fn memory(&self) -> Option<Memory> {
+                (**self).memory()
+            }
+
+            fn recall(&mut self, memory: Memory) -> Result<()> {
+                (**self).recall(memory)
+            }
+
             $(fn $method(&mut self, $($at: usize,)? control: &mut Control) -> Result<()> {
                 (**self).$method($($at,)? control)
             })*
@@ -57,6 +78,14 @@ macro_rules! hooks {
 
         /// So that one can look at a callback afterwards.
         impl<C: Callback + ?Sized> Callback for Arc<Mutex<C>> {
+            fn memory(&self) -> Option<Memory> {
+                locked(self).memory()
+            }
+
+            fn recall(&mut self, memory: Memory) -> Result<()> {
+                locked(self).recall(memory)
+            }
+
             $(fn $method(&mut self, $($at: usize,)? control: &mut Control) -> Result<()> {
                 locked(self).$method($($at,)? control)
             })*
@@ -122,6 +151,17 @@ hooks! {
     }
 }
 
+/// What a callback has seen, as snapshots keep it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// Whose it is.
+    pub class: String,
+    /// Numbers, in an order of its own.
+    pub numbers: Vec<f64>,
+    /// Arrays, such as weights.
+    pub arrays: Vec<Array>,
+}
+
 /// What a hook may look at and do.
 pub struct Control<'a> {
     /// The model, as the last step has left it: to be saved, read, evaluated.
@@ -142,6 +182,8 @@ pub(super) struct Shared {
     /// The figures of the present hook, once they are known.
     pub(super) logs: Option<Scores>,
     pub(super) warnings: Vec<Warning>,
+    /// Snapshots that are to be written.
+    snapshots: Vec<PathBuf>,
     /// From where to go on.
     pub(super) resumed: Option<Resumed>,
 }
@@ -250,21 +292,25 @@ impl Control<'_> {
     }
 
     /// Everything that the training remembers, in a file: weights, states and random streams, what the optimizer keeps,
-    /// order and place of the rows, history. A fit that goes on from it ([`Fit::resume`](super::Fit::resume)), in another
-    /// process as well, does what this one does, to the bit. What callbacks have seen is no part of it.
+    /// order and place of the rows, history, what callbacks have seen. A fit that goes on from it
+    /// ([`Fit::resume`](super::Fit::resume)), in another process as well, does what this one does, to the bit. The file is
+    /// written when all callbacks have been called for this hook; if it cannot be, the fit ends with that error, and an
+    /// old file stays as it is.
     ///
     /// # Errors
-    /// A hook that is none of a training, and a place that cannot be written to, where an old file stays as it is.
+    /// A hook that is none of a training.
     pub fn save_snapshot(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let logs = if self.hook == Hook::EpochEnd { Some(self.logs()?.clone()) } else { None };
-        let at = self.at.ok_or_else(|| Error::usage("a snapshot is of a training: this hook is none of one"))?;
-        snapshot::save(self.model, &at, logs.as_ref(), path.as_ref())
+        if self.at.is_none() {
+            return Err(Error::usage("a snapshot is of a training: this hook is none of one"));
+        }
+        self.shared.snapshots.push(path.as_ref().to_path_buf());
+        Ok(())
     }
 
-    /// Goes on from a snapshot instead of from the beginning, in `on_train_begin`.
+    /// Goes on from a snapshot instead of from the beginning, in `on_train_begin`, when all callbacks have been called.
     ///
     /// # Errors
-    /// A file that is damaged, or of another model, another version or other data, after which nothing has changed.
+    /// A file that is damaged, or of another model, another version or other data.
     pub fn load_snapshot(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let at = self.at.filter(|_| self.hook == Hook::TrainBegin);
         let at = at.ok_or_else(|| Error::usage("a snapshot can be loaded in `on_train_begin` alone"))?;
@@ -330,7 +376,34 @@ impl Callbacks {
             done.context(hook.name())?;
         }
         self.used = self.all.iter().fold(0, |all, (_, used)| all | used);
+        let Some(at) = at.filter(|_| !self.shared.snapshots.is_empty()) else { return Ok(()) };
+        let logs = self.shared.logs.as_ref().filter(|_| hook == Hook::EpochEnd);
+        for path in std::mem::take(&mut self.shared.snapshots) {
+            snapshot::save(model, &at, logs, &self.memories(), &path).context(hook.name())?;
+        }
         Ok(())
+    }
+
+    /// What callbacks have seen.
+    pub(super) fn memories(&self) -> Vec<Memory> {
+        self.all.iter().filter_map(|(callback, _)| callback.memory()).collect()
+    }
+
+    /// Lets callbacks take up what others of their kind had seen.
+    ///
+    /// # Errors
+    /// They are other ones.
+    pub(super) fn recall(&mut self, memories: Vec<Memory>) -> Result<()> {
+        let own: Vec<String> = self.memories().into_iter().map(|memory| memory.class).collect();
+        let saved: Vec<String> = memories.iter().map(|memory| memory.class.clone()).collect();
+        if own != saved {
+            let told = |all: &[String]| if all.is_empty() { "none".into() } else { all.join(", ") };
+            let message =
+                format!("the snapshot is of a fit with other callbacks: {}, not {}", told(&saved), told(&own));
+            return Err(Error::file(message));
+        }
+        let all = self.all.iter_mut().filter(|(callback, _)| callback.memory().is_some());
+        all.zip(memories).try_for_each(|((callback, _), memory)| callback.recall(memory))
     }
 
     /// [`Callbacks::call`] with figures, which are those of the callbacks afterwards.

@@ -15,7 +15,7 @@ mod progress;
 mod run;
 mod snapshot;
 
-pub use callback::{Callback, Control, Hook};
+pub use callback::{Callback, Control, Hook, Memory};
 pub use callbacks::*;
 pub use fit::{Evaluate, Fit, Predict};
 

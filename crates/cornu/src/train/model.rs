@@ -1,5 +1,8 @@
 //! What a model does with data: `fit`, `evaluate`, `predict`, and steps on single batches.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use cornu_graph::room::{empty, room};
 use cornu_graph::{Array, Context, Element, Error, Result, ToArrays, from_array};
 use ndarray::ArrayD;
@@ -10,7 +13,7 @@ use super::fit::positive;
 use super::run::{PREDICTIONS, Run, evaluate, predict};
 use super::{Callback, Evaluate, Fit, History, Params, Predict, Scores, Warning, progress};
 use crate::model::Model;
-use crate::step::{Data, Ends, Given, Kind, ORDER, Steps, checks};
+use crate::step::{Data, Ended, Ends, Given, Kind, ORDER, Steps, checks};
 
 impl Model {
     /// Trains on the rows of `x` and their labels `y`: an array each, or several by position, `(&a, &b)`, or by the names
@@ -50,20 +53,8 @@ impl Model {
         self.build_for(&data, true)?;
         let mut warnings = Vec::new();
         let (mut train, validation) = split(data, &mut fit, &mut warnings, &ends)?;
-        if let (Some(classes), [y, others @ ..]) = (&fit.class_weight, &train.y[..]) {
-            if !others.is_empty() {
-                let error = Error::usage("`class_weight` needs a model of one output");
-                return Err(error.help("weigh the rows of each output by `sample_weight`"));
-            }
-            let (of_rows, found) = checks::class_weights(y, classes)?;
-            warnings.extend(found);
-            let own = train.weights.pop().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
-            let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
-            if let Some(row) = both.iter().position(|weight| !weight.is_finite()) {
-                let message = "`class_weight` times `sample_weight` needs to be within the range of `f32`";
-                return Err(Error::usage(format!("{message}, got {} in row {row}", both[row])));
-            }
-            train.weights.push(Array::vector(both));
+        if let Some(classes) = &fit.class_weight {
+            warnings.extend(weigh(&mut train, classes)?);
         }
         let mut stage = self.stage();
         stage.check_and_prepare("fit", &train, &mut warnings)?;
@@ -79,9 +70,9 @@ impl Model {
         drop(stage);
         let mut run = Run::new(self, train, validation, fit, &seeds, warnings);
         let end = run.epochs(&seeds, own);
-        let position = run.position();
+        let (position, memories) = (run.position(), Arc::new(run.memories()));
         let history = run.history;
-        self.training().end(history.clone(), position);
+        self.training().end(Ended { history: history.clone(), position, memories });
         end.map(|()| history)
     }
 
@@ -231,6 +222,24 @@ impl Model {
         stage.steps()?.step(kind, data, &data.order()?, &mut None)?;
         Ok(Scores::new(stage.logs()?))
     }
+}
+
+/// Weighs rows by the class of their label.
+fn weigh(data: &mut Data, classes: &BTreeMap<i64, f64>) -> Result<Vec<Warning>> {
+    let [y, others @ ..] = &data.y[..] else { return Ok(Vec::new()) };
+    if !others.is_empty() {
+        let error = Error::usage("`class_weight` needs a model of one output");
+        return Err(error.help("weigh the rows of each output by `sample_weight`"));
+    }
+    let (of_rows, found) = checks::class_weights(y, classes)?;
+    let own = data.weights.pop().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
+    let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
+    if let Some(row) = both.iter().position(|weight| !weight.is_finite()) {
+        let message = "`class_weight` times `sample_weight` needs to be within the range of `f32`";
+        return Err(Error::usage(format!("{message}, got {} in row {row}", both[row])));
+    }
+    data.weights.push(Array::vector(both));
+    Ok(found)
 }
 
 /// The rows to train on, and those to validate with.

@@ -6,7 +6,7 @@ use cornu_graph::{Array, Buffer, Error, ErrorKind, Result, Type, tell};
 use serde_json::Value;
 
 use super::batches::{Batches, InOrder};
-use super::callback::{At, Callbacks};
+use super::callback::{At, Callbacks, Memory};
 use super::fit::batch_rows;
 use super::interrupt::Interrupt;
 use super::pace::Pace;
@@ -269,16 +269,23 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// What callbacks have seen.
+    pub(super) fn memories(&self) -> Vec<Memory> {
+        self.callbacks.memories()
+    }
+
     /// Goes on from a snapshot.
-    fn resume(&mut self, resumed: Resumed) -> Result<()> {
+    fn resume(&mut self, mut resumed: Resumed) -> Result<()> {
+        self.callbacks.recall(std::mem::take(&mut resumed.memories))?;
         if !self.batches.seek(&resumed.order) {
             return Err(Error::file("what the snapshot says of the order of rows is damaged"));
         }
         (self.epoch, self.batch, self.seen, self.first) = (resumed.epoch, resumed.batch, resumed.seen, resumed.first);
         let each = self.train.rows().div_ceil(self.batches.size);
         self.all = each.saturating_mul(self.fit.epochs.saturating_sub(self.first));
-        self.history.resume(resumed.epochs, resumed.figures);
-        Ok(())
+        let (epochs, figures) = (std::mem::take(&mut resumed.epochs), std::mem::take(&mut resumed.figures));
+        self.history.resume(epochs, figures);
+        resumed.set(self.model)
     }
 
     /// One epoch: its batches, then the validation.

@@ -7,10 +7,10 @@ use cornu_graph::{Array, Context, Error, Result};
 use serde_json::{Value, json};
 
 use super::Scores;
-use super::callback::At;
+use super::callback::{At, Memory};
 use crate::flavor::Flavor;
 use crate::model::Model;
-use crate::step::{History, OptimizerState};
+use crate::step::{Ended, History, OptimizerState};
 use crate::variables::Named;
 
 /// What the text calls itself.
@@ -19,8 +19,7 @@ const FORMAT: &str = "cornu snapshot";
 /// Other versions are refused.
 const VERSION: u64 = 1;
 
-/// From where a fit goes on.
-#[derive(Clone, Debug, Default)]
+/// From where a fit goes on: what was read and looked at.
 pub(super) struct Resumed {
     /// Epochs that are done, and batches of the next.
     pub(super) epoch: usize,
@@ -33,6 +32,19 @@ pub(super) struct Resumed {
     /// The history so far.
     pub(super) epochs: Vec<usize>,
     pub(super) figures: Vec<(String, Vec<f64>)>,
+    /// What callbacks had seen.
+    pub(super) memories: Vec<Memory>,
+    state: Remembered,
+}
+
+/// What the model is to remember.
+struct Remembered {
+    variables: Vec<Array>,
+    optimizer: OptimizerState,
+    totals: Vec<Array>,
+    /// The seeds of streams, and when streams begin anew.
+    streams: Value,
+    retraces: Value,
 }
 
 /// Where a training is, and on what data.
@@ -49,12 +61,12 @@ pub(super) fn position(at: &At) -> Value {
 }
 
 /// Saves what a model that trains remembers; `logs` are figures of an epoch that has just ended.
-pub(super) fn save(model: &Model, at: &At, logs: Option<&Scores>, path: &Path) -> Result<()> {
+pub(super) fn save(model: &Model, at: &At, logs: Option<&Scores>, memories: &[Memory], path: &Path) -> Result<()> {
     let mut history = at.history.clone();
     if let Some(logs) = logs {
         history.push(at.epoch - 1, logs);
     }
-    write(model, &history, position(at), path)
+    write(model, &history, &position(at), memories, path)
 }
 
 impl Model {
@@ -84,8 +96,9 @@ impl Model {
     /// A model that was not fitted, and a place that cannot be written to, where an old file stays as it is.
     pub fn save_snapshot(&self, path: impl AsRef<Path>) -> Result<()> {
         let missing = || Error::usage("`save_snapshot` needs a model that was fitted").help("call `fit` first");
-        let (history, position) = self.training().ended().ok_or_else(missing)?;
-        write(self, &history, position, path.as_ref())
+        let Ended { history, position, memories } = self.training().ended().ok_or_else(missing)?;
+        let memories = memories.downcast_ref::<Vec<Memory>>().map_or(&[][..], Vec::as_slice);
+        write(self, &history, &position, memories, path.as_ref())
     }
 }
 
@@ -106,7 +119,7 @@ fn flavor(model: &Model) -> u64 {
     if model.flavor() == Flavor::Keras2 { 2 } else { 3 }
 }
 
-fn write(model: &Model, history: &History, position: Value, path: &Path) -> Result<()> {
+fn write(model: &Model, history: &History, position: &Value, memories: &[Memory], path: &Path) -> Result<()> {
     let (variables, training) = (model.variables(), model.training());
     let mut arrays = Vec::new();
     for (i, variable) in variables.all().iter().enumerate() {
@@ -121,6 +134,12 @@ fn write(model: &Model, history: &History, position: Value, path: &Path) -> Resu
     arrays.extend(totals.into_iter().enumerate().map(|(i, total)| (format!("totals/{i}"), total)));
     let figures = history.iter().enumerate();
     arrays.extend(figures.map(|(i, (_, values))| (format!("history/{i}"), Array::vector(values.to_vec()))));
+    for (i, memory) in memories.iter().enumerate() {
+        arrays.push((format!("callbacks/{i}/numbers"), Array::vector(memory.numbers.clone())));
+        let own = memory.arrays.iter().enumerate();
+        arrays.extend(own.map(|(j, array)| (format!("callbacks/{i}/{j}"), array.clone())));
+    }
+    let told_of = |memory: &Memory| json!([memory.class, memory.arrays.len()]);
     let text = json!({
         "format": FORMAT,
         "version": VERSION,
@@ -132,16 +151,17 @@ fn write(model: &Model, history: &History, position: Value, path: &Path) -> Resu
         "retraces": training.streams(),
         "position": position,
         "history": { "epoch": history.epoch, "keys": history.keys() },
+        "callbacks": memories.iter().map(told_of).collect::<Vec<_>>(),
     });
     Bundle { text, arrays }.save(path)
 }
 
-/// Brings back what a snapshot holds; gives from where to go on. Nothing changes if it does not fit.
+/// Reads a snapshot, and looks whether it is of that model and fit.
 pub(super) fn load(model: &Model, at: &At, path: &Path) -> Result<Resumed> {
-    Bundle::open(path).and_then(|bundle| restore(model, at, bundle)).context(format_args!("`{}`", path.display()))
+    Bundle::open(path).and_then(|bundle| read(model, at, bundle)).context(format_args!("`{}`", path.display()))
 }
 
-fn restore(model: &Model, at: &At, mut bundle: Bundle) -> Result<Resumed> {
+fn read(model: &Model, at: &At, mut bundle: Bundle) -> Result<Resumed> {
     let text = std::mem::take(&mut bundle.text);
     check(model, at, &text)?;
     let variables = model.variables();
@@ -165,27 +185,32 @@ fn restore(model: &Model, at: &At, mut bundle: Bundle) -> Result<Resumed> {
     }
     let count = model.stage().totals()?.len();
     let totals = (0..count).map(|i| bundle.take(&format!("totals/{i}"))).collect::<Result<Vec<Array>>>()?;
-    let resumed = resumed(&text, &mut bundle)?;
-    set(model, &text, &values, state, &totals)?;
-    Ok(resumed)
+    let (streams, retraces) = (text["streams"].clone(), text["retraces"].clone());
+    resumed(&text, &mut bundle, Remembered { variables: values, optimizer: state, totals, streams, retraces })
 }
 
-/// Sets what was read and looked at.
-fn set(model: &Model, text: &Value, values: &[Array], state: OptimizerState, totals: &[Array]) -> Result<()> {
-    let mut stage = model.stage();
-    stage.set_optimizer_state(state)?;
-    stage.set_totals(totals)?;
-    drop(stage);
-    model.variables().all().iter().zip(values).try_for_each(|(variable, value)| variable.write(value))?;
-    model.variables().set_stream_seeds(text["streams"].as_array().map_or(&[], Vec::as_slice));
-    match model.training().set_streams(&text["retraces"]) {
-        true => Ok(()),
-        false => Err(Error::file("what it says of random streams is damaged")),
+impl Resumed {
+    /// Brings back what the snapshot holds of the model.
+    ///
+    /// # Errors
+    /// Those of a session; a file that is damaged.
+    pub(super) fn set(self, model: &Model) -> Result<()> {
+        let Remembered { variables, optimizer, totals, streams, retraces } = self.state;
+        let mut stage = model.stage();
+        stage.set_optimizer_state(optimizer)?;
+        stage.set_totals(&totals)?;
+        drop(stage);
+        model.variables().all().iter().zip(&variables).try_for_each(|(variable, value)| variable.write(value))?;
+        model.variables().set_stream_seeds(streams.as_array().map_or(&[], Vec::as_slice));
+        match model.training().set_streams(&retraces) {
+            true => Ok(()),
+            false => Err(Error::file("what the snapshot says of random streams is damaged")),
+        }
     }
 }
 
 /// From where to go on.
-fn resumed(text: &Value, bundle: &mut Bundle) -> Result<Resumed> {
+fn resumed(text: &Value, bundle: &mut Bundle, state: Remembered) -> Result<Resumed> {
     let position = &text["position"];
     let number = |key: &str| position[key].as_u64().map(|number| number as usize);
     let damaged = || Error::file("what it says of the position is damaged");
@@ -196,7 +221,16 @@ fn resumed(text: &Value, bundle: &mut Bundle) -> Result<Resumed> {
     let keys = text["history"]["keys"].as_array().into_iter().flatten().filter_map(Value::as_str).enumerate();
     let figures = keys.map(|(i, key)| Ok((key.to_owned(), bundle.take(&format!("history/{i}"))?.to_vec())));
     let figures = figures.collect::<Result<_>>()?;
-    Ok(Resumed { epoch, batch, seen, first, order: position["order"].clone(), epochs, figures })
+    let callbacks = text["callbacks"].as_array().into_iter().flatten().enumerate();
+    let memories = callbacks.map(|(i, told)| memory(i, told, bundle)).collect::<Result<_>>()?;
+    Ok(Resumed { epoch, batch, seen, first, order: position["order"].clone(), epochs, figures, memories, state })
+}
+
+/// What a callback had seen.
+fn memory(i: usize, told: &Value, bundle: &mut Bundle) -> Result<Memory> {
+    let numbers = bundle.take(&format!("callbacks/{i}/numbers"))?.to_vec();
+    let arrays = (0..told[1].as_u64().unwrap_or_default()).map(|j| bundle.take(&format!("callbacks/{i}/{j}")));
+    Ok(Memory { class: told[0].as_str().unwrap_or_default().into(), numbers, arrays: arrays.collect::<Result<_>>()? })
 }
 
 /// Whether a snapshot is of this version, model, optimizer and data.

@@ -38,6 +38,21 @@ fn epochs(model: &mut Model, from: usize, to: usize) -> Result<Vec<f64>> {
     Ok(model.fit(&X, &Y, fit)?["loss"].clone())
 }
 
+const OPTIMIZERS: [(&str, Make); 12] = [
+    ("SGD", || SGD::new().learning_rate(0.3).into()),
+    ("SGD with momentum", || SGD::new().learning_rate(0.1).momentum(0.9).nesterov(true).clipnorm(0.5).into()),
+    ("RMSprop", || RMSprop::new().into()),
+    ("RMSprop, centered", || RMSprop::new().momentum(0.5).centered(true).weight_decay(0.01).into()),
+    ("Adam", || Adam::new().learning_rate(0.01).into()),
+    ("Adam with the largest mean", || Adam::new().amsgrad(true).global_clipnorm(0.7).into()),
+    ("AdamW", || AdamW::from(0.02).weight_decay(0.1).into()),
+    ("Adagrad", || Adagrad::from(0.2).initial_accumulator_value(0.5).into()),
+    ("Adam with means of the weights", || Adam::new().use_ema(true).ema_momentum(0.8).into()),
+    ("SGD by a schedule", || SGD::new().momentum(0.5).learning_rate(ExponentialDecay::new(0.3, 4, 0.5)).into()),
+    ("SGD with gathered gradients", || SGD::from(0.3).gradient_accumulation_steps(3i64).into()),
+    ("Nadam", || Nadam::from(0.03).into()),
+];
+
 /// Six epochs are three, a file and three more: for what a file of Keras holds. Orders of shuffled rows and streams of
 /// dropout it does not hold.
 #[test]
@@ -45,25 +60,11 @@ fn six_epochs_are_three_and_three_more_after_a_file() -> Result<()> {
     let folder = Folder::new("resume");
     let path = folder.join("model.keras");
     let mut report = Report::default();
-    let optimizers: [(&str, Make); 12] = [
-        ("SGD", || SGD::new().learning_rate(0.3).into()),
-        ("SGD with momentum", || SGD::new().learning_rate(0.1).momentum(0.9).nesterov(true).clipnorm(0.5).into()),
-        ("RMSprop", || RMSprop::new().into()),
-        ("RMSprop, centered", || RMSprop::new().momentum(0.5).centered(true).weight_decay(0.01).into()),
-        ("Adam", || Adam::new().learning_rate(0.01).into()),
-        ("Adam with the largest mean", || Adam::new().amsgrad(true).global_clipnorm(0.7).into()),
-        ("AdamW", || AdamW::from(0.02).weight_decay(0.1).into()),
-        ("Adagrad", || Adagrad::from(0.2).initial_accumulator_value(0.5).into()),
-        ("Adam with means of the weights", || Adam::new().use_ema(true).ema_momentum(0.8).into()),
-        ("SGD by a schedule", || SGD::new().momentum(0.5).learning_rate(ExponentialDecay::new(0.3, 4, 0.5)).into()),
-        ("SGD with gathered gradients", || SGD::from(0.3).gradient_accumulation_steps(3i64).into()),
-        ("Nadam", || Nadam::from(0.03).into()),
-    ];
     for (flavor, save) in [Flavor::Keras2, Flavor::Keras3]
         .into_iter()
         .flat_map(|flavor| [Save::new(), Save::new().keras(2), Save::new().keras(3)].map(|save| (flavor, save)))
     {
-        for (name, optimizer) in &optimizers {
+        for (name, optimizer) in &OPTIMIZERS {
             let _turn = seeded(flavor, 3);
             // A fit ends with the means, which go into the file; Keras 2 has no product of Nadam's and gathers nothing.
             let only_keras_3 = ["Nadam", "SGD with gathered gradients"].contains(name);

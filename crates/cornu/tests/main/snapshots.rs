@@ -8,7 +8,7 @@ use cornu::optimizers::schedules::{CosineDecay, ExponentialDecay};
 use cornu::optimizers::{Adagrad, Nadam, Optimizer};
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
-use cornu::train::BackupAndRestore;
+use cornu::train::{BackupAndRestore, EarlyStopping, ReduceLROnPlateau};
 use cornu::{ErrorKind, Result, Sequential};
 use cornu_testkit::folder::Folder;
 use cornu_testkit::process;
@@ -135,32 +135,62 @@ fn six_epochs_are_three_and_three_more_in_another_process() -> Result<()> {
     Ok(())
 }
 
+/// What callbacks have seen is part of it: when the rate falls and the training ends is as if nothing had come between.
+#[test]
+fn callbacks_go_on_as_well() -> Result<()> {
+    let _turn = seeded(Flavor::Keras3, 3);
+    let folder = Folder::new("memories");
+    let (path, (x, y)) = (folder.join("a.snapshot"), data());
+    let model = || -> Result<Sequential> {
+        let mut model = sequential![Dense::new(3).input_shape([3]).kernel_initializer("ones"), Dense::new(1)];
+        model.compile(Compile::new().loss("mse").optimizer(Adam::from(0.3)))?;
+        Ok(model)
+    };
+    let fit = |after: usize| {
+        let stop = EarlyStopping::new().monitor("loss").patience(9).restore_best_weights(true);
+        let reduce = ReduceLROnPlateau::new().monitor("loss").patience(2).factor(0.7).cooldown(1);
+        let fit = Fit::new().epochs(200).batch_size(5).verbose(0).callback(After(after, path.clone()));
+        fit.callback(stop).callback(reduce)
+    };
+    let (mut whole, mut again, mut others) = (model()?, model()?, model()?);
+    again.set_weights(&whole.weights())?;
+    let history = whole.fit(&x, &y, fit(47))?;
+    assert!(history.epoch.len() < 200 && history["learning_rate"].windows(2).any(|pair| pair[0] > pair[1]));
+    let resumed = again.fit(&x, &y, fit(0).resume(&path))?;
+    assert_eq!(bits(&again, &resumed), bits(&whole, &history));
+    let error = refused(&mut others, &path, Fit::new().epochs(9).batch_size(5).verbose(0));
+    let wanted = "the snapshot is of a fit with other callbacks: EarlyStopping, ReduceLROnPlateau, not none";
+    assert_eq!(error.message(), wanted);
+    Ok(())
+}
+
+/// Trains for long, with a backup if there is a folder for it: after so many batches, or after each epoch.
+fn long(backup: Option<&Path>, save: usize) -> Result<Vec<u64>> {
+    let case = Case(12);
+    let (mut model, (x, y)) = (case.model()?, data());
+    let mut fit = case.fit(60);
+    if let Some(folder) = backup {
+        let callback = BackupAndRestore::new(folder.display().to_string());
+        fit = fit.callback(if save > 0 { callback.save_freq(save) } else { callback });
+    }
+    let history = model.fit(&x, &y, fit)?;
+    Ok(bits(&model, &history))
+}
+
 /// A program that is killed over and over ends with the weights of one that is not.
 #[test]
 fn a_training_survives_the_end_of_its_process() -> Result<()> {
     const NAME: &str = "snapshots::a_training_survives_the_end_of_its_process";
-    const LONG: usize = 60;
-    let run = |backup: Option<&Path>, save: usize| -> Result<Vec<u64>> {
-        let case = Case(12);
-        let (mut model, (x, y)) = (case.model()?, data());
-        let mut fit = case.fit(LONG);
-        if let Some(folder) = backup {
-            let callback = BackupAndRestore::new(folder.display().to_string());
-            fit = fit.callback(if save > 0 { callback.save_freq(save) } else { callback });
-        }
-        let history = model.fit(&x, &y, fit)?;
-        Ok(bits(&model, &history))
-    };
     if let Some(word) = process::word() {
         let word = word.into_string().expect("a word");
         let (save, path) = word.split_once(' ').expect("two words");
         let _turn = seeded(Flavor::Keras2, 3);
-        print(&run(Some(Path::new(path)), save.parse().expect("a number"))?);
+        print(&long(Some(Path::new(path)), save.parse().expect("a number"))?);
         return Ok(());
     }
     let wanted = {
         let _turn = seeded(Flavor::Keras2, 3);
-        format!("{:?}", run(None, 0)?)
+        format!("{:?}", long(None, 0)?)
     };
     for save in [0, 3] {
         let folder = Folder::new("backup");
@@ -227,7 +257,7 @@ fn what_does_not_fit_is_refused() -> Result<()> {
     keras2.add(Dense::new(1).input_shape([3]));
     keras2.compile(Compile::new().loss("mse"))?;
     says(refused(&mut keras2, &path, case.fit(4)), "the model follows Keras 2, that of the snapshot Keras 3");
-    says(refused(&mut same, &folder.join("none"), case.fit(4)), "No such file");
+    says(refused(&mut same, &folder.join("none"), case.fit(4)), "there is no such file");
     let bytes = std::fs::read(&path).expect("a file");
     for (cut, wanted) in [(bytes.len() / 2, "damaged"), (40, "damaged"), (0, "this is not a zip archive")] {
         let part = folder.join("part.snapshot");

@@ -3,7 +3,8 @@
 use cornu_graph::{Array, Result};
 
 use super::monitor::Monitor;
-use crate::train::{Callback, Control};
+use super::{memory, recalled};
+use crate::train::{Callback, Control, Memory};
 
 crate::config! {
     /// Ends the training when a figure has not become better for some epochs.
@@ -67,6 +68,20 @@ impl EarlyStopping {
 }
 
 impl Callback for EarlyStopping {
+    fn memory(&self) -> Option<Memory> {
+        let Kept { wait, best, best_epoch, best_weights, stopped_epoch, .. } = &self.kept;
+        let arrays = best_weights.clone().unwrap_or_default();
+        Some(Memory { arrays, ..memory("EarlyStopping", &[*wait, *best_epoch, *stopped_epoch], &[*best]) })
+    }
+
+    fn recall(&mut self, memory: Memory) -> Result<()> {
+        let ([wait, best_epoch, stopped_epoch], [best]) = recalled(&memory)?;
+        let best_weights = Some(memory.arrays).filter(|arrays| !arrays.is_empty());
+        let monitor = self.kept.monitor.clone();
+        self.kept = Kept { wait, best, best_epoch, best_weights, stopped_epoch, monitor };
+        Ok(())
+    }
+
     fn on_train_begin(&mut self, control: &mut Control) -> Result<()> {
         self.kept = Kept::default();
         self.kept.monitor.settle("EarlyStopping", &self.monitor, &self.mode, control)

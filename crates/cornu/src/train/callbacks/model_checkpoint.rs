@@ -7,8 +7,9 @@ use cornu_graph::numbers::{fixed, general, repr, scientific};
 use cornu_graph::{Error, Result, list};
 
 use super::monitor::Monitor;
+use super::{memory, recalled};
 use crate::flavor::Flavor;
-use crate::train::{Callback, Control};
+use crate::train::{Callback, Control, Memory};
 
 crate::config! {
     /// Saves the model, or its weights alone, after each epoch or after some batches.
@@ -167,6 +168,15 @@ fn format_figure(figure: f64, spec: &str) -> Option<String> {
 }
 
 impl Callback for ModelCheckpoint {
+    fn memory(&self) -> Option<Memory> {
+        Some(memory("ModelCheckpoint", &[self.kept.batches], &[self.kept.best]))
+    }
+
+    fn recall(&mut self, memory: Memory) -> Result<()> {
+        ([self.kept.batches], [self.kept.best]) = recalled(&memory)?;
+        Ok(())
+    }
+
     fn on_train_begin(&mut self, control: &mut Control) -> Result<()> {
         let ending = if self.save_weights_only { ".weights.h5" } else { ".keras" };
         if !self.filepath.ends_with(ending) {

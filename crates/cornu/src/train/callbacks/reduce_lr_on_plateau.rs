@@ -3,9 +3,9 @@
 use cornu_graph::numbers::repr;
 use cornu_graph::{Error, Result};
 
-use super::log_learning_rate;
 use super::monitor::Monitor;
-use crate::train::{Callback, Control};
+use super::{log_learning_rate, memory, recalled};
+use crate::train::{Callback, Control, Memory};
 
 crate::config! {
     /// Makes the learning rate smaller when a figure has not become better for some epochs.
@@ -64,6 +64,16 @@ impl ReduceLROnPlateau {
 }
 
 impl Callback for ReduceLROnPlateau {
+    fn memory(&self) -> Option<Memory> {
+        Some(memory("ReduceLROnPlateau", &[self.kept.wait, self.kept.cooldown_counter], &[self.kept.best]))
+    }
+
+    fn recall(&mut self, memory: Memory) -> Result<()> {
+        let ([wait, cooldown_counter], [best]) = recalled(&memory)?;
+        self.kept = Kept { wait, best, cooldown_counter, monitor: self.kept.monitor.clone() };
+        Ok(())
+    }
+
     fn on_train_begin(&mut self, control: &mut Control) -> Result<()> {
         if !(0.0..1.0).contains(&self.factor) {
             let message = format!("`ReduceLROnPlateau.factor` needs a number from 0 to below 1, got {}", self.factor);
