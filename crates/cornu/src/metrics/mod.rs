@@ -6,9 +6,10 @@ mod running;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use cornu_graph::{Array, DType, Error, Graph, Result, Shape, Tensor, Trace, Type};
+use cornu_cpu::Cpu;
+use cornu_graph::{Array, DType, Error, Executor, Graph, Result, Session, Shape, Tensor, Trace, Type};
 pub use running::Running;
 
 use crate::choice::family;
@@ -192,6 +193,17 @@ pub fn mean_result(state: &[Tensor]) -> Tensor {
         }
         [] => Trace::new().constant(Array::scalar(f32::NAN)),
     }
+}
+
+/// Where results are computed: on one thread of this processor, wherever steps are.
+static HOST: LazyLock<Result<Arc<dyn Session>>> = LazyLock::new(|| Cpu::new().threads(1).open());
+
+/// The session in which results are computed.
+///
+/// # Errors
+/// Settings in the environment that cannot be read.
+pub(crate) fn host() -> Result<&'static dyn Session> {
+    HOST.as_ref().map(|session| &**session).map_err(Clone::clone)
 }
 
 /// The graph of a result, for variables of those types.

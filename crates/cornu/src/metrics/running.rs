@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use cornu_cpu::Cpu;
-use cornu_graph::{Array, DType, Error, Executor, Result, Session, Tensor, ToArray, Trace};
+use cornu_graph::{Array, DType, Error, Result, Tensor, ToArray, Trace};
 
-use super::{ACCURACY, Metric, Total, by_shapes, result_graph};
+use super::{ACCURACY, Metric, Total, by_shapes, host, result_graph};
 use crate::choice::Choice;
 use crate::flavor::flavor;
 
@@ -28,7 +27,6 @@ struct Kept {
     metric: Arc<dyn Metric>,
     totals: Vec<Total>,
     state: Vec<Array>,
-    session: Arc<dyn Session>,
 }
 
 impl Running {
@@ -67,7 +65,7 @@ impl Running {
             };
             let totals = metric.state(&y.ty(), &p.ty());
             let state = totals.iter().map(Total::value).collect();
-            self.kept = Some(Kept { metric, totals, state, session: Cpu::new().open()? });
+            self.kept = Some(Kept { metric, totals, state });
         }
         let Some(kept) = &mut self.kept else { return Ok(()) };
         let trace = Trace::in_context(flavor());
@@ -80,7 +78,7 @@ impl Running {
             let class = kept.metric.class_name();
             return Err(Error::graph(format!("metric `{class}`: `update` needs a new value for each variable")));
         }
-        kept.state = kept.session.once(&trace.finish(&new, &[])?, &arrays)?;
+        kept.state = host()?.once(&trace.finish(&new, &[])?, &arrays)?;
         Ok(())
     }
 
@@ -91,7 +89,7 @@ impl Running {
     pub fn result(&self) -> Result<Array> {
         let kept =
             self.kept.as_ref().ok_or_else(|| Error::usage("`result` needs a batch first: call `update_state`"))?;
-        Ok(kept.session.once(&result_graph(&*kept.metric, &kept.totals)?, &kept.state)?.remove(0))
+        Ok(host()?.once(&result_graph(&*kept.metric, &kept.totals)?, &kept.state)?.remove(0))
     }
 
     /// Forgets the batches.

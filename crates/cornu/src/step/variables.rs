@@ -1,10 +1,10 @@
 //! The variables of training: those of the optimizer, and the running totals of losses and metrics.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use cornu_graph::{
-    Array, DType, Error, Graph, Result, Role, Session, Shape, Tensor, Trace, Type, VarId, VarSpec, evaluate, gradients,
+    Array, DType, Error, Feed, Graph, Result, Role, Run, Session, Shape, Tensor, Trace, Type, VarId, VarSpec, gradients,
 };
 
 use super::compile::{Compiled, Figure, Head};
@@ -14,7 +14,7 @@ use crate::losses;
 use crate::metrics::{self, ACCURACY, Metric, Total};
 use crate::optimizers::{self, LearningRate, Optimizer, Slot, Stepped};
 use crate::trace::Cx;
-use crate::variables::Named;
+use crate::variables::{Named, locked};
 
 /// The variables of training: those of the optimizer, and the running totals.
 pub(super) struct State {
@@ -65,8 +65,9 @@ pub(super) struct Tracked {
     metric: Arc<dyn Metric>,
     weighted: bool,
     state: Vec<(Total, VarId)>,
-    /// What its variables say.
+    /// What its variables say, and its run once that was asked for.
     result: Graph,
+    run: Mutex<Option<Box<dyn Run>>>,
 }
 
 impl Tracked {
@@ -98,9 +99,14 @@ impl Tracked {
     }
 
     /// What its variables say.
-    fn figure(&self, values: &HashMap<VarId, Array>) -> f64 {
-        let state: Vec<Array> = self.state.iter().map(|(_, id)| values[id].clone()).collect();
-        evaluate(&self.result, &[], &state).0[0].get(0)
+    fn figure(&self, values: &HashMap<VarId, Array>) -> Result<f64> {
+        let mut run = locked(&self.run);
+        if run.is_none() {
+            *run = Some(metrics::host()?.compile(&self.result)?.room()?);
+        }
+        let run = run.as_mut().ok_or_else(|| Error::usage("there is no run"))?;
+        run.start(&self.state.iter().map(|(_, id)| Feed::Host(&values[id])).collect::<Vec<_>>())?;
+        Ok(run.output(0)?.get(0))
     }
 }
 
@@ -147,9 +153,17 @@ impl State {
             for Figure { key, metric, weighted } in &head.figures {
                 let metric = by_shapes(metric, y.shape(), &outputs[head.output])?;
                 let kept = metric.state(&y.ty(), &Type::f32(outputs[head.output].clone()));
-                let result = single_number(&*metric, &kept)?;
+                let (result, run) = (single_number(&*metric, &kept)?, Mutex::default());
                 let state = kept.into_iter().map(|total| make(&total).map(|id| (total, id))).collect::<Result<_>>()?;
-                metrics.push(Tracked { head: place, key: key.clone(), metric, weighted: *weighted, state, result });
+                metrics.push(Tracked {
+                    head: place,
+                    key: key.clone(),
+                    metric,
+                    weighted: *weighted,
+                    state,
+                    result,
+                    run,
+                });
             }
         }
         Ok(State { weights, slots, scalars, iterations, learning_rate, loss, losses, metrics, starts, all })
@@ -219,10 +233,10 @@ impl State {
             let [total, count] = ids.map(|id| values[&id].get(0) as f32);
             f64::from(if count == 0.0 { 0.0 } else { total / count })
         };
-        let figure = |tracked: &Tracked| (tracked.key.clone(), tracked.figure(&values));
+        let figure = |tracked: &Tracked| Ok((tracked.key.clone(), tracked.figure(&values)?));
         let loss = std::iter::once(("loss".to_owned(), mean(self.loss)));
         let losses = self.losses.iter().flatten().map(|(key, ids)| (key.clone(), mean(*ids)));
-        Ok(loss.chain(losses).chain(self.metrics.iter().map(figure)).collect())
+        loss.chain(losses).map(Ok).chain(self.metrics.iter().map(figure)).collect()
     }
 }
 

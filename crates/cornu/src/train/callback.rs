@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use cornu_graph::{Array, Context, Error, Result, tell};
 
-use super::batches::Batches;
+use super::feeding::Feeding;
 use super::snapshot::{self, Resumed};
 use super::{Code, History, Params, Scores, Warning};
 use crate::model::Model;
-use crate::step::Fed;
 use crate::variables::locked;
 
 /// Declares the hooks: the one list of them, in the order in which a fit calls them.
@@ -191,8 +190,7 @@ pub(super) struct Shared {
 /// Where a training is.
 #[derive(Clone, Copy)]
 pub(super) struct At<'a> {
-    pub(super) data: &'a Fed,
-    pub(super) batches: &'a Batches,
+    pub(super) feeding: &'a Feeding,
     pub(super) history: &'a History,
     /// The epoch, the batches of it that are done, and those that were done in all.
     pub(super) epoch: usize,
@@ -300,8 +298,10 @@ impl Control<'_> {
     /// # Errors
     /// A hook that is none of a training.
     pub fn save_snapshot(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        if self.at.is_none() {
-            return Err(Error::usage("a snapshot is of a training: this hook is none of one"));
+        let at = self.at.ok_or_else(|| Error::usage("a snapshot is of a training: this hook is none of one"))?;
+        if at.feeding.position().is_none() {
+            let error = Error::usage("a snapshot needs a source that says where it stands");
+            return Err(error.help("write `position` and `seek` of the `Source`"));
         }
         self.shared.snapshots.push(path.as_ref().to_path_buf());
         Ok(())

@@ -6,6 +6,7 @@
 mod batches;
 mod callback;
 mod callbacks;
+mod feeding;
 mod fit;
 #[cfg(feature = "interrupt")]
 mod interrupt;
@@ -14,10 +15,12 @@ mod pace;
 mod progress;
 mod run;
 mod snapshot;
+mod source;
 
 pub use callback::{Callback, Control, Hook, Memory};
 pub use callbacks::*;
 pub use fit::{Evaluate, Fit, Predict};
+pub use source::{Batch, Rows, Source};
 
 pub use crate::step::{Code, Compile, Figures, History, Metrics, OptimizerState, Params, PerOutput, Scores, Warning};
 

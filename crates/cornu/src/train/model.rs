@@ -7,12 +7,15 @@ use cornu_graph::room::{empty, room};
 use cornu_graph::{Array, Context, Element, Error, Result, ToArrays, from_array};
 use ndarray::ArrayD;
 
-use super::batches::InOrder;
+use super::batches::{Batches, InOrder};
 use super::callback::Callbacks;
-use super::fit::positive;
+use super::feeding::{Drawn, Feeding};
+use super::fit::{batch_rows, positive};
 use super::run::{PREDICTIONS, Run, evaluate, predict};
+use super::source::{Batch, Source};
 use super::{Callback, Evaluate, Fit, History, Params, Predict, Scores, Warning, progress};
 use crate::model::Model;
+use crate::random::{Seeds, Shuffle};
 use crate::step::{Data, Ended, Ends, Given, Kind, ORDER, Steps, checks};
 
 impl Model {
@@ -56,20 +59,70 @@ impl Model {
         if let Some(classes) = &fit.class_weight {
             warnings.extend(weigh(&mut train, classes)?);
         }
-        let mut stage = self.stage();
-        stage.check_and_prepare("fit", &train, &mut warnings)?;
-        stage.slips(&train, &mut warnings)?;
-        if let Some(validation) = &validation {
-            checks::numbers(validation).context("fit: `validation_data`")?;
-            stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
-        }
+        self.prepare(&train, validation.as_ref(), &mut warnings)?;
         room::<u32>(ORDER, &[train.rows()])?;
-        let session = stage.session()?;
-        let train = train.upload(&**session)?;
-        let validation = validation.map(|validation| validation.upload(&**session)).transpose()?;
-        drop(stage);
-        let mut run = Run::new(self, train, validation, fit, &seeds, warnings);
-        let end = run.epochs(&seeds, own);
+        let session = self.variables().session()?;
+        let data = train.upload(&*session)?;
+        let rows = data.rows();
+        let shuffle = fit.shuffle.then(|| Shuffle::new(self.flavor(), &seeds, rows));
+        let batches = Batches::new(shuffle, rows, batch_rows(fit.batch_size, fit.steps_per_epoch, rows));
+        self.run(Feeding::Rows(data, batches), validation, fit, (&seeds, own), warnings)
+    }
+
+    /// [`Model::fit`] on what a [`Source`] gives: its batches are those of the training. `batch_size`, `shuffle`,
+    /// `validation_split` and `sample_weight` are the source's affair.
+    ///
+    /// # Errors
+    /// Those of [`Model::fit`] and of the source, and a batch that is of another shape than the first.
+    pub fn fit_source(&mut self, source: impl Source + 'static, mut fit: Fit) -> Result<History> {
+        self.training().compiled("fit")?;
+        fit.check()?;
+        if fit.validation_split > 0.0 || fit.sample_weight.is_some() || fit.batch_size.is_some() {
+            let what = "`batch_size`, `validation_split` and `sample_weight`";
+            return Err(Error::usage(format!("fit: {what} are of rows in memory, not of a source"))
+                .help("give `validation_data`; a `Batch` may be `weighted`"));
+        }
+        let own = fit.seeds.is_some();
+        let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
+        let mut source: Box<dyn Source> = Box::new(source);
+        let Batch(given) = Drawn::first(&mut *source, fit.initial_epoch).context("fit")?;
+        let ends = self.ends(&given);
+        let mut first = given.of(&ends)?;
+        checks::numbers(&first)?;
+        self.build_for(&first, true)?;
+        let mut warnings = Vec::new();
+        let validation = given_validation(&mut fit, &ends).transpose()?;
+        if let Some(classes) = &fit.class_weight {
+            warnings.extend(weigh(&mut first, classes)?);
+        }
+        self.prepare(&first, validation.as_ref(), &mut warnings)?;
+        let drawn = Drawn::new(source, ends, fit.class_weight.clone(), first)?;
+        self.run(Feeding::Drawn(Box::new(drawn)), validation, fit, (&seeds, own), warnings)
+    }
+
+    /// Looks at what a fit is to train on and to validate with, and makes the variables of training.
+    fn prepare(&self, train: &Data, validation: Option<&Data>, warnings: &mut Vec<Warning>) -> Result<()> {
+        let mut stage = self.stage();
+        stage.check_and_prepare("fit", train, warnings)?;
+        stage.slips(train, warnings)?;
+        let Some(validation) = validation else { return Ok(()) };
+        checks::numbers(validation).context("fit: `validation_data`")?;
+        stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())
+    }
+
+    /// Trains.
+    fn run(
+        &self,
+        feeding: Feeding,
+        validation: Option<Data>,
+        fit: Fit,
+        (seeds, own): (&Seeds, bool),
+        warnings: Vec<Warning>,
+    ) -> Result<History> {
+        let session = self.variables().session()?;
+        let validation = validation.map(|validation| validation.upload(&*session)).transpose()?;
+        let mut run = Run::new(self, feeding, validation, fit, warnings);
+        let end = run.epochs(seeds, own);
         let (position, memories) = (run.position(), Arc::new(run.memories()));
         let history = run.history;
         self.training().end(Ended { history: history.clone(), position, memories });
@@ -224,8 +277,15 @@ impl Model {
     }
 }
 
+/// The rows to validate with that were given.
+fn given_validation(fit: &mut Fit, ends: &Ends) -> Option<Result<Data>> {
+    let (validation, weights) = (fit.validation_data.take()?, fit.validation_weights.take());
+    let validation = validation.and_then(|validation| validation.weighted(weights)?.of(ends));
+    Some(validation.map_err(|error| error.context("fit: `validation_data`")))
+}
+
 /// Weighs rows by the class of their label.
-fn weigh(data: &mut Data, classes: &BTreeMap<i64, f64>) -> Result<Vec<Warning>> {
+pub(super) fn weigh(data: &mut Data, classes: &BTreeMap<i64, f64>) -> Result<Vec<Warning>> {
     let [y, others @ ..] = &data.y[..] else { return Ok(Vec::new()) };
     if !others.is_empty() {
         let error = Error::usage("`class_weight` needs a model of one output");
@@ -244,10 +304,8 @@ fn weigh(data: &mut Data, classes: &BTreeMap<i64, f64>) -> Result<Vec<Warning>> 
 
 /// The rows to train on, and those to validate with.
 fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, ends: &Ends) -> Result<(Data, Option<Data>)> {
-    if let Some(validation) = fit.validation_data.take() {
-        let weights = fit.validation_weights.take();
-        let validation = validation.and_then(|validation| validation.weighted(weights)?.of(ends));
-        return Ok((data, Some(validation.map_err(|error| error.context("fit: `validation_data`"))?)));
+    if let Some(validation) = given_validation(fit, ends) {
+        return Ok((data, Some(validation?)));
     }
     if fit.validation_split == 0.0 {
         return Ok((data, None));

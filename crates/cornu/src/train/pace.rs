@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// After how long a loop looks whether it was stopped.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// No more batches than this are one run.
+const MOST: usize = 1 << 16;
+
 /// As many batches as take about so long that Ctrl-C need not wait: twice as many each time, while they take less.
 #[derive(Default)]
 pub(super) struct Pace {
@@ -20,7 +23,7 @@ impl Pace {
         }
         let now = Instant::now();
         let fast = self.began.replace(now).is_none_or(|began| now - began < LOOK);
-        self.batches = if fast { (self.batches * 2).max(1) } else { (self.batches / 2).max(1) };
+        self.batches = if fast { self.batches * 2 } else { self.batches / 2 }.clamp(1, MOST);
         self.batches
     }
 }

@@ -31,13 +31,13 @@ impl Bar {
     }
 
     fn step(&mut self, batch: usize, control: &mut Control) -> Result<()> {
-        let (now, steps) = (self.now(), control.params().steps);
+        let (now, steps) = (self.now(), Some(control.params().steps).filter(|steps| *steps > 0));
         // The figures are read only when a line is due.
         if self.progress.is_due(now) {
             let logs: Vec<(&str, f64)> = control.logs()?.iter().collect();
-            self.progress.step(now, batch + 1, Some(steps), &logs);
+            self.progress.step(now, batch + 1, steps, &logs);
         } else {
-            self.progress.step(now, batch + 1, Some(steps), &[]);
+            self.progress.step(now, batch + 1, steps, &[]);
         }
         Ok(())
     }

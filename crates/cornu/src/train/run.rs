@@ -5,16 +5,16 @@ use cornu_graph::room::room;
 use cornu_graph::{Array, Buffer, Error, ErrorKind, Result, Type, tell};
 use serde_json::Value;
 
-use super::batches::{Batches, InOrder};
+use super::batches::InOrder;
 use super::callback::{At, Callbacks, Memory};
-use super::fit::batch_rows;
+use super::feeding::Feeding;
 use super::interrupt::Interrupt;
 use super::pace::Pace;
 use super::snapshot::{self, Resumed};
 use super::{Code, Fit, History, Hook, Params, Scores, Warning};
 use crate::flavor::{Flavor, RowsEnd};
 use crate::model::Model;
-use crate::random::{Seeds, Shuffle};
+use crate::random::Seeds;
 use crate::step::{Fed, Kind, Steps};
 
 /// What has no room, if there are too many of them.
@@ -155,11 +155,10 @@ fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
 /// A fit that has been checked.
 pub(super) struct Run<'a> {
     model: &'a Model,
-    train: Fed,
+    feeding: Feeding,
     validation: Option<Fed>,
     fit: Fit,
     callbacks: Callbacks,
-    batches: Batches,
     flavor: Flavor,
     steps: usize,
     /// The batches so far, and how many there are until the rows have come as often as there are epochs, where Keras 2
@@ -177,51 +176,52 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     pub(super) fn new(
         model: &'a Model,
-        train: Fed,
+        feeding: Feeding,
         validation: Option<Fed>,
         mut fit: Fit,
-        seeds: &Seeds,
         warnings: Vec<Warning>,
     ) -> Run<'a> {
-        let rows = train.rows();
-        let size = batch_rows(fit.batch_size, fit.steps_per_epoch, rows);
-        let steps = fit.steps_per_epoch.unwrap_or_else(|| rows.div_ceil(size));
-        let params = Params::new(fit.verbose, fit.epochs, steps);
-        let history = History::new(params, warnings);
-        let flavor = model.flavor();
+        // Of a source that does not know, epochs end when there is no next batch; Keras tells of no number.
+        let each = feeding.batches();
+        let steps = fit.steps_per_epoch.or(each);
+        let params = Params::new(fit.verbose, fit.epochs, steps.unwrap_or(0));
+        let (flavor, first) = (model.flavor(), fit.initial_epoch);
         let mut callbacks = std::mem::take(&mut fit.callbacks);
         callbacks.extend(super::progress::bar(fit.verbose, flavor));
         let mut callbacks = Callbacks::new(callbacks, params);
         callbacks.shared.trains = true;
-        let shuffle = fit.shuffle.then(|| Shuffle::new(flavor, seeds, rows));
-        let batches = Batches::new(shuffle, rows, size);
-        let (first, pace) = (fit.initial_epoch, Pace::default());
-        let all = rows.div_ceil(size).saturating_mul(fit.epochs.saturating_sub(first));
-        let (seen, epoch, batch) = (0, first, 0);
-        Run {
+        let history = History::new(params, warnings);
+        let mut run = Run {
             model,
-            train,
+            feeding,
             validation,
             fit,
             callbacks,
-            batches,
             flavor,
-            steps,
-            seen,
-            all,
-            epoch,
-            batch,
+            steps: steps.unwrap_or(usize::MAX),
+            seen: 0,
+            all: 0,
+            epoch: first,
+            batch: 0,
             first,
-            pace,
+            pace: Pace::default(),
             history,
-        }
+        };
+        run.all = run.until_rows_end();
+        run
+    }
+
+    /// How many batches there are until the rows have come as often as there are epochs.
+    fn until_rows_end(&self) -> usize {
+        let each = self.feeding.batches().filter(|_| matches!(self.feeding, Feeding::Rows(..)));
+        each.map_or(usize::MAX, |each| each.saturating_mul(self.fit.epochs.saturating_sub(self.first)))
     }
 
     /// Trains, epoch by epoch. The history is there also where this ends with an error.
     pub(super) fn epochs(&mut self, seeds: &Seeds, own: bool) -> Result<()> {
         self.warn_if_too_few_rows();
-        let size = self.train.one_size(self.batches.size);
-        self.model.stage().take_up_streams(&self.train, size, seeds, own)?;
+        let size = self.feeding.one_size();
+        self.model.stage().take_up_streams(self.feeding.rows().0, size, seeds, own)?;
         if self.fit.verbose != Verbose::Silent {
             self.history.warnings.iter().for_each(tell);
         }
@@ -250,23 +250,15 @@ impl<'a> Run<'a> {
 
     /// Calls a hook, with where this is.
     fn call(&mut self, hook: Hook, number: usize) -> Result<()> {
-        let Run { model, train, batches, history, epoch, batch, seen, first, .. } = self;
-        let at = At { data: train, batches, history, epoch: *epoch, batch: *batch, seen: *seen, first: *first };
+        let Run { model, feeding, history, epoch, batch, seen, first, .. } = self;
+        let at = At { feeding, history, epoch: *epoch, batch: *batch, seen: *seen, first: *first };
         self.callbacks.call_at(model, hook, number, Some(at))
     }
 
     /// Where this is, for snapshots that are made later.
     pub(super) fn position(&self) -> Value {
-        let Run { train, batches, history, epoch, batch, seen, first, .. } = self;
-        snapshot::position(&At {
-            data: train,
-            batches,
-            history,
-            epoch: *epoch,
-            batch: *batch,
-            seen: *seen,
-            first: *first,
-        })
+        let Run { feeding, history, epoch, batch, seen, first, .. } = self;
+        snapshot::position(&At { feeding, history, epoch: *epoch, batch: *batch, seen: *seen, first: *first })
     }
 
     /// What callbacks have seen.
@@ -277,12 +269,9 @@ impl<'a> Run<'a> {
     /// Goes on from a snapshot.
     fn resume(&mut self, mut resumed: Resumed) -> Result<()> {
         self.callbacks.recall(std::mem::take(&mut resumed.memories))?;
-        if !self.batches.seek(&resumed.order) {
-            return Err(Error::file("what the snapshot says of the order of rows is damaged"));
-        }
+        self.feeding.seek(&resumed.order)?;
         (self.epoch, self.batch, self.seen, self.first) = (resumed.epoch, resumed.batch, resumed.seen, resumed.first);
-        let each = self.train.rows().div_ceil(self.batches.size);
-        self.all = each.saturating_mul(self.fit.epochs.saturating_sub(self.first));
+        self.all = self.until_rows_end();
         let (epochs, figures) = (std::mem::take(&mut resumed.epochs), std::mem::take(&mut resumed.figures));
         self.history.resume(epochs, figures);
         resumed.set(self.model)
@@ -310,9 +299,10 @@ impl<'a> Run<'a> {
 
     /// The batches of an epoch; gives how many there were. Where no callback looks at them, many are one run.
     fn train(&mut self, epoch: usize, interrupt: &Interrupt) -> Result<usize> {
-        let (model, size) = (self.model, self.batches.size);
+        let model = self.model;
         if self.batch == 0 {
             model.stage().reset()?;
+            self.feeding.begin(epoch)?;
         }
         let mut held = None;
         while self.batch < self.steps && !(self.batch > 0 && self.is_out_of_rows()) {
@@ -323,9 +313,11 @@ impl<'a> Run<'a> {
                 false => self.pace.next().min(self.steps - self.batch),
             };
             let ends = self.flavor.rows_end() == RowsEnd::Training;
-            self.batches.next(if ends { most.min(self.all - self.seen) } else { most });
-            let rows = self.batches.rows();
-            model.stage().steps()?.batches(Kind::Train, &self.train, rows, size, &mut held)?;
+            if !self.feeding.next(if ends { most.min(self.all - self.seen) } else { most })? {
+                break;
+            }
+            let (data, rows, size) = self.feeding.rows();
+            model.stage().steps()?.batches(Kind::Train, data, rows, size, &mut held)?;
             let count = rows.len().div_ceil(size);
             self.seen += count;
             self.batch += count;
@@ -336,6 +328,9 @@ impl<'a> Run<'a> {
                 break;
             }
         }
+        if self.batch == 0 {
+            return Err(Error::data(format!("the source has no batch in epoch {}", epoch + 1)));
+        }
         Ok(self.batch)
     }
 
@@ -344,7 +339,8 @@ impl<'a> Run<'a> {
         if !interrupt.is_pressed() {
             return Ok(());
         }
-        let message = format!("stopped in epoch {} after batch {done} of {}", epoch + 1, self.steps);
+        let of = if self.steps == usize::MAX { String::new() } else { format!(" of {}", self.steps) };
+        let message = format!("stopped in epoch {} after batch {done}{of}", epoch + 1);
         let help = "the model keeps what it has learned; `fit` again goes on from there";
         Err(Error::new(ErrorKind::Interrupted, message).help(help))
     }
@@ -353,7 +349,7 @@ impl<'a> Run<'a> {
     fn is_out_of_rows(&self) -> bool {
         match self.flavor.rows_end() {
             RowsEnd::Training => self.seen >= self.all,
-            RowsEnd::Epoch => self.batches.is_used_up(),
+            RowsEnd::Epoch => self.feeding.is_used_up(),
         }
     }
 
@@ -393,7 +389,7 @@ impl<'a> Run<'a> {
     }
 
     fn warn_if_too_few_rows(&mut self) {
-        let (steps, available) = (self.steps, self.train.rows().div_ceil(self.batches.size));
+        let (steps, available) = (self.steps, self.feeding.batches().unwrap_or(usize::MAX));
         let several = self.fit.epochs.saturating_sub(self.fit.initial_epoch) > 1;
         let end = match self.flavor.rows_end() {
             RowsEnd::Training if steps > available => Some("the training ends when they have come once for each epoch"),

@@ -54,9 +54,8 @@ pub(super) fn position(at: &At) -> Value {
         "batch": at.batch,
         "seen": at.seen,
         "first": at.first,
-        "rows": at.data.rows(),
-        "batch_size": at.batches.size,
-        "order": at.batches.position(),
+        "data": at.feeding.told(),
+        "order": at.feeding.position(),
     })
 }
 
@@ -97,6 +96,9 @@ impl Model {
     pub fn save_snapshot(&self, path: impl AsRef<Path>) -> Result<()> {
         let missing = || Error::usage("`save_snapshot` needs a model that was fitted").help("call `fit` first");
         let Ended { history, position, memories } = self.training().ended().ok_or_else(missing)?;
+        if position["order"].is_null() {
+            return Err(Error::usage("a snapshot needs a source that says where it stands"));
+        }
         let memories = memories.downcast_ref::<Vec<Memory>>().map_or(&[][..], Vec::as_slice);
         write(self, &history, &position, memories, path.as_ref())
     }
@@ -263,14 +265,10 @@ fn check(model: &Model, at: &At, text: &Value) -> Result<()> {
         let what = if own == got { format!("`{own}` with other settings") } else { format!("`{got}`") };
         return Err(other(format!("the optimizer is `{own}`, that of the snapshot {what}")));
     }
-    if at.batches.position()["start"].is_null() != text["position"]["order"]["start"].is_null() {
-        return Err(other("rows are shuffled in one of the two, the model's fit and the snapshot's".into()));
-    }
-    for (key, own) in [("rows", at.data.rows()), ("batch_size", at.batches.size)] {
-        if text["position"][key] != own {
-            let name = key.replace('_', " ");
-            return Err(other(format!("the {name} is {own}, that of the snapshot {}", text["position"][key])));
-        }
+    let (own, saved) = (at.feeding.told(), &text["position"]["data"]);
+    let own = own.as_object().into_iter().flatten();
+    if let Some((what, own)) = own.into_iter().find(|(what, own)| saved[what] != **own) {
+        return Err(other(format!("the {what} is {own}, that of the snapshot {}", saved[what])));
     }
     Ok(())
 }

@@ -44,6 +44,7 @@ mod shapes;
 mod sharing;
 mod slips;
 mod snapshots;
+mod sources;
 mod steps;
 mod strangers;
 mod tables;

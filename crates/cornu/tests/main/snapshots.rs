@@ -248,7 +248,7 @@ fn what_does_not_fit_is_refused() -> Result<()> {
     let mut same = case.model()?;
     says(refused(&mut same, &path, case.fit(4).batch_size(9)), "the batch size is 9, that of the snapshot 5");
     let shuffled = refused(&mut same, &path, case.fit(4).shuffle(false));
-    says(shuffled, "rows are shuffled in one of the two");
+    says(shuffled, "the shuffle is false, that of the snapshot true");
     same.compile(Compile::new().loss("mse").optimizer("sgd").metrics(["mae"]))?;
     says(refused(&mut same, &path, case.fit(4)), "the optimizer is `SGD`, that of the snapshot `Adam`");
     let mut keras2 = Case(2).model()?;

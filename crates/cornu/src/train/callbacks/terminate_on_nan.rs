@@ -24,7 +24,10 @@ pub struct Kept {
 impl Callback for TerminateOnNaN {
     fn on_train_batch_end(&mut self, batch: usize, control: &mut Control) -> Result<()> {
         let Some(loss) = control.logs()?.get("loss").filter(|loss| !loss.is_finite()) else { return Ok(()) };
-        let found = control.at().map(|at| control.model.stage().steps()?.not_finite(at.data, at.batches.rows()));
+        let found = control.at().map(|at| {
+            let (data, rows, _) = at.feeding.rows();
+            control.model.stage().steps()?.not_finite(data, rows)
+        });
         self.kept.found = found.transpose()?.flatten();
         let first = self.kept.found.as_ref().map(|found| format!("{found} is the first that is not finite"));
         if self.raise_error {
