@@ -114,7 +114,10 @@ pub mod prelude {
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;
     pub use crate::saving::{Load, Save, load_model, load_model_with};
-    pub use crate::train::{Callback, Compile, Control, Evaluate, Fit, History, Predict, Scores};
+    pub use crate::train::{
+        Callback, Compile, Control, EarlyStopping, Evaluate, Fit, History, ModelCheckpoint, Predict, ReduceLROnPlateau,
+        Scores,
+    };
     pub use crate::{Array, Cx, DType, Shape, Tensor, Type, VarId, gradients};
     pub use crate::{Model, Sequential, clear_session, sequential};
 }

@@ -306,9 +306,9 @@ impl Common {
 
     /// The weight of that path without the part that decays.
     pub(super) fn decayed(&self, w: &Tensor, path: &str, lr: &Tensor) -> Tensor {
-        let name = match Flavor::of(w) {
-            Flavor::Keras2 => path.split_once('/').map_or(path, |(_, name)| name),
-            Flavor::Keras3 => path.rsplit('/').next().unwrap_or(path),
+        let name = match Flavor::of(w).excludes_by_paths() {
+            true => path.split_once('/').map_or(path, |(_, name)| name),
+            false => path.rsplit('/').next().unwrap_or(path),
         };
         let excluded = self.exclude_from_weight_decay.iter().any(|part| name.contains(part.as_str()));
         self.weight_decay.filter(|_| !excluded).map_or_else(|| w.clone(), |decay| w - w * decay * lr)
@@ -317,10 +317,9 @@ impl Common {
     /// The running mean and the weight after a step: `new` is the weight, `count` the number of steps before this one.
     pub(super) fn averaged(&self, average: &Tensor, new: &Tensor, count: &Tensor) -> (Tensor, Tensor) {
         let momentum = new.number(self.ema_momentum.unwrap_or_default());
-        // In Keras 3 means begin with the first new weights, in Keras 2 with those before.
-        let momentum = match Flavor::of(new) {
-            Flavor::Keras2 => momentum,
-            Flavor::Keras3 => count.ne(0.0).cast(new.dtype()) * momentum,
+        let momentum = match Flavor::of(new).averages_from_first_step() {
+            true => count.ne(0.0).cast(new.dtype()) * momentum,
+            false => momentum,
         };
         let average = &momentum * average + (1.0 - &momentum) * new;
         match self.ema_overwrite_frequency {

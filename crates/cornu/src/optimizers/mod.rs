@@ -13,13 +13,12 @@ mod tests;
 pub(crate) use common::AVERAGE;
 pub use common::{Common, LearningRate};
 pub(crate) use common::{common, optimizer};
-use cornu_graph::{Array, Error, Result, Tensor};
+use cornu_graph::{Array, Error, Result, Role, Tensor, Type, VarSpec};
 pub use step::Update;
 pub(crate) use step::{Stepped, apply};
 
 use crate::choice::family;
 use crate::config::Config;
-use crate::variables::Variable;
 
 /// A way to train: its settings, and how it extends the graph of a training step.
 ///
@@ -137,6 +136,29 @@ impl Slot {
         Slot { name, order: FileOrder::WeightByWeight, start: SlotStart::Zeros }
     }
 
+    /// What it is at first: of that type, of a weight with that value.
+    ///
+    /// # Errors
+    /// Those of the value.
+    pub(crate) fn start(&self, ty: &Type, weight: impl FnOnce() -> Result<Array>) -> Result<Array> {
+        match self.start {
+            SlotStart::Zeros => Ok(Array::zeros(ty)),
+            SlotStart::Full(value) => Ok(Array::from_fn(ty, |_| value)),
+            SlotStart::Weight => weight(),
+        }
+    }
+
+    /// It as a variable.
+    ///
+    /// # Errors
+    /// Those of the value.
+    pub(crate) fn variable(&self, name: String, ty: &Type, weight: impl FnOnce() -> Result<Array>) -> Result<VarSpec> {
+        match self.start {
+            SlotStart::Zeros => Ok(VarSpec::zeros(name, Role::Slot, ty.clone())),
+            _ => Ok(VarSpec::value(name, Role::Slot, self.start(ty, weight)?)),
+        }
+    }
+
     /// The same slot, with that number everywhere at first.
     #[must_use]
     pub const fn full(self, value: f64) -> Slot {
@@ -189,21 +211,4 @@ pub(crate) fn check(optimizer: &dyn Optimizer) -> Result<()> {
         Some((name, got)) => Err(Error::usage(format!("`{class}.{name}` needs a number from 0 to 1, got {got}"))),
         None => optimizer.check_settings(),
     }
-}
-
-/// What a slot of a weight is at first.
-///
-/// # Errors
-/// Those of reading the weight.
-pub(crate) fn start(slot: &Slot, weight: &Variable) -> Result<Array> {
-    match slot.start {
-        SlotStart::Zeros => Ok(Array::zeros(&weight.ty)),
-        SlotStart::Full(value) => Ok(Array::from_fn(&weight.ty, |_| value)),
-        SlotStart::Weight => weight.value(),
-    }
-}
-
-/// What a scalar is at first.
-pub(crate) fn start_of_scalar(slot: &Slot) -> Array {
-    Array::scalar(if let SlotStart::Full(value) = slot.start { value as f32 } else { 0.0 })
 }

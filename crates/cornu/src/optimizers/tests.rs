@@ -17,19 +17,11 @@ struct State {
     iterations: Array,
 }
 
-/// A slot at first.
-fn at_first(slot: &Slot, weight: &Array) -> Array {
-    match slot.start {
-        SlotStart::Zeros => Array::zeros(&weight.ty()),
-        SlotStart::Full(value) => Array::from_fn(&weight.ty(), |_| value),
-        SlotStart::Weight => weight.clone(),
-    }
-}
-
 impl State {
     fn new(optimizer: &dyn Optimizer, weights: Vec<Array>) -> State {
-        let slots = optimizer.kept().iter().map(|slot| weights.iter().map(|w| at_first(slot, w)).collect()).collect();
-        let scalars = optimizer.scalars().iter().map(start_of_scalar).collect();
+        let start = |slot: &Slot, like: &Array| slot.start(&like.ty(), || Ok(like.clone())).expect("a start");
+        let slots = optimizer.kept().iter().map(|slot| weights.iter().map(|w| start(slot, w)).collect()).collect();
+        let scalars = optimizer.scalars().iter().map(|slot| start(slot, &Array::scalar(0.0f32))).collect();
         State { slots, scalars, weights, iterations: Array::scalar(0i64) }
     }
 

@@ -5,7 +5,7 @@ use cornu_graph::{Array, DType, Error, Result, Type, VarId};
 use super::keras2_streams::Keras2Streams;
 use super::stage::{Live, Stage, Training};
 use super::variables::State;
-use crate::optimizers::{AVERAGE, LearningRate, Optimizer, start, start_of_scalar};
+use crate::optimizers::{AVERAGE, LearningRate, Optimizer};
 use crate::variables::{Named, Variables, locked};
 
 /// What an optimizer remembers between two steps.
@@ -46,8 +46,9 @@ impl OptimizerState {
     pub(crate) fn start(optimizer: &dyn Optimizer, variables: &Variables) -> Result<OptimizerState> {
         let weights: Vec<Named> = variables.trainable().cloned().collect();
         let of_weights = optimizer.kept().into_iter().flat_map(|slot| weights.iter().map(move |weight| (slot, weight)));
-        let of_weights = of_weights.map(|(slot, weight)| start(&slot, weight));
-        let scalars = optimizer.scalars().into_iter().map(|slot| Ok(start_of_scalar(&slot)));
+        let of_weights = of_weights.map(|(slot, weight)| slot.start(&weight.ty, || weight.value()));
+        let zero = || Ok(Array::scalar(0.0f32));
+        let scalars = optimizer.scalars().into_iter().map(|slot| slot.start(&Type::scalar(DType::F32), zero));
         let values = of_weights.chain(scalars).collect::<Result<Vec<Array>>>()?;
         let slots = slots(optimizer, &weights).into_iter().zip(values);
         let slots = slots.map(|((role, path, _), value)| (role, path, value)).collect();
@@ -58,7 +59,7 @@ impl OptimizerState {
 impl State {
     /// The variables of the slots, in the order of [`OptimizerState::slots`].
     fn kept(&self) -> impl Iterator<Item = VarId> {
-        self.slots.iter().flatten().chain(&self.scalars).copied()
+        self.remembered.slots.iter().flatten().chain(&self.remembered.scalars).copied()
     }
 }
 
@@ -67,8 +68,8 @@ impl Live {
     pub(crate) fn optimizer_state(&self, training: &Training) -> Option<OptimizerState> {
         let (state, optimizer) = (self.state.as_ref()?, &*training.compiled("the state").ok()?.optimizer);
         let session = self.opened.as_ref()?.store.session();
-        let iterations = session.value(state.iterations).ok()?.to_vec().first().copied()?;
-        let learning_rate = match state.learning_rate {
+        let iterations = session.value(state.remembered.iterations).ok()?.to_vec().first().copied()?;
+        let learning_rate = match state.remembered.learning_rate {
             Some(id) => session.value(id).ok()?.get(0),
             None => rate(optimizer, iterations),
         };
@@ -116,7 +117,8 @@ impl Stage<'_> {
     /// Brings back what was to be restored, if the variables are there; not if layers came or went in the meantime.
     pub(super) fn restore(&mut self) -> Result<()> {
         let Some(own) = &self.live.state else { return Ok(()) };
-        let (iterations, learning_rate, kept) = (own.iterations, own.learning_rate, own.kept().collect::<Vec<_>>());
+        let (iterations, learning_rate, kept) =
+            (own.remembered.iterations, own.remembered.learning_rate, own.kept().collect::<Vec<_>>());
         let Some(state) = self.live.restored.take() else { return Ok(()) };
         if self.live.check(self.training, self.variables, &state).is_err() {
             return Ok(());
@@ -136,7 +138,7 @@ impl Stage<'_> {
         let Some(state) = &self.live.state else { return Ok(()) };
         let roles = self.training.compiled("fit")?.optimizer.roles();
         let Some(averages) = roles.iter().position(|role| *role == AVERAGE) else { return Ok(()) };
-        let values = self.session()?.read(&state.slots[averages])?;
+        let values = self.session()?.read(&state.remembered.slots[averages])?;
         state.weights.iter().zip(&values).try_for_each(|(weight, value)| weight.write(value))
     }
 
@@ -146,9 +148,9 @@ impl Stage<'_> {
         match (&self.live.state, &self.live.restored) {
             (Some(state), _) => {
                 let value = |id| self.session()?.value(id);
-                match state.learning_rate {
+                match state.remembered.learning_rate {
                     Some(id) => Ok(value(id)?.get(0)),
-                    None => Ok(rate(optimizer, value(state.iterations)?.to_vec()[0])),
+                    None => Ok(rate(optimizer, value(state.remembered.iterations)?.to_vec()[0])),
                 }
             }
             (None, Some(restored)) => Ok(restored.learning_rate),
@@ -174,7 +176,7 @@ impl Stage<'_> {
         }
         let help = "give the learning rate to the optimizer: `Adam::new().learning_rate(0.01)`";
         let state = self.state().map_err(|error| error.help(help))?;
-        let id = state.learning_rate.map(|id| (id, Array::scalar(rate as f32)));
+        let id = state.remembered.learning_rate.map(|id| (id, Array::scalar(rate as f32)));
         self.session()?.write(&id.iter().map(|(id, rate)| (*id, rate)).collect::<Vec<_>>())
     }
 }

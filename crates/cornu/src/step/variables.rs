@@ -20,13 +20,8 @@ use crate::variables::{Named, locked};
 pub(super) struct State {
     /// The weights that learned when the model was compiled.
     pub(super) weights: Vec<Named>,
-    /// What the optimizer keeps of each weight, `[role][weight]`.
-    pub(super) slots: Vec<Vec<VarId>>,
-    /// What it keeps beside that.
-    pub(super) scalars: Vec<VarId>,
-    pub(super) iterations: VarId,
-    /// There, unless a schedule says it.
-    pub(super) learning_rate: Option<VarId>,
+    /// Those of the optimizer.
+    pub(super) remembered: Remembered,
     /// Sum of the losses of all rows, number of rows.
     loss: [VarId; 2],
     /// The same of the losses of single outputs, by names of figures, where these are figures of their own.
@@ -35,6 +30,39 @@ pub(super) struct State {
     /// What the running totals are at first.
     starts: Vec<(VarId, Array)>,
     all: Declared,
+}
+
+/// The variables of an optimizer.
+pub(super) struct Remembered {
+    /// What it keeps of each weight, `[role][weight]`.
+    pub(super) slots: Vec<Vec<VarId>>,
+    /// What it keeps beside that.
+    pub(super) scalars: Vec<VarId>,
+    pub(super) iterations: VarId,
+    /// There, unless a schedule says it.
+    pub(super) learning_rate: Option<VarId>,
+}
+
+impl Remembered {
+    fn new(all: &mut Declared, optimizer: &dyn Optimizer, weights: &[Named]) -> Result<Remembered> {
+        let mut slot = |slot: &Slot, weight: &Named| {
+            all.declare(slot.variable(format!("{}/{}", weight.path, slot.name), &weight.ty, || weight.value())?)
+        };
+        let kept = optimizer.kept();
+        let slots = kept.iter().map(|role| weights.iter().map(|weight| slot(role, weight)).collect());
+        let slots = slots.collect::<Result<_>>()?;
+        let (scalar, zero) = (Type::scalar(DType::F32), || Ok(Array::scalar(0.0f32)));
+        let scalars = optimizer.scalars().into_iter();
+        let scalars = scalars.map(|slot| all.declare(slot.variable(slot.name.into(), &scalar, zero)?));
+        let scalars = scalars.collect::<Result<_>>()?;
+        let iterations = all.declare(VarSpec::zeros("iterations", Role::Slot, Type::scalar(DType::I64)))?;
+        let mut rate = |rate: f64| all.declare(VarSpec::value("learning_rate", Role::Slot, Array::scalar(rate as f32)));
+        let learning_rate = match optimizer.common().learning_rate {
+            LearningRate::Fixed(fixed) => Some(rate(fixed)?),
+            LearningRate::Schedule(_) => None,
+        };
+        Ok(Remembered { slots, scalars, iterations, learning_rate })
+    }
 }
 
 /// Variables that are in a session as long as this lives.
@@ -120,23 +148,7 @@ impl State {
         session: &Arc<dyn Session>,
     ) -> Result<State> {
         let mut all = Declared { session: Arc::clone(session), all: Vec::new() };
-        let optimizer = &*compiled.optimizer;
-        let mut slot = |slot: &Slot, weight: &Named| {
-            let name = format!("{}/{}", weight.path, slot.name);
-            all.declare(VarSpec::value(name, Role::Slot, optimizers::start(slot, weight)?))
-        };
-        let kept = optimizer.kept();
-        let slots = kept.iter().map(|role| weights.iter().map(|weight| slot(role, weight)).collect());
-        let slots: Vec<Vec<VarId>> = slots.collect::<Result<_>>()?;
-        let scalar =
-            |slot: Slot| all.declare(VarSpec::value(slot.name, Role::Slot, optimizers::start_of_scalar(&slot)));
-        let scalars = optimizer.scalars().into_iter().map(scalar).collect::<Result<_>>()?;
-        let iterations = all.declare(VarSpec::zeros("iterations", Role::Slot, Type::scalar(DType::I64)))?;
-        let mut rate = |rate: f64| all.declare(VarSpec::value("learning_rate", Role::Slot, Array::scalar(rate as f32)));
-        let learning_rate = match optimizer.common().learning_rate {
-            LearningRate::Fixed(fixed) => Some(rate(fixed)?),
-            LearningRate::Schedule(_) => None,
-        };
+        let remembered = Remembered::new(&mut all, &*compiled.optimizer, &weights)?;
         let mut starts = Vec::new();
         let mut make = |total: &Total| {
             let id = all.declare(VarSpec::value(total.name, Role::State, total.value()))?;
@@ -155,18 +167,11 @@ impl State {
                 let kept = metric.state(&y.ty(), &Type::f32(outputs[head.output].clone()));
                 let (result, run) = (single_number(&*metric, &kept)?, Mutex::default());
                 let state = kept.into_iter().map(|total| make(&total).map(|id| (total, id))).collect::<Result<_>>()?;
-                metrics.push(Tracked {
-                    head: place,
-                    key: key.clone(),
-                    metric,
-                    weighted: *weighted,
-                    state,
-                    result,
-                    run,
-                });
+                let (key, weighted) = (key.clone(), *weighted);
+                metrics.push(Tracked { head: place, key, metric, weighted, state, result, run });
             }
         }
-        Ok(State { weights, slots, scalars, iterations, learning_rate, loss, losses, metrics, starts, all })
+        Ok(State { weights, remembered, loss, losses, metrics, starts, all })
     }
 
     /// The running totals, and what they are at first.
@@ -181,11 +186,11 @@ impl State {
         let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, weight)| var(id, &weight.ty)).collect();
         let before = Stepped {
             weights: weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect(),
-            slots: self.slots.iter().map(of_role).collect(),
-            scalars: self.scalars.iter().map(|&id| var(id, &Type::scalar(DType::F32))).collect(),
-            iterations: var(self.iterations, &Type::scalar(DType::I64)),
+            slots: self.remembered.slots.iter().map(of_role).collect(),
+            scalars: self.remembered.scalars.iter().map(|&id| var(id, &Type::scalar(DType::F32))).collect(),
+            iterations: var(self.remembered.iterations, &Type::scalar(DType::I64)),
         };
-        let rate = self.learning_rate.map(|id| var(id, &Type::scalar(DType::F32)));
+        let rate = self.remembered.learning_rate.map(|id| var(id, &Type::scalar(DType::F32)));
         let paths: Vec<&str> = weights.iter().map(|weight| weight.path.as_str()).collect();
         let gradients = gradients(&optimizer.common().scaled(loss), &before.weights);
         let new = optimizers::apply(optimizer, &before, &paths, gradients, rate.as_ref());
@@ -194,9 +199,9 @@ impl State {
             None => (weight.id(), new),
         };
         let mut updates: Vec<(VarId, Tensor)> = weights.iter().zip(new.weights).map(held).collect();
-        updates.extend(self.slots.concat().into_iter().zip(new.slots.concat()));
-        updates.extend(self.scalars.iter().copied().zip(new.scalars));
-        updates.push((self.iterations, new.iterations));
+        updates.extend(self.remembered.slots.concat().into_iter().zip(new.slots.concat()));
+        updates.extend(self.remembered.scalars.iter().copied().zip(new.scalars));
+        updates.push((self.remembered.iterations, new.iterations));
         updates
     }
 

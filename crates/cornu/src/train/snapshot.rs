@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::Scores;
 use super::callback::{At, Memory};
-use crate::flavor::Flavor;
 use crate::model::Model;
 use crate::step::{Ended, History, OptimizerState};
 use crate::variables::Named;
@@ -117,10 +116,6 @@ fn optimizer(model: &Model) -> Result<Value> {
     Ok(json!([compiled.optimizer.class_name(), settings]))
 }
 
-fn flavor(model: &Model) -> u64 {
-    if model.flavor() == Flavor::Keras2 { 2 } else { 3 }
-}
-
 fn write(model: &Model, history: &History, position: &Value, memories: &[Memory], path: &Path) -> Result<()> {
     let (variables, training) = (model.variables(), model.training());
     let mut arrays = Vec::new();
@@ -146,7 +141,7 @@ fn write(model: &Model, history: &History, position: &Value, memories: &[Memory]
         "format": FORMAT,
         "version": VERSION,
         "cornu": env!("CARGO_PKG_VERSION"),
-        "flavor": flavor(model),
+        "flavor": model.flavor().version(),
         "variables": variables.all().iter().map(told).collect::<Vec<_>>(),
         "optimizer": optimizer(model)?,
         "streams": variables.stream_seeds(),
@@ -244,8 +239,8 @@ fn check(model: &Model, at: &At, text: &Value) -> Result<()> {
         let message = format!("snapshots of version {VERSION} are read, got version {}", text["version"]);
         return Err(Error::unsupported(message).help("go on with the version of cornu that wrote it"));
     }
-    if text["flavor"] != flavor(model) {
-        let (own, other) = (flavor(model), &text["flavor"]);
+    if text["flavor"] != model.flavor().version() {
+        let (own, other) = (model.flavor().version(), &text["flavor"]);
         return Err(Error::file(format!("the model follows Keras {own}, that of the snapshot Keras {other}")));
     }
     let other =

@@ -371,3 +371,68 @@ fn terminate_on_nan_names_the_first_layer() -> Result<()> {
     assert_eq!((history?.epoch.len(), found), (3, None));
     Ok(())
 }
+
+#[test]
+fn checkpoints_are_models() -> Result<()> {
+    for flavor in BOTH {
+        let _turn = seeded(flavor, 1);
+        let folder = Folder::new("checkpoints");
+        let name = |name: &str| folder.join("made/for/them").join(name).display().to_string();
+        let (mut model, x, y) = (model()?, &X, &Y);
+        let every = ModelCheckpoint::new(name("{epoch:02d}-{batch}-{loss:.2f}.keras")).save_freq(3usize);
+        let best = ModelCheckpoint::new(name("best.weights.h5")).monitor("mae").mode("max").save_best_only(true);
+        let fit = settings(3).callback(every).callback(best.save_weights_only(true));
+        let history = model.fit(x, y, fit)?;
+        let mut files: Vec<String> = std::fs::read_dir(folder.join("made/for/them"))
+            .expect("a folder")
+            .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+            .collect();
+        files.sort();
+        let wanted: Vec<String> = (1..=3).map(|n| format!("0{n}-3-{:.2}.keras", history["loss"][n - 1])).collect();
+        assert_eq!(files, [&wanted[..], &["best.weights.h5".to_owned()]].concat());
+        let last = load_model(name(&wanted[2]))?;
+        assert_eq!((last.weights(), last.optimizer_state().map(|s| s.iterations)), (model.weights(), Some(9)));
+        // The mean error falls: the largest is that of the first epoch.
+        last.evaluate_with(x, y, Evaluate::new().verbose(0))?;
+        let first = load_model(name(&wanted[0]))?;
+        model.load_weights(name("best.weights.h5"))?;
+        assert_eq!(model.weights(), first.weights());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_rate_that_follows_a_schedule_is_not_set() -> Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let mut model = model()?;
+    let schedule = cornu::optimizers::schedules::ExponentialDecay::new(0.5, 2, 0.5);
+    model.compile(Compile::new().loss("mse").optimizer(SGD::new().learning_rate(schedule)))?;
+    assert_eq!(model.learning_rate()?, 0.5);
+    let error =
+        model.fit(&X, &Y, settings(2).callback(LearningRateScheduler::new(|_, rate| rate))).expect_err("not set");
+    let wanted = "on_epoch_begin: the learning rate follows the schedule `ExponentialDecay`, and cannot be set";
+    assert!(error.to_string().starts_with(wanted), "{error}");
+    model.fit(&X, &Y, settings(2))?;
+    assert_eq!(model.learning_rate()?, 0.5f64.powi(4), "after six steps");
+    Ok(())
+}
+
+#[test]
+fn figures_are_single_numbers() -> Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let mut model = sequential![Dense::new(1).input_shape([1]).activation("sigmoid")];
+    let of = |metric: cornu::metrics::Recall| Compile::new().loss("binary_crossentropy").metrics([metric]);
+    model.compile(of(cornu::metrics::Recall::new().thresholds([0.25, 0.75])))?;
+    let y = [1, 0, 1, 0, 1];
+    let error = model.fit(&X, &y, settings(1)).expect_err("two numbers");
+    assert_eq!(error.message(), "a figure is a single number, but the metric `Recall` gives f32[2]");
+    let both = ["auc", "precision"];
+    model.compile(Compile::new().loss("binary_crossentropy").metrics(both).weighted_metrics(["recall"]))?;
+    let history = model.fit(&X, &y, settings(2).sample_weight([1.0, 2.0, 0.5, 1.0, 1.0]))?;
+    assert_eq!(history.keys(), ["auc", "loss", "precision", "recall"]);
+    let mut alone = cornu::metrics::Running::new("auc");
+    alone.update_state(&y, model.predict_with(&X, Predict::new().verbose(0))?)?;
+    let scores = model.evaluate_with(&X, &y, Evaluate::new().batch_size(2).verbose(0))?;
+    assert_eq!(scores["auc"], alone.result()?.get(0));
+    Ok(())
+}

@@ -206,6 +206,7 @@ fn ctrl_c_between_two_epochs_is_not_lost() {
             let fit = Fit::new().epochs(epochs).verbose(0).callback(AtTheEnd);
             let error = model.fit(&[[0.0], [0.5]], &[0.0, 1.0], fit).expect_err("stopped");
             println!("{error}");
+            assert_eq!(model.history().expect("what there was until then").epoch, [0]);
         }
     });
     let Some((status, printed)) = ended else { return };

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use cornu_graph::numbers::{repr, repr32};
 use cornu_graph::{Error, Result};
 
-use crate::flavor::Flavor;
 use crate::train::{Callback, Control};
 
 /// Writes the figures of each epoch into a file, a line each.
@@ -97,10 +96,9 @@ impl Callback for CSVLogger {
                 keys
             }
         };
-        // Keras 2 hands the learning rate on as a single.
-        let number = |key: &str, value: f64| match (flavor, key) {
-            (Flavor::Keras2, "lr") => repr32(value as f32),
-            _ => repr(value),
+        let number = |key: &str, value: f64| match flavor.rate_is_single() && key == flavor.learning_rate_key() {
+            true => repr32(value as f32),
+            false => repr(value),
         };
         let cell = |key: &String| logs.get(key).map_or("NA".to_owned(), |value| number(key, value));
         let cells: Vec<String> = std::iter::once(epoch.to_string()).chain(keys.iter().map(cell)).collect();

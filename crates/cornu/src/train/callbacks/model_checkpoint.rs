@@ -8,7 +8,6 @@ use cornu_graph::{Error, Result, list};
 
 use super::monitor::Monitor;
 use super::{memory, recalled};
-use crate::flavor::Flavor;
 use crate::train::{Callback, Control, Memory};
 
 crate::config! {
@@ -68,7 +67,7 @@ impl ModelCheckpoint {
             true => control.model.save_weights(&path)?,
             false => control.model.save(&path)?,
         }
-        if self.verbose > 0 && control.model.flavor() == Flavor::Keras3 {
+        if self.verbose > 0 && control.model.flavor().says_finished() {
             control.print(&format!("\nEpoch {}: finished saving model to {path}", self.kept.epoch + 1));
         }
         Ok(())
@@ -84,13 +83,10 @@ impl ModelCheckpoint {
         }
         let flavor = control.model.flavor();
         let Some(figure) = kept.monitor.figure("ModelCheckpoint", monitor, control)? else {
-            return Ok(flavor == Flavor::Keras3);
+            return Ok(flavor.saves_without_figure());
         };
-        let before = match (kept.best, flavor) {
-            (Some(best), _) => fixed(best, 5),
-            (None, Flavor::Keras3) => "None".into(),
-            (None, Flavor::Keras2) => if kept.monitor.is_upwards() { "-inf" } else { "inf" }.into(),
-        };
+        let none = || flavor.no_best(kept.monitor.is_upwards()).to_owned();
+        let before = kept.best.map_or_else(none, |best| fixed(best, 5));
         let better = kept.monitor.improves(figure, kept.best, 0.0);
         if better {
             kept.best = Some(figure);

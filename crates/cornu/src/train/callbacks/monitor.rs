@@ -2,7 +2,6 @@
 
 use cornu_graph::{Error, Result};
 
-use crate::flavor::Flavor;
 use crate::metrics::Direction;
 use crate::train::{Code, Control};
 
@@ -41,11 +40,11 @@ impl Monitor {
             "min" => Direction::Down,
             "max" => Direction::Up,
             "auto" if plain.ends_with("loss") => Direction::Down,
-            "auto" => match (known(), control.model.flavor()) {
+            "auto" => match (known(), control.model.flavor().tells_by_names()) {
                 (Some(direction), _) => direction,
-                (None, Flavor::Keras2) if plain.contains("acc") || plain.ends_with("auc") => Direction::Up,
-                (None, Flavor::Keras2) => Direction::Down,
-                (None, Flavor::Keras3) => {
+                (None, true) if plain.contains("acc") || plain.ends_with("auc") => Direction::Up,
+                (None, true) => Direction::Down,
+                (None, false) => {
                     let message =
                         format!("`{class}` cannot tell whether `{name}` is better if it is larger or smaller");
                     return Err(Error::usage(message).help("say it: `.mode(\"max\")` or `.mode(\"min\")`"));
