@@ -12,7 +12,6 @@
 //! assert_eq!(rows.cast(DType::I32), Array::new([2, 2], vec![0, 1, 2, 3])?);
 //! # Ok::<(), cornu_array::Error>(())
 //! ```
-#![forbid(unsafe_code)]
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
@@ -24,6 +23,7 @@ mod half;
 mod number;
 pub mod numbers;
 pub mod pad;
+pub mod pages;
 pub mod random;
 pub mod room;
 mod text;

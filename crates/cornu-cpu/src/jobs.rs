@@ -8,6 +8,7 @@ use cornu_graph::ops::Op;
 use cornu_graph::{Body, Check, Graph, Value, VarId};
 
 use crate::count;
+use crate::ends::End;
 use crate::fuse::Draft;
 use crate::schedule::Unit;
 use crate::view::View;
@@ -17,12 +18,22 @@ use crate::view::View;
 pub(crate) enum Job {
     /// A node by itself.
     Single(Value),
-    /// A product, and the sums of the columns of its second operand.
-    Product(Value, Value),
+    /// A product.
+    Product(Product),
     /// Programs that do the same, in any order.
     Fused(Vec<Draft>),
     /// All checks of the graph.
     Checks,
+}
+
+/// A product, and what is done along with it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Product {
+    pub(crate) value: Value,
+    /// The sums of the columns of its second operand.
+    pub(crate) sums: Option<Value>,
+    /// What is done to its elements.
+    pub(crate) end: Option<End>,
 }
 
 impl Job {
@@ -30,8 +41,12 @@ impl Job {
     pub(crate) fn each_read(&self, view: &View, mut see: impl FnMut(Value, bool)) {
         count::step();
         match self {
-            Job::Single(value) | Job::Product(value, _) => {
+            Job::Single(value) | Job::Product(Product { value, end: None, .. }) => {
                 view.graph.node(*value).args.iter().for_each(|&arg| see(view.root(arg), true));
+            }
+            Job::Product(Product { value, end: Some(end), .. }) => {
+                view.graph.node(*value).args.iter().for_each(|&arg| see(view.root(arg), true));
+                see(end.kind.value(), true);
             }
             Job::Fused(drafts) => {
                 let inputs = drafts.iter().flat_map(|draft| &draft.inputs).filter(|read| !view.is_counted(read.0));
@@ -47,7 +62,9 @@ impl Job {
     pub(crate) fn each_write(&self, view: &View, mut see: impl FnMut(Value)) {
         match self {
             Job::Single(value) => view.graph.node(*value).results().for_each(see),
-            Job::Product(value, sums) => [*value, *sums].into_iter().for_each(see),
+            Job::Product(Product { value, sums, end }) => {
+                [end.map_or(*value, |end| end.makes)].into_iter().chain(*sums).for_each(see);
+            }
             Job::Fused(drafts) => drafts.iter().flat_map(|d| &d.outputs).for_each(|&(_, value)| see(value)),
             Job::Checks => {}
         }
@@ -80,6 +97,9 @@ pub(crate) fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
         }
     }
     let job = |(number, unit): (usize, &Unit)| match unit {
+        Unit::Single(value) if matches!(view.graph.op(*value), Op::Dot(_)) => {
+            Job::Product(Product { value: *value, sums: None, end: None })
+        }
         Unit::Single(value) => Job::Single(*value),
         Unit::Group(members) => {
             let register = |value: Value| Some(home[value.index()]).filter(|home| home.0 == number).map(|home| home.1);

@@ -25,6 +25,7 @@ mod bodies;
 mod control;
 mod copies;
 mod count;
+mod ends;
 mod environment;
 mod fuse;
 mod jobs;

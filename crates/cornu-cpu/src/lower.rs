@@ -3,20 +3,21 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use cornu_graph::ops::{self, Binary, Leaf, Op};
-use cornu_graph::{Body, Error, Graph, Node, Result, Shape, Type, Value, VarId};
+use cornu_graph::ops::{self, Leaf, Op};
+use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
 
 use crate::bodies;
 use crate::control::{Control, Frame};
 use crate::copies::{Copies, Site};
+use crate::ends::{self, Kind};
 use crate::fuse::Draft;
-use crate::jobs::Job;
+use crate::jobs::{self, Job};
 use crate::kernels::arg::Arg;
-use crate::kernels::dot::Product;
-use crate::kernels::fused::{Fused, Input, Instruction, Operand, Program, Segment};
+use crate::kernels::dot::{Ending, Product};
+use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
-use crate::kernels::operand::{Axis, Place, Span, Strided};
+use crate::kernels::operand::{Place, Span, Strided};
 use crate::kernels::parallel::Task;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
@@ -170,8 +171,8 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 }
                 return Ok(());
             }
-            Job::Single(value) => self.single(*value, None)?,
-            Job::Product(value, sums) => self.single(*value, Some(self.place(*sums).span))?,
+            Job::Single(value) => self.single(*value)?,
+            Job::Product(product) => self.product(*product)?,
         };
         let mut makes = Vec::new();
         job.each_write(&self.plan.view, |value| makes.push(value));
@@ -214,7 +215,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })
     }
 
-    fn single(&mut self, value: Value, sums: Option<Span>) -> Result<Vec<Step>> {
+    fn single(&mut self, value: Value) -> Result<Vec<Step>> {
         let (graph, node) = (self.graph(), self.graph().node(value));
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = graph.types(&node.args);
@@ -223,7 +224,6 @@ impl<'p, 'g> Lowering<'p, 'g> {
             op.moves(&Site::new(&types, ty, &args, out)).into_iter().map(Step::new).collect::<Vec<_>>()
         };
         let step = match &node.op {
-            Op::Dot(dot) => return self.dot(*dot, node, &args, out, sums),
             Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
             Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
             Op::Broadcast(op) => return Ok(copies(op)),
@@ -244,7 +244,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
                 Step::Control(Control { op: op.clone(), frames, args, results })
             }
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => {
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) | Op::Dot(_) => {
                 return Err(Error::graph(format!("`{}` is part of a program, but was scheduled alone", node.op)));
             }
             Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
@@ -265,38 +265,55 @@ impl<'p, 'g> Lowering<'p, 'g> {
         }
     }
 
-    fn dot(&mut self, dot: ops::Dot, node: &Node, args: &[Place], out: Place, sums: Option<Span>) -> Result<Vec<Step>> {
-        let [x, y] = [0, 1].map(|i| self.graph().ty(node.args[i]));
+    fn product(&mut self, job: jobs::Product) -> Result<Vec<Step>> {
+        let (graph, node) = (self.graph(), self.graph().node(job.value));
+        let Op::Dot(dot) = &node.op else { unreachable!("`{}` is no product", node.op) };
+        let [x, y] = [0, 1].map(|i| graph.ty(node.args[i]));
         let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
-        let spans = [args[0], args[1], out].map(|place| place.span);
+        let [a, b] = [0, 1].map(|i| self.place(node.args[i]));
+        let out = self.place(job.end.map_or(job.value, |end| end.makes));
+        let spans = [a, b, out].map(|place| place.span);
         let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
-        (product.by_rows, product.sums) = (self.by_rows, sums);
+        (product.by_rows, product.sums) = (self.by_rows, job.sums.map(|sums| self.place(sums).span));
         if dot.transpose_b
             && y.rank() == 2
-            && let Some(b) = self.turned(node.args[1], args[1])
+            && let Some(b) = self.turned(node.args[1], b)
         {
             product.b = Product::new([spans[0], b.span, spans[2]], batch, [m, k, n], [false, false]).b;
         }
-        let is_shared = self.target.threads > 1 && !self.by_rows && sums.is_none() && product.halves();
-        let join = if is_shared { Some(self.halves(&mut product, out)?) } else { None };
-        let step = Step::Kernel(Task::new(product.kernel(out.dtype, self.target.level)));
-        Ok(std::iter::once(step).chain(join).collect())
+        if self.target.threads > 1 && !self.by_rows && job.sums.is_none() && product.halves() {
+            let join = self.halves(&mut product, job.end.map(|end| end.kind), [m, n], out)?;
+            return Ok(vec![self.multiply(&product, out.dtype), join]);
+        }
+        product.end = job.end.map(|end| match end.kind {
+            Kind::Bias(bias, relu) => Ending::Bias(self.place(bias).span, relu),
+            Kind::Slope(slope) => Ending::Slope(self.place(slope).span),
+        });
+        Ok(vec![self.multiply(&product, out.dtype)])
     }
 
-    /// Gives the second halves of sums a place, and the step that adds them to the first.
-    fn halves(&mut self, product: &mut Product, out: Place) -> Result<Step> {
+    fn multiply(&self, product: &Product, dtype: DType) -> Step {
+        Step::Kernel(Task::new(product.kernel(dtype, self.target.level)))
+    }
+
+    /// Gives the second halves of sums a place, and the step that adds them to the first and ends the product.
+    fn halves(&mut self, product: &mut Product, end: Option<Kind>, [m, n]: [usize; 2], out: Place) -> Result<Step> {
         let fits = |place: &Place| place.bytes() >= out.bytes();
         let second = self.second.filter(fits).unwrap_or_else(|| self.more(out));
         self.second = Some(second);
         product.second = Some(second.span);
-        let axes = [Axis { size: out.len, step: 1 }];
-        let input = |place: Place| Input::Memory(Strided { span: place.span, axes: axes.into() });
-        let add = Instruction::new(Binary::Add, out.dtype, &[Operand::Input(0), Operand::Input(1)]);
-        let inputs = vec![input(out), input(second)];
+        let whole = Walk::whole(out.len);
+        let input = |span: Span, walk: Walk| Input::Memory(Strided { span, axes: walk.axes.into() });
+        let mut inputs = vec![input(out.span, whole.clone()), input(second.span, whole.clone())];
+        inputs.extend(end.map(|kind| match kind {
+            Kind::Bias(bias, _) => input(self.place(bias).span, Walk::repeated(m, n)),
+            Kind::Slope(slope) => input(self.place(slope).span, whole),
+        }));
+        let code = ends::program(end, out.dtype);
         Ok(Step::new(Fused::new(&Program {
-            inputs: vec![out.dtype; 2],
-            code: vec![add],
-            outputs: vec![0],
+            inputs: vec![out.dtype; inputs.len()],
+            outputs: vec![code.len() as u16 - 1],
+            code,
             segments: vec![Segment { len: out.len, inputs, outputs: vec![out.span] }],
         })?))
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Body, Graph, Value, VarId};
 
+use crate::ends::with_ends;
 use crate::jobs::{Homes, Job, draft, together};
 use crate::kernels::operand::{Place, Span};
 use crate::memory::{self, Life};
@@ -34,7 +35,7 @@ impl<'g> Plan<'g> {
     fn planned(graph: &'g Graph, is_body: bool) -> Plan<'g> {
         let view = View::new(graph);
         let units = schedule(&view);
-        let jobs = with_products(&view, draft(&view, &units));
+        let jobs = with_ends(&view, with_products(&view, draft(&view, &units)));
         let homes = Homes::new(&view, &jobs);
         // Rows of a body are stretches of one segment.
         let jobs = if is_body { jobs } else { together(&homes, jobs) };

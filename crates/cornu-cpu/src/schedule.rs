@@ -8,9 +8,10 @@ use std::collections::{BTreeSet, BinaryHeap, HashSet};
 use std::ops::Bound;
 
 use cornu_graph::Value;
+use cornu_graph::ops::Op;
 
 use crate::count;
-use crate::view::View;
+use crate::view::{View, splat};
 use crate::walk::Walk;
 
 /// The most members of a group: a program numbers its registers and inputs with sixteen bits.
@@ -59,11 +60,50 @@ pub(crate) fn schedule(view: &View) -> Vec<Unit> {
         }
     }
     debug_assert!(queue.waiting.iter().zip(&view.live).all(|(&n, &live)| !live || n == 0), "work was left over");
+    put_off(view, units)
+}
+
+/// Puts off comparisons with a number until the only group that reads them: what they compare is read once more, and
+/// nothing is stored in between.
+fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
+    let mut home = vec![None; view.graph.values()];
+    let groups = units.iter().enumerate().filter(|(_, unit)| matches!(unit, Unit::Group(_)));
+    groups.for_each(|(number, unit)| unit.members().iter().for_each(|value| home[value.index()] = Some(number)));
+    let mut is_result = vec![false; view.graph.values()];
+    view.graph.results().for_each(|value| is_result[view.root(value).index()] = true);
+    let mut late: Vec<Vec<Value>> = vec![Vec::new(); units.len()];
+    for (number, unit) in units.iter_mut().enumerate() {
+        let Unit::Group(members) = unit else { continue };
+        let elsewhere = |reader: &usize| *reader != number;
+        let reader = |value: Value| match is_result[value.index()] {
+            true => None,
+            false => home[only_reader(view, value)?.index()].filter(elsewhere),
+        };
+        for (value, reader) in members.iter().filter_map(|&value| Some((value, reader(value)?))) {
+            late[reader].push(value);
+        }
+        members.retain(|&value| reader(value).is_none());
+    }
+    for (unit, late) in units.iter_mut().zip(late) {
+        if let Unit::Group(members) = unit {
+            members.splice(0..0, late);
+        }
+    }
+    units.retain(|unit| !matches!(unit, Unit::Group(members) if members.is_empty()));
     units
 }
 
+/// The only node that reads a comparison of elements with a number.
+fn only_reader(view: &View, value: Value) -> Option<Value> {
+    let ([user], Op::Compare(_)) = (view.users(value), view.graph.op(value)) else { return None };
+    let [compared, number] = view.graph.node(value).args[..] else { return None };
+    let whole = view.read(compared).1.is_none() && view.read(value).1.is_none();
+    let is_number = splat(view.graph, view.read(number).0).is_some();
+    (whole && is_number && view.graph.ty(value).size() > 1).then_some(*user)
+}
+
 /// What a member of a group has in common with another: the value of the group's size that both read, or that one makes
-/// and the other reads. Single numbers need no such kinship, and have one kin.
+/// and the other reads. Values without axes need no such kinship, and have one kin.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kin {
     Numbers,
@@ -144,6 +184,16 @@ impl<'v, 'g> Queue<'v, 'g> {
         }
     }
 
+    /// Ready nodes of the same size that another waits for which reads this value too.
+    fn missing(&self, value: Value) -> impl Iterator<Item = Value> {
+        let size = self.view.graph.ty(value).size();
+        let waits = move |user: &&Value| self.view.is_elementwise(**user) && self.waiting[user.index()] > 0;
+        let others = self.view.users(value).iter().filter(waits).flat_map(|&user| self.view.reads(user));
+        let same = move |&(root, _): &(Value, _)| self.view.graph.ty(root).size() == size;
+        let others = others.inspect(|_| count::step()).filter(same).map(|(root, _)| root);
+        others.filter(|root| self.elementwise.contains(root))
+    }
+
     /// The first ready node behind `after` of that kin.
     fn next(&self, kin: Kin, after: Value) -> Option<Candidate> {
         let next = self.kin.range((Bound::Excluded((kin, after)), Bound::Unbounded)).next();
@@ -153,10 +203,14 @@ impl<'v, 'g> Queue<'v, 'g> {
 
 /// What a member has in common with others.
 fn kin_of<'v>(view: &'v View, value: Value) -> impl Iterator<Item = Kin> + 'v {
-    let size = view.graph.ty(value).size();
-    let same = move |&(root, walk): &(Value, Option<&Walk>)| walk.is_none() && view.graph.ty(root).size() == size;
-    let roots = view.reads(value).filter(move |read| size != 1 && same(read)).map(|(root, _)| Kin::Of(root));
-    roots.chain((size == 1).then_some(Kin::Numbers))
+    let (ty, is_number) = (view.graph.ty(value), is_number(view, value));
+    let same = move |&(root, walk): &(Value, Option<&Walk>)| walk.is_none() && view.graph.ty(root).size() == ty.size();
+    let roots = view.reads(value).filter(move |read| !is_number && same(read)).map(|(root, _)| Kin::Of(root));
+    roots.chain(is_number.then_some(Kin::Numbers))
+}
+
+fn is_number(view: &View, value: Value) -> bool {
+    view.graph.ty(value).rank() == 0
 }
 
 /// A node that may become a member, the first of the graph before others; and whose kin it is, if others of these follow.
@@ -182,7 +236,7 @@ fn group(view: &View, queue: &mut Queue, seed: Value) -> Vec<Value> {
         if members.len() == LARGEST_GROUP {
             break;
         }
-        let of_member = (view.graph.ty(value).size() != 1).then_some(Kin::Of(value));
+        let of_member = (!is_number(view, value)).then_some(Kin::Of(value));
         for of in kin_of(view, value).chain(of_member) {
             if kin.insert(of) {
                 candidates.extend(queue.next(of, seed));
@@ -190,6 +244,7 @@ fn group(view: &View, queue: &mut Queue, seed: Value) -> Vec<Value> {
         }
         let new = queue.new.iter().filter(|&&new| kin_of(view, new).any(|of| kin.contains(&of)));
         candidates.extend(new.map(|&new| Reverse((new, None))));
+        candidates.extend(queue.missing(value).map(|missing| Reverse((missing, None))));
     }
     members
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cornu_graph::ops::{Op, Reduction};
 use cornu_graph::{DType, Value};
 
-use crate::jobs::Job;
+use crate::jobs::{Job, Product};
 use crate::view::View;
 
 /// Makes a sum of columns part of a product with the same rows, where nothing reads it before the product is done.
@@ -22,7 +22,7 @@ pub(crate) fn with_products(view: &View, jobs: Vec<Job>) -> Vec<Job> {
     }
     let mut partners = HashMap::new();
     for (number, job) in jobs.iter().enumerate() {
-        if let &Job::Single(value) = job
+        if let &Job::Product(Product { value, .. }) = job
             && let Some(columns) = multiplied(view, value)
             && let Some(&(at, sum)) = sums.get(&columns)
             && first_read[sum.index()] > number
@@ -34,7 +34,7 @@ pub(crate) fn with_products(view: &View, jobs: Vec<Job>) -> Vec<Job> {
     let mut kept = vec![true; jobs.len()];
     partners.values().for_each(|&(at, _)| kept[at] = false);
     let job = |(number, job): (usize, Job)| match (job, partners.get(&number)) {
-        (Job::Single(value), Some(&(_, sum))) => Job::Product(value, sum),
+        (Job::Product(product), Some(&(_, sum))) => Job::Product(Product { sums: Some(sum), ..product }),
         (job, _) => job,
     };
     jobs.into_iter().enumerate().filter(|(number, _)| kept[*number]).map(job).collect()

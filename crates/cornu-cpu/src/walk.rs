@@ -19,6 +19,11 @@ impl Walk {
         Self::along(0, [Axis { size, step: 1 }])
     }
 
+    /// All elements of a value, in a row, and again for each row.
+    pub(crate) fn repeated(rows: usize, size: usize) -> Walk {
+        Self::along(0, [Axis { size: rows, step: 0 }, Axis { size, step: 1 }])
+    }
+
     /// The numbers of an `iota`, found in 0, 1, 2, and so on.
     pub(crate) fn iota(iota: &Iota) -> Walk {
         let step = |axis| isize::from(axis == iota.axis);

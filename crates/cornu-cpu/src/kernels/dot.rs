@@ -9,9 +9,11 @@
 //! of blocks, the number of threads or how many lanes a vector has.
 
 mod lanes;
+mod strips;
 mod tile;
 mod tiles;
 
+use std::any::TypeId;
 use std::fmt;
 use std::ops::Range;
 
@@ -19,7 +21,7 @@ use cornu_graph::DType;
 
 use super::operand::{Axis, Bases, Kernel, Span, Strided};
 use super::simd::Level;
-use tile::Element;
+use tile::{Element, Last};
 use tiles::{At, Tiles};
 
 /// Multiply-adds that are worth a thread: below about half a microsecond, handing over costs more than it saves.
@@ -32,6 +34,15 @@ const LARGE: [usize; 2] = [64 * 1024, 256];
 /// gives transposed. (How they lie in memory is another matter.)
 pub fn pieces(k: usize, n: usize, transposed: [bool; 2]) -> usize {
     if transposed == [false, false] && n > 1 && k.saturating_mul(n) >= LARGE[0] && k >= LARGE[1] { 2 } else { 1 }
+}
+
+/// What is done to the elements of a product of singles as soon as they are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// A number for each column is added, and then, if so, what is below zero becomes zero.
+    Bias(Span, bool),
+    /// What stands where another matrix of the same shape, without gaps, is not above zero becomes zero.
+    Slope(Span),
 }
 
 /// What is multiplied. The last two axes of each operand are those of its matrices, one of which has a step of 1 (or no
@@ -49,6 +60,9 @@ pub struct Product {
     /// Where the sums of the columns of `b` go, as a second result: `n` elements, each added as by a reduction. Only where
     /// there is one product.
     pub sums: Option<Span>,
+    /// What is done to its elements. Only where there is one product, of singles and of several columns, that is not a row
+    /// times a transposed matrix.
+    pub end: Option<Ending>,
     /// Whether units must be rows of the output.
     pub by_rows: bool,
     /// Where the second of two sums goes, without gaps, if threads shall share `k` ([`Product::halves`]); whoever asks for it
@@ -70,6 +84,7 @@ impl Product {
             out: matrices(out, [m, n], false),
             pieces: pieces(k, n, transposed),
             sums: None,
+            end: None,
             by_rows: false,
             second: None,
         }
@@ -108,6 +123,7 @@ fn is_packed([m, k, n]: [usize; 3]) -> bool {
 struct Dot<T: Element> {
     spans: [Span; 3],
     sums: Option<Span>,
+    end: Option<Ending>,
     second: Option<Span>,
     /// Sizes of the axes before the matrices, and their steps in `a`, `b` and the output.
     batch: Box<[(usize, [isize; 3])]>,
@@ -129,12 +145,15 @@ impl<T: Element> Dot<T> {
         let operands = [&product.a, &product.b, &product.out];
         let before = product.out.axes.len().saturating_sub(2);
         assert!(operands.iter().all(|x| x.axes.len() == before + 2), "products need axes alike: {product:?}");
+        let ends = TypeId::of::<T>() == TypeId::of::<f32>() && product.out.axes[before + 1].size > 1;
+        assert!(product.end.is_none() || ends && product.second.is_none(), "such products have no end: {product:?}");
         let mut spans = operands.map(|x| x.span);
         let mut matrices = operands.map(|x| [x.axes[before], x.axes[before + 1]]);
         let [rows, columns] = matrices[2];
         let swapped = columns.size == 1 && rows.size > 1 && rows.step == 1 && product.sums.is_none();
         let steps = |i: usize| operands.map(|x| x.axes[i].step);
-        let mut batch: Box<[_]> = (0..before).map(|i| (product.out.axes[i].size, steps(i))).collect();
+        let several = |&i: &usize| product.out.axes[i].size != 1;
+        let mut batch: Box<[_]> = (0..before).filter(several).map(|i| (product.out.axes[i].size, steps(i))).collect();
         if swapped {
             spans.swap(0, 1);
             matrices = [matrices[1], matrices[0], matrices[2]].map(|[row, column]| [column, row]);
@@ -148,7 +167,19 @@ impl<T: Element> Dot<T> {
         let each = if by_rows { m } else { n.div_ceil(unit) };
         let each = if second.is_some() { 2 * each } else { each };
         let products = batch.iter().map(|&(size, _)| size).product();
-        Dot { spans, sums: product.sums, second, batch, products, tiles, swapped, by_rows, unit, each }
+        Dot {
+            spans,
+            sums: product.sums,
+            end: product.end,
+            second,
+            batch,
+            products,
+            tiles,
+            swapped,
+            by_rows,
+            unit,
+            each,
+        }
     }
 
     /// The matrices of a product of the batch.
@@ -166,6 +197,11 @@ impl<T: Element> Dot<T> {
             out: at(2),
             out_stride: self.tiles.out_stride,
             sums: self.sums.map(|sums| bases.at(sums)),
+            last: match self.end {
+                None => Last::Nothing,
+                Some(Ending::Bias(bias, relu)) => Last::Bias(bases.at::<T>(bias), relu),
+                Some(Ending::Slope(slope)) => Last::Slope(bases.at::<T>(slope), self.tiles.sizes[2]),
+            },
         }
     }
 }
@@ -213,7 +249,7 @@ impl<T: Element> Dot<T> {
     unsafe fn run_halves(&self, bases: Bases, second: Span, units: Range<usize>, scratch: *mut u8) {
         let ([m, k, n], half) = (self.tiles.sizes, self.each / 2);
         let first = self.at(bases, 0);
-        let second = At { out: bases.at(second), out_stride: n, sums: None, ..first };
+        let second = At { out: bases.at(second), out_stride: n, ..first };
         for (at, steps, from) in [(first, 0..k / 2, 0), (second, k / 2..k, half)] {
             let [start, end] = [units.start, units.end].map(|unit| unit.saturating_sub(from).min(half) * self.unit);
             // SAFETY: promised by the caller.
@@ -229,7 +265,13 @@ impl<T: Element> fmt::Display for Dot<T> {
         let [a, b] = if self.swapped { [k * n, m * k] } else { [m * k, k * n] };
         let Dot { products, sums, .. } = self;
         write!(f, "dot {products} x {} {} -> {}", products * a, products * b, products * m * n)?;
-        if sums.is_some() { write!(f, " and sums") } else { Ok(()) }
+        f.write_str(if sums.is_some() { " and sums" } else { "" })?;
+        match self.end {
+            Some(Ending::Bias(_, false)) => f.write_str(", plus a row"),
+            Some(Ending::Bias(_, true)) => f.write_str(", plus a row, rectified"),
+            Some(Ending::Slope(_)) => f.write_str(", where another is above 0"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! operation to operation in vector registers, and as loops over blocks for all else. Each operation is rounded
 //! separately, and an element's result depends neither on its block nor on how elements are divided among threads.
 
+mod adam;
 mod arrange;
 mod casts;
 mod chain;
@@ -176,6 +177,8 @@ enum Step {
     Chain(Box<[Link]>),
     /// A loop.
     Call { call: Call, from: [u16; 3], to: u16 },
+    /// Adam's step.
+    Adam(adam::Ready),
 }
 
 /// A program that is ready to run.
@@ -246,6 +249,12 @@ impl Fused {
         self.len
     }
 
+    /// Where the block of a constant begins.
+    #[inline(always)]
+    fn constant(&self, i: usize) -> *mut u8 {
+        self.constants.as_ptr().wrapping_add(i * self.lines).cast_mut().cast()
+    }
+
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len == 0
@@ -306,6 +315,10 @@ dispatch! {
 /// As [`Kernel::run`].
 #[inline(always)]
 unsafe fn run_with<S: Simd>(s: S, fused: &Fused, bases: Bases, units: Range<usize>, scratch: *mut u8) {
+    if let ([Step::Adam(adam)], []) = (&*fused.steps, &*fused.slots) {
+        // SAFETY: promised by the caller.
+        return unsafe { adam::segments(s, adam, fused, bases, units) };
+    }
     let table = scratch.cast::<Place>();
     // SAFETY: `prepare` made room for the table in the scratch memory, and blocks behind it.
     unsafe {
@@ -313,10 +326,9 @@ unsafe fn run_with<S: Simd>(s: S, fused: &Fused, bases: Bases, units: Range<usiz
         for (i, &at) in fused.slots.iter().enumerate() {
             blocks.add(i).write(Place { from: scratch.wrapping_add(at), step: 0 });
         }
-        let (constants, mut constant) = (blocks.add(fused.slots.len()), fused.constants.as_ptr().cast_mut());
+        let constants = blocks.add(fused.slots.len());
         for i in 0..fused.count {
-            constants.add(i).write(Place { from: constant.cast(), step: 0 });
-            constant = constant.wrapping_add(fused.lines);
+            constants.add(i).write(Place { from: fused.constant(i), step: 0 });
         }
         let mut before = 0;
         for segment in &fused.segments {
@@ -357,6 +369,7 @@ unsafe fn run_segment<S: Simd>(
             for step in &fused.steps {
                 match step {
                     Step::Chain(links) => chain::run(s, links, table, start, len),
+                    Step::Adam(adam) => adam::run(s, adam, table, start, len),
                     Step::Call { call, from, to } => {
                         let at = |place: u16| (*table.add(place.into())).at(start);
                         let [a, b, c] = *from;

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::memory::LINE;
 use super::operand::{Bases, Kernel, Place, Span};
+use super::simd::foresee;
 use super::simd::{Level, Simd, dispatch};
 
 /// Bytes to be copied that are worth a thread.
@@ -321,17 +322,6 @@ fn turned<const N: usize>(mut square: [[u64; 8]; N]) -> [[u64; 8]; N] {
         half /= 2;
     }
     square.map(|row| row.map(u64::from_le))
-}
-
-/// Asks for the lines of a tile before they are read: processors do not foresee rows far apart.
-#[inline(always)]
-fn foresee(from: *const u8, step: isize, lines: usize) {
-    #[cfg(target_arch = "x86_64")]
-    for i in 0..lines as isize {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 has it, and it reads nothing.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_offset(i * step).cast()) };
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is divided among threads apart from matrix products: kernels by their units, and rows that are fed.
+//! Kernels that are divided among threads by their units.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,23 +8,8 @@ use super::operand::{Bases, Kernel};
 use super::simd::Level;
 use super::threads::{Threads, share};
 
-/// Floats to be copied that are worth a thread.
-const ROWS_GRAIN: usize = 8 * 1024;
-
 /// Units that are too few to be cut by lines.
 const FEW: usize = 1024;
-
-/// A pointer that threads may share, each for its own elements.
-struct Shared(*mut f32);
-
-// SAFETY: `pieces` hands every thread other elements of it.
-unsafe impl Sync for Shared {}
-
-impl Shared {
-    fn at(&self, offset: usize) -> *mut f32 {
-        self.0.wrapping_add(offset)
-    }
-}
 
 /// A kernel, with what is the same in every run of it.
 pub(crate) struct Task {
@@ -103,34 +88,4 @@ impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kernel.fmt(f)
     }
-}
-
-/// Copies those rows of `from`, each of `width` floats, to `to`, on several threads if the work is worth it.
-///
-/// # Panics
-/// If a row is not in `from`, or `to` has not room for exactly these rows.
-pub fn rows(threads: &Threads, from: &[f32], order: &[u32], width: usize, to: &mut [f32]) {
-    assert_eq!(to.len(), order.len() * width, "needed room for {} rows of {width}", order.len());
-    let copy = |to: &mut [f32], order: &[u32]| {
-        for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(order) {
-            to.copy_from_slice(&from[row as usize * width..][..width]);
-        }
-    };
-    let parts = threads.count().min(to.len() / ROWS_GRAIN);
-    if parts <= 1 {
-        return copy(to, order);
-    }
-    pieces(threads, parts, width, to, |first, to| copy(to, &order[first..first + to.len() / width]));
-}
-
-/// Divides `to` into parts of whole rows of `width` floats; `body` is given the number of a part's first row.
-fn pieces(threads: &Threads, parts: usize, width: usize, to: &mut [f32], body: impl Fn(usize, &mut [f32]) + Sync) {
-    let rows = to.len() / width;
-    let target = Shared(to.as_mut_ptr());
-    threads.run(parts, &|part| {
-        let rows = share(rows, part, parts);
-        // SAFETY: `to` has `rows * width` floats and is lent to this call; parts are other rows of it.
-        let to = unsafe { std::slice::from_raw_parts_mut(target.at(rows.start * width), rows.len() * width) };
-        body(rows.start, to);
-    });
 }

@@ -1,25 +1,98 @@
 //! What enters and leaves buffers: arrays, and rows of them.
 
-use cornu_graph::{Array, Buffer, Element, Error, Result, Type};
+use cornu_graph::{Array, Buffer, DType, Element, Error, Result, Type};
 
-use super::memory::{collect, typed};
+use super::memory::{LINE, collect, typed};
 use super::operand::{Bases, Place};
-use super::parallel;
-use super::threads::Threads;
+use super::simd::foresee;
+use super::threads::{Threads, share};
+
+/// Bytes to be copied that are worth a thread.
+const GRAIN: usize = 32 * 1024;
+
+/// Bytes of rows that are asked for ahead, since they lie anywhere, and how many rows ahead.
+const FAR: usize = 256;
+const AHEAD: usize = 2;
 
 /// Writes an array, or those of its rows, which are of the type and the size of the place.
 ///
 /// # Panics
 /// If a row is not in the array.
 pub(crate) fn write(bases: Bases, place: Place, array: &Array, rows: Option<&[u32]>, threads: &Threads) {
-    match array.buffer() {
-        Buffer::F32(from) if rows.is_some_and(|rows| rows.len() < place.len) => {
-            let order = rows.unwrap_or_default();
-            // SAFETY: whoever feeds a place has it for himself; so below.
-            parallel::rows(threads, from, order, place.len / order.len().max(1), unsafe { bases.slice_mut(place) });
+    let from = typed!(array.dtype(), T => as_bytes(elements::<T>(array.buffer())));
+    // SAFETY: whoever feeds a place has it for himself, and all bytes are elements of those types that they are read as.
+    let to = unsafe { bases.slice_mut::<u8>(Place { dtype: DType::U8, len: place.bytes(), ..place }) };
+    match rows {
+        None => to.copy_from_slice(from),
+        Some(rows) => pick(threads, from, rows, to),
+    }
+}
+
+fn as_bytes<T: Element>(elements: &[T]) -> &[u8] {
+    // SAFETY: elements have no gaps.
+    unsafe { std::slice::from_raw_parts(elements.as_ptr().cast(), size_of_val(elements)) }
+}
+
+/// Copies those rows of `from` to `to`, which has exactly their size, on several threads if the work is worth it.
+fn pick(threads: &Threads, from: &[u8], rows: &[u32], to: &mut [u8]) {
+    let width = to.len() / rows.len().max(1);
+    let parts = threads.count().min(to.len() / GRAIN);
+    if parts <= 1 {
+        return copy_rows(from, rows, width, to);
+    }
+    let target = Shared(to.as_mut_ptr());
+    threads.run(parts, &|part| {
+        let part = share(rows.len(), part, parts);
+        // SAFETY: `to` has room for the rows and is lent to this call; parts are other rows of it.
+        let to = unsafe { std::slice::from_raw_parts_mut(target.at(part.start * width), part.len() * width) };
+        copy_rows(from, &rows[part], width, to);
+    });
+}
+
+/// A pointer that threads may share, each for its own bytes.
+struct Shared(*mut u8);
+
+// SAFETY: `pick` hands every thread other bytes of it.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn at(&self, offset: usize) -> *mut u8 {
+        self.0.wrapping_add(offset)
+    }
+}
+
+/// Small rows without a call for each.
+fn copy_rows(from: &[u8], rows: &[u32], width: usize, to: &mut [u8]) {
+    match width {
+        0 => {}
+        1..4 => ends::<1>(from, rows, width, to),
+        4..8 => ends::<4>(from, rows, width, to),
+        8..16 => ends::<8>(from, rows, width, to),
+        16..32 => ends::<16>(from, rows, width, to),
+        32..=64 => ends::<32>(from, rows, width, to),
+        _ => {
+            let row = |row: u32| &from[row as usize * width..][..width];
+            for (i, (to, &this)) in to.chunks_exact_mut(width).zip(rows).enumerate() {
+                if let Some(&next) = rows.get(i + AHEAD).filter(|_| width >= FAR) {
+                    foresee(row(next).as_ptr(), LINE as isize, width.div_ceil(LINE));
+                }
+                to.copy_from_slice(row(this));
+            }
         }
-        // SAFETY: as above.
-        from => typed!(from.dtype(), T => spread(elements(from), rows, unsafe { bases.slice_mut::<T>(place) })),
+    }
+}
+
+/// Copies rows of up to twice `N` bytes: their first and their last; of less than four what lies between as well.
+#[inline(always)]
+fn ends<const N: usize>(from: &[u8], rows: &[u32], width: usize, to: &mut [u8]) {
+    for (to, &row) in to.chunks_exact_mut(width).zip(rows) {
+        let from = &from[row as usize * width..][..width];
+        if N == 1 {
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        } else if let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) {
+            to.first_chunk_mut().into_iter().for_each(|to| *to = *first);
+            to.last_chunk_mut().into_iter().for_each(|to| *to = *last);
+        }
     }
 }
 
@@ -45,18 +118,4 @@ pub(crate) fn read_into(bases: Bases, place: Place, to: &mut Array) {
         // SAFETY: nothing runs while results are read.
         to.copy_from_slice(unsafe { bases.slice::<T>(place) });
     });
-}
-
-/// Copies `from`, or those of its rows, to `to`, which has exactly their size.
-fn spread<T: Copy>(from: &[T], rows: Option<&[u32]>, to: &mut [T]) {
-    match rows {
-        None => to.copy_from_slice(from),
-        Some(rows) if rows.len() == to.len() => to.iter_mut().zip(rows).for_each(|(to, &row)| *to = from[row as usize]),
-        Some(rows) => {
-            let width = to.len() / rows.len().max(1);
-            for (to, &row) in to.chunks_exact_mut(width.max(1)).zip(rows) {
-                to.copy_from_slice(&from[row as usize * width..][..width]);
-            }
-        }
-    }
 }

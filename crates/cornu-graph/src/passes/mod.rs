@@ -53,7 +53,7 @@ impl From<Value> for Instead {
 }
 
 /// The passes of an executor, in order.
-pub const ALL: &[Pass] = &[join, trim, simplify, fold, simplify, hoist];
+pub const ALL: &[Pass] = &[join, trim, algebra, hoist];
 
 /// The passes that are lists of rules, with their names.
 pub const RULES: [(&str, &[Rule]); 2] = [("simplify", SIMPLIFY), ("fold", FOLD)];
@@ -68,6 +68,13 @@ pub fn simplify(graph: &Graph) -> Graph {
 pub fn fold(graph: &Graph) -> Graph {
     let graph = apply(graph, FOLD);
     if fold::is_branch_known(&graph) { fold(&fold::take_branches(&graph)) } else { graph }
+}
+
+/// [`simplify`] and [`fold`] in one walk: at each node whatever applies, until nothing does.
+pub fn algebra(graph: &Graph) -> Graph {
+    let known = |b: &mut Builder, op: &Op, args: &[Value]| FOLD.iter().find_map(|rule| (rule.apply)(b, op, args));
+    let graph = rebuild(graph, |b, op, args| simplify::first(b, op, args).or_else(|| known(b, op, args)));
+    if fold::is_branch_known(&graph) { algebra(&fold::take_branches(&graph)) } else { graph }
 }
 
 /// Rebuilds a graph by rules: at each node the first that applies, until none does.

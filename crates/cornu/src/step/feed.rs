@@ -304,13 +304,15 @@ fn cast(array: Array, dtype: DType, name: &str) -> Result<Array> {
     if array.dtype() == dtype {
         return Ok(array);
     }
-    room::<u8>(AN_ARRAY, &[array.len(), dtype.size()])?;
     let shape = array.shape().clone();
     // One loop for each type that large arrays come in: a cast goes through `f64` element by element.
     let cast = match (array.buffer(), dtype) {
-        (Buffer::F64(data), DType::F32) => Array::new(shape, data.iter().map(|&x| x as f32).collect()),
-        (Buffer::U8(data), DType::F32) => Array::new(shape, data.iter().map(|&x| f32::from(x)).collect()),
-        _ => Ok(Array::from_fn(&Type::new(dtype, shape), |i| array.get(i))),
+        (Buffer::F64(data), DType::F32) => Array::new(shape, singles(data.iter().map(|&x| x as f32))?),
+        (Buffer::U8(data), DType::F32) => Array::new(shape, singles(data.iter().map(|&x| f32::from(x)))?),
+        _ => {
+            room::<u8>(AN_ARRAY, &[array.len(), dtype.size()])?;
+            Ok(Array::from_fn(&Type::new(dtype, shape), |i| array.get(i)))
+        }
     }?;
     let changed = |at: &usize| match (array.get(*at), cast.get(*at)) {
         (was, is) if dtype.is_float() => was.is_finite() && !is.is_finite(),
@@ -328,6 +330,12 @@ fn cast(array: Array, dtype: DType, name: &str) -> Result<Array> {
         dtype => format!("numbers that the input's type `{}` can hold", dtype.keras_name()),
     };
     Err(Error::data(format!("`{name}` needs {needed}, got {got:?} in row {row}")))
+}
+
+fn singles(numbers: impl ExactSizeIterator<Item = f32>) -> Result<Vec<f32>> {
+    let mut all = room::empty(AN_ARRAY, numbers.len())?;
+    all.extend(numbers);
+    Ok(all)
 }
 
 /// A row of numbers as a column; anything with rows as it is.

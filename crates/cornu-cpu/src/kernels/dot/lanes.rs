@@ -10,6 +10,8 @@ pub(super) use x86::{Doubles256, Doubles512};
 pub(super) trait Lanes: Copy {
     /// Lanes of one vector.
     const LANES: usize;
+    /// Whether products have ends.
+    const ENDS: bool = false;
     /// An element.
     type T: Copy + Default;
     /// A vector.
@@ -41,6 +43,16 @@ pub(super) trait Lanes: Copy {
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// What is below zero becomes zero. Only where products have ends.
+    #[inline(always)]
+    fn rectify(self, a: Self::V) -> Self::V {
+        a
+    }
+    /// `if b > 0 { a } else { 0 }`. Only where products have ends.
+    #[inline(always)]
+    fn keep(self, a: Self::V, _b: Self::V) -> Self::V {
+        a
+    }
 
     /// Reads a block of `rows <= LANES` rows, `stride` elements apart, and `columns <= 4` columns, and turns it: vector `q`
     /// holds column `q`, one row in each lane. Lanes and vectors beyond are unspecified.
@@ -66,6 +78,7 @@ pub(super) struct Singles<S>(S);
 
 impl<S: Simd> Lanes for Singles<S> {
     const LANES: usize = S::LANES;
+    const ENDS: bool = true;
     type T = f32;
     type V = S::F;
 
@@ -111,6 +124,15 @@ impl<S: Simd> Lanes for Singles<S> {
     #[inline(always)]
     fn mul_add(self, a: S::F, b: S::F, c: S::F) -> S::F {
         self.0.mul_add(a, b, c)
+    }
+    #[inline(always)]
+    fn rectify(self, a: S::F) -> S::F {
+        self.0.maximum(a, self.0.splat(0.0))
+    }
+    #[inline(always)]
+    fn keep(self, a: S::F, b: S::F) -> S::F {
+        let zero = self.0.splat(0.0);
+        self.0.select(self.0.gt(b, zero), a, zero)
     }
 }
 

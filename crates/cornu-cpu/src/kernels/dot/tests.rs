@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::{Dot, Element, Product};
+use super::{Dot, Element, Ending, Product};
 use crate::kernels::operand::{Bases, Kernel, Span, Strided};
 use crate::kernels::simd::Level;
 use crate::kernels::threads::share;
@@ -29,6 +29,8 @@ struct Case<T> {
     product: Product,
     a: Vec<T>,
     b: Vec<T>,
+    /// What goes along with its end.
+    other: Vec<T>,
 }
 
 /// Makes gaps of so many elements between rows, or columns where it is transposed.
@@ -44,7 +46,15 @@ impl<T: Element + PartialEq> Case<T> {
         let [m, k, n] = sizes;
         let of = |count, seed| numbers(count, seed).into_iter().map(&number).collect();
         let product = Product::new(SPANS, batch, sizes, transposed);
-        Case { batch, sizes, transposed, product, a: of(batch * m * k, 1), b: of(batch * k * n, 2) }
+        Case {
+            batch,
+            sizes,
+            transposed,
+            product,
+            a: of(batch * m * k, 1),
+            b: of(batch * k * n, 2),
+            other: of(m * n, 3),
+        }
     }
 
     /// The output, and the second result if there is one, of work divided into that many parts.
@@ -60,6 +70,7 @@ impl<T: Element + PartialEq> Case<T> {
             self.b.as_ptr().cast_mut().cast(),
             out.as_mut_ptr().cast(),
             sums.as_mut_ptr().cast(),
+            self.other.as_ptr().cast_mut().cast(),
         ];
         for part in 0..parts {
             let scratch = scratch.as_mut_ptr().cast::<u8>().wrapping_add(start);
@@ -265,6 +276,34 @@ fn halves_are_added_by_others() {
 }
 
 /// The sums of the columns of `b`, as a reduction gives them.
+/// Buffer 4 is a row that is added, or a matrix that says what stays: the bits of doing it afterwards.
+#[test]
+fn ends() {
+    let other = Span { base: 4, at: 0 };
+    for sizes in small().into_iter().chain(large()).filter(|sizes| sizes[2] > 1) {
+        for transposed in TRANSPOSED.into_iter().filter(|by| sizes[0] > 1 || !by[1]) {
+            let mut case = Case::single(sizes, transposed);
+            for level in Level::all() {
+                let plain =
+                    Case { product: Product { end: None, ..case.product.clone() }, ..Case::single(sizes, transposed) };
+                let plain = plain.run(level, 1).0;
+                let column = |i: usize| case.other[i % sizes[2]];
+                let added: Vec<f32> = plain.iter().enumerate().map(|(i, x)| x + column(i)).collect();
+                let rectified = added.iter().map(|x| x.max(0.0)).collect();
+                let kept = plain.iter().zip(&case.other).map(|(&x, &by)| if by > 0.0 { x } else { 0.0 }).collect();
+                let ends = [Ending::Bias(other, false), Ending::Bias(other, true), Ending::Slope(other)];
+                for (end, want) in ends.into_iter().zip([added, rectified, kept]) {
+                    case.product.end = Some(end);
+                    for (by_rows, parts) in [(false, 1), (false, 3), (true, 2)] {
+                        case.product.by_rows = by_rows;
+                        assert!(case.run(level, parts).0 == want, "{} {case} {end:?}, {parts} parts", level.name());
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn sums_of_columns() {
     for [m, k, n] in [[9, 7, 5], [128, 520, 70], [40, 1200, 33], [1100, 513, 100], [784, 32, 128], [3, 0, 4]] {

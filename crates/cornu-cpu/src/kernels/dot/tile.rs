@@ -7,12 +7,13 @@ use super::lanes::Lanes;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Doubles256, Doubles512};
 use super::lanes::{Plain, Singles};
+use super::strips::{along, pack, pack_transposed, sums};
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::simd::{Avx2, Avx512};
 use crate::kernels::simd::{Level, Portable};
 
 /// What the tiles of one product have in common.
-pub(super) struct Walk {
+pub(super) struct Walk<T> {
     /// How many products each sum takes.
     pub(super) depth: usize,
     /// From a row of `a` to the next; from a column to the next where `a` is transposed.
@@ -21,7 +22,19 @@ pub(super) struct Walk {
     pub(super) out_stride: usize,
     /// Lanes of the last vector of a row, for tiles with a tail.
     pub(super) tail: usize,
+    /// Whether rows lie one behind the other, so that what is written behind a row is written over by the next.
+    pub(super) in_a_row: bool,
     pub(super) end: End,
+    pub(super) last: Last<T>,
+}
+
+/// What is done to the elements of a tile in the end, with the place of the first that goes along.
+pub(super) enum Last<T> {
+    Nothing,
+    /// A number for each column is added, and what is below zero becomes zero, if so.
+    Bias(*const T, bool),
+    /// What stands where another matrix is not above zero becomes zero; its rows are so far apart.
+    Slope(*const T, usize),
 }
 
 /// What becomes of the sums of a tile.
@@ -35,8 +48,27 @@ pub(super) enum End {
     Add,
 }
 
+impl<T> Clone for Last<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Last<T> {}
+
+impl<T> Last<T> {
+    /// The same from that row and column on.
+    pub(super) fn at(self, row: usize, column: usize) -> Self {
+        match self {
+            Last::Nothing => Last::Nothing,
+            Last::Bias(bias, relu) => Last::Bias(bias.wrapping_add(column), relu),
+            Last::Slope(slope, stride) => Last::Slope(slope.wrapping_add(row * stride + column), stride),
+        }
+    }
+}
+
 /// Computes one tile: `(walk, a, b, b_stride, out)`, the pointers at the tile's first elements.
-pub(super) type Tile<T> = unsafe fn(&Walk, *const T, *const T, usize, *mut T);
+pub(super) type Tile<T> = unsafe fn(&Walk<T>, *const T, *const T, usize, *mut T);
 /// Copies a panel of `b` of `depth` rows so that they are `width` elements apart: `(depth, columns, b, b_stride, width,
 /// to)`. All the `width` is written: what is beyond `columns` is unspecified, and less than a vector.
 pub(super) type Pack<T> = unsafe fn(usize, usize, *const T, usize, usize, *mut T);
@@ -68,7 +100,7 @@ pub(super) struct Kernels<T: 'static> {
 #[inline(always)]
 unsafe fn tile<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bool, const ACROSS: bool>(
     s: S,
-    walk: &Walk,
+    walk: &Walk<S::T>,
     mut a: *const S::T,
     mut b: *const S::T,
     b_stride: usize,
@@ -101,10 +133,14 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bo
                 sums.iter_mut().zip(before).for_each(|(sum, before)| *sum = s.add(before, *sum));
             }
         }
+        if S::ENDS {
+            finish::<S, ROWS, VECTORS, TAIL>(s, walk, &mut sums);
+        }
         for (i, sums) in sums.into_iter().enumerate() {
             let out = out.add(i * walk.out_stride);
             for (j, sum) in sums.into_iter().enumerate() {
-                if TAIL && j == VECTORS - 1 {
+                // A load from what was written through a mask waits until that is in the cache.
+                if TAIL && j == VECTORS - 1 && (i == ROWS - 1 || !walk.in_a_row) {
                     s.store_first(walk.tail, out.add(j * S::LANES), sum);
                 } else {
                     s.store(out.add(j * S::LANES), sum);
@@ -114,10 +150,43 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bo
     }
 }
 
+/// Does the last to the elements of a tile.
+///
+/// # Safety
+/// What goes along must be as large as the tile.
+#[inline(always)]
+unsafe fn finish<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bool>(
+    s: S,
+    walk: &Walk<S::T>,
+    sums: &mut [[S::V; VECTORS]; ROWS],
+) {
+    // SAFETY: promised by the caller.
+    unsafe {
+        match walk.last {
+            Last::Nothing => {}
+            Last::Bias(bias, relu) => {
+                let bias = load::<S, VECTORS, TAIL>(s, walk.tail, bias);
+                for sums in sums {
+                    sums.iter_mut().zip(bias).for_each(|(sum, bias)| *sum = s.add(*sum, bias));
+                    if relu {
+                        sums.iter_mut().for_each(|sum| *sum = s.rectify(*sum));
+                    }
+                }
+            }
+            Last::Slope(slope, stride) => {
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let slope = load::<S, VECTORS, TAIL>(s, walk.tail, slope.add(i * stride));
+                    sums.iter_mut().zip(slope).for_each(|(sum, slope)| *sum = s.keep(*sum, slope));
+                }
+            }
+        }
+    }
+}
+
 /// # Safety
 /// `VECTORS` vectors, the last one of `tail` lanes if `TAIL`, must be readable at `from`.
 #[inline(always)]
-unsafe fn load<S: Lanes, const VECTORS: usize, const TAIL: bool>(
+pub(super) unsafe fn load<S: Lanes, const VECTORS: usize, const TAIL: bool>(
     s: S,
     tail: usize,
     from: *const S::T,
@@ -131,204 +200,7 @@ unsafe fn load<S: Lanes, const VECTORS: usize, const TAIL: bool>(
     row
 }
 
-/// # Safety
-/// See [`Pack`]: `b` must have the rows and columns, `to` room for `depth * width` elements.
-#[inline(always)]
-unsafe fn pack<S: Lanes>(
-    s: S,
-    depth: usize,
-    columns: usize,
-    b: *const S::T,
-    b_stride: usize,
-    width: usize,
-    to: *mut S::T,
-) {
-    for p in 0..depth {
-        for j in (0..columns).step_by(S::LANES) {
-            // SAFETY: reads within row `p`, and writes within its `width`.
-            unsafe {
-                let from = b.add(p * b_stride + j);
-                let row = if columns - j < S::LANES { s.load_first(columns - j, from) } else { s.load(from) };
-                store_within(s, width - j, to.add(p * width + j), row);
-            }
-        }
-    }
-}
-
-/// # Safety
-/// As for [`pack`], `b` being transposed: columns are `b_stride` apart.
-#[inline(always)]
-unsafe fn pack_transposed<S: Lanes>(
-    s: S,
-    depth: usize,
-    columns: usize,
-    b: *const S::T,
-    b_stride: usize,
-    width: usize,
-    to: *mut S::T,
-) {
-    for j in (0..columns).step_by(S::LANES) {
-        let lanes = (columns - j).min(S::LANES);
-        for p in (0..depth).step_by(4) {
-            // SAFETY: reads `lanes` columns and at most four rows that exist; writes as in `pack`.
-            unsafe {
-                let from = b.add(j * b_stride + p);
-                let rows = columns_at(s, lanes, from, b_stride, depth - p);
-                for (q, row) in rows.into_iter().enumerate() {
-                    if q < depth - p {
-                        store_within(s, width - j, to.add((p + q) * width + j), row);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Writes a vector, or its beginning if only `left` elements are left.
-///
-/// # Safety
-/// They must be writable.
-#[inline(always)]
-unsafe fn store_within<S: Lanes>(s: S, left: usize, to: *mut S::T, x: S::V) {
-    // SAFETY: promised by the caller.
-    unsafe { if left < S::LANES { s.store_first(left, to, x) } else { s.store(to, x) } }
-}
-
-/// The next four rows, or `left` if fewer, of `lanes` columns of a transposed `b`.
-///
-/// # Safety
-/// They must exist.
-#[inline(always)]
-unsafe fn columns_at<S: Lanes>(s: S, lanes: usize, from: *const S::T, stride: usize, left: usize) -> [S::V; 4] {
-    // SAFETY: promised by the caller. The first arms are the usual ones, with numbers known when this is compiled.
-    unsafe {
-        if left < 4 {
-            s.load_columns(left, lanes, from, stride)
-        } else if lanes == S::LANES {
-            s.load_columns(4, S::LANES, from, stride)
-        } else {
-            s.load_columns(4, lanes, from, stride)
-        }
-    }
-}
-
-/// # Safety
-/// See [`Along`]: `a` must have `depth` elements, `b` as many in each of `columns` columns, `out` `columns`.
-#[inline(always)]
-unsafe fn along<S: Lanes>(
-    s: S,
-    depth: usize,
-    columns: usize,
-    a: *const S::T,
-    b: *const S::T,
-    b_stride: usize,
-    out: *mut S::T,
-) {
-    let mut j = 0;
-    // Two vectors at a time hide the latency of the sums.
-    while columns - j >= 2 * S::LANES {
-        // SAFETY: that many columns are left.
-        unsafe { along_block::<S, 2>(s, depth, S::LANES, a, b.add(j * b_stride), b_stride, out.add(j)) };
-        j += 2 * S::LANES;
-    }
-    while j < columns {
-        let lanes = (columns - j).min(S::LANES);
-        // SAFETY: as above.
-        unsafe { along_block::<S, 1>(s, depth, lanes, a, b.add(j * b_stride), b_stride, out.add(j)) };
-        j += lanes;
-    }
-}
-
-/// # Safety
-/// As for [`along`], for `VECTORS` vectors of columns; the last one has `lanes` of them.
-#[inline(always)]
-unsafe fn along_block<S: Lanes, const VECTORS: usize>(
-    s: S,
-    depth: usize,
-    lanes: usize,
-    a: *const S::T,
-    b: *const S::T,
-    b_stride: usize,
-    out: *mut S::T,
-) {
-    let mut sums = [s.splat(S::T::default()); VECTORS];
-    // SAFETY: promised by the caller.
-    unsafe {
-        for p in (0..depth).step_by(4) {
-            for (v, sum) in sums.iter_mut().enumerate() {
-                let lanes = if v == VECTORS - 1 { lanes } else { S::LANES };
-                let rows = columns_at(s, lanes, b.add(v * S::LANES * b_stride + p), b_stride, depth - p);
-                for (q, row) in rows.into_iter().enumerate() {
-                    if q < depth - p {
-                        *sum = s.mul_add(s.splat(*a.add(p + q)), row, *sum);
-                    }
-                }
-            }
-        }
-        for (v, sum) in sums.into_iter().enumerate() {
-            let lanes = if v == VECTORS - 1 { lanes } else { S::LANES };
-            s.store_first(lanes, out.add(v * S::LANES), sum);
-        }
-    }
-}
-
-/// # Safety
-/// See [`Sums`]: `b` must have the rows and columns, `to` the columns.
-#[inline(always)]
-unsafe fn sums<S: Lanes>(
-    s: S,
-    depth: usize,
-    columns: usize,
-    b: *const S::T,
-    b_stride: usize,
-    resume: bool,
-    to: *mut S::T,
-) {
-    let mut j = 0;
-    // Four vectors at a time hide the latency of the sums.
-    while columns - j >= 4 * S::LANES {
-        // SAFETY: that many columns are left; so below.
-        unsafe { sums_block::<S, 4>(s, depth, S::LANES, b.add(j), b_stride, resume, to.add(j)) };
-        j += 4 * S::LANES;
-    }
-    while j < columns {
-        let lanes = (columns - j).min(S::LANES);
-        // SAFETY: see above.
-        unsafe { sums_block::<S, 1>(s, depth, lanes, b.add(j), b_stride, resume, to.add(j)) };
-        j += lanes;
-    }
-}
-
-/// # Safety
-/// As for [`sums`], for `VECTORS` vectors of columns; the last one has `lanes` of them.
-#[inline(always)]
-unsafe fn sums_block<S: Lanes, const VECTORS: usize>(
-    s: S,
-    depth: usize,
-    lanes: usize,
-    b: *const S::T,
-    b_stride: usize,
-    resume: bool,
-    to: *mut S::T,
-) {
-    // SAFETY: promised by the caller.
-    unsafe {
-        let mut sums = [s.splat(S::T::default()); VECTORS];
-        if resume {
-            sums = load::<S, VECTORS, true>(s, lanes, to);
-        }
-        for p in 0..depth {
-            let row = load::<S, VECTORS, true>(s, lanes, b.add(p * b_stride));
-            sums.iter_mut().zip(row).for_each(|(sum, x)| *sum = s.add(*sum, x));
-        }
-        for (v, sum) in sums.into_iter().enumerate() {
-            let lanes = if v == VECTORS - 1 { lanes } else { S::LANES };
-            s.store_first(lanes, to.add(v * S::LANES), sum);
-        }
-    }
-}
-
-/// The kernels above, compiled for one instruction set, in a module of their own. The lists say which rows there are
+/// Tiles and strips, compiled for one instruction set, in a module of their own. The lists say which rows there are
 /// for one, two, … vectors.
 macro_rules! compile {
     ($module:ident, $lanes:ty, $(#[$feature:meta])?, [$([$($rows:literal)*] $vectors:literal),*]) => {
@@ -341,7 +213,7 @@ macro_rules! compile {
 
             $(#[$feature])?
             unsafe fn tile<const ROWS: usize, const VECTORS: usize, const TAIL: bool, const ACROSS: bool>(
-                walk: &Walk,
+                walk: &Walk<T>,
                 a: *const T,
                 b: *const T,
                 b_stride: usize,

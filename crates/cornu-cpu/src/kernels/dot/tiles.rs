@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::is_packed;
-use super::tile::{Element, End, Kernels, Walk};
+use super::tile::{Element, End, Kernels, Last, Walk};
 use crate::kernels::operand::Axis;
 use crate::kernels::reduce::BLOCK;
 
@@ -20,6 +20,7 @@ pub(super) struct At<T> {
     /// From a row of the output to the next.
     pub(super) out_stride: usize,
     pub(super) sums: Option<*mut T>,
+    pub(super) last: Last<T>,
 }
 
 /// `size` things in `blocks` blocks, as even as possible: the first `larger` have one more than `each`.
@@ -279,13 +280,27 @@ impl<T: Element> Part<'_, T> {
         let is_tail = block + 1 == columns.blocks && *tail < kernels.lanes;
         let tiles = kernels.tiles[usize::from(a.transposed)][usize::from(is_tail)][columns.size(block) - 1];
         let column = self.column + columns.start(block) * kernels.lanes;
-        let walk = Walk { depth: steps.len(), a_stride: a.stride, out_stride, tail: *tail, end };
+        let [_, k, n] = self.tiles.sizes;
+        let width = columns.size(block) * kernels.lanes;
+        let in_a_row = columns.blocks == 1 && out_stride == n && self.column == 0 && width <= 2 * n;
+        let mut walk = Walk {
+            depth: steps.len(),
+            a_stride: a.stride,
+            out_stride,
+            tail: *tail,
+            in_a_row,
+            end,
+            last: Last::Nothing,
+        };
         for block in 0..rows.blocks {
             let (row, height) = (rows.start(block), rows.size(block));
             // SAFETY: the tile and what it reads are inside the matrices or what was packed. The level whose tiles these
             // are was there when they were chosen.
             unsafe {
                 let from = self.at.a.add(a.offset(self.row + row, steps.start));
+                if steps.end == k {
+                    walk.last = self.at.last.at(self.row + row, column);
+                }
                 tiles[height - 1](&walk, from, b, stride, self.at.out.add((self.row + row) * out_stride + column));
             }
         }

@@ -6,6 +6,7 @@
 use cornu_graph::DType;
 use cornu_graph::ops::{Binary, Compare, Unary};
 
+use super::adam::{Adam, Search};
 use super::chain::Act;
 use super::{Instruction, Opcode, Operand};
 
@@ -13,13 +14,15 @@ use super::{Instruction, Opcode, Operand};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Todo {
     /// A link of a chain, on operands of those types.
-    Link(Act, [Option<(Operand, DType)>; 4]),
+    Link(Act, [Option<(Operand, DType)>; 3]),
     /// Stores what the chain holds as that register.
     Store(usize),
     /// Tests what the chain holds against an operand: the truth is that register.
     Test(Compare, Operand, usize),
     /// The loop of that instruction.
     Call(usize),
+    /// Adam's step.
+    Adam(Adam),
 }
 
 impl Todo {
@@ -30,26 +33,32 @@ impl Todo {
             Todo::Store(_) => Vec::new(),
             Todo::Test(_, operand, _) => vec![(*operand, DType::F32)],
             Todo::Call(k) => typed(&code[*k]).collect(),
+            Todo::Adam(adam) => adam.reads.iter().map(|&operand| (operand, DType::F32)).collect(),
         }
     }
 
     /// Which of the operands it takes as one number for all, by bits: those that are, where a link has a way for them.
     pub(super) fn same(&self, is_number: impl Fn(Operand) -> bool) -> u8 {
         match self {
-            Todo::Link(Act::Blend, _) => 0b10,
-            Todo::Link(Act::Descend, _) => 0b1100,
+            Todo::Adam(_) => 0b1111_0000,
             Todo::Link(Act::Truth, _) | Todo::Store(_) | Todo::Call(_) => 0,
             Todo::Link(_, [Some((operand, _)), ..]) | Todo::Test(_, operand, _) => u8::from(is_number(*operand)),
             Todo::Link(..) => 0,
         }
     }
 
-    /// The register it writes.
-    pub(super) fn writes(&self) -> Option<usize> {
-        match *self {
-            Todo::Link(..) => None,
-            Todo::Store(k) | Todo::Test(_, _, k) | Todo::Call(k) => Some(k),
+    /// The registers it writes.
+    pub(super) fn writes(&self) -> &[usize] {
+        match self {
+            Todo::Link(..) => &[],
+            Todo::Store(k) | Todo::Test(_, _, k) | Todo::Call(k) => std::slice::from_ref(k),
+            Todo::Adam(adam) => &adam.makes,
         }
+    }
+
+    /// Whether it reads what it needs of an element before it writes it.
+    pub(super) fn is_in_place(&self) -> bool {
+        matches!(self, Todo::Store(_) | Todo::Adam(_))
     }
 }
 
@@ -70,11 +79,16 @@ pub(super) fn arrange(code: &[Instruction], outputs: &[u16], same: &dyn Fn(Opera
         }
     }
     let is_output = |k: usize| outputs.iter().any(|&r| usize::from(r) == k);
+    let search = Search { code, users: &users, is_output: &is_output, is_number: same };
+    let adams: Vec<_> = (0..code.len()).filter_map(|k| search.ends_with(k)).collect();
+    let is_taken = |k: usize| adams.iter().any(|(_, between)| between.contains(&k));
     let goes_on = |k: usize| matches!(users[k][..], [user] if !is_output(k) && moves(code, k, user));
     let waits: Vec<bool> = (0..code.len()).map(goes_on).collect();
-    let mut arranging = Arranging { code, same, waits, held: None, todo: Vec::new() };
+    let mut arranging = Arranging { code, waits, held: None, todo: Vec::new() };
     for (k, users) in users.iter().enumerate() {
-        if !arranging.waits[k] && (!users.is_empty() || is_output(k)) {
+        if let Some((adam, _)) = adams.iter().find(|(adam, _)| adam.makes[2] == k) {
+            arranging.adam(*adam);
+        } else if !is_taken(k) && !arranging.waits[k] && (!users.is_empty() || is_output(k)) {
             arranging.stored(k);
         }
     }
@@ -136,7 +150,6 @@ fn binary(op: Binary, first: bool) -> Act {
 
 struct Arranging<'a> {
     code: &'a [Instruction],
-    same: &'a dyn Fn(Operand) -> bool,
     /// Instructions put off that are still to be done.
     waits: Vec<bool>,
     /// What the chain holds.
@@ -197,9 +210,15 @@ impl Arranging<'_> {
         self.held = Some(operand);
     }
 
+    fn adam(&mut self, adam: Adam) {
+        adam.reads.iter().for_each(|&operand| self.ready(operand));
+        self.todo.push(Todo::Adam(adam));
+        self.held = None;
+    }
+
     fn link(&mut self, act: Act, operands: &[Operand]) {
         let operand = |i: usize| operands.get(i).map(|&operand| (operand, DType::F32));
-        self.todo.push(Todo::Link(act, [0, 1, 2, 3].map(operand)));
+        self.todo.push(Todo::Link(act, [0, 1, 2].map(operand)));
     }
 
     /// Has the chain hold the result of an instruction that chains can do, but a truth.
@@ -215,13 +234,12 @@ impl Arranging<'_> {
             }
             Opcode::Cast(_) if instruction.dtype == DType::Bool => {
                 self.ready(a);
-                self.todo.push(Todo::Link(Act::Truth, [Some((a, DType::Bool)), None, None, None]));
+                self.todo.push(Todo::Link(Act::Truth, [Some((a, DType::Bool)), None, None]));
             }
             Opcode::Binary(Binary::Mul) if a == b => {
                 self.hold(a);
                 self.link(Act::Square, &[]);
             }
-            Opcode::Binary(_) if self.joined(&instruction) => {}
             Opcode::Binary(op) => {
                 let first = self.first(a, b);
                 let (own, other) = if first { (a, b) } else { (b, a) };
@@ -233,46 +251,6 @@ impl Arranging<'_> {
             Opcode::Cast(_) | Opcode::Compare(_) => unreachable!("truths are stored"),
         }
         self.held = Some(Operand::Register(k as u16));
-    }
-
-    /// The operands of an operation that was put off and can be done with another.
-    fn waiting(&self, op: impl Into<Opcode>, operand: Operand) -> Option<[Operand; 2]> {
-        let Operand::Register(r) = operand else { return None };
-        let code = &self.code[usize::from(r)];
-        (self.waits[usize::from(r)] && code.op == op.into()).then_some([code.operands[0], code.operands[1]])
-    }
-
-    /// Does several operations by one link, where there is one: what follows a running mean, or goes down a slope.
-    fn joined(&mut self, instruction: &Instruction) -> bool {
-        let [a, b, _] = instruction.operands;
-        let blend = || {
-            let [x, c] = self.waiting(Binary::Mul, b)?;
-            let [x, from] = self.waiting(Binary::Sub, x)?;
-            (from == a && (self.same)(c)).then_some((x, c))
-        };
-        let descend = || {
-            let [step, root] = self.waiting(Binary::Div, b)?;
-            let ([step, rate], [root, least]) = (self.waiting(Binary::Mul, step)?, self.waiting(Binary::Add, root)?);
-            let [x, _] = self.waiting(Unary::Sqrt, root)?;
-            ((self.same)(rate) && (self.same)(least)).then_some((x, step, rate, least))
-        };
-        if instruction.op == Binary::Add.into()
-            && let Some((x, c)) = blend()
-        {
-            self.ready(a);
-            self.hold(x);
-            self.link(Act::Blend, &[a, c]);
-            return true;
-        }
-        if instruction.op == Binary::Sub.into()
-            && let Some((x, step, rate, least)) = descend()
-        {
-            [a, step].into_iter().for_each(|operand| self.ready(operand));
-            self.hold(x);
-            self.link(Act::Descend, &[a, step, rate, least]);
-            return true;
-        }
-        false
     }
 
     /// Whether the chain had better hold the first of two operands than the second: what was put off, or what it holds.
@@ -315,7 +293,7 @@ impl Arranging<'_> {
             }
             _ => {
                 let act = if first { Act::Then } else { Act::Else };
-                let operands = [Some((other, DType::F32)), Some((condition, DType::Bool)), None, None];
+                let operands = [Some((other, DType::F32)), Some((condition, DType::Bool)), None];
                 self.todo.push(Todo::Link(act, operands));
             }
         }

@@ -34,10 +34,6 @@ pub(super) enum Act {
     MinOf,
     /// `x * x`
     Square,
-    /// `a + (x - a) * b`, where `b` is one number for all
-    Blend,
-    /// `a - b * c / (sqrt(x) + d)`, where `c` and `d` are one number for all
-    Descend,
     Neg,
     Abs,
     Sign,
@@ -64,7 +60,7 @@ pub(super) struct Link {
     pub(super) act: Act,
     /// Whether `a` is one number for all.
     pub(super) same: bool,
-    pub(super) operands: [u16; 4],
+    pub(super) operands: [u16; 3],
     /// Where `x` is written then, or [`NOWHERE`].
     pub(super) to: u16,
 }
@@ -149,16 +145,16 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
                 }
             };
         }
-        /// The number that an operand is.
+        /// The number that the first operand is.
         macro_rules! one {
-            ($k:literal) => {
-                s.splat(*(*table.add(operands[$k].into())).from.cast::<f32>())
+            () => {
+                s.splat(*(*table.add(operands[0].into())).from.cast::<f32>())
             };
         }
         /// The first operand, one number or many.
         macro_rules! any {
             ($from:ident, $j:ident) => {
-                if *same { one!(0) } else { load!($from, $j) }
+                if *same { one!() } else { load!($from, $j) }
             };
         }
         macro_rules! truths {
@@ -176,7 +172,7 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
             };
             ($x:ident, $a:ident => $value:expr) => {{
                 if *same {
-                    let $a = one!(0);
+                    let $a = one!();
                     map!($x => $value);
                 } else {
                     let a = at!(0, f32);
@@ -242,20 +238,6 @@ unsafe fn part<S: Simd, const W: usize, const LAST: bool>(
                 Act::Min => map!(x, a => s.minimum(x, a)),
                 Act::MinOf => map!(x, a => s.minimum(a, x)),
                 Act::Square => map!(x => s.mul(x, x)),
-                Act::Blend => {
-                    let (a, b) = (at!(0, f32), one!(1));
-                    for j in 0..W {
-                        let a = load!(a, j);
-                        x[j] = s.add(a, s.mul(s.sub(x[j], a), b));
-                    }
-                }
-                Act::Descend => {
-                    let (a, b, c, d) = (at!(0, f32), at!(1, f32), one!(2), one!(3));
-                    for j in 0..W {
-                        let step = s.div(s.mul(load!(b, j), c), s.add(s.sqrt(x[j]), d));
-                        x[j] = s.sub(load!(a, j), step);
-                    }
-                }
                 Act::Neg => map!(x => s.neg(x)),
                 Act::Abs => map!(x => s.abs(x)),
                 Act::Sign => map!(x => sign(s, x)),

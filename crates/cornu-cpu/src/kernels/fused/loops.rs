@@ -18,6 +18,7 @@ use super::{Instruction, Opcode};
 /// A loop over a block.
 pub(super) trait Loop {
     /// Whether it gains from the widest vectors: others wait for memory.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "one width only"))]
     const WIDE: bool = false;
 
     /// # Safety

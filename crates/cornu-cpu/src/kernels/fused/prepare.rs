@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use cornu_graph::{DType, Error, Result};
 
+use super::adam::Adam;
 use super::arrange::{Todo, arrange};
 use super::chain::{Act, Link, NOWHERE};
 use super::loops::{calls, copy, is_turned};
@@ -33,6 +34,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
         constants: Vec::new(),
     };
     let parts = plan.steps();
+    let (block, lines) = if plan.is_whole(&parts) { (usize::MAX & !(LINE - 1), LINE) } else { (block, block) };
     let table = (plan.spans() + plan.slots.len() + plan.constants.len()) * size_of::<Place>();
     let mut scratch = table.next_multiple_of(BYTES);
     // Behind each slot a fill may write a line more.
@@ -45,7 +47,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
     let sizes = plan.rows.iter().map(|&i| program.inputs[i].size());
     let sizes = sizes.chain(program.outputs.iter().map(|&r| program.code[usize::from(r)].result().size()));
     let sizes = sizes.chain(plan.numbers.iter().map(|_| 0)).collect();
-    let (constants, lines) = constants(&plan.constants, block);
+    let (constants, lines) = constants(&plan.constants, lines);
     Ok(Fused {
         len: program.segments.iter().map(|segment| segment.len).sum(),
         block,
@@ -213,6 +215,7 @@ type Unnumbered = (Act, bool, Vec<At>, Option<At>);
 enum Part {
     Chain(Vec<Unnumbered>),
     Call(super::Call, Vec<At>, At),
+    Adam(Adam, Vec<At>, Vec<At>),
 }
 
 impl Part {
@@ -231,6 +234,7 @@ impl Part {
                 Step::Chain(links.into_iter().map(link).collect())
             }
             Part::Call(call, from, to) => Step::Call { call, from: some(from, &number), to: number(to) },
+            Part::Adam(adam, from, to) => Step::Adam(adam.ready(some(from, &number), some(to, &number))),
         }
     }
 }
@@ -255,6 +259,11 @@ impl Plan<'_> {
     /// How many places of the table are in memory.
     fn spans(&self) -> usize {
         self.rows.len() + self.program.outputs.len() + self.numbers.len()
+    }
+
+    /// Whether nothing is kept between steps, so that nothing need be cut into blocks.
+    fn is_whole(&self, parts: &[Part]) -> bool {
+        self.slots.is_empty() && parts.iter().all(|part| matches!(part, Part::Adam(..)))
     }
 
     fn number(&self, at: At) -> u16 {
@@ -312,16 +321,18 @@ impl Plan<'_> {
                 })
                 .collect();
             // Before those that die here are free: what is written is no operand.
-            let to = todo.writes().map(|r| {
+            let written = todo.writes().iter().map(|&r| {
                 let at = direct.get(&r).map(|&output| At::Span(self.rows.len() + output));
-                (r, at.unwrap_or_else(|| self.slot(code[r].result().size())))
+                at.unwrap_or_else(|| self.slot(code[r].result().size()))
             });
-            places.extend(to);
+            let to: Vec<At> = written.collect();
+            places.extend(todo.writes().iter().copied().zip(to.iter().copied()));
             let reads = todo.reads(code).into_iter().map(|(operand, _)| operand);
             self.release(reads.filter(|operand| last.get(operand) == Some(&i)), &places);
             match *todo {
-                Todo::Call(k) => self.call(&code[k], from, to.map(|(_, at)| at), &mut parts),
-                _ => add(&mut parts, link(todo, same & 1 != 0, from, to.map(|(_, at)| at))),
+                Todo::Call(k) => self.call(&code[k], from, to.first().copied(), &mut parts),
+                Todo::Adam(adam) => parts.push(Part::Adam(adam, from, to)),
+                _ => add(&mut parts, link(todo, same & 1 != 0, from, to.first().copied())),
             }
         }
         for (r, output) in late {
@@ -366,8 +377,8 @@ impl Plan<'_> {
         let (mut direct, mut late) = (HashMap::new(), Vec::new());
         for (output, &r) in self.program.outputs.iter().enumerate() {
             let r = usize::from(r);
-            let place = todo.iter().position(|todo| todo.writes() == Some(r)).unwrap_or(todo.len());
-            let after = place + usize::from(todo.get(place).is_some_and(|todo| matches!(todo, Todo::Store(_))));
+            let place = todo.iter().position(|todo| todo.writes().contains(&r)).unwrap_or(todo.len());
+            let after = place + usize::from(todo.get(place).is_some_and(Todo::is_in_place));
             let mut reads = todo[after..].iter().flat_map(|todo| todo.reads(&self.program.code));
             let is_span = |operand: Operand| {
                 match operand {
@@ -435,7 +446,7 @@ fn link(todo: &Todo, same: bool, mut from: Vec<At>, to: Option<At>) -> Part {
         Todo::Link(act, _) => act,
         Todo::Store(_) => return Part::Chain(vec![(Act::Keep, false, from, to)]),
         Todo::Test(op, ..) => Act::Test(op),
-        Todo::Call(_) => unreachable!("a loop is no link"),
+        Todo::Call(_) | Todo::Adam(_) => unreachable!("a loop is no link"),
     };
     from.extend(to);
     Part::Chain(vec![(act, same, from, None)])

@@ -376,3 +376,42 @@ fn outputs_in_place() {
         }
     }
 }
+
+/// Adam's step, and what is almost that: read elsewhere, of another shape, of parts that are no numbers.
+#[test]
+fn adam_is_what_its_operations_are() {
+    let of = |op: Binary, a, b| f32s(op, &[a, b]);
+    let number = |x: f64| constant(DType::F32, x);
+    let flush = |a| f32s(Unary::Flush, &[a]);
+    for (name, flushes, part) in [("flushed", true, number(0.1)), ("plain", false, In(4)), ("by parts", false, In(1))] {
+        let follow = |code: &mut Vec<Instruction>, x: Operand, mean: Operand, part: Operand| {
+            let at = code.len() as u16;
+            code.extend([of(Binary::Sub, x, mean), of(Binary::Mul, Reg(at), part), of(Binary::Add, mean, Reg(at + 1))]);
+            code.extend(flushes.then_some(flush(Reg(at + 2))));
+            code.len() as u16 - 1
+        };
+        let mut code = vec![of(Binary::Mul, In(0), number(0.5))];
+        let m = follow(&mut code, Reg(0), In(1), part);
+        code.push(of(Binary::Mul, Reg(0), Reg(0)));
+        let v = follow(&mut code, Reg(m + 1), In(2), number(0.25));
+        code.extend([of(Binary::Mul, Reg(m), In(4)), f32s(Unary::Sqrt, &[Reg(v)])]);
+        code.extend([of(Binary::Add, Reg(v + 2), number(1e-7)), of(Binary::Div, Reg(v + 1), Reg(v + 3))]);
+        code.push(of(Binary::Sub, In(3), Reg(v + 4)));
+        let w = v + 5;
+        for len in [1, 15, 16, 33, 100, 700].into_iter().take(FEW) {
+            let small = Array::from_fn(&Type::f32([len]), |i| f64::from(f32::MIN_POSITIVE) * (i as f64 - 7.0) / 5.0);
+            let mut inputs = vec![numbers(DType::F32, len, 1), small.clone(), small, numbers(DType::F32, len, 3)];
+            inputs.push(Array::scalar(0.01f32));
+            let mut inputs: Vec<Source> = inputs.into_iter().map(Source::row).collect();
+            inputs[4] = Source::Memory(Array::vector(vec![0.01f32]), 0, vec![Axis { size: len, step: 0 }]);
+            let places = [vec![], vec![(0, 1), (1, 2), (2, 3)], vec![(0, 3), (1, 1), (2, 0)]];
+            for place in &places {
+                check(name, len, &inputs, &code, &[m, v, w], place);
+            }
+            check(&format!("{name}, the step too"), len, &inputs, &code, &[m, v, w, v + 4], &places[1]);
+            let mut more = code.clone();
+            more.push(of(Binary::Max, Reg(m), Reg(w)));
+            check(&format!("{name}, a mean read again"), len, &inputs, &more, &[m, w + 1, w], &places[1]);
+        }
+    }
+}
