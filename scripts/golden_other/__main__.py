@@ -14,7 +14,7 @@ from group import KERAS2
 made = [trainings.make_models, seeded.make_random, tools.make_tools]
 if not KERAS2:
     choices = [parts.make_layers, parts.make_activations, parts.make_choices, parts.make_losses]
-    made = [*choices, parts.make_metrics, parts.make_optimizers, trainings.make_training, *made]
+    made = [*choices, parts.make_metrics, parts.make_optimizers, trainings.make_training, *made, parts.make_schedules]
 for make in made:
     keras.utils.set_random_seed(12)
     make()

@@ -214,6 +214,9 @@ def make_metrics():
         ("BinaryCrossentropy", {"label_smoothing": 0.2}, bits),
         ("CategoricalCrossentropy", {}, one_hot),
         ("SparseCategoricalCrossentropy", {}, classes),
+        ("AUC", {"num_thresholds": 30, "curve": "PR"}, bits),
+        ("Precision", {"thresholds": 0.6}, bits),
+        ("Recall", {"top_k": 2, "class_id": 3}, one_hot),
     ]
     for name, kwargs, make in cases:
         id, sizes, runs = f"some_{name}", [4, 9], []
@@ -260,6 +263,8 @@ def make_optimizers():
         of.Adam(0.03, beta_1=0.7, amsgrad=True, clipvalue=0.4),
         of.Adam(use_ema=True),
         of.Adagrad(),
+        of.AdamW(0.02, weight_decay=0.1, gradient_accumulation_steps=2),
+        of.Nadam(of.schedules.CosineDecay(0.05, 4, alpha=0.2), use_ema=True, ema_momentum=0.6, ema_overwrite_frequency=2),
     ]
     for n, optimizer in enumerate(cases):
         id, shapes = f"run{n}", [(2, 5), (5,), (1, 3, 2)]
@@ -288,4 +293,21 @@ def make_optimizers():
                 "state_after_step": stack("state", states),
             }
         )
+    group.write()
+
+
+def make_schedules():
+    group, of = Group("schedules"), optimizers.schedules
+    steps = np.array([0, 1, 2, 3, 5, 6, 7, 11, 12, 100], "int64")
+    cases = [
+        of.CosineDecay(0.3, 7, alpha=0.3, warmup_target=0.9, warmup_steps=3),
+        of.ExponentialDecay(0.7, 3, 0.6, staircase=True),
+        of.InverseTimeDecay(0.4, 2, 0.7),
+        of.PiecewiseConstantDecay([2, 6], [0.9, 0.4, 0.2]),
+        of.PolynomialDecay(0.8, 5, 0.1, power=3.0, cycle=True),
+    ]
+    for schedule in cases:
+        values = np.array([np.float32(schedule(step)) for step in steps], "float32")
+        case = {"id": f"some_{type(schedule).__name__}", "class": type(schedule).__name__, "config": plain(schedule)}
+        group.add(case | {"steps": group.put("steps", steps), "values": group.put(case["id"], values)})
     group.write()

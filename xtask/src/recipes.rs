@@ -22,7 +22,7 @@ struct Recipe {
 }
 
 impl Recipe {
-    /// `N edits in M files`: an edit is a hunk, a new file is one. Keras's cases under `testdata` are no edits of the code,
+    /// `3 edits in 2 files`: an edit is a hunk, a new file is one. Keras's cases under `testdata` are no edits of the code,
     /// nor is what `CORNU_BLESS` writes.
     fn edits(&self) -> String {
         let is_edited =
@@ -30,7 +30,8 @@ impl Recipe {
         let files = self.text.split("diff --git ").skip(1).filter(is_edited);
         let hunks = |file: &str| file.lines().filter(|line| line.starts_with("@@ ")).count();
         let edits: Vec<usize> = files.map(hunks).collect();
-        format!("{} edits in {} files", edits.iter().sum::<usize>(), edits.len())
+        let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+        format!("{} in {}", counted(edits.iter().sum(), "edit"), counted(edits.len(), "file"))
     }
 
     /// The lines that the patch adds, without their indentation.
@@ -146,9 +147,9 @@ fn a_guide_that_says_something_else_is_found_out() {
             "# Add\n`docs/recipes/an-op.patch`, {edits}:\n```text\n{code}\n```\n# Next\n```text\nx\n```\n"
         ))
     };
-    assert_eq!(recipe.edits(), "2 edits in 1 files");
-    assert_eq!(guide("2 edits in 1 files", "two;\n\nthree"), Ok(()));
-    assert!(guide("2 edits in 1 files", "three\ntwo;").unwrap_err().contains("`two;` is not added"));
-    assert!(guide("3 edits in 1 files", "two;").unwrap_err().contains("has 2 edits in 1 files"));
+    assert_eq!(recipe.edits(), "2 edits in 1 file");
+    assert_eq!(guide("2 edits in 1 file", "two;\n\nthree"), Ok(()));
+    assert!(guide("2 edits in 1 file", "three\ntwo;").unwrap_err().contains("`two;` is not added"));
+    assert!(guide("3 edits in 1 file", "two;").unwrap_err().contains("has 2 edits in 1 file"));
     assert!(recipe.quoted("# Add").unwrap_err().contains("does not name"));
 }

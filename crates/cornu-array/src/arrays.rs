@@ -27,6 +27,12 @@ impl Arrays {
         self.arrays.iter()
     }
 
+    /// Those rows of each.
+    #[must_use]
+    pub fn rows(&self, rows: &[usize]) -> Arrays {
+        Arrays { arrays: self.arrays.iter().map(|array| array.rows(rows)).collect(), names: self.names.clone() }
+    }
+
     /// Whether they have names.
     pub fn are_named(&self) -> bool {
         self.names.is_some()

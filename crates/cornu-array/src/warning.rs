@@ -82,6 +82,10 @@ codes! {
     UnknownCategories = "CN027";
     /// A layer that does not know what to do with a mask, and loses it.
     MaskLost = "CN028";
+    /// A callback that watches a figure which is not there.
+    NoSuchFigure = "CN029";
+    /// A training that was ended because its loss is no number: what is the first to be none.
+    NotFinite = "CN030";
 }
 
 /// Something that works, but is probably a mistake.

@@ -24,6 +24,7 @@
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod atomic;
+pub mod bundle;
 pub mod h5;
 pub mod json;
 pub mod keras;

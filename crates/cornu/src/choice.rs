@@ -136,7 +136,7 @@ impl<T: ?Sized> From<&Choice<T>> for Choice<T> {
 /// Lists the classes of a family, and the short names of each, some of which stand for settings of their own. Where classes
 /// stand in files of their own, the files are listed with them.
 macro_rules! family {
-    ($what:literal $(($what_class:literal))? in $module:ident: dyn $trait:ident $({ $($constants:tt)* })? = [$(
+    ($what:literal $(($what_class:literal))? in $module:path: dyn $trait:ident $({ $($constants:tt)* })? = [$(
         $file:ident { $($class:ident = $($name:literal)|*;)* }
     )*]) => {
         $(
@@ -148,7 +148,7 @@ macro_rules! family {
         }
     };
 
-    ($what:literal $(($what_class:literal))? in $module:ident: dyn $trait:ident $({ $($constants:tt)* })? = [
+    ($what:literal $(($what_class:literal))? in $module:path: dyn $trait:ident $({ $($constants:tt)* })? = [
         $($class:ident = $($name:literal $({ $($settings:tt)* })?)|*;)*
     ]) => {
         static REGISTRY: $crate::registry::Registry<dyn $trait> = $crate::registry::Registry::new(|| vec![

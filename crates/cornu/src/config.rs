@@ -327,6 +327,18 @@ impl IntoField<OneOrMany<f64>> for f64 {
     }
 }
 
+impl IntoField<Option<OneOrMany<f64>>> for f64 {
+    fn into_field(self) -> Option<OneOrMany<f64>> {
+        Some(OneOrMany::One(self))
+    }
+}
+
+impl<const N: usize> IntoField<Option<OneOrMany<f64>>> for [f64; N] {
+    fn into_field(self) -> Option<OneOrMany<f64>> {
+        Some(self.into())
+    }
+}
+
 impl IntoField<OneOrMany<f64>> for i32 {
     fn into_field(self) -> OneOrMany<f64> {
         OneOrMany::One(self.into())

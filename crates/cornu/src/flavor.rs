@@ -109,6 +109,66 @@ impl Flavor {
         self == Keras3
     }
 
+    /// What callbacks call the learning rate among the figures.
+    pub(crate) fn learning_rate_key(self) -> &'static str {
+        match self {
+            Keras2 => "lr",
+            Keras3 => "learning_rate",
+        }
+    }
+
+    /// Whether the best weights come back after every training, or only where one was stopped early.
+    pub(crate) fn restores_at_the_end(self) -> bool {
+        self == Keras3
+    }
+
+    /// Whether callbacks hand the learning rate on as a single, which prints shorter.
+    pub(crate) fn rate_is_single(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether callbacks tell by the name of a figure which way is better, where nothing else tells.
+    pub(crate) fn tells_by_names(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether checkpoints are made where the figure that they watch is missing.
+    pub(crate) fn saves_without_figure(self) -> bool {
+        self == Keras3
+    }
+
+    /// Whether checkpoints say when a file is finished.
+    pub(crate) fn says_finished(self) -> bool {
+        self == Keras3
+    }
+
+    /// What checkpoints call the best figure before the first, of those that are better if they are larger or smaller.
+    pub(crate) fn no_best(self, upwards: bool) -> &'static str {
+        match (self, upwards) {
+            (Keras2, true) => "-inf",
+            (Keras2, false) => "inf",
+            (Keras3, _) => "None",
+        }
+    }
+
+    /// Whether weights that do not decay are told by their paths, `dense/bias`, or by their own names.
+    pub(crate) fn excludes_by_paths(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether running means of weights begin with those after the first step, instead of those before.
+    pub(crate) fn averages_from_first_step(self) -> bool {
+        self == Keras3
+    }
+
+    /// Its number, for files of this crate.
+    pub(crate) fn version(self) -> u64 {
+        match self {
+            Keras2 => 2,
+            Keras3 => 3,
+        }
+    }
+
     /// Whether penalties on weights that do not learn count.
     pub(crate) fn penalises_frozen(self) -> bool {
         self == Keras2

@@ -60,6 +60,7 @@ pub mod random;
 pub mod registry;
 pub mod regularizers;
 pub mod saving;
+mod step;
 mod trace;
 pub mod train;
 mod variables;
@@ -109,11 +110,14 @@ pub mod prelude {
     #[cfg(feature = "data")]
     pub use crate::model_selection::{KFold, ParameterGrid, Split, StratifiedKFold, cross_val_score, train_test_split};
     pub use crate::net::{Apply, Symbol};
-    pub use crate::optimizers::{Adam, Optimizer, RMSprop, SGD, Slot, Slots};
+    pub use crate::optimizers::{Adam, AdamW, Optimizer, RMSprop, SGD, Slot, Update};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;
     pub use crate::saving::{Load, Save, load_model, load_model_with};
-    pub use crate::train::{Callback, Compile, Evaluate, Fit, History, Predict, Scores};
+    pub use crate::train::{
+        Callback, Compile, Control, EarlyStopping, Evaluate, Fit, History, ModelCheckpoint, Predict, ReduceLROnPlateau,
+        Scores,
+    };
     pub use crate::{Array, Cx, DType, Shape, Tensor, Type, VarId, gradients};
     pub use crate::{Model, Sequential, clear_session, sequential};
 }
@@ -122,6 +126,7 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../README.es.md")]
+#[doc = include_str!("../../../docs/callbacks.md")]
 #[doc = include_str!("../../../docs/from-pandas.md")]
 #[doc = include_str!("../../../docs/tutorial.en.md")]
 #[doc = include_str!("../../../docs/tutorial.es.md")]

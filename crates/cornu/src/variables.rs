@@ -10,6 +10,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
+use serde_json::Value;
 
 pub(crate) use programs::Kind;
 #[cfg(test)]
@@ -163,6 +164,14 @@ impl Variables {
     /// Keras's `weights`: all but seeds.
     pub fn weights(&self) -> impl Iterator<Item = &Named> {
         self.list.iter().filter(|variable| variable.role != Role::Seed)
+    }
+
+    /// Their values.
+    ///
+    /// # Errors
+    /// Those of a session.
+    pub(crate) fn read_weights(&self) -> Result<Vec<Array>> {
+        self.weights().map(|variable| variable.value().context(&variable.path)).collect()
     }
 
     /// The variable of that path.
@@ -350,6 +359,17 @@ impl Variables {
     /// Sets the streams, in the order of [`Variables::streams`].
     pub(crate) fn set_streams(&self, streams: &[Array]) -> Result<()> {
         self.with_streams().zip(streams).try_for_each(|(variable, stream)| variable.write(stream))
+    }
+
+    /// The seeds of streams, as snapshots have them: one for each variable.
+    pub(crate) fn stream_seeds(&self) -> Vec<Value> {
+        let seed = |variable: &Named| locked(&variable.stream).map_or(Value::Null, OpSeed::to_json);
+        self.list.iter().map(seed).collect()
+    }
+
+    /// Sets the seeds of [`Variables::stream_seeds`].
+    pub(crate) fn set_stream_seeds(&self, seeds: &[Value]) {
+        self.list.iter().zip(seeds).for_each(|(variable, seed)| *locked(&variable.stream) = OpSeed::from_json(seed));
     }
 
     /// The seeds of the streams in the next trace of the training step.

@@ -67,6 +67,10 @@ const KERAS: &[(&str, &str)] = &[
          ScheduleFreeAdamW SGD",
     ),
     ("regularizer", "L1 L1L2 L2 OrthogonalRegularizer"),
+    (
+        "schedule",
+        "CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay",
+    ),
 ];
 
 /// Whether Keras has a class or a short name like that (`f1_score` is `F1Score`) that is not among `known`.

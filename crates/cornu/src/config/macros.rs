@@ -25,8 +25,8 @@
 /// [`Mark`](crate::config::Mark): `=> PART`, a number from 0 to 1; `=> SEED`, the seed of its random numbers.
 #[macro_export]
 macro_rules! config {
-    ($(#[$doc:meta])* $module:literal pub $kind:ident $name:ident { $($fields:tt)* }) => {
-        $crate::config!(@sort [$(#[$doc])* $module $kind $name] [] [] $($fields)*);
+    ($(#[$doc:meta])* $module:literal pub $kind:ident $name:ident $(($kept:ident))? { $($fields:tt)* }) => {
+        $crate::config!(@sort [$(#[$doc])* $module $kind $name $($kept)?] [] [] $($fields)*);
     };
 
     // Sorts the fields into those without and those with a default.
@@ -59,6 +59,14 @@ macro_rules! config {
             $crate::config!(@read $name [] $required $rest,
                 config => $crate::config::refuse_others(Self::CLASS, config, &Self::fields()));
         }
+    };
+
+    // A callback is no object of a file: it has what it has seen beside its settings.
+    (@sort [$(#[$doc:meta])* $module:literal callback $name:ident $kept:ident] $required:tt $rest:tt) => {
+        $crate::config!(@struct [$(#[$doc])* $name] [
+            /// What it has seen.
+            kept: $kept = $kept::default()
+        ] $required $rest);
     };
 
     // The struct with its constructor and setters; `extra` are fields beside the settings: `[base: Base = default]`.

@@ -84,6 +84,8 @@ impl Mark {
     pub const NOISE: Mark = Mark("NOISE");
     /// Only some versions of Keras know it, so that it is written only where it says something.
     pub const HIDE_NULL: Mark = Mark("HIDE_NULL");
+    /// No file keeps it.
+    pub const UNSAVED: Mark = Mark("UNSAVED");
     /// A number from 0 to 1.
     pub const PART: Mark = Mark("PART");
     /// A number of 0 or more.
@@ -128,7 +130,8 @@ impl Setting<'_> {
 /// The object of Keras's JSON that these settings make.
 pub fn settings_to_json(settings: &[Setting]) -> Map<String, Value> {
     let pairs = settings.iter().map(|setting| (setting.name.to_owned(), setting.value.to_json(), setting.marks));
-    let shown = pairs.filter(|(_, value, marks)| !(value.is_null() && marks.contains(&Mark::HIDE_NULL)));
+    let hidden = |value: &Value, marks: &[Mark]| value.is_null() && marks.contains(&Mark::HIDE_NULL);
+    let shown = pairs.filter(|(_, value, marks)| !hidden(value, marks) && !marks.contains(&Mark::UNSAVED));
     shown.map(|(name, value, _)| (name, value)).collect()
 }
 

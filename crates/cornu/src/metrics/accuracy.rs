@@ -2,7 +2,7 @@
 
 use cornu_graph::{DType, Tensor};
 
-use super::{Metric, mean_of};
+use super::{Direction, Metric, mean_of};
 use crate::config;
 use crate::losses::same_rank;
 
@@ -22,6 +22,10 @@ macro_rules! accuracy {
         impl Metric for $class {
             fn key(&self) -> &str {
                 &self.name
+            }
+
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Up)
             }
 
             #[track_caller]

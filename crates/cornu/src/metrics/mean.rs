@@ -2,7 +2,7 @@
 
 use cornu_graph::{DType, Tensor};
 
-use super::{Metric, mean_of};
+use super::{Direction, Metric, mean_of};
 use crate::config;
 use crate::flavor::Flavor;
 use crate::layers::Wire;
@@ -45,6 +45,10 @@ macro_rules! mean_loss {
         impl Metric for $class {
             fn key(&self) -> &str {
                 &self.name
+            }
+
+            fn direction(&self) -> Option<Direction> {
+                Some(Direction::Down)
             }
 
             #[track_caller]

@@ -2,12 +2,15 @@
 //!
 //! A metric is its settings, the variables it keeps, how a batch changes them, and what they say in the end.
 
+mod running;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use cornu_graph::{Array, DType, Error, Shape, Tensor};
+use cornu_cpu::Cpu;
+use cornu_graph::{Array, DType, Error, Executor, Graph, Result, Session, Shape, Tensor, Trace, Type};
+pub use running::Running;
 
 use crate::choice::family;
 use crate::config::Config;
@@ -50,9 +53,9 @@ pub trait Metric: Config {
     /// Its name in logs and histories.
     fn key(&self) -> &str;
 
-    /// The variables it keeps, all of `f32` and zeros at first.
-    fn state(&self) -> Vec<(&'static str, Shape)> {
-        vec![("total", Shape::scalar()), ("count", Shape::scalar())]
+    /// The variables it keeps, for truth and predictions of those types.
+    fn state(&self, _y_true: &Type, _y_pred: &Type) -> Vec<Total> {
+        vec![Total::zeros("total", Shape::scalar()), Total::zeros("count", Shape::scalar())]
     }
 
     /// The variables after a batch; `weights` weigh its samples.
@@ -63,10 +66,47 @@ pub trait Metric: Config {
         self.update(state, y_true, &y_pred.tensor, weights)
     }
 
-    /// What the variables say.
-    fn result(&self, state: &[Array]) -> f64 {
+    /// Whether it is better if it is larger or smaller, for callbacks that watch it; nothing where that depends.
+    fn direction(&self) -> Option<Direction> {
+        None
+    }
+
+    /// What the variables say: a single number for logs; used alone, numbers of any shape.
+    fn result(&self, state: &[Tensor]) -> Tensor {
         mean_result(state)
     }
+}
+
+/// A variable of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Total {
+    /// Its name: `count`.
+    pub name: &'static str,
+    /// Its element type and shape.
+    pub ty: Type,
+    /// What each of its numbers is at first.
+    pub start: f64,
+}
+
+impl Total {
+    /// Zeros of `f32`.
+    pub fn zeros(name: &'static str, shape: impl Into<Shape>) -> Total {
+        Total { name, ty: Type::f32(shape), start: 0.0 }
+    }
+
+    /// What it is at first.
+    pub(crate) fn value(&self) -> Array {
+        Array::from_fn(&self.ty, |_| self.start)
+    }
+}
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Larger, as an accuracy.
+    Up,
+    /// Smaller, as an error.
+    Down,
 }
 
 family! {
@@ -76,6 +116,11 @@ family! {
             BinaryAccuracy = "binary_accuracy";
             CategoricalAccuracy = "categorical_accuracy";
             SparseCategoricalAccuracy = "sparse_categorical_accuracy";
+        }
+        auc { AUC = "auc"; }
+        confusion {
+            Precision = "precision";
+            Recall = "recall";
         }
         mean {
             Mean = "mean";
@@ -136,9 +181,41 @@ pub fn mean_of(state: &[Tensor], values: &Tensor, weights: Option<&Tensor>) -> V
     vec![total + values.sum_all(), count_so_far + count]
 }
 
-/// `total / count`, in single precision; zero of nothing, and not a number of other variables than those two.
-fn mean_result(state: &[Array]) -> f64 {
-    let [total, count] = state else { return f64::NAN };
-    let [total, count] = [total, count].map(|sum| if sum.len() == 1 { sum.get(0) as f32 } else { f32::NAN });
-    if count == 0.0 { 0.0 } else { f64::from(total / count) }
+/// `total / count`; zero of nothing. Other variables than those two are a mistake, which is noted.
+#[track_caller]
+pub fn mean_result(state: &[Tensor]) -> Tensor {
+    match state {
+        [total, count] => total.div_no_nan(count),
+        [first, ..] => {
+            let needed = "a mean needs the variables `total` and `count`";
+            first.trace().fail(Error::graph(format!("{needed}, got {}", state.len())));
+            first.number(f64::NAN)
+        }
+        [] => Trace::new().constant(Array::scalar(f32::NAN)),
+    }
+}
+
+/// Where results are computed: on one thread of this processor, wherever steps are.
+static HOST: LazyLock<Result<Arc<dyn Session>>> = LazyLock::new(|| Cpu::new().threads(1).open());
+
+/// The session in which results are computed.
+///
+/// # Errors
+/// Settings in the environment that cannot be read.
+pub(crate) fn host() -> Result<&'static dyn Session> {
+    HOST.as_ref().map(|session| &**session).map_err(Clone::clone)
+}
+
+/// The graph of a result, for variables of those types.
+///
+/// # Errors
+/// The first mistake of the metric.
+pub(crate) fn result_graph(metric: &dyn Metric, state: &[Total]) -> Result<Graph> {
+    let trace = Trace::new();
+    let inputs: Vec<Tensor> = state.iter().map(|total| trace.input(total.ty.clone())).collect();
+    let result = metric.result(&inputs);
+    trace
+        .takes(&result, format_args!("metric `{}`", metric.class_name()))
+        .or_else(|error| trace.check().and(Err(error)))?;
+    trace.finish(&[result], &[])
 }

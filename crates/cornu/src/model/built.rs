@@ -4,7 +4,7 @@ use cornu_graph::Result;
 
 use super::Model;
 use crate::random::SeedSource;
-use crate::train::Data;
+use crate::step::Data;
 use crate::variables::locked;
 
 impl Model {
@@ -33,7 +33,7 @@ impl Model {
     }
 
     /// Builds a model whose layers were not told the shape of their input, for data to train on or for other data.
-    pub(super) fn build_for(&mut self, data: &Data, to_train: bool) -> Result<()> {
+    pub(crate) fn build_for(&mut self, data: &Data, to_train: bool) -> Result<()> {
         if self.is_built() {
             return self.check();
         }
@@ -44,7 +44,7 @@ impl Model {
 
     /// The model, built for such data if its layers were not told the shape of their input. Where several threads come at
     /// once, one of them builds it.
-    pub(super) fn built_for(&self, data: &Data) -> Result<&Model> {
+    pub(crate) fn built_for(&self, data: &Data) -> Result<&Model> {
         if !self.is_built() {
             let _building = locked(&self.building);
             if !self.is_built() {

@@ -5,7 +5,7 @@ mod functional;
 mod json;
 mod sequential;
 mod summary;
-mod train;
+mod training;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ use crate::layers::{BatchShape, InputLayer, IntoLayer, IntoShape, Layer, LayerRe
 use crate::net::{Call, InputSpec, Net, Port, Spec, check_sizes, infer, show};
 use crate::policy::DTypePolicy;
 use crate::random::SeedSource;
-use crate::train::{Stage, Training};
+use crate::step::{Stage, Training};
 use crate::variables::{Named, Variables};
 
 /// A view over layers: how they are connected, and what training made of them. The weights are those of the layers, which
@@ -389,21 +389,15 @@ impl Model {
     /// # Errors
     /// Those of [`Model::set_weights`].
     pub fn set_weights_as<T: Element>(&mut self, weights: &[ArrayD<T>]) -> Result<()> {
-        self.ready()?;
-        let own: Vec<&Named> = self.variables().weights().collect();
-        if own.len() != weights.len() {
-            let message = format!("model `{}` has {} weights, got a list of {}", self.name, own.len(), weights.len());
-            return Err(Error::data(message));
-        }
-        let fit = |(variable, new): (&&Named, &ArrayD<T>)| -> Result<Array> {
+        self.expects_weights(weights.len())?;
+        let fit = |(variable, new): (&Named, &ArrayD<T>)| -> Result<Array> {
             if new.shape() != &variable.ty.shape[..] {
                 let (needed, got) = (&variable.ty.shape, new.shape());
                 return Err(Error::data(format!("weight `{}` needs shape {needed}, got {got:?}", variable.path)));
             }
             Ok(Array::new(new.shape(), new.iter().copied().collect::<Vec<T>>())?.cast(variable.ty.dtype))
         };
-        let arrays = own.iter().zip(weights).map(fit).collect::<Result<Vec<Array>>>()?;
-        own.iter().zip(&arrays).try_for_each(|(variable, array)| variable.write(array))
+        self.write_weights(&self.variables().weights().zip(weights).map(fit).collect::<Result<Vec<Array>>>()?)
     }
 
     /// The number of numbers in all weights.

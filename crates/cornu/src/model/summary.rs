@@ -8,7 +8,7 @@ use super::{Class, LayerView, Model};
 use crate::config::FromConfig;
 use crate::layers::InputLayer;
 use crate::net::InputSpec;
-use crate::train::OptimizerState;
+use crate::step::OptimizerState;
 use crate::variables::Named;
 use cornu_display::{Count, Row, Summary, SummaryOptions, Terminal};
 

@@ -75,6 +75,11 @@ impl Net {
 
     /// [`Net::call`] with all that goes along with tensors.
     pub(crate) fn trace(&self, cx: &mut Cx, inputs: &[Wire]) -> Result<Vec<Wire>> {
+        gather(&self.outputs, inputs, &self.trace_calls(cx, inputs)?)
+    }
+
+    /// What each call gives.
+    pub(crate) fn trace_calls(&self, cx: &mut Cx, inputs: &[Wire]) -> Result<Vec<Vec<Wire>>> {
         let tensors: Vec<Tensor> = inputs.iter().map(|input| input.tensor.clone()).collect();
         self.check_inputs(&tensors)?;
         let mut made: Vec<Vec<Wire>> = Vec::with_capacity(self.calls.len());
@@ -82,7 +87,7 @@ impl Net {
             let xs = gather(&call.inputs, inputs, &made)?;
             made.push(self.layers[call.layer].trace(cx, xs, &call.names)?);
         }
-        gather(&self.outputs, inputs, &made)
+        Ok(made)
     }
 
     /// Whether inputs have the shapes the model was built for.

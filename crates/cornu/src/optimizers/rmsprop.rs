@@ -2,7 +2,7 @@
 
 use cornu_graph::Tensor;
 
-use super::{Base, Optimizer, Slot, Slots};
+use super::{Optimizer, Slot, Update};
 
 super::optimizer! {
     /// Gradient descent with each gradient divided by the root of a running mean of its square.
@@ -25,7 +25,7 @@ super::optimizer! {
 }
 
 impl Optimizer for RMSprop {
-    super::base!();
+    super::common!();
 
     fn slots(&self) -> Vec<Slot> {
         let momentum = (self.momentum > 0.0).then_some("momentum");
@@ -37,14 +37,14 @@ impl Optimizer for RMSprop {
         vec![("rho", self.rho), ("momentum", self.momentum)]
     }
 
-    fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, _: &Tensor) -> Tensor {
+    fn update(&self, slots: &mut Update, w: &Tensor, g: &Tensor) -> Tensor {
         let mean = |slot: Tensor, new: &Tensor| slot * self.rho + new * (1.0 - self.rho);
         let mut spread = slots.set("velocity", mean(slots.get("velocity"), &g.square()));
         if self.centered {
             let average = slots.set("average_gradient", mean(slots.get("average_gradient"), g));
             spread = spread - average.square();
         }
-        let step = (lr * g) / (spread + self.epsilon).sqrt();
+        let step = (slots.rate() * g) / (spread + self.epsilon).sqrt();
         if self.momentum > 0.0 {
             w - slots.set("momentum", slots.get("momentum") * self.momentum + step)
         } else {

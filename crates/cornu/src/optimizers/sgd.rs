@@ -2,7 +2,7 @@
 
 use cornu_graph::Tensor;
 
-use super::{Base, FileOrder, Optimizer, Slot, Slots};
+use super::{FileOrder, Optimizer, Slot, Update};
 
 super::optimizer! {
     /// Stochastic gradient descent.
@@ -21,19 +21,19 @@ super::optimizer! {
 }
 
 impl Optimizer for SGD {
-    super::base!();
+    super::common!();
 
     fn slots(&self) -> Vec<Slot> {
         let order = if self.momentum == 0.0 { FileOrder::Idle } else { FileOrder::RoleByRole };
-        vec![Slot { name: "momentum", order }]
+        vec![Slot { order, ..Slot::from("momentum") }]
     }
 
     fn parts(&self) -> Vec<(&'static str, f64)> {
         vec![("momentum", self.momentum)]
     }
 
-    fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, _: &Tensor) -> Tensor {
-        let step = g * lr;
+    fn update(&self, slots: &mut Update, w: &Tensor, g: &Tensor) -> Tensor {
+        let step = g * slots.rate();
         if self.momentum == 0.0 {
             return w - step;
         }

@@ -7,6 +7,7 @@ use cornu_graph::Array;
 use cornu_graph::random::{PyRandom, Stream, entropy};
 
 use crate::flavor::{Flavor, flavor};
+use serde_json::{Value, json};
 
 /// TensorFlow reduces the seeds of its stateful operations modulo this number.
 const STATEFUL_MODULUS: u64 = (1 << 31) - 1;
@@ -139,6 +140,20 @@ pub(crate) enum OpSeed {
 }
 
 impl OpSeed {
+    /// As a snapshot has it.
+    pub(crate) fn to_json(self) -> Value {
+        match self {
+            OpSeed::Numbered(number) => json!({ "numbered": number }),
+            OpSeed::Given(seed) => json!({ "given": seed }),
+        }
+    }
+
+    /// What [`OpSeed::to_json`] wrote.
+    pub(crate) fn from_json(json: &Value) -> Option<OpSeed> {
+        let given = json["given"].as_u64().map(OpSeed::Given);
+        given.or_else(|| json["numbered"].as_u64().map(OpSeed::Numbered))
+    }
+
     /// The words of the operation's stream, at its start.
     pub(crate) fn start(self, seeds: &Seeds) -> Array {
         let (OpSeed::Numbered(seed) | OpSeed::Given(seed)) = self;

@@ -1,6 +1,7 @@
 //! The order in which `fit(shuffle=True)` shows the rows.
 
 use cornu_graph::random::{Philox, Stream};
+use serde_json::{Value, json};
 
 use super::{Flavor, Seeds};
 
@@ -13,6 +14,8 @@ use super::{Flavor, Seeds};
 pub struct Shuffle {
     start: Stream,
     stream: Stream,
+    /// The stream that the present order was drawn from.
+    drawn: Stream,
     repeats: bool,
     order: Vec<u32>,
     /// How many rows of the present order have been given out as batches.
@@ -24,7 +27,7 @@ impl Shuffle {
     pub fn new(flavor: Flavor, seeds: &Seeds, rows: usize) -> Shuffle {
         let start = seeds.stateful(0);
         let repeats = flavor.order_repeats(seeds.global_seed().is_some());
-        Shuffle { start, stream: start, repeats, order: (0..rows as u32).collect(), used: rows }
+        Shuffle { start, stream: start, drawn: start, repeats, order: (0..rows as u32).collect(), used: rows }
     }
 
     /// The order of the next epoch: row numbers. Nothing is allocated.
@@ -33,6 +36,7 @@ impl Shuffle {
         if self.repeats {
             self.stream = self.start;
         }
+        self.drawn = self.stream;
         let mut generator = Philox::new(self.stream);
         self.order.iter_mut().enumerate().for_each(|(i, row)| *row = i as u32);
         // Position i is exchanged with itself or a later one; the last position has no choice, so it draws nothing,
@@ -60,8 +64,49 @@ impl Shuffle {
         &self.order[first..self.used]
     }
 
+    /// The present order, and how many of its rows have been given out.
+    pub(crate) fn order(&self) -> (&[u32], usize) {
+        (&self.order, self.used)
+    }
+
+    /// Where it stands, for [`Shuffle::seek`].
+    pub(crate) fn position(&self) -> Value {
+        json!({
+            "start": self.start.pack(),
+            "next": self.stream.pack(),
+            "drawn": self.drawn.pack(),
+            "repeats": self.repeats,
+            "used": self.used,
+        })
+    }
+
+    /// Goes on from there; says whether that was a position over as many rows.
+    pub(crate) fn seek(&mut self, position: &Value) -> bool {
+        let stream = |key: &str| stream(&position[key]);
+        let (Some(start), Some(next), Some(drawn)) = (stream("start"), stream("next"), stream("drawn")) else {
+            return false;
+        };
+        let (Some(repeats), Some(used)) = (position["repeats"].as_bool(), position["used"].as_u64()) else {
+            return false;
+        };
+        if used as usize > self.order.len() {
+            return false;
+        }
+        (self.start, self.stream, self.repeats) = (start, drawn, false);
+        self.next_order();
+        (self.stream, self.repeats, self.used) = (next, repeats, used as usize);
+        true
+    }
+
     /// Whether every row of the present order has been in a batch. In Keras 3 this ends an epoch early.
     pub fn is_used_up(&self) -> bool {
         self.used == self.order.len()
     }
+}
+
+/// A stream of six words.
+fn stream(json: &Value) -> Option<Stream> {
+    let words = json.as_array()?.iter().map(|word| u32::try_from(word.as_u64()?).ok());
+    let words: Vec<u32> = words.collect::<Option<_>>()?;
+    Some(Stream::unpack(words.try_into().ok()?))
 }

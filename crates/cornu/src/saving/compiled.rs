@@ -5,17 +5,17 @@ use serde_json::{Value, json};
 
 use super::optimizer::Dialect;
 use crate::choice::Choice;
-use crate::config::{ClassId, Field, object, open_built_in, open_object};
+use crate::config::{ClassId, Field, object, open_object};
 use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
 use crate::registry::{self, Family};
-use crate::train::{Compile, Metrics, PerOutput, check_metric};
+use crate::step::{Compile, Metrics, PerOutput, check_metric};
 
 /// The schedule whose learning rate stays the same if its `decay_rate` is 0.
 const SCHEDULE: &str = "InverseTimeDecay";
 
-/// Keys of optimizers that only Keras 3 knows; training refuses other values than their defaults.
+/// Keys of optimizers that only Keras 3 knows, and that are written only where they say something.
 const KERAS_3: [&str; 2] = ["loss_scale_factor", "gradient_accumulation_steps"];
 
 /// Whether a file can hold these settings; else what it cannot hold.
@@ -42,8 +42,10 @@ pub(super) fn storable(settings: &Compile, optimizer: &dyn Optimizer) -> Result<
 /// The settings as an object for both versions of Keras.
 pub(super) fn to_json(settings: &Compile, optimizer: &dyn Optimizer, dialect: Dialect, rate: f64) -> Value {
     let mut config = optimizer.to_json();
-    KERAS_3.iter().for_each(|key| drop(config.shift_remove(*key)));
-    config.insert("learning_rate".into(), if dialect == Dialect::Both { constant(rate) } else { rate.into() });
+    config.retain(|key, value| !(value.is_null() && KERAS_3.contains(&key.as_str())));
+    if optimizer.common().learning_rate.schedule().is_none() {
+        config.insert("learning_rate".into(), if dialect == Dialect::Both { constant(rate) } else { rate.into() });
+    }
     let weighted = settings.weighted_metrics.iter().any(|metrics| !metrics.is_empty());
     json!({
         "optimizer": object(optimizer.module(), optimizer.class_name(), config),
@@ -132,8 +134,7 @@ fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
         return Err(Error::unsupported(format!("optimizers of the old kind are not supported, got `{class}`")));
     }
     config.shift_remove("jit_compile");
-    if let Some(schedule) = config.get("learning_rate").filter(|rate| rate.is_object()) {
-        let rate = constant_rate(schedule).context(format!("{class}.learning_rate"))?;
+    if let Some(rate) = config.get("learning_rate").and_then(constant_rate) {
         config.insert("learning_rate".into(), rate.into());
     }
     if config.get("name").is_some_and(Value::is_null) {
@@ -143,13 +144,10 @@ fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
 }
 
 /// The learning rate of a schedule that does not change it.
-fn constant_rate(json: &Value) -> Result<f64> {
-    let (class, config) = open_built_in("schedule", json, "give the learning rate as a number")?;
-    let number = |key: &str| config.get(key).and_then(Value::as_f64);
-    match number("initial_learning_rate") {
-        Some(rate) if class == SCHEDULE && number("decay_rate") == Some(0.0) => Ok(rate),
-        _ => Err(Error::unsupported(format!("the schedule `{class}` is not supported"))),
-    }
+fn constant_rate(json: &Value) -> Option<f64> {
+    let number = |key: &str| json["config"][key].as_f64();
+    let never = json["class_name"] == SCHEDULE && number("decay_rate") == Some(0.0);
+    number("initial_learning_rate").filter(|_| never)
 }
 
 /// The metrics of an output, one or a list; those that are not known are added to `left_out`.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::optimizer::{self, Dialect};
 use super::{Loaded, Save, compiled, weights};
 use crate::model::Model;
-use crate::train::{Code, Warning};
+use crate::step::{Code, OptimizerState, Warning};
 
 /// The Keras whose files these are like.
 const KERAS_VERSION: &str = "3.15.1";
@@ -27,7 +27,7 @@ pub(super) fn archive(model: &Model, save: Save) -> Result<(Archive, Vec<Warning
         match compiled::storable(settings, &*chosen) {
             Ok(()) => {
                 let dialect = Dialect::choose(save, &*chosen, variables)?;
-                let state = model.optimizer_state().unwrap_or_else(|| optimizer::start(&*chosen, variables));
+                let state = model.optimizer_state().map_or_else(|| OptimizerState::start(&*chosen, variables), Ok)?;
                 config["compile_config"] = compiled::to_json(settings, &*chosen, dialect, state.learning_rate);
                 optimizer::write(&*chosen, &state, variables, dialect, &mut builder)?;
             }

@@ -19,7 +19,7 @@ use cornu_graph::room::room;
 use cornu_graph::{Context, Error, Result, tell};
 
 use crate::model::{Model, Sequential};
-use crate::train::Warning;
+use crate::step::Warning;
 
 pub use optimizer::Save;
 

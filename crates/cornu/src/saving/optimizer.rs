@@ -6,7 +6,7 @@ use cornu_graph::{Array, DType, Error, Result, Type};
 
 use crate::flavor::Flavor;
 use crate::optimizers::{FileOrder, Optimizer};
-use crate::train::OptimizerState;
+use crate::step::OptimizerState;
 use crate::variables::Variables;
 
 /// Where the variables stand.
@@ -57,7 +57,7 @@ pub(super) enum Dialect {
     Keras3,
     /// A number; iteration, slots: Keras 2.13 restores it.
     Keras2,
-    /// A schedule that never changes; iteration, slots: both restore it.
+    /// A schedule; iteration, slots: both restore it.
     Both,
     /// A number; iteration alone: neither restores it, and both open it.
     Steps,
@@ -71,37 +71,36 @@ impl Dialect {
     pub(super) fn choose(save: Save, optimizer: &dyn Optimizer, variables: &Variables) -> Result<Dialect> {
         // For a single weight an idle slot of Keras 2 is as many variables as the learning rate of Keras 3: each version
         // would put the other's variable in the wrong place, and refuse the file.
-        let slots = optimizer.roles();
-        let mistakable = slots.is_empty() && optimizer.count(FileOrder::Idle) > 0 && variables.trainable().count() == 1;
+        let (slots, common) = (optimizer.roles(), optimizer.common());
+        let mistakable = slots.is_empty() && optimizer.idle() > 0 && variables.trainable().count() == 1;
+        let only_keras_3 = common.needs_keras_3() || !optimizer.scalars().is_empty();
         match save.keras {
             Some(other) if ![2, 3].contains(&other) => Err(Error::usage(format!("`keras` is 2 or 3, got {other}"))),
+            Some(2) if common.needs_keras_3() => {
+                let message = "Keras 2 has no `loss_scale_factor` and no `gradient_accumulation_steps`";
+                Err(Error::usage(message).help("save for Keras 3: `Save::new().keras(3)`"))
+            }
             _ if mistakable => Ok(Dialect::Steps),
             Some(2) => Ok(Dialect::Keras2),
-            None if !slots.is_empty() => Ok(Dialect::Both),
+            None if !slots.is_empty() && !only_keras_3 => Ok(Dialect::Both),
             _ => Ok(Dialect::Keras3),
         }
     }
 }
 
-/// The state before the first step.
-pub(super) fn start(optimizer: &dyn Optimizer, variables: &Variables) -> OptimizerState {
-    let zeros = |role: &'static str| {
-        variables.trainable().map(move |weight| (role.to_owned(), weight.path.clone(), Array::zeros(&weight.ty)))
+/// The order of slots in files, as places in [`OptimizerState::slots`], and how many of them only Keras 3 has.
+fn order(optimizer: &dyn Optimizer, weights: usize) -> (Vec<usize>, usize) {
+    let (kept, scalars) = (optimizer.kept(), optimizer.scalars().len());
+    let of = |order: FileOrder| (0..kept.len()).filter(move |&role| kept[role].order == order).collect::<Vec<_>>();
+    let by_role = |roles: Vec<usize>| {
+        roles.into_iter().flat_map(move |role| (0..weights).map(move |weight| role * weights + weight))
     };
-    OptimizerState {
-        iterations: 0,
-        learning_rate: f64::from(optimizer.base().learning_rate as f32),
-        slots: optimizer.roles().into_iter().flat_map(zeros).collect(),
-    }
-}
-
-/// The order of slots in files: their places in [`OptimizerState::slots`].
-fn order(optimizer: &dyn Optimizer, weights: usize) -> Vec<usize> {
-    let in_turn = optimizer.count(FileOrder::WeightByWeight);
-    let roles = in_turn + optimizer.count(FileOrder::RoleByRole);
-    let first = (0..weights).flat_map(|weight| (0..in_turn).map(move |role| role * weights + weight));
-    let rest = (in_turn..roles).flat_map(|role| (0..weights).map(move |weight| role * weights + weight));
-    first.chain(rest).collect()
+    let kept = optimizer.kept();
+    let (first, in_turn, rest) =
+        (of.clone()(FileOrder::First), of.clone()(FileOrder::WeightByWeight), of(FileOrder::RoleByRole));
+    let in_turn = (0..weights).flat_map(|weight| in_turn.iter().map(move |role| role * weights + weight));
+    let alone = kept.len() * weights..kept.len() * weights + scalars;
+    (by_role(first).chain(in_turn).chain(by_role(rest)).chain(alone).collect(), scalars)
 }
 
 /// Puts the state into a file.
@@ -116,13 +115,16 @@ pub(super) fn write(
     builder: &mut Builder,
 ) -> Result<()> {
     let mut values = vec![Array::scalar(state.iterations)];
-    if dialect == Dialect::Keras3 {
+    if dialect == Dialect::Keras3 && optimizer.common().learning_rate.schedule().is_none() {
         values.push(Array::scalar(state.learning_rate as f32));
     }
-    let order = order(optimizer, variables.trainable().count());
+    let (mut order, only_keras_3) = order(optimizer, variables.trainable().count());
+    if dialect == Dialect::Keras2 {
+        order.truncate(order.len() - only_keras_3);
+    }
     values.extend(order.into_iter().map(|slot| state.slots[slot].2.clone()));
     if dialect == Dialect::Keras2 {
-        let idle = (0..optimizer.count(FileOrder::Idle)).flat_map(|_| variables.trainable());
+        let idle = (0..optimizer.idle()).flat_map(|_| variables.trainable());
         values.extend(idle.map(|weight| Array::zeros(&weight.ty)));
     }
     builder.group(FOLDER)?;
@@ -140,39 +142,42 @@ pub(super) fn read(
     optimizer: &dyn Optimizer,
     variables: &Variables,
 ) -> Result<Result<OptimizerState, String>> {
-    let mut state = start(optimizer, variables);
+    let mut state = OptimizerState::start(optimizer, variables)?;
     let weights = variables.trainable().count();
-    let order = order(optimizer, weights);
+    let (mut order, only_keras_3) = order(optimizer, weights);
     let count = file.datasets().iter().filter(|entry| entry.path.starts_with(&format!("{FOLDER}/"))).count();
     let is_scalar = |i: usize| {
         let path = format!("{FOLDER}/{i}");
         file.datasets().iter().any(|entry| entry.path == path && entry.shape.rank() == 0)
     };
-    let idle = optimizer.count(FileOrder::Idle) * weights;
-    let has_idle = idle > 0 && count == 1 + order.len() + idle && !is_scalar(1);
-    // Keras 3 keeps the learning rate after the number of steps. Before the first step there may be nothing else.
-    let slots_from = match count {
-        0 => return Ok(Ok(state)),
-        1 | 2 if (0..count).all(is_scalar) => count,
-        _ if has_idle || count == order.len() + 1 => 1,
-        _ if count == order.len() + 2 => 2,
+    if count == 0 {
+        return Ok(Ok(state));
+    }
+    // Keras 3 keeps a learning rate that is no schedule after the number of steps.
+    let slots_from = if count > 1 && is_scalar(1) { 2 } else { 1 };
+    let (all, idle) = (order.len(), optimizer.idle() * weights);
+    match count - slots_from {
+        // Before the first step there may be nothing else.
+        0 => order.clear(),
+        got if got == all => {}
+        got if got == all - only_keras_3 || idle > 0 && got == all - only_keras_3 + idle => {
+            order.truncate(all - only_keras_3);
+        }
         _ => {
-            let (class, needed) = (optimizer.class_name(), order.len());
+            let class = optimizer.class_name();
             return Ok(Err(format!(
-                "`{class}` needs {needed} variables for {weights} weights, beside the number of steps and the learning \
+                "`{class}` needs {all} variables for {weights} weights, beside the number of steps and the learning \
                  rate; the file has {count} in all"
             )));
         }
-    };
+    }
     state.iterations = variable(file, 0, &Type::scalar(DType::I64))?.to_vec().first().copied().unwrap_or(0);
     if slots_from == 2 {
         state.learning_rate = variable(file, 1, &Type::scalar(DType::F32))?.get(0);
     }
-    if count == slots_from + order.len() || has_idle {
-        for (i, slot) in order.into_iter().enumerate() {
-            let value = &mut state.slots[slot].2;
-            *value = variable(file, slots_from + i, &value.ty())?;
-        }
+    for (i, slot) in order.into_iter().enumerate() {
+        let value = &mut state.slots[slot].2;
+        *value = variable(file, slots_from + i, &value.ty())?;
     }
     Ok(Ok(state))
 }

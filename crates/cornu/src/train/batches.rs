@@ -1,14 +1,18 @@
 //! Which rows come next: in training, and in order.
 
+use serde_json::{Value, json};
+
 use super::Fit;
-use super::feed::Fed;
 use super::fit::batch_rows;
 use crate::random::Shuffle;
+use crate::step::Fed;
 
 /// The rows of one batch after another.
 pub(super) struct Batches {
     order: Order,
     pub(super) size: usize,
+    /// How many rows the last batches had.
+    last: usize,
 }
 
 enum Order {
@@ -20,18 +24,56 @@ enum Order {
 impl Batches {
     /// Batches of `size` rows: in an order of its own for each epoch, or else in the rows' own.
     pub(super) fn new(shuffle: Option<Shuffle>, rows: usize, size: usize) -> Batches {
-        Batches { order: shuffle.map_or_else(|| Order::Plain(0, (0..rows as u32).collect()), Order::Shuffled), size }
+        Batches {
+            order: shuffle.map_or_else(|| Order::Plain(0, (0..rows as u32).collect()), Order::Shuffled),
+            size,
+            last: 0,
+        }
     }
 
-    /// The next batch. An order that is used up begins anew.
-    pub(super) fn next(&mut self) -> &[u32] {
-        match &mut self.order {
-            Order::Shuffled(shuffle) => shuffle.next_batch(self.size),
+    /// Takes the next batches, so many at most and of one order; [`Batches::rows`] are theirs. An order that is used up
+    /// begins anew.
+    pub(super) fn next(&mut self, batches: usize) {
+        let size = self.size.saturating_mul(batches);
+        self.last = match &mut self.order {
+            Order::Shuffled(shuffle) => shuffle.next_batch(size).len(),
             Order::Plain(used, rows) => {
                 let first = if *used == rows.len() { 0 } else { *used };
-                *used = first.saturating_add(self.size).min(rows.len());
-                &rows[first..*used]
+                *used = first.saturating_add(size).min(rows.len());
+                *used - first
             }
+        };
+    }
+
+    /// The rows of the last batches.
+    pub(super) fn rows(&self) -> &[u32] {
+        let (order, used) = match &self.order {
+            Order::Shuffled(shuffle) => shuffle.order(),
+            Order::Plain(used, rows) => (&rows[..], *used),
+        };
+        &order[used - self.last..used]
+    }
+
+    /// Where the order stands, for [`Batches::seek`].
+    pub(super) fn position(&self) -> Value {
+        match &self.order {
+            Order::Shuffled(shuffle) => shuffle.position(),
+            Order::Plain(used, _) => json!({ "used": used }),
+        }
+    }
+
+    /// Goes on from there; says whether that was a position of such an order.
+    pub(super) fn seek(&mut self, position: &Value) -> bool {
+        self.last = 0;
+        match &mut self.order {
+            Order::Shuffled(shuffle) => shuffle.seek(position),
+            Order::Plain(used, rows) => match position["used"].as_u64().map(|used| used as usize) {
+                Some(known) if known <= rows.len() && position["start"].is_null() => {
+                    *used = known;
+                    true
+                }
+                _ => false,
+            },
         }
     }
 

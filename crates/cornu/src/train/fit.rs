@@ -1,12 +1,13 @@
 //! How to train, evaluate and predict: the arguments of Keras's `fit`, `evaluate` and `predict`.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use cornu_graph::{Arrays, Error, Result, ToArrays};
 
-use super::Callback;
-use super::feed::Given;
+use super::{Callback, Control};
 use crate::random::Seeds;
+use crate::step::Given;
 use cornu_display::Verbose;
 
 /// Rows in a batch where nothing else is said, as in Keras.
@@ -70,10 +71,17 @@ impl Fit {
     /// The number of the first epoch, to go on where another fit ended. It names epochs and no more: with `shuffle` the
     /// rows come in the first order of the seeds, not in that of the epoch. Without shuffling and dropout, epochs that
     /// are divided among several fits, or among programs by [`load_model`](crate::load_model), give the same bits as in
-    /// one.
+    /// one; with [`Fit::resume`] they always do.
     pub fn initial_epoch(mut self, epoch: usize) -> Fit {
         self.initial_epoch = epoch;
         self
+    }
+
+    /// Goes on from a snapshot ([`Control::save_snapshot`](super::Control::save_snapshot),
+    /// [`Model::save_snapshot`](crate::Model::save_snapshot)) as if nothing had come between, to the bit: with the same
+    /// model, data and arguments. `epochs` may be other ones; seeds and the first epoch are those of the snapshot.
+    pub fn resume(self, path: impl AsRef<Path>) -> Fit {
+        self.callback(Resume(path.as_ref().to_path_buf()))
     }
 
     /// Rows in a batch; the last batch of an epoch may have fewer.
@@ -198,6 +206,15 @@ impl Default for Fit {
     }
 }
 
+/// Goes on from a snapshot.
+struct Resume(PathBuf);
+
+impl Callback for Resume {
+    fn on_train_begin(&mut self, control: &mut Control) -> Result<()> {
+        control.load_snapshot(&self.0)
+    }
+}
+
 /// Rows in a batch: as asked for, else as many as make so many steps, else Keras's 32.
 pub(crate) fn batch_rows(asked: Option<usize>, steps: Option<usize>, rows: usize) -> usize {
     asked.or(steps.map(|steps| rows.div_ceil(steps))).unwrap_or(BATCH_SIZE)
@@ -217,12 +234,14 @@ pub struct Evaluate {
     pub(crate) steps: Option<usize>,
     pub(crate) sample_weight: Option<Result<Arrays>>,
     pub(crate) verbose: Verbose,
+    pub(crate) callbacks: Vec<Box<dyn Callback>>,
 }
 
 impl Evaluate {
     /// Batches of 32 rows, with progress shown.
     pub fn new() -> Evaluate {
-        Evaluate { batch_size: None, steps: None, sample_weight: None, verbose: Verbose::Auto }
+        let (batch_size, steps, sample_weight) = (None, None, None);
+        Evaluate { batch_size, steps, sample_weight, verbose: Verbose::Auto, callbacks: Vec::new() }
     }
 
     /// Rows in a batch.
@@ -246,6 +265,12 @@ impl Evaluate {
     /// How much to print: `0` nothing, `1` a bar, `2` a line.
     pub fn verbose(mut self, verbose: impl Into<Verbose>) -> Evaluate {
         self.verbose = verbose.into();
+        self
+    }
+
+    /// Something to call meanwhile.
+    pub fn callback(mut self, callback: impl Callback + 'static) -> Evaluate {
+        self.callbacks.push(Box::new(callback));
         self
     }
 }

@@ -1,39 +1,41 @@
-//! Training: `compile`, `fit`, `evaluate` and `predict`.
+//! Training: `fit`, `evaluate` and `predict`.
 //!
-//! A step is one graph for each shape of batch ([`step`](self)): forward pass, loss, gradients, optimizer, and the
-//! running totals of loss and metrics, which are variables like the weights. The loop only says which rows come next;
-//! it reads figures once an epoch, or when something on the screen is due.
+//! A loop says which rows come next, and calls [`Callback`]s; a step computes ([`Compile`] says what). Figures are read
+//! once an epoch, or when a callback asks for them.
 
 mod batches;
 mod callback;
-pub(crate) mod checks;
-mod compile;
-mod feed;
+mod callbacks;
+mod feeding;
 mod fit;
-mod history;
 #[cfg(feature = "interrupt")]
 mod interrupt;
-mod keras2_streams;
-mod outputs;
+mod model;
+mod pace;
 mod progress;
 mod run;
-mod slips;
-mod state;
-mod step;
-mod variables;
+mod snapshot;
+mod source;
 
-pub(crate) use batches::InOrder;
-pub use callback::Callback;
-pub(crate) use compile::check_metric;
-pub use compile::{Compile, Metrics};
-pub use cornu_graph::{Code, Warning};
-pub(crate) use feed::{Data, Ends, Given, ORDER};
-pub(crate) use fit::positive;
+pub use callback::{Callback, Control, Hook, Memory};
+pub use callbacks::*;
 pub use fit::{Evaluate, Fit, Predict};
-pub use history::{Figures, History, Params, Scores};
-pub use outputs::PerOutput;
-pub(crate) use progress::Bar;
-pub(crate) use run::{PREDICTIONS, Run};
-pub use state::OptimizerState;
-pub(crate) use step::Kind;
-pub(crate) use step::{Stage, Steps, Training};
+pub use source::{Batch, Rows, Source};
+
+pub use crate::step::{Code, Compile, Figures, History, Metrics, OptimizerState, Params, PerOutput, Scores, Warning};
+
+/// Where Ctrl-C is not noted.
+#[cfg(not(feature = "interrupt"))]
+mod interrupt {
+    pub(super) struct Interrupt;
+
+    impl Interrupt {
+        pub(super) fn watch() -> Interrupt {
+            Interrupt
+        }
+
+        pub(super) fn is_pressed(&self) -> bool {
+            false
+        }
+    }
+}

@@ -1,20 +1,21 @@
 //! The loops of `fit`, `evaluate` and `predict`.
 
-use std::ops::ControlFlow;
-
+use cornu_display::Verbose;
 use cornu_graph::room::room;
 use cornu_graph::{Array, Buffer, Error, ErrorKind, Result, Type, tell};
+use serde_json::Value;
 
-use super::batches::{Batches, InOrder};
-use super::feed::Fed;
-use super::fit::batch_rows;
-use super::history::{History, Params};
-use super::progress::Bar;
-use super::step::{Kind, Stage, Steps};
-use super::{Callback, Code, Fit, Warning};
+use super::batches::InOrder;
+use super::callback::{At, Callbacks, Memory};
+use super::feeding::Feeding;
+use super::interrupt::Interrupt;
+use super::pace::Pace;
+use super::snapshot::{self, Resumed};
+use super::{Code, Fit, History, Hook, Params, Scores, Warning};
 use crate::flavor::{Flavor, RowsEnd};
-use crate::random::{Seeds, Shuffle};
-use cornu_display::Verbose;
+use crate::model::Model;
+use crate::random::Seeds;
+use crate::step::{Fed, Kind, Steps};
 
 /// What has no room, if there are too many of them.
 pub(crate) const PREDICTIONS: &str = "the array of predictions";
@@ -22,52 +23,81 @@ pub(crate) const PREDICTIONS: &str = "the array of predictions";
 /// A run of a program, with how many rows its batches have.
 type Held = Option<(usize, Box<dyn cornu_graph::Run>)>;
 
-type Logs = Vec<(String, f64)>;
-
-impl Stage<'_> {
-    /// Runs over rows in order; the running totals are of these rows afterwards.
-    pub(crate) fn evaluate(&self, data: &Fed, batches: InOrder, mut bar: Option<&mut Bar>) -> Result<()> {
-        self.reset()?;
-        self.training.evaluating(data.one_size(batches.size));
-        let order = data.order()?;
-        let mut held = None;
-        for (i, rows) in order.chunks(batches.size).take(batches.steps).enumerate() {
-            self.steps()?.step(Kind::Test, data, rows, &mut held)?;
-            if let Some(bar) = &mut bar {
-                bar.on_train_batch_end(i, &mut || self.logs().unwrap_or_default());
-            }
+/// Runs over rows in order; the running totals are of these rows afterwards.
+pub(super) fn evaluate(model: &Model, data: &Fed, batches: InOrder, callbacks: &mut Callbacks) -> Result<Scores> {
+    let stage = model.stage();
+    stage.reset()?;
+    stage.training.evaluating(data.one_size(batches.size));
+    drop(stage);
+    callbacks.call_with(model, Hook::TestBegin, 0, Scores::default())?;
+    let (order, mut held, mut done) = (data.order()?, None, 0);
+    while done < batches.steps {
+        callbacks.call_with(model, Hook::TestBatchBegin, done, Scores::default())?;
+        let watched = callbacks.use_any(&[Hook::TestBatchBegin, Hook::TestBatchEnd]);
+        let next = if watched { done + 1 } else { batches.steps };
+        let rows = &order[done * batches.size..next.saturating_mul(batches.size).min(order.len())];
+        model.stage().steps()?.batches(Kind::Test, data, rows, batches.size, &mut held)?;
+        done = next;
+        callbacks.shared.logs = None;
+        callbacks.call(model, Hook::TestBatchEnd, done - 1)?;
+        if callbacks.shared.stop && !callbacks.shared.trains {
+            break;
         }
-        Ok(())
     }
+    let scores = Scores::new(model.stage().logs()?);
+    callbacks.call_with(model, Hook::TestEnd, 0, scores.clone())?;
+    Ok(scores)
+}
+
+/// What the model makes of the rows, batch by batch: each of its outputs. `steps` is the model as it is built.
+pub(super) fn predict(
+    model: &Model,
+    steps: &Steps,
+    data: &Fed,
+    batch: usize,
+    callbacks: &mut Callbacks,
+) -> Result<Vec<Array>> {
+    steps.training.predicting(data.one_size(batch));
+    let (outputs, mut held) = (steps.net.outputs.len(), None);
+    let order = data.order()?;
+    let mut all: Vec<(Array, usize)> = Vec::new();
+    callbacks.call(model, Hook::PredictBegin, 0)?;
+    for (i, rows) in order.chunks(batch).enumerate() {
+        callbacks.call(model, Hook::PredictBatchBegin, i)?;
+        let run = steps.step(Kind::Predict, data, rows, &mut held)?;
+        for index in 0..outputs {
+            let output = run.output(index)?;
+            if i == 0 && rows.len() == order.len() {
+                all.push((output, 0));
+                continue;
+            }
+            if i == 0 {
+                let ty = Type::new(output.dtype(), output.shape().with(0, data.rows()));
+                room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
+                all.push((Array::zeros(&ty), 0));
+            }
+            let (all, done) = &mut all[index];
+            *done += append(all, *done, &output)?;
+        }
+        callbacks.call(model, Hook::PredictBatchEnd, i)?;
+    }
+    callbacks.call(model, Hook::PredictEnd, 0)?;
+    Ok(all.into_iter().map(|(all, _)| all).collect())
 }
 
 impl Steps<'_> {
-    /// What the model makes of the rows, batch by batch: each of its outputs.
-    pub(crate) fn predict(&self, data: &Fed, batch: usize, mut bar: Option<&mut Bar>) -> Result<Vec<Array>> {
-        self.training.predicting(data.one_size(batch));
-        let (outputs, mut held) = (self.net.outputs.len(), None);
-        if data.rows() <= batch {
-            let run = self.step(Kind::Predict, data, &data.order()?, &mut held)?;
-            bar.iter_mut().for_each(|bar| bar.on_train_batch_end(0, &mut Vec::new));
-            return (0..outputs).map(|index| run.output(index)).collect();
+    /// Steps over those rows in batches of `size`, of which the last may be shorter.
+    fn batches(&self, kind: Kind, data: &Fed, rows: &[u32], size: usize, held: &mut Held) -> Result<()> {
+        let (whole, rest) = rows.split_at(rows.len() / size * size);
+        if whole.len() > size {
+            data.start_all(self.held(kind, data, size, held)?, whole, size)?;
+        } else if !whole.is_empty() {
+            self.step(kind, data, whole, held)?;
         }
-        let order = data.order()?;
-        let mut all: Vec<(Array, usize)> = Vec::new();
-        for (i, rows) in order.chunks(batch).enumerate() {
-            let run = self.step(Kind::Predict, data, rows, &mut held)?;
-            for index in 0..outputs {
-                let output = run.output(index)?;
-                if i == 0 {
-                    let ty = Type::new(output.dtype(), output.shape().with(0, data.rows()));
-                    room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
-                    all.push((Array::zeros(&ty), 0));
-                }
-                let (all, done) = &mut all[index];
-                *done += append(all, *done, &output)?;
-            }
-            bar.iter_mut().for_each(|bar| bar.on_train_batch_end(i, &mut Vec::new));
+        if !rest.is_empty() {
+            self.step(kind, data, rest, held)?;
         }
-        Ok(all.into_iter().map(|(all, _)| all).collect())
+        Ok(())
     }
 
     /// Begins a step over those rows, by the run that is held if it is for as many.
@@ -78,13 +108,25 @@ impl Steps<'_> {
         rows: &[u32],
         held: &'h mut Held,
     ) -> Result<&'h mut dyn cornu_graph::Run> {
-        if held.as_ref().is_none_or(|(count, _)| *count != rows.len()) {
+        let run = self.held(kind, data, rows.len(), held)?;
+        data.start(run, rows)?;
+        Ok(run)
+    }
+
+    /// The run for batches of so many rows.
+    fn held<'h>(
+        &self,
+        kind: Kind,
+        data: &Fed,
+        rows: usize,
+        held: &'h mut Held,
+    ) -> Result<&'h mut dyn cornu_graph::Run> {
+        if held.as_ref().is_none_or(|(count, _)| *count != rows) {
             // Its memory is of use to the next.
             *held = None;
-            *held = Some((rows.len(), self.program(kind, data, rows.len())?.room()?));
+            *held = Some((rows, self.program(kind, data, rows)?.room()?));
         }
         let (_, run) = held.as_mut().ok_or_else(|| Error::usage("there is no run"))?;
-        data.start(&mut **run, rows)?;
         Ok(&mut **run)
     }
 }
@@ -111,121 +153,194 @@ fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
 }
 
 /// A fit that has been checked.
-pub(crate) struct Run<'a> {
-    stage: Stage<'a>,
-    train: Fed,
+pub(super) struct Run<'a> {
+    model: &'a Model,
+    feeding: Feeding,
     validation: Option<Fed>,
     fit: Fit,
-    batches: Batches,
+    callbacks: Callbacks,
     flavor: Flavor,
     steps: usize,
-    /// Batches until the rows have come as often as there are epochs, where Keras 2 ends a training.
-    left: usize,
-    history: History,
+    /// The batches so far, and how many there are until the rows have come as often as there are epochs, where Keras 2
+    /// ends a training.
+    seen: usize,
+    all: usize,
+    /// The epochs and the batches of the next one that are done, and the epoch that this training began with.
+    epoch: usize,
+    batch: usize,
+    first: usize,
+    pace: Pace,
+    pub(super) history: History,
 }
 
 impl<'a> Run<'a> {
-    pub(crate) fn new(
-        stage: Stage<'a>,
-        train: Fed,
+    pub(super) fn new(
+        model: &'a Model,
+        feeding: Feeding,
         validation: Option<Fed>,
-        fit: Fit,
-        seeds: &Seeds,
+        mut fit: Fit,
         warnings: Vec<Warning>,
     ) -> Run<'a> {
-        let rows = train.rows();
-        let size = batch_rows(fit.batch_size, fit.steps_per_epoch, rows);
-        let steps = fit.steps_per_epoch.unwrap_or_else(|| rows.div_ceil(size));
-        let verbose = match fit.verbose {
-            Verbose::Silent => 0,
-            Verbose::Auto | Verbose::Bar => 1,
-            Verbose::Line => 2,
-        };
-        let params = Params { verbose, epochs: fit.epochs, steps };
+        // Of a source that does not know, epochs end when there is no next batch; Keras tells of no number.
+        let each = feeding.batches();
+        let steps = fit.steps_per_epoch.or(each);
+        let params = Params::new(fit.verbose, fit.epochs, steps.unwrap_or(0));
+        let (flavor, first) = (model.flavor(), fit.initial_epoch);
+        let mut callbacks = std::mem::take(&mut fit.callbacks);
+        callbacks.extend(super::progress::bar(fit.verbose, flavor));
+        let mut callbacks = Callbacks::new(callbacks, params);
+        callbacks.shared.trains = true;
         let history = History::new(params, warnings);
-        let flavor = stage.variables.flavor();
-        let shuffle = fit.shuffle.then(|| Shuffle::new(flavor, seeds, rows));
-        let batches = Batches::new(shuffle, rows, size);
-        let left = rows.div_ceil(size).saturating_mul(fit.epochs.saturating_sub(fit.initial_epoch));
-        Run { stage, train, validation, fit, batches, flavor, steps, left, history }
+        let mut run = Run {
+            model,
+            feeding,
+            validation,
+            fit,
+            callbacks,
+            flavor,
+            steps: steps.unwrap_or(usize::MAX),
+            seen: 0,
+            all: 0,
+            epoch: first,
+            batch: 0,
+            first,
+            pace: Pace::default(),
+            history,
+        };
+        run.all = run.until_rows_end();
+        run
     }
 
-    /// Trains, epoch by epoch.
-    pub(crate) fn epochs(mut self, seeds: &Seeds, own: bool) -> Result<History> {
+    /// How many batches there are until the rows have come as often as there are epochs.
+    fn until_rows_end(&self) -> usize {
+        let each = self.feeding.batches().filter(|_| matches!(self.feeding, Feeding::Rows(..)));
+        each.map_or(usize::MAX, |each| each.saturating_mul(self.fit.epochs.saturating_sub(self.first)))
+    }
+
+    /// Trains, epoch by epoch. The history is there also where this ends with an error.
+    pub(super) fn epochs(&mut self, seeds: &Seeds, own: bool) -> Result<()> {
         self.warn_if_too_few_rows();
-        self.stage.take_up_streams(&self.train, self.train.one_size(self.batches.size), seeds, own)?;
+        let size = self.feeding.one_size();
+        self.model.stage().take_up_streams(self.feeding.rows().0, size, seeds, own)?;
         if self.fit.verbose != Verbose::Silent {
             self.history.warnings.iter().for_each(tell);
         }
-        let mut callbacks = std::mem::take(&mut self.fit.callbacks);
-        if let Some(bar) = Bar::new(self.fit.verbose, self.flavor, self.steps) {
-            callbacks.push(Box::new(bar));
+        let interrupt = Interrupt::watch();
+        self.call(Hook::TrainBegin, 0)?;
+        if let Some(resumed) = self.callbacks.shared.resumed.take() {
+            self.resume(resumed)?;
         }
-        #[cfg(feature = "interrupt")]
-        let interrupt = super::interrupt::Interrupt::watch();
-        let stopped = || {
-            #[cfg(feature = "interrupt")]
-            return interrupt.is_pressed();
-            #[cfg(not(feature = "interrupt"))]
-            false
-        };
-        callbacks.iter_mut().for_each(|callback| callback.on_train_begin(&self.history.params));
-        for epoch in self.fit.initial_epoch..self.fit.epochs {
+        let mut last = Scores::default();
+        while self.epoch < self.fit.epochs {
             // Keras reports a loss of 0 for an epoch without a batch.
-            if self.flavor.rows_end() == RowsEnd::Training && self.left == 0 {
+            if self.flavor.rows_end() == RowsEnd::Training && self.seen >= self.all {
                 break;
             }
-            if self.epoch(epoch, &mut callbacks, &stopped)?.is_break() {
+            last = self.one_epoch(&interrupt)?;
+            if self.callbacks.shared.stop {
                 break;
             }
         }
-        callbacks.iter_mut().for_each(|callback| callback.on_train_end());
-        Ok(self.history)
+        self.model.stage().finalize()?;
+        self.callbacks.shared.logs = Some(last);
+        let end = self.call(Hook::TrainEnd, 0);
+        self.history.warnings.append(&mut self.callbacks.shared.warnings);
+        end
+    }
+
+    /// Calls a hook, with where this is.
+    fn call(&mut self, hook: Hook, number: usize) -> Result<()> {
+        let Run { model, feeding, history, epoch, batch, seen, first, .. } = self;
+        let at = At { feeding, history, epoch: *epoch, batch: *batch, seen: *seen, first: *first };
+        self.callbacks.call_at(model, hook, number, Some(at))
+    }
+
+    /// Where this is, for snapshots that are made later.
+    pub(super) fn position(&self) -> Value {
+        let Run { feeding, history, epoch, batch, seen, first, .. } = self;
+        snapshot::position(&At { feeding, history, epoch: *epoch, batch: *batch, seen: *seen, first: *first })
+    }
+
+    /// What callbacks have seen.
+    pub(super) fn memories(&self) -> Vec<Memory> {
+        self.callbacks.memories()
+    }
+
+    /// Goes on from a snapshot.
+    fn resume(&mut self, mut resumed: Resumed) -> Result<()> {
+        self.callbacks.recall(std::mem::take(&mut resumed.memories))?;
+        self.feeding.seek(&resumed.order)?;
+        (self.epoch, self.batch, self.seen, self.first) = (resumed.epoch, resumed.batch, resumed.seen, resumed.first);
+        self.all = self.until_rows_end();
+        let (epochs, figures) = (std::mem::take(&mut resumed.epochs), std::mem::take(&mut resumed.figures));
+        self.history.resume(epochs, figures);
+        resumed.set(self.model)
     }
 
     /// One epoch: its batches, then the validation.
-    fn epoch(
-        &mut self,
-        epoch: usize,
-        callbacks: &mut [Box<dyn Callback>],
-        stopped: &dyn Fn() -> bool,
-    ) -> Result<ControlFlow<()>> {
-        callbacks.iter_mut().for_each(|callback| callback.on_epoch_begin(epoch));
-        self.stage.reset()?;
-        let (mut done, mut held) = (0, None);
-        for batch in 0..self.steps {
-            if batch > 0 && self.is_out_of_rows() {
-                break;
-            }
-            self.left = self.left.saturating_sub(1);
-            self.stage.steps()?.step(Kind::Train, &self.train, self.batches.next(), &mut held)?;
-            for callback in &mut *callbacks {
-                callback.on_train_batch_end(batch, &mut || self.stage.logs().unwrap_or_default());
-            }
-            done = batch + 1;
-            self.go_on(stopped, epoch, done)?;
-        }
-        drop(held);
+    fn one_epoch(&mut self, interrupt: &Interrupt) -> Result<Scores> {
+        let epoch = self.epoch;
+        self.callbacks.shared.logs = Some(Scores::default());
+        self.call(Hook::EpochBegin, epoch)?;
+        let done = self.train(epoch, interrupt)?;
         let logs = self.logs(epoch)?;
         self.warn_if_not_finite(epoch, &logs);
-        self.history.push(epoch, &logs);
-        let mut end = ControlFlow::Continue(());
-        for callback in callbacks {
-            if callback.on_epoch_end(epoch, &logs).is_break() {
-                end = ControlFlow::Break(());
+        (self.epoch, self.batch) = (epoch + 1, 0);
+        self.callbacks.shared.logs = Some(logs.clone());
+        let told = self.call(Hook::EpochEnd, epoch);
+        // What callbacks have added is for those after them and for the history.
+        self.history.push(epoch, self.callbacks.shared.logs.as_ref().unwrap_or(&logs));
+        self.history.warnings.append(&mut self.callbacks.shared.warnings);
+        told?;
+        // Pressed in the validation, or in a callback.
+        self.go_on(interrupt, epoch, done)?;
+        Ok(logs)
+    }
+
+    /// The batches of an epoch; gives how many there were. Where no callback looks at them, many are one run.
+    fn train(&mut self, epoch: usize, interrupt: &Interrupt) -> Result<usize> {
+        let model = self.model;
+        if self.batch == 0 {
+            model.stage().reset()?;
+            self.feeding.begin(epoch)?;
+        }
+        let mut held = None;
+        while self.batch < self.steps && !(self.batch > 0 && self.is_out_of_rows()) {
+            self.callbacks.shared.logs = Some(Scores::default());
+            self.call(Hook::TrainBatchBegin, self.batch)?;
+            let most = match self.callbacks.use_any(&[Hook::TrainBatchBegin, Hook::TrainBatchEnd]) {
+                true => 1,
+                false => self.pace.next().min(self.steps - self.batch),
+            };
+            let ends = self.flavor.rows_end() == RowsEnd::Training;
+            if !self.feeding.next(if ends { most.min(self.all - self.seen) } else { most })? {
+                break;
+            }
+            let (data, rows, size) = self.feeding.rows();
+            model.stage().steps()?.batches(Kind::Train, data, rows, size, &mut held)?;
+            let count = rows.len().div_ceil(size);
+            self.seen += count;
+            self.batch += count;
+            self.callbacks.shared.logs = None;
+            self.call(Hook::TrainBatchEnd, self.batch - 1)?;
+            self.go_on(interrupt, epoch, self.batch)?;
+            if self.callbacks.shared.stop {
+                break;
             }
         }
-        // Pressed in the validation, or in a callback.
-        self.go_on(stopped, epoch, done)?;
-        Ok(end)
+        if self.batch == 0 {
+            return Err(Error::data(format!("the source has no batch in epoch {}", epoch + 1)));
+        }
+        Ok(self.batch)
     }
 
     /// An error if the user has stopped the training.
-    fn go_on(&self, stopped: &dyn Fn() -> bool, epoch: usize, done: usize) -> Result<()> {
-        if !stopped() {
+    fn go_on(&self, interrupt: &Interrupt, epoch: usize, done: usize) -> Result<()> {
+        if !interrupt.is_pressed() {
             return Ok(());
         }
-        let message = format!("stopped in epoch {} after batch {done} of {}", epoch + 1, self.steps);
+        let of = if self.steps == usize::MAX { String::new() } else { format!(" of {}", self.steps) };
+        let message = format!("stopped in epoch {} after batch {done}{of}", epoch + 1);
         let help = "the model keeps what it has learned; `fit` again goes on from there";
         Err(Error::new(ErrorKind::Interrupted, message).help(help))
     }
@@ -233,29 +348,29 @@ impl<'a> Run<'a> {
     /// Whether an epoch ends for want of rows, before `steps_per_epoch`.
     fn is_out_of_rows(&self) -> bool {
         match self.flavor.rows_end() {
-            RowsEnd::Training => self.left == 0,
-            RowsEnd::Epoch => self.batches.is_used_up(),
+            RowsEnd::Training => self.seen >= self.all,
+            RowsEnd::Epoch => self.feeding.is_used_up(),
         }
     }
 
     /// The figures of an epoch, in the order of Keras's history.
-    fn logs(&mut self, epoch: usize) -> Result<Logs> {
-        let mut logs = self.stage.logs()?;
-        if let Some(validation) =
-            self.validation.as_ref().filter(|_| (epoch + 1).is_multiple_of(self.fit.validation_freq))
-        {
-            self.stage.evaluate(validation, self.fit.validation_batches(validation), None)?;
-            logs.extend(self.stage.logs()?.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
+    fn logs(&mut self, epoch: usize) -> Result<Scores> {
+        let mut logs = Scores::new(self.model.stage().logs()?);
+        let due = (epoch + 1).is_multiple_of(self.fit.validation_freq);
+        if let Some(validation) = self.validation.as_ref().filter(|_| due) {
+            let batches = self.fit.validation_batches(validation);
+            let scores = evaluate(self.model, validation, batches, &mut self.callbacks)?;
+            scores.iter().for_each(|(name, value)| logs.set(&format!("val_{name}"), value));
         }
         if self.flavor.sorts_figures() {
-            logs.sort_by(|(a, _), (b, _)| a.cmp(b));
+            logs.sort();
         }
         Ok(logs)
     }
 
     /// Says once that training has failed: nothing brings weights back that are no numbers.
-    fn warn_if_not_finite(&mut self, epoch: usize, logs: &Logs) {
-        let Some((name, value)) = logs.iter().find(|(name, value)| name == "loss" && !value.is_finite()) else {
+    fn warn_if_not_finite(&mut self, epoch: usize, logs: &Scores) {
+        let Some((name, value)) = logs.iter().find(|(name, value)| *name == "loss" && !value.is_finite()) else {
             return;
         };
         if self.history.warnings.iter().any(|warning| warning.code == Code::LossNotFinite) {
@@ -274,7 +389,7 @@ impl<'a> Run<'a> {
     }
 
     fn warn_if_too_few_rows(&mut self) {
-        let (steps, available) = (self.steps, self.train.rows().div_ceil(self.batches.size));
+        let (steps, available) = (self.steps, self.feeding.batches().unwrap_or(usize::MAX));
         let several = self.fit.epochs.saturating_sub(self.fit.initial_epoch) > 1;
         let end = match self.flavor.rows_end() {
             RowsEnd::Training if steps > available => Some("the training ends when they have come once for each epoch"),

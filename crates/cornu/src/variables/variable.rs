@@ -69,7 +69,12 @@ impl Variable {
     /// # Panics
     /// If there is no memory for it, or its machine has failed.
     pub fn read(&self) -> Array {
-        locked(&self.place).read().unwrap_or_else(|error| panic!("{error}"))
+        self.value().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Its value, if it can be read.
+    pub(crate) fn value(&self) -> Result<Array> {
+        locked(&self.place).read()
     }
 
     /// Sets its value.
@@ -192,6 +197,6 @@ impl Store {
 }
 
 /// The content of a lock. After a panic elsewhere it is still one that its own methods made.
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

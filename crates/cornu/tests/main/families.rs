@@ -5,7 +5,7 @@ use std::path::Path;
 use cornu::activations::{self, Activation as Function};
 use cornu::losses::{self, Loss, Reduction};
 use cornu::metrics::{self, Metric, mean_of};
-use cornu::optimizers::{self, Base, Optimizer, Slots};
+use cornu::optimizers::{self, Common, Optimizer};
 use cornu::prelude::*;
 use cornu::random::{Flavor, Stream};
 use cornu::{Cx, Result, Tensor, constraints, initializers, layers, regularizers};
@@ -139,16 +139,16 @@ cornu::config! {
 }
 
 impl Optimizer for Steady {
-    fn base(&self) -> Base {
-        Base { learning_rate: self.learning_rate, ..Base::default() }
+    fn common(&self) -> Common {
+        Common { learning_rate: self.learning_rate.into(), ..Common::default() }
     }
 
     fn slots(&self) -> Vec<Slot> {
         vec!["mean".into()]
     }
 
-    fn update(&self, slots: &mut Slots, w: &Tensor, g: &Tensor, lr: &Tensor, _: &Tensor) -> Tensor {
-        w - slots.set("mean", slots.get("mean") * 0.5 + g * 0.5) * lr
+    fn update(&self, step: &mut Update, w: &Tensor, g: &Tensor) -> Tensor {
+        w - step.set("mean", step.get("mean") * 0.5 + g * 0.5) * step.rate()
     }
 }
 

@@ -1,7 +1,5 @@
 //! The first lines that somebody writes who comes from Keras and pandas: they compile, and do what they say.
 
-use std::ops::ControlFlow;
-
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use ndarray::{Array1, array};
@@ -72,9 +70,9 @@ fn shapes_are_tuples_arrays_or_vectors() {
 struct Epochs(std::sync::Arc<std::sync::atomic::AtomicUsize>);
 
 impl Callback for Epochs {
-    fn on_epoch_end(&mut self, _: usize, _: &[(String, f64)]) -> ControlFlow<()> {
+    fn on_epoch_end(&mut self, _: usize, _: &mut Control) -> cornu::Result<()> {
         self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        ControlFlow::Continue(())
+        Ok(())
     }
 }
 
@@ -82,8 +80,11 @@ impl Callback for Epochs {
 struct After(usize);
 
 impl Callback for After {
-    fn on_epoch_end(&mut self, epoch: usize, _: &[(String, f64)]) -> ControlFlow<()> {
-        if epoch + 1 == self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    fn on_epoch_end(&mut self, epoch: usize, control: &mut Control) -> cornu::Result<()> {
+        if epoch + 1 == self.0 {
+            control.stop();
+        }
+        Ok(())
     }
 }
 

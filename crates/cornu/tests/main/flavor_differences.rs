@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use cornu::losses::{Loss, loss};
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds, set_flavor};
-use cornu::train::Callback;
+
 use cornu::{Result, Tensor};
 use cornu_testkit::golden;
 use ndarray::{Array2, ArrayD, Axis};
@@ -109,8 +109,9 @@ fn model(flavor: Flavor, seed: u32) -> Sequential {
 struct Watch(mpsc::Sender<(usize, f64)>);
 
 impl Callback for Watch {
-    fn on_train_batch_end(&mut self, batch: usize, logs: &mut dyn FnMut() -> Vec<(String, f64)>) {
-        self.0.send((batch, logs()[0].1)).expect("a place for it");
+    fn on_train_batch_end(&mut self, batch: usize, control: &mut Control) -> Result<()> {
+        self.0.send((batch, control.logs()?["loss"])).expect("a place for it");
+        Ok(())
     }
 }
 

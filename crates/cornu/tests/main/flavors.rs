@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds, keras_seed, set_flavor, with_seeds};
-use cornu::train::Callback;
+
 use cornu::{Cx, Result, Tensor};
 
 use crate::seeds::seeded;
@@ -92,8 +92,9 @@ impl Layer for Meddler {
 struct Reseed;
 
 impl Callback for Reseed {
-    fn on_train_batch_end(&mut self, batch: usize, _: &mut dyn FnMut() -> Vec<(String, f64)>) {
+    fn on_train_batch_end(&mut self, batch: usize, _: &mut Control) -> Result<()> {
         set_random_seed(batch as u32);
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use cornu::ErrorKind;
 use cornu::prelude::*;
 use cornu::random::Flavor;
-use cornu::train::Callback;
+
 use cornu_testkit::process;
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::raise;
@@ -22,10 +22,11 @@ use crate::seeds::seeded;
 struct AfterThree<F>(F);
 
 impl<F: FnMut()> Callback for AfterThree<F> {
-    fn on_train_batch_end(&mut self, batch: usize, _: &mut dyn FnMut() -> Vec<(String, f64)>) {
+    fn on_train_batch_end(&mut self, batch: usize, _: &mut Control) -> cornu::Result<()> {
         if batch == 2 {
             (self.0)();
         }
+        Ok(())
     }
 }
 
@@ -190,9 +191,9 @@ fn fits_on_two_threads_are_stopped_together() {
 struct AtTheEnd;
 
 impl Callback for AtTheEnd {
-    fn on_epoch_end(&mut self, _: usize, _: &[(String, f64)]) -> std::ops::ControlFlow<()> {
+    fn on_epoch_end(&mut self, _: usize, _: &mut Control) -> cornu::Result<()> {
         press();
-        std::ops::ControlFlow::Continue(())
+        Ok(())
     }
 }
 
@@ -205,6 +206,7 @@ fn ctrl_c_between_two_epochs_is_not_lost() {
             let fit = Fit::new().epochs(epochs).verbose(0).callback(AtTheEnd);
             let error = model.fit(&[[0.0], [0.5]], &[0.0, 1.0], fit).expect_err("stopped");
             println!("{error}");
+            assert_eq!(model.history().expect("what there was until then").epoch, [0]);
         }
     });
     let Some((status, printed)) = ended else { return };

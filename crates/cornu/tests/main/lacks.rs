@@ -7,6 +7,7 @@ use cornu::layers::Layer;
 use cornu::losses::Loss;
 use cornu::metrics::Metric;
 use cornu::optimizers::Optimizer;
+use cornu::optimizers::schedules::Schedule;
 use cornu::registry::Family;
 use cornu::regularizers::Regularizer;
 use serde_json::{Map, Value};
@@ -15,11 +16,8 @@ use serde_json::{Map, Value};
 type Asking = (&'static str, fn(&Value) -> bool);
 
 /// Settings that are known and refused, unless they ask for nothing.
-const REFUSED: [Asking; 6] = [
+const REFUSED: [Asking; 3] = [
     ("optional", |value| *value == true),
-    ("use_ema", |value| *value == true),
-    ("loss_scale_factor", |value| !value.is_null()),
-    ("gradient_accumulation_steps", |value| !value.is_null()),
     ("lora_rank", |value| !value.is_null()),
     ("quantization_config", |value| !value.is_null()),
 ];
@@ -34,7 +32,8 @@ pub(crate) fn lacks(json: &Value) -> Vec<String> {
 }
 
 fn is_known(class: &str) -> bool {
-    let families = [<dyn Loss>::classes(), <dyn Metric>::classes(), <dyn Optimizer>::classes()];
+    let families =
+        [<dyn Loss>::classes(), <dyn Metric>::classes(), <dyn Optimizer>::classes(), <dyn Schedule>::classes()];
     let choices = [<dyn Initializer>::classes(), <dyn Regularizer>::classes(), <dyn Constraint>::classes()];
     <dyn Layer>::classes().contains(&class)
         || families.into_iter().chain(choices).any(|list| list.contains(&class))
@@ -93,7 +92,7 @@ fn what_is_lacking_is_found_by_class_name_and_setting() {
     assert_eq!(of(r#"{"activation": "gelu", "use_bias": true}"#), ["`gelu`"]);
     assert_eq!(of(r#"{"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}"#), [""; 0]);
     assert_eq!(of(r#"{"dtype": "string"}"#), ["string"]);
-    assert_eq!(of(r#"{"use_ema": true, "loss_scale_factor": null}"#), ["use_ema"]);
-    let compile = serde_json::json!({ "optimizer": "tiger", "loss": "mse", "metrics": ["mae", "auc"] });
-    assert_eq!(of_compile(&compile), ["`tiger`", "`auc`"]);
+    assert_eq!(of(r#"{"optional": true, "lora_rank": null}"#), ["optional"]);
+    let compile = serde_json::json!({ "optimizer": "tiger", "loss": "mse", "metrics": ["mae", "f1"] });
+    assert_eq!(of_compile(&compile), ["`tiger`", "`f1`"]);
 }

@@ -2,6 +2,7 @@
 
 use cornu_testkit::alloc::Counting;
 
+mod callbacks;
 mod choices;
 mod closures;
 mod cross_validation;
@@ -42,6 +43,8 @@ mod several;
 mod shapes;
 mod sharing;
 mod slips;
+mod snapshots;
+mod sources;
 mod steps;
 mod strangers;
 mod tables;

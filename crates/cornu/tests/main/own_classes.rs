@@ -3,8 +3,8 @@
 use cornu::constraints::UnitNorm;
 use cornu::layers::Layer;
 use cornu::losses::{Loss, Reduction};
-use cornu::metrics::Metric;
-use cornu::optimizers::{Base, Optimizer, Slots};
+use cornu::metrics::{Metric, Total};
+use cornu::optimizers::{Common, Optimizer};
 use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::{Cx, Result, Tensor};
@@ -42,8 +42,8 @@ impl Metric for Forgetful {
     fn key(&self) -> &str {
         &self.name
     }
-    fn state(&self) -> Vec<(&'static str, Shape)> {
-        vec![("value", Shape::scalar()); self.kept]
+    fn state(&self, _: &Type, _: &Type) -> Vec<Total> {
+        vec![Total::zeros("value", Shape::scalar()); self.kept]
     }
     fn update(&self, state: &[Tensor], _: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor> {
         if self.values == 0 {
@@ -62,7 +62,7 @@ fn a_metric_gives_a_new_value_for_each_variable() {
     assert_eq!(with(Forgetful::new().axes(1usize)), "metric `Forgetful`: `update` needs f32[] for `value`, got f32[1]");
     assert_eq!(
         with(Forgetful::new().values(0usize).kept(1usize)),
-        "`mean_of` needs the variables `total` and `count`, got 1"
+        "a mean needs the variables `total` and `count`, got 1"
     );
 }
 
@@ -106,14 +106,14 @@ cornu::config! {
 }
 
 impl Optimizer for Mistaken {
-    fn base(&self) -> Base {
-        Base { learning_rate: 0.1, ..Base::default() }
+    fn common(&self) -> Common {
+        Common { learning_rate: 0.1.into(), ..Common::default() }
     }
     fn slots(&self) -> Vec<Slot> {
         let second = if self.asks == "twice" { "momentum" } else { "velocity" };
         ["momentum", second].map(Slot::from).to_vec()
     }
-    fn update(&self, slots: &mut Slots, w: &Tensor, _: &Tensor, _: &Tensor, _: &Tensor) -> Tensor {
+    fn update(&self, slots: &mut Update, w: &Tensor, _: &Tensor) -> Tensor {
         match self.sets.as_str() {
             "a sum" => return w.sum_all(),
             "another type" => return w.cast(DType::I64),

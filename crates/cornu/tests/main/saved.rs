@@ -126,7 +126,11 @@ impl Saved<'_> {
         let Loaded { mut model, warnings } = load_model_with(&self.file, Load::new())?;
         assert_eq!(warnings.is_empty(), compiles, "{id}: {warnings:?}");
         let mut models = vec![load_model(&self.file)?];
-        for version in [None, Some(2), Some(3)] {
+        let keras_3 = ["gradient_accumulation_steps", "loss_scale_factor"];
+        let compiled = model.compiled().map(|compile| compile.optimizer.resolve()).transpose()?;
+        let settings = compiled.map(|optimizer| optimizer.to_json()).unwrap_or_default();
+        let only_keras_3 = keras_3.iter().any(|key| settings.get(*key).is_some_and(|value| !value.is_null()));
+        for version in [None, Some(2), Some(3)].into_iter().filter(|version| !only_keras_3 || *version != Some(2)) {
             models.push(self.comes_back(&model, &folder, version)?);
         }
         let predictions = &self.case.json["predictions"];

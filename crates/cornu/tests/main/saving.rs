@@ -182,11 +182,11 @@ fn training_settings_that_are_not_known_do_not_stop_a_model_from_predicting() ->
     let folder = Folder::new("uncompiled");
     let path = folder.join("m.keras");
     let archive = Archive::open(golden_file("k3__pima_mlp"))?;
-    let schedule = json!({ "class_name": "CosineDecay", "config": { "initial_learning_rate": 0.1, "decay_steps": 9 } });
+    let schedule = json!({ "class_name": "CosineDecoy", "config": { "initial_learning_rate": 0.1, "decay_steps": 9 } });
     let changes = [
         ("/optimizer/class_name", json!("Tiger"), "optimizer: unknown optimizer `Tiger`"),
-        ("/optimizer/config/learning_rate", schedule, "the schedule `CosineDecay` is not supported"),
-        ("/optimizer/config/use_ema", json!(true), "`Adam.use_ema` is not supported yet"),
+        ("/optimizer/config/learning_rate", schedule, "unknown schedule `CosineDecoy`"),
+        ("/optimizer/config/clipnorm", json!(-1.0), "`Adam.clipnorm` needs a number above 0"),
         ("/optimizer/config/is_legacy_optimizer", json!(true), "optimizers of the old kind"),
         ("/loss", json!("poison"), "unknown loss `poison`"),
         ("/loss", json!(null), "there is no loss"),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use cornu::Cpu;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds, set_flavor};
-use cornu::train::{Callback, OptimizerState};
+use cornu::train::OptimizerState;
 use cornu_graph::Array;
 use cornu_testkit::golden::{self, Report, close};
 use ndarray::s;
@@ -34,11 +34,12 @@ impl Watch {
 }
 
 impl Callback for Watch {
-    fn on_train_batch_end(&mut self, _batch: usize, logs: &mut dyn FnMut() -> Logs) {
+    fn on_train_batch_end(&mut self, _: usize, control: &mut Control) -> cornu::Result<()> {
         let mut seen = self.seen.lock().expect("one thread");
         if seen.len() < self.count {
-            seen.push(logs());
+            seen.push(control.logs()?.iter().map(|(name, value)| (name.to_owned(), value)).collect());
         }
+        Ok(())
     }
 }
 

@@ -1,13 +1,13 @@
 //! The small trainings that Keras was watched at: `golden/training`.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use cornu::choice::Choice;
 use cornu::config::Field;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
-use cornu::train::{Callback, PerOutput};
+use cornu::train::{EarlyStopping, LearningRateScheduler, PerOutput, ReduceLROnPlateau};
 use cornu::{Arrays, Cx, Tensor, ToArrays};
 use cornu_files::keras::Archive;
 use cornu_graph::Array;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::lacks::{lacks, of_compile};
 use crate::lesson;
 use crate::seeds::seeded;
-use crate::training::{Logs, Watch, list};
+use crate::training::{Watch, list};
 
 cornu::config! {
     /// The exponential linear unit, as a layer of one's own.
@@ -34,10 +34,7 @@ impl Layer for Elu {
     }
 }
 
-/// The callbacks of Keras's that these tests do the work of.
-const CALLBACKS: [&str; 3] = ["EarlyStopping", "LearningRateScheduler", "ReduceLROnPlateau"];
-
-/// The settings of `fit` and of `EarlyStopping` that these tests hand on.
+/// The settings of `fit` that these tests hand on.
 const FIT: [&str; 10] = [
     "batch_size",
     "callbacks",
@@ -50,33 +47,45 @@ const FIT: [&str; 10] = [
     "validation_split",
     "verbose",
 ];
-const PATIENCE: [&str; 7] =
-    ["min_delta", "mode", "monitor", "patience", "restore_best_weights", "start_from_epoch", "verbose"];
-
-fn callbacks(json: &Value) -> impl Iterator<Item = &Value> {
-    json["fit"]["callbacks"].as_array().into_iter().flatten()
-}
 
 /// What a case asks of `fit` that these tests cannot hand on.
 fn beyond(json: &Value) -> Option<String> {
-    let other = |asked: &Value, known: &[&str]| {
-        let keys = asked.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-        keys.map(|(key, _)| key).find(|key| !known.contains(&key.as_str())).cloned()
-    };
-    let callback = callbacks(json).find_map(|asked| {
-        let class = asked["class"].as_str().unwrap_or_default();
-        let known = CALLBACKS.contains(&class);
-        let setting = if class == "EarlyStopping" { other(&asked["kwargs"], &PATIENCE) } else { None };
-        if known { setting } else { Some(class.to_owned()) }
-    });
-    let best = json["history"]["learning_rate"].is_array() && restores(json);
-    let both = best.then(|| "`restore_best_weights` with changing learning rates".to_owned());
-    other(&json["fit"], &FIT).or(callback).or(both)
+    let asked = json["fit"].as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+    asked.map(|(key, _)| key).find(|key| !FIT.contains(&key.as_str())).cloned()
 }
 
-/// Whether the weights at the end are those of the best epoch.
-fn restores(json: &Value) -> bool {
-    callbacks(json).any(|asked| asked["kwargs"]["restore_best_weights"] == true)
+/// A callback of Keras's, by class and settings.
+fn callback(json: &Value) -> Box<dyn Callback> {
+    let kwargs = &json["kwargs"];
+    let count = |key: &str, default: u64| kwargs[key].as_u64().unwrap_or(default) as usize;
+    let number = |key: &str, default: f64| kwargs[key].as_f64().unwrap_or(default);
+    let text = |key: &str, default: &'static str| kwargs[key].as_str().unwrap_or(default).to_owned();
+    match json["class"].as_str() {
+        Some("EarlyStopping") => Box::new(
+            EarlyStopping::new()
+                .monitor(text("monitor", "val_loss"))
+                .mode(text("mode", "auto"))
+                .min_delta(number("min_delta", 0.0))
+                .patience(count("patience", 0))
+                .start_from_epoch(count("start_from_epoch", 0))
+                .restore_best_weights(kwargs["restore_best_weights"] == true),
+        ),
+        Some("ReduceLROnPlateau") => Box::new(
+            ReduceLROnPlateau::new()
+                .monitor(text("monitor", "val_loss"))
+                .mode(text("mode", "auto"))
+                .factor(number("factor", 0.1))
+                .patience(count("patience", 10))
+                .min_delta(number("min_delta", 1e-4))
+                .cooldown(count("cooldown", 0))
+                .min_lr(number("min_lr", 0.0)),
+        ),
+        Some("LearningRateScheduler") => {
+            let rates: Vec<f64> = list(&json["rates"]).to_vec();
+            Box::new(LearningRateScheduler::new(move |epoch, _| rates[epoch]))
+        }
+        other => panic!("these tests do not know {other:?}"),
+    }
 }
 
 /// Puts the layer above in the place of Keras's.
@@ -137,22 +146,19 @@ impl<'a> Case<'a> {
         self.x.iter().next().expect("an input").shape()[0]
     }
 
-    /// The model, compiled; with another learning rate, if one is given.
-    fn model(&self, rate: Option<f64>) -> cornu::Result<Model> {
+    /// The model, compiled.
+    fn model(&self) -> cornu::Result<Model> {
         let mut model = Model::from_json_value(&self.model)?;
         let initial = self.golden.all(&self.json["initial_weights"]);
         let weights: Vec<ArrayD<f32>> = initial.iter().map(cornu::data::from_array).collect();
         model.set_weights(&weights)?;
-        let mut compile = self.json["compile"].clone();
-        if let Some(rate) = rate {
-            compile["optimizer"]["config"]["learning_rate"] = rate.into();
-        }
-        model.compile(settings(&compile)?)?;
+        model.compile(settings(&self.json["compile"])?)?;
         Ok(model)
     }
 
-    /// What Keras was asked for, over some of the epochs.
-    fn fit(&self, epochs: Range<usize>) -> Fit {
+    /// What Keras was asked for.
+    fn fit(&self) -> Fit {
+        let epochs = self.epochs();
         let fit = &self.json["fit"];
         let mut settings = Fit::new().shuffle(false).seeds(Seeds::new(1)).verbose(0);
         settings = settings.initial_epoch(epochs.start).epochs(epochs.end);
@@ -165,6 +171,8 @@ impl<'a> Case<'a> {
             let weight = |(class, weight): (&String, &Value)| Some((class.parse().ok()?, weight.as_f64()?));
             settings = settings.class_weight(weights.iter().filter_map(weight));
         }
+        let callbacks = fit["callbacks"].as_array().into_iter().flatten().map(callback);
+        settings = settings.callbacks(callbacks);
         match self.data("sample_weight") {
             Some(weights) => settings.sample_weight(weights),
             None => settings,
@@ -174,35 +182,6 @@ impl<'a> Case<'a> {
     fn epochs(&self) -> Range<usize> {
         let number = |key: &str| self.json["fit"][key].as_u64().map(|n| n as usize);
         number("initial_epoch").unwrap_or(0)..number("epochs").expect("epochs")
-    }
-
-    /// The batches of an epoch.
-    fn batches(&self) -> usize {
-        let fit = &self.json["fit"];
-        let rows = self.rows() as f64 * (1.0 - fit["validation_split"].as_f64().unwrap_or(0.0));
-        (rows as usize).div_ceil(fit["batch_size"].as_u64().unwrap_or(32) as usize)
-    }
-
-    /// The learning rate of each epoch, where a callback of Keras's changed it.
-    fn rates(&self) -> Option<Vec<f64>> {
-        let rates = self.json["history"]["learning_rate"].as_array()?;
-        Some(rates.iter().map(|rate| rate.as_f64().expect("a rate")).collect())
-    }
-
-    /// When Keras was to stop early.
-    fn patience(&self) -> Option<Patience> {
-        let kwargs = &callbacks(self.json).find(|asked| asked["class"] == "EarlyStopping")?["kwargs"];
-        let monitor = kwargs["monitor"].as_str().unwrap_or("val_loss");
-        let upwards = kwargs["mode"] == "max" || kwargs["mode"] != "min" && monitor.ends_with("acc");
-        let upwards = upwards || kwargs["mode"] != "min" && monitor.contains("accuracy");
-        Some(Patience {
-            monitor: monitor.to_owned(),
-            sign: if upwards { 1.0 } else { -1.0 },
-            min_delta: kwargs["min_delta"].as_f64().unwrap_or(0.0),
-            patience: kwargs["patience"].as_u64().unwrap_or(0) as usize,
-            first: kwargs["start_from_epoch"].as_u64().unwrap_or(0) as usize,
-            best: Arc::default(),
-        })
     }
 }
 
@@ -233,58 +212,32 @@ fn one(array: Array) -> Arrays {
     array.into_arrays().expect("an array")
 }
 
-/// Keras's `EarlyStopping`: ends the training when a figure has not become better for some epochs.
+/// Notes the weights after the first steps.
 #[derive(Clone)]
-struct Patience {
-    monitor: String,
-    sign: f64,
-    min_delta: f64,
-    patience: usize,
-    first: usize,
-    /// The best figure, times the sign, and its epoch.
-    best: Arc<Mutex<Option<(f64, usize)>>>,
+struct Steps {
+    count: usize,
+    seen: Arc<Mutex<Vec<Vec<Array>>>>,
 }
 
-impl Callback for Patience {
-    fn on_epoch_end(&mut self, epoch: usize, logs: &[(String, f64)]) -> ControlFlow<()> {
-        if epoch < self.first {
-            return ControlFlow::Continue(());
+impl Callback for Steps {
+    fn on_train_batch_end(&mut self, _: usize, control: &mut Control) -> cornu::Result<()> {
+        let mut seen = self.seen.lock().expect("one thread");
+        if seen.len() < self.count {
+            seen.push(control.weights()?);
         }
-        let figure = logs.iter().find(|(name, _)| *name == self.monitor).expect("the figure to watch").1 * self.sign;
-        let mut best = self.best.lock().expect("one thread");
-        match *best {
-            Some((value, at)) if figure - self.min_delta <= value => {
-                if epoch - at >= self.patience {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            }
-            _ => {
-                *best = Some((figure, epoch));
-                ControlFlow::Continue(())
-            }
-        }
+        Ok(())
     }
 }
 
 /// The weights after the first steps.
-fn check_steps(case: &Case, report: &mut Report) -> cornu::Result<()> {
+fn check_steps(case: &Case, steps: &[Vec<Array>], report: &mut Report) -> cornu::Result<()> {
     let (rtol, atol) = case.golden.tolerance("steps");
     let all = case.json["weights_after_step"].as_array().expect("weights");
-    let steps = case.json["logs_after_step"].as_array().expect("figures").len();
-    // Callbacks change the learning rate between epochs.
-    let steps = if case.rates().is_some() { steps.min(case.batches()) } else { steps };
-    for step in 0..steps {
-        let mut model = case.model(case.rates().map(|rates| rates[0]))?;
-        // In Keras 2's flavour, the next epoch of one batch takes the next batch.
-        let first = case.epochs().start;
-        let fit = case.fit(first..first + step + 1).steps_per_epoch(1);
-        model.fit(case.x.clone(), case.y.clone(), fit)?;
-        for (i, (got, want)) in model.weights().iter().zip(all).enumerate() {
+    for (step, weights) in steps.iter().enumerate() {
+        for (i, (got, want)) in weights.iter().zip(all).enumerate() {
             let own = want["$array"].as_str().and_then(|key| case.json["tol"]["steps"]["atol_by_array"][key].as_f64());
-            let want = case.golden.array(want).expect("weights").rows(&[step]).reshape(got.shape())?;
-            let near = close(&array(got), &want, rtol, own.unwrap_or(atol));
+            let want = case.golden.array(want).expect("weights").rows(&[step]).reshape(got.shape().clone())?;
+            let near = close(got, &want, rtol, own.unwrap_or(atol));
             report.case(&format!("{} weight {i} after step {}", case.id, step + 1), near);
         }
     }
@@ -293,43 +246,6 @@ fn check_steps(case: &Case, report: &mut Report) -> cornu::Result<()> {
 
 fn array(array: &ArrayD<f32>) -> Array {
     Array::new(array.shape(), array.iter().copied().collect::<Vec<f32>>()).expect("a sound array")
-}
-
-/// The figures after each epoch, by name, and the running figures after the first steps.
-type Seen = (Vec<(String, Vec<f64>)>, Vec<Logs>);
-
-/// Trains as Keras did.
-fn train(case: &Case, model: &mut Model) -> cornu::Result<Seen> {
-    let steps = case.json["logs_after_step"].as_array().expect("figures").len();
-    let running = Watch::new(steps);
-    let mut figures: Vec<(String, Vec<f64>)> = Vec::new();
-    let mut fit = |model: &mut Model, fit: Fit| -> cornu::Result<usize> {
-        let history = model.fit(case.x.clone(), case.y.clone(), fit.callback(running.clone()))?;
-        for (name, values) in history.iter() {
-            match figures.iter_mut().find(|(key, _)| key == name) {
-                Some((_, all)) => all.extend(values),
-                None => figures.push((name.to_owned(), values.to_vec())),
-            }
-        }
-        Ok(history.epoch.len())
-    };
-    let wanted = case.json["epochs_run"].as_array().expect("epochs").len();
-    let mut run = 0;
-    match (case.rates(), case.patience()) {
-        (Some(rates), _) => {
-            for (epoch, rate) in case.epochs().zip(&rates) {
-                if epoch > case.epochs().start {
-                    model.set_learning_rate(*rate)?;
-                }
-                run += fit(model, case.fit(epoch..epoch + 1))?;
-            }
-            assert_eq!(Some(model.learning_rate()?), rates.last().copied(), "{}", case.id);
-        }
-        (None, Some(patience)) => run = fit(model, case.fit(case.epochs()).callback(patience))?,
-        (None, None) => run = fit(model, case.fit(case.epochs()))?,
-    }
-    assert_eq!(run, wanted, "{}: epochs", case.id);
-    Ok((figures, running.seen()))
 }
 
 /// Whether figures are Keras's. Accuracies count rows: in data that were not made for these tests, one may lie so near a
@@ -345,17 +261,19 @@ fn figures_fit(case: &Case, key: &str, got: Vec<f64>, want: Vec<f64>) -> Result<
 
 fn check(case: &Case, report: &mut Report) -> cornu::Result<()> {
     let id = case.id;
-    check_steps(case, report)?;
-    let mut model = case.model(case.rates().map(|rates| rates[0]))?;
-    let (figures, running) = train(case, &mut model)?;
-    let mut keys = names(&case.json["history_keys_in_order"]);
-    keys.retain(|&key| key != "learning_rate");
-    assert_eq!(figures.iter().map(|(key, _)| key).collect::<Vec<_>>(), keys, "{id}");
-    for (key, values) in figures {
-        let want: Vec<f64> = list(&case.json["history"][&key]).to_vec();
-        report.case(&format!("{id} history {key}"), figures_fit(case, &key, values, want));
+    let wanted = case.json["logs_after_step"].as_array().expect("figures");
+    let (running, steps) = (Watch::new(wanted.len()), Steps { count: wanted.len(), seen: Arc::default() });
+    let mut model = case.model()?;
+    let fit = case.fit().callback(running.clone()).callback(steps.clone());
+    let history = model.fit(case.x.clone(), case.y.clone(), fit)?;
+    check_steps(case, &steps.seen.lock().expect("one thread"), report)?;
+    assert_eq!(Some(history.epoch.len()), case.json["epochs_run"].as_array().map(Vec::len), "{id}: epochs");
+    assert_eq!(history.keys(), names(&case.json["history_keys_in_order"]), "{id}");
+    for (key, values) in history.iter() {
+        let want: Vec<f64> = list(&case.json["history"][key]).to_vec();
+        report.case(&format!("{id} history {key}"), figures_fit(case, key, values.to_vec(), want));
     }
-    for (step, (logs, want)) in running.iter().zip(case.json["logs_after_step"].as_array().expect("logs")).enumerate() {
+    for (step, (logs, want)) in running.seen().iter().zip(wanted).enumerate() {
         for (key, got) in logs {
             let want = want[key].as_f64().expect("a figure");
             report.case(
@@ -364,15 +282,11 @@ fn check(case: &Case, report: &mut Report) -> cornu::Result<()> {
             );
         }
     }
-    if restores(case.json) {
-        // The weights of the best epoch are those of a training that ends with it.
-        let patience = case.patience().expect("early stopping");
-        model = case.model(None)?;
-        let history = model.fit(case.x.clone(), case.y.clone(), case.fit(case.epochs()).callback(patience.clone()))?;
-        let best = patience.best.lock().expect("one thread").expect("a best epoch").1;
-        assert!(best < case.epochs().start + history.epoch.len(), "{id}: the best epoch was run");
-        model = case.model(None)?;
-        model.fit(case.x.clone(), case.y.clone(), case.fit(case.epochs().start..best + 1))?;
+    if let Some(rate) = case.json["learning_rate_end"].as_f64() {
+        report.case(
+            &format!("{id} rate"),
+            close(&Array::scalar(model.learning_rate()?), &Array::scalar(rate), 1e-7, 0.0),
+        );
     }
     check_end(case, &mut model, report)
 }

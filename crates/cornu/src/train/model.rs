@@ -1,55 +1,24 @@
-//! What a model does with data: `compile`, `fit`, `evaluate`, `predict`, and steps on single batches.
+//! What a model does with data: `fit`, `evaluate`, `predict`, and steps on single batches.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cornu_graph::room::{empty, room};
-use cornu_graph::{Array, Context, DType, Element, Error, Result, ToArrays, from_array};
+use cornu_graph::{Array, Context, Element, Error, Result, ToArrays, from_array};
 use ndarray::ArrayD;
 
-use super::Model;
-use crate::random::Seeds;
-use crate::train::{
-    Bar, Compile, Data, Ends, Evaluate, Fit, Given, History, InOrder, Kind, ORDER, OptimizerState, PREDICTIONS,
-    Predict, Run, Scores, Steps, Warning, checks, positive,
-};
+use super::batches::{Batches, InOrder};
+use super::callback::Callbacks;
+use super::feeding::{Drawn, Feeding};
+use super::fit::{batch_rows, positive};
+use super::run::{PREDICTIONS, Run, evaluate, predict};
+use super::source::{Batch, Source};
+use super::{Callback, Evaluate, Fit, History, Params, Predict, Scores, Warning, progress};
+use crate::model::Model;
+use crate::random::{Seeds, Shuffle};
+use crate::step::{Data, Ended, Ends, Given, Kind, ORDER, Steps, checks};
 
 impl Model {
-    /// Says how the model is to be trained. Weights stay as they are; the optimizer starts anew.
-    ///
-    /// ```
-    /// use cornu::prelude::*;
-    /// let mut model = sequential![Input::new([8]), Dense::new(1).activation("sigmoid")];
-    /// model.compile(Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["accuracy"]))?;
-    /// # Ok::<(), cornu::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Names that are not known, and settings that cannot be right.
-    pub fn compile(&mut self, compile: Compile) -> Result<()> {
-        self.check()?;
-        let compiled = compile.resolve(self.flavor(), &self.output_names())?;
-        self.training.compile(compiled);
-        Ok(())
-    }
-
-    /// How the model was compiled, if it was.
-    pub fn compiled(&self) -> Option<&Compile> {
-        self.training().settings()
-    }
-
-    /// What the optimizer remembers; nothing before the first step.
-    pub fn optimizer_state(&self) -> Option<OptimizerState> {
-        let live = self.training().live();
-        live.optimizer_state(self.training()).or_else(|| live.awaited_state(self.training(), self.variables()))
-    }
-
-    /// Sets what the optimizer remembers, so that training goes on where it ended.
-    ///
-    /// # Errors
-    /// A model that is not compiled and built, or slots that are not those of its optimizer and weights.
-    pub fn set_optimizer_state(&mut self, state: OptimizerState) -> Result<()> {
-        self.ready()?;
-        self.stage().set_optimizer_state(state)
-    }
-
     /// Trains on the rows of `x` and their labels `y`: an array each, or several by position, `(&a, &b)`, or by the names
     /// of inputs and outputs, `[("a", &a), ("b", &b)]`.
     ///
@@ -68,8 +37,8 @@ impl Model {
     /// ```
     ///
     /// # Errors
-    /// A model that is not compiled, arguments that cannot be right, data that does not fit the model or the loss, and
-    /// Ctrl-C, after which the model keeps what it has learned.
+    /// A model that is not compiled, arguments that cannot be right, data that does not fit the model or the loss; Ctrl-C
+    /// and the errors of callbacks, after which the model keeps what it has learned and its [`Model::history`].
     pub fn fit(&mut self, x: impl ToArrays, y: impl ToArrays, fit: Fit) -> Result<History> {
         self.training().compiled("fit")?;
         fit.check()?;
@@ -87,33 +56,77 @@ impl Model {
         self.build_for(&data, true)?;
         let mut warnings = Vec::new();
         let (mut train, validation) = split(data, &mut fit, &mut warnings, &ends)?;
-        if let (Some(classes), [y, others @ ..]) = (&fit.class_weight, &train.y[..]) {
-            if !others.is_empty() {
-                let error = Error::usage("`class_weight` needs a model of one output");
-                return Err(error.help("weigh the rows of each output by `sample_weight`"));
-            }
-            let (of_rows, found) = checks::class_weights(y, classes)?;
-            warnings.extend(found);
-            let own = train.weights.pop().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
-            let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
-            if let Some(row) = both.iter().position(|weight| !weight.is_finite()) {
-                let message = "`class_weight` times `sample_weight` needs to be within the range of `f32`";
-                return Err(Error::usage(format!("{message}, got {} in row {row}", both[row])));
-            }
-            train.weights.push(Array::vector(both));
+        if let Some(classes) = &fit.class_weight {
+            warnings.extend(weigh(&mut train, classes)?);
         }
-        let mut stage = self.stage();
-        stage.check_and_prepare("fit", &train, &mut warnings)?;
-        stage.slips(&train, &mut warnings)?;
-        if let Some(validation) = &validation {
-            checks::numbers(validation).context("fit: `validation_data`")?;
-            stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())?;
-        }
+        self.prepare(&train, validation.as_ref(), &mut warnings)?;
         room::<u32>(ORDER, &[train.rows()])?;
-        let session = stage.session()?;
-        let train = train.upload(&**session)?;
-        let validation = validation.map(|validation| validation.upload(&**session)).transpose()?;
-        Run::new(stage, train, validation, fit, &seeds, warnings).epochs(&seeds, own)
+        let session = self.variables().session()?;
+        let data = train.upload(&*session)?;
+        let rows = data.rows();
+        let shuffle = fit.shuffle.then(|| Shuffle::new(self.flavor(), &seeds, rows));
+        let batches = Batches::new(shuffle, rows, batch_rows(fit.batch_size, fit.steps_per_epoch, rows));
+        self.run(Feeding::Rows(data, batches), validation, fit, (&seeds, own), warnings)
+    }
+
+    /// [`Model::fit`] on what a [`Source`] gives: its batches are those of the training. `batch_size`, `shuffle`,
+    /// `validation_split` and `sample_weight` are the source's affair.
+    ///
+    /// # Errors
+    /// Those of [`Model::fit`] and of the source, and a batch that is of another shape than the first.
+    pub fn fit_source(&mut self, source: impl Source + 'static, mut fit: Fit) -> Result<History> {
+        self.training().compiled("fit")?;
+        fit.check()?;
+        if fit.validation_split > 0.0 || fit.sample_weight.is_some() || fit.batch_size.is_some() {
+            let what = "`batch_size`, `validation_split` and `sample_weight`";
+            return Err(Error::usage(format!("fit: {what} are of rows in memory, not of a source"))
+                .help("give `validation_data`; a `Batch` may be `weighted`"));
+        }
+        let own = fit.seeds.is_some();
+        let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
+        let mut source: Box<dyn Source> = Box::new(source);
+        let Batch(given) = Drawn::first(&mut *source, fit.initial_epoch).context("fit")?;
+        let ends = self.ends(&given);
+        let mut first = given.of(&ends)?;
+        checks::numbers(&first)?;
+        self.build_for(&first, true)?;
+        let mut warnings = Vec::new();
+        let validation = given_validation(&mut fit, &ends).transpose()?;
+        if let Some(classes) = &fit.class_weight {
+            warnings.extend(weigh(&mut first, classes)?);
+        }
+        self.prepare(&first, validation.as_ref(), &mut warnings)?;
+        let drawn = Drawn::new(source, ends, fit.class_weight.clone(), first)?;
+        self.run(Feeding::Drawn(Box::new(drawn)), validation, fit, (&seeds, own), warnings)
+    }
+
+    /// Looks at what a fit is to train on and to validate with, and makes the variables of training.
+    fn prepare(&self, train: &Data, validation: Option<&Data>, warnings: &mut Vec<Warning>) -> Result<()> {
+        let mut stage = self.stage();
+        stage.check_and_prepare("fit", train, warnings)?;
+        stage.slips(train, warnings)?;
+        let Some(validation) = validation else { return Ok(()) };
+        checks::numbers(validation).context("fit: `validation_data`")?;
+        stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())
+    }
+
+    /// Trains.
+    fn run(
+        &self,
+        feeding: Feeding,
+        validation: Option<Data>,
+        fit: Fit,
+        (seeds, own): (&Seeds, bool),
+        warnings: Vec<Warning>,
+    ) -> Result<History> {
+        let session = self.variables().session()?;
+        let validation = validation.map(|validation| validation.upload(&*session)).transpose()?;
+        let mut run = Run::new(self, feeding, validation, fit, warnings);
+        let end = run.epochs(seeds, own);
+        let (position, memories) = (run.position(), Arc::new(run.memories()));
+        let history = run.history;
+        self.training().end(Ended { history: history.clone(), position, memories });
+        end.map(|()| history)
     }
 
     /// The loss and the metrics over the rows of `x` and their labels `y`.
@@ -128,25 +141,24 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::evaluate`], and a batch size of 0.
-    pub fn evaluate_with(&self, x: impl ToArrays, y: impl ToArrays, evaluate: Evaluate) -> Result<Scores> {
+    pub fn evaluate_with(&self, x: impl ToArrays, y: impl ToArrays, mut settings: Evaluate) -> Result<Scores> {
         self.training().compiled("evaluate")?;
-        positive("evaluate", "batch_size", evaluate.batch_size)?;
-        positive("evaluate", "steps", evaluate.steps)?;
+        positive("evaluate", "batch_size", settings.batch_size)?;
+        positive("evaluate", "steps", settings.steps)?;
         let given = Given::labelled(x, y)?;
         let ends = self.ends(&given);
-        let data = given.weighted(evaluate.sample_weight)?.of(&ends)?;
+        let data = given.weighted(settings.sample_weight)?.of(&ends)?;
         checks::numbers(&data)?;
         self.built_for(&data)?;
+        let _turn = self.training().turn()?;
         let mut stage = self.stage();
         stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
-        let batches = InOrder::new(data.rows(), evaluate.batch_size, evaluate.steps);
+        let batches = InOrder::new(data.rows(), settings.batch_size, settings.steps);
         let data = data.upload(&**stage.session()?)?;
-        let mut bar = Bar::new(evaluate.verbose, stage.variables.flavor(), batches.steps);
-        bar.iter_mut().for_each(Bar::begin);
-        stage.evaluate(&data, batches, bar.as_mut())?;
-        let logs = stage.logs()?;
-        bar.iter_mut().for_each(|bar| bar.end(&logs));
-        Ok(Scores::new(logs))
+        drop(stage);
+        settings.callbacks.extend(progress::bar(settings.verbose, self.flavor()));
+        let params = Params::new(settings.verbose, 1, batches.steps);
+        evaluate(self, &data, batches, &mut Callbacks::new(settings.callbacks, params))
     }
 
     /// What the model makes of the rows of `x`: an array with one row for each. What a last layer of another type than
@@ -193,8 +205,21 @@ impl Model {
     ///
     /// # Errors
     /// Those of [`Model::predict_all`], and a batch size of 0.
-    pub fn predict_all_with(&self, x: impl ToArrays, predict: Predict) -> Result<Vec<Array>> {
-        positive("predict", "batch_size", Some(predict.batch_size))?;
+    pub fn predict_all_with(&self, x: impl ToArrays, settings: Predict) -> Result<Vec<Array>> {
+        self.predict_watched(x, settings, Vec::new())
+    }
+
+    /// [`Model::predict_all_with`], with what to call meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`Model::predict_all_with`] and of the callbacks.
+    pub fn predict_watched(
+        &self,
+        x: impl ToArrays,
+        settings: Predict,
+        mut callbacks: Vec<Box<dyn Callback>>,
+    ) -> Result<Vec<Array>> {
+        positive("predict", "batch_size", Some(settings.batch_size))?;
         let given = Given::features(x)?;
         let ends = self.ends(&given);
         let data = given.of(&ends)?;
@@ -202,16 +227,15 @@ impl Model {
             return Err(Error::data("`x` needs at least one row, got none"));
         }
         let model = self.built_for(&data)?;
-        let opened = model.variables.opened()?;
-        let steps = data.rows().div_ceil(predict.batch_size);
+        let opened = model.variables().opened()?;
+        let (batch, steps) = (settings.batch_size, data.rows().div_ceil(settings.batch_size));
         let data = if steps == 1 { data.here()? } else { data.upload(&**opened.store.session())? };
-        let mut bar = Bar::new(predict.shown(steps), self.flavor(), steps);
-        bar.iter_mut().for_each(Bar::begin);
-        let parts = (self.name(), &model.net, &model.variables);
-        let predictions =
-            Steps::to_predict(parts, &opened, self.training()).predict(&data, predict.batch_size, bar.as_mut())?;
-        bar.iter_mut().for_each(|bar| bar.end(&[]));
-        Ok(predictions)
+        let shown = settings.shown(steps);
+        callbacks.extend(progress::bar(shown, self.flavor()));
+        let mut callbacks = Callbacks::new(callbacks, Params::new(shown, 1, steps));
+        let parts = (self.name(), model.net(), model.variables());
+        let steps = Steps::to_predict(parts, &opened, self.training());
+        predict(self, &steps, &data, batch, &mut callbacks)
     }
 
     /// One step of training on these rows; gives their loss and metrics.
@@ -251,66 +275,37 @@ impl Model {
         stage.steps()?.step(kind, data, &data.order()?, &mut None)?;
         Ok(Scores::new(stage.logs()?))
     }
+}
 
-    /// The learning rate of the next step of training.
-    ///
-    /// # Errors
-    /// A model that is not compiled.
-    pub fn learning_rate(&mut self) -> Result<f64> {
-        let mut stage = self.stage();
-        stage.open()?;
-        stage.learning_rate()
-    }
+/// The rows to validate with that were given.
+fn given_validation(fit: &mut Fit, ends: &Ends) -> Option<Result<Data>> {
+    let (validation, weights) = (fit.validation_data.take()?, fit.validation_weights.take());
+    let validation = validation.and_then(|validation| validation.weighted(weights)?.of(ends));
+    Some(validation.map_err(|error| error.context("fit: `validation_data`")))
+}
 
-    /// Sets the learning rate of the next steps of training.
-    ///
-    /// # Errors
-    /// A model that was not trained yet (give the rate to the optimizer), or a rate below 0.
-    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
-        if !(rate >= 0.0 && (rate as f32).is_finite()) {
-            let needed = "a number of 0 or more within the range of `f32`";
-            return Err(Error::usage(format!("the learning rate needs {needed}, got {rate:?}")));
-        }
-        let mut stage = self.stage();
-        stage.open()?;
-        stage.set_learning_rate(rate)
+/// Weighs rows by the class of their label.
+pub(super) fn weigh(data: &mut Data, classes: &BTreeMap<i64, f64>) -> Result<Vec<Warning>> {
+    let [y, others @ ..] = &data.y[..] else { return Ok(Vec::new()) };
+    if !others.is_empty() {
+        let error = Error::usage("`class_weight` needs a model of one output");
+        return Err(error.help("weigh the rows of each output by `sample_weight`"));
     }
-
-    /// The names of the outputs.
-    pub fn output_names(&self) -> Vec<String> {
-        let names = self.net().output_names();
-        // Layers may still be added to a line of none.
-        if names.is_empty() { vec!["output".into()] } else { names }
+    let (of_rows, found) = checks::class_weights(y, classes)?;
+    let own = data.weights.pop().map_or_else(|| vec![1.0; of_rows.len()], |own| own.to_vec());
+    let both: Vec<f32> = own.iter().zip(of_rows).map(|(a, b)| a * b).collect();
+    if let Some(row) = both.iter().position(|weight| !weight.is_finite()) {
+        let message = "`class_weight` times `sample_weight` needs to be within the range of `f32`";
+        return Err(Error::usage(format!("{message}, got {} in row {row}", both[row])));
     }
-
-    /// What such features, and labels if there are any, are for.
-    fn ends(&self, given: &Given) -> Ends {
-        let known = self.net().inputs.iter().map(|input| (input.name.clone(), input.dtype));
-        let mut inputs: Vec<(String, DType)> = known.collect();
-        if let (true, Some(x)) = (inputs.is_empty(), given.x.iter().next()) {
-            // A layer that takes numbers as they are is given whole ones whole.
-            let as_they_are = self.net().layers.first().is_some_and(|layer| !layer.layer().autocast());
-            let whole = as_they_are && !x.dtype().is_float() && self.input.1.is_none();
-            inputs.push(("x".into(), if whole { x.dtype() } else { self.input_dtype() }));
-        }
-        match given.y {
-            Some(_) => Ends { inputs, outputs: self.output_names(), judged: self.training().judged() },
-            None => Ends { inputs, outputs: Vec::new(), judged: Vec::new() },
-        }
-    }
-
-    /// The state of the generators that the model draws from.
-    fn copy_of_seeds(&mut self) -> Seeds {
-        self.parts().1.seeds().with(|seeds| seeds.clone())
-    }
+    data.weights.push(Array::vector(both));
+    Ok(found)
 }
 
 /// The rows to train on, and those to validate with.
 fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, ends: &Ends) -> Result<(Data, Option<Data>)> {
-    if let Some(validation) = fit.validation_data.take() {
-        let weights = fit.validation_weights.take();
-        let validation = validation.and_then(|validation| validation.weighted(weights)?.of(ends));
-        return Ok((data, Some(validation.map_err(|error| error.context("fit: `validation_data`"))?)));
+    if let Some(validation) = given_validation(fit, ends) {
+        return Ok((data, Some(validation?)));
     }
     if fit.validation_split == 0.0 {
         return Ok((data, None));

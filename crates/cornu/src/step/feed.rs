@@ -265,6 +265,19 @@ impl Fed {
         run.start(&few[..self.arrays.len()])
     }
 
+    /// Steps over those rows, in whole batches.
+    pub(crate) fn start_all(&self, run: &mut dyn Run, rows: &[u32], batch: usize) -> Result<()> {
+        let there = self.arrays.iter().filter_map(|array| match array {
+            Kept::Here(_) => None,
+            Kept::There(data) => Some(data),
+        });
+        let there: Vec<&cornu_graph::Data> = there.collect();
+        if there.len() == self.arrays.len() {
+            return run.steps(&there, rows, batch);
+        }
+        rows.chunks_exact(batch).try_for_each(|rows| self.start(run, rows))
+    }
+
     /// What the inputs of a step over `rows` rows are.
     pub(crate) fn types(&self, rows: usize) -> Vec<Type> {
         self.arrays.iter().map(Kept::ty).map(|(dtype, shape)| Type::new(dtype, shape.with(0, rows))).collect()

@@ -4,10 +4,11 @@
 //! batches of another size. The second size of a kind is traced for batches of any size. All this was measured on Keras
 //! 2.13; `tests/main/dropout.rs` has the figures. Nothing else in this crate knows of it.
 
-use cornu_graph::{Array, Result, Type};
+use cornu_graph::{Array, DType, Result, Type};
+use serde_json::{Value, json};
 
 use super::feed::Fed;
-use super::step::Stage;
+use super::stage::Stage;
 use crate::choice::Choice;
 use crate::metrics::Metric;
 use crate::random::{OpSeed, Seeds};
@@ -169,6 +170,78 @@ impl Keras2Streams {
         }
         self.traces.push(Traced { kind, rows, seeds: variables.next_trace(), start: None, now: Vec::new() });
         self.traces.len() - 1
+    }
+}
+
+impl Keras2Streams {
+    /// As a snapshot has it.
+    pub(crate) fn to_json(&self) -> Value {
+        let arrays = |arrays: &[Array]| json!(arrays.iter().map(Array::to_vec::<u32>).collect::<Vec<_>>());
+        let of = |traced: &Traced| {
+            let kind = traced.kind.iter().map(|ty| json!([ty.dtype.keras_name(), ty.shape.to_vec()]));
+            json!({
+                "kind": kind.collect::<Vec<_>>(),
+                "rows": traced.rows,
+                "seeds": traced.seeds.iter().map(|seed| seed.to_json()).collect::<Vec<_>>(),
+                "start": traced.start.as_deref().map(arrays),
+                "now": arrays(&traced.now),
+            })
+        };
+        let forward = match self.forward {
+            Forward::ForAny => json!("for any"),
+            Forward::For(rows) => json!(rows),
+            Forward::ToCome => json!("to come"),
+        };
+        json!({
+            "traces": self.traces.iter().map(of).collect::<Vec<_>>(),
+            "current": self.current,
+            "has_optimizer": self.has_optimizer,
+            "has_metrics": self.has_metrics,
+            "forward": forward,
+        })
+    }
+
+    /// What [`Keras2Streams::to_json`] wrote. The seeds are those of now: how often one was set is no part of it.
+    pub(crate) fn from_json(json: &Value, generation: u64) -> Option<Keras2Streams> {
+        let arrays = |json: &Value| -> Option<Vec<Array>> {
+            let words = |words: &Value| -> Option<Array> {
+                let words = words.as_array()?.iter().map(|word| u32::try_from(word.as_u64()?).ok());
+                Some(Array::vector(words.collect::<Option<Vec<u32>>>()?))
+            };
+            json.as_array()?.iter().map(words).collect()
+        };
+        let ty = |json: &Value| -> Option<Type> {
+            let sizes = json[1].as_array()?.iter().map(|size| Some(size.as_u64()? as usize));
+            Some(Type::new(DType::from_keras_name(json[0].as_str()?)?, sizes.collect::<Option<Vec<usize>>>()?))
+        };
+        let of = |json: &Value| -> Option<Traced> {
+            Some(Traced {
+                kind: json["kind"].as_array()?.iter().map(ty).collect::<Option<_>>()?,
+                rows: json["rows"].as_u64().map(|rows| rows as usize),
+                seeds: json["seeds"].as_array()?.iter().map(OpSeed::from_json).collect::<Option<_>>()?,
+                start: if json["start"].is_null() { None } else { Some(arrays(&json["start"])?) },
+                now: arrays(&json["now"])?,
+            })
+        };
+        let traces: Vec<Traced> = json["traces"].as_array()?.iter().map(of).collect::<Option<_>>()?;
+        let current = json["current"].as_u64().map(|place| place as usize);
+        Some(Keras2Streams {
+            current: current.filter(|place| *place < traces.len()),
+            traces,
+            has_optimizer: json["has_optimizer"].as_bool()?,
+            has_metrics: json["has_metrics"].as_bool()?,
+            generation,
+            forward: match &json["forward"] {
+                Value::Number(rows) => Forward::For(rows.as_u64()? as usize),
+                word if word == "to come" => Forward::ToCome,
+                _ => Forward::ForAny,
+            },
+        })
+    }
+
+    /// How often a seed had been set when the streams last started.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 }
 

@@ -1,19 +1,23 @@
 //! One step as a graph: forward pass, loss, metrics, gradients, optimizer; one program for each shape of batch.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::ThreadId;
 
 use cornu_graph::{Array, Context, Error, Graph, Program, Result, Session, Shape, Tensor, Type, VarId};
+use serde_json::Value;
 
 use super::checks::{self, Output};
-use super::compile::Head;
+use super::compile::Compiled;
 use super::feed::{Data, Fed};
 use super::keras2_streams::Keras2Streams;
 use super::variables::{Judged, State};
-use super::{Compile, OptimizerState, Warning};
+use super::{Compile, History, OptimizerState, Warning};
+use crate::choice::Choice;
 use crate::flavor::Flavor;
 use crate::layers::Wire;
+use crate::metrics::{ACCURACY, Direction};
 use crate::net::Net;
-use crate::optimizers::Optimizer;
 use crate::policy::dtype_policy;
 use crate::trace::Cx;
 pub(crate) use crate::variables::Kind;
@@ -27,6 +31,33 @@ pub(crate) struct Training {
     /// What decides about random streams, if the model follows Keras 2.
     pub(super) streams: Mutex<Option<Keras2Streams>>,
     live: Mutex<Live>,
+    /// Whose turn it is to evaluate, and on which thread that is.
+    turn: Mutex<()>,
+    holder: Mutex<Option<ThreadId>>,
+    /// How the last fit ended.
+    ended: Mutex<Option<Ended>>,
+}
+
+/// How a fit has ended.
+#[derive(Clone)]
+pub(crate) struct Ended {
+    pub(crate) history: History,
+    /// Where, for snapshots.
+    pub(crate) position: Value,
+    /// What its callbacks had seen.
+    pub(crate) memories: Arc<dyn Any + Send + Sync>,
+}
+
+/// The running totals are those of one evaluation as long as this lives.
+pub(crate) struct Turn<'a> {
+    training: &'a Training,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *locked(&self.training.holder) = None;
+    }
 }
 
 /// What training has in the session. Whoever trains or evaluates has it for as long.
@@ -43,21 +74,19 @@ pub(crate) struct Live {
     changes: u64,
 }
 
-/// A looked-up [`Compile`].
-pub(crate) struct Compiled {
-    /// What is done with outputs, in their order.
-    pub(crate) heads: Vec<Head>,
-    /// The names of all outputs.
-    pub(crate) outputs: Vec<String>,
-    pub(crate) optimizer: Arc<dyn Optimizer>,
-    pub(crate) settings: Compile,
-}
-
 impl Training {
     /// Of a model that is not compiled.
     pub(crate) fn new(flavor: Flavor) -> Training {
         let streams = Mutex::new(flavor.retraces().then(Keras2Streams::default));
-        Training { compiled: None, scaled: dtype_policy().name() == "mixed_float16", streams, live: Mutex::default() }
+        Training {
+            compiled: None,
+            scaled: dtype_policy().name() == "mixed_float16",
+            streams,
+            live: Mutex::default(),
+            turn: Mutex::default(),
+            holder: Mutex::default(),
+            ended: Mutex::default(),
+        }
     }
 
     /// Begins anew, with other settings.
@@ -74,6 +103,41 @@ impl Training {
     /// What it has in the session, for one caller at a time.
     pub(crate) fn live(&self) -> MutexGuard<'_, Live> {
         locked(&self.live)
+    }
+
+    /// The turn to evaluate; waits for it.
+    ///
+    /// # Errors
+    /// It is that of this thread already, which would wait for itself.
+    pub(crate) fn turn(&self) -> Result<Turn<'_>> {
+        let own = std::thread::current().id();
+        if *locked(&self.holder) == Some(own) {
+            return Err(Error::usage("a callback of an evaluation cannot evaluate the same model"));
+        }
+        let turn = Turn { training: self, _turn: locked(&self.turn) };
+        *locked(&self.holder) = Some(own);
+        Ok(turn)
+    }
+
+    /// How the last fit ended.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        locked(&self.ended).clone()
+    }
+
+    pub(crate) fn end(&self, ended: Ended) {
+        *locked(&self.ended) = Some(ended);
+    }
+
+    /// When Keras 2's streams begin anew, as a snapshot has it.
+    pub(crate) fn streams(&self) -> Value {
+        locked(&self.streams).as_ref().map_or(Value::Null, Keras2Streams::to_json)
+    }
+
+    /// Sets what [`Training::streams`] gave; says whether that can be it.
+    pub(crate) fn set_streams(&self, json: &Value) -> bool {
+        let Some(streams) = &mut *locked(&self.streams) else { return json.is_null() };
+        let read = Keras2Streams::from_json(json, streams.generation());
+        read.map(|read| *streams = read).is_some()
     }
 
     fn with_streams(&self, tell: impl FnOnce(&mut Keras2Streams)) {
@@ -125,6 +189,17 @@ impl Training {
         self.compiled.iter().flat_map(|compiled| &compiled.heads).map(|head| head.output).collect()
     }
 
+    /// Which way the metric of that figure is better.
+    pub(crate) fn direction(&self, key: &str) -> Option<Direction> {
+        let mut figures = self.compiled.iter().flat_map(|compiled| &compiled.heads).flat_map(|head| &head.figures);
+        match &figures.find(|figure| figure.key == key)?.metric {
+            Choice::Name(name) if ACCURACY.contains(&name.as_str()) => {
+                Some(if name.starts_with("acc") { Direction::Up } else { Direction::Down })
+            }
+            metric => metric.resolve().ok()?.direction(),
+        }
+    }
+
     /// How the model was compiled, if it was.
     pub(crate) fn settings(&self) -> Option<&Compile> {
         self.compiled.as_ref().map(|compiled| &compiled.settings)
@@ -174,7 +249,7 @@ impl<'a> Steps<'a> {
     }
 
     /// The program of a step over `rows` rows of such data.
-    pub(super) fn program(&self, kind: Kind, data: &Fed, rows: usize) -> Result<Arc<dyn Program>> {
+    pub(crate) fn program(&self, kind: Kind, data: &Fed, rows: usize) -> Result<Arc<dyn Program>> {
         let (store, owner) = (&self.opened.store, self.opened.owner());
         if let Some(program) = store.programs().find(owner, kind, |types| data.has(types, rows)) {
             return Ok(program);
@@ -298,42 +373,34 @@ impl Stage<'_> {
         self.restore()
     }
 
-    fn state(&self) -> Result<&State> {
+    pub(super) fn state(&self) -> Result<&State> {
         self.live.state.as_ref().ok_or_else(|| Error::usage("the model has not been trained or evaluated yet"))
     }
 
-    /// Sets all running totals to zero.
+    /// Sets all running totals to what they are at first.
     pub(crate) fn reset(&self) -> Result<()> {
-        let zeros = self.state()?.totals().iter().map(|(ty, id)| (*id, Array::zeros(ty)));
-        let zeros: Vec<(VarId, Array)> = zeros.collect();
-        self.session()?.write(&zeros.iter().map(|(id, zeros)| (*id, zeros)).collect::<Vec<_>>())
+        let starts = self.state()?.totals().iter().map(|(id, start)| (*id, start));
+        self.session()?.write(&starts.collect::<Vec<_>>())
+    }
+
+    /// The running totals.
+    pub(crate) fn totals(&self) -> Result<Vec<Array>> {
+        let ids: Vec<VarId> = self.state()?.totals().iter().map(|(id, _)| *id).collect();
+        self.session()?.read(&ids)
+    }
+
+    /// Sets the running totals.
+    pub(crate) fn set_totals(&self, values: &[Array]) -> Result<()> {
+        let totals = self.state()?.totals();
+        if totals.iter().map(|(_, start)| start.ty()).ne(values.iter().map(Array::ty)) {
+            return Err(Error::file("the running totals are those of other metrics"));
+        }
+        self.session()?.write(&totals.iter().zip(values).map(|((id, _), value)| (*id, value)).collect::<Vec<_>>())
     }
 
     /// The running figures: the loss, those of single outputs, then the metrics as they were asked for.
     pub(crate) fn logs(&self) -> Result<Vec<(String, f64)>> {
         self.live.state.as_ref().map_or_else(|| Ok(Vec::new()), State::logs)
-    }
-
-    /// The learning rate of the next step.
-    pub(crate) fn learning_rate(&self) -> Result<f64> {
-        let Some(state) = &self.live.state else {
-            let restored = self.live.restored.as_ref().map(|restored| restored.learning_rate);
-            let compiled = self.training.compiled("learning_rate")?;
-            return Ok(restored.unwrap_or(compiled.optimizer.base().learning_rate));
-        };
-        Ok(self.session()?.value(state.learning_rate)?.get(0))
-    }
-
-    /// Sets the learning rate of the next step.
-    pub(crate) fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
-        let live = &mut *self.live;
-        if let (None, Some(restored)) = (&live.state, &mut live.restored) {
-            restored.learning_rate = f64::from(rate as f32);
-            return Ok(());
-        }
-        let help = "give the learning rate to the optimizer: `Adam::new().learning_rate(0.01)`";
-        let id = self.state().map_err(|error| error.help(help))?.learning_rate;
-        self.session()?.write(&[(id, &Array::scalar(rate as f32))])
     }
 }
 

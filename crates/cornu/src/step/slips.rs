@@ -7,7 +7,7 @@ use cornu_graph::{Array, Result, Shape};
 
 use super::checks::{Activation, Output, class_of_rows, column, shown};
 use super::feed::Data;
-use super::step::Stage;
+use super::stage::Stage;
 use super::{Code, Warning};
 use crate::choice::Choice;
 use crate::layers;

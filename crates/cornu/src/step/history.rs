@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Index;
 
+use cornu_display::Verbose;
 use cornu_graph::list;
 
 use super::Warning;
@@ -15,6 +16,19 @@ pub struct Scores(Vec<(String, f64)>);
 impl Scores {
     pub(crate) fn new(figures: Vec<(String, f64)>) -> Scores {
         Scores(figures)
+    }
+
+    /// Sets a figure; a new one comes last.
+    pub(crate) fn set(&mut self, name: &str, value: f64) {
+        match self.0.iter_mut().find(|(key, _)| key == name) {
+            Some((_, known)) => *known = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Orders the figures by name.
+    pub(crate) fn sort(&mut self) {
+        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
 
     /// The figure of that name.
@@ -68,6 +82,17 @@ pub struct Params {
     pub steps: usize,
 }
 
+impl Params {
+    pub(crate) fn new(verbose: Verbose, epochs: usize, steps: usize) -> Params {
+        let verbose = match verbose {
+            Verbose::Silent => 0,
+            Verbose::Auto | Verbose::Bar => 1,
+            Verbose::Line => 2,
+        };
+        Params { verbose, epochs, steps }
+    }
+}
+
 /// Lists of figures by name, one figure an epoch: Keras's `history.history`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures(Vec<(String, Vec<f64>)>);
@@ -88,11 +113,11 @@ impl Figures {
         self.iter().map(|(name, _)| name).collect()
     }
 
-    fn push(&mut self, logs: &[(String, f64)]) {
-        for (name, value) in logs {
+    fn push(&mut self, logs: &Scores) {
+        for (name, value) in logs.iter() {
             match self.0.iter_mut().find(|(key, _)| key == name) {
-                Some((_, values)) => values.push(*value),
-                None => self.0.push((name.clone(), vec![*value])),
+                Some((_, values)) => values.push(value),
+                None => self.0.push((name.to_owned(), vec![value])),
             }
         }
     }
@@ -130,9 +155,14 @@ impl History {
         History { params, warnings, ..History::default() }
     }
 
-    pub(crate) fn push(&mut self, epoch: usize, logs: &[(String, f64)]) {
+    pub(crate) fn push(&mut self, epoch: usize, logs: &Scores) {
         self.epoch.push(epoch);
         self.history.push(logs);
+    }
+
+    /// The epochs and figures of an earlier part of the same training.
+    pub(crate) fn resume(&mut self, epoch: Vec<usize>, figures: Vec<(String, Vec<f64>)>) {
+        (self.epoch, self.history) = (epoch, Figures(figures));
     }
 
     /// [`Figures::get`].
@@ -182,8 +212,8 @@ mod tests {
     #[test]
     fn figures_are_found_by_name_and_keep_their_order() {
         let mut history = History::default();
-        history.push(0, &[("loss".into(), 0.5), ("val_loss".into(), 0.75)]);
-        history.push(1, &[("loss".into(), 0.25)]);
+        history.push(0, &Scores::new(vec![("loss".into(), 0.5), ("val_loss".into(), 0.75)]));
+        history.push(1, &Scores::new(vec![("loss".into(), 0.25)]));
         assert_eq!(history["loss"], [0.5, 0.25]);
         assert_eq!(format!("{:?}", history["loss"]), "[0.5, 0.25]");
         assert_eq!(history.get("val_loss"), Some(&[0.75][..]));

@@ -1,56 +1,87 @@
 //! The variables of training: those of the optimizer, and the running totals of losses and metrics.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use cornu_graph::{Array, DType, Error, Result, Role, Session, Shape, Tensor, Trace, Type, VarId, VarSpec, gradients};
+use cornu_graph::{
+    Array, DType, Error, Feed, Graph, Result, Role, Run, Session, Shape, Tensor, Trace, Type, VarId, VarSpec, gradients,
+};
 
-use super::compile::{Figure, Head};
-use super::step::Compiled;
+use super::compile::{Compiled, Figure, Head};
 use crate::choice::Choice;
 use crate::layers::Wire;
 use crate::losses;
-use crate::metrics::{self, ACCURACY, Metric};
-use crate::optimizers::{self, Optimizer};
+use crate::metrics::{self, ACCURACY, Metric, Total};
+use crate::optimizers::{self, LearningRate, Optimizer, Slot, Stepped};
 use crate::trace::Cx;
-use crate::variables::Named;
+use crate::variables::{Named, locked};
 
 /// The variables of training: those of the optimizer, and the running totals.
 pub(super) struct State {
     /// The weights that learned when the model was compiled.
     pub(super) weights: Vec<Named>,
-    /// `[role][weight]`
-    pub(super) slots: Vec<Vec<VarId>>,
-    pub(super) iterations: VarId,
-    pub(super) learning_rate: VarId,
+    /// Those of the optimizer.
+    pub(super) remembered: Remembered,
     /// Sum of the losses of all rows, number of rows.
     loss: [VarId; 2],
     /// The same of the losses of single outputs, by names of figures, where these are figures of their own.
     losses: Vec<Option<(String, [VarId; 2])>>,
     pub(super) metrics: Vec<Tracked>,
-    /// All variables; the running totals are those from `totals` on.
+    /// What the running totals are at first.
+    starts: Vec<(VarId, Array)>,
     all: Declared,
-    totals: usize,
+}
+
+/// The variables of an optimizer.
+pub(super) struct Remembered {
+    /// What it keeps of each weight, `[role][weight]`.
+    pub(super) slots: Vec<Vec<VarId>>,
+    /// What it keeps beside that.
+    pub(super) scalars: Vec<VarId>,
+    pub(super) iterations: VarId,
+    /// There, unless a schedule says it.
+    pub(super) learning_rate: Option<VarId>,
+}
+
+impl Remembered {
+    fn new(all: &mut Declared, optimizer: &dyn Optimizer, weights: &[Named]) -> Result<Remembered> {
+        let mut slot = |slot: &Slot, weight: &Named| {
+            all.declare(slot.variable(format!("{}/{}", weight.path, slot.name), &weight.ty, || weight.value())?)
+        };
+        let kept = optimizer.kept();
+        let slots = kept.iter().map(|role| weights.iter().map(|weight| slot(role, weight)).collect());
+        let slots = slots.collect::<Result<_>>()?;
+        let (scalar, zero) = (Type::scalar(DType::F32), || Ok(Array::scalar(0.0f32)));
+        let scalars = optimizer.scalars().into_iter();
+        let scalars = scalars.map(|slot| all.declare(slot.variable(slot.name.into(), &scalar, zero)?));
+        let scalars = scalars.collect::<Result<_>>()?;
+        let iterations = all.declare(VarSpec::zeros("iterations", Role::Slot, Type::scalar(DType::I64)))?;
+        let mut rate = |rate: f64| all.declare(VarSpec::value("learning_rate", Role::Slot, Array::scalar(rate as f32)));
+        let learning_rate = match optimizer.common().learning_rate {
+            LearningRate::Fixed(fixed) => Some(rate(fixed)?),
+            LearningRate::Schedule(_) => None,
+        };
+        Ok(Remembered { slots, scalars, iterations, learning_rate })
+    }
 }
 
 /// Variables that are in a session as long as this lives.
 struct Declared {
     session: Arc<dyn Session>,
-    all: Vec<(Type, VarId)>,
+    all: Vec<VarId>,
 }
 
 impl Declared {
     fn declare(&mut self, spec: VarSpec) -> Result<VarId> {
-        let ty = spec.ty.clone();
         let id = self.session.declare(spec)?;
-        self.all.push((ty, id));
+        self.all.push(id);
         Ok(id)
     }
 }
 
 impl Drop for Declared {
     fn drop(&mut self) {
-        self.session.release(&self.all.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+        self.session.release(&self.all);
     }
 }
 
@@ -61,14 +92,17 @@ pub(super) struct Tracked {
     key: String,
     metric: Arc<dyn Metric>,
     weighted: bool,
-    state: Vec<(Type, VarId)>,
+    state: Vec<(Total, VarId)>,
+    /// What its variables say, and its run once that was asked for.
+    result: Graph,
+    run: Mutex<Option<Box<dyn Run>>>,
 }
 
 impl Tracked {
     /// The updates of its variables by a batch.
     pub(super) fn update(&self, trace: &Trace, judged: &Judged) -> Result<Vec<(VarId, Tensor)>> {
         let weights = judged.weights.filter(|_| self.weighted);
-        let old: Vec<Tensor> = self.state.iter().map(|(ty, id)| trace.var(*id, ty.clone())).collect();
+        let old: Vec<Tensor> = self.state.iter().map(|(total, id)| trace.var(*id, total.ty.clone())).collect();
         // Numbers of 16 bits are judged as singles, as in Keras.
         let predictions = judged.predictions.cast(judged.predictions.tensor.dtype().widened());
         let new = self.metric.update_wire(&old, judged.y, &predictions, weights);
@@ -86,11 +120,21 @@ impl Tracked {
         if new.len() != self.state.len() {
             return wrong(format!("{} new values", self.state.len()), new.len().to_string());
         }
-        let names = self.metric.state().into_iter().map(|(name, _)| name);
-        match self.state.iter().zip(new).zip(names).find(|(((ty, _), new), _)| new.ty() != *ty) {
-            Some((((ty, _), new), name)) => wrong(format!("{ty} for `{name}`"), new.ty().to_string()),
+        match self.state.iter().zip(new).find(|((total, _), new)| new.ty() != total.ty) {
+            Some(((Total { name, ty, .. }, _), new)) => wrong(format!("{ty} for `{name}`"), new.ty().to_string()),
             None => Ok(()),
         }
+    }
+
+    /// What its variables say.
+    fn figure(&self, values: &HashMap<VarId, Array>) -> Result<f64> {
+        let mut run = locked(&self.run);
+        if run.is_none() {
+            *run = Some(metrics::host()?.compile(&self.result)?.room()?);
+        }
+        let run = run.as_mut().ok_or_else(|| Error::usage("there is no run"))?;
+        run.start(&self.state.iter().map(|(_, id)| Feed::Host(&values[id])).collect::<Vec<_>>())?;
+        Ok(run.output(0)?.get(0))
     }
 }
 
@@ -104,19 +148,15 @@ impl State {
         session: &Arc<dyn Session>,
     ) -> Result<State> {
         let mut all = Declared { session: Arc::clone(session), all: Vec::new() };
-        let roles = compiled.optimizer.roles();
-        let mut slot = |role: &str, weight: &Named| {
-            all.declare(VarSpec::zeros(format!("{}/{role}", weight.path), Role::Slot, weight.ty.clone()))
+        let remembered = Remembered::new(&mut all, &*compiled.optimizer, &weights)?;
+        let mut starts = Vec::new();
+        let mut make = |total: &Total| {
+            let id = all.declare(VarSpec::value(total.name, Role::State, total.value()))?;
+            starts.push((id, total.value()));
+            Ok(id)
         };
-        let slots = roles.iter().map(|role| weights.iter().map(|weight| slot(role, weight)).collect());
-        let slots: Vec<Vec<VarId>> = slots.collect::<Result<_>>()?;
-        let iterations = all.declare(VarSpec::zeros("iterations", Role::Slot, Type::scalar(DType::I64)))?;
-        let rate = Array::scalar(compiled.optimizer.base().learning_rate as f32);
-        let learning_rate = all.declare(VarSpec::value("learning_rate", Role::Slot, rate))?;
-        let totals = all.all.len();
-        let mut make = |name: &str, ty: Type| all.declare(VarSpec::zeros(name, Role::State, ty));
-        let scalar = || Type::scalar(DType::F32);
-        let mut total = || Ok([make("total", scalar())?, make("count", scalar())?]);
+        let scalar = |name| Total::zeros(name, Shape::scalar());
+        let mut total = || Ok([make(&scalar("total"))?, make(&scalar("count"))?]);
         let loss = total()?;
         let of_heads = compiled.heads.iter().map(|head| head.key.clone().map(|key| Ok((key, total()?))).transpose());
         let losses = of_heads.collect::<Result<_>>()?;
@@ -124,36 +164,44 @@ impl State {
         for (place, (head, y)) in compiled.heads.iter().zip(labels).enumerate() {
             for Figure { key, metric, weighted } in &head.figures {
                 let metric = by_shapes(metric, y.shape(), &outputs[head.output])?;
-                let kept = metric.state().into_iter().map(|(name, shape)| (name, Type::f32(shape)));
-                let state = kept.map(|(name, ty)| Ok((ty.clone(), make(name, ty)?))).collect::<Result<_>>()?;
-                metrics.push(Tracked { head: place, key: key.clone(), metric, weighted: *weighted, state });
+                let kept = metric.state(&y.ty(), &Type::f32(outputs[head.output].clone()));
+                let (result, run) = (single_number(&*metric, &kept)?, Mutex::default());
+                let state = kept.into_iter().map(|total| make(&total).map(|id| (total, id))).collect::<Result<_>>()?;
+                let (key, weighted) = (key.clone(), *weighted);
+                metrics.push(Tracked { head: place, key, metric, weighted, state, result, run });
             }
         }
-        Ok(State { weights, slots, iterations, learning_rate, loss, losses, metrics, all, totals })
+        Ok(State { weights, remembered, loss, losses, metrics, starts, all })
     }
 
-    /// The running totals.
-    pub(super) fn totals(&self) -> &[(Type, VarId)] {
-        &self.all.all[self.totals..]
+    /// The running totals, and what they are at first.
+    pub(super) fn totals(&self) -> &[(VarId, Array)] {
+        &self.starts
     }
 
     /// The updates of weights, slots and the number of steps.
     pub(super) fn optimize(&self, cx: &Cx, optimizer: &dyn Optimizer, loss: &Tensor) -> Vec<(VarId, Tensor)> {
         let weights = &self.weights;
         let var = |id: VarId, ty: &Type| cx.trace().var(id, ty.clone());
-        let old: Vec<Tensor> = weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect();
         let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, weight)| var(id, &weight.ty)).collect();
-        let slots: Vec<Vec<Tensor>> = self.slots.iter().map(of_role).collect();
-        let iterations = var(self.iterations, &Type::scalar(DType::I64));
-        let lr = var(self.learning_rate, &Type::scalar(DType::F32));
-        let new = optimizers::apply(optimizer, &old, gradients(loss, &old), &slots, (&iterations, &lr));
+        let before = Stepped {
+            weights: weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect(),
+            slots: self.remembered.slots.iter().map(of_role).collect(),
+            scalars: self.remembered.scalars.iter().map(|&id| var(id, &Type::scalar(DType::F32))).collect(),
+            iterations: var(self.remembered.iterations, &Type::scalar(DType::I64)),
+        };
+        let rate = self.remembered.learning_rate.map(|id| var(id, &Type::scalar(DType::F32)));
+        let paths: Vec<&str> = weights.iter().map(|weight| weight.path.as_str()).collect();
+        let gradients = gradients(&optimizer.common().scaled(loss), &before.weights);
+        let new = optimizers::apply(optimizer, &before, &paths, gradients, rate.as_ref());
         let held = |(weight, new): (&Named, Tensor)| match &weight.constraint {
             Some(constraint) => (weight.id(), constraint.apply(&new)),
             None => (weight.id(), new),
         };
         let mut updates: Vec<(VarId, Tensor)> = weights.iter().zip(new.weights).map(held).collect();
-        updates.extend(self.slots.concat().into_iter().zip(new.slots.concat()));
-        updates.push((self.iterations, new.iterations));
+        updates.extend(self.remembered.slots.concat().into_iter().zip(new.slots.concat()));
+        updates.extend(self.remembered.scalars.iter().copied().zip(new.scalars));
+        updates.push((self.remembered.iterations, new.iterations));
         updates
     }
 
@@ -184,19 +232,16 @@ impl State {
 
     /// The running figures, all as one step left them.
     pub(super) fn logs(&self) -> Result<Vec<(String, f64)>> {
-        let ids: Vec<VarId> = self.totals().iter().map(|(_, id)| *id).collect();
+        let ids: Vec<VarId> = self.totals().iter().map(|(id, _)| *id).collect();
         let values: HashMap<VarId, Array> = ids.iter().copied().zip(self.all.session.read(&ids)?).collect();
         let mean = |ids: [VarId; 2]| {
             let [total, count] = ids.map(|id| values[&id].get(0) as f32);
             f64::from(if count == 0.0 { 0.0 } else { total / count })
         };
-        let figure = |tracked: &Tracked| {
-            let state: Vec<Array> = tracked.state.iter().map(|(_, id)| values[id].clone()).collect();
-            (tracked.key.clone(), tracked.metric.result(&state))
-        };
+        let figure = |tracked: &Tracked| Ok((tracked.key.clone(), tracked.figure(&values)?));
         let loss = std::iter::once(("loss".to_owned(), mean(self.loss)));
         let losses = self.losses.iter().flatten().map(|(key, ids)| (key.clone(), mean(*ids)));
-        Ok(loss.chain(losses).chain(self.metrics.iter().map(figure)).collect())
+        loss.chain(losses).map(Ok).chain(self.metrics.iter().map(figure)).collect()
     }
 }
 
@@ -212,6 +257,17 @@ impl Judged<'_> {
         let loss = head.loss.as_ref()?;
         Some(losses::of_rows(&**loss, self.y, self.predictions, self.weights))
     }
+}
+
+/// The graph of a result that is a single number.
+fn single_number(metric: &dyn Metric, state: &[Total]) -> Result<Graph> {
+    let graph = metrics::result_graph(metric, state)?;
+    let ty = graph.ty(graph.outputs[0]);
+    if ty.shape.size() == 1 {
+        return Ok(graph);
+    }
+    let message = format!("a figure is a single number, but the metric `{}` gives {ty}", metric.class_name());
+    Err(Error::usage(message).help("look at it alone: `metrics::Running`"))
 }
 
 /// A metric; that of `"accuracy"` goes by the shapes.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use cornu_graph::{Context, Error, Result, Tensor};
 
 use super::PerOutput;
-use super::step::Compiled;
 use crate::choice::Choice;
 use crate::config::unknown;
 use crate::flavor::Flavor;
@@ -64,6 +63,16 @@ pub(crate) struct Head {
     /// The name of its loss among the figures, if it is one.
     pub(super) key: Option<String>,
     pub(super) figures: Vec<Figure>,
+}
+
+/// A looked-up [`Compile`].
+pub(crate) struct Compiled {
+    /// What is done with outputs, in their order.
+    pub(crate) heads: Vec<Head>,
+    /// The names of all outputs.
+    pub(crate) outputs: Vec<String>,
+    pub(crate) optimizer: Arc<dyn Optimizer>,
+    pub(crate) settings: Compile,
 }
 
 impl Head {
