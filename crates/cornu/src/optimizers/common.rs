@@ -88,7 +88,12 @@ impl Field for LearningRate {
 
     fn from_json(json: &Value) -> Result<Self> {
         if json.is_object() {
-            return <dyn Schedule>::registry().read_object(json).map(LearningRate::Schedule);
+            let mut json = json.clone();
+            // Keras 2 gives a schedule no name where Keras 3 wants one.
+            if let Some(config) = json.get_mut("config").and_then(Value::as_object_mut) {
+                config.retain(|key, value| !(key == "name" && value.is_null()));
+            }
+            return <dyn Schedule>::registry().read_object(&json).map(LearningRate::Schedule);
         }
         f64::from_json(json).map(LearningRate::Fixed)
     }

@@ -175,8 +175,9 @@ pub struct Control<'a> {
 #[derive(Default)]
 pub(super) struct Shared {
     params: Params,
-    /// Whether evaluations are validations.
+    /// Whether evaluations are validations, and whether there are any.
     pub(super) trains: bool,
+    pub(super) validates: bool,
     pub(super) stop: bool,
     /// The figures of the present hook, once they are known.
     pub(super) logs: Option<Scores>,
@@ -282,6 +283,11 @@ impl Control<'_> {
             tell(&warning);
         }
         self.shared.warnings.push(warning);
+    }
+
+    /// Whether figures of a validation may come in a later epoch.
+    pub(super) fn validates(&self) -> bool {
+        self.shared.validates
     }
 
     /// Where the training is.

@@ -191,7 +191,7 @@ impl<'a> Run<'a> {
         let mut callbacks = std::mem::take(&mut fit.callbacks);
         callbacks.extend(super::progress::bar(fit.verbose, flavor));
         let mut callbacks = Callbacks::new(callbacks, params);
-        callbacks.shared.trains = true;
+        (callbacks.shared.trains, callbacks.shared.validates) = (true, validation.is_some());
         let history = History::new(params, warnings);
         let mut run = Run {
             model,

@@ -340,6 +340,8 @@ fn what_a_callback_cannot_do_is_explained() -> Result<()> {
     );
     let history = model()?.fit(&X, &Y, settings(2).callback(EarlyStopping::new()))?;
     let told: Vec<String> = history.warnings.iter().map(ToString::to_string).collect();
+    let later = settings(2).validation_data(&X, &Y).validation_freq(2).callback(EarlyStopping::new());
+    assert_eq!(model()?.fit(&X, &Y, later)?.warnings, []);
     assert_eq!(told, ["warning CN029: `EarlyStopping` watches `val_loss`, which is not there; there are loss, mae"]);
     Ok(())
 }

@@ -20,7 +20,7 @@ crate::config! {
         /// The last rate, as a part of that from which it falls.
         alpha: f64 = 0.0,
         /// The name in files.
-        name: Option<String> = Some("CosineDecay".into()),
+        name: String = "CosineDecay".into(),
         /// The rate to rise to before it falls, if it is to rise.
         warmup_target: Option<f64> = None,
         /// For how many steps it rises.

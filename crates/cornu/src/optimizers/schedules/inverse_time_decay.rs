@@ -16,7 +16,7 @@ crate::config! {
         /// Whether it stays the same in between.
         staircase: bool = false,
         /// The name in files.
-        name: Option<String> = Some("InverseTimeDecay".into()),
+        name: String = "InverseTimeDecay".into(),
     }
 }
 

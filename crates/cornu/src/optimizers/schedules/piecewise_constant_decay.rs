@@ -12,7 +12,7 @@ crate::config! {
         /// The rates, one more than there are boundaries.
         values: Vec<f64>,
         /// The name in files.
-        name: Option<String> = Some("PiecewiseConstant".into()),
+        name: String = "PiecewiseConstant".into(),
     }
 }
 

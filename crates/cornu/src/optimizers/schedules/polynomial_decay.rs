@@ -18,7 +18,7 @@ crate::config! {
         /// Whether it falls again and again, each time for the steps until then.
         cycle: bool = false,
         /// The name in files.
-        name: Option<String> = Some("PolynomialDecay".into()),
+        name: String = "PolynomialDecay".into(),
     }
 }
 

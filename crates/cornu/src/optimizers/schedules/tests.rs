@@ -25,6 +25,17 @@ fn rates_are_those_of_keras() {
     report.finish();
 }
 
+/// Files of Keras 2 may have none; Keras 3 wants one.
+#[test]
+fn a_schedule_has_a_name() {
+    use crate::config::Field;
+    use crate::optimizers::LearningRate;
+    let config = serde_json::json!({ "initial_learning_rate": 0.5, "decay_steps": 3, "decay_rate": 0.5, "name": null });
+    let json = serde_json::json!({ "class_name": "ExponentialDecay", "config": config });
+    let read = LearningRate::from_json(&json).expect("a schedule");
+    assert_eq!(read.to_json()["config"]["name"], "ExponentialDecay");
+}
+
 /// Against the cosine of doubles, rounded to singles.
 #[test]
 fn the_cosine_is_rounded_once() {
