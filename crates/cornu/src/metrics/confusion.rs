@@ -22,7 +22,13 @@ pub(super) struct Decisions {
 impl Decisions {
     /// Of predictions `[n, …]`, each compared with all thresholds. Where labels are told apart, they are the last axis,
     /// `[thresholds, samples, labels]`.
-    pub(super) fn new(y: &Tensor, p: &Tensor, weights: Option<&Tensor>, thresholds: &[f64], by_label: bool) -> Decisions {
+    pub(super) fn new(
+        y: &Tensor,
+        p: &Tensor,
+        weights: Option<&Tensor>,
+        thresholds: &[f64],
+        by_label: bool,
+    ) -> Decisions {
         let p = p.cast(DType::F32);
         let shape = p.shape();
         let labels = if by_label { shape.last().copied().unwrap_or(1) } else { 1 };
@@ -32,7 +38,8 @@ impl Decisions {
         };
         let thresholds = Array::vector(thresholds.iter().map(|&x| x as f32).collect());
         let count = thresholds.len();
-        let thresholds = p.trace().constant(thresholds).reshape(if by_label { vec![count, 1, 1] } else { vec![count, 1] });
+        let thresholds =
+            p.trace().constant(thresholds).reshape(if by_label { vec![count, 1, 1] } else { vec![count, 1] });
         let weights = weights.map(|weights| {
             let mut own = weights.shape().to_vec();
             own.resize(shape.rank().max(own.len()), 1);
