@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use cornu_graph::ops::{Constant, Leaf, Op};
 use cornu_graph::{
-    Array, Data, Error, Feed, Graph, Origin, Outcome, Program, Result, Run, Type, Value, VarId, check_feeds,
+    Array, Data, Error, Feed, Graph, Origin, Outcome, Program, Result, Run, Type, Value, VarId, check_batches,
+    check_feeds,
 };
 
 use crate::kernels::memory::{Buffer, Table};
@@ -97,8 +98,8 @@ impl Program for Loaded {
         let scratch = store.lend("a step", *scratch).inspect_err(|_| store.give_back(Arc::clone(&memory)))?;
         let mut table = table.again();
         table.set(0, &memory, 0);
-        let (known, outcome) = (vec![None; lowered.inputs.len()].into(), Outcome::default());
-        Ok(Box::new(CpuRun { ready: Arc::clone(&self.0), table, memory, scratch, known, outcome }))
+        let outcome = Outcome::default();
+        Ok(Box::new(CpuRun { ready: Arc::clone(&self.0), table, memory, scratch, outcome }))
     }
 
     fn changes(&self) -> bool {
@@ -134,8 +135,6 @@ struct CpuRun {
     memory: Arc<Buffer>,
     /// Memory for a single step.
     scratch: Arc<Buffer>,
-    /// The data of which rows were fed last, for each input: it need not be looked at again.
-    known: Box<[Option<Data>]>,
     outcome: Outcome,
 }
 
@@ -143,13 +142,7 @@ impl CpuRun {
     /// Takes in what is fed, waits for its turn, and runs the steps, or some of them at a time.
     fn go(&mut self, feeds: &[Feed], steps: impl FnOnce(&[Step], Machine) -> Result<()>) -> Result<()> {
         let Ready { store, lowered, graph, .. } = &*self.ready;
-        let known = self.known.iter().zip(&lowered.inputs).zip(feeds);
-        let known = known
-            .filter(|((known, (_, ty)), feed)| feed.is_known(known.as_ref(), ty.shape.first().copied().unwrap_or(0)));
-        if feeds.len() != self.known.len() || known.count() != feeds.len() {
-            check_feeds(feeds, lowered.inputs.iter().map(|(_, ty)| ty))?;
-            self.known.iter_mut().zip(feeds).for_each(|(known, feed)| *known = feed.picked_from().cloned());
-        }
+        check_feeds(feeds, lowered.inputs.iter().map(|(_, ty)| ty))?;
         for (number, feed) in feeds.iter().enumerate() {
             let (array, rows) = match feed {
                 Feed::Whole(data) => {
@@ -162,17 +155,62 @@ impl CpuRun {
             self.table.set(number + 1, &self.memory, lowered.rooms[number]);
             transfer::write(self.table.bases(), lowered.inputs[number].0, array, rows, &store.threads);
         }
-        let (level, threads, scratch) = (store.level, &store.threads, self.scratch.room());
-        let machine = Machine { level, threads, bases: self.table.bases(), scratch };
+        let machine = self.machine();
         let _turn = store.turn.take(!graph.updates.is_empty());
         store.failure.check()?;
         store.guarded(|| steps(&lowered.steps, machine))
+    }
+
+    fn machine(&self) -> Machine<'_> {
+        let store = &self.ready.store;
+        Machine { level: store.level, threads: &store.threads, bases: self.table.bases(), scratch: self.scratch.room() }
+    }
+
+    /// A step for each batch. What is fed is looked at once, and a turn is kept until somebody waits for one.
+    fn many(&mut self, data: &[&Data], order: &[u32], batch: usize) -> Result<()> {
+        let Ready { store, lowered, graph, .. } = &*self.ready;
+        let first: Vec<Feed> = data.iter().map(|data| Feed::Rows(data, &order[..batch])).collect();
+        check_feeds(&first, lowered.inputs.iter().map(|(_, ty)| ty))?;
+        let mut arrays = Vec::with_capacity(data.len());
+        for (number, data) in data.iter().enumerate() {
+            Feed::Rows(data, order).check_rows(number)?;
+            arrays.push((lowered.inputs[number].0, &data.held::<Uploaded>()?.array));
+            self.table.set(number + 1, &self.memory, lowered.rooms[number]);
+        }
+        let machine = self.machine();
+        let mut batches = order.chunks_exact(batch);
+        while batches.len() > 0 {
+            let _turn = store.turn.take(!graph.updates.is_empty());
+            store.failure.check()?;
+            store
+                .guarded(|| {
+                    batches.by_ref().try_for_each(|rows| {
+                        let feed = |&(place, array): &(Place, &Array)| {
+                            transfer::write(machine.bases, place, array, Some(rows), machine.threads);
+                        };
+                        arrays.iter().for_each(feed);
+                        run(&lowered.steps, machine).map_err(Some)?;
+                        if store.turn.is_wanted() { Err(None) } else { Ok(()) }
+                    })
+                })
+                .or_else(|ended: Option<Error>| ended.map_or(Ok(()), Err))?;
+        }
+        Ok(())
     }
 }
 
 impl Run for CpuRun {
     fn start(&mut self, feeds: &[Feed]) -> Result<()> {
         let result = self.go(feeds, run);
+        self.outcome.note(result)
+    }
+
+    fn steps(&mut self, data: &[&Data], order: &[u32], batch: usize) -> Result<()> {
+        check_batches(order, batch)?;
+        if order.is_empty() {
+            return Ok(());
+        }
+        let result = self.many(data, order, batch);
         self.outcome.note(result)
     }
 

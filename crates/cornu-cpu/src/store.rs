@@ -215,13 +215,18 @@ impl Turn {
     /// How often somebody who comes looks whether those before have had their turn.
     const COURTESY: usize = 1000;
 
+    /// Whether somebody waits for a turn.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
     /// Waits for a turn to read, or to write. Who takes one after the other, as a training does, lets those go first who
     /// are waiting.
     pub(crate) fn take(&self, writes: bool) -> Held<'_> {
         let read = |guard| Held::Read { _guard: guard };
         let write = |guard| Held::Write { _guard: guard };
         for _ in 0..Self::COURTESY {
-            if self.waiting.load(Ordering::Relaxed) == 0 || !writes {
+            if !self.is_wanted() || !writes {
                 break;
             }
             std::thread::yield_now();

@@ -62,7 +62,8 @@ pub use origin::Origin;
 pub use read::OpText;
 pub use rewrite::rewrite;
 pub use session::{
-    Data, Executor, Failure, Feed, Memory, Outcome, Program, Role, Run, Session, Start, VarSpec, check_feeds, missing,
+    Data, Executor, Failure, Feed, Memory, Outcome, Program, Role, Run, Session, Start, VarSpec, check_batches,
+    check_feeds, missing,
 };
 pub use tensor::{IntoTensor, Tensor};
 pub use trace::Trace;

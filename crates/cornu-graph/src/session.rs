@@ -126,11 +126,6 @@ impl Feed<'_> {
         }
     }
 
-    /// The data from which rows are picked.
-    pub fn picked_from(&self) -> Option<&Data> {
-        if let Feed::Rows(data, _) = self { Some(data) } else { None }
-    }
-
     /// The type of what is given.
     pub fn ty(&self) -> Type {
         let (dtype, shape) = self.source();
@@ -155,23 +150,22 @@ impl Feed<'_> {
         if dtype != ty.dtype || !fits {
             return Err(Error::graph(format!("input {number} needs {ty}, got {}", self.ty())));
         }
-        let Feed::Rows(_, rows) = self else { return Ok(()) };
+        self.check_rows(number)
+    }
+
+    /// Whether there are all rows that are picked for an input of that number.
+    ///
+    /// # Errors
+    /// There is no such row.
+    pub fn check_rows(&self, number: usize) -> Result<()> {
+        let Feed::Rows(data, rows) = self else { return Ok(()) };
+        let count = data.ty.shape.first().copied().unwrap_or(0);
         match rows.iter().max() {
-            Some(&row) if row as usize >= shape[0] => {
-                Err(Error::graph(format!("input {number} needs rows below {}, got {row}", shape[0])))
+            Some(&row) if row as usize >= count => {
+                Err(Error::graph(format!("input {number} needs rows below {count}, got {row}")))
             }
             _ => Ok(()),
         }
-    }
-
-    /// Whether [`Feed::check`] passes, if other rows of that data, as many as the input takes, have passed before.
-    #[inline]
-    pub fn is_known(&self, known: Option<&Data>, rows: usize) -> bool {
-        let (Feed::Rows(data, picked), Some(known)) = (self, known) else { return false };
-        let count = known.ty.shape[0];
-        // Of a few rows all are looked at, so that vectors can be made of it.
-        let inside = picked.iter().fold(true, |all, &row| all & ((row as usize) < count));
-        picked.len() == rows && inside && std::ptr::addr_eq(Arc::as_ptr(&data.held), Arc::as_ptr(&known.held))
     }
 }
 
@@ -184,6 +178,17 @@ pub fn check_feeds<'a>(feeds: &[Feed], inputs: impl ExactSizeIterator<Item = &'a
         return Err(Error::graph(format!("a step needs {} inputs, got {}", inputs.len(), feeds.len())));
     }
     feeds.iter().zip(inputs).enumerate().try_for_each(|(number, (feed, ty))| feed.check(number, ty))
+}
+
+/// Whether rows are so many batches of that size, and none is left.
+///
+/// # Errors
+/// They are not.
+pub fn check_batches(order: &[u32], batch: usize) -> Result<()> {
+    if batch > 0 && order.len().is_multiple_of(batch) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("steps need whole batches of {batch} rows, got {} rows", order.len())))
 }
 
 /// How many bytes a session holds.
@@ -288,9 +293,7 @@ pub trait Run: Send {
     /// # Errors
     /// Those of [`Run::start`]; the steps after it are not begun.
     fn steps(&mut self, data: &[&Data], order: &[u32], batch: usize) -> Result<()> {
-        if batch == 0 || !order.len().is_multiple_of(batch) {
-            return Err(Error::usage(format!("steps need whole batches of {batch} rows, got {} rows", order.len())));
-        }
+        check_batches(order, batch)?;
         let mut feeds = Vec::with_capacity(data.len());
         order.chunks_exact(batch).try_for_each(|rows| {
             feeds.clear();
