@@ -6,15 +6,16 @@ use std::path::Path;
 use crate::{Result, entries};
 
 /// How many code lines each package may have.
-const CEILINGS: [(&str, usize); 9] = [
+const CEILINGS: [(&str, usize); 10] = [
     ("crates/cornu", 12_500),
     ("crates/cornu-array", 1_950),
-    ("crates/cornu-cpu", 7_600),
+    ("crates/cornu-cpu", 8_100),
     ("crates/cornu-data", 19_500),
     ("crates/cornu-display", 900),
     ("crates/cornu-files", 2_500),
     ("crates/cornu-graph", 5_350),
-    ("crates/cornu-testkit", 2_500),
+    ("crates/cornu-testkit", 2_600),
+    ("crates/cornu-xla", 2_000),
     ("xtask", 700),
 ];
 

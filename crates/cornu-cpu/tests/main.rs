@@ -7,7 +7,7 @@ use cornu_graph::ops::Reduction;
 use cornu_graph::{Array, DType, Executor, Feed, Graph, Reference, Role, Run, Tensor, Trace, Type, VarId, VarSpec};
 use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
-use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, text};
+use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, sessions, text};
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -229,45 +229,12 @@ fn runs_side_by_side_have_the_bits_of_runs_alone() {
     }
 }
 
-/// Data is fed by rows, whole, or from the host; all steps of a run in one call are the steps one by one.
 #[test]
 fn data_stays_for_many_steps() {
-    let trace = Trace::new();
-    let (x, w) = (trace.input(Type::new(DType::I64, [2, 3])), trace.var(VarId::new(0), Type::new(DType::I64, [3])));
-    let new = &w * 2 + x.sum([0]);
-    let graph = trace.finish(&[x, new.clone()], &[(VarId::new(0), new)]).expect("a sound graph");
-    for executor in [&Cpu::new() as &dyn Executor, &Reference] {
-        let session = executor.open().expect("a session");
-        session.declare(Type::new(DType::I64, [3]).into()).expect("memory");
-        let data = session.upload(Array::from_fn(&Type::new(DType::I64, [5, 3]), |i| i as f64)).expect("memory");
-        let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
-        let var = || session.value(VarId::new(0)).expect("a variable").to_vec::<i64>();
-        run.steps(&[&data], &[0, 4, 1, 1], 2).expect("two steps");
-        assert_eq!(
-            (var(), run.output(0).expect("an output").to_vec::<i64>()),
-            (vec![30, 36, 42], vec![3, 4, 5, 3, 4, 5])
-        );
-        run.start(&[Feed::Rows(&data, &[3, 3])]).expect("a step");
-        assert_eq!(var(), [78, 92, 106]);
-        let two = session.upload(data_of_two()).expect("memory");
-        for feed in [Feed::Whole(&two), Feed::Host(&data_of_two()), Feed::Whole(&two)] {
-            session.write(&[(VarId::new(0), &Array::zeros(&Type::new(DType::I64, [3])))]).expect("its type");
-            run.start(&[feed]).expect("a step");
-            assert_eq!((var(), run.output(0).expect("an output")), (vec![3, 5, 7], data_of_two()));
-        }
-        drop(two);
-        assert_eq!(run.output(0).expect("an output that is an input"), data_of_two());
-        let message = |result: cornu_graph::Result<()>| result.expect_err("a mistake").message().to_owned();
-        assert_eq!(message(run.start(&[Feed::Rows(&data, &[1, 5])])), "input 0 needs rows below 5, got 5");
-        assert_eq!(message(run.start(&[Feed::Whole(&data)])), "input 0 needs i64[2,3], got i64[5,3]");
-        assert_eq!(message(run.start(&[])), "a step needs 1 inputs, got 0");
-        assert_eq!(message(run.wait()), "a step needs 1 inputs, got 0");
-        assert_eq!(message(run.steps(&[&data], &[0, 1, 2], 2)), "steps need whole batches of 2 rows, got 3 rows");
-        assert_eq!(var(), [3, 5, 7]);
-        session.release(&[VarId::new(0)]);
-        let gone = "variable v0 was released, or is of another session";
-        assert_eq!(message(session.value(VarId::new(0)).map(drop)), gone);
-        assert_eq!(message(session.compile(&graph).map(drop)), "v0 was declared as nothing, got i64[3]");
+    for machine in [&Cpu::new() as &dyn Executor, &Reference] {
+        sessions::data_stays_for_many_steps(machine);
+        sessions::a_failing_step_is_the_last(machine);
+        sessions::callers_have_outputs_of_their_own(machine);
     }
 }
 
@@ -433,5 +400,6 @@ fn a_false_check_changes_nothing() {
         checks::change_nothing(&cpu, 10_000);
         checks::reach_out_of_bodies(&cpu);
         checks::find_rows_that_are_not_there(&cpu);
+        checks::say_what_fails_first(&cpu);
     }
 }

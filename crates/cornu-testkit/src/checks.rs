@@ -142,3 +142,48 @@ pub fn find_rows_that_are_not_there(executor: &dyn Executor) {
     assert_eq!(step(6, 5), said(5, 1));
     assert_eq!(step(11, -1), said(-1, 2));
 }
+
+/// What a graph of whole numbers gives, or says.
+fn outcome(executor: &dyn Executor, graph: &Graph, inputs: &[Array]) -> Result<i64, String> {
+    let outputs = executor.open().expect("a session").once(graph, inputs);
+    outputs.map(|outputs| outputs[0].get(0) as i64).map_err(|error| error.message().to_owned())
+}
+
+/// Of checks in a loop the one says what it has to say that fails in the first step, and there as the first.
+///
+/// # Panics
+/// If another one does.
+pub fn say_what_fails_first(executor: &dyn Executor) {
+    let whole = |shape: &[usize]| Type::new(DType::I64, shape);
+    let trace = Trace::new();
+    let (first, x) = (trace.input(whole(&[])), trace.input(whole(&[4])));
+    let (last, _) = trace.scan(4, false, &[first], &[x], |trace, carry, x| {
+        trace.require(&x[0].lt(5), "{} is not below 5", &[&x[0]]);
+        trace.require(&x[0].lt(3), "{} is not below 3", &[&x[0]]);
+        (vec![&carry[0] + &x[0]], vec![])
+    });
+    let graph = trace.finish(&last, &[]).expect("a sound graph");
+    let scan = |x: [i64; 4]| outcome(executor, &graph, &[Array::scalar(1i64), Array::vector(x.to_vec())]);
+    let said = |text: &str| Err(text.to_owned());
+    assert_eq!(scan([1, 2, 0, -4]), Ok(0));
+    assert_eq!(scan([1, 4, 7, 0]), said("4 is not below 3"));
+    assert_eq!(scan([1, 7, 4, 0]), said("7 is not below 5"));
+
+    let trace = Trace::new();
+    let (first, end) = (trace.input(whole(&[])), trace.input(whole(&[])));
+    let condition = |trace: &Trace, n: &[Tensor]| {
+        trace.require(&n[0].ne(8), "whether to go on at {}", &[&n[0]]);
+        n[0].lt(&end)
+    };
+    let last = trace.while_loop(std::slice::from_ref(&first), condition, |trace, n| {
+        trace.require(&n[0].ne(5), "a step at {}", &[&n[0]]);
+        trace.require(&n[0].ne(7), "a step before {}", &[&(&n[0] + 1)]);
+        vec![&n[0] + 1]
+    });
+    let graph = trace.finish(&last, &[]).expect("a sound graph");
+    let count = |first: i64, end: i64| outcome(executor, &graph, &[first, end].map(Array::scalar));
+    assert_eq!((count(0, 4), count(3, 1), count(9, 12)), (Ok(4), Ok(3), Ok(12)));
+    assert_eq!((count(0, 9), count(5, 6)), (said("a step at 5"), said("a step at 5")));
+    assert_eq!((count(6, 9), count(6, 8)), (said("a step before 8"), said("a step before 8")));
+    assert_eq!((count(8, 9), count(8, 0)), (said("whether to go on at 8"), said("whether to go on at 8")));
+}

@@ -14,6 +14,7 @@ pub mod nets;
 pub mod ops;
 pub mod process;
 pub mod random_graphs;
+pub mod sessions;
 pub mod slopes;
 pub mod text;
 mod whole;

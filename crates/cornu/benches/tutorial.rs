@@ -40,7 +40,7 @@ fn report(work: &str, begun: Instant, fit: impl FnOnce() -> cornu::Result<Histor
     let history = fit()?;
     let (fit, total) = (start.elapsed().as_secs_f64(), begun.elapsed().as_secs_f64());
     let last = history["loss"].last().copied().unwrap_or(f64::NAN);
-    println!("cornu {work} fit_seconds {fit:.4} total_seconds {total:.4} last_loss {last:.4}");
+    println!("cornu {work} fit_seconds {fit:.6} total_seconds {total:.4} last_loss {last:.4}");
     Ok(())
 }
 

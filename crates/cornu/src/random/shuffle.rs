@@ -44,7 +44,8 @@ impl Shuffle {
         for first in (0..n.saturating_sub(1)).step_by(4) {
             let words = generator.block();
             for (i, word) in (first..n - 1).zip(words) {
-                self.order.swap(i, i + (u64::from(word) % (n - i) as u64) as usize);
+                // There are fewer than 2^32 rows: a division of half as many bits.
+                self.order.swap(i, i + (word % (n - i) as u32) as usize);
             }
         }
         self.stream = generator.stream();

@@ -30,7 +30,7 @@ pub(super) fn evaluate(model: &Model, data: &Fed, batches: InOrder, callbacks: &
     stage.training.evaluating(data.one_size(batches.size));
     drop(stage);
     callbacks.call_with(model, Hook::TestBegin, 0, Scores::default())?;
-    let (order, mut held, mut done) = (data.order()?, None, 0);
+    let (order, mut held, mut done) = (data.order()?, [None, None], 0);
     while done < batches.steps {
         callbacks.call_with(model, Hook::TestBatchBegin, done, Scores::default())?;
         let watched = callbacks.use_any(&[Hook::TestBatchBegin, Hook::TestBatchEnd]);
@@ -87,15 +87,15 @@ pub(super) fn predict(
 
 impl Steps<'_> {
     /// Steps over those rows in batches of `size`, of which the last may be shorter.
-    fn batches(&self, kind: Kind, data: &Fed, rows: &[u32], size: usize, held: &mut Held) -> Result<()> {
+    fn batches(&self, kind: Kind, data: &Fed, rows: &[u32], size: usize, held: &mut [Held; 2]) -> Result<()> {
         let (whole, rest) = rows.split_at(rows.len() / size * size);
         if whole.len() > size {
-            data.start_all(self.held(kind, data, size, held)?, whole, size)?;
+            data.start_all(self.held(kind, data, size, &mut held[0])?, whole, size)?;
         } else if !whole.is_empty() {
-            self.step(kind, data, whole, held)?;
+            self.step(kind, data, whole, &mut held[0])?;
         }
         if !rest.is_empty() {
-            self.step(kind, data, rest, held)?;
+            self.step(kind, data, rest, &mut held[1])?;
         }
         Ok(())
     }
@@ -170,6 +170,8 @@ pub(super) struct Run<'a> {
     batch: usize,
     first: usize,
     pace: Pace,
+    /// The runs of whole batches, and of the shorter one at the end of an epoch.
+    held: [Held; 2],
     pub(super) history: History,
 }
 
@@ -205,6 +207,7 @@ impl<'a> Run<'a> {
             batch: 0,
             first,
             pace: Pace::default(),
+            held: [None, None],
             history,
         };
         run.all = run.until_rows_end();
@@ -304,7 +307,6 @@ impl<'a> Run<'a> {
             model.stage().reset()?;
             self.feeding.begin(epoch)?;
         }
-        let mut held = None;
         while self.batch < self.steps && !(self.batch > 0 && self.is_out_of_rows()) {
             self.callbacks.shared.logs = Some(Scores::default());
             self.call(Hook::TrainBatchBegin, self.batch)?;
@@ -317,7 +319,7 @@ impl<'a> Run<'a> {
                 break;
             }
             let (data, rows, size) = self.feeding.rows();
-            model.stage().steps()?.batches(Kind::Train, data, rows, size, &mut held)?;
+            model.stage().steps()?.batches(Kind::Train, data, rows, size, &mut self.held)?;
             let count = rows.len().div_ceil(size);
             self.seen += count;
             self.batch += count;
