@@ -3,6 +3,8 @@
 #[cfg(feature = "ndarray")]
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
+#[cfg(feature = "ndarray")]
+use crate::copy;
 use crate::{Array, Bf16, Element, Error, F16, Result, Shape, room};
 
 /// What has no room.
@@ -38,7 +40,7 @@ pub trait ToArray {
 
 /// A Rust number, and the element it becomes. Those that are no [`Element`] become the narrowest one that holds
 /// them; numbers of 64 bits without a sign become [`i64`], and those above [`i64::MAX`] are refused.
-pub trait Numeric: Copy {
+pub trait Numeric: Copy + Send + Sync {
     /// The element this number becomes.
     type Element: Element;
     /// Whether every number of this type fits in an element.
@@ -213,11 +215,14 @@ impl<S: Data<Elem: Numeric>, D: Dimension> ToArray for ArrayBase<S, D> {
         for (i, number) in self.iter().enumerate().take_while(|_| !S::Elem::FITS) {
             number.check().map_err(|error| error.context(format!("index {i}")))?;
         }
-        let mut numbers = room::empty(AN_ARRAY, self.len())?;
-        match self.as_slice() {
-            Some(all) => numbers.extend(all.iter().map(|&number| number.element())),
-            None => numbers.extend(self.iter().map(|&number| number.element())),
-        }
+        let numbers = match self.as_slice() {
+            Some(all) => copy::elements(all)?,
+            None => {
+                let mut numbers = room::empty(AN_ARRAY, self.len())?;
+                numbers.extend(self.iter().map(|&number| number.element()));
+                numbers
+            }
+        };
         Array::new(self.shape(), numbers)
     }
 }

@@ -18,12 +18,13 @@
 mod array;
 mod arrays;
 mod convert;
+#[cfg(feature = "ndarray")]
+mod copy;
 mod error;
 mod half;
 mod number;
 pub mod numbers;
 pub mod pad;
-pub mod pages;
 pub mod random;
 pub mod room;
 mod text;

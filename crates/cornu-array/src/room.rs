@@ -1,18 +1,15 @@
 //! Memory that may not be there: asked for before, since an allocation that fails ends the program.
 
-use crate::{Error, Result, pages};
+use crate::{Error, Result};
 
 /// A vector with room for as many elements.
 ///
 /// # Errors
 /// More than there is.
 pub fn empty<T>(what: &str, len: usize) -> Result<Vec<T>> {
-    let mut data: Vec<T> = Vec::new();
+    let mut data = Vec::new();
     match data.try_reserve_exact(len) {
-        Ok(()) => {
-            pages::ask::<T>(data.as_ptr(), len);
-            Ok(data)
-        }
+        Ok(()) => Ok(data),
         Err(_) => Err(short::<T>(what, &[len])),
     }
 }

@@ -53,7 +53,7 @@ pub use cornu_array::from_array;
 pub use cornu_array::{
     AN_ARRAY, Array, Arrays, Bf16, Buffer, Code, Context, DType, Element, Elements, Error, ErrorKind, F16, Nested,
     Number, Numeric, Printable, Result, Shape, ToArray, ToArrays, Type, Verbose, Warning, bytes, list, nearest,
-    numbers, pad, pages, random, room, tell,
+    numbers, pad, random, room, tell,
 };
 pub use eval::{Reference, check_vars, evaluate};
 pub use grad::gradients;

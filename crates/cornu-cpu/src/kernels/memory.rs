@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use cornu_graph::{Error, Result, pages};
+use cornu_graph::{Error, Result};
 
 use super::operand::{Bases, Place, Span};
 
@@ -59,7 +59,6 @@ impl Buffer {
         let given = layout.and_then(|layout| NonNull::new(unsafe { alloc_zeroed(layout) }));
         let (layout, given) = layout.zip(given).ok_or_else(|| Error::memory(what, bytes))?;
         let given = given.as_ptr();
-        pages::ask(given, layout.size());
         let start = given.wrapping_add(given.align_offset(LINE));
         Ok(Buffer { start, bytes: layout.size() - LINE, given: (given, layout) })
     }
