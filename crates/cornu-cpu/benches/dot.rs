@@ -78,6 +78,11 @@ fn cases() -> Vec<Case> {
 
 /// Some products of elements of that type.
 fn time(bencher: Bencher, dtype: DType, batch: usize, case: &Case, sums: bool) {
+    time_in_turn(bencher, dtype, batch, case, sums, 1);
+}
+
+/// The same with each of `sets` sets of operands in turn: the caches do not hold many.
+fn time_in_turn(bencher: Bencher, dtype: DType, batch: usize, case: &Case, sums: bool, sets: usize) {
     let (m, k, n, transpose_a, transpose_b) = case.sizes;
     let [a, b, out, at] = [0, 1, 2, 3].map(|base| Span { base, at: 0 });
     let mut product = Product::new([a, b, out], batch, [m, k, n], [transpose_a, transpose_b]);
@@ -85,18 +90,21 @@ fn time(bencher: Bencher, dtype: DType, batch: usize, case: &Case, sums: bool) {
     let (kernel, threads) = (product.kernel(dtype, case.level), Threads::new(case.threads));
     let own = kernel.scratch().next_multiple_of(128);
     let bytes = [batch * m * k, batch * k * n, batch * m * n, n].map(|elements| elements * dtype.size());
-    let buffers = bytes.map(|bytes| Buffer::new("a bench", bytes).expect("memory"));
-    let (scratch, starts) =
-        (Buffer::new("a bench", own * case.threads).expect("memory"), buffers.each_ref().map(Buffer::start));
+    let set = || bytes.map(|bytes| Buffer::new("a bench", bytes).expect("memory"));
+    let buffers: Vec<[Buffer; 4]> = (0..sets).map(|_| set()).collect();
+    let starts: Vec<[*mut u8; 4]> = buffers.iter().map(|set| set.each_ref().map(Buffer::start)).collect();
+    let scratch = Buffer::new("a bench", own * case.threads).expect("memory");
     // SAFETY: the buffers are as large as the product needs.
-    let bases = unsafe { Bases::new(&starts) };
+    let mut bases = starts.iter().map(|starts| unsafe { Bases::new(starts) }).cycle();
     let parts = case.threads.min(kernel.units() / kernel.grain()).max(1);
-    // SAFETY: each part has other units, and its own scratch memory.
-    let run = |part| unsafe {
-        let units = share(kernel.units(), part, parts);
-        kernel.run(case.level, bases, units, scratch.start().wrapping_add(own * part));
-    };
-    bencher.counter(ItemsCount::new(2 * batch * m * k * n)).bench_local(|| threads.run(parts, &run));
+    bencher.counter(ItemsCount::new(2 * batch * m * k * n)).bench_local(|| {
+        let bases = bases.next().expect("sets go on for ever");
+        // SAFETY: each part has other units, and its own scratch memory.
+        threads.run(parts, &|part| unsafe {
+            let units = share(kernel.units(), part, parts);
+            kernel.run(case.level, bases, units, scratch.start().wrapping_add(own * part));
+        });
+    });
 }
 
 #[divan::bench(args = cases())]
@@ -109,6 +117,13 @@ fn product(bencher: Bencher, case: &Case) {
 fn with_sums(bencher: Bencher, threads: usize) {
     let case = Case { sizes: (128, 3200, 512, true, false), level: Level::detect(), threads };
     time(bencher, DType::F32, 1, &case, true);
+}
+
+/// The same with operands that no cache holds: eight megabytes each time.
+#[divan::bench(args = [1, 2])]
+fn with_sums_from_memory(bencher: Bencher, threads: usize) {
+    let case = Case { sizes: (128, 3200, 512, true, false), level: Level::detect(), threads };
+    time_in_turn(bencher, DType::F32, 1, &case, true, 16);
 }
 
 /// Many small products.

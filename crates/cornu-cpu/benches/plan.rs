@@ -18,6 +18,18 @@ fn compile(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
     });
 }
 
+/// All of a program that is run once.
+fn first_step(bencher: Bencher, steps: usize, trace: fn(&Lstm) -> Graph) {
+    let lstm = Lstm::of_length(steps);
+    let x = Array::zeros(&lstm.input());
+    let sessions = bencher.with_inputs(|| lstm.session(&Cpu::new()));
+    sessions.bench_local_values(|session| {
+        let mut run = session.compile(&trace(&lstm)).and_then(|program| program.room()).expect("a sound graph");
+        run.start(&[Feed::Host(&x)]).expect("a step");
+        run
+    });
+}
+
 fn step(bencher: Bencher, lstm: &Lstm, threads: usize, trace: fn(&Lstm) -> Graph) {
     let x = Array::zeros(&lstm.input());
     let session = lstm.session(&Cpu::new().threads(threads));
@@ -33,6 +45,16 @@ fn unrolled_compiled(bencher: Bencher, steps: usize) {
 #[divan::bench(args = [400, 1600, 6400])]
 fn looped_compiled(bencher: Bencher, steps: usize) {
     compile(bencher, steps, Lstm::looped);
+}
+
+#[divan::bench(args = [400, 1600], sample_count = 5)]
+fn unrolled_first_step(bencher: Bencher, steps: usize) {
+    first_step(bencher, steps, Lstm::unrolled);
+}
+
+#[divan::bench(args = [400, 1600, 6400])]
+fn looped_first_step(bencher: Bencher, steps: usize) {
+    first_step(bencher, steps, Lstm::looped);
 }
 
 #[divan::bench(args = [400, 1600])]
