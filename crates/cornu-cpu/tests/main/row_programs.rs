@@ -53,20 +53,20 @@ fn check(name: &str, graph: &Graph, args: &[Array]) -> usize {
     programs[0]
 }
 
-fn kept(x: &Tensor, sums: Tensor) -> Tensor {
+fn kept(x: &Tensor, sums: &Tensor) -> Tensor {
     sums.reshape(x.shape().with(x.rank() - 1, 1))
 }
 
 /// Keras's layer normalization of the last axis.
 fn normalized(x: &Tensor, scale: &Tensor, offset: &Tensor) -> Tensor {
-    let mean = kept(x, x.mean([-1]));
-    let variance = kept(x, (x - &mean).square().mean([-1]));
+    let mean = kept(x, &x.mean([-1]));
+    let variance = kept(x, &(x - &mean).square().mean([-1]));
     (x - mean) / (variance + 1e-3).sqrt() * scale + offset
 }
 
 fn log_softmax(x: &Tensor) -> Tensor {
-    let x = x - kept(x, x.reduce(cornu_graph::ops::Reduction::Max, &[x.rank() - 1])).stop_gradient();
-    &x - kept(&x, x.exp().sum([-1]).log())
+    let x = x - kept(x, &x.reduce(cornu_graph::ops::Reduction::Max, &[x.rank() - 1])).stop_gradient();
+    &x - kept(&x, &x.exp().sum([-1]).log())
 }
 
 /// Given an input, the numbers of a row twice, and what comes back from the result.
@@ -126,15 +126,15 @@ fn only_the_same_rows_go_together() {
     type Body = fn(&Tensor) -> Vec<Tensor>;
     let cases: [(&str, &[usize], usize, Body); 8] = [
         ("the next row", &[6, 6], 0, |x| vec![x - x.sum([1])]),
-        ("rows from the end", &[40, 9], 1, |x| vec![(x - kept(x, x.sum([-1]))).reverse([0]).exp()]),
-        ("elements from the end", &[40, 9], 1, |x| vec![(x - kept(x, x.sum([-1]))).reverse([1]).exp().sum([-1])]),
+        ("rows from the end", &[40, 9], 1, |x| vec![(x - kept(x, &x.sum([-1]))).reverse([0]).exp()]),
+        ("elements from the end", &[40, 9], 1, |x| vec![(x - kept(x, &x.sum([-1]))).reverse([1]).exp().sum([-1])]),
         ("a total between", &[40, 9], 2, |x| {
-            let y = x - kept(x, x.sum([-1]));
+            let y = x - kept(x, &x.sum([-1]));
             vec![(&y * y.sum_all()).softmax(-1)]
         }),
         ("a total beside", &[40, 9], 1, |x| {
             let y = x.softmax(-1);
-            vec![y.sum_all(), kept(x, (&y * x).sum([-1])) - y]
+            vec![y.sum_all(), kept(x, &(&y * x).sum([-1])) - y]
         }),
         ("two that meet", &[40, 9], 1, |x| vec![x.softmax(-1) + (x * 2.0).softmax(-1)]),
         ("rows of several axes", &[40, 3, 9], 1, |x| vec![x - x.sum([1, 2]).reshape([40, 1, 1])]),
@@ -156,8 +156,8 @@ fn rows_of_other_types_go_together() {
         let trace = Trace::new();
         let ty = Type::new(dtype, [50, 12]);
         let x = trace.input(ty.clone());
-        let y = (&x - kept(&x, x.reduce(cornu_graph::ops::Reduction::Max, &[1]))).abs();
-        let z = y.eq(&kept(&y, y.sum([-1]))).cast(DType::F32) + y.cast(DType::F32).softmax(-1);
+        let y = (&x - kept(&x, &x.reduce(cornu_graph::ops::Reduction::Max, &[1]))).abs();
+        let z = y.eq(&kept(&y, &y.sum([-1]))).cast(DType::F32) + y.cast(DType::F32).softmax(-1);
         let graph = trace.finish(&[z], &[]).expect("a sound graph");
         let x = Array::from_fn(&ty, |i| (i * 7919 % 23) as f64 - 11.0);
         assert_eq!(check(&format!("{dtype}"), &graph, &[x]), 1, "{dtype}");
