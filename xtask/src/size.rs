@@ -9,7 +9,7 @@ use crate::{Result, entries};
 const CEILINGS: [(&str, usize); 10] = [
     ("crates/cornu", 9_600),
     ("crates/cornu-array", 1_900),
-    ("crates/cornu-cpu", 7_600),
+    ("crates/cornu-cpu", 8_450),
     ("crates/cornu-data", 19_500),
     ("crates/cornu-display", 900),
     ("crates/cornu-files", 2_500),
