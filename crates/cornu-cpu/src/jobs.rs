@@ -10,6 +10,7 @@ use cornu_graph::{Body, Check, Graph, Value, VarId};
 use crate::count;
 use crate::ends::End;
 use crate::fuse::Draft;
+use crate::row_programs::RowProgram;
 use crate::schedule::Unit;
 use crate::view::View;
 
@@ -22,6 +23,8 @@ pub(crate) enum Job {
     Product(Product),
     /// Programs that do the same, in any order.
     Fused(Vec<Draft>),
+    /// Reductions of rows, and programs before, between and behind them.
+    Rows(RowProgram),
     /// All checks of the graph.
     Checks,
 }
@@ -52,6 +55,7 @@ impl Job {
                 let inputs = drafts.iter().flat_map(|draft| &draft.inputs).filter(|read| !view.is_counted(read.0));
                 inputs.for_each(|(value, walk)| see(*value, walk.is_none()));
             }
+            Job::Rows(program) => program.reads.iter().for_each(|&value| see(value, false)),
             Job::Checks => {
                 view.graph.checks.iter().flat_map(Check::values).for_each(|value| see(view.root(value), true));
             }
@@ -66,6 +70,7 @@ impl Job {
                 [end.map_or(*value, |end| end.makes)].into_iter().chain(*sums).for_each(see);
             }
             Job::Fused(drafts) => drafts.iter().flat_map(|d| &d.outputs).for_each(|&(_, value)| see(value)),
+            Job::Rows(program) => program.writes.iter().copied().for_each(see),
             Job::Checks => {}
         }
     }
@@ -74,7 +79,7 @@ impl Job {
     pub(crate) fn bodies<'g>(&self, graph: &'g Graph) -> &'g [Body] {
         match self {
             Job::Single(value) => graph.op(*value).bodies(),
-            Job::Product(..) | Job::Fused(_) | Job::Checks => &[],
+            Job::Product(..) | Job::Fused(_) | Job::Rows(_) | Job::Checks => &[],
         }
     }
 }
@@ -233,7 +238,7 @@ fn in_place(view: &View, jobs: &[Job], vars: &HashMap<VarId, Value>) -> HashMap<
             Job::Single(value) => {
                 matches!(view.graph.op(*value), Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
             }
-            Job::Product(..) | Job::Checks => false,
+            Job::Product(..) | Job::Rows(_) | Job::Checks => false,
         };
         let last = vars.get(&var).and_then(|old| read[old.index()]);
         if last.is_none_or(|(last, full)| last < writer || last == writer && full && elements) {

@@ -34,6 +34,7 @@ mod lower;
 mod memory;
 mod plan;
 mod program;
+mod row_programs;
 mod rows;
 mod schedule;
 mod session;

@@ -17,13 +17,15 @@ use crate::kernels::dot::{Ending, Product};
 use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
-use crate::kernels::operand::{Place, Span, Strided};
+use crate::kernels::operand::{Kernel, Place, Span, Strided};
+use crate::kernels::over_rows::{Block, OverRows};
 use crate::kernels::parallel::Task;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
 use crate::kernels::rows::{Gather, ScatterAdd};
 use crate::kernels::simd::Level;
 use crate::plan::Plan;
+use crate::row_programs::RowProgram;
 use crate::step::Step;
 use crate::walk::Walk;
 
@@ -171,6 +173,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 }
                 return Ok(());
             }
+            Job::Rows(program) => vec![Step::new(self.over_rows(program)?)],
             Job::Single(value) => self.single(*value)?,
             Job::Product(product) => self.product(*product)?,
         };
@@ -213,6 +216,44 @@ impl<'p, 'g> Lowering<'p, 'g> {
             outputs: first.outputs.iter().map(|&(register, _)| register).collect(),
             segments: drafts.iter().map(segment).collect(),
         })
+    }
+
+    /// A program over rows, with a table of buffers of its own: values between have blocks behind the run's.
+    fn over_rows(&mut self, program: &RowProgram) -> Result<OverRows> {
+        let graph = self.graph();
+        let (mut bases, mut numbers, mut places) = (Vec::new(), HashMap::new(), Vec::new());
+        for &value in program.reads.iter().chain(&program.writes) {
+            let mut place = self.place(value);
+            place.span.base = *numbers.entry(place.span.base).or_insert_with_key(|&base| {
+                bases.push(base);
+                bases.len() as u32 - 1
+            });
+            places.push((value, Some(place)));
+        }
+        let together = program.together(graph);
+        let (offsets, bytes) = program.blocks(graph, together);
+        let mut blocks = Vec::new();
+        for ((&(value, _), at), base) in program.between.iter().zip(offsets).zip(bases.len() as u32..) {
+            places.push((value, Some(Place::new(graph.ty(value), Span::of(base)))));
+            blocks.push(Block { at, row: program.row(graph, value) });
+        }
+        places.iter_mut().for_each(|(value, place)| std::mem::swap(&mut self.places[value.index()], place));
+        let parts = program.parts.iter().map(|part| self.part(part)).collect::<Result<_>>();
+        places.iter_mut().for_each(|(value, place)| std::mem::swap(&mut self.places[value.index()], place));
+        Ok(OverRows::new([program.rows, together], bases, (blocks, bytes), parts?))
+    }
+
+    /// The kernel of a part of a program over rows.
+    fn part(&self, job: &Job) -> Result<Box<dyn Kernel>> {
+        match job {
+            Job::Fused(drafts) => Ok(Box::new(self.fused(drafts)?)),
+            Job::Single(value) if let Op::Reduce(reduce) = self.graph().op(*value) => {
+                let from = self.graph().node(*value).args[0];
+                let spans = [self.place(from).span, self.place(*value).span];
+                Ok(Box::new(Reduce::new(reduce.kind, self.graph().ty(from), &reduce.axes, spans)))
+            }
+            other => unreachable!("{other:?} is no part of a program over rows"),
+        }
     }
 
     fn single(&mut self, value: Value) -> Result<Vec<Step>> {

@@ -9,9 +9,10 @@ use crate::ends::with_ends;
 use crate::jobs::{Homes, Job, draft, together};
 use crate::kernels::operand::{Place, Span};
 use crate::memory::{self, Life};
+use crate::row_programs::over_rows;
 use crate::schedule::schedule;
 use crate::sums::with_products;
-use crate::view::{View, splat};
+use crate::view::View;
 
 /// Everything decided about a graph before memory is given out.
 pub(crate) struct Plan<'g> {
@@ -35,7 +36,7 @@ impl<'g> Plan<'g> {
     fn planned(graph: &'g Graph, is_body: bool) -> Plan<'g> {
         let view = View::new(graph);
         let units = schedule(&view);
-        let jobs = with_ends(&view, with_products(&view, draft(&view, &units)));
+        let jobs = over_rows(&view, with_ends(&view, with_products(&view, draft(&view, &units))));
         let homes = Homes::new(&view, &jobs);
         // Rows of a body are stretches of one segment.
         let jobs = if is_body { jobs } else { together(&homes, jobs) };
@@ -73,12 +74,7 @@ impl<'g> Plan<'g> {
     pub(crate) fn constants(&self) -> Vec<Value> {
         let mut values: Vec<Value> = self.view.graph.results().map(|value| self.view.root(value)).collect();
         for job in &self.jobs {
-            let in_program = matches!(job, Job::Fused(_));
-            job.each_read(&self.view, |value, _| {
-                if !in_program || splat(self.view.graph, value).is_none() {
-                    values.push(value);
-                }
-            });
+            job.each_read(&self.view, |value, _| values.push(value));
         }
         values.retain(|&value| self.is_constant(value));
         values.sort_unstable();
@@ -142,6 +138,7 @@ impl<'g> Plan<'g> {
 
 #[cfg(test)]
 mod tests {
+    use cornu_graph::{Tensor, Trace, Type};
     use cornu_testkit::lstm::Lstm;
     use cornu_testkit::nets::Mlp;
 
@@ -162,12 +159,14 @@ mod tests {
     fn work_grows_with_the_nodes() {
         let unrolled = |steps| work(&Lstm::of_length(steps).unrolled());
         let deep = |layers| work(&Mlp { sizes: vec![16; layers + 1], batch: 16 }.step());
-        let wide = |outputs: usize| {
-            let trace = cornu_graph::Trace::new();
-            let x = trace.input(cornu_graph::Type::f32([16]));
-            let outputs: Vec<cornu_graph::Tensor> = (0..outputs).map(|i| &x + i as f64).collect();
-            work(&trace.finish(&outputs, &[]).expect("a sound graph"))
+        let made = |shape: &[usize], make: &dyn Fn(&Tensor) -> Vec<Tensor>| {
+            let trace = Trace::new();
+            let x = trace.input(Type::f32(shape));
+            work(&trace.finish(&make(&x), &[]).expect("a sound graph"))
         };
+        let wide = |outputs: usize| made(&[16], &|x| (0..outputs).map(|i| x + i as f64).collect());
+        let softmaxes = |count: usize| made(&[16, 10], &|x| (0..count).map(|i| (x + i as f64).softmax(-1)).collect());
+        let chained = |count: usize| made(&[16, 10], &|x| vec![(0..count).fold(x.clone(), |x, _| x.softmax(-1))]);
         let grows = |name: &str, size: usize, work: &dyn Fn(usize) -> usize| {
             let (few, many) = (work(size), work(4 * size));
             assert!(few > size && 10 * many <= 44 * few, "{name}: {few} steps, then {many}");
@@ -175,6 +174,8 @@ mod tests {
         grows("an unrolled loop", 400, &unrolled);
         grows("layers", 100, &deep);
         grows("outputs", 4_000, &wide);
+        grows("softmaxes side by side", 400, &softmaxes);
+        grows("softmaxes one after the other", 400, &chained);
     }
 
     #[test]

@@ -58,6 +58,20 @@ impl Walk {
         self.axes.iter().all(|axis| axis.step == 0)
     }
 
+    /// Whether each of some rows of elements, two or more, lies in the same row of a value, which has `each` elements.
+    pub(crate) fn keeps_rows(&self, rows: usize, each: usize) -> bool {
+        let len: usize = self.axes.iter().map(|axis| axis.size).product();
+        let Some(dims) = self.split(&[rows, len / rows].into()) else { return false };
+        let (outer, inner) = (&dims[0], &dims[1]);
+        let steps = |forwards: bool| -> usize {
+            let axes = inner.iter().filter(|axis| (axis.step > 0) == forwards);
+            axes.map(|axis| (axis.size - 1) * axis.step.unsigned_abs()).sum()
+        };
+        let goes_along =
+            matches!(*Self::along(0, outer.iter().copied()).axes, [Axis { step, .. }] if step == each as isize);
+        goes_along && steps(false) <= self.start && self.start + steps(true) < each
+    }
+
     /// What an op makes of a value of that shape that is found by this walk; nothing if it does more than choose and order
     /// elements, or if its axes cut those of the walk.
     pub(crate) fn through(&self, op: &Op, shape: &Shape) -> Option<Walk> {
@@ -203,6 +217,27 @@ mod tests {
         assert!(transposed.split(&[8, 3].into()).is_none());
         assert!(transposed.split(&[3, 8].into()).is_some());
         assert_eq!(transposed.split(&[3, 2, 2, 2].into()).expect("a walk").concat().len(), 4);
+    }
+
+    #[test]
+    fn rows_are_kept_where_each_is_found_in_itself() {
+        let row = |axes: &[(usize, isize)], start: usize| {
+            Walk::along(start, axes.iter().map(|&(size, step)| Axis { size, step }))
+        };
+        let cases: [(&str, Walk, usize, bool); 9] = [
+            ("a number for each row", row(&[(4, 1), (3, 0)], 0), 1, true),
+            ("a row for all", row(&[(4, 0), (3, 1)], 0), 1, false),
+            ("all", Walk::whole(12), 3, true),
+            ("part of each row", row(&[(4, 6), (3, 2)], 1), 6, true),
+            ("rows from their ends", row(&[(4, 3), (3, -1)], 2), 3, true),
+            ("the next row", row(&[(4, 3), (3, 1)], 3), 3, false),
+            ("every other row", row(&[(4, 6), (3, 1)], 0), 3, false),
+            ("rows from the last on", row(&[(4, -3), (3, 1)], 9), 3, false),
+            ("turned", row(&[(4, 1), (3, 4)], 0), 3, false),
+        ];
+        for (name, walk, each, want) in cases {
+            assert_eq!(walk.keeps_rows(4, each), want, "{name}");
+        }
     }
 
     #[test]

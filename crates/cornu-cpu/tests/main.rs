@@ -9,6 +9,9 @@ use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, sessions, text};
 
+#[path = "main/row_programs.rs"]
+mod row_programs;
+
 const TOLERANCE: f64 = 3e-6;
 
 #[test]
