@@ -47,6 +47,7 @@ mod snapshots;
 mod sources;
 mod steps;
 mod strangers;
+mod summaries;
 mod tables;
 mod training;
 mod trajectories;
