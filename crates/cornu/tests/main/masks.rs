@@ -130,3 +130,43 @@ fn where_nothing_counts_nothing_is_learned() -> Result<()> {
     }
     Ok(())
 }
+
+cornu::config! {
+    /// Its output has a mask of that shape behind the rows, or one of no axes.
+    "masks.tests" pub layer Shaped {
+        /// Sizes.
+        sizes: Vec<usize>,
+        /// Whether there are rows.
+        rows: bool = true,
+    }
+}
+
+impl Layer for Shaped {
+    fn call_all(&self, _: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+        let x = &inputs.one()?.tensor;
+        let rows = if self.rows { vec![x.dim(0)] } else { Vec::new() };
+        let shape = [rows, self.sizes.clone()].concat();
+        Ok(vec![Wire::from(x.clone()).masked(x.number(1.0).broadcast_to(&shape[..]).gt(0.0))])
+    }
+}
+
+/// Masks of rows are masks as well; one that fits no number of the loss is a mistake.
+#[test]
+fn masks_of_other_shapes_fit_or_are_told() -> Result<()> {
+    let (x, y) = data();
+    for flavor in [Flavor::Keras2, Flavor::Keras3] {
+        let _turn = seeded(flavor, 1);
+        let fit = |shaped: Shaped| {
+            let mut model = sequential![Input::new([4, 3]), Dense::new(1), shaped];
+            model.compile(Compile::new().loss("mse").weighted_metrics(["mae"]))?;
+            model.fit(&x, &y, Fit::new().sample_weight(vec![1.0; 6]).verbose(0)).map(drop)
+        };
+        fit(Shaped::new(vec![4]))?;
+        fit(Shaped::new(vec![1]))?;
+        for (sizes, rows) in [(vec![7], true), (vec![7], false), (vec![2, 2, 2], true)] {
+            let error = fit(Shaped::new(sizes).rows(rows)).expect_err("a mask that does not fit").to_string();
+            assert!(error.contains("broadcast") || error.contains("shape"), "{error}");
+        }
+    }
+    Ok(())
+}
