@@ -173,7 +173,7 @@ impl dyn Optimizer {
         self.common().slots().into_iter().chain(own).collect()
     }
 
-    /// The roles of [`Self::kept`].
+    /// The roles of what its steps keep of each weight.
     pub fn roles(&self) -> Vec<&'static str> {
         self.kept().into_iter().map(|slot| slot.name).collect()
     }
