@@ -19,11 +19,12 @@ pub use progress::Progress;
 pub use summary::{Count, Row, Summary, SummaryOptions};
 pub use terminal::Terminal;
 
-/// Which Keras's progress it looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which Keras's progress and tables it looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
-    /// Keras 2.13's: `[=====>...] - ETA: 3s`.
+    /// Keras 2.13's: `[=====>...] - ETA: 3s`; tables of spaces between rules.
     Keras2,
-    /// Keras 3's: `━━━━━━━━ 3s 12ms/step`.
+    /// Keras 3's: `━━━━━━━━ 3s 12ms/step`; tables in boxes.
+    #[default]
     Keras3,
 }

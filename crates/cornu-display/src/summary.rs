@@ -1,12 +1,14 @@
-//! The table `model.summary()` prints, as Keras 3 prints it.
+//! The table `model.summary()` prints: what there is to say, and Keras 3's way to say it. Keras 2's is in `keras2`.
+
+mod keras2;
 
 use std::fmt;
 
 use cornu_array::{Error, Result};
 
-use super::Terminal;
 use super::numbers::{bytes, thousands};
 use super::table::{Align, Code, Column, Text, table};
+use super::{Style, Terminal};
 
 const BOLD: Code = "1";
 const NUMBER: Code = "38;5;34";
@@ -19,6 +21,8 @@ const WIDEST: usize = 100_000;
 /// What there is to say about a model.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
+    /// Whose table it is.
+    pub style: Style,
     /// The model's name.
     pub model_name: String,
     /// Its layers.
@@ -29,7 +33,7 @@ pub struct Summary {
     pub trainable: Count,
     /// The weights it does not.
     pub non_trainable: Count,
-    /// The optimizer's variables, once it has been built.
+    /// The optimizer's variables, once it has been built: Keras 2's table leaves them out.
     pub optimizer: Option<Count>,
 }
 
@@ -49,14 +53,19 @@ pub struct Row {
     pub name: String,
     /// Its class.
     pub class: String,
-    /// The shape of every output, `None` where a dimension is not fixed; empty if the layer has not been called.
+    /// Whether it is an input of the model.
+    pub input: bool,
+    /// The shape of every output of its last call, `None` where a dimension is not fixed; empty if the layer has not been
+    /// called.
     pub output_shapes: Vec<Vec<Option<usize>>>,
+    /// Whether other calls have outputs of other shapes.
+    pub shapes_differ: bool,
     /// How many parameters it has, if it has been built.
     pub params: Option<u64>,
     /// The inputs of its calls within this model: layer, call of that layer, output of that call.
     pub connected_to: Vec<(String, usize, usize)>,
-    /// Whether its weights are trained, if it has weights.
-    pub trainable: Option<bool>,
+    /// Whether its weights are trained, if it has any.
+    pub trainable: bool,
     /// The layers within it.
     pub layers: Vec<Row>,
 }
@@ -65,9 +74,10 @@ pub struct Row {
 #[derive(Clone, Debug, Default)]
 pub struct SummaryOptions {
     /// The width of the table. Else as much of 88 columns as the terminal has (108 with connections, 12 more with
-    /// `show_trainable`), less 4.
+    /// `show_trainable`), less 4; in Keras 2 it is 65 (98 with connections), and 11 more with `show_trainable` in any case.
     pub line_length: Option<usize>,
-    /// Where the columns end, as parts of the width. Else 0.45, 0.8 and 1, or 0.3, 0.56, 0.74 and 1 with connections.
+    /// Where the columns end, as parts of the width; in Keras 2 also in characters. Else 0.45, 0.8 and 1, or 0.3, 0.56, 0.74
+    /// and 1 with connections; in Keras 2 0.45, 0.85 and 1, or 0.3, 0.6, 0.7 and 1.
     pub positions: Option<Vec<f64>>,
     /// Whether to show the layers within layers.
     pub expand_nested: bool,
@@ -79,16 +89,29 @@ pub struct SummaryOptions {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Eighty columns are enough for every column.
-        f.write_str(&self.text(&SummaryOptions::default(), Terminal::PLAIN).map_err(|_| fmt::Error)?)
+        f.write_str(&self.table(&SummaryOptions::default(), Terminal::PLAIN).map_err(|_| fmt::Error)?)
     }
 }
 
 impl Summary {
-    /// The whole text, which Keras prints or hands to `print_fn` at once. Lines end where the terminal ends.
+    /// The whole text. Lines of Keras 3's end where the terminal ends.
     ///
     /// # Errors
-    /// A column would be narrower than four characters, `line_length` is more than 100,000, or `positions` are too few.
+    /// A column would be narrower than four characters (in Keras 2, than one), `line_length` is more than 100,000, or
+    /// `positions` are too few; in Keras 2, a model that is not built.
     pub fn text(&self, options: &SummaryOptions, terminal: Terminal) -> Result<String> {
+        let unbuilt = self.rows.is_empty() || self.rows.iter().any(|row| row.params.is_none());
+        if self.style == Style::Keras2 && unbuilt {
+            let error = Error::usage(format!("summary: model `{}` has not yet been built", self.model_name));
+            return Err(error.help("call `build([features])`, or fit the model to data"));
+        }
+        self.table(options, terminal)
+    }
+
+    fn table(&self, options: &SummaryOptions, terminal: Terminal) -> Result<String> {
+        if self.style == Style::Keras2 {
+            return self.keras2(options);
+        }
         let Terminal { columns, color, .. } = terminal;
         let (head, width) = self.columns(options, columns)?;
         let mut rows = Vec::new();
@@ -118,15 +141,7 @@ impl Summary {
             positions = positions.iter().map(|position| position * 0.9).chain([1.0]).collect();
         }
         let width = options.line_length.unwrap_or(most.min(screen.saturating_sub(4)));
-        if width > WIDEST {
-            return Err(Error::usage(format!("summary: `line_length` needs at most {WIDEST} columns, got {width}")));
-        }
-        if positions.len() < heads.len() {
-            let (needed, got) = (heads.len(), positions.len());
-            return Err(Error::usage(format!(
-                "summary: `positions` needs {needed} numbers, one per column, got {got}"
-            )));
-        }
+        check(width, positions.len(), heads.len())?;
         let mut end = 0;
         let mut widths = Vec::new();
         for position in positions {
@@ -156,9 +171,9 @@ impl Summary {
         }
         if options.show_trainable {
             cells.push(match row.trainable {
-                Some(true) => Text::new("1;38;5;34", "Y"),
-                Some(false) => Text::new("1;91", "N"),
-                None => Text::new(BOLD, "-"),
+                _ if row.params.unwrap_or(0) == 0 => Text::new(BOLD, "-"),
+                true => Text::new("1;38;5;34", "Y"),
+                false => Text::new("1;91", "N"),
             });
         }
         rows.push(cells);
@@ -183,6 +198,18 @@ impl Summary {
         };
         names.into_iter().zip(counts).filter_map(line).collect()
     }
+}
+
+/// Whether a table can have that width and so many positions.
+fn check(width: usize, positions: usize, columns: usize) -> Result<()> {
+    if width > WIDEST {
+        return Err(Error::usage(format!("summary: `line_length` needs at most {WIDEST} columns, got {width}")));
+    }
+    if positions < columns {
+        let message = format!("summary: `positions` needs {columns} numbers, one per column, got {positions}");
+        return Err(Error::usage(message));
+    }
+    Ok(())
 }
 
 /// `(None, 12)`, `[(None, 12), (None, 3)]`, or `?` for nothing.

@@ -194,6 +194,11 @@ impl Flavor {
         self == Keras2
     }
 
+    /// Whether masks weigh all metrics, instead of those that ask for it.
+    pub(crate) fn masks_all_metrics(self) -> bool {
+        self == Keras2
+    }
+
     /// Whether a list of metrics is for each of several outputs, instead of having one for each.
     pub(crate) fn spreads_metrics(self) -> bool {
         self == Keras2

@@ -70,8 +70,9 @@ fn rows(model: &Value, facts: &mut impl Iterator<Item = Facts>, nested: bool) ->
             output_shapes,
             params: params.and(computed),
             connected_to,
-            trainable: params.filter(|&params| params > 0).and(config["trainable"].as_bool()),
+            trainable: config["trainable"] == true,
             layers: if nested { unconnected(rows(layer, facts, nested)) } else { Vec::new() },
+            ..Row::default()
         }
     };
     layers.map(row).collect()
@@ -128,7 +129,7 @@ fn tables_are_those_of_keras() {
             sequential: model["class_name"] == "Sequential",
             trainable: count(want, "Trainable"),
             non_trainable: count(want, "Non-trainable"),
-            optimizer: None,
+            ..Summary::default()
         };
         let got = summary.text(&options(kwargs), Terminal::PLAIN).unwrap_or_else(|error| error.to_string());
         let lines = got.lines().zip(want.lines());
@@ -141,12 +142,19 @@ fn tables_are_those_of_keras() {
 }
 
 fn model() -> Summary {
-    let (params, trainable) = (Some(108), Some(false));
-    let row = Row { name: "dense".into(), class: "Dense".into(), params, trainable, ..Row::default() };
+    let row = Row { name: "dense".into(), class: "Dense".into(), params: Some(108), ..Row::default() };
     let rows = vec![Row { output_shapes: vec![vec![None, Some(12)], vec![None, Some(128)]], ..row.clone() }, row];
     let (trainable, optimizer) = (Count::default(), Some(Count { params: 218, bytes: 872 }));
     let non_trainable = Count { params: 108, bytes: 432 };
-    Summary { model_name: "small".into(), rows, sequential: true, trainable, non_trainable, optimizer }
+    Summary {
+        model_name: "small".into(),
+        rows,
+        sequential: true,
+        trainable,
+        non_trainable,
+        optimizer,
+        ..Summary::default()
+    }
 }
 
 #[test]

@@ -62,4 +62,8 @@ impl Layer for Dense {
     fn check_settings(&self) -> Result<()> {
         if self.units == 0 { Err(Error::usage("`units` must be at least 1, got 0")) } else { Ok(()) }
     }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
 }

@@ -189,12 +189,12 @@ fn each(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire) -> Tensor {
 pub(crate) fn aligned(y_true: &Tensor, y_pred: &Wire) -> (Tensor, Wire) {
     let (y, p) = same_rank(y_true, &y_pred.tensor);
     let same = p.value() == y_pred.tensor.value();
-    (y, if same { y_pred.clone() } else { p.into() })
+    (y, if same { y_pred.clone() } else { Wire::from(p).masked(y_pred.mask.clone()) })
 }
 
 /// The loss of a batch: one number, or one for each sample if that is the loss's reduction.
 ///
-/// `weights` weigh the samples; they broadcast against the result of [`Loss::call`].
+/// `weights` weigh the samples; they broadcast against the result of [`Loss::call`], as the mask of the predictions does.
 pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire, weights: Option<&Tensor>) -> Tensor {
     let (y_true, y_pred) = aligned(y_true, y_pred);
     let values = each(loss, &y_true, &y_pred);
@@ -202,8 +202,10 @@ pub(crate) fn total(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire, weights: Op
     // Numbers of 16 bits are brought together as singles.
     let values = values.cast(own.widened());
     let weights = weights.map(|weights| weights.cast(values.dtype()));
-    let weights = match loss.valid(&y_true, &y_pred.tensor) {
-        Some(valid) => Some(masked(&valid.cast(values.dtype()), weights, loss.reduction())),
+    let valid = loss.valid(&y_true, &y_pred.tensor).map(|valid| valid.cast(values.dtype()));
+    let masks = y_pred.mask.iter().map(|mask| mask.cast(values.dtype())).chain(valid);
+    let weights = match masks.reduce(|a, b| a * b) {
+        Some(counts) => Some(masked(&counts, weights, loss.reduction())),
         None => weights,
     };
     let Some(weights) = weights else { return loss.reduction().reduce(&values, None).cast(own) };
@@ -230,14 +232,10 @@ pub(crate) fn of_rows(loss: &dyn Loss, y_true: &Tensor, y_pred: &Wire, weights: 
     total(loss, y_true, y_pred, Some(&weights.reshape(&shape[..])))
 }
 
-/// The weights of samples of which only some count: means are then over those that do.
+/// The weights of samples of which only some count: means are then over those that do, and zero where none does.
 fn masked(valid: &Tensor, weights: Option<Tensor>, reduction: Reduction) -> Tensor {
-    /// Keras's `backend.epsilon()`, which keeps a batch without a sample that counts from dividing by zero.
-    const EPSILON: f64 = 1e-7;
     let scaled = match reduction {
-        Reduction::SumOverBatchSize => {
-            valid * (valid.number(valid.shape().size() as f64) / (valid.sum_all() + EPSILON))
-        }
+        Reduction::SumOverBatchSize => valid * valid.number(valid.shape().size() as f64).div_no_nan(&valid.sum_all()),
         _ => valid.clone(),
     };
     match weights {

@@ -24,6 +24,10 @@ macro_rules! accuracy {
                 &self.name
             }
 
+            fn follows_mask(&self) -> bool {
+                true
+            }
+
             fn direction(&self) -> Option<Direction> {
                 Some(Direction::Up)
             }

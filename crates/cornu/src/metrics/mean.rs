@@ -47,6 +47,10 @@ macro_rules! mean_loss {
                 &self.name
             }
 
+            fn follows_mask(&self) -> bool {
+                true
+            }
+
             fn direction(&self) -> Option<Direction> {
                 Some(Direction::Down)
             }

@@ -58,12 +58,18 @@ pub trait Metric: Config {
         vec![Total::zeros("total", Shape::scalar()), Total::zeros("count", Shape::scalar())]
     }
 
-    /// The variables after a batch; `weights` weigh its samples.
+    /// The variables after a batch; `weights` weigh its samples, or their positions where the predictions have a mask.
     fn update(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Tensor, weights: Option<&Tensor>) -> Vec<Tensor>;
 
     /// [`Metric::update`], where a metric goes by what is known of the predictions beside their numbers.
     fn update_wire(&self, state: &[Tensor], y_true: &Tensor, y_pred: &Wire, weights: Option<&Tensor>) -> Vec<Tensor> {
         self.update(state, y_true, &y_pred.tensor, weights)
+    }
+
+    /// Whether positions that a mask leaves out weigh nothing in Keras 3 as well, where only means of functions of truth and
+    /// prediction see masks. In Keras 2 every metric does.
+    fn follows_mask(&self) -> bool {
+        false
     }
 
     /// Whether it is better if it is larger or smaller, for callbacks that watch it; nothing where that depends.

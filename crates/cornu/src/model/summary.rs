@@ -4,62 +4,85 @@ use std::io::Write;
 
 use cornu_graph::{Error, Result};
 
-use super::{Class, LayerView, Model};
+use super::{Class, Model, Nested};
 use crate::config::FromConfig;
-use crate::layers::InputLayer;
-use crate::net::InputSpec;
+use crate::layers::{BatchShape, InputLayer};
+use crate::net::{Net, Spec};
 use crate::step::OptimizerState;
 use crate::variables::Named;
 use cornu_display::{Count, Row, Summary, SummaryOptions, Terminal};
 
 impl Model {
-    /// The layers with their shapes and numbers of parameters: `println!("{}", model.summary())` prints Keras's table.
+    /// The layers with their shapes and numbers of parameters: `println!("{}", model.summary())` prints the table of the
+    /// Keras that the model follows.
     pub fn summary(&self) -> Summary {
-        let weights = || self.variables().weights();
+        let (net, weights) = (self.net(), || self.variables().weights());
         Summary {
+            style: self.flavor().into(),
             model_name: self.name().into(),
-            rows: self.inputs().chain(self.layers().iter().map(|layer| self.row(layer))).collect(),
-            sequential: self.class == Class::Sequential,
+            rows: rows(net, self.class),
+            sequential: self.class == Class::Sequential || net.is_line(),
             trainable: count(weights().filter(|variable| variable.trainable())),
             non_trainable: count(weights().filter(|variable| !variable.trainable())),
             optimizer: self.optimizer_state().as_ref().map(remembered),
         }
     }
 
-    /// The rows of inputs, which a line of layers does not show.
-    fn inputs(&self) -> impl Iterator<Item = Row> {
-        let row = |input: &InputSpec| Row {
-            name: input.name.clone(),
-            class: InputLayer::CLASS.into(),
-            output_shapes: vec![input.shape.clone()],
-            params: Some(0),
-            ..Row::default()
-        };
-        self.net().inputs.iter().filter(|_| self.class == Class::Functional).map(row)
-    }
-
-    fn row(&self, layer: &LayerView) -> Row {
-        let built = layer.output_shape().is_some();
-        Row {
-            name: layer.name().into(),
-            class: layer.class_name().into(),
-            output_shapes: layer.output_shape().into_iter().collect(),
-            params: built.then(|| layer.count_params() as u64),
-            connected_to: self.net().connections(layer).filter(|_| self.class == Class::Functional).collect(),
-            trainable: (layer.count_params() > 0).then(|| layer.trainable()),
-            ..Row::default()
-        }
-    }
-
     /// Prints [`Model::summary`] to the standard output, as wide and as colourful as that is.
     ///
     /// # Errors
-    /// A mistake that was made while layers were added, a terminal too narrow for the table, or an output that takes nothing.
+    /// A mistake that was made while layers were added, a model that is not built (in Keras 2), a terminal too narrow for
+    /// the table, or an output that takes nothing.
     pub fn print_summary(&self) -> Result<()> {
         self.check()?;
         let text = self.summary().text(&SummaryOptions::default(), Terminal::of_stdout())?;
         let written = std::io::stdout().write_all(text.as_bytes());
         written.map_err(|error| Error::file(format!("cannot print the summary: {error}")).caused_by(error))
+    }
+}
+
+/// The rows of layers and, but in a `Sequential`, of inputs.
+fn rows(net: &Net, class: Class) -> Vec<Row> {
+    let connected = class == Class::Functional;
+    let mut rows: Vec<Row> = (0..net.layers.len()).map(|place| row(net, place, connected)).collect();
+    for &(input, at) in &net.inputs_in_order {
+        let input = &net.inputs[input];
+        let row = Row {
+            name: input.name.clone(),
+            class: InputLayer::CLASS.into(),
+            input: true,
+            output_shapes: vec![input.shape.clone()],
+            params: Some(0),
+            trainable: true,
+            ..Row::default()
+        };
+        rows.insert(at, row);
+    }
+    rows
+}
+
+/// The row of the layer at that place.
+fn row(net: &Net, place: usize, connected: bool) -> Row {
+    let layer = &net.layers[place];
+    let calls = net.calls.iter().filter(|call| call.layer == place);
+    let shapes: Vec<Vec<BatchShape>> = calls.map(|call| call.outputs.iter().map(Spec::shape).collect()).collect();
+    let built = shapes.iter().any(|shapes| !shapes.is_empty());
+    let nested = layer.settings::<Nested>();
+    let within = |nested: &Nested| {
+        let given = net.first_call(place).into_iter().flat_map(|call| &call.inputs).map(|port| net.spec(*port));
+        rows(&nested.net.inferred(&given.collect::<Option<Vec<_>>>().unwrap_or_default()), nested.class)
+    };
+    let unconnected = |row| Row { connected_to: Vec::new(), ..row };
+    Row {
+        name: layer.name().into(),
+        class: layer.layer().class_name().into(),
+        shapes_differ: shapes.windows(2).any(|pair| pair[0] != pair[1]),
+        output_shapes: shapes.into_iter().next_back().unwrap_or_default(),
+        params: built.then(|| layer.count_params() as u64),
+        connected_to: if connected { net.connections(layer).collect() } else { Vec::new() },
+        trainable: layer.trainable(),
+        layers: nested.into_iter().flat_map(within).map(unconnected).collect(),
+        input: false,
     }
 }
 

@@ -11,6 +11,7 @@ pub use symbol::{Apply, Symbol};
 
 use crate::layers::{BatchShape, LayerRef, Wire};
 use crate::trace::Cx;
+use crate::variables::Variables;
 
 /// One use of a layer.
 #[derive(Clone, Debug)]
@@ -61,6 +62,8 @@ pub struct Net {
     pub inputs: Vec<InputSpec>,
     /// What the model gives.
     pub outputs: Vec<Port>,
+    /// Which input stands where among layers and inputs, the furthest from the outputs first; nothing in a `Sequential`.
+    pub inputs_in_order: Vec<(usize, usize)>,
 }
 
 impl Net {
@@ -146,6 +149,41 @@ impl Net {
             let (name, call, output) = self.origin(*port);
             (name.to_owned(), call, output)
         })
+    }
+
+    /// The same with what each call gives, for such inputs; as far as that is known where layers are not built.
+    pub(crate) fn inferred(&self, inputs: &[Spec]) -> Net {
+        let mut net = self.clone();
+        for at in 0..net.calls.len() {
+            let call = &net.calls[at];
+            let find = |port: &Port| match *port {
+                Port::Input(index) => inputs.get(index).cloned(),
+                Port::Output { call, output } => net.calls[call].outputs.get(output).cloned(),
+            };
+            let (layer, given) = (&net.layers[call.layer], call.inputs.iter().map(find).collect::<Option<Vec<_>>>());
+            if let (true, Some(given)) = (call.outputs.is_empty() && layer.is_built(), given) {
+                let outputs = infer(layer, &given, &call.names, &mut Variables::default());
+                net.calls[at].outputs = outputs.unwrap_or_default();
+            }
+        }
+        net
+    }
+
+    /// What comes from somewhere, once it is known.
+    pub(crate) fn spec(&self, port: Port) -> Option<Spec> {
+        match port {
+            Port::Input(index) => self.inputs.get(index).map(|input| Spec::of_input(&input.shape, input.dtype)),
+            Port::Output { call, output } => self.calls.get(call)?.outputs.get(output).cloned(),
+        }
+    }
+
+    /// Whether each layer is called once, with what the one before gives and nothing else.
+    pub(crate) fn is_line(&self) -> bool {
+        let before = |at: usize| at.checked_sub(1).map_or(Port::Input(0), |call| Port::Output { call, output: 0 });
+        let mut calls = self.calls.iter().enumerate();
+        self.inputs.len() == 1
+            && self.calls.len() == self.layers.len()
+            && calls.all(|(at, call)| call.inputs == [before(at)])
     }
 
     /// The first use of the layer at that place.

@@ -219,18 +219,13 @@ impl Walk {
         self.places.entry(identity(node)).or_insert(place);
     }
 
-    /// The layers in Keras's order: the furthest from the outputs first, of several the one that was met first.
-    fn layers(&self) -> Vec<LayerRef> {
-        let (mut layers, mut known, depths) = (Vec::new(), HashSet::new(), self.depths());
-        for node in &self.nodes {
-            if let Source::Call(layer, ..) = &node.source
-                && known.insert(layer.address())
-            {
-                layers.push(layer.clone());
-            }
-        }
-        layers.sort_by_key(|layer| (std::cmp::Reverse(depths[&layer.address()]), self.places[&layer.address()]));
-        layers
+    /// A node of each layer and input in Keras's order: the furthest from the outputs first, of several the one that was
+    /// met first.
+    fn order(&self) -> Vec<&Node> {
+        let (mut order, mut known, depths) = (Vec::new(), HashSet::new(), self.depths());
+        order.extend(self.nodes.iter().map(|node| &**node).filter(|node| known.insert(identity(node))));
+        order.sort_by_key(|node| (std::cmp::Reverse(depths[&identity(node)]), self.places[&identity(node)]));
+        order
     }
 
     /// How far each layer and input is from the outputs, along its longest way.
@@ -269,7 +264,13 @@ impl Net {
             let error = Error::usage(format!("no output depends on the input `{}`", spec.name));
             return Err(error.help("leave it out, or put it to use"));
         }
-        let mut net = Net { inputs: specs, layers: walk.layers(), ..Net::default() };
+        let mut net = Net { inputs: specs, ..Net::default() };
+        for (at, node) in walk.order().into_iter().enumerate() {
+            match &node.source {
+                Source::Call(layer, ..) => net.layers.push(layer.clone()),
+                Source::Input(_) => net.inputs_in_order.extend(place(node).map(|input| (input, at))),
+            }
+        }
         walk.nodes.sort_by_key(|node| node.number);
         let places: HashMap<usize, usize> =
             net.layers.iter().enumerate().map(|(place, layer)| (layer.address(), place)).collect();

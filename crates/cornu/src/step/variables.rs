@@ -9,6 +9,7 @@ use cornu_graph::{
 
 use super::compile::{Compiled, Figure, Head};
 use crate::choice::Choice;
+use crate::flavor::Flavor;
 use crate::layers::Wire;
 use crate::losses;
 use crate::metrics::{self, ACCURACY, Metric, Total};
@@ -101,11 +102,12 @@ pub(super) struct Tracked {
 impl Tracked {
     /// The updates of its variables by a batch.
     pub(super) fn update(&self, trace: &Trace, judged: &Judged) -> Result<Vec<(VarId, Tensor)>> {
-        let weights = judged.weights.filter(|_| self.weighted);
+        let masked = Flavor::of(judged.y).masks_all_metrics() || self.metric.follows_mask();
+        let weights = judged.weights_of(self.weighted, masked);
         let old: Vec<Tensor> = self.state.iter().map(|(total, id)| trace.var(*id, total.ty.clone())).collect();
         // Numbers of 16 bits are judged as singles, as in Keras.
         let predictions = judged.predictions.cast(judged.predictions.tensor.dtype().widened());
-        let new = self.metric.update_wire(&old, judged.y, &predictions, weights);
+        let new = self.metric.update_wire(&old, judged.y, &predictions, weights.as_ref());
         self.check(trace, &new).or_else(|error| trace.check().and(Err(error)))?;
         Ok(self.state.iter().map(|(_, id)| *id).zip(new).collect())
     }
@@ -253,6 +255,19 @@ pub(super) struct Judged<'a> {
 }
 
 impl Judged<'_> {
+    /// The weights of samples, of positions, or of both, as far as they are asked for.
+    fn weights_of(&self, samples: bool, positions: bool) -> Option<Tensor> {
+        let weights = self.weights.filter(|_| samples);
+        let Some(mask) = self.predictions.mask.as_ref().filter(|_| positions) else { return weights.cloned() };
+        let mask = mask.cast(DType::F32);
+        let rows = |weights: &Tensor| {
+            let mut shape = vec![1; mask.rank().max(1)];
+            shape[0] = weights.dim(0);
+            weights.cast(DType::F32).reshape(&shape[..])
+        };
+        Some(weights.map_or(mask.clone(), |weights| rows(weights) * &mask))
+    }
+
     pub(super) fn loss(&self, head: &Head) -> Option<Tensor> {
         let loss = head.loss.as_ref()?;
         Some(losses::of_rows(&**loss, self.y, self.predictions, self.weights))

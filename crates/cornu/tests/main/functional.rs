@@ -208,7 +208,7 @@ fn masks_go_along_as_far_as_they_are_known() -> Result<()> {
     let x = Input::new([2]).symbol()?;
     let masked = Masks::new().apply(&x)?;
     let known = Counts::new().apply(&Activation::new("relu").apply(&masked)?)?;
-    let lost = Counts::new().apply(&Dense::new(2).apply(&masked)?)?;
+    let lost = Counts::new().apply(&Flatten::new().apply(&Dense::new(2).apply(&masked)?)?)?;
     let model = Model::new([x], [known, lost])?;
     let outputs = model.predict_all(&[Array::new([1, 2], vec![0.0f32, -3.0])?])?;
     assert_eq!(outputs[0].to_vec::<f32>(), [0.0, 1.0]);
