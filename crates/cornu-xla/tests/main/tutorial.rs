@@ -1,11 +1,19 @@
 //! The tutorial's two models on both machines, by its own calls; on the published data where they are.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use cornu::prelude::*;
 use cornu_graph::{Array, Type};
 use cornu_xla::Xla;
 use ndarray::{Axis, Slice};
 
 use crate::machine;
+
+/// Seeds are the process's: tests that draw weights go one after the other.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Whether the folder of data is named, without which the tests of this file say that they did not run.
 fn given(name: &str) -> Option<String> {
@@ -24,6 +32,7 @@ fn on(model: &mut Sequential, xla: Option<&Xla>) -> cornu::Result<()> {
 
 #[test]
 fn pima_has_the_same_accuracies() -> cornu::Result<()> {
+    let _turn = turn();
     let (Some(xla), Some(file)) = (machine(), given("pima-indians-diabetes.csv")) else { return Ok(()) };
     let table = Table::read_csv(&file)?;
     let (x, y) = (table.drop("8")?, &table["8"]);
@@ -54,6 +63,7 @@ fn pima_has_the_same_accuracies() -> cornu::Result<()> {
 
 #[test]
 fn mnist_has_the_same_first_losses() -> cornu::Result<()> {
+    let _turn = turn();
     let (Some(xla), Some(_)) = (machine(), given("mnist.npz")) else { return Ok(()) };
     let ((images, digits), _) = datasets::mnist::load_data()?;
     let x = images.mapv(|ink| f32::from(ink) / 255.0);
@@ -95,6 +105,7 @@ fn small() -> cornu::Result<Sequential> {
 /// Orders and dropouts are the same bits, so losses are the same but for their last digits.
 #[test]
 fn dropouts_and_orders_are_those_of_the_processor() -> cornu::Result<()> {
+    let _turn = turn();
     let Some(xla) = machine() else { return Ok(()) };
     let (x, y) = (numbers(50, 6, 0.7), numbers(50, 1, 1.3));
     let losses = |xla: Option<&Xla>| -> cornu::Result<Vec<f64>> {
@@ -111,6 +122,7 @@ fn dropouts_and_orders_are_those_of_the_processor() -> cornu::Result<()> {
 /// A model goes to the device and back, and takes what it has learned along.
 #[test]
 fn a_model_moves_between_machines() -> cornu::Result<()> {
+    let _turn = turn();
     let Some(xla) = machine() else { return Ok(()) };
     let (x, y) = (numbers(50, 6, 0.7), numbers(50, 1, 1.3));
     let fit = || Fit::new().epochs(3).batch_size(16).verbose(0);
@@ -131,6 +143,7 @@ fn a_model_moves_between_machines() -> cornu::Result<()> {
 /// Nets of other types than singles.
 #[test]
 fn every_policy_trains_as_on_the_processor() -> cornu::Result<()> {
+    let _turn = turn();
     let Some(xla) = machine() else { return Ok(()) };
     let (x, y) = (numbers(50, 6, 0.7), numbers(50, 1, 1.3));
     for (policy, tolerance) in [("float64", 1e-6), ("mixed_bfloat16", 2e-3), ("bfloat16", 2e-3)] {
@@ -154,6 +167,7 @@ fn every_policy_trains_as_on_the_processor() -> cornu::Result<()> {
 /// A machine that is not there is said, and the model stays where it is.
 #[test]
 fn a_model_outlives_a_machine_that_is_not_there() -> cornu::Result<()> {
+    let _turn = turn();
     let x = numbers(4, 6, 0.7);
     let mut model = small()?;
     let before = model.predict_with(&x, Predict::new().verbose(0))?;
