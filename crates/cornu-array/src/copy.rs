@@ -18,10 +18,14 @@ const GRAIN: usize = 8 << 20;
 pub(crate) fn elements<N: Numeric>(numbers: &[N]) -> Result<Vec<N::Element>> {
     let mut all = room::empty(AN_ARRAY, numbers.len())?;
     let worth = numbers.len() * size_of::<N::Element>() / GRAIN;
-    if worth < 2 {
+    if worth < 2 || !by_threads(numbers, &mut all, worth) {
         all.extend(numbers.iter().map(|number| number.element()));
-        return Ok(all);
     }
+    Ok(all)
+}
+
+/// Fills a vector that is empty, and has room, on up to so many threads; nothing happens to it if one cannot be started.
+fn by_threads<N: Numeric>(numbers: &[N], all: &mut Vec<N::Element>, worth: usize) -> bool {
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(worth);
     let each = numbers.len().div_ceil(threads);
     let parts = all.spare_capacity_mut()[..numbers.len()].chunks_mut(each).zip(numbers.chunks(each));
@@ -32,10 +36,8 @@ pub(crate) fn elements<N: Numeric>(numbers: &[N]) -> Result<Vec<N::Element>> {
     if started {
         // SAFETY: there is room for as many, and each was written: a thread that panics ends the scope with its panic.
         unsafe { all.set_len(numbers.len()) };
-    } else {
-        all.extend(numbers.iter().map(|number| number.element()));
     }
-    Ok(all)
+    started
 }
 
 fn write<N: Numeric>(to: &mut [MaybeUninit<N::Element>], from: &[N]) {

@@ -79,10 +79,11 @@ fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
             true => None,
             false => home[only_reader(view, value)?.index()].filter(elsewhere),
         };
-        for (value, reader) in members.iter().filter_map(|&value| Some((value, reader(value)?))) {
-            late[reader].push(value);
-        }
-        members.retain(|&value| reader(value).is_none());
+        members.retain(|&value| {
+            let reader = reader(value);
+            reader.into_iter().for_each(|reader| late[reader].push(value));
+            reader.is_none()
+        });
     }
     for (unit, late) in units.iter_mut().zip(late) {
         if let Unit::Group(members) = unit {

@@ -125,11 +125,7 @@ pub(super) unsafe fn run<S: Simd>(s: S, adam: &Ready, table: *const Place, start
         let from = [g, m, v, w].map(at).map(<*mut f32>::cast_const);
         let numbers = [p, q, a, e].map(|place| s.splat(*(*table.add(place.into())).from.cast::<f32>()));
         let to = adam.to.map(at);
-        if adam.flushes {
-            all::<S, true>(s, from, numbers, to, len);
-        } else {
-            all::<S, false>(s, from, numbers, to, len);
-        }
+        adam.all(s, from, numbers, to, len);
     }
 }
 
@@ -154,21 +150,39 @@ pub(super) unsafe fn segments<S: Simd>(s: S, adam: &Ready, fused: &Fused, bases:
             unsafe {
                 let numbers = [p, q, a, e].map(|number| s.splat(*number));
                 let to = adam.to.map(|place| at(place).wrapping_add(skipped));
-                if adam.flushes {
-                    all::<S, true>(s, from, numbers, to, end - start);
-                } else {
-                    all::<S, false>(s, from, numbers, to, end - start);
-                }
+                adam.all(s, from, numbers, to, end - start);
             }
         }
         before += segment.len;
     }
 }
 
+impl Ready {
+    /// # Safety
+    /// So many elements are readable and writable; what is written is what is read, or overlaps none.
+    #[inline(always)]
+    unsafe fn all<S: Simd>(&self, s: S, from: [*const f32; 4], by: [S::F; 4], to: [*mut f32; 3], len: usize) {
+        // SAFETY: promised by the caller.
+        unsafe {
+            if self.flushes {
+                vectors::<S, true>(s, from, by, to, len);
+            } else {
+                vectors::<S, false>(s, from, by, to, len);
+            }
+        }
+    }
+}
+
 /// # Safety
-/// As [`run`].
+/// As [`Ready::all`].
 #[inline(always)]
-unsafe fn all<S: Simd, const FLUSH: bool>(s: S, from: [*const f32; 4], by: [S::F; 4], to: [*mut f32; 3], len: usize) {
+unsafe fn vectors<S: Simd, const FLUSH: bool>(
+    s: S,
+    from: [*const f32; 4],
+    by: [S::F; 4],
+    to: [*mut f32; 3],
+    len: usize,
+) {
     let mut i = 0;
     // SAFETY: as the caller promises; elements are read before they are written.
     unsafe {

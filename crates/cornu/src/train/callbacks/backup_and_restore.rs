@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use cornu_graph::{Error, Result};
 
+use super::is_due;
 use crate::train::{Callback, Control};
 
 crate::config! {
@@ -77,16 +78,7 @@ impl Callback for BackupAndRestore {
     }
 
     fn on_train_batch_end(&mut self, _: usize, control: &mut Control) -> Result<()> {
-        let Some(every) = self.save_freq else {
-            control.unused();
-            return Ok(());
-        };
-        self.kept.batches += 1;
-        if self.kept.batches < every {
-            return Ok(());
-        }
-        self.kept.batches = 0;
-        self.save(control)
+        if is_due(self.save_freq, &mut self.kept.batches, control) { self.save(control) } else { Ok(()) }
     }
 
     fn on_epoch_end(&mut self, _: usize, control: &mut Control) -> Result<()> {

@@ -29,6 +29,21 @@ fn log_learning_rate(control: &mut Control) -> Result<()> {
     control.log(control.model.flavor().learning_rate_key(), rate)
 }
 
+/// Counts a batch, and says whether a file is due that is written after every so many. Where files are written after epochs,
+/// batches need not be counted.
+fn is_due(every: Option<usize>, batches: &mut usize, control: &mut Control) -> bool {
+    let Some(every) = every else {
+        control.unused();
+        return false;
+    };
+    *batches += 1;
+    let due = *batches >= every;
+    if due {
+        *batches = 0;
+    }
+    due
+}
+
 /// A memory of numbers; of those that may be missing, `known`, a pair each.
 fn memory(class: &str, counts: &[usize], known: &[Option<f64>]) -> Memory {
     let known = known.iter().flat_map(|number| [f64::from(number.is_some()), number.unwrap_or_default()]);

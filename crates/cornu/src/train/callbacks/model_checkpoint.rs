@@ -7,7 +7,7 @@ use cornu_graph::numbers::{fixed, general, repr, scientific};
 use cornu_graph::{Error, Result, list};
 
 use super::monitor::Monitor;
-use super::{memory, recalled};
+use super::{is_due, memory, recalled};
 use crate::train::{Callback, Control, Memory};
 
 crate::config! {
@@ -197,16 +197,7 @@ impl Callback for ModelCheckpoint {
     }
 
     fn on_train_batch_end(&mut self, batch: usize, control: &mut Control) -> Result<()> {
-        let Some(every) = self.save_freq else {
-            control.unused();
-            return Ok(());
-        };
-        self.kept.batches += 1;
-        if self.kept.batches < every {
-            return Ok(());
-        }
-        self.kept.batches = 0;
-        self.save(Some(batch), control)
+        if is_due(self.save_freq, &mut self.kept.batches, control) { self.save(Some(batch), control) } else { Ok(()) }
     }
 
     fn on_epoch_end(&mut self, _: usize, control: &mut Control) -> Result<()> {
