@@ -15,7 +15,8 @@ pub use layer::Layer;
 pub use names::clear_session;
 pub(crate) use names::{automatic, snake_case};
 pub use placed::{IntoLayer, LayerRef};
-pub use wire::{Argument, Inputs, Wire};
+pub use wire::{Argument, ArgumentKind, Inputs, Keywords, Wire};
+pub(crate) use wire::{TRAINING, by_position};
 
 use crate::choice::family;
 
