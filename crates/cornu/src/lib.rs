@@ -100,7 +100,9 @@ pub mod prelude {
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{
-        Activation, Argument, Dense, Dropout, Flatten, Input, Inputs, IntoLayer, Layer, LayerRef, Rescaling, Wire,
+        Activation, Add, Argument, Average, Concatenate, Dense, Dropout, Embedding, Flatten, Input, Inputs, IntoLayer,
+        Layer, LayerNormalization, LayerRef, Maximum, Minimum, MultiHeadAttention, Multiply, ReLU, Rescaling, Subtract,
+        Wire,
     };
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,

@@ -23,10 +23,16 @@ use crate::choice::family;
 family! {
     "layer" ("layer class") in layers: dyn Layer = [
         activation { Activation = ; }
+        concatenate { Concatenate = ; }
         dense { Dense = ; }
         dropout { Dropout = ; }
+        embedding { Embedding = ; }
         flatten { Flatten = ; }
         input { InputLayer = ; }
+        layer_normalization { LayerNormalization = ; }
+        merge { Add = ; Average = ; Maximum = ; Minimum = ; Multiply = ; Subtract = ; }
+        multi_head_attention { MultiHeadAttention = ; }
+        re_lu { ReLU = ; }
         rescaling { Rescaling = ; }
     ]
 }
