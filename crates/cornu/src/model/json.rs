@@ -1,18 +1,17 @@
 //! Models as Keras's JSON: written so that both Keras 2.13 and Keras 3 read it, read from either.
 
-use std::collections::{HashMap, VecDeque};
+mod calls;
+
+use std::collections::BTreeMap;
 
 use cornu_graph::{Context, Error, Result};
 use serde_json::{Map, Value, json};
 
+use self::calls::Graph;
 use super::{Class, Model, Nested, Sequential};
-use crate::config::{
-    Config, Field, FromConfig, Mark, expected, object, open_built_in, open_object, read, refuse_unknown_keys, short,
-};
+use crate::config::{Config, Field, Mark, object, open_built_in, read, refuse_unknown_keys, short};
 use crate::flavor::Flavor;
-use crate::layers::{
-    ArgumentKind, Base, BatchShape, InputLayer, IntoLayer, Keywords, Layer, LayerRef, automatic, dtype_name,
-};
+use crate::layers::{ArgumentKind, Base, BatchShape, InputLayer, IntoLayer, Layer, LayerRef, automatic, dtype_name};
 use crate::net::{Call, InputSpec, Net, Port, Symbol};
 use crate::registry::Family;
 use crate::variables::Variables;
@@ -56,10 +55,9 @@ fn leave_out(json: &mut Value) {
         let class = classes.iter().find(|class| json["class_name"] == *class.id.name);
         let fields = class.into_iter().flat_map(|class| class.fields.iter());
         for field in fields.filter(|field| field.marks.contains(&Mark::KERAS3)) {
-            let own = json["config"].as_object_mut();
-            own.into_iter().for_each(|own| {
-                own.retain(|key, value| *key != *field.name || value.as_bool().unwrap_or(!value.is_null()))
-            });
+            if let Some(own) = json["config"].as_object_mut() {
+                own.retain(|key, value| *key != *field.name || value.as_bool().unwrap_or(!value.is_null()));
+            }
         }
     }
     match json {
@@ -89,7 +87,10 @@ pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) ->
         config.insert("layers".into(), inputs.chain(layers).collect());
         return config;
     }
-    let ends = |ports: &[Port]| -> Value { ports.iter().map(|port| json!(history(net, *port, flavor))).collect() };
+    let ends = |ports: &[Port], keys: &[String]| -> Value {
+        let histories = ports.iter().map(|port| json!(history(net, *port, flavor)));
+        if keys.is_empty() { histories.collect() } else { Value::Object(keys.iter().cloned().zip(histories).collect()) }
+    };
     // Keras 3 reads lists as well, but then counts calls as Keras 2 does not, and takes no tensors by name.
     let beyond = |call: &Call| {
         let layer = net.layers[call.layer].layer();
@@ -111,8 +112,9 @@ pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) ->
     let layers = layers.zip(&net.layers).map(|(json, layer)| placed(json, layer.name(), nodes(layer)));
     config.insert("trainable".into(), true.into());
     config.insert("layers".into(), inputs.chain(layers).collect());
-    config.insert("input_layers".into(), ends(&(0..net.inputs.len()).map(Port::Input).collect::<Vec<_>>()));
-    config.insert("output_layers".into(), ends(&net.outputs));
+    let inputs: Vec<Port> = (0..net.inputs.len()).map(Port::Input).collect();
+    config.insert("input_layers".into(), ends(&inputs, &net.keys[0]));
+    config.insert("output_layers".into(), ends(&net.outputs, &net.keys[1]));
     config
 }
 
@@ -299,150 +301,27 @@ fn functional_from(opened: Opened, variables: &mut Variables) -> Result<Model> {
         graph.add(&own, json, variables).context(format!("model `{name}`: layer `{}`", short(&own)))?;
     }
     graph.connect(variables).context(format!("model `{name}`"))?;
-    let ends = |key: &str| -> Result<Vec<Symbol>> {
-        // One end may stand alone.
+    let ends = |key: &str| -> Result<(Vec<String>, Vec<Symbol>)> {
         let ends = opened.config.get(key).unwrap_or(&Value::Null);
-        let list = if ends[0].is_string() { vec![ends] } else { ends.as_array().into_iter().flatten().collect() };
-        list.into_iter().map(|end| graph.find(end).map_err(|error| error.context(key.to_owned()))).collect()
+        let (keys, list): (Vec<String>, Vec<&Value>) = match ends {
+            // As Keras does it, by key.
+            Value::Object(object) => {
+                object.iter().collect::<BTreeMap<_, _>>().into_iter().map(|(key, end)| (key.clone(), end)).unzip()
+            }
+            // One end may stand alone.
+            _ if ends[0].is_string() => (Vec::new(), vec![ends]),
+            _ => (Vec::new(), ends.as_array().into_iter().flatten().collect()),
+        };
+        let found = list.into_iter().map(|end| graph.find(end)).collect::<Result<_>>();
+        Ok((keys, found.context(key.to_owned())?))
     };
-    let mut model = Model::named(&name, ends("input_layers")?, ends("output_layers")?)?;
+    let ((of_inputs, inputs), (of_outputs, outputs)) = (ends("input_layers")?, ends("output_layers")?);
+    let mut model = Model::named(&name, inputs, outputs)?;
+    model.net.keys = [of_inputs, of_outputs];
     if !opened.trainable {
         model.set_trainable(false);
     }
     Ok(model)
-}
-
-/// The layers of a functional model while it is read.
-#[derive(Default)]
-struct Graph {
-    /// What each call of a layer or input has given, by name; and how many calls come before the first.
-    made: HashMap<String, (usize, Vec<Vec<Symbol>>)>,
-    /// Calls to come: layer, its name, where its inputs come from.
-    awaited: VecDeque<(LayerRef, String, Histories)>,
-}
-
-/// Where the inputs of a call come from: those by position, then those by name.
-#[derive(Default)]
-struct Histories {
-    inputs: Vec<Value>,
-    named: Vec<(String, Value)>,
-    flags: Vec<(String, bool)>,
-}
-
-impl Graph {
-    fn add(&mut self, name: &str, json: &Value, variables: &mut Variables) -> Result<()> {
-        if self.made.contains_key(name) {
-            return Err(Error::data("there are two layers of that name"));
-        }
-        let nodes = json.get("inbound_nodes").and_then(Value::as_array).cloned().unwrap_or_default();
-        if json["class_name"] == InputLayer::CLASS {
-            let (_, config) = open_object(json)?;
-            let input = InputLayer::from_json(&config)?.name(name).symbol()?;
-            self.made.insert(name.into(), (0, vec![vec![input]]));
-            return Ok(());
-        }
-        let layer = layer_from(json, variables)?;
-        let is_model = layer.settings::<Nested>().is_some();
-        // Keras 2 writes lists, and counts a model's own graph as its first call.
-        let own = is_model && nodes.first().is_some_and(Value::is_array);
-        self.made.insert(name.into(), (usize::from(own), Vec::new()));
-        for node in nodes {
-            let mut found = Histories::default();
-            found.read(&node)?;
-            self.awaited.push_back((layer.clone(), name.to_owned(), found));
-        }
-        Ok(())
-    }
-
-    /// Calls the layers, each once its inputs and its earlier calls are made.
-    fn connect(&mut self, variables: &mut Variables) -> Result<()> {
-        let mut idle = 0;
-        while let Some((layer, name, from)) = self.awaited.pop_front() {
-            match from.all().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
-                Ok(symbols) => {
-                    let outputs = Symbol::of_call(&layer, symbols, from.keywords(), variables)?;
-                    self.made.entry(name).or_default().1.push(outputs);
-                    idle = 0;
-                }
-                Err(error) if idle > self.awaited.len() => {
-                    let error = error.context(format!("layer `{}`", short(&name)));
-                    return Err(error.help("the layers form a loop, or one of them is missing"));
-                }
-                Err(_) => {
-                    self.awaited.push_back((layer, name, from));
-                    idle += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The tensor of `["dense", 0, 0]`: layer, call, output.
-    fn find(&self, history: &Value) -> Result<Symbol> {
-        let place = |i: usize| history[i].as_u64().and_then(|n| usize::try_from(n).ok());
-        let (Some(name), Some(call), Some(output)) = (history[0].as_str(), place(1), place(2)) else {
-            return Err(expected("a layer, a call and an output", history));
-        };
-        let found = self.made.get(name).and_then(|(before, calls)| calls.get(call.checked_sub(*before)?)?.get(output));
-        found
-            .cloned()
-            .ok_or_else(|| Error::data(format!("there is no output {output} of call {call} of `{}`", short(name))))
-    }
-}
-
-impl Histories {
-    /// The inputs of a call, in the form of either Keras.
-    fn read(&mut self, node: &Value) -> Result<()> {
-        match node {
-            Value::Array(items) if items.first().is_some_and(Value::is_string) => {
-                self.inputs.push(Value::Array(items[..items.len().min(3)].to_vec()));
-                self.named(items.get(3))
-            }
-            Value::Array(items) => items.iter().try_for_each(|item| self.read(item)),
-            Value::Object(object) if object.contains_key("args") => {
-                self.read(&object["args"])?;
-                self.named(object.get("kwargs"))
-            }
-            Value::Object(_) if node["class_name"] == "__keras_tensor__" => {
-                self.inputs.push(node["config"]["keras_history"].clone());
-                Ok(())
-            }
-            other => Err(expected("the inputs of a layer", other)),
-        }
-    }
-
-    /// What is given by name.
-    fn named(&mut self, kwargs: Option<&Value>) -> Result<()> {
-        let given = kwargs.and_then(Value::as_object).into_iter().flatten().filter(|(_, value)| !value.is_null());
-        for (name, value) in given {
-            // Keras 2 says them with each input.
-            let is_known =
-                self.named.iter().any(|(known, _)| known == name) || self.flags.iter().any(|(known, _)| known == name);
-            if is_known {
-                continue;
-            }
-            let mut within = Histories::default();
-            match value {
-                Value::Bool(flag) => self.flags.push((name.clone(), *flag)),
-                _ if within.read(value).is_ok() => {
-                    self.named.extend(within.inputs.into_iter().map(|history| (name.clone(), history)));
-                }
-                _ => {
-                    let message = format!("the argument `{}` of a call is not supported", short(name));
-                    return Err(Error::unsupported(message));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Value> {
-        self.inputs.iter().chain(self.named.iter().map(|(_, history)| history))
-    }
-
-    fn keywords(self) -> Keywords {
-        Keywords { tensors: self.named.into_iter().map(|(name, _)| name).collect(), flags: self.flags }
-    }
 }
 
 impl Sequential {

@@ -109,8 +109,8 @@ impl Model {
 
     /// What such features, and labels if there are any, are for.
     pub(crate) fn ends(&self, given: &Given) -> Ends {
-        let known = self.net().inputs.iter().map(|input| (input.name.clone(), input.dtype));
-        let mut inputs: Vec<(String, DType)> = known.collect();
+        let types = self.net().inputs.iter().map(|input| input.dtype);
+        let mut inputs: Vec<(String, DType)> = self.net().input_names().into_iter().zip(types).collect();
         if let (true, Some(x)) = (inputs.is_empty(), given.x.iter().next()) {
             // A layer that takes numbers as they are is given whole ones whole.
             let as_they_are = self.net().layers.first().is_some_and(|layer| !layer.layer().autocast());

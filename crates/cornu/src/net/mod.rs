@@ -73,6 +73,9 @@ pub struct Net {
     pub inputs: Vec<InputSpec>,
     /// What the model gives.
     pub outputs: Vec<Port>,
+    /// What inputs and outputs are called where they are given by name, if not as the layers: Keras's dictionaries. Empty
+    /// where they are lists.
+    pub keys: [Vec<String>; 2],
     /// Which input stands where among layers and inputs, the furthest from the outputs first; nothing in a `Sequential`.
     pub inputs_in_order: Vec<(usize, usize)>,
 }
@@ -133,8 +136,18 @@ impl Net {
         }
     }
 
+    /// The names of the inputs.
+    pub fn input_names(&self) -> Vec<String> {
+        let [keys, _] = &self.keys;
+        if keys.is_empty() { self.inputs.iter().map(|input| input.name.clone()).collect() } else { keys.clone() }
+    }
+
     /// The names of the outputs: of the layers that give them, numbered where one gives several.
     pub fn output_names(&self) -> Vec<String> {
+        let [_, keys] = &self.keys;
+        if !keys.is_empty() {
+            return keys.clone();
+        }
         let mut names: Vec<String> = Vec::new();
         for port in &self.outputs {
             let name = self.origin(*port).0;
