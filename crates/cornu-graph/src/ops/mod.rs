@@ -186,6 +186,9 @@ macro_rules! named {
     };
 }
 
+mod window;
+pub use window::{Slide, Window};
+
 macro_rules! ops {
     ($($module:ident: $name:ident $(with $($part:ident)*)?;)*) => {
         $(
