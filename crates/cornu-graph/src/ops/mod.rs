@@ -249,6 +249,9 @@ ops! {
     select: Select;
     cast: Cast;
     dot: Dot;
+    conv: Conv;
+    conv_input: ConvInput;
+    conv_weights: ConvWeights;
     reduce: Reduce with Reduction;
     arg: Arg;
     reshape: Reshape;

@@ -36,4 +36,5 @@ pub fn widen(graph: Graph) -> Graph {
 /// Whether an op computes with its operands, and does not only choose, move or cast them.
 fn computes(op: &Op) -> bool {
     matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Dot(_) | Op::Reduce(_) | Op::ScatterAdd(_))
+        || matches!(op, Op::Conv(_) | Op::ConvInput(_) | Op::ConvWeights(_))
 }
