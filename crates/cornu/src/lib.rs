@@ -100,7 +100,8 @@ pub mod prelude {
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{
-        Activation, Argument, Dense, Dropout, Flatten, Input, Inputs, IntoLayer, Layer, LayerRef, Rescaling, Wire,
+        Activation, Argument, AveragePooling2D, BatchNormalization, Dense, Dropout, Flatten, GlobalAveragePooling1D,
+        GlobalAveragePooling2D, Input, Inputs, IntoLayer, Layer, LayerRef, MaxPooling2D, Rescaling, Wire,
     };
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,

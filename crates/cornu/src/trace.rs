@@ -149,6 +149,17 @@ impl Cx {
         cast
     }
 
+    /// A weight that [`Cx::weight`] gave in its own type, for what is not to be computed in 16 bits.
+    pub fn uncast(&self, weight: &Tensor) -> Tensor {
+        let own = self.scope.casts.iter().find(|(cast, _)| *cast == weight.value());
+        own.map_or_else(|| weight.clone(), |(_, own)| own.clone())
+    }
+
+    /// Whether the weights of the layer learn.
+    pub fn learns(&self) -> bool {
+        self.scope.state.learns.load(Ordering::Relaxed)
+    }
+
     /// What a layer keeps from step to step, and changes by [`Cx::update`] only.
     #[track_caller]
     pub fn state(&mut self, name: &str, shape: impl Into<Shape>, start: impl Into<Choice<dyn Initializer>>) -> Tensor {
@@ -317,11 +328,9 @@ impl Cx {
 
     /// Adds the penalty of a weight, in its own type, to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Choice<dyn Regularizer>>) {
-        let learns = self.scope.state.learns.load(Ordering::Relaxed);
-        let counts = learns || self.flavor().penalises_frozen();
+        let counts = self.learns() || self.flavor().penalises_frozen();
         if let Some(penalty) = penalty.as_ref().filter(|_| counts).and_then(|penalty| self.chosen(penalty)) {
-            let own = self.scope.casts.iter().find(|(cast, _)| *cast == weight.value()).map(|(_, own)| own);
-            let loss = penalty.penalty(own.unwrap_or(weight));
+            let loss = penalty.penalty(&self.uncast(weight));
             // However often a layer is called, its weights are there once.
             if self.penalties.insert(loss.value()) {
                 self.add_loss(loss);
