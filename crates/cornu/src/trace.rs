@@ -129,6 +129,11 @@ impl Cx {
         self.training
     }
 
+    /// Says whether what is traced now is a part of training; gives what was said before.
+    pub(crate) fn set_training(&mut self, training: bool) -> bool {
+        std::mem::replace(&mut self.training, training)
+    }
+
     /// A tensor given at each step, in the order of these calls.
     #[track_caller]
     pub fn input(&self, ty: Type) -> Tensor {

@@ -21,7 +21,8 @@ pub use names::clear_session;
 pub(crate) use names::{automatic, snake_case};
 pub(crate) use padding::Padding;
 pub use placed::{IntoLayer, LayerRef};
-pub use wire::{Argument, Inputs, Wire};
+pub use wire::{Argument, ArgumentKind, Inputs, Keywords, Wire};
+pub(crate) use wire::{TRAINING, by_position};
 
 use crate::choice::family;
 
