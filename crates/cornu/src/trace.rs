@@ -129,6 +129,11 @@ impl Cx {
         self.training
     }
 
+    /// Says whether what is traced now is a part of training; gives what was said before.
+    pub(crate) fn set_training(&mut self, training: bool) -> bool {
+        std::mem::replace(&mut self.training, training)
+    }
+
     /// A tensor given at each step, in the order of these calls.
     #[track_caller]
     pub fn input(&self, ty: Type) -> Tensor {
@@ -147,6 +152,17 @@ impl Cx {
         let cast = weight.cast(self.scope.policy.compute_dtype);
         self.scope.casts.push((cast.value(), weight));
         cast
+    }
+
+    /// A weight that [`Cx::weight`] gave in its own type, for what is not to be computed in 16 bits.
+    pub fn uncast(&self, weight: &Tensor) -> Tensor {
+        let own = self.scope.casts.iter().find(|(cast, _)| *cast == weight.value());
+        own.map_or_else(|| weight.clone(), |(_, own)| own.clone())
+    }
+
+    /// Whether the weights of the layer learn.
+    pub fn learns(&self) -> bool {
+        self.scope.state.learns.load(Ordering::Relaxed)
     }
 
     /// What a layer keeps from step to step, and changes by [`Cx::update`] only.
@@ -317,11 +333,9 @@ impl Cx {
 
     /// Adds the penalty of a weight, in its own type, to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Choice<dyn Regularizer>>) {
-        let learns = self.scope.state.learns.load(Ordering::Relaxed);
-        let counts = learns || self.flavor().penalises_frozen();
+        let counts = self.learns() || self.flavor().penalises_frozen();
         if let Some(penalty) = penalty.as_ref().filter(|_| counts).and_then(|penalty| self.chosen(penalty)) {
-            let own = self.scope.casts.iter().find(|(cast, _)| *cast == weight.value()).map(|(_, own)| own);
-            let loss = penalty.penalty(own.unwrap_or(weight));
+            let loss = penalty.penalty(&self.uncast(weight));
             // However often a layer is called, its weights are there once.
             if self.penalties.insert(loss.value()) {
                 self.add_loss(loss);

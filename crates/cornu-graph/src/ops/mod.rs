@@ -186,6 +186,7 @@ macro_rules! named {
     };
 }
 
+mod pooled;
 mod window;
 pub use window::{Slide, Window};
 
@@ -265,6 +266,9 @@ ops! {
     reverse: Reverse;
     gather: Gather;
     scatter: ScatterAdd;
+    max_pool: MaxPool;
+    sum_pool: SumPool;
+    unpool: Unpool;
     scan: Scan;
     branch: If;
     call: Call;

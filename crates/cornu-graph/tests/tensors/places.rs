@@ -112,6 +112,9 @@ mistakes! { |x, flag|
     with: x.with(Binary::Add, x.reshape([3, 2]));
     aligned: x.aligned(&x.reshape([3, 2])).0;
     push: x.trace().push(Unary::Exp, &[flag]);
+    max_pool: x.max_pool(&Window::new(&[1])).into_iter().next().expect("two results");
+    sum_pool: x.sum_pool(&Window::new(&[1]), None);
+    unpool: x.unpool(&Window::new(&[1]), &[1], None);
     iota: x.trace().iota(Type::f32([2]), 1);
     gradients: gradients(x, std::slice::from_ref(x)).remove(0);
     kind_first: x + flag.reshape([3, 2]);

@@ -10,7 +10,7 @@ use ndarray::ArrayD;
 use serde_json::{Map, Value};
 
 use super::names::automatic;
-use super::{Inputs, Layer, Wire};
+use super::{Inputs, Keywords, Layer, TRAINING, Wire};
 use crate::config::{Field, IntoField, Kind, object, seeds_drawn};
 use crate::flavor::{Flavor, SeedsAt, flavor};
 use crate::random::SeedSource;
@@ -163,7 +163,7 @@ impl LayerRef {
     /// What the layer makes of one input: how a layer calls another that is one of its settings.
     pub fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         let logits = cx.logits(&x);
-        match self.trace(cx, vec![Wire { logits, ..x.clone().into() }], &[]) {
+        match self.call_all(cx, vec![Wire { logits, ..x.clone().into() }], &Keywords::default()) {
             Ok(outputs) => outputs.into_iter().next().map_or(x, |output| {
                 cx.note_logits(&output.tensor, output.logits.as_ref(), false);
                 output.tensor
@@ -175,14 +175,25 @@ impl LayerRef {
         }
     }
 
-    /// Traces the layer, with the penalty on its outputs. The last of the inputs have those names.
-    pub(crate) fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>, names: &[String]) -> Result<Vec<Wire>> {
+    /// What the layer makes of inputs, with the penalty on its outputs.
+    ///
+    /// # Errors
+    /// The first mistake of the layer.
+    pub fn call_all(&self, cx: &mut Cx, inputs: Vec<Wire>, keywords: &Keywords) -> Result<Vec<Wire>> {
+        let training = keywords.flag(TRAINING).unwrap_or(cx.training());
+        let outer = cx.set_training(training);
+        let outputs = self.trace(cx, inputs, keywords);
+        cx.set_training(outer);
+        outputs
+    }
+
+    fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>, keywords: &Keywords) -> Result<Vec<Wire>> {
         let (base, layer) = (self.layer().base(), self.layer());
         let policy = base.policy().context(self.name())?;
         let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, policy.compute_dtype)).collect();
         let outputs = cx.layer(self.name(), Scope::new(Arc::clone(&self.0.state), policy), |cx| {
             inputs.iter().for_each(|input| cx.note_logits(&input.tensor, input.logits.as_ref(), true));
-            let called = Inputs::of(layer, inputs, names).and_then(|inputs| layer.call_all(cx, &inputs));
+            let called = Inputs::of(layer, inputs, keywords).and_then(|inputs| layer.call_all(cx, &inputs));
             let outputs = called.unwrap_or_else(|error| {
                 cx.fail(error);
                 Vec::new()

@@ -10,7 +10,9 @@ use crate::config::{
     Config, Field, FromConfig, expected, object, open_built_in, open_object, read, refuse_unknown_keys, short,
 };
 use crate::flavor::Flavor;
-use crate::layers::{Base, BatchShape, InputLayer, IntoLayer, Layer, LayerRef, automatic, dtype_name};
+use crate::layers::{
+    ArgumentKind, Base, BatchShape, InputLayer, IntoLayer, Keywords, Layer, LayerRef, automatic, dtype_name,
+};
 use crate::net::{Call, InputSpec, Net, Port, Symbol};
 use crate::registry::Family;
 use crate::variables::Variables;
@@ -55,8 +57,12 @@ pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) ->
     }
     let ends = |ports: &[Port]| -> Value { ports.iter().map(|port| json!(history(net, *port, flavor))).collect() };
     // Keras 3 reads lists as well, but then counts calls as Keras 2 does not, and takes no tensors by name.
-    let beyond = |layer: &LayerRef| layer.settings::<Nested>().is_some() || !layer.layer().arguments().is_empty();
-    let beyond_lists = net.layers.iter().any(beyond);
+    let beyond = |call: &Call| {
+        let layer = net.layers[call.layer].layer();
+        let several = call.inputs.len() > 1 && !layer.arguments().is_empty();
+        several || !call.keywords.tensors.is_empty() || net.layers[call.layer].settings::<Nested>().is_some()
+    };
+    let beyond_lists = net.calls.iter().any(beyond);
     let nodes = |layer: &LayerRef| -> Value {
         let calls = net.calls.iter().filter(|call| net.layers[call.layer].is(layer));
         let own = beyond_lists && flavor == Flavor::Keras3;
@@ -89,26 +95,33 @@ fn history(net: &Net, port: Port, flavor: Flavor) -> (&str, usize, usize) {
     (name, call + usize::from(own), output)
 }
 
-/// A call in the form of Keras 2, which Keras 3 reads as well. Of inputs that have names, that of the first argument is by
-/// position.
+/// A call in the form of Keras 2, which Keras 3 reads as well. Inputs that have names are said by them, but for that of the
+/// first argument and a list behind it.
 fn node(net: &Net, call: &Call, flavor: Flavor) -> Value {
-    let origin = |port: &Port| {
-        let (name, call, output) = history(net, *port, flavor);
-        json!([name, call, output])
-    };
     let arguments = net.layers[call.layer].layer().arguments();
-    let known = arguments.iter().map(|argument| &*argument.name).take(call.inputs.len() - call.names.len());
-    let names = known.chain(call.names.iter().map(String::as_str));
-    let mut named: Vec<(&str, Value)> = names.zip(call.inputs.iter().map(origin)).collect();
-    named.sort_by_key(|(name, _)| arguments.first().is_some_and(|first| first.name != *name));
-    if named.is_empty() {
-        let input =
-            |port: &Port| [origin(port).as_array().cloned().unwrap_or_default(), vec![json!({})]].concat().into();
-        return call.inputs.iter().map(input).collect::<Vec<Value>>().into();
+    let (mut inputs, mut named) = (Vec::new(), Map::new());
+    for (name, port) in call.arguments(&arguments).into_iter().zip(&call.inputs) {
+        let (origin, call, output) = history(net, *port, flavor);
+        let origin = json!([origin, call, output]);
+        let at = arguments.iter().position(|argument| argument.name == *name);
+        match at.map(|at| (at, arguments[at].kind)) {
+            // It may be given behind others, by name.
+            Some((0, _)) => inputs.insert(0, origin),
+            None | Some((1, ArgumentKind::List)) => inputs.push(origin),
+            Some((_, ArgumentKind::List)) => push(&mut named, name, origin),
+            Some(_) => _ = named.insert(name, origin),
+        }
     }
-    let first = named.remove(0).1;
-    let named: Map<String, Value> = named.into_iter().map(|(name, origin)| (name.into(), origin)).collect();
-    json!([[first[0], first[1], first[2], named]])
+    named.extend(call.keywords.flags.iter().map(|(name, flag)| (name.clone(), (*flag).into())));
+    let input = |origin: Value| json!([origin[0], origin[1], origin[2], named]);
+    inputs.into_iter().map(input).collect()
+}
+
+/// Adds to a list in an object.
+fn push(object: &mut Map<String, Value>, key: String, value: Value) {
+    if let Value::Array(list) = object.entry(key).or_insert_with(|| json!([])) {
+        list.push(value);
+    }
 }
 
 /// A call in the form of Keras 3.
@@ -122,12 +135,26 @@ fn node_of_keras_3(net: &Net, call: &Call) -> Value {
         let config = json!({ "shape": shape, "dtype": dtype.keras_name(), "keras_history": history });
         json!({ "class_name": "__keras_tensor__", "config": config })
     };
-    let mut inputs: Vec<Value> = call.inputs.iter().map(input).collect();
-    let named = inputs.split_off(inputs.len() - call.names.len());
-    let kwargs: Map<String, Value> = call.names.iter().cloned().zip(named).collect();
+    let arguments = net.layers[call.layer].layer().arguments();
+    let is_list =
+        |name: &str| arguments.iter().any(|argument| argument.name == *name && argument.kind == ArgumentKind::List);
+    let positional = call.inputs.len() - call.keywords.tensors.len();
+    let (mut args, mut list, mut kwargs) = (Vec::new(), Vec::new(), Map::new());
+    for (at, (name, port)) in call.arguments(&arguments).into_iter().zip(&call.inputs).enumerate() {
+        match (at < positional, is_list(&name)) {
+            (true, false) => args.push(input(port)),
+            (true, true) => list.push(input(port)),
+            (false, false) => _ = kwargs.insert(name, input(port)),
+            (false, true) => push(&mut kwargs, name, input(port)),
+        }
+    }
+    if !list.is_empty() {
+        args.push(list.into());
+    }
+    kwargs.extend(call.keywords.flags.iter().map(|(name, flag)| (name.clone(), (*flag).into())));
     // A layer that has no names for its inputs takes a list of them.
-    let in_turn = inputs.len() == 1 || !net.layers[call.layer].layer().arguments().is_empty();
-    let args = if in_turn { inputs } else { vec![inputs.into()] };
+    let in_turn = args.len() == 1 || !arguments.is_empty();
+    let args = if in_turn { args } else { vec![args.into()] };
     json!({ "args": args, "kwargs": kwargs })
 }
 
@@ -265,6 +292,7 @@ struct Graph {
 struct Histories {
     inputs: Vec<Value>,
     named: Vec<(String, Value)>,
+    flags: Vec<(String, bool)>,
 }
 
 impl Graph {
@@ -298,7 +326,7 @@ impl Graph {
         while let Some((layer, name, from)) = self.awaited.pop_front() {
             match from.all().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
                 Ok(symbols) => {
-                    let outputs = Symbol::of_call(&layer, symbols, from.names(), variables)?;
+                    let outputs = Symbol::of_call(&layer, symbols, from.keywords(), variables)?;
                     self.made.entry(name).or_default().1.push(outputs);
                     idle = 0;
                 }
@@ -349,19 +377,26 @@ impl Histories {
         }
     }
 
-    /// The inputs by name.
+    /// What is given by name.
     fn named(&mut self, kwargs: Option<&Value>) -> Result<()> {
         let given = kwargs.and_then(Value::as_object).into_iter().flatten().filter(|(_, value)| !value.is_null());
         for (name, value) in given {
-            let is_tensor = value["class_name"] == "__keras_tensor__" || value[0].is_string() && value[1].is_u64();
-            if !is_tensor {
-                let message = format!("the argument `{}` of a call is not supported", short(name));
-                return Err(Error::unsupported(message));
-            }
             // Keras 2 says them with each input.
-            if self.named.iter().all(|(known, _)| known != name) {
-                let history = value.pointer("/config/keras_history").unwrap_or(value);
-                self.named.push((name.clone(), history.clone()));
+            let is_known =
+                self.named.iter().any(|(known, _)| known == name) || self.flags.iter().any(|(known, _)| known == name);
+            if is_known {
+                continue;
+            }
+            let mut within = Histories::default();
+            match value {
+                Value::Bool(flag) => self.flags.push((name.clone(), *flag)),
+                _ if within.read(value).is_ok() => {
+                    self.named.extend(within.inputs.into_iter().map(|history| (name.clone(), history)));
+                }
+                _ => {
+                    let message = format!("the argument `{}` of a call is not supported", short(name));
+                    return Err(Error::unsupported(message));
+                }
             }
         }
         Ok(())
@@ -371,8 +406,8 @@ impl Histories {
         self.inputs.iter().chain(self.named.iter().map(|(_, history)| history))
     }
 
-    fn names(self) -> Vec<String> {
-        self.named.into_iter().map(|(name, _)| name).collect()
+    fn keywords(self) -> Keywords {
+        Keywords { tensors: self.named.into_iter().map(|(name, _)| name).collect(), flags: self.flags }
     }
 }
 

@@ -267,7 +267,7 @@ fn inputs_have_names_and_may_be_left_out() -> Result<()> {
     let layer = Attending::new().name("attend").shared();
     let two = layer.apply_all([&q, &v])?.remove(0);
     let three = layer.apply_named([&q], [("key", &k), ("value", &v)])?.remove(0);
-    let by_name = layer.apply_named([], [("value", &v), ("query", &q)])?.remove(0);
+    let by_name = layer.apply_named::<Symbol>([], [("value", &v), ("query", &q)])?.remove(0);
     let kept = MasksRows::new().apply(&v)?;
     let masked = layer.apply_all([&q, &kept])?.remove(0);
     assert_eq!(three.shape(), [None, Some(2), Some(2)]);

@@ -2,6 +2,7 @@
 
 use cornu_testkit::alloc::Counting;
 
+mod batch_normalization;
 mod callbacks;
 mod choices;
 mod closures;
@@ -18,7 +19,9 @@ mod functional;
 mod help;
 mod interrupt;
 mod kept_tensors;
+mod keywords;
 mod lacks;
+mod layer_calls;
 mod layers;
 mod lesson;
 mod masks;
@@ -31,6 +34,7 @@ mod outputs;
 mod own_classes;
 mod passengers;
 mod policies;
+mod pooling;
 mod preparing;
 mod properties;
 mod resume;
