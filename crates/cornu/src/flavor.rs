@@ -195,6 +195,11 @@ impl Flavor {
         self == Keras2
     }
 
+    /// Whether layers that merge their inputs look at masks, instead of handing them on.
+    pub(crate) fn merges_what_masks_show(self) -> bool {
+        self == Keras3
+    }
+
     /// Whether losses are computed in single precision, whatever the predictions are.
     pub(crate) fn casts_for_losses(self) -> bool {
         self == Keras3

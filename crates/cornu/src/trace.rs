@@ -161,7 +161,7 @@ impl Cx {
     }
 
     /// Whether the weights of the layer learn.
-    pub fn learns(&self) -> bool {
+    pub fn trainable(&self) -> bool {
         self.scope.state.learns.load(Ordering::Relaxed)
     }
 
@@ -333,7 +333,7 @@ impl Cx {
 
     /// Adds the penalty of a weight, in its own type, to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Choice<dyn Regularizer>>) {
-        let counts = self.learns() || self.flavor().penalises_frozen();
+        let counts = self.trainable() || self.flavor().penalises_frozen();
         if let Some(penalty) = penalty.as_ref().filter(|_| counts).and_then(|penalty| self.chosen(penalty)) {
             let loss = penalty.penalty(&self.uncast(weight));
             // However often a layer is called, its weights are there once.
@@ -352,6 +352,27 @@ impl Cx {
         for asked in declared.filter(|asked| Arc::ptr_eq(&asked.owner, owner) && asked.name == name) {
             asked.constraint.clone_from(&constraint);
         }
+    }
+
+    /// [`Cx::weight`] with its penalty, and what it is held to.
+    #[track_caller]
+    pub fn parameter(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        start: &Choice<dyn Initializer>,
+        penalty: &Option<Choice<dyn Regularizer>>,
+        constraint: &Option<Choice<dyn Constraint>>,
+    ) -> Tensor {
+        let weight = self.weight(name, shape, start.clone());
+        self.regularize(&weight, penalty);
+        self.constrain(name, constraint);
+        weight
+    }
+
+    /// The type that the layer computes in.
+    pub fn compute_dtype(&self) -> DType {
+        self.scope.policy.compute_dtype
     }
 
     /// Adds a scalar to the loss of the model.

@@ -87,6 +87,8 @@ impl Mark {
     pub const NOISE: Mark = Mark("NOISE");
     /// Only some versions of Keras know it, so that it is written only where it says something.
     pub const HIDE_NULL: Mark = Mark("HIDE_NULL");
+    /// Keras 2 does not know it: files for it leave it out where it asks for nothing, null or false.
+    pub const KERAS3: Mark = Mark("KERAS3");
     /// No file keeps it.
     pub const UNSAVED: Mark = Mark("UNSAVED");
     /// A number from 0 to 1.

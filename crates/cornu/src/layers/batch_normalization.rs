@@ -131,7 +131,7 @@ impl BatchNormalization {
             let stddev = state("moving_stddev", &root);
             [stddev, state("renorm_mean", &self.moving_mean_initializer), state("renorm_stddev", &root)]
         });
-        if !cx.training() || !cx.learns() {
+        if !cx.training() || !cx.trainable() {
             return batch.scaled(running.map(|state| batch.flat(&state)), self.epsilon, gamma, beta);
         }
         let moments = batch.moments();

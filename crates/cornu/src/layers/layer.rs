@@ -1,8 +1,12 @@
 //! What makes settings a layer.
 
 use cornu_graph::{Error, Result, Tensor};
+use serde_json::{Map, Value};
 
-use super::{Argument, Inputs, LayerConfig, LayerRef, Wire};
+use super::{Argument, BatchShape, Inputs, LayerConfig, LayerRef, Wire};
+use crate::choice::Choice;
+use crate::flavor::Flavor;
+use crate::regularizers::Regularizer;
 use crate::trace::Cx;
 
 /// A layer: its settings, and how it extends a graph.
@@ -72,6 +76,21 @@ pub trait Layer: LayerConfig {
     /// with it.
     fn children(&self) -> Vec<(&'static str, &LayerRef)> {
         Vec::new()
+    }
+
+    /// The penalty on what it puts out.
+    fn activity_regularizer(&self) -> Option<&Choice<dyn Regularizer>> {
+        self.base().activity_regularizer.as_ref()
+    }
+
+    /// The folder of a file in which the weights of a part of it stand, those that it asked for within [`Cx::child`].
+    fn folder_of(&self, part: &str, _: Flavor) -> String {
+        part.into()
+    }
+
+    /// Settings that only Keras 2 has, by the shapes of inputs for arguments.
+    fn settings_of_keras_2(&self, _: &dyn Fn(&str) -> Option<BatchShape>) -> Map<String, Value> {
+        Map::new()
     }
 
     /// Looks for settings that do not go together.

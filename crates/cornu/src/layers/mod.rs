@@ -31,13 +31,19 @@ family! {
         activation { Activation = ; }
         average_pooling2d { AveragePooling2D = "AvgPool2D"; }
         batch_normalization { BatchNormalization = ; }
+        concatenate { Concatenate = ; }
         dense { Dense = ; }
         dropout { Dropout = ; }
+        embedding { Embedding = ; }
         flatten { Flatten = ; }
         global_average_pooling1d { GlobalAveragePooling1D = "GlobalAvgPool1D"; }
         global_average_pooling2d { GlobalAveragePooling2D = "GlobalAvgPool2D"; }
         input { InputLayer = ; }
+        layer_normalization { LayerNormalization = ; }
         max_pooling2d { MaxPooling2D = "MaxPool2D"; }
+        merge { Add = ; Average = ; Maximum = ; Minimum = ; Multiply = ; Subtract = ; }
+        multi_head_attention { MultiHeadAttention = ; }
+        re_lu { ReLU = ; }
         rescaling { Rescaling = ; }
     ]
 }

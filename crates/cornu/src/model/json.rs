@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Class, Model, Nested, Sequential};
 use crate::config::{
-    Config, Field, FromConfig, expected, object, open_built_in, open_object, read, refuse_unknown_keys, short,
+    Config, Field, FromConfig, Mark, expected, object, open_built_in, open_object, read, refuse_unknown_keys, short,
 };
 use crate::flavor::Flavor;
 use crate::layers::{
@@ -28,11 +28,45 @@ fn layer_to_json(net: &Net, place: usize, flavor: Flavor) -> Value {
         Some(nested) => model_object(layer.name(), &nested.net, nested.class, flavor),
         None => layer.to_json(),
     };
-    let first = net.first_call(place).filter(|call| !call.outputs.is_empty());
-    if let (Some(input), Some(json)) = (first.and_then(|call| net.shape(call.inputs[0])), json.as_object_mut()) {
-        json.insert("build_config".into(), build_config(&input));
+    let Some(call) = net.first_call(place).filter(|call| !call.outputs.is_empty()) else { return json };
+    let shapes: Vec<BatchShape> = call.inputs.iter().filter_map(|port| net.shape(*port)).collect();
+    let arguments = layer.layer().arguments();
+    if flavor == Flavor::Keras2 {
+        leave_out(&mut json);
+        let names = call.arguments(&arguments);
+        let shape = |name: &str| shapes.get(names.iter().position(|known| known == name)?).cloned();
+        json["config"]
+            .as_object_mut()
+            .into_iter()
+            .for_each(|own| own.extend(layer.layer().settings_of_keras_2(&shape)));
+    }
+    // Of several inputs that have names Keras asks when it calls the layer.
+    match &shapes[..] {
+        [shape] => json["build_config"] = build_config(shape),
+        _ if arguments.is_empty() => json["build_config"] = json!({ "input_shape": shapes.to_json() }),
+        _ => {}
     }
     json
+}
+
+/// Takes from layers the settings that Keras 2 does not know, where they ask for nothing.
+fn leave_out(json: &mut Value) {
+    if json["module"] == "keras.layers" {
+        let classes = <dyn Layer>::registry().listed();
+        let class = classes.iter().find(|class| json["class_name"] == *class.id.name);
+        let fields = class.into_iter().flat_map(|class| class.fields.iter());
+        for field in fields.filter(|field| field.marks.contains(&Mark::KERAS3)) {
+            let own = json["config"].as_object_mut();
+            own.into_iter().for_each(|own| {
+                own.retain(|key, value| *key != *field.name || value.as_bool().unwrap_or(!value.is_null()))
+            });
+        }
+    }
+    match json {
+        Value::Array(list) => list.iter_mut().for_each(leave_out),
+        Value::Object(object) => object.values_mut().for_each(leave_out),
+        _ => {}
+    }
 }
 
 fn input_to_json(input: &InputSpec) -> Value {

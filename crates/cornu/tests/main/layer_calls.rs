@@ -2,7 +2,7 @@
 
 use cornu::layers::{LayerRef, Wire};
 use cornu::{Apply, Cx, Keyword, Model, Named, Symbol};
-use cornu_graph::{Array, Tensor, gradients};
+use cornu_graph::{Array, DType, Tensor, gradients};
 use cornu_testkit::golden::Case;
 use serde_json::{Value, json};
 
@@ -25,6 +25,7 @@ struct Outcome {
     slopes_of_weights: Vec<Array>,
 }
 
+#[allow(clippy::needless_pass_by_value)]
 fn text(error: cornu::Error) -> String {
     error.to_string()
 }
@@ -50,8 +51,9 @@ fn given(call: &Value) -> Vec<(Option<String>, String, Value)> {
 }
 
 impl<'a> LayerCall<'a> {
-    /// The layer, built for batches of any size. That of one that is called several times is fixed.
-    pub(crate) fn new(case: Case<'a>, layer: LayerRef) -> Result<LayerCall<'a>, String> {
+    /// The layer, built for batches of any size; that of one that is called several times is fixed. With the floats of the
+    /// case, or in doubles.
+    pub(crate) fn new(case: Case<'a>, layer: &LayerRef, doubles: bool) -> Result<LayerCall<'a>, String> {
         let (mut symbols, mut keywords, mut inputs): (Vec<Symbol>, Vec<(String, Keyword)>, Vec<_>) = Default::default();
         let mut all = Vec::new();
         for (name, path, json) in given(&case.json["call"]) {
@@ -60,6 +62,7 @@ impl<'a> LayerCall<'a> {
                 continue;
             }
             let array = case.array(&json).ok_or_else(|| format!("`{path}` is no array: {json}"))?;
+            let array = if doubles && array.dtype().is_float() { array.cast(DType::F64) } else { array };
             let is_open = case.json["calls"].is_null();
             let sizes = array.shape().iter().enumerate().map(|(axis, size)| (!is_open || axis > 0).then_some(*size));
             let input = cornu::layers::Input::batch_shape(sizes.collect::<Vec<_>>()).dtype(array.dtype().keras_name());
@@ -94,7 +97,9 @@ impl<'a> LayerCall<'a> {
     /// Keras's weights have the values of the case.
     fn set_weights(&self) -> Result<(), String> {
         let values = self.case.all(&self.case.json["weights"]);
-        self.weights().iter().zip(values).try_for_each(|(variable, value)| variable.write(&value)).map_err(text)
+        let own = self.weights();
+        let mut pairs = own.iter().zip(values);
+        pairs.try_for_each(|(variable, value)| variable.write(&value.cast(variable.ty.dtype))).map_err(text)
     }
 
     fn weights(&self) -> Vec<Named> {
@@ -242,4 +247,48 @@ pub(crate) fn numbers_fit(call: &mut LayerCall) -> Result<(), String> {
         call.trains()?;
     }
     Ok(())
+}
+
+/// Along one direction, in which all that has a slope moves at once, the slopes of a call in doubles are differences.
+pub(crate) fn slopes_are_differences(call: &mut LayerCall) -> Result<(), String> {
+    const STEP: f64 = 1e-6;
+    let grads = &call.case.json["grads"];
+    call.set_weights()?;
+    let outcome = call.run(false, grads)?;
+    let direction = |at: usize, salt: usize| ((at * 7919 + salt * 104_729) % 13) as f64 / 6.0 - 1.0;
+    let has_slope = |slope: &Array| (0..slope.len()).any(|at| slope.get(at) != 0.0);
+    let moved = |array: &Array, slope: &Array, salt: usize, by: f64| {
+        let by = if has_slope(slope) { by } else { 0.0 };
+        Array::from_fn(&array.ty(), |at| array.get(at) + by * direction(at, salt))
+    };
+    let slopes = outcome.slopes_of_inputs.iter().chain(&outcome.slopes_of_weights).enumerate();
+    let along =
+        |(salt, slope): (usize, &Array)| (0..slope.len()).map(|at| slope.get(at) * direction(at, salt)).sum::<f64>();
+    let slope: f64 = slopes.map(along).sum();
+    let learning: Vec<Named> = call.model.variables().trainable().cloned().collect();
+    let starts: Vec<Array> = learning.iter().map(|variable| variable.read()).collect();
+    let (inputs, floats) = (call.inputs.clone(), outcome.slopes_of_inputs.len());
+    let mut total = |by: f64| -> Result<f64, String> {
+        let mut salts = 0..;
+        for (own, (_, start)) in call.inputs.iter_mut().zip(&inputs).filter(|(_, (_, start))| start.dtype().is_float())
+        {
+            let salt = salts.next().unwrap_or_default();
+            own.1 = moved(start, &outcome.slopes_of_inputs[salt], salt, by);
+        }
+        for (at, (variable, start)) in learning.iter().zip(&starts).enumerate() {
+            variable.write(&moved(start, &outcome.slopes_of_weights[at], floats + at, by)).map_err(text)?;
+        }
+        let outputs = call.run(false, &Value::Null)?.outputs;
+        let cotangents = grads["cotangents"].as_array().ok_or("no cotangents")?;
+        let of = |(y, json): (&Array, &Value)| {
+            let cotangent = call.case.array(json)?;
+            Some((0..y.len()).map(|at| y.get(at) * cotangent.get(at)).sum::<f64>())
+        };
+        Ok(outputs.iter().zip(cotangents).filter_map(of).sum())
+    };
+    let difference = (total(STEP)? - total(-STEP)?) / (2.0 * STEP);
+    if (slope - difference).abs() <= 1e-6 * difference.abs().max(1.0) {
+        return Ok(());
+    }
+    Err(format!("the slope is {slope}, the difference {difference}"))
 }

@@ -10,7 +10,7 @@ use cornu_testkit::golden::{Case, Report, cases};
 use serde_json::{Value, json};
 
 use crate::lacks::lacks;
-use crate::layer_calls::{LayerCall, numbers_fit};
+use crate::layer_calls::{LayerCall, numbers_fit, slopes_are_differences};
 use crate::seeds::seeded;
 
 /// What Keras wrote, but for what only one version of it knows, and with policies by their names.
@@ -33,12 +33,11 @@ fn as_both_write(json: &Value) -> Value {
     }
 }
 
-/// What goes into files is what Keras wrote.
+/// What goes into files is what Keras wrote, in its order.
 fn config_returns(case: &Value, layer: &LayerRef) -> Result<(), String> {
-    // As texts, in which the order of keys counts.
-    let text = |json: &Value| as_both_write(json).to_string();
-    let (got, want) = (text(&layer.config().into()), text(&case["config"]["config"]));
-    if got == want { Ok(()) } else { Err(format!("settings: got {got}, want {want}")) }
+    let (got, want) = (as_both_write(&layer.config().into()), as_both_write(&case["config"]["config"]));
+    let keys = |json: &Value| json.as_object().map(|object| object.keys().cloned().collect::<Vec<_>>());
+    if got == want && keys(&got) == keys(&want) { Ok(()) } else { Err(format!("settings: got {got}, want {want}")) }
 }
 
 /// An input is no layer of the model, but its name and its shape are.
@@ -101,7 +100,7 @@ fn settings_and_shapes_fit<'a>(json: &'a Value, config: &Value) -> Result<LayerC
     let layer = LayerRef::from_json(config).map_err(|error| error.to_string())?;
     config_returns(&json!({ "config": config }), &layer)?;
     unknown_key_is_refused(json)?;
-    let call = LayerCall::new(Case::open("layers", json), layer)?;
+    let call = LayerCall::new(Case::open("layers", json), &layer, false)?;
     shapes_fit(json, &call)?;
     weights_fit(json, &call)?;
     Ok(call)
@@ -136,6 +135,35 @@ fn every_layer_keeps_its_contract() {
         if lacks == [activation] {
             report.case(&format!("{id} but for its activation"), check_without_activation(json));
         }
+    }
+    report.finish();
+}
+
+/// Settings in which all numbers are doubles.
+fn in_doubles(json: &Value) -> Value {
+    match json {
+        Value::Array(list) => list.iter().map(in_doubles).collect(),
+        Value::Object(object) => {
+            let of = |(key, value): (&String, &Value)| {
+                let value = if key == "dtype" { "float64".into() } else { in_doubles(value) };
+                (key.clone(), value)
+            };
+            Value::Object(object.iter().map(of).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn slopes_of_every_layer_are_differences() {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let mut report = Report::default();
+    let has_slopes = |json: &&Value| json["grads"].is_object() && json["calls"].is_null();
+    for json in cases("layers").iter().filter(has_slopes).filter(|json| lacks(&json["config"]).is_empty()) {
+        let layer = LayerRef::from_json(&in_doubles(&json["config"])).map_err(|error| error.to_string());
+        let call = layer.and_then(|layer| LayerCall::new(Case::open("layers", json), &layer, true));
+        let outcome = call.and_then(|mut call| slopes_are_differences(&mut call));
+        report.case(json["id"].as_str().expect("an id"), outcome);
     }
     report.finish();
 }
