@@ -29,7 +29,7 @@ pub(crate) enum Job {
     Checks,
 }
 
-/// A product, and what is done along with it.
+/// A product, or a convolution, and what is done along with it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Product {
     pub(crate) value: Value,
@@ -102,7 +102,7 @@ pub(crate) fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
         }
     }
     let job = |(number, unit): (usize, &Unit)| match unit {
-        Unit::Single(value) if matches!(view.graph.op(*value), Op::Dot(_)) => {
+        Unit::Single(value) if matches!(view.graph.op(*value), Op::Dot(_) | Op::Conv(_) | Op::ConvInput(_)) => {
             Job::Product(Product { value: *value, sums: None, end: None })
         }
         Unit::Single(value) => Job::Single(*value),

@@ -23,6 +23,7 @@
 
 mod bodies;
 mod control;
+mod convolve;
 mod copies;
 mod count;
 mod ends;

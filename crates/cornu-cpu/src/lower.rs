@@ -13,6 +13,7 @@ use crate::ends::{self, Kind};
 use crate::fuse::Draft;
 use crate::jobs::{self, Job};
 use crate::kernels::arg::Arg;
+use crate::kernels::conv::Makes;
 use crate::kernels::dot::{Ending, Product};
 use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
@@ -20,6 +21,7 @@ use crate::kernels::moves::Move;
 use crate::kernels::operand::{Kernel, Place, Span, Strided};
 use crate::kernels::over_rows::{Block, OverRows};
 use crate::kernels::parallel::Task;
+use crate::kernels::pool::{self, Pool};
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::Reduce;
 use crate::kernels::rows::{Gather, ScatterAdd};
@@ -96,13 +98,13 @@ impl Before {
 
 pub(crate) struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
-    target: Target,
+    pub(crate) target: Target,
     /// Whether each step is cut into rows.
     pub(crate) by_rows: bool,
     /// What is made once before a loop.
     pub(crate) before: Option<Before>,
-    /// Memory for the second halves of sums.
-    second: Option<Place>,
+    /// Memory for what a step leaves to the next alone: second halves of sums, kernels that are turned.
+    between: Option<Place>,
     places: Vec<Option<Place>>,
     pub(crate) needs: usize,
     pub(crate) steps: Steps,
@@ -123,10 +125,21 @@ impl<'p, 'g> Lowering<'p, 'g> {
     ) -> Result<Self> {
         isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
         let (steps, frames) = (Steps::default(), HashMap::new());
-        Ok(Lowering { plan, target, by_rows: false, before: None, second: None, places, needs, steps, numbers, frames })
+        Ok(Lowering {
+            plan,
+            target,
+            by_rows: false,
+            before: None,
+            between: None,
+            places,
+            needs,
+            steps,
+            numbers,
+            frames,
+        })
     }
 
-    fn graph(&self) -> &'g Graph {
+    pub(crate) fn graph(&self) -> &'g Graph {
         self.plan.view.graph
     }
 
@@ -278,6 +291,19 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 let table = (!self.plan.view.begins_with_zeros(value)).then_some(args[0].span);
                 Step::new(scatter_add(ty, table, [args[1], args[2]], out))
             }
+            Op::MaxPool(op) => {
+                let taps = self.place(node.results().nth(1).expect("a largest element has a tap"));
+                let shapes = [&types[0].shape, &ty.shape];
+                Step::new(Pool::new(pool::Kind::Max(taps), &op.window, shapes, false, [args[0], out]))
+            }
+            Op::SumPool(op) => {
+                let kind = args.get(1).map_or(pool::Kind::Sum, |&taps| pool::Kind::PickedByResult(taps));
+                Step::new(Pool::new(kind, &op.window, [&types[0].shape, &ty.shape], false, [args[0], out]))
+            }
+            Op::Unpool(op) => {
+                let kind = args.get(1).map_or(pool::Kind::Sum, |&taps| pool::Kind::PickedByElement(taps));
+                Step::new(Pool::new(kind, &op.window, [&ty.shape, &types[0].shape], true, [args[0], out]))
+            }
             Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
             op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
                 let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
@@ -285,8 +311,12 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
                 Step::Control(Control { op: op.clone(), frames, args, results })
             }
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) | Op::Dot(_) => {
+            Op::ConvWeights(op) => return Ok(self.conv_weights(op, [types[0], types[1], ty], &args, out)),
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => {
                 return Err(Error::graph(format!("`{}` is part of a program, but was scheduled alone", node.op)));
+            }
+            Op::Dot(_) | Op::Conv(_) | Op::ConvInput(_) => {
+                return Err(Error::graph(format!("`{}` is a product, but was scheduled as another", node.op)));
             }
             Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
                 return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));
@@ -308,7 +338,12 @@ impl<'p, 'g> Lowering<'p, 'g> {
 
     fn product(&mut self, job: jobs::Product) -> Result<Vec<Step>> {
         let (graph, node) = (self.graph(), self.graph().node(job.value));
-        let Op::Dot(dot) = &node.op else { unreachable!("`{}` is no product", node.op) };
+        let dot = match &node.op {
+            Op::Dot(dot) => dot,
+            Op::Conv(op) => return Ok(self.conv(Makes::Output, &op.window, op.groups, job)),
+            Op::ConvInput(op) => return Ok(self.conv(Makes::Input, &op.window, op.groups, job)),
+            other => unreachable!("`{other}` is no product"),
+        };
         let [x, y] = [0, 1].map(|i| graph.ty(node.args[i]));
         let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
         let [a, b] = [0, 1].map(|i| self.place(node.args[i]));
@@ -326,11 +361,15 @@ impl<'p, 'g> Lowering<'p, 'g> {
             let join = self.halves(&mut product, job.end.map(|end| end.kind), [m, n], out)?;
             return Ok(vec![self.multiply(&product, out.dtype), join]);
         }
-        product.end = job.end.map(|end| match end.kind {
+        product.end = self.ending(job);
+        Ok(vec![self.multiply(&product, out.dtype)])
+    }
+
+    pub(crate) fn ending(&self, job: jobs::Product) -> Option<Ending> {
+        job.end.map(|end| match end.kind {
             Kind::Bias(bias, relu) => Ending::Bias(self.place(bias).span, relu),
             Kind::Slope(slope) => Ending::Slope(self.place(slope).span),
-        });
-        Ok(vec![self.multiply(&product, out.dtype)])
+        })
     }
 
     fn multiply(&self, product: &Product, dtype: DType) -> Step {
@@ -339,9 +378,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
 
     /// Gives the second halves of sums a place, and the step that adds them to the first and ends the product.
     fn halves(&mut self, product: &mut Product, end: Option<Kind>, [m, n]: [usize; 2], out: Place) -> Result<Step> {
-        let fits = |place: &Place| place.bytes() >= out.bytes();
-        let second = self.second.filter(fits).unwrap_or_else(|| self.more(out));
-        self.second = Some(second);
+        let second = self.between(out);
         product.second = Some(second.span);
         let whole = Walk::whole(out.len);
         let input = |span: Span, walk: Walk| Input::Memory(Strided { span, axes: walk.axes.into() });
@@ -418,8 +455,16 @@ impl<'p, 'g> Lowering<'p, 'g> {
         to
     }
 
+    /// Memory for as much as that place has, until the step after the next.
+    pub(crate) fn between(&mut self, place: Place) -> Place {
+        let fits = self.between.filter(|between| between.bytes() >= place.bytes());
+        let to = fits.map_or_else(|| self.more(place), |between| Place { span: between.span, ..place });
+        self.between = Some(fits.unwrap_or(to));
+        to
+    }
+
     /// New memory at the end for as much as that place has.
-    fn more(&mut self, place: Place) -> Place {
+    pub(crate) fn more(&mut self, place: Place) -> Place {
         let to = Place { span: Span { base: 0, at: self.needs.next_multiple_of(LINE) }, ..place };
         self.needs = to.span.at + to.padded();
         to

@@ -3,11 +3,14 @@
 //! [`config!`](crate::config!) turns one list of fields into a struct with constructor, setters, Keras's JSON in both
 //! directions, and the list itself as data ([`FieldSpec`]). A [`Field`] is a type that can stand in such a list.
 
+mod dictionary;
 mod keras;
 mod macros;
 mod object;
+mod sizes;
 mod spec;
 
+pub use dictionary::Dictionary;
 pub(crate) use keras::only_keras_has;
 pub use object::{ClassId, object, open_object};
 pub(crate) use object::{is_keras, open_built_in};

@@ -161,6 +161,17 @@ impl Flavor {
         self == Keras3
     }
 
+    /// Whether images are normalized by TensorFlow's fused operation, which knows no mask, and whose running variance is that
+    /// of a sample.
+    pub(crate) fn fuses_normalization(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether batches may be normalized along several axes.
+    pub(crate) fn normalizes_along_several(self) -> bool {
+        self == Keras2
+    }
+
     /// Its number, for files of this crate.
     pub(crate) fn version(self) -> u64 {
         match self {

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod arg;
+pub mod conv;
 pub mod dot;
 pub mod fused;
 pub mod math;
@@ -13,6 +14,7 @@ pub(crate) mod num;
 pub mod operand;
 pub(crate) mod over_rows;
 pub mod parallel;
+pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;

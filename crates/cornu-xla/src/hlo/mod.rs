@@ -4,6 +4,7 @@ mod constants;
 mod control;
 mod module;
 mod ops;
+mod pooling;
 mod random;
 
 use std::fmt::{self, Display, Write};

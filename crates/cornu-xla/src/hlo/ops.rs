@@ -34,6 +34,9 @@ pub(super) fn write(w: &mut Writer, op: &Op, args: &[Val], types: &[&Type]) -> V
         Op::Reverse(op) => w.reversed(&op.axes, x()),
         Op::Gather(_) => w.gathered(x(), &args[1], ty),
         Op::ScatterAdd(_) => w.scatter_add(x(), &args[1], &args[2]),
+        Op::MaxPool(op) => return w.max_pooled(&op.window, x(), types),
+        Op::SumPool(op) => w.sum_pooled(&op.window, x(), args.get(1), ty),
+        Op::Unpool(op) => w.unpooled(&op.window, x(), args.get(1), ty),
         Op::Scan(op) => return w.scan(op, args, types),
         Op::If(op) => return w.branch(op, args, types),
         Op::Call(op) => return w.body(&op.body, args),
@@ -104,7 +107,7 @@ impl Writer {
         self.select(&small, &zero, x)
     }
 
-    fn of_two(&mut self, op: Binary, a: &Val, b: &Val) -> Val {
+    pub(super) fn of_two(&mut self, op: Binary, a: &Val, b: &Val) -> Val {
         match op {
             Binary::Add => self.binary("add", a, b),
             Binary::Sub => self.binary("subtract", a, b),

@@ -46,6 +46,8 @@ pub enum Kind {
     List(Box<Kind>),
     /// One of those, or a list of them.
     OneOrMany(Box<Kind>),
+    /// One of those for each of some names.
+    Dictionary(Box<Kind>),
 }
 
 /// `a number, or nothing`
@@ -62,6 +64,7 @@ impl fmt::Display for Kind {
             Kind::Optional(kind) => write!(f, "{kind}, or nothing"),
             Kind::List(kind) => write!(f, "a list, each {kind}"),
             Kind::OneOrMany(kind) => write!(f, "{kind}, or a list of such"),
+            Kind::Dictionary(kind) => write!(f, "a dictionary, each {kind}"),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use cornu_testkit::alloc::Counting;
 
+mod batch_normalization;
 mod callbacks;
 mod choices;
 mod closures;
@@ -33,6 +34,7 @@ mod outputs;
 mod own_classes;
 mod passengers;
 mod policies;
+mod pooling;
 mod preparing;
 mod properties;
 mod resume;

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::is_packed;
-use super::tile::{Element, End, Kernels, Last, Walk};
+use super::tile::{Element, End, Kernels, Last, WHOLE, Walk};
 use crate::kernels::operand::Axis;
 use crate::kernels::reduce::BLOCK;
 
@@ -25,30 +25,30 @@ pub(super) struct At<T> {
 
 /// `size` things in `blocks` blocks, as even as possible: the first `larger` have one more than `each`.
 #[derive(Clone, Copy)]
-struct Split {
-    blocks: usize,
+pub(crate) struct Split {
+    pub(crate) blocks: usize,
     each: usize,
     larger: usize,
 }
 
 impl Split {
-    fn new(size: usize, blocks: usize) -> Self {
+    pub(crate) fn new(size: usize, blocks: usize) -> Self {
         let blocks = blocks.max(1);
         Split { blocks, each: size / blocks, larger: size % blocks }
     }
 
     /// Where a block begins.
-    fn start(&self, block: usize) -> usize {
+    pub(crate) fn start(&self, block: usize) -> usize {
         block * self.each + block.min(self.larger)
     }
 
     /// How many things are in a block.
-    fn size(&self, block: usize) -> usize {
+    pub(crate) fn size(&self, block: usize) -> usize {
         self.each + usize::from(block < self.larger)
     }
 
     /// How many things are in the largest block.
-    fn most(&self) -> usize {
+    pub(crate) fn most(&self) -> usize {
         self.each + usize::from(self.larger > 0)
     }
 }
@@ -284,8 +284,9 @@ impl<T: Element> Part<'_, T> {
         let width = columns.size(block) * kernels.lanes;
         let in_a_row = columns.blocks == 1 && out_stride == n && self.column == 0 && width <= 2 * n;
         let mut walk = Walk {
+            stretches: WHOLE,
             depth: steps.len(),
-            a_stride: a.stride,
+            a_strides: [a.stride; 2],
             out_stride,
             tail: *tail,
             in_a_row,
