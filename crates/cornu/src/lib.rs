@@ -100,8 +100,9 @@ pub mod prelude {
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{
-        Activation, Argument, AveragePooling2D, BatchNormalization, Dense, Dropout, Flatten, GlobalAveragePooling1D,
-        GlobalAveragePooling2D, Input, Inputs, IntoLayer, Layer, LayerRef, MaxPooling2D, Rescaling, Wire,
+        Activation, Argument, AveragePooling2D, BatchNormalization, Conv1D, Conv2D, Dense, Dropout, Flatten,
+        GlobalAveragePooling1D, GlobalAveragePooling2D, Input, Inputs, IntoLayer, Layer, LayerRef, MaxPooling2D,
+        Rescaling, Wire,
     };
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,

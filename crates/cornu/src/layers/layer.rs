@@ -3,6 +3,8 @@
 use cornu_graph::{Error, Result, Tensor};
 
 use super::{Argument, Inputs, LayerConfig, LayerRef, Wire};
+use crate::choice::Choice;
+use crate::regularizers::Regularizer;
 use crate::trace::Cx;
 
 /// A layer: its settings, and how it extends a graph.
@@ -72,6 +74,11 @@ pub trait Layer: LayerConfig {
     /// with it.
     fn children(&self) -> Vec<(&'static str, &LayerRef)> {
         Vec::new()
+    }
+
+    /// A penalty on what it puts out: what all layers have, or a setting of its own.
+    fn activity_regularizer(&self) -> &Option<Choice<dyn Regularizer>> {
+        &self.base().activity_regularizer
     }
 
     /// Looks for settings that do not go together.

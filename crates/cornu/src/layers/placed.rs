@@ -205,7 +205,7 @@ impl LayerRef {
                 cx.fail(error);
                 return outputs;
             }
-            if let Some(penalty) = base.activity_regularizer.as_ref().and_then(|penalty| cx.chosen(penalty)) {
+            if let Some(penalty) = layer.activity_regularizer().as_ref().and_then(|penalty| cx.chosen(penalty)) {
                 // The mean over the samples of the batch.
                 let of = |y: &Tensor| penalty.penalty(y) / y.dim(0).max(1) as f64;
                 outputs.iter().for_each(|y| cx.add_loss(of(&y.tensor)));

@@ -29,9 +29,7 @@ fn edges_are_those_of_keras() -> Result<()> {
     assert_eq!(made(MaxPooling2D::new(), [3, 5], rising)?, [6.0, 8.0]);
     assert_eq!(made(AveragePooling2D::new(2).strides(3), [5, 5], rising)?, [3.0, 6.0, 18.0, 21.0]);
     assert_eq!(made(MaxPooling2D::new().pool_size((1, 2)).strides((3, 1)), [4, 3], rising)?, [1.0, 2.0, 10.0, 11.0]);
-    assert_eq!(made(AveragePooling2D::new(1).strides((2, 3)).padding("same"), [3, 4], rising)?, [
-        0.0, 3.0, 8.0, 11.0
-    ]);
+    assert_eq!(made(AveragePooling2D::new(1).strides((2, 3)).padding("same"), [3, 4], rising)?, [0.0, 3.0, 8.0, 11.0]);
     Ok(())
 }
 
