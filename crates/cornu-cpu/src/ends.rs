@@ -70,7 +70,7 @@ fn ending(view: &View, job: &Job) -> Option<(Value, End)> {
     let product = |operand: Operand| {
         let (value, walk) = input(operand)?;
         let ty = view.graph.ty(*value);
-        (walk.is_none() && is_product(view, *value) && ty.shape == view.graph.ty(makes).shape).then_some(*value)
+        (walk.is_none() && is_product(view, *value) && ty.size() == view.graph.ty(makes).size()).then_some(*value)
     };
     match &code[..] {
         [add, rest @ ..] if add.op == Opcode::Binary(Binary::Add) => {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
-use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
+use cornu_graph::{Body, DType, Error, Graph, Node, Result, Shape, Type, Value, VarId};
 
 use crate::bodies;
 use crate::control::{Control, Frame};
@@ -274,9 +274,8 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = graph.types(&node.args);
         let (ty, out) = (graph.ty(value), self.place(value));
-        let copies = |op: &dyn Copies| {
-            op.moves(&Site::new(&types, ty, &args, out)).into_iter().map(Step::new).collect::<Vec<_>>()
-        };
+        let site = Site::new(&types, ty, &args, out);
+        let copies = |op: &dyn Copies| op.moves(&site).into_iter().map(Step::new).collect();
         let step = match &node.op {
             Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
             Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
@@ -287,10 +286,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
             Op::Concatenate(op) => return Ok(copies(op)),
             Op::Reverse(op) => return Ok(copies(op)),
             Op::Gather(_) => Step::new(gather(types[0], &args, out)),
-            Op::ScatterAdd(_) => {
-                let table = (!self.plan.view.begins_with_zeros(value)).then_some(args[0].span);
-                Step::new(scatter_add(ty, table, [args[1], args[2]], out))
-            }
+            Op::ScatterAdd(_) => Step::new(self.scatter_add(value, ty, &args, out)),
             Op::MaxPool(op) => {
                 let taps = self.place(node.results().nth(1).expect("a largest element has a tap"));
                 let shapes = [&types[0].shape, &ty.shape];
@@ -305,24 +301,28 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 Step::new(Pool::new(kind, &op.window, [&ty.shape, &types[0].shape], true, [args[0], out]))
             }
             Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
-            op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
-                let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
-                let results = node.results().map(|value| self.place(value)).collect();
-                let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
-                Step::Control(Control { op: op.clone(), frames, args, results })
-            }
+            op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => self.control(op, node, args)?,
             Op::ConvWeights(op) => return Ok(self.conv_weights(op, [types[0], types[1], ty], &args, out)),
             Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => {
-                return Err(Error::graph(format!("`{}` is part of a program, but was scheduled alone", node.op)));
+                return Err(alone(&node.op, "is part of a program"));
             }
-            Op::Dot(_) | Op::Conv(_) | Op::ConvInput(_) => {
-                return Err(Error::graph(format!("`{}` is a product, but was scheduled as another", node.op)));
-            }
-            Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
-                return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));
-            }
+            Op::Dot(_) | Op::Conv(_) | Op::ConvInput(_) => return Err(alone(&node.op, "is a product")),
+            Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => return Err(alone(&node.op, "needs no work")),
         };
         Ok(vec![step])
+    }
+
+    fn control(&mut self, op: &Op, node: &Node, args: Vec<Place>) -> Result<Step> {
+        let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
+        let results = node.results().map(|value| self.place(value)).collect();
+        let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
+        Ok(Step::Control(Control { op: op.clone(), frames, args, results }))
+    }
+
+    fn scatter_add(&self, value: Value, ty: &Type, args: &[Place], to: Place) -> ScatterAdd {
+        let table = (!self.plan.view.begins_with_zeros(value)).then_some(args[0].span);
+        let (rows, width) = (ty.shape[0], size(&ty.shape[1..]));
+        ScatterAdd { dtype: to.dtype, table, rows, width, tokens: args[1].into(), new: args[2].span, to: to.span }
     }
 
     fn reduction(&mut self, reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Vec<Step> {
@@ -471,6 +471,10 @@ impl<'p, 'g> Lowering<'p, 'g> {
     }
 }
 
+fn alone(op: &Op, what: &str) -> Error {
+    Error::graph(format!("`{op}` {what}, but was scheduled alone"))
+}
+
 /// The number of elements of some axes.
 fn size(dims: &[usize]) -> usize {
     Shape::from(dims).size()
@@ -479,9 +483,4 @@ fn size(dims: &[usize]) -> usize {
 fn gather(table: &Type, args: &[Place], to: Place) -> Gather {
     let width = size(&table.shape[1..]) * to.dtype.size();
     Gather { table: args[0].span, rows: table.shape[0], width, tokens: args[1].into(), to: to.span }
-}
-
-fn scatter_add(ty: &Type, table: Option<Span>, [tokens, new]: [Place; 2], to: Place) -> ScatterAdd {
-    let (rows, width) = (ty.shape[0], size(&ty.shape[1..]));
-    ScatterAdd { dtype: to.dtype, table, rows, width, tokens: tokens.into(), new: new.span, to: to.span }
 }

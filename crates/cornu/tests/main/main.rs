@@ -6,6 +6,7 @@ mod batch_normalization;
 mod callbacks;
 mod choices;
 mod closures;
+mod convolutions;
 mod cross_validation;
 mod deep;
 mod documents;
