@@ -21,6 +21,7 @@ mod kept_tensors;
 mod lacks;
 mod layers;
 mod lesson;
+mod loss_scale;
 mod masks;
 mod memory;
 mod mistakes;
