@@ -53,7 +53,8 @@ pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) ->
         config.insert("layers".into(), inputs.chain(layers).collect());
         return config;
     }
-    let ends = |ports: &[Port]| -> Value { ports.iter().map(|port| json!(history(net, *port, flavor))).collect() };
+    let ends =
+        |ports: &[Port]| -> Value { ports.iter().map(|port| json!(history(net, *port, Of::End, flavor))).collect() };
     // Keras 3 reads lists as well, but then counts calls as Keras 2 does not, and takes no tensors by name.
     let beyond = |layer: &LayerRef| layer.settings::<Nested>().is_some() || !layer.layer().arguments().is_empty();
     let beyond_lists = net.layers.iter().any(beyond);
@@ -76,15 +77,30 @@ pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) ->
     config
 }
 
-/// Where a tensor comes from, as Keras writes it: layer, call of that layer, output of that call. Keras 2 counts the calls
-/// of a model from the one that it is made of itself.
-fn history(net: &Net, port: Port, flavor: Flavor) -> (&str, usize, usize) {
+/// What a tensor is for: to be given to a layer, or to be an end of the model.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    Layer,
+    End,
+}
+
+impl Of {
+    /// Whether calls of a layer are counted from 1 on: of models Keras 2 takes the one that it is made of itself for the
+    /// first, and Keras 3 does so for functional ones where they are at an end.
+    fn counts_own(self, layer: &LayerRef, flavor: Flavor) -> bool {
+        let functional = |nested: &Nested| nested.class == Class::Functional;
+        layer
+            .settings::<Nested>()
+            .is_some_and(|nested| flavor == Flavor::Keras2 || self == Of::End && functional(nested))
+    }
+}
+
+/// Where a tensor comes from, as Keras writes it: layer, call of that layer, output of that call.
+fn history(net: &Net, port: Port, of: Of, flavor: Flavor) -> (&str, usize, usize) {
     let (name, call, output) = net.origin(port);
     let own = match port {
-        Port::Output { call, .. } if flavor == Flavor::Keras2 => {
-            net.layers[net.calls[call].layer].settings::<Nested>().is_some()
-        }
-        _ => false,
+        Port::Output { call, .. } => of.counts_own(&net.layers[net.calls[call].layer], flavor),
+        Port::Input(_) => false,
     };
     (name, call + usize::from(own), output)
 }
@@ -93,7 +109,7 @@ fn history(net: &Net, port: Port, flavor: Flavor) -> (&str, usize, usize) {
 /// position.
 fn node(net: &Net, call: &Call, flavor: Flavor) -> Value {
     let origin = |port: &Port| {
-        let (name, call, output) = history(net, *port, flavor);
+        let (name, call, output) = history(net, *port, Of::Layer, flavor);
         json!([name, call, output])
     };
     let arguments = net.layers[call.layer].layer().arguments();
@@ -118,7 +134,7 @@ fn node_of_keras_3(net: &Net, call: &Call) -> Value {
             Port::Input(index) => net.inputs[index].dtype,
             Port::Output { call, output } => net.calls[call].outputs[output].dtype(),
         };
-        let (shape, history) = (net.shape(*port), history(net, *port, Flavor::Keras3));
+        let (shape, history) = (net.shape(*port), history(net, *port, Of::Layer, Flavor::Keras3));
         let config = json!({ "shape": shape, "dtype": dtype.keras_name(), "keras_history": history });
         json!({ "class_name": "__keras_tensor__", "config": config })
     };
@@ -242,7 +258,7 @@ fn functional_from(opened: Opened, variables: &mut Variables) -> Result<Model> {
         // One end may stand alone.
         let ends = opened.config.get(key).unwrap_or(&Value::Null);
         let list = if ends[0].is_string() { vec![ends] } else { ends.as_array().into_iter().flatten().collect() };
-        list.into_iter().map(|end| graph.find(end).map_err(|error| error.context(key.to_owned()))).collect()
+        list.into_iter().map(|end| graph.find(end, Of::End).map_err(|error| error.context(key.to_owned()))).collect()
     };
     let mut model = Model::named(&name, ends("input_layers")?, ends("output_layers")?)?;
     if !opened.trainable {
@@ -254,10 +270,17 @@ fn functional_from(opened: Opened, variables: &mut Variables) -> Result<Model> {
 /// The layers of a functional model while it is read.
 #[derive(Default)]
 struct Graph {
-    /// What each call of a layer or input has given, by name; and how many calls come before the first.
-    made: HashMap<String, (usize, Vec<Vec<Symbol>>)>,
+    /// What each call of a layer or input has given, by name.
+    made: HashMap<String, Made>,
     /// Calls to come: layer, its name, where its inputs come from.
     awaited: VecDeque<(LayerRef, String, Histories)>,
+}
+
+/// What each call of a layer has given; and the number of the first call where it is given to a layer, and at an end.
+#[derive(Default)]
+struct Made {
+    first: [usize; 2],
+    calls: Vec<Vec<Symbol>>,
 }
 
 /// Where the inputs of a call come from: those by position, then those by name.
@@ -276,14 +299,14 @@ impl Graph {
         if json["class_name"] == InputLayer::CLASS {
             let (_, config) = open_object(json)?;
             let input = InputLayer::from_json(&config)?.name(name).symbol()?;
-            self.made.insert(name.into(), (0, vec![vec![input]]));
+            self.made.insert(name.into(), Made { calls: vec![vec![input]], ..Made::default() });
             return Ok(());
         }
         let layer = layer_from(json, variables)?;
-        let is_model = layer.settings::<Nested>().is_some();
-        // Keras 2 writes lists, and counts a model's own graph as its first call.
-        let own = is_model && nodes.first().is_some_and(Value::is_array);
-        self.made.insert(name.into(), (usize::from(own), Vec::new()));
+        // Keras 2 writes lists.
+        let flavor = if nodes.first().is_some_and(Value::is_array) { Flavor::Keras2 } else { Flavor::Keras3 };
+        let first = [Of::Layer, Of::End].map(|of| usize::from(of.counts_own(&layer, flavor)));
+        self.made.insert(name.into(), Made { first, ..Made::default() });
         for node in nodes {
             let mut found = Histories::default();
             found.read(&node)?;
@@ -296,10 +319,10 @@ impl Graph {
     fn connect(&mut self, variables: &mut Variables) -> Result<()> {
         let mut idle = 0;
         while let Some((layer, name, from)) = self.awaited.pop_front() {
-            match from.all().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
+            match from.all().map(|input| self.find(input, Of::Layer)).collect::<Result<Vec<Symbol>>>() {
                 Ok(symbols) => {
                     let outputs = Symbol::of_call(&layer, symbols, from.names(), variables)?;
-                    self.made.entry(name).or_default().1.push(outputs);
+                    self.made.entry(name).or_default().calls.push(outputs);
                     idle = 0;
                 }
                 Err(error) if idle > self.awaited.len() => {
@@ -316,15 +339,14 @@ impl Graph {
     }
 
     /// The tensor of `["dense", 0, 0]`: layer, call, output.
-    fn find(&self, history: &Value) -> Result<Symbol> {
+    fn find(&self, history: &Value, of: Of) -> Result<Symbol> {
         let place = |i: usize| history[i].as_u64().and_then(|n| usize::try_from(n).ok());
         let (Some(name), Some(call), Some(output)) = (history[0].as_str(), place(1), place(2)) else {
             return Err(expected("a layer, a call and an output", history));
         };
-        let found = self.made.get(name).and_then(|(before, calls)| calls.get(call.checked_sub(*before)?)?.get(output));
-        found
-            .cloned()
-            .ok_or_else(|| Error::data(format!("there is no output {output} of call {call} of `{}`", short(name))))
+        let in_made = |made: &'_ Made| made.calls.get(call.checked_sub(made.first[of as usize])?)?.get(output).cloned();
+        let found = self.made.get(name).and_then(in_made);
+        found.ok_or_else(|| Error::data(format!("there is no output {output} of call {call} of `{}`", short(name))))
     }
 }
 
