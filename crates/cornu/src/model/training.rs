@@ -3,6 +3,7 @@
 use cornu_graph::{Array, DType, Error, Result};
 
 use super::Model;
+use crate::optimizers::Optimizer;
 use crate::random::Seeds;
 use crate::step::{Compile, Ends, Given, History, OptimizerState};
 use crate::variables::Named;
@@ -29,6 +30,17 @@ impl Model {
     /// How the model was compiled, if it was.
     pub fn compiled(&self) -> Option<&Compile> {
         self.training().settings()
+    }
+
+    /// Says that its loss is scaled once it is compiled.
+    pub(crate) fn scale_loss(&mut self) {
+        self.training.scale_loss();
+    }
+
+    /// The optimizer it is trained with, if it is compiled. In a model that was made while `mixed_float16` was the policy it
+    /// is a [`LossScaleOptimizer`](crate::optimizers::LossScaleOptimizer) around that of [`Model::compiled`].
+    pub fn optimizer(&self) -> Option<&dyn Optimizer> {
+        self.training().optimizer()
     }
 
     /// What the optimizer remembers; nothing before the first step.

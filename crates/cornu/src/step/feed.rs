@@ -20,6 +20,7 @@ pub(crate) struct Data {
 }
 
 /// What data is for: the names and types of inputs, the names of outputs, and which of these are judged.
+#[derive(Clone)]
 pub(crate) struct Ends {
     pub(crate) inputs: Vec<(String, DType)>,
     pub(crate) outputs: Vec<String>,
@@ -27,6 +28,7 @@ pub(crate) struct Ends {
 }
 
 /// What one gives a model: features, labels, and what each row weighs.
+#[derive(Default)]
 pub(crate) struct Given {
     pub(crate) x: Arrays,
     pub(crate) y: Option<Arrays>,
