@@ -41,6 +41,7 @@ mod session;
 mod step;
 mod store;
 mod sums;
+mod tokens;
 mod view;
 mod walk;
 

@@ -17,7 +17,8 @@ use crate::kernels::dot::{Ending, Product};
 use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
-use crate::kernels::operand::{Kernel, Place, Span, Strided};
+use crate::kernels::operand::{Axis, Kernel, Place, Span, Strided};
+use crate::kernels::order::{ByTokens, Order};
 use crate::kernels::over_rows::{Block, OverRows};
 use crate::kernels::parallel::Task;
 use crate::kernels::random::Draw;
@@ -201,6 +202,9 @@ impl<'p, 'g> Lowering<'p, 'g> {
             if self.plan.view.is_counted(*value) {
                 return Input::Count(start as i64, axes.into());
             }
+            if self.plan.view.by_tokens.contains(value) {
+                return Input::ByTokens(self.by_tokens(*value));
+            }
             let Place { dtype, span, .. } = self.place(*value);
             let span = Span { at: span.at + start * dtype.size(), ..span };
             Input::Memory(Strided { span, axes: axes.into() })
@@ -216,6 +220,19 @@ impl<'p, 'g> Lowering<'p, 'g> {
             outputs: first.outputs.iter().map(|&(register, _)| register).collect(),
             segments: drafts.iter().map(segment).collect(),
         })
+    }
+
+    fn by_tokens(&self, value: Value) -> ByTokens {
+        let node = self.graph().node(value);
+        let [tokens, new] = [1, 2].map(|i| node.args[i]);
+        let (count, len) = (self.graph().ty(tokens).size(), self.graph().ty(value).size());
+        ByTokens {
+            order: self.place(value).span,
+            count,
+            new: self.place(new).span,
+            width: len / self.graph().ty(value).shape[0],
+            axes: [Axis { size: len, step: 1 }],
+        }
     }
 
     /// A program over rows, with a table of buffers of its own: values between have blocks behind the run's.
@@ -274,6 +291,9 @@ impl<'p, 'g> Lowering<'p, 'g> {
             Op::Concatenate(op) => return Ok(copies(op)),
             Op::Reverse(op) => return Ok(copies(op)),
             Op::Gather(_) => Step::new(gather(types[0], &args, out)),
+            Op::ScatterAdd(_) if self.plan.view.by_tokens.contains(&value) => {
+                Step::new(Order { rows: ty.shape[0], tokens: args[1].into(), to: out.span })
+            }
             Op::ScatterAdd(_) => {
                 let table = (!self.plan.view.begins_with_zeros(value)).then_some(args[0].span);
                 Step::new(scatter_add(ty, table, [args[1], args[2]], out))

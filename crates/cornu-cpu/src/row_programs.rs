@@ -229,7 +229,8 @@ impl<'v, 'g> Groups<'v, 'g> {
             walk.as_ref().is_some_and(|walk| !walk.keeps_rows(rows, each))
         };
         let inputs = drafts.iter().flat_map(|draft| &draft.inputs);
-        inputs.filter(|read| is_apart(read)).filter_map(|(value, _)| self.maker(*value)).collect()
+        let apart = inputs.filter(|read| is_apart(read)).map(|(value, _)| value);
+        apart.chain(drafts.iter().flat_map(|draft| &draft.added)).filter_map(|&value| self.maker(value)).collect()
     }
 
     /// The members of each group, after all that they read: where its last one was, or before the first that reads it.

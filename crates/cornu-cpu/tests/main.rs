@@ -11,6 +11,8 @@ use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, sessions, t
 
 #[path = "main/row_programs.rs"]
 mod row_programs;
+#[path = "main/tables.rs"]
+mod tables;
 
 const TOLERANCE: f64 = 3e-6;
 
