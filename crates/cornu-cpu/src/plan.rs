@@ -9,7 +9,7 @@ use crate::ends::with_ends;
 use crate::jobs::{Homes, Job, draft, together};
 use crate::kernels::operand::{Place, Span};
 use crate::memory::{self, Life};
-use crate::row_programs::over_rows;
+use crate::row_programs::{in_blocks, over_rows};
 use crate::schedule::schedule;
 use crate::sums::with_products;
 use crate::tokens::by_tokens;
@@ -39,7 +39,7 @@ impl<'g> Plan<'g> {
         let units = schedule(&view);
         let jobs = with_ends(&view, with_products(&view, draft(&view, &units)));
         let jobs = by_tokens(&mut view, jobs);
-        let jobs = over_rows(&view, jobs);
+        let jobs = in_blocks(&view, over_rows(&view, jobs));
         let homes = Homes::new(&view, &jobs);
         // Rows of a body are stretches of one segment.
         let jobs = if is_body { jobs } else { together(&homes, jobs) };

@@ -185,11 +185,11 @@ fn brought_forward(view: &View, units: Vec<Unit>) -> Vec<Unit> {
     all
 }
 
-/// Whether both are groups of one size that together are not too large.
+/// Whether both are groups of one size, more than a number, that together are not too large.
 fn are_alike(view: &View, first: &Unit, second: &Unit) -> bool {
     let (Unit::Group(first), Unit::Group(second)) = (first, second) else { return false };
     let size = |members: &[Value]| view.graph.ty(members[0]).size();
-    size(first) == size(second) && first.len() + second.len() <= LARGEST_GROUP
+    size(first) == size(second) && size(first) > 1 && first.len() + second.len() <= LARGEST_GROUP
 }
 
 /// What a member of a group has in common with another: the value of the group's size that both read, or that one makes
