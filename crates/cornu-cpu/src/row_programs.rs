@@ -25,6 +25,9 @@ const LONGEST: usize = 8192;
 /// there is room for so few that starting each part takes a tenth of the time.
 const NEAR: usize = 256 * 1024;
 
+/// Blocks that are worked on together: those of singles stay in the nearest cache.
+const BLOCKS: usize = 16;
+
 /// Jobs that are done to a few rows at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct RowProgram {
@@ -78,6 +81,9 @@ impl RowProgram {
 
     /// How many rows are worked on together; of short ones as many as reductions and vectors are quick with.
     pub(crate) fn together(&self, graph: &Graph) -> usize {
+        if self.in_blocks {
+            return BLOCKS.min(self.rows);
+        }
         let outside: usize = self.reads.iter().chain(&self.writes).map(|&value| self.row(graph, value)).sum();
         let most = NEAR / (outside + self.blocks(graph, LINE).1 / LINE).max(1);
         let multiple = [16, 8].into_iter().find(|&rows| most >= rows).unwrap_or(1);

@@ -3,13 +3,18 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::memory::LINE;
 use super::num::{Num, Stored};
 use super::operand::{Axis, Bases, Kernel, Span};
 use super::rows::Tokens;
-use super::simd::Level;
+use super::simd::{Level, foresee};
 
 /// Behind the last token that names a row.
 const NONE: u64 = u64::MAX;
+/// How many rows later ones are asked for, since they lie in no order.
+const AHEAD: usize = 8;
+/// The most lines of a row that are asked for: those behind come in a row.
+const MOST: usize = 16;
 /// The most bits that are sorted by at a time.
 const DIGIT: u32 = 11;
 
@@ -136,13 +141,16 @@ impl ByTokens {
                 *next = order.partition_point(|&number| row(number) < start / width);
             }
             (0..len).for_each(|i| *to.add(i) = T::store(T::Register::ZERO));
-            for &number in order[*next..].iter().take_while(|&&number| number != NONE) {
+            let row_of = |number: u64| bases.at::<T>(new).wrapping_add((number as u32 as usize).wrapping_mul(width));
+            for (i, &number) in (*next..).zip(order[*next..].iter().take_while(|&&number| number != NONE)) {
                 let at = row(number) * width;
                 if at >= start + len {
                     return;
                 }
                 let columns = start.saturating_sub(at)..(start + len - at).min(width);
-                let new = bases.at::<T>(new).add(number as u32 as usize * width + columns.start).cast_const();
+                let later = order.get(i + AHEAD).map_or(std::ptr::null_mut(), |&later| row_of(later));
+                foresee(later.cast(), LINE as isize, (width * size_of::<T>()).div_ceil(LINE).min(MOST));
+                let new = row_of(number).add(columns.start).cast_const();
                 let to = std::slice::from_raw_parts_mut(to.add(at.max(start) - start), columns.len());
                 for (to, new) in to.iter_mut().zip(std::slice::from_raw_parts(new, columns.len())) {
                     *to = T::store(to.load().plus(new.load()));

@@ -16,7 +16,7 @@ const RULES: [(&str, Rule); 5] = [
     }),
     ("momentum", |g, [w, m, v]| {
         let m = m * 0.9 - g * 0.01;
-        [w + &m, m, v.clone()]
+        [w + &m, m, v * 0.5]
     }),
     ("Adagrad, and the largest", |g, [w, m, v]| {
         let m = m + g.square();

@@ -8,7 +8,7 @@ use super::tile::{Element, End, Kernels, Last, Walk};
 use crate::kernels::memory::LINE;
 use crate::kernels::operand::Axis;
 use crate::kernels::reduce::BLOCK;
-use crate::kernels::simd::foresee;
+use crate::kernels::simd::foresee_later;
 use crate::kernels::threads::share;
 
 /// Bytes of a packed panel of `b`: so many stay in the first-level cache, or stream from the second.
@@ -235,9 +235,8 @@ impl Ahead {
     fn ask(&self, part: usize, parts: usize) {
         let rows = share(self.rows, part, parts);
         let from = self.from.wrapping_add(rows.start * self.step);
-        (0..self.bytes)
-            .step_by(LINE)
-            .for_each(|at| foresee(from.wrapping_add(at), self.step.cast_signed(), rows.len()));
+        let step = self.step.cast_signed();
+        (0..self.bytes).step_by(LINE).for_each(|at| foresee_later(from.wrapping_add(at), step, rows.len()));
     }
 }
 
