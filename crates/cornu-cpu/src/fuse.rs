@@ -20,6 +20,8 @@ pub(crate) struct Draft {
     pub(crate) size: usize,
     /// What it reads.
     pub(crate) inputs: Vec<Read>,
+    /// The rows that inputs are sums of by tokens.
+    pub(crate) added: Vec<Value>,
     pub(crate) code: Vec<Instruction>,
     /// The registers that are written to memory.
     pub(crate) outputs: Vec<(u16, Value)>,
@@ -59,6 +61,7 @@ impl Draft {
         Draft {
             size: view.graph.ty(members[0]).size(),
             inputs: ordered.into_iter().map(|((value, walk), _)| (value, walk.cloned())).collect(),
+            added: Vec::new(),
             code,
             outputs: members.iter().enumerate().filter(|(_, member)| is_output(**member)).map(numbered).collect(),
         }
@@ -82,9 +85,14 @@ impl Draft {
             && self.outputs.iter().map(|(from, _)| from).eq(other.outputs.iter().map(|(from, _)| from))
     }
 
-    /// The values that it reads, then those it writes.
+    /// The values that it reads.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = Value> {
+        self.inputs.iter().map(|&(value, _)| value).chain(self.added.iter().copied())
+    }
+
+    /// The same, then those it writes.
     pub(crate) fn values(&self) -> impl Iterator<Item = Value> {
-        self.inputs.iter().map(|&(value, _)| value).chain(self.outputs.iter().map(|&(_, value)| value))
+        self.reads().chain(self.outputs.iter().map(|&(_, value)| value))
     }
 }
 

@@ -54,6 +54,7 @@ impl Job {
             Job::Fused(drafts) => {
                 let inputs = drafts.iter().flat_map(|draft| &draft.inputs).filter(|read| !view.is_counted(read.0));
                 inputs.for_each(|(value, walk)| see(*value, walk.is_none()));
+                drafts.iter().flat_map(|draft| &draft.added).for_each(|&value| see(value, false));
             }
             Job::Rows(program) => program.reads.iter().for_each(|&value| see(value, false)),
             Job::Checks => {
@@ -183,7 +184,7 @@ struct Run {
 
 impl Run {
     fn add(&mut self, homes: &Homes, draft: Draft) {
-        let count = draft.inputs.len();
+        let count = draft.reads().count();
         let values: Vec<Value> = draft.values().map(|value| homes.home(value)).collect();
         let (reads, writes) = values.split_at(count);
         let before = values.iter().filter_map(|value| self.written.get(value));

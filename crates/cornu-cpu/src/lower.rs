@@ -18,12 +18,13 @@ use crate::kernels::dot::{Ending, Product};
 use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
-use crate::kernels::operand::{Kernel, Place, Span, Strided};
+use crate::kernels::operand::{Axis, Kernel, Place, Span, Strided};
+use crate::kernels::order::{ByTokens, Order};
 use crate::kernels::over_rows::{Block, OverRows};
 use crate::kernels::parallel::Task;
 use crate::kernels::pool::{self, Pool};
 use crate::kernels::random::Draw;
-use crate::kernels::reduce::Reduce;
+use crate::kernels::reduce::{BLOCK, Reduce};
 use crate::kernels::rows::{Gather, ScatterAdd};
 use crate::kernels::simd::Level;
 use crate::plan::Plan;
@@ -186,7 +187,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 }
                 return Ok(());
             }
-            Job::Rows(program) => vec![Step::new(self.over_rows(program)?)],
+            Job::Rows(program) => self.over_rows(program)?,
             Job::Single(value) => self.single(*value)?,
             Job::Product(product) => self.product(*product)?,
         };
@@ -214,6 +215,9 @@ impl<'p, 'g> Lowering<'p, 'g> {
             if self.plan.view.is_counted(*value) {
                 return Input::Count(start as i64, axes.into());
             }
+            if self.plan.view.by_tokens.contains(value) {
+                return Input::ByTokens(self.by_tokens(*value));
+            }
             let Place { dtype, span, .. } = self.place(*value);
             let span = Span { at: span.at + start * dtype.size(), ..span };
             Input::Memory(Strided { span, axes: axes.into() })
@@ -231,17 +235,42 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })
     }
 
+    fn by_tokens(&self, value: Value) -> ByTokens {
+        let node = self.graph().node(value);
+        let [tokens, new] = [1, 2].map(|i| node.args[i]);
+        let (count, len) = (self.graph().ty(tokens).size(), self.graph().ty(value).size());
+        ByTokens {
+            order: self.place(value).span,
+            count,
+            new: self.place(new).span,
+            width: len / self.graph().ty(value).shape[0],
+            axes: [Axis { size: len, step: 1 }],
+        }
+    }
+
     /// A program over rows, with a table of buffers of its own: values between have blocks behind the run's.
-    fn over_rows(&mut self, program: &RowProgram) -> Result<OverRows> {
+    fn over_rows(&mut self, program: &RowProgram) -> Result<Vec<Step>> {
         let graph = self.graph();
         let (mut bases, mut numbers, mut places) = (Vec::new(), HashMap::new(), Vec::new());
-        for &value in program.reads.iter().chain(&program.writes) {
-            let mut place = self.place(value);
+        let mut inside = |mut place: Place| {
             place.span.base = *numbers.entry(place.span.base).or_insert_with_key(|&base| {
                 bases.push(base);
                 bases.len() as u32 - 1
             });
-            places.push((value, Some(place)));
+            place
+        };
+        // The results of blocks, and the step that brings them together.
+        let (mut of_blocks, mut last) = (None, None);
+        if program.in_blocks
+            && let Some(Job::Single(value)) = program.parts.last()
+        {
+            let to = self.place(*value);
+            let all = self.more(Place { len: program.rows, ..to });
+            let [_, second] = self.reduce(*value, [to; 2]).in_parts(all.span);
+            (of_blocks, last) = (Some(inside(all).span), Some(Step::new(second)));
+        }
+        for &value in program.reads.iter().chain(&program.writes) {
+            places.push((value, Some(inside(self.place(value)))));
         }
         let together = program.together(graph);
         let (offsets, bytes) = program.blocks(graph, together);
@@ -251,22 +280,33 @@ impl<'p, 'g> Lowering<'p, 'g> {
             blocks.push(Block { at, row: program.row(graph, value) });
         }
         places.iter_mut().for_each(|(value, place)| std::mem::swap(&mut self.places[value.index()], place));
-        let parts = program.parts.iter().map(|part| self.part(part)).collect::<Result<_>>();
+        let parts = program.parts.iter().map(|part| self.part(part, program, of_blocks)).collect::<Result<_>>();
         places.iter_mut().for_each(|(value, place)| std::mem::swap(&mut self.places[value.index()], place));
-        Ok(OverRows::new([program.rows, together], bases, (blocks, bytes), parts?))
+        let first = Step::new(OverRows::new([program.rows, together], bases, (blocks, bytes), parts?));
+        Ok(std::iter::once(first).chain(last).collect())
     }
 
-    /// The kernel of a part of a program over rows.
-    fn part(&self, job: &Job) -> Result<Box<dyn Kernel>> {
-        match job {
-            Job::Fused(drafts) => Ok(Box::new(self.fused(drafts)?)),
-            Job::Single(value) if let Op::Reduce(reduce) = self.graph().op(*value) => {
-                let from = self.graph().node(*value).args[0];
-                let spans = [self.place(from).span, self.place(*value).span];
-                Ok(Box::new(Reduce::new(reduce.kind, self.graph().ty(from), &reduce.axes, spans)))
+    /// The kernel of a part of a program over rows, and its units of a row.
+    fn part(&self, job: &Job, program: &RowProgram, of_blocks: Option<Span>) -> Result<(Box<dyn Kernel>, usize)> {
+        match (job, of_blocks) {
+            (Job::Fused(drafts), Some(_)) => Ok((Box::new(self.fused(drafts)?), BLOCK)),
+            (Job::Fused(drafts), None) => Ok((Box::new(self.fused(drafts)?), drafts[0].size / program.rows)),
+            (&Job::Single(value), of_blocks) => {
+                let from = self.place(self.graph().node(value).args[0]);
+                let kernel = self.reduce(value, [from, self.place(value)]);
+                match of_blocks {
+                    Some(all) => Ok((Box::new(kernel.in_parts(all)[0].clone()), 1)),
+                    None => Ok((Box::new(kernel.clone()), kernel.units() / program.rows)),
+                }
             }
-            other => unreachable!("{other:?} is no part of a program over rows"),
+            (other, _) => unreachable!("{other:?} is no part of a program over rows"),
         }
+    }
+
+    fn reduce(&self, value: Value, places: [Place; 2]) -> Reduce {
+        let node = self.graph().node(value);
+        let Op::Reduce(reduce) = &node.op else { unreachable!("`{}` is no reduction", node.op) };
+        Reduce::new(reduce.kind, self.graph().ty(node.args[0]), &reduce.axes, places.map(|place| place.span))
     }
 
     fn single(&mut self, value: Value) -> Result<Vec<Step>> {
@@ -277,7 +317,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let site = Site::new(&types, ty, &args, out);
         let copies = |op: &dyn Copies| op.moves(&site).into_iter().map(Step::new).collect();
         let step = match &node.op {
-            Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
+            Op::Reduce(reduce) => return Ok(self.reduction(value, reduce.is_copy(types[0]), args[0], out)),
             Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
             Op::Broadcast(op) => return Ok(copies(op)),
             Op::Transpose(op) => return Ok(copies(op)),
@@ -286,6 +326,9 @@ impl<'p, 'g> Lowering<'p, 'g> {
             Op::Concatenate(op) => return Ok(copies(op)),
             Op::Reverse(op) => return Ok(copies(op)),
             Op::Gather(_) => Step::new(gather(types[0], &args, out)),
+            Op::ScatterAdd(_) if self.plan.view.by_tokens.contains(&value) => {
+                Step::new(Order { rows: ty.shape[0], tokens: args[1].into(), to: out.span })
+            }
             Op::ScatterAdd(_) => Step::new(self.scatter_add(value, ty, &args, out)),
             Op::MaxPool(op) => {
                 let taps = self.place(node.results().nth(1).expect("a largest element has a tap"));
@@ -325,11 +368,11 @@ impl<'p, 'g> Lowering<'p, 'g> {
         ScatterAdd { dtype: to.dtype, table, rows, width, tokens: args[1].into(), new: args[2].span, to: to.span }
     }
 
-    fn reduction(&mut self, reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Vec<Step> {
-        if reduce.is_copy(ty) {
+    fn reduction(&mut self, value: Value, is_copy: bool, from: Place, to: Place) -> Vec<Step> {
+        if is_copy {
             return vec![Step::new(Move::whole(from, to))];
         }
-        let kernel = Reduce::new(reduce.kind, ty, &reduce.axes, [from.span, to.span]);
+        let kernel = self.reduce(value, [from, to]);
         match kernel.parts() {
             0 => vec![Step::new(kernel)],
             len => kernel.in_parts(self.more(Place { len, ..to }).span).map(Step::new).into(),

@@ -15,6 +15,8 @@ use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, sessions, t
 mod convolutions;
 #[path = "main/row_programs.rs"]
 mod row_programs;
+#[path = "main/tables.rs"]
+mod tables;
 
 const TOLERANCE: f64 = 3e-6;
 

@@ -24,6 +24,7 @@ use self::fill::Fill;
 use self::loops::Call;
 use super::memory::typed;
 use super::operand::{Axis, Bases, Kernel, Span, Strided};
+use super::order::ByTokens;
 use super::simd::{Level, Simd, dispatch};
 
 /// Elements of a part of memory in which blocks begin: 64 bytes of singles.
@@ -134,6 +135,8 @@ pub enum Input {
     Memory(Strided),
     /// Nowhere: each is the number of steps that the axes go, from that number on.
     Count(i64, Box<[Axis]>),
+    /// Nowhere: each is a sum of elements of rows.
+    ByTokens(ByTokens),
 }
 
 impl Input {
@@ -141,6 +144,7 @@ impl Input {
         match self {
             Input::Memory(strided) => &strided.axes,
             Input::Count(_, axes) => axes,
+            Input::ByTokens(sums) => &sums.axes,
         }
     }
 }
@@ -359,12 +363,12 @@ unsafe fn run_segment<S: Simd>(
     // SAFETY: `prepare` checked operands against the table, and fills against blocks.
     unsafe {
         for fill in &segment.once {
-            fill.run(s, bases, (*table.add(fill.to())).from, start, fused.block.min(elements.end - start));
+            fill.run(s, bases, (*table.add(fill.to())).from, [start, fused.block.min(elements.end - start)], true);
         }
         while start < elements.end {
             let len = fused.block.min(elements.end - start);
             for fill in &segment.each {
-                fill.run(s, bases, (*table.add(fill.to())).from, start, len);
+                fill.run(s, bases, (*table.add(fill.to())).from, [start, len], start == elements.start);
             }
             for step in &fused.steps {
                 match step {

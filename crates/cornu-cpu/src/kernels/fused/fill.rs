@@ -2,6 +2,7 @@
 
 use cornu_graph::DType;
 
+use super::super::memory;
 use super::super::operand::{Axis, Bases};
 use super::super::simd::Simd;
 use super::Input;
@@ -14,11 +15,13 @@ pub(super) struct Fill {
     input: Input,
     dtype: DType,
     to: u16,
+    /// Bytes of a block: behind it there is a line of its own.
+    bytes: usize,
 }
 
 impl Fill {
-    pub(super) fn new(input: Input, dtype: DType, to: u16) -> Fill {
-        Fill { input, dtype, to }
+    pub(super) fn new(input: Input, dtype: DType, to: u16, block: usize) -> Fill {
+        Fill { input, dtype, to, bytes: block * dtype.size() }
     }
 
     /// The place in the table.
@@ -27,12 +30,12 @@ impl Fill {
         self.to.into()
     }
 
-    /// Writes elements `start..start + len`.
+    /// Writes elements `start..start + len`: the `first` ones, or those that come next.
     ///
     /// # Safety
     /// The elements are in their buffer, and a block and a line behind it are writable at `to`.
     #[inline(always)]
-    pub(super) unsafe fn run<S: Simd>(&self, s: S, bases: Bases, to: *mut u8, start: usize, len: usize) {
+    pub(super) unsafe fn run<S: Simd>(&self, s: S, bases: Bases, to: *mut u8, [start, len]: [usize; 2], first: bool) {
         // SAFETY: as the caller promises.
         unsafe {
             match &self.input {
@@ -40,6 +43,9 @@ impl Fill {
                     spread::<S, T>(s, &strided.axes, bases.at(strided.span), to.cast(), start, len);
                 }),
                 Input::Count(from, axes) => typed!(self.dtype, T => count::<T>(axes, *from, to.cast(), start, len)),
+                Input::ByTokens(sums) => memory::typed!(self.dtype, T => {
+                    sums.run::<T>(bases, to.cast(), [start, len], (to.add(self.bytes).cast(), first));
+                }),
             }
         }
     }

@@ -163,6 +163,15 @@ fn bytes(span: Span, axes: &[Axis], size: usize) -> Range<usize> {
     span.at.saturating_sub(reach(false))..span.at + reach(true) + size
 }
 
+/// The buffers that an input is read from, and which bytes.
+fn reads(input: &Input, size: usize) -> Vec<(u32, Range<usize>)> {
+    match input {
+        Input::Memory(strided) => vec![(strided.span.base, bytes(strided.span, &strided.axes, size))],
+        Input::ByTokens(sums) => sums.reads(size).map(|(span, len)| (span.base, span.at..span.at + len)).into(),
+        Input::Count(..) => Vec::new(),
+    }
+}
+
 /// That no output overlaps another, or an input but in place.
 fn overlaps(program: &Program) -> Result<()> {
     let mut outputs: Vec<(u32, usize, usize, usize)> = Vec::new();
@@ -181,14 +190,11 @@ fn overlaps(program: &Program) -> Result<()> {
     }
     for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
         for (i, input) in segment.inputs.iter().enumerate() {
-            let Input::Memory(strided) = input else { continue };
-            let size = program.inputs[i].size();
-            let read = bytes(strided.span, &strided.axes, size);
-            let next = outputs.partition_point(|&(base, _, end, _)| (base, end) <= (strided.span.base, read.start));
-            let clash = outputs[next..].iter().take_while(|out| out.0 == strided.span.base && out.1 < read.end);
-            let in_place = (k, read.start, read.end);
-            for &(_, start, end, owner) in clash {
-                if (owner, start, end) != in_place || !is_row(input) {
+            for (base, read) in reads(input, program.inputs[i].size()) {
+                let next = outputs.partition_point(|&(of, _, end, _)| (of, end) <= (base, read.start));
+                let mut clash = outputs[next..].iter().take_while(|out| out.0 == base && out.1 < read.end);
+                let in_place = (k, read.start, read.end);
+                if clash.any(|&(_, start, end, owner)| (owner, start, end) != in_place || !is_row(input)) {
                     let place = "needs to lie where an output does, or apart";
                     return Err(Error::graph(format!("input {i} of segment {k} {place}, got an overlap")));
                 }
@@ -286,13 +292,13 @@ impl Plan<'_> {
     fn ready(&self, segment: &Segment, block: usize) -> Ready {
         let span = |&i: &usize| match &segment.inputs[i] {
             Input::Memory(strided) => strided.span,
-            Input::Count(..) => unreachable!("what is counted lies nowhere"),
+            Input::Count(..) | Input::ByTokens(_) => unreachable!("what lies nowhere is no row"),
         };
         let (mut once, mut each) = (Vec::new(), Vec::new());
         for i in (0..segment.inputs.len()).filter(|i| self.fills.contains_key(i)) {
             let input = segment.inputs[i].clone();
             let is_same = segment.len <= block || block.is_multiple_of(period(input.axes()).max(1));
-            let fill = Fill::new(input, self.program.inputs[i], self.number(self.fills[&i]));
+            let fill = Fill::new(input, self.program.inputs[i], self.number(self.fills[&i]), block);
             if is_same { &mut once } else { &mut each }.push(fill);
         }
         let spans = self.rows.iter().map(span).chain(segment.outputs.iter().copied());
