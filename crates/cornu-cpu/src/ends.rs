@@ -62,7 +62,7 @@ pub(crate) fn with_ends(view: &View, jobs: Vec<Job>) -> Vec<Job> {
 fn ending(view: &View, job: &Job) -> Option<(Value, End)> {
     let Job::Fused(drafts) = job else { return None };
     let [Draft { code, inputs, outputs, .. }] = &drafts[..] else { return None };
-    let [(register, makes)] = outputs[..] else { return None };
+    let [(register, (makes, None))] = outputs[..] else { return None };
     if usize::from(register) + 1 != code.len() || code.iter().any(|instruction| instruction.dtype != DType::F32) {
         return None;
     }

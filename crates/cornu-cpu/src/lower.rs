@@ -10,7 +10,7 @@ use crate::bodies;
 use crate::control::{Control, Frame};
 use crate::copies::{Copies, Site};
 use crate::ends::{self, Kind};
-use crate::fuse::Draft;
+use crate::fuse::{Draft, Read};
 use crate::jobs::{self, Job};
 use crate::kernels::arg::Arg;
 use crate::kernels::conv::Makes;
@@ -182,7 +182,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 // Rows are cut from each value, not from several one after the other.
                 let together = if self.by_rows { 1 } else { drafts.len() };
                 for drafts in drafts.chunks(together) {
-                    let makes = drafts.iter().flat_map(|draft| &draft.outputs).map(|&(_, value)| value).collect();
+                    let makes = drafts.iter().flat_map(|draft| &draft.outputs).map(|&(_, (value, _))| value).collect();
                     self.add(Step::new(self.fused(drafts)?), makes);
                 }
                 return Ok(());
@@ -210,22 +210,21 @@ impl<'p, 'g> Lowering<'p, 'g> {
     /// Drafts that do the same are segments of one program.
     fn fused(&self, drafts: &[Draft]) -> Result<Fused> {
         let first = &drafts[0];
-        let input = |draft: &Draft, (value, walk): &(Value, Option<Walk>)| {
+        let lies = |draft: &Draft, (value, walk): &Read| {
             let Walk { start, axes } = walk.clone().unwrap_or_else(|| Walk::whole(draft.size));
-            if self.plan.view.is_counted(*value) {
-                return Input::Count(start as i64, axes.into());
-            }
-            if self.plan.view.by_tokens.contains(value) {
-                return Input::ByTokens(self.by_tokens(*value));
-            }
             let Place { dtype, span, .. } = self.place(*value);
-            let span = Span { at: span.at + start * dtype.size(), ..span };
-            Input::Memory(Strided { span, axes: axes.into() })
+            Strided { span: Span { at: span.at + start * dtype.size(), ..span }, axes: axes.into() }
+        };
+        let view = &self.plan.view;
+        let input = |draft: &Draft, read: &Read| match &read.1 {
+            Some(Walk { start, axes }) if view.is_counted(read.0) => Input::Count(*start as i64, axes.clone().into()),
+            _ if view.by_tokens.contains(&read.0) => Input::ByTokens(self.by_tokens(read.0)),
+            _ => Input::Memory(lies(draft, read)),
         };
         let segment = |draft: &Draft| Segment {
             len: draft.size,
             inputs: draft.inputs.iter().map(|read| input(draft, read)).collect(),
-            outputs: draft.outputs.iter().map(|&(_, value)| self.place(value).span).collect(),
+            outputs: draft.outputs.iter().map(|(_, to)| lies(draft, to)).collect(),
         };
         Fused::new(&Program {
             inputs: first.inputs.iter().map(|(value, _)| self.graph().ty(*value).dtype).collect(),
@@ -435,7 +434,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
             inputs: vec![out.dtype; inputs.len()],
             outputs: vec![code.len() as u16 - 1],
             code,
-            segments: vec![Segment { len: out.len, inputs, outputs: vec![out.span] }],
+            segments: vec![Segment { len: out.len, inputs, outputs: vec![Strided::whole(out.span, out.len)] }],
         })?))
     }
 

@@ -10,6 +10,7 @@ use cornu_graph::ops::Op;
 use cornu_graph::{Graph, Value};
 
 use crate::count;
+use crate::fuse::Read;
 use crate::jobs::Job;
 use crate::kernels::memory::LINE;
 use crate::kernels::operand::Span;
@@ -122,7 +123,7 @@ pub(crate) fn in_blocks(view: &View, jobs: Vec<Job>) -> Vec<Job> {
     for (number, job) in jobs.iter().enumerate() {
         job.each_read(view, |value, _| readers[value.index()] += 1);
         if let Job::Fused(drafts) = job
-            && let [(_, value)] = drafts[0].outputs[..]
+            && let [(_, (value, None))] = drafts[0].outputs[..]
         {
             makers[value.index()] = Some(number);
         }
@@ -163,8 +164,9 @@ impl Form {
     fn new(view: &View, is_new: &[bool], job: &Job) -> Form {
         match job {
             Job::Fused(drafts) => {
-                let writes_variable = drafts[0].outputs.iter().any(|(_, value)| is_new[value.index()]);
-                Form { rows: None, elements: Some(drafts[0].size).filter(|_| drafts.len() == 1 && !writes_variable) }
+                let stays = |(_, (value, walk)): &(u16, Read)| !is_new[value.index()] && walk.is_none();
+                let fits = drafts.len() == 1 && drafts[0].outputs.iter().all(stays);
+                Form { rows: None, elements: Some(drafts[0].size).filter(|_| fits) }
             }
             Job::Single(value) => Form { rows: reduced(view, *value), elements: None },
             Job::Product(_) | Job::Rows(_) | Job::Checks => Form::default(),

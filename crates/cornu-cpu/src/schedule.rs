@@ -193,11 +193,14 @@ fn are_alike(view: &View, first: &Unit, second: &Unit) -> bool {
 }
 
 /// What a member of a group has in common with another: the value of the group's size that both read, or that one makes
-/// and the other reads. Values without axes need no such kinship, and have one kin.
+/// and the other reads, or the larger one that both read parts of. Values without axes need no such kinship, and have one
+/// kin.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kin {
     Numbers,
     Of(Value),
+    /// So many elements of it.
+    Part(Value, usize),
 }
 
 /// Nodes whose operands are all there.
@@ -294,9 +297,13 @@ impl<'v, 'g> Queue<'v, 'g> {
 /// What a member has in common with others.
 fn kin_of<'v>(view: &'v View, value: Value) -> impl Iterator<Item = Kin> + 'v {
     let (ty, is_number) = (view.graph.ty(value), is_number(view, value));
-    let same = move |&(root, walk): &(Value, Option<&Walk>)| walk.is_none() && view.graph.ty(root).size() == ty.size();
-    let roots = view.reads(value).filter(move |read| !is_number && same(read)).map(|(root, _)| Kin::Of(root));
-    roots.chain(is_number.then_some(Kin::Numbers))
+    let kin = move |(root, walk): (Value, Option<&Walk>)| match (walk, view.graph.ty(root).size()) {
+        (None, size) if size == ty.size() => Some(Kin::Of(root)),
+        (Some(_), size) if size > ty.size() && !view.is_counted(root) => Some(Kin::Part(root, ty.size())),
+        _ => None,
+    };
+    let kin = view.reads(value).filter(move |_| !is_number).filter_map(kin);
+    kin.chain(is_number.then_some(Kin::Numbers))
 }
 
 fn is_number(view: &View, value: Value) -> bool {

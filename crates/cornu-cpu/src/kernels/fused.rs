@@ -9,6 +9,7 @@ mod adam;
 mod arrange;
 mod casts;
 mod chain;
+mod checks;
 mod fill;
 mod loops;
 mod prepare;
@@ -20,7 +21,7 @@ use cornu_graph::ops::{Binary, Compare, Unary};
 use cornu_graph::{Array, DType, Result};
 
 use self::chain::Link;
-use self::fill::Fill;
+use self::fill::{Fill, Spill};
 use self::loops::Call;
 use super::memory::typed;
 use super::operand::{Axis, Bases, Kernel, Span, Strided};
@@ -169,9 +170,9 @@ pub struct Segment {
     pub len: usize,
     /// What is read.
     pub inputs: Vec<Input>,
-    /// Where outputs begin; their elements lie in a row. It may be where an input in a row begins: every element is read
+    /// Where outputs lie. Where their elements lie in a row, that may be where those of an input do: every element is read
     /// before it is written.
-    pub outputs: Vec<Span>,
+    pub outputs: Vec<Strided>,
 }
 
 /// A step on a block, with the places of its operands in the table.
@@ -221,6 +222,8 @@ struct Ready {
     /// Inputs to be spread out, once or for each block.
     once: Box<[Fill]>,
     each: Box<[Fill]>,
+    /// Outputs that do not lie in a row, written behind each block.
+    spills: Box<[Spill]>,
 }
 
 /// Where a step finds an operand: element `i` is at `from + i * step`, or in this block, where `step` is 0.
@@ -380,6 +383,9 @@ unsafe fn run_segment<S: Simd>(
                         call.run(s, [at(a), at(b), at(c)].map(<*mut u8>::cast_const), at(*to), len);
                     }
                 }
+            }
+            for spill in &segment.spills {
+                spill.run(s, bases, (*table.add(spill.from())).at(start), start, len);
             }
             start += len;
         }
