@@ -142,7 +142,7 @@ fn arrays_of_numpy_are_lists() {
 /// Values of all kinds that settings may have.
 fn values() -> Vec<Value> {
     let plain = json!([true, 3, 0.25, "relu", "l2", "ones", "max_norm", "sum", "channels_first", "float64", "fan_out"]);
-    let objects = ["L1", "SGD"].map(|class| json!({ "class_name": class, "config": {} }));
+    let objects = ["SGD", "L1"].map(|class| json!({ "class_name": class, "config": {} }));
     let lists = json!([[null, 5], [3], ["x"], objects[0], objects[1]]);
     [plain, lists].iter().flat_map(|values| values.as_array().cloned().unwrap_or_default()).collect()
 }

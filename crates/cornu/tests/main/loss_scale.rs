@@ -11,6 +11,7 @@ use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::regularizers::L2;
 use cornu::{Result, set_dtype_policy};
+use cornu_files::keras::Archive;
 use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::{self, Report, close};
 use cornu_testkit::process;
@@ -208,4 +209,32 @@ fn settings_that_cannot_be_right_are_refused() {
     assert_eq!(LossScaleOptimizer::new(inner(&around())), around());
     let InnerOptimizer(adam) = inner(&around());
     assert_eq!(adam.class_name(), "Adam");
+}
+
+/// Keras 3 once wrote settings that do not count, and Keras 2 has scales that stay.
+#[test]
+fn settings_of_other_versions_are_read_or_said() -> Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let folder = Folder::new("loss-scale-settings");
+    let (path, changed) = (folder.join("model.keras"), folder.join("changed.keras"));
+    let mut model = training("falls")?;
+    step(&mut model, 1.0)?;
+    model.save(&path)?;
+    let warnings = |key: &str, value: Value| -> Result<String> {
+        let mut archive = Archive::open(&path)?;
+        archive.config["compile_config"]["optimizer"]["config"][key] = value;
+        archive.save(&changed)?;
+        let loaded = load_model_with(&changed, Load::new())?;
+        Ok(loaded.warnings.iter().map(ToString::to_string).collect())
+    };
+    for (key, idle) in [("clipnorm", Value::Null), ("use_ema", false.into()), ("dynamic", true.into())] {
+        assert_eq!(warnings(key, idle)?, "", "{key}");
+    }
+    let text = warnings("clipnorm", 1.0.into())?;
+    assert!(text.contains("LossScaleOptimizer: unknown key `clipnorm`"), "{text}");
+    let text = warnings("dynamic", false.into())?;
+    assert!(text.contains("`LossScaleOptimizer` with a scale that stays is not supported"), "{text}");
+    let text = warnings("inner_optimizer", "adam".into())?;
+    assert!(text.contains("expected a Keras object with `class_name` and `config`"), "{text}");
+    Ok(())
 }
