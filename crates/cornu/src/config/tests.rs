@@ -168,7 +168,8 @@ fn nothing_is_dropped(report: &mut Report, class: &str, others: &[&str], read: &
         let dropped = values().into_iter().find(|value| {
             let mut settings = start.clone();
             settings.insert(key.into(), value.clone());
-            let same = written[key] == *value || value.is_number() && written[key].as_f64() == value.as_f64();
+            let same = [Some(&written[key]), start.get(key)].contains(&Some(value))
+                || value.is_number() && written[key].as_f64() == value.as_f64();
             !same && read(&settings).is_ok_and(|(_, after)| after == before)
         });
         report.case(&format!("{class}.{key}"), dropped.map_or(Ok(()), |value| Err(format!("{value} is dropped"))));

@@ -155,7 +155,7 @@ fn models_made_under_mixed_float16_scale_their_loss() {
 }
 
 fn under_mixed_float16() -> Result<()> {
-    let mut report = Report::default();
+    let (mut report, folder) = (Report::default(), Folder::new("mixed-float16"));
     for (flavor, file) in FLAVORS {
         cornu::random::set_flavor(flavor);
         set_dtype_policy("mixed_float16")?;
@@ -167,6 +167,14 @@ fn under_mixed_float16() -> Result<()> {
         assert_eq!(settings["inner_optimizer"]["class_name"], "Adam");
         assert_eq!((&settings["initial_scale"], &settings["dynamic_growth_steps"]), (&json!(32768.0), &json!(2000)));
         assert_eq!(model.compiled().expect("it is compiled").optimizer, "adam".into());
+        set_dtype_policy("mixed_float16")?;
+        let mut factor = layers(Dense::new(2));
+        set_dtype_policy("float32")?;
+        factor.compile(Compile::new().loss("mse").optimizer(SGD::new().momentum(0.5).loss_scale_factor(4)))?;
+        let path = folder.join("factor.keras");
+        factor.save_with(&path, Save::new().keras(2))?;
+        let config = &Archive::open(&path)?.config["compile_config"]["optimizer"]["config"];
+        assert!(config["momentum"] == 0.5 && config.get("loss_scale_factor").is_none(), "{config}");
         // One around the optimizer is enough, and a policy that comes later changes nothing.
         model.compile(Compile::new().loss("mse").optimizer(LossScaleOptimizer::new(Adam::new()).initial_scale(8)))?;
         assert_eq!(model.optimizer().expect("it is compiled").to_json()["initial_scale"], 8.0);
