@@ -7,7 +7,7 @@ use crate::{Result, entries};
 
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 10] = [
-    ("crates/cornu", 12_600),
+    ("crates/cornu", 13_050),
     ("crates/cornu-array", 1_950),
     ("crates/cornu-cpu", 8_500),
     ("crates/cornu-data", 19_500),

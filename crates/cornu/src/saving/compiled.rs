@@ -40,11 +40,16 @@ pub(super) fn storable(settings: &Compile, optimizer: &dyn Optimizer) -> Result<
     settings.all_metrics().try_for_each(chosen)
 }
 
-/// The settings as an object for both versions of Keras.
-pub(super) fn to_json(settings: &Compile, optimizer: &dyn Optimizer, dialect: Dialect, rate: f64) -> Value {
+/// The settings as an object for both versions of Keras; whether the loss is scaled by what is found.
+pub(super) fn to_json(
+    settings: &Compile,
+    (optimizer, scaled): (&dyn Optimizer, bool),
+    dialect: Dialect,
+    rate: f64,
+) -> Value {
     let weighted = settings.weighted_metrics.iter().any(|metrics| !metrics.is_empty());
     json!({
-        "optimizer": optimizer_to_json(optimizer, dialect, rate),
+        "optimizer": optimizer_to_json(optimizer, scaled, dialect, rate),
         "loss": settings.loss.as_ref().map(PerOutput::to_json),
         "metrics": settings.metrics.to_json(),
         "loss_weights": settings.loss_weights.as_ref().map(PerOutput::to_json),
@@ -55,13 +60,11 @@ pub(super) fn to_json(settings: &Compile, optimizer: &dyn Optimizer, dialect: Di
     })
 }
 
-/// An optimizer with that learning rate, and that within it, where Keras uses no factor of its own.
-fn optimizer_to_json(optimizer: &dyn Optimizer, dialect: Dialect, rate: f64) -> Value {
+/// An optimizer with that learning rate, and that within it. Where the loss is scaled, its own factor does not count.
+fn optimizer_to_json(optimizer: &dyn Optimizer, scaled: bool, dialect: Dialect, rate: f64) -> Value {
     let mut config = optimizer.to_json();
     if let Some(scaling) = optimizer.loss_scale() {
-        let mut inner = optimizer_to_json(scaling.inner(), dialect, rate);
-        let settings = inner["config"].as_object_mut();
-        settings.into_iter().for_each(|settings| _ = settings.shift_remove("loss_scale_factor"));
+        let mut inner = optimizer_to_json(scaling.inner(), true, dialect, rate);
         if dialect == Dialect::Keras2 {
             inner["config"]["is_legacy_optimizer"] = false.into();
             config.shift_remove("name");
@@ -73,6 +76,9 @@ fn optimizer_to_json(optimizer: &dyn Optimizer, dialect: Dialect, rate: f64) -> 
             _ => (optimizer.module(), optimizer.class_name()),
         };
         return object(module, class, config);
+    }
+    if scaled {
+        config.shift_remove("loss_scale_factor");
     }
     config.retain(|key, value| !(value.is_null() && KERAS_3.contains(&key.as_str())));
     if optimizer.common().learning_rate.schedule().is_none() {

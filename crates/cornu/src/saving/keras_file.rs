@@ -29,7 +29,8 @@ pub(super) fn archive(model: &Model, save: Save) -> Result<(Archive, Vec<Warning
                 let optimizer = model.optimizer().unwrap_or(&*chosen);
                 let dialect = Dialect::choose(save, optimizer, variables)?;
                 let state = model.optimizer_state().map_or_else(|| OptimizerState::start(optimizer, variables), Ok)?;
-                config["compile_config"] = compiled::to_json(settings, &*chosen, dialect, state.learning_rate);
+                let chosen = (&*chosen, optimizer.loss_scale().is_some());
+                config["compile_config"] = compiled::to_json(settings, chosen, dialect, state.learning_rate);
                 optimizer::write(optimizer, &state, variables, dialect, &mut builder)?;
             }
             Err(what) => warnings.push(Warning::new(

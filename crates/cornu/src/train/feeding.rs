@@ -19,11 +19,21 @@ pub(super) enum Feeding {
     Drawn(Box<Drawn>),
 }
 
-/// What a source gives.
-pub(super) struct Drawn {
+/// A source that has begun, and its first batch.
+pub(super) struct Begun {
     /// What messages call it.
     what: &'static str,
     source: Box<dyn Source>,
+    /// The epoch that it has last begun.
+    epoch: usize,
+    /// Where it stood at first, if it can go back there.
+    start: Option<Value>,
+    first: Given,
+}
+
+/// What a source gives.
+pub(super) struct Drawn {
+    begun: Begun,
     ends: Ends,
     class_weight: Option<BTreeMap<i64, f64>>,
     /// The types of the first batch.
@@ -33,21 +43,8 @@ pub(super) struct Drawn {
     rows: Vec<u32>,
     /// Whether it is still to come, as the first is, which the model was built for.
     waits: bool,
-    /// The epoch that the source has last begun.
-    epoch: usize,
-    /// Where it stood at first, if it can go back there.
-    start: Option<Value>,
     /// The batches of this epoch.
     given: usize,
-}
-
-/// A source that has begun, and its first batch.
-pub(super) struct Begun {
-    what: &'static str,
-    source: Box<dyn Source>,
-    epoch: usize,
-    start: Option<Value>,
-    first: Given,
 }
 
 impl Begun {
@@ -83,10 +80,9 @@ impl Begun {
 
     /// What it gives, from the first batch on, as the model takes it.
     pub(super) fn feeding(self, ends: Ends, class_weight: Option<BTreeMap<i64, f64>>, first: Data) -> Result<Feeding> {
-        let Begun { what, source, epoch, start, .. } = self;
         let now = first.here()?;
         let (types, rows) = (now.types(0), now.order()?);
-        let drawn = Drawn { what, source, ends, class_weight, types, now, rows, waits: true, epoch, start, given: 0 };
+        let drawn = Drawn { begun: self, ends, class_weight, types, now, rows, waits: true, given: 0 };
         Ok(Feeding::Drawn(Box::new(drawn)))
     }
 }
@@ -94,17 +90,17 @@ impl Begun {
 impl Drawn {
     /// An epoch begins; where the source has begun it already, its first batch is here.
     fn begin(&mut self, epoch: usize) -> Result<()> {
-        if self.waits && self.epoch == epoch {
+        if self.waits && self.begun.epoch == epoch {
             return Ok(());
         }
-        (self.waits, self.given, self.epoch) = (false, 0, epoch);
-        self.source.begin(epoch)
+        (self.waits, self.given, self.begun.epoch) = (false, 0, epoch);
+        self.begun.source.begin(epoch)
     }
 
     /// An epoch begins, with the batches that the first had, if the source can go back to them.
     fn restart(&mut self, epoch: usize) -> Result<()> {
-        if let Some(start) = self.start.as_ref().filter(|_| !self.waits || self.epoch != epoch) {
-            self.source.seek(start)?;
+        if let Some(start) = self.begun.start.as_ref().filter(|_| !self.waits || self.begun.epoch != epoch) {
+            self.begun.source.seek(start)?;
         }
         self.begin(epoch)
     }
@@ -115,13 +111,15 @@ impl Drawn {
             self.given = 1;
             return Ok(true);
         }
-        let Some(Batch(given)) = self.source.next()? else { return Ok(false) };
+        let Some(Batch(given)) = self.begun.source.next()? else { return Ok(false) };
         self.given += 1;
-        let place = format!("batch {} of the {}", self.given, self.what);
-        let given = if self.ends.judged.is_empty() { Given { x: given.x, ..Given::default() } } else { given };
+        let place = format!("batch {} of the {}", self.given, self.begun.what);
+        let judged = !self.ends.judged.is_empty();
         let data = || {
+            // To predict from, labels are passed over, and whatever the numbers are.
+            let given = if judged { given } else { Given { x: given.x, ..Given::default() } };
             let mut data = given.of(&self.ends)?;
-            checks::numbers(&data)?;
+            if judged { checks::numbers(&data) } else { checks::rows(&data) }?;
             if let Some(classes) = &self.class_weight {
                 weigh(&mut data, classes)?;
             }
@@ -145,7 +143,7 @@ impl Feeding {
     pub(super) fn batches(&self) -> Option<usize> {
         match self {
             Feeding::Rows(data, batches) => Some(data.rows().div_ceil(batches.size)),
-            Feeding::Drawn(drawn) => drawn.source.batches(),
+            Feeding::Drawn(drawn) => drawn.begun.source.batches(),
         }
     }
 
@@ -207,7 +205,7 @@ impl Feeding {
     pub(super) fn position(&self) -> Option<Value> {
         match self {
             Feeding::Rows(_, batches) => Some(batches.position()),
-            Feeding::Drawn(drawn) => drawn.source.position(),
+            Feeding::Drawn(drawn) => drawn.begun.source.position(),
         }
     }
 
@@ -223,7 +221,7 @@ impl Feeding {
             },
             Feeding::Drawn(drawn) => {
                 drawn.waits = false;
-                drawn.source.seek(position)
+                drawn.begun.source.seek(position)
             }
         }
     }

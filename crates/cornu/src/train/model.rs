@@ -261,9 +261,7 @@ impl Model {
         let given = Given::features(x)?;
         let ends = self.ends(&given);
         let data = given.of(&ends)?;
-        if data.rows() == 0 {
-            return Err(Error::data("`x` needs at least one row, got none"));
-        }
+        checks::rows(&data)?;
         let model = self.built_for(&data)?;
         let batches = InOrder::new(data.rows(), settings.batch_size, settings.steps);
         let mut predicted = Predicted::new(batches.steps.saturating_mul(batches.size).min(data.rows()));
@@ -288,6 +286,7 @@ impl Model {
         let given = begun.features();
         let ends = self.ends(&given);
         let data = given.of(&ends)?;
+        checks::rows(&data)?;
         let model = self.built_for(&data)?;
         let whole = Whole::drawn(begun.feeding(ends, None, data)?, settings.steps);
         let (mut parts, mut rows) = (Vec::new(), 0);

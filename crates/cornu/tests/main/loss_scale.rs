@@ -11,6 +11,7 @@ use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::regularizers::L2;
 use cornu::{Result, set_dtype_policy};
+use cornu_files::keras::Archive;
 use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::{self, Report, close};
 use cornu_testkit::process;
@@ -154,7 +155,7 @@ fn models_made_under_mixed_float16_scale_their_loss() {
 }
 
 fn under_mixed_float16() -> Result<()> {
-    let mut report = Report::default();
+    let (mut report, folder) = (Report::default(), Folder::new("mixed-float16"));
     for (flavor, file) in FLAVORS {
         cornu::random::set_flavor(flavor);
         set_dtype_policy("mixed_float16")?;
@@ -166,6 +167,14 @@ fn under_mixed_float16() -> Result<()> {
         assert_eq!(settings["inner_optimizer"]["class_name"], "Adam");
         assert_eq!((&settings["initial_scale"], &settings["dynamic_growth_steps"]), (&json!(32768.0), &json!(2000)));
         assert_eq!(model.compiled().expect("it is compiled").optimizer, "adam".into());
+        set_dtype_policy("mixed_float16")?;
+        let mut factor = layers(Dense::new(2));
+        set_dtype_policy("float32")?;
+        factor.compile(Compile::new().loss("mse").optimizer(SGD::new().momentum(0.5).loss_scale_factor(4)))?;
+        let path = folder.join("factor.keras");
+        factor.save_with(&path, Save::new().keras(2))?;
+        let config = &Archive::open(&path)?.config["compile_config"]["optimizer"]["config"];
+        assert!(config["momentum"] == 0.5 && config.get("loss_scale_factor").is_none(), "{config}");
         // One around the optimizer is enough, and a policy that comes later changes nothing.
         model.compile(Compile::new().loss("mse").optimizer(LossScaleOptimizer::new(Adam::new()).initial_scale(8)))?;
         assert_eq!(model.optimizer().expect("it is compiled").to_json()["initial_scale"], 8.0);
@@ -208,4 +217,32 @@ fn settings_that_cannot_be_right_are_refused() {
     assert_eq!(LossScaleOptimizer::new(inner(&around())), around());
     let InnerOptimizer(adam) = inner(&around());
     assert_eq!(adam.class_name(), "Adam");
+}
+
+/// Keras 3 once wrote settings that do not count, and Keras 2 has scales that stay.
+#[test]
+fn settings_of_other_versions_are_read_or_said() -> Result<()> {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let folder = Folder::new("loss-scale-settings");
+    let (path, changed) = (folder.join("model.keras"), folder.join("changed.keras"));
+    let mut model = training("falls")?;
+    step(&mut model, 1.0)?;
+    model.save(&path)?;
+    let warnings = |key: &str, value: Value| -> Result<String> {
+        let mut archive = Archive::open(&path)?;
+        archive.config["compile_config"]["optimizer"]["config"][key] = value;
+        archive.save(&changed)?;
+        let loaded = load_model_with(&changed, Load::new())?;
+        Ok(loaded.warnings.iter().map(ToString::to_string).collect())
+    };
+    for (key, idle) in [("clipnorm", Value::Null), ("use_ema", false.into()), ("dynamic", true.into())] {
+        assert_eq!(warnings(key, idle)?, "", "{key}");
+    }
+    let text = warnings("clipnorm", 1.0.into())?;
+    assert!(text.contains("LossScaleOptimizer: unknown key `clipnorm`"), "{text}");
+    let text = warnings("dynamic", false.into())?;
+    assert!(text.contains("`LossScaleOptimizer` with a scale that stays is not supported"), "{text}");
+    let text = warnings("inner_optimizer", "adam".into())?;
+    assert!(text.contains("expected a Keras object with `class_name` and `config`"), "{text}");
+    Ok(())
 }

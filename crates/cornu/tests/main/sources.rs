@@ -181,6 +181,13 @@ fn batches_of_any_size_are_evaluated_and_predicted() -> Result<()> {
     });
     let got = model.evaluate_source(weighted, Evaluate::new().verbose(0))?["loss"];
     assert!((got - wanted).abs() < 1e-6, "{got}, want {wanted}");
+    // Numbers that are none are predicted as they are.
+    let unknown = |batch, rows| match batch {
+        1 => Batch::features(at(batch, rows)),
+        _ => Batch::features(vec![[f64::NAN, 0.0]; rows]),
+    };
+    let found = model.predict_source(batches(unknown), Predict::new().verbose(0))?;
+    assert!(found[0].get(0).is_finite() && found[0].get(7).is_nan());
     // A prediction passes over labels.
     let labelled = batches(|batch, rows| Batch::new(at(batch, rows), vec![0.5; rows]));
     assert_eq!(model.predict_source(labelled, Predict::new().verbose(0))?, predicted);
@@ -275,6 +282,10 @@ fn what_sources_of_evaluations_do_wrong_is_said() -> Result<()> {
     assert!(evaluate(good(), Evaluate::new().steps(0)).contains("`steps` needs a whole number above 0, got 0"));
     assert!(predict(good(), Predict::new().batch_size(4)).contains("are of rows in memory, not of a source"));
     assert!(predict(good(), Predict::new().steps(0)).contains("`steps` needs a whole number above 0, got 0"));
+    let empty = || of(&[3, 0], |_, rows| Batch::new(ones(2, rows), ones(1, rows)));
+    let wanted = "batch 2 of the source: `x` needs at least one row, got none";
+    assert!(evaluate(empty(), Evaluate::new()).starts_with(wanted));
+    assert!(predict(empty(), Predict::new()).starts_with(wanted));
     let narrow = of(&[3], |_, rows| Batch::new(ones(5, rows), ones(1, rows)));
     assert!(evaluate(narrow, Evaluate::new()).contains("features"));
     Ok(())
