@@ -2,6 +2,7 @@
 //!
 //! Groups are put off until nothing else can go on, so that they find as many members as possible; among those that
 //! could run, the one traced first goes first. That leaves the updates of all variables together at the end.
+//! Then groups take in what goes on from them alone, and what they alone read, so that less is stored in between.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
