@@ -47,9 +47,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
     });
     let slots: Box<[usize]> = slots.collect();
     let number = |at: At| plan.number(at);
-    let sizes = plan.rows.iter().map(|&i| program.inputs[i].size());
-    let sizes = sizes.chain(plan.outs.iter().map(|&o| program.code[usize::from(program.outputs[o])].result().size()));
-    let sizes = sizes.chain(plan.numbers.iter().map(|_| 0)).collect();
+    let sizes = plan.sizes();
     let (constants, lines) = constants(&plan.constants, lines);
     Ok(Fused {
         len: program.segments.iter().map(|segment| segment.len).sum(),
@@ -197,6 +195,18 @@ impl Plan<'_> {
         u16::try_from(place).expect("a program has at most 1024 instructions of three operands")
     }
 
+    /// Bytes of an element, for each place of the table that is in memory; none for one number.
+    fn sizes(&self) -> Box<[usize]> {
+        let inputs = self.rows.iter().map(|&i| self.program.inputs[i].size());
+        let outputs = self.outs.iter().map(|&o| self.made(o).size());
+        inputs.chain(outputs).chain(self.numbers.iter().map(|_| 0)).collect()
+    }
+
+    /// The type of an output.
+    fn made(&self, output: usize) -> DType {
+        self.program.code[usize::from(self.program.outputs[output])].result()
+    }
+
     /// The place of an output that lies in a row.
     fn out(&self, output: usize) -> At {
         let place = self.outs.iter().position(|&out| out == output).expect("an output in a row");
@@ -225,10 +235,8 @@ impl Plan<'_> {
         }
         let spans = self.rows.iter().map(span).chain(self.outs.iter().map(|&o| segment.outputs[o].span));
         let spans = spans.chain(self.numbers.iter().map(span)).collect();
-        let spill = |&(o, at): &(usize, At)| {
-            let dtype = self.program.code[usize::from(self.program.outputs[o])].result();
-            Spill::new(segment.outputs[o].clone(), dtype, self.number(at), block)
-        };
+        let spill =
+            |&(o, at): &(usize, At)| Spill::new(segment.outputs[o].clone(), self.made(o), self.number(at), block);
         let spills = self.spills.iter().map(spill).collect();
         Ready { len: segment.len, spans, once: once.into(), each: each.into(), spills }
     }
@@ -269,10 +277,9 @@ impl Plan<'_> {
             }
         }
         for (r, output) in late {
-            if self.outs.contains(&output) {
-                parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], self.out(output)));
-            } else {
-                self.spills.push((output, places[&r]));
+            match self.outs.contains(&output) {
+                true => parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], self.out(output))),
+                false => self.spills.push((output, places[&r])),
             }
         }
         parts
