@@ -167,11 +167,6 @@ impl Flavor {
         self == Keras2
     }
 
-    /// Whether batches may be normalized along several axes.
-    pub(crate) fn normalizes_along_several(self) -> bool {
-        self == Keras2
-    }
-
     /// Its number, for files of this crate.
     pub(crate) fn version(self) -> u64 {
         match self {

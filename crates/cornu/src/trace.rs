@@ -161,7 +161,7 @@ impl Cx {
     }
 
     /// Whether the weights of the layer learn.
-    pub fn learns(&self) -> bool {
+    pub fn trainable(&self) -> bool {
         self.scope.state.learns.load(Ordering::Relaxed)
     }
 
@@ -333,7 +333,7 @@ impl Cx {
 
     /// Adds the penalty of a weight, in its own type, to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Choice<dyn Regularizer>>) {
-        let counts = self.learns() || self.flavor().penalises_frozen();
+        let counts = self.trainable() || self.flavor().penalises_frozen();
         if let Some(penalty) = penalty.as_ref().filter(|_| counts).and_then(|penalty| self.chosen(penalty)) {
             let loss = penalty.penalty(&self.uncast(weight));
             // However often a layer is called, its weights are there once.

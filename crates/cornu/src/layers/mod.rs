@@ -4,6 +4,7 @@ mod base;
 mod data_format;
 mod global_pooling;
 mod layer;
+mod moments;
 mod names;
 mod padding;
 mod placed;
