@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use cornu_graph::ops::{Op, Slide};
-use cornu_graph::{DType, Type};
+use cornu_graph::{Bf16, DType, F16, Type};
 
 use super::arg::better;
 use super::memory::typed;
@@ -19,7 +19,7 @@ use super::simd::{Level, Portable, Simd, dispatch};
 /// Elements read that are worth a thread.
 const GRAIN: usize = 32 * 1024;
 /// Channels that are gone through together.
-const CHANNELS: usize = 64;
+const CHANNELS: usize = 16;
 
 /// What is read for one place along an axis: `count` elements from `first` on, under taps from `tap` on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -173,13 +173,13 @@ impl fmt::Display for Pool {
 }
 
 dispatch! {
-    unsafe fn run_level<T: Stored> = run_with(pool: &Pool, bases: Bases, units: Range<usize>, room: *mut Corner);
+    unsafe fn run_level<T: Pooled> = run_with(pool: &Pool, bases: Bases, units: Range<usize>, room: *mut Corner);
 }
 
 /// # Safety
 /// As [`Kernel::run`]; there is room for the corners of a row.
 #[inline(always)]
-unsafe fn run_with<S: Simd, T: Stored>(_: S, pool: &Pool, bases: Bases, mut units: Range<usize>, room: *mut Corner) {
+unsafe fn run_with<S: Simd, T: Pooled>(s: S, pool: &Pool, bases: Bases, mut units: Range<usize>, room: *mut Corner) {
     let (from, to) = (bases.at::<T>(pool.ends[0]).cast_const(), bases.at::<T>(pool.ends[1]));
     let (last, channels) = (&pool.last, pool.channels);
     while !units.is_empty() {
@@ -190,17 +190,18 @@ unsafe fn run_with<S: Simd, T: Stored>(_: S, pool: &Pool, bases: Bases, mut unit
             for run in last.runs[column..].iter().take(units.len()) {
                 for channel in (0..channels).step_by(CHANNELS) {
                     let (width, at) = (CHANNELS.min(channels - channel), units.start * channels + channel);
-                    let under = Under { corners, run, last, channel };
-                    let to = to.add(at);
+                    let (under, to) = (Under { corners, run, last, channel }, to.add(at));
                     match pool.taps {
-                        Some(taps) if pool.largest => put(bases, taps, at, &largest(under, from, to, width)[..width]),
-                        None => sum(under, from, to, width, |_| None),
+                        Some(taps) if pool.largest => {
+                            put(bases, taps, at, &T::largest(s, under, from, to, width)[..width])
+                        }
+                        None => T::sum(s, under, from, to, width, |_| None),
                         Some(taps) if pool.back => {
-                            sum(under, from, to, width, |from| Some(get(bases, taps, from, width)));
+                            T::sum(s, under, from, to, width, |from| Some(get(bases, taps, from, width)));
                         }
                         Some(taps) => {
                             let named = get(bases, taps, at, width);
-                            sum(under, from, to, width, |_| Some(named));
+                            T::sum(s, under, from, to, width, |_| Some(named));
                         }
                     }
                 }
@@ -227,71 +228,147 @@ impl Under<'_> {
             let (mut at, mut tap) = (first + self.run.first + self.channel, tap + self.run.tap as isize);
             for _ in 0..self.run.count {
                 take(at, tap as u32);
-                (at, tap) = (at + self.last.step, tap + self.last.taps);
+                (at, tap) = (at + self.last.step, tap.wrapping_add(self.last.taps));
             }
+        }
+    }
+
+    /// The number of the first tap; 0 of none.
+    #[inline(always)]
+    fn first(self) -> u32 {
+        let first = self.corners.first().filter(|_| self.run.count > 0);
+        first.map_or(0, |&(_, tap)| (tap + self.run.tap as isize) as u32)
+    }
+}
+
+/// Numbers of taps, as singles have them.
+type Taps = [f32; CHANNELS];
+
+/// Elements that are pooled.
+trait Pooled: Stored {
+    /// Writes the largest elements, and gives their taps.
+    ///
+    /// # Safety
+    /// Elements are readable, and `width` results writable; so below.
+    #[inline(always)]
+    unsafe fn largest<S: Simd>(_: S, under: Under, from: *const Self, to: *mut Self, width: usize) -> Taps {
+        let (mut most, mut taps) = ([Self::Register::LEAST; CHANNELS], [under.first() as f32; CHANNELS]);
+        under.each(|at, tap| {
+            for i in 0..width {
+                // SAFETY: a channel of the element.
+                let x = unsafe { *from.add(at + i) }.load();
+                if better::<_, true>(x, most[i]) {
+                    (most[i], taps[i]) = (x, tap as f32);
+                }
+            }
+        });
+        // SAFETY: one of the results.
+        (0..width).for_each(|i| unsafe { *to.add(i) = Self::store(most[i]) });
+        taps
+    }
+
+    /// Writes the sums of elements: of all, or of those whose taps are `named`, given where the element is.
+    ///
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    unsafe fn sum<S: Simd>(
+        _: S,
+        under: Under,
+        from: *const Self,
+        to: *mut Self,
+        width: usize,
+        named: impl Fn(usize) -> Option<Taps>,
+    ) {
+        let mut sums = [Self::Register::ZERO; CHANNELS];
+        under.each(|at, tap| {
+            let named = named(at);
+            for i in 0..width {
+                // SAFETY: a channel of the element.
+                let x = unsafe { *from.add(at + i) }.load();
+                let counts = named.is_none_or(|named| named[i] == tap as f32);
+                sums[i] = sums[i].plus(if counts { x } else { Self::Register::ZERO });
+            }
+        });
+        // SAFETY: one of the results.
+        (0..width).for_each(|i| unsafe { *to.add(i) = Self::store(sums[i]) });
+    }
+}
+
+/// In vectors.
+impl Pooled for f32 {
+    #[inline(always)]
+    unsafe fn largest<S: Simd>(s: S, under: Under, from: *const f32, to: *mut f32, width: usize) -> Taps {
+        let (first, mut all) = (s.splat(under.first() as f32), [0.0; CHANNELS]);
+        for lane in (0..width).step_by(S::LANES) {
+            let n = S::LANES.min(width - lane);
+            let (mut most, mut taps) = (s.splat(f32::NEG_INFINITY), first);
+            under.each(|at, tap| {
+                // SAFETY: channels of the element.
+                let x = unsafe { s.load_first(n, from.add(at + lane)) };
+                let first_nan = s.both(s.ne(x, x), s.eq(most, most));
+                let take = s.either(s.lt(most, x), first_nan);
+                (most, taps) = (s.select(take, x, most), s.select(take, s.splat(tap as f32), taps));
+            });
+            // SAFETY: some of the results, and as many taps.
+            unsafe {
+                s.store_first(n, to.add(lane), most);
+                s.store_first(n, all.as_mut_ptr().add(lane), taps);
+            }
+        }
+        all
+    }
+
+    #[inline(always)]
+    unsafe fn sum<S: Simd>(
+        s: S,
+        under: Under,
+        from: *const f32,
+        to: *mut f32,
+        width: usize,
+        named: impl Fn(usize) -> Option<Taps>,
+    ) {
+        for lane in (0..width).step_by(S::LANES) {
+            let (n, mut sum) = (S::LANES.min(width - lane), s.splat(0.0));
+            under.each(|at, tap| {
+                // SAFETY: channels of the element, and their taps.
+                let mut x = unsafe { s.load_first(n, from.add(at + lane)) };
+                if let Some(named) = named(at) {
+                    // SAFETY: there are taps for all channels.
+                    let counts = s.eq(unsafe { s.load(named.as_ptr().add(lane)) }, s.splat(tap as f32));
+                    x = s.select(counts, x, s.splat(0.0));
+                }
+                sum = s.add(sum, x);
+            });
+            // SAFETY: some of the results.
+            unsafe { s.store_first(n, to.add(lane), sum) };
         }
     }
 }
 
-/// Writes the largest elements, and gives their taps.
-///
-/// # Safety
-/// Elements are readable, and `width` results writable; so below.
-#[inline(always)]
-unsafe fn largest<T: Stored>(under: Under, from: *const T, to: *mut T, width: usize) -> [u32; CHANNELS] {
-    let (mut most, mut taps, mut first) = ([T::Register::LEAST; CHANNELS], [0; CHANNELS], true);
-    under.each(|at, tap| {
-        for i in 0..width {
-            // SAFETY: a channel of the element.
-            let x = unsafe { *from.add(at + i) }.load();
-            let take = first | better::<_, true>(x, most[i]);
-            (most[i], taps[i]) = if take { (x, tap) } else { (most[i], taps[i]) };
-        }
-        first = false;
-    });
-    // SAFETY: one of the results.
-    (0..width).for_each(|i| unsafe { *to.add(i) = T::store(most[i]) });
-    taps
+macro_rules! one_by_one {
+    ($($t:ty)*) => { $(impl Pooled for $t {})* };
 }
 
-/// Writes the sums of elements: of all, or of those whose taps are `named`, given where the element is.
-///
-/// # Safety
-/// As [`largest`].
-#[inline(always)]
-unsafe fn sum<T: Stored>(
-    under: Under,
-    from: *const T,
-    to: *mut T,
-    width: usize,
-    named: impl Fn(usize) -> Option<[u32; CHANNELS]>,
-) {
-    let mut sums = [T::Register::ZERO; CHANNELS];
-    under.each(|at, tap| {
-        let named = named(at);
-        for i in 0..width {
-            // SAFETY: a channel of the element.
-            let x = unsafe { *from.add(at + i) }.load();
-            let counts = named.as_ref().is_none_or(|named| named[i] == tap);
-            sums[i] = sums[i].plus(if counts { x } else { T::Register::ZERO });
-        }
-    });
-    // SAFETY: one of the results.
-    (0..width).for_each(|i| unsafe { *to.add(i) = T::store(sums[i]) });
-}
+one_by_one! { f64 F16 Bf16 i64 i32 i16 i8 u64 u32 u16 u8 bool }
 
 /// The numbers of taps that stand from `at` on.
 ///
 /// # Safety
 /// There are `width`; so below.
 #[inline(always)]
-#[allow(clippy::unnecessary_cast, reason = "not all are of 32 bits")]
-unsafe fn get(bases: Bases, taps: Place, at: usize, width: usize) -> [u32; CHANNELS] {
-    let mut all = [0; CHANNELS];
+#[allow(clippy::cast_precision_loss, reason = "there are at most 2^24 taps")]
+unsafe fn get(bases: Bases, taps: Place, at: usize, width: usize) -> Taps {
+    let mut all = [0.0; CHANNELS];
     typed!(taps.dtype, T => {
         let from = bases.at::<T>(taps.span).wrapping_add(at);
-        // SAFETY: the caller's promise.
-        (0..width).for_each(|i| all[i] = unsafe { *from.add(i) } as u32);
+        if width == CHANNELS {
+            // SAFETY: the caller's promise; so below.
+            (0..CHANNELS).for_each(|i| all[i] = unsafe { *from.add(i) } as f32);
+        } else {
+            // SAFETY: as above.
+            (0..width).for_each(|i| all[i] = unsafe { *from.add(i) } as f32);
+        }
     }; U8 u8, U16 u16, U32 u32);
     all
 }
@@ -299,10 +376,10 @@ unsafe fn get(bases: Bases, taps: Place, at: usize, width: usize) -> [u32; CHANN
 /// # Safety
 /// As [`get`].
 #[inline(always)]
-unsafe fn put(bases: Bases, taps: Place, at: usize, all: &[u32]) {
+unsafe fn put(bases: Bases, taps: Place, at: usize, all: &[f32]) {
     typed!(taps.dtype, T => {
         let to = bases.at::<T>(taps.span).wrapping_add(at);
-        // SAFETY: the caller's promise.
-        all.iter().enumerate().for_each(|(i, &tap)| unsafe { *to.add(i) = tap as T });
+        // SAFETY: the caller's promise; taps are whole numbers that the type has.
+        all.iter().enumerate().for_each(|(i, &tap)| unsafe { *to.add(i) = tap.to_int_unchecked() });
     }; U8 u8, U16 u16, U32 u32);
 }
