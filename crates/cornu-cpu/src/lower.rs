@@ -22,7 +22,7 @@ use crate::kernels::operand::{Axis, Kernel, Place, Span, Strided};
 use crate::kernels::order::{ByTokens, Order};
 use crate::kernels::over_rows::{Block, OverRows};
 use crate::kernels::parallel::Task;
-use crate::kernels::pool::{self, Pool};
+use crate::kernels::pool::Pool;
 use crate::kernels::random::Draw;
 use crate::kernels::reduce::{BLOCK, Reduce};
 use crate::kernels::rows::{Gather, ScatterAdd};
@@ -329,18 +329,9 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 Step::new(Order { rows: ty.shape[0], tokens: args[1].into(), to: out.span })
             }
             Op::ScatterAdd(_) => Step::new(self.scatter_add(value, ty, &args, out)),
-            Op::MaxPool(op) => {
-                let taps = self.place(node.results().nth(1).expect("a largest element has a tap"));
-                let shapes = [&types[0].shape, &ty.shape];
-                Step::new(Pool::new(pool::Kind::Max(taps), &op.window, shapes, false, [args[0], out]))
-            }
-            Op::SumPool(op) => {
-                let kind = args.get(1).map_or(pool::Kind::Sum, |&taps| pool::Kind::PickedByResult(taps));
-                Step::new(Pool::new(kind, &op.window, [&types[0].shape, &ty.shape], false, [args[0], out]))
-            }
-            Op::Unpool(op) => {
-                let kind = args.get(1).map_or(pool::Kind::Sum, |&taps| pool::Kind::PickedByElement(taps));
-                Step::new(Pool::new(kind, &op.window, [&ty.shape, &types[0].shape], true, [args[0], out]))
+            op @ (Op::MaxPool(_) | Op::SumPool(_) | Op::Unpool(_)) => {
+                let taps = node.results().nth(1).map(|taps| self.place(taps)).or(args.get(1).copied());
+                Step::new(Pool::new(op, [types[0], ty], [args[0], out], taps))
             }
             Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
             op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => self.control(op, node, args)?,

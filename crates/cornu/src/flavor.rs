@@ -167,11 +167,6 @@ impl Flavor {
         self == Keras2
     }
 
-    /// Whether batches may be normalized along several axes.
-    pub(crate) fn normalizes_along_several(self) -> bool {
-        self == Keras2
-    }
-
     /// Whether steps that an infinite gradient has undone count.
     pub(crate) fn counts_skipped_steps(self) -> bool {
         self == Keras2

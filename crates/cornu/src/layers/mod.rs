@@ -5,6 +5,7 @@ mod conv;
 mod data_format;
 mod global_pooling;
 mod layer;
+mod moments;
 mod names;
 mod padding;
 mod placed;
