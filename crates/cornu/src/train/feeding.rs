@@ -21,7 +21,7 @@ pub(super) enum Feeding {
 /// What a source gives.
 pub(super) struct Drawn {
     source: Box<dyn Source>,
-    ends: Ends,
+    ends: Ends<'static>,
     class_weight: Option<BTreeMap<i64, f64>>,
     /// The types of the first batch.
     types: Vec<Type>,
@@ -43,7 +43,7 @@ impl Drawn {
 
     pub(super) fn new(
         source: Box<dyn Source>,
-        ends: Ends,
+        ends: Ends<'static>,
         class_weight: Option<BTreeMap<i64, f64>>,
         first: Data,
     ) -> Result<Drawn> {

@@ -16,12 +16,13 @@ use crate::flavor::{Flavor, RowsEnd};
 use crate::model::Model;
 use crate::random::Seeds;
 use crate::step::{Fed, Kind, Steps};
+use crate::variables::Lent;
 
 /// What has no room, if there are too many of them.
 pub(crate) const PREDICTIONS: &str = "the array of predictions";
 
 /// A run of a program, with how many rows its batches have.
-type Held = Option<(usize, Box<dyn cornu_graph::Run>)>;
+type Held = Option<(usize, Lent)>;
 
 /// Runs over rows in order; the running totals are of these rows afterwards.
 pub(super) fn evaluate(model: &Model, data: &Fed, batches: InOrder, callbacks: &mut Callbacks) -> Result<Scores> {
@@ -60,7 +61,7 @@ pub(super) fn predict(
     steps.training.predicting(data.one_size(batch));
     let (outputs, mut held) = (steps.net.outputs.len(), None);
     let order = data.order()?;
-    let mut all: Vec<(Array, usize)> = Vec::new();
+    let (mut all, mut done): (Vec<Array>, usize) = (Vec::with_capacity(outputs), 0);
     callbacks.call(model, Hook::PredictBegin, 0)?;
     for (i, rows) in order.chunks(batch).enumerate() {
         callbacks.call(model, Hook::PredictBatchBegin, i)?;
@@ -68,21 +69,21 @@ pub(super) fn predict(
         for index in 0..outputs {
             let output = run.output(index)?;
             if i == 0 && rows.len() == order.len() {
-                all.push((output, 0));
+                all.push(output);
                 continue;
             }
             if i == 0 {
                 let ty = Type::new(output.dtype(), output.shape().with(0, data.rows()));
                 room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
-                all.push((Array::zeros(&ty), 0));
+                all.push(Array::zeros(&ty));
             }
-            let (all, done) = &mut all[index];
-            *done += append(all, *done, &output)?;
+            append(&mut all[index], done, &output)?;
         }
+        done += rows.len();
         callbacks.call(model, Hook::PredictBatchEnd, i)?;
     }
     callbacks.call(model, Hook::PredictEnd, 0)?;
-    Ok(all.into_iter().map(|(all, _)| all).collect())
+    Ok(all)
 }
 
 impl Steps<'_> {
@@ -124,18 +125,18 @@ impl Steps<'_> {
         if held.as_ref().is_none_or(|(count, _)| *count != rows) {
             // Its memory is of use to the next.
             *held = None;
-            *held = Some((rows, self.program(kind, data, rows)?.room()?));
+            *held = Some((rows, self.run(kind, data, rows)?));
         }
         let (_, run) = held.as_mut().ok_or_else(|| Error::usage("there is no run"))?;
-        Ok(&mut **run)
+        Ok(run.run())
     }
 }
 
-/// Puts the rows of `part` into `all` from the number `place` on, and says how many numbers there are.
+/// Puts the rows of `part` into `all`, behind so many others.
 ///
 /// # Errors
 /// Rows of another shape.
-fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
+fn append(all: &mut Array, done: usize, part: &Array) -> Result<()> {
     fn copy<T: Copy>(all: &mut [T], place: usize, part: &[T]) {
         all[place..place + part.len()].copy_from_slice(part);
     }
@@ -143,13 +144,14 @@ fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
         let (needed, got) = (all.shape().without(0), part.shape().without(0));
         return Err(Error::usage(format!("predict: all batches need rows of shape {needed}, got {got}")));
     }
+    let place = done * (part.len() / part.shape()[0].max(1));
     match (all.buffer_mut(), part.buffer()) {
         (Buffer::F32(all), Buffer::F32(part)) => copy(all, place, part),
         (Buffer::F64(all), Buffer::F64(part)) => copy(all, place, part),
         (Buffer::I64(all), Buffer::I64(part)) => copy(all, place, part),
         (all, part) => (0..part.len()).for_each(|i| all.set_number(place + i, part.number(i))),
     }
-    Ok(part.len())
+    Ok(())
 }
 
 /// A fit that has been checked.
