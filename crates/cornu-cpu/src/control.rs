@@ -170,7 +170,7 @@ impl Control {
         match frame.rows.map(|count| (count, self.parts(scan, count, machine.threads))) {
             Some((count, parts @ 2..)) => {
                 let own = self.own_of_rows();
-                machine.threads.run(parts, &|part| {
+                machine.threads.run(parts, &|part, parts| {
                     let body = frame.enter(Machine { scratch: scratch.piece(part * own, own), ..machine }, turned);
                     let rows = share(count, part, parts);
                     let run = |body: &Running| body.run_rows(rows.clone(), count);

@@ -1,8 +1,11 @@
 //! What training needs to know of a model and remembers of it: `compile`, the optimizer's state, the learning rate.
 
-use cornu_graph::{Array, DType, Error, Result};
+use std::borrow::Cow;
+
+use cornu_graph::{Array, Error, Result};
 
 use super::Model;
+use crate::net::InputSpec;
 use crate::optimizers::Optimizer;
 use crate::random::Seeds;
 use crate::step::{Compile, Ends, Given, History, OptimizerState};
@@ -120,14 +123,14 @@ impl Model {
     }
 
     /// What such features, and labels if there are any, are for.
-    pub(crate) fn ends(&self, given: &Given) -> Ends {
-        let types = self.net().inputs.iter().map(|input| input.dtype);
-        let mut inputs: Vec<(String, DType)> = self.net().input_names().into_iter().zip(types).collect();
+    pub(crate) fn ends(&self, given: &Given) -> Ends<'_> {
+        let mut inputs = self.net().named_inputs();
         if let (true, Some(x)) = (inputs.is_empty(), given.x.iter().next()) {
             // A layer that takes numbers as they are is given whole ones whole.
             let as_they_are = self.net().layers.first().is_some_and(|layer| !layer.layer().autocast());
             let whole = as_they_are && !x.dtype().is_float() && self.input.1.is_none();
-            inputs.push(("x".into(), if whole { x.dtype() } else { self.input_dtype() }));
+            let dtype = if whole { x.dtype() } else { self.input_dtype() };
+            inputs = Cow::Owned(vec![InputSpec { name: "x".into(), shape: Vec::new(), dtype }]);
         }
         match given.y {
             Some(_) => Ends { inputs, outputs: self.output_names(), judged: self.training().judged() },

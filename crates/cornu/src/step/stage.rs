@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::ThreadId;
 
-use cornu_graph::{Array, Context, Error, Graph, Program, Result, Session, Shape, Tensor, Type, VarId};
+use cornu_graph::{Array, Context, Error, Graph, Result, Session, Shape, Tensor, Type, VarId};
 use serde_json::Value;
 
 use super::checks::{self, Output};
@@ -22,7 +22,7 @@ use crate::optimizers::Optimizer;
 use crate::policy::dtype_policy;
 use crate::trace::Cx;
 pub(crate) use crate::variables::Kind;
-use crate::variables::{Named, Opened, Variables, locked};
+use crate::variables::{Lent, Named, Opened, Variables, locked};
 
 /// A model's training: how it is done, and what it has in the session.
 pub(crate) struct Training {
@@ -247,15 +247,17 @@ impl<'a> Steps<'a> {
         Steps { name, net, variables, opened, training, state: None }
     }
 
-    /// The program of a step over `rows` rows of such data.
-    pub(crate) fn program(&self, kind: Kind, data: &Fed, rows: usize) -> Result<Arc<dyn Program>> {
+    /// A run of the program of a step over `rows` rows of such data.
+    pub(crate) fn run(&self, kind: Kind, data: &Fed, rows: usize) -> Result<Lent> {
         let (store, owner) = (&self.opened.store, self.opened.owner());
-        if let Some(program) = store.programs().find(owner, kind, |types| data.has(types, rows)) {
-            return Ok(program);
+        loop {
+            if let Some(run) = store.programs().lend(owner, kind, |types| data.has(types, rows))? {
+                return Ok(run);
+            }
+            let types = data.types(rows);
+            let program = store.session().compile(&self.trace(kind, data, &types)?)?;
+            store.programs().keep(owner, kind, types, program);
         }
-        let types = data.types(rows);
-        let program = store.session().compile(&self.trace(kind, data, &types)?)?;
-        Ok(store.programs().keep(owner, kind, types, program))
     }
 
     fn trace(&self, kind: Kind, data: &Fed, types: &[Type]) -> Result<Graph> {

@@ -34,7 +34,7 @@ pub(super) struct Begun {
 /// What a source gives.
 pub(super) struct Drawn {
     begun: Begun,
-    ends: Ends,
+    ends: Ends<'static>,
     class_weight: Option<BTreeMap<i64, f64>>,
     /// The types of the first batch.
     types: Vec<Type>,
@@ -80,6 +80,7 @@ impl Begun {
 
     /// What it gives, from the first batch on, as the model takes it.
     pub(super) fn feeding(self, ends: Ends, class_weight: Option<BTreeMap<i64, f64>>, first: Data) -> Result<Feeding> {
+        let ends = ends.owned();
         let now = first.here()?;
         let (types, rows) = (now.types(0), now.order()?);
         let drawn = Drawn { begun: self, ends, class_weight, types, now, rows, waits: true, given: 0 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cornu_graph::room::{empty, room};
-use cornu_graph::{Array, Context, Element, Error, Result, Session, ToArrays, from_array};
+use cornu_graph::{Array, Context, Element, Error, Result, Session, ToArrays, into_ndarray};
 use ndarray::ArrayD;
 
 use super::batches::{Batches, InOrder};
@@ -50,7 +50,7 @@ impl Model {
         // Whatever becomes of the process's seeds, this fit goes by those of its start.
         let own = fit.seeds.is_some();
         let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
-        let ends = self.ends(&given);
+        let ends = self.ends(&given).owned();
         let data = given.weighted(fit.sample_weight.take())?.of(&ends)?;
         checks::numbers(&data)?;
         self.build_for(&data, true)?;
@@ -86,7 +86,7 @@ impl Model {
         let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
         let mut begun = Begun::new("source", Box::new(source), fit.initial_epoch).context("fit")?;
         let given = begun.labelled().context("fit")?;
-        let ends = self.ends(&given);
+        let ends = self.ends(&given).owned();
         let mut first = given.of(&ends)?;
         checks::numbers(&first)?;
         self.build_for(&first, true)?;
@@ -227,8 +227,10 @@ impl Model {
             return Err(error.help("`predict_all` gives one for each"));
         }
         let predictions = self.predict_all_with(x, predict)?.pop().unwrap_or_else(|| Array::scalar(0.0f32));
-        room::<T>(PREDICTIONS, &[predictions.len()])?;
-        Ok(from_array(&predictions))
+        if predictions.dtype() != T::DTYPE {
+            room::<T>(PREDICTIONS, &[predictions.len()])?;
+        }
+        Ok(into_ndarray(predictions))
     }
 
     /// What the model makes of the rows of `x`: an array for each output, of the output's type.

@@ -15,12 +15,13 @@ use crate::flavor::{Flavor, RowsEnd};
 use crate::model::Model;
 use crate::random::Seeds;
 use crate::step::{Fed, Kind, Steps};
+use crate::variables::Lent;
 
 /// What has no room, if there are too many of them.
 pub(crate) const PREDICTIONS: &str = "the array of predictions";
 
 /// A run of a program, with how many rows its batches have.
-type Held = Option<(usize, Box<dyn cornu_graph::Run>)>;
+type Held = Option<(usize, Lent)>;
 
 /// Evaluates, after that epoch; the running totals are of these rows afterwards.
 pub(super) fn evaluate(model: &Model, whole: &mut Whole, epoch: usize, callbacks: &mut Callbacks) -> Result<Scores> {
@@ -83,14 +84,15 @@ pub(super) fn predict(
 /// The outputs of all batches, one after the other.
 pub(super) struct Predicted {
     rows: usize,
-    /// Each output, and how many of its numbers are there.
-    all: Vec<(Array, usize)>,
+    /// How many of them are there.
+    done: usize,
+    all: Vec<Array>,
 }
 
 impl Predicted {
     /// Of so many rows.
     pub(super) fn new(rows: usize) -> Predicted {
-        Predicted { rows, all: Vec::new() }
+        Predicted { rows, done: 0, all: Vec::new() }
     }
 
     /// Takes the outputs of the next batch.
@@ -98,27 +100,28 @@ impl Predicted {
     /// # Errors
     /// No room, and rows of another shape.
     pub(super) fn push(&mut self, outputs: Vec<Array>) -> Result<()> {
-        if self.all.is_empty() && outputs.iter().all(|output| output.shape()[0] == self.rows) {
-            self.all = outputs.into_iter().map(|output| (output, 0)).collect();
-            return Ok(());
+        let count = outputs.first().map_or(0, |output| output.shape()[0]);
+        if self.all.is_empty() && count == self.rows {
+            self.all = outputs;
+        } else {
+            if self.all.is_empty() {
+                let types = outputs.iter().map(|output| Type::new(output.dtype(), output.shape().with(0, self.rows)));
+                let zeros = types.map(|ty| {
+                    room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
+                    Ok(Array::zeros(&ty))
+                });
+                self.all = zeros.collect::<Result<_>>()?;
+            }
+            let mut pairs = self.all.iter_mut().zip(&outputs);
+            pairs.try_for_each(|(all, output)| append(all, self.done, output))?;
         }
-        if self.all.is_empty() {
-            let types = outputs.iter().map(|output| Type::new(output.dtype(), output.shape().with(0, self.rows)));
-            let zeros = types.map(|ty| {
-                room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
-                Ok((Array::zeros(&ty), 0))
-            });
-            self.all = zeros.collect::<Result<_>>()?;
-        }
-        self.all.iter_mut().zip(&outputs).try_for_each(|((all, done), output)| {
-            *done += append(all, *done, output)?;
-            Ok(())
-        })
+        self.done += count;
+        Ok(())
     }
 
     /// Each output.
     pub(super) fn outputs(self) -> Vec<Array> {
-        self.all.into_iter().map(|(all, _)| all).collect()
+        self.all
     }
 }
 
@@ -161,18 +164,18 @@ impl Steps<'_> {
         if held.as_ref().is_none_or(|(count, _)| *count != rows) {
             // Its memory is of use to the next.
             *held = None;
-            *held = Some((rows, self.program(kind, data, rows)?.room()?));
+            *held = Some((rows, self.run(kind, data, rows)?));
         }
         let (_, run) = held.as_mut().ok_or_else(|| Error::usage("there is no run"))?;
-        Ok(&mut **run)
+        Ok(run.run())
     }
 }
 
-/// Puts the rows of `part` into `all` from the number `place` on, and says how many numbers there are.
+/// Puts the rows of `part` into `all`, behind so many others.
 ///
 /// # Errors
 /// Rows of another shape.
-fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
+fn append(all: &mut Array, done: usize, part: &Array) -> Result<()> {
     fn copy<T: Copy>(all: &mut [T], place: usize, part: &[T]) {
         all[place..place + part.len()].copy_from_slice(part);
     }
@@ -180,13 +183,14 @@ fn append(all: &mut Array, place: usize, part: &Array) -> Result<usize> {
         let (needed, got) = (all.shape().without(0), part.shape().without(0));
         return Err(Error::usage(format!("predict: all batches need rows of shape {needed}, got {got}")));
     }
+    let place = done * (part.len() / part.shape()[0].max(1));
     match (all.buffer_mut(), part.buffer()) {
         (Buffer::F32(all), Buffer::F32(part)) => copy(all, place, part),
         (Buffer::F64(all), Buffer::F64(part)) => copy(all, place, part),
         (Buffer::I64(all), Buffer::I64(part)) => copy(all, place, part),
         (all, part) => (0..part.len()).for_each(|i| all.set_number(place + i, part.number(i))),
     }
-    Ok(part.len())
+    Ok(())
 }
 
 /// A fit that has been checked.
