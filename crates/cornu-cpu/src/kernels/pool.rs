@@ -193,7 +193,7 @@ unsafe fn run_with<S: Simd, T: Pooled>(s: S, pool: &Pool, bases: Bases, mut unit
                     let (under, to) = (Under { corners, run, last, channel }, to.add(at));
                     match pool.taps {
                         Some(taps) if pool.largest => {
-                            put(bases, taps, at, &T::largest(s, under, from, to, width)[..width])
+                            put(bases, taps, at, &T::largest(s, under, from, to, width)[..width]);
                         }
                         None => T::sum(s, under, from, to, width, |_| None),
                         Some(taps) if pool.back => {
