@@ -220,12 +220,10 @@ impl<T: Element> Weights<T> {
                     let part =
                         Chain { x, y, to, lines: lines.clone(), places: place..row.min(place + places), is_first };
                     is_first = false;
-                    for piece in self.units[units.clone()]
-                        .iter()
-                        .flat_map(|unit| unit.tiles.iter().map(move |tile| (tile, unit)))
-                    {
+                    let all = self.units[units.clone()].iter();
+                    for (unit, piece) in all.flat_map(|unit| unit.tiles.iter().map(move |piece| (unit, piece))) {
                         // SAFETY: promised by the caller.
-                        unsafe { self.tile(&part, piece.0, piece.1.zeros.is_empty()) };
+                        unsafe { self.tile(&part, piece, unit.zeros.is_empty()) };
                     }
                 }
             }
