@@ -100,7 +100,8 @@ pub mod prelude {
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{
-        Activation, Argument, Dense, Dropout, Flatten, Input, Inputs, IntoLayer, Layer, LayerRef, Rescaling, Wire,
+        Activation, Argument, Bidirectional, Dense, Dropout, Flatten, GRU, Input, Inputs, IntoLayer, LSTM, Layer,
+        LayerRef, Rescaling, Wire,
     };
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,

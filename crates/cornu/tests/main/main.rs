@@ -35,6 +35,7 @@ mod passengers;
 mod policies;
 mod preparing;
 mod properties;
+mod recurrences;
 mod resume;
 mod saved;
 mod saving;
