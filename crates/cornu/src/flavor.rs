@@ -240,6 +240,26 @@ impl Flavor {
         self == Keras2
     }
 
+    /// Whether recurrences draw the noise of their dropout outside training too, where it is not used.
+    pub(crate) fn draws_noise_outside_training(self) -> bool {
+        self == Keras3
+    }
+
+    /// Whether cells draw noise for each of their gates, also where one is used for all.
+    pub(crate) fn draws_noise_for_each_gate(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether the noise of the input is drawn anew for each step of a recurrence that cuDNN has a kernel for.
+    pub(crate) fn draws_noise_for_each_step(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether a stateful recurrence goes on from what it remembers, unless that is zero, where it is given other states.
+    pub(crate) fn remembers_over_given(self) -> bool {
+        self == Keras2
+    }
+
     /// Whether a loss that leaves out a class no longer sees the softmax behind the predictions.
     pub(crate) fn ignoring_hides_logits(self) -> bool {
         self == Keras3

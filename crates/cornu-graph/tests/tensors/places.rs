@@ -10,6 +10,7 @@ const NEVER: &[&str] = &[
     "trace",
     "takes",
     "value",
+    "is",
     "ty",
     "dtype",
     "shape",

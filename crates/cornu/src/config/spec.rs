@@ -85,7 +85,7 @@ impl Mark {
     pub const SEED: Mark = Mark("SEED");
     /// How strong an object's noise is: of 0 there is none, and Keras 3 draws no seed.
     pub const NOISE: Mark = Mark("NOISE");
-    /// Only some versions of Keras know it, so that it is written only where it says something.
+    /// Only some versions of Keras know it, so that it is written only where it says something: neither `null` nor `false`.
     pub const HIDE_NULL: Mark = Mark("HIDE_NULL");
     /// Keras 2 does not know it: files for it leave it out where it asks for nothing, null or false.
     pub const KERAS3: Mark = Mark("KERAS3");
@@ -135,7 +135,8 @@ impl Setting<'_> {
 /// The object of Keras's JSON that these settings make.
 pub fn settings_to_json(settings: &[Setting]) -> Map<String, Value> {
     let pairs = settings.iter().map(|setting| (setting.name.to_owned(), setting.value.to_json(), setting.marks));
-    let hidden = |value: &Value, marks: &[Mark]| value.is_null() && marks.contains(&Mark::HIDE_NULL);
+    let silent = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
+    let hidden = |value: &Value, marks: &[Mark]| silent(value) && marks.contains(&Mark::HIDE_NULL);
     let shown = pairs.filter(|(_, value, marks)| !hidden(value, marks) && !marks.contains(&Mark::UNSAVED));
     shown.map(|(name, value, _)| (name, value)).collect()
 }

@@ -140,14 +140,11 @@ macro_rules! convolution {
         impl Layer for $name {
             fn call_all(&self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
                 let (x, convolution) = (&inputs.one()?.tensor, self.convolution()?);
-                let kernel = cx.weight("kernel", convolution.kernel(x)?, &self.kernel_initializer);
-                cx.regularize(&kernel, &self.kernel_regularizer);
-                cx.constrain("kernel", &self.kernel_constraint);
-                let bias = self.use_bias.then(|| cx.weight("bias", [self.filters], &self.bias_initializer));
-                if let Some(bias) = &bias {
-                    cx.regularize(bias, &self.bias_regularizer);
-                    cx.constrain("bias", &self.bias_constraint);
-                }
+                let (start, penalty) = (&self.kernel_initializer, &self.kernel_regularizer);
+                let kernel = cx.parameter("kernel", convolution.kernel(x)?, start, penalty, &self.kernel_constraint);
+                let (start, penalty) = (&self.bias_initializer, &self.bias_regularizer);
+                let mut bias = || cx.parameter("bias", [self.filters], start, penalty, &self.bias_constraint);
+                let bias = self.use_bias.then(&mut bias);
                 let y = convolution.of(x, &kernel, bias.as_ref())?;
                 let y = cx.activate(&self.activation, y);
                 Ok(vec![Wire { mask: None, logits: cx.logits(&y), tensor: y }])

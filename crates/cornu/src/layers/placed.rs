@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cornu_graph::{Code, Context, DType, Element, Error, Result, Tensor, Warning, from_array, tell};
+use cornu_graph::{Array, Code, Context, DType, Element, Error, Result, Tensor, Warning, from_array, tell};
 use ndarray::ArrayD;
 use serde_json::{Map, Value};
 
 use super::names::automatic;
-use super::{Inputs, Keywords, Layer, TRAINING, Wire};
-use crate::config::{Field, IntoField, Kind, object, seeds_drawn};
+use super::{Child, Inputs, Keywords, Layer, TRAINING, Wire};
+use crate::config::{Field, IntoField, Kind, Setting, object, seeds_drawn};
 use crate::flavor::{Flavor, SeedsAt, flavor};
 use crate::random::SeedSource;
 use crate::registry::Family;
@@ -52,13 +52,24 @@ impl LayerRef {
     /// [`LayerRef::new`] in that flavour, with those seeds.
     pub(crate) fn following(flavor: Flavor, seeds: &mut SeedSource, layer: Arc<dyn Layer>) -> LayerRef {
         let name = layer.base().name.clone().unwrap_or_else(|| automatic(layer.class_name()));
+        let within = layer.children();
         let drawn = match flavor.seeds_at() {
             SeedsAt::Weight => 0,
-            SeedsAt::Layer => seeds_drawn(&layer.settings()),
+            SeedsAt::Layer => seeds_drawn(&own_settings(&*layer, &within)),
         };
         let drawn = (0..drawn).map(|_| seeds.with(|seeds| seeds.keras_seed(flavor))).collect();
-        let state = LayerState::new(drawn, layer.base().trainable);
-        LayerRef(Arc::new(Placed { name, layer, state: Arc::new(state) }))
+        let mut child = |child| match child {
+            Child::There(layer) => layer,
+            Child::New(settings) => Self::following(flavor, seeds, settings),
+        };
+        let children = within.into_iter().map(|(field, within)| (field, child(within))).collect();
+        let learns = layer.base().trainable;
+        let state = LayerState::new(drawn, learns, children);
+        let placed = LayerRef(Arc::new(Placed { name, layer, state: Arc::new(state) }));
+        if !learns {
+            placed.set_trainable(false);
+        }
+        placed
     }
 
     /// Its name.
@@ -105,19 +116,35 @@ impl LayerRef {
         for (key, value) in of_the_layer.into_iter().filter(|(key, _)| own.iter().all(|own| own.name != *key)) {
             config.insert(key.into(), value);
         }
+        self.layer().write_children(self.children(), &mut config);
         config
+    }
+
+    /// The layers within it, each by the name of its field.
+    pub fn children(&self) -> &[(&'static str, LayerRef)] {
+        &self.0.state.children
     }
 
     /// What it and the layers within it keep.
     pub(crate) fn states(&self) -> Vec<Arc<LayerState>> {
-        let within = self.layer().children().into_iter().flat_map(|(_, child)| child.states());
-        std::iter::once(Arc::clone(&self.0.state)).chain(within).collect()
+        self.0.state.with_those_within()
+    }
+
+    /// Forgets what it and the layers within it remember from call to call, as the states of a stateful recurrence.
+    ///
+    /// # Errors
+    /// Those of a session.
+    #[doc(alias = "reset_state")]
+    pub fn reset_states(&self) -> Result<()> {
+        let variables = self.states().into_iter().flat_map(|state| state.variables().to_vec());
+        let mut remembered = variables.filter(|variable| variable.role == Role::Memory);
+        remembered.try_for_each(|variable| variable.write(&Array::zeros(&variable.ty)))
     }
 
     /// Its own variables and those of the layers within it, each with the path from it.
     pub(crate) fn paths(&self, path: &str, each: &mut dyn FnMut(&str, &LayerState)) {
         each(path, &self.0.state);
-        for (_, child) in self.layer().children() {
+        for (_, child) in self.children() {
             child.paths(&format!("{path}/{}", child.name()), each);
         }
     }
@@ -141,7 +168,7 @@ impl LayerRef {
     pub fn variables(&self) -> Vec<Arc<Variable>> {
         let states = self.states();
         let all = states.iter().flat_map(|state| state.variables().to_vec());
-        all.filter(|variable| variable.role != Role::Seed).collect()
+        all.filter(|variable| variable.role.is_weight()).collect()
     }
 
     /// Its weights.
@@ -188,10 +215,10 @@ impl LayerRef {
     }
 
     fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>, keywords: &Keywords) -> Result<Vec<Wire>> {
-        let (base, layer) = (self.layer().base(), self.layer());
-        let policy = base.policy().context(self.name())?;
-        let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, policy.compute_dtype)).collect();
-        let outputs = cx.layer(self.name(), Scope::new(Arc::clone(&self.0.state), policy), |cx| {
+        let (layer, scope) = (self.layer(), self.scope()?);
+        let dtype = scope.policy.compute_dtype;
+        let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, dtype)).collect();
+        let outputs = cx.layer(self.name(), scope, |cx| {
             inputs.iter().for_each(|input| cx.note_logits(&input.tensor, input.logits.as_ref(), true));
             let called = Inputs::of(layer, inputs, keywords).and_then(|inputs| layer.call_all(cx, &inputs));
             let outputs = called.unwrap_or_else(|error| {
@@ -216,6 +243,19 @@ impl LayerRef {
         Ok(outputs)
     }
 
+    /// Runs a part of the layer, of which another asks for more than its outputs: what is asked for is the layer's.
+    ///
+    /// # Errors
+    /// A policy this version does not know.
+    pub(crate) fn inside<T>(&self, cx: &mut Cx, body: impl FnOnce(&mut Cx) -> T) -> Result<T> {
+        Ok(cx.layer(self.name(), self.scope()?, body))
+    }
+
+    fn scope(&self) -> Result<Scope> {
+        let policy = self.layer().base().policy().context(self.name())?;
+        Ok(Scope::new(Arc::clone(&self.0.state), policy))
+    }
+
     /// An input as the layer takes it. Floats take the type that it computes in; whole numbers, such as the indices of an
     /// embedding, stay. A mask that it does not know is lost, which Keras says as well.
     fn taken(&self, mut input: Wire, dtype: DType) -> Wire {
@@ -230,6 +270,17 @@ impl LayerRef {
         }
         input.cast_if(self.layer().autocast() && input.tensor.dtype().is_float(), dtype)
     }
+}
+
+/// The settings that are not those of a layer made with it, which draws for them itself.
+fn own_settings<'a>(layer: &'a dyn Layer, within: &[(&str, Child)]) -> Vec<Setting<'a>> {
+    let has = |child: &Child, name: &str| match child {
+        Child::There(_) => false,
+        Child::New(made) => made.settings().iter().any(|setting| setting.name == name),
+    };
+    let mut settings = layer.settings();
+    settings.retain(|setting| !within.iter().any(|(_, child)| has(child, setting.name)));
+    settings
 }
 
 /// What a model takes for a layer: settings, which become a new one, or a layer that there is.

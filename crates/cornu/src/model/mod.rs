@@ -369,6 +369,14 @@ impl Model {
         self.net.layers.iter().for_each(|layer| layer.set_trainable(trainable));
     }
 
+    /// Forgets what its layers remember from call to call: the states of stateful recurrences become zero.
+    ///
+    /// # Errors
+    /// Those of a session.
+    pub fn reset_states(&mut self) -> Result<()> {
+        self.net.layers.iter().try_for_each(LayerRef::reset_states)
+    }
+
     /// The weights, in Keras's order: layer by layer, those of each layer in the order it makes them. Those of layers of
     /// another type than `float32` are rounded to it; [`Model::weights_as`] gives all of them.
     #[doc(alias = "get_weights")]

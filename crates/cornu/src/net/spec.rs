@@ -8,7 +8,7 @@ use cornu_graph::{DType, Error, Result, Shape, Type};
 use super::show;
 use crate::layers::{BatchShape, Keywords, LayerRef};
 use crate::trace::Cx;
-use crate::variables::{Declared, Variables};
+use crate::variables::{Declared, Role, Variables};
 
 /// Open sizes are taken to be odd multiples of this: larger than kernels, and divisible by most strides.
 const OPEN: usize = 960;
@@ -131,7 +131,9 @@ fn outline(
     }
     if let Some((asked, _)) = declared.iter().zip(&same).find(|(a, b)| (&a.name, &a.ty) != (&b.name, &b.ty)) {
         let name = asked.name.rsplit('/').next().unwrap_or(&asked.name);
-        return Err(open(&format!("the size of `{name}`"), &asked.place));
+        let error = open(&format!("the size of `{name}`"), &asked.place);
+        let of_batch = asked.role == Role::Memory;
+        return Err(if of_batch { error.help("say the size of the batch, by `Input::batch_shape`") } else { error });
     }
     let (ys, others) = match (ys, others) {
         (Ok(ys), Ok(others)) => (ys, others),

@@ -10,7 +10,7 @@ use cornu_graph::{Array, Error, Result};
 use crate::flavor::Flavor;
 use crate::layers::{LayerRef, snake_case};
 use crate::model::{Model, Nested};
-use crate::variables::{Role, Variable};
+use crate::variables::Variable;
 
 /// Both versions, in the order in which their places are looked for.
 const ALL: [Flavor; 2] = [Flavor::Keras3, Flavor::Keras2];
@@ -45,7 +45,7 @@ fn placed<'a>(flavor: Flavor, layers: &'a [LayerRef], around: &str, found: &mut 
 
 /// A layer at a place of its own, and those within it: of a model as those of a file, else by the names of their fields.
 fn one<'a>(flavor: Flavor, layer: &'a LayerRef, place: &str, found: &mut Vec<Placed<'a>>) {
-    let mut variables: Vec<_> = layer.own_variables().iter().filter(|own| own.role != Role::Seed).cloned().collect();
+    let mut variables: Vec<_> = layer.own_variables().iter().filter(|own| own.role.is_weight()).cloned().collect();
     variables.sort_by_key(|variable| variable.role);
     // Those of parts of the layer have folders of their own.
     let mut folders = vec![(format!("{place}/vars"), Vec::new())];
@@ -62,7 +62,7 @@ fn one<'a>(flavor: Flavor, layer: &'a LayerRef, place: &str, found: &mut Vec<Pla
     match layer.settings::<Nested>() {
         Some(nested) => placed(flavor, &nested.net.layers, &format!("{place}/"), found),
         None => {
-            for (field, child) in layer.layer().children() {
+            for (field, child) in layer.children() {
                 one(flavor, child, &format!("{place}/{field}"), found);
             }
         }

@@ -46,7 +46,9 @@ impl Output {
             Op::Binary(Binary::Add) | Op::Dot(_) => Activation::Linear,
             _ => Activation::Other,
         };
-        Output { shape: predictions.tensor.shape(), activation }
+        let shape = predictions.tensor.shape();
+        let of_one_row = if shape.is_empty() { shape } else { shape.with(0, 1) };
+        Output { shape: of_one_row, activation }
     }
 
     pub(super) fn units(&self) -> usize {

@@ -215,9 +215,9 @@ impl Data {
         std::iter::once(None).chain(self.x[0].shape()[1..].iter().map(|&size| Some(size))).collect()
     }
 
-    /// What the inputs of a step over one row are.
-    pub(crate) fn sample(&self) -> Vec<Type> {
-        self.x.iter().map(|array| Type::new(array.dtype(), array.shape().with(0, 1))).collect()
+    /// What the inputs of a step over so many rows are.
+    pub(crate) fn sample(&self, rows: usize) -> Vec<Type> {
+        self.x.iter().map(|array| Type::new(array.dtype(), array.shape().with(0, rows))).collect()
     }
 }
 

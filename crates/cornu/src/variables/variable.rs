@@ -9,6 +9,7 @@ use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId,
 
 use super::programs::Programs;
 use crate::constraints::Constraint;
+use crate::layers::LayerRef;
 use crate::random::OpSeed;
 
 /// One named piece of state of a layer.
@@ -118,6 +119,8 @@ pub(crate) struct LayerState {
     pub(crate) learns: Arc<AtomicBool>,
     /// The seeds that were drawn when it was made, in the order in which its variables take them.
     pub(crate) seeds: Vec<i64>,
+    /// The layers within it.
+    pub(crate) children: Vec<(&'static str, LayerRef)>,
     /// Whether it was said that the layer loses a mask.
     pub(crate) told: AtomicBool,
     pub(super) variables: Mutex<Option<Arc<[Arc<Variable>]>>>,
@@ -125,8 +128,14 @@ pub(crate) struct LayerState {
 
 impl LayerState {
     /// Of a layer that is not built, with the seeds drawn for it.
-    pub(crate) fn new(seeds: Vec<i64>, learns: bool) -> LayerState {
-        LayerState { learns: Arc::new(AtomicBool::new(learns)), seeds, ..LayerState::default() }
+    pub(crate) fn new(seeds: Vec<i64>, learns: bool, children: Vec<(&'static str, LayerRef)>) -> LayerState {
+        LayerState { learns: Arc::new(AtomicBool::new(learns)), seeds, children, ..LayerState::default() }
+    }
+
+    /// This one, and those of the layers within its layer.
+    pub(crate) fn with_those_within(self: &Arc<Self>) -> Vec<Arc<LayerState>> {
+        let within = self.children.iter().flat_map(|(_, child)| child.states());
+        std::iter::once(Arc::clone(self)).chain(within).collect()
     }
 
     /// Its variables, once it has been built.

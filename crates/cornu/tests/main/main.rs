@@ -39,6 +39,7 @@ mod policies;
 mod pooling;
 mod preparing;
 mod properties;
+mod recurrences;
 mod resume;
 mod saved;
 mod saving;
