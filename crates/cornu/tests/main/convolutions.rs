@@ -51,7 +51,7 @@ fn what_it_puts_out_can_be_penalised() -> cornu::Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let layer = Conv2D::new(1, 2).kernel_initializer("ones").activity_regularizer(L1::new().l1(0.5));
     let mut model = sequential![layer.input_shape([2, 3, 1])];
-    model.compile(Compile::new("sgd", "mse"))?;
+    model.compile(Compile::new().optimizer("sgd").loss("mse"))?;
     let x = Array::from_fn(&Type::f32([2, 2, 3, 1]), |i| i as f64);
     let y = model.predict_all(&x)?.remove(0);
     // Half of the sum of all outputs, for each of the two samples.

@@ -99,7 +99,7 @@ fn layers_that_only_keras_has_are_told_apart() {
     let layers = listed(<dyn Layer>::classes());
     let own =
         "a layer of your own can take its place, if it is registered first: `cornu::layers::register::<YourLayer>()`";
-    for class in ["Conv2D", "LSTM", "Lambda", "MaxPooling3D", "ELU"] {
+    for class in ["ConvLSTM2D", "LSTM", "Lambda", "MaxPooling3D", "ELU"] {
         let text = "Keras has `CLASS`, this version of cornu does not yet; there are ".replace("CLASS", class);
         let want = format!("model `m`: layer `a`: unknown layer class `{class}`: {text}{layers}\n  help: {own}");
         assert_eq!(read(class).to_string(), want);
