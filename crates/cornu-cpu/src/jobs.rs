@@ -105,7 +105,7 @@ pub(crate) fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
             needed[root.index()] |= home[root.index()].0 != number;
         }
     }
-    let mut job = |(number, unit): (usize, &Unit)| match unit {
+    let job = |(number, unit): (usize, &Unit)| match unit {
         Unit::Single(value) if matches!(view.graph.op(*value), Op::Dot(_) | Op::Conv(_) | Op::ConvInput(_)) => {
             Job::Product(Product { value: *value, sums: None, end: None })
         }
@@ -117,7 +117,7 @@ pub(crate) fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
         }
         Unit::Checks => Job::Checks,
     };
-    units.iter().enumerate().filter(|(number, _)| !in_parts[*number]).map(|unit| job(unit)).collect()
+    units.iter().enumerate().filter(|(number, _)| !in_parts[*number]).map(job).collect()
 }
 
 /// Whether a unit puts one behind the other what a single group makes, which then writes each where it goes: adds these to

@@ -73,6 +73,9 @@ fn reads(input: &Input, size: usize) -> Vec<(u32, Range<usize>)> {
 /// A stretch of memory that some outputs share: a buffer, the first byte and that behind the last, and whose it is.
 type Taken = (u32, usize, usize, usize);
 
+/// A buffer, and how many rows lie how many bytes apart along each axis.
+type Rows = (u32, Vec<(usize, usize)>);
+
 /// That no output overlaps another, or an input but in place.
 fn overlaps(program: &Program) -> Result<()> {
     let mut outputs = taken(program)?;
@@ -107,7 +110,7 @@ fn overlap([first, second]: [usize; 2]) -> Error {
 fn taken(program: &Program) -> Result<Vec<Taken>> {
     let mut taken = Vec::new();
     for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
-        let mut alike: HashMap<(u32, Vec<(usize, usize)>), Vec<Range<usize>>> = HashMap::new();
+        let mut alike: HashMap<Rows, Vec<Range<usize>>> = HashMap::new();
         for (output, &r) in segment.outputs.iter().zip(&program.outputs) {
             let (size, span) = (program.code[usize::from(r)].result().size(), output.span);
             if output.is_row() {
