@@ -26,6 +26,7 @@ mod layers;
 mod lesson;
 mod masks;
 mod memory;
+mod merging;
 mod mistakes;
 mod models;
 mod names;
