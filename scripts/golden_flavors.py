@@ -139,18 +139,8 @@ def fuses_normalization():
     return found
 
 
-def normalizes_along_several():
-    """The shapes of weights for two axes, if they are taken."""
-    try:
-        layer = layers.BatchNormalization(axis=[1, 3])
-        layer.build((2, 3, 4, 5))
-        return [list(weight.shape) for weight in layer.weights]
-    except TypeError:
-        return None
-
-
 CASES = [two_models, construction_order, k_folds, penalises_frozen, clips_twice, ignoring_hides_logits, rows_run_out,
-         sorts_figures, order_repeats, fuses_normalization, normalizes_along_several]
+         sorts_figures, order_repeats, fuses_normalization]
 
 if __name__ == "__main__":
     with open(os.path.join(sys.argv[1], f"{FLAVOR}.json"), "w") as file:

@@ -10,6 +10,11 @@ pub trait Element: Copy + PartialEq + PartialOrd + fmt::Debug + Send + Sync + 's
     const DTYPE: DType;
     /// Wraps a vector of elements.
     fn wrap(data: Vec<Self>) -> Buffer;
+    /// The elements of a buffer that are of this type; else the buffer.
+    ///
+    /// # Errors
+    /// It is of another type.
+    fn unwrap(buffer: Buffer) -> Result<Vec<Self>, Buffer>;
     /// The elements of a buffer, if they are of this type.
     fn slice(buffer: &Buffer) -> Option<&[Self]>;
     /// The elements of a buffer, if they are of this type.
@@ -92,6 +97,9 @@ macro_rules! elements {
             impl Element for $rust {
                 const DTYPE: DType = DType::$dtype;
                 fn wrap(data: Vec<Self>) -> Buffer { Buffer::$dtype(data) }
+                fn unwrap(buffer: Buffer) -> Result<Vec<Self>, Buffer> {
+                    match buffer { Buffer::$dtype(data) => Ok(data), other => Err(other) }
+                }
                 fn slice(buffer: &Buffer) -> Option<&[Self]> {
                     match buffer { Buffer::$dtype(data) => Some(data), _ => None }
                 }
@@ -257,6 +265,11 @@ impl Array {
             Some(data) => data.to_vec(),
             None => (0..self.len()).map(|i| T::from_number(self.number(i))).collect(),
         }
+    }
+
+    /// [`Array::to_vec`] of an array that is not needed any more: without a copy, if the elements are of type `T`.
+    pub fn into_vec<T: Element>(self) -> Vec<T> {
+        T::unwrap(self.data).unwrap_or_else(|data| (0..data.len()).map(|i| T::from_number(data.number(i))).collect())
     }
 
     /// Element `index`, in row-major order, as a double.

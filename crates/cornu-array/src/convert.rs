@@ -233,6 +233,13 @@ pub fn from_array<T: Element>(array: &Array) -> ArrayD<T> {
     ArrayD::from_shape_vec(IxDyn(array.shape()), array.to_vec()).expect("an array has as many elements as its shape")
 }
 
+/// [`from_array`] of an array that is not needed any more: without a copy, if the elements are of type `T`.
+#[cfg(feature = "ndarray")]
+pub fn into_ndarray<T: Element>(array: Array) -> ArrayD<T> {
+    let shape = IxDyn(array.shape());
+    ArrayD::from_shape_vec(shape, array.into_vec()).expect("an array has as many elements as its shape")
+}
+
 #[cfg(all(test, feature = "ndarray"))]
 mod tests {
     use ndarray::{Array1, Array2, Axis, array};
@@ -281,8 +288,13 @@ mod tests {
     #[test]
     fn arrays_come_back_as_ndarray() {
         let x = array![[1.5f32, 2.0], [3.0, 4.0]];
-        assert_eq!(from_array::<f32>(&x.to_array().unwrap()), x.into_dyn());
+        let same = x.to_array().unwrap();
+        let start = same.as_slice::<f32>().map(<[f32]>::as_ptr);
+        assert_eq!(from_array::<f32>(&same), x.clone().into_dyn());
+        let moved = into_ndarray::<f32>(same);
+        assert_eq!((Some(moved.as_ptr()), moved), (start, x.into_dyn()));
         let y: Array1<i64> = array![1, 2];
         assert_eq!(from_array::<f64>(&y.to_array().unwrap()), array![1.0, 2.0].into_dyn());
+        assert_eq!(into_ndarray::<f64>(y.to_array().unwrap()), array![1.0, 2.0].into_dyn());
     }
 }

@@ -33,9 +33,9 @@ mod warning;
 
 pub use array::{Array, Buffer, Element};
 pub use arrays::{Arrays, ToArrays};
-#[cfg(feature = "ndarray")]
-pub use convert::from_array;
 pub use convert::{AN_ARRAY, Nested, Numeric, ToArray};
+#[cfg(feature = "ndarray")]
+pub use convert::{from_array, into_ndarray};
 pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, nearest};
 pub use half::{Bf16, F16};
 pub use number::Number;

@@ -2,6 +2,9 @@
 
 use crate::{Error, Result};
 
+/// Bytes that are not asked for before: there is no program without them.
+const SMALL: usize = 4096;
+
 /// A vector with room for as many elements.
 ///
 /// # Errors
@@ -19,8 +22,9 @@ pub fn has_room<T>(sizes: &[usize]) -> bool {
     // As in `ndarray`, the sizes beside one of zero count too.
     let size = sizes.iter().filter(|&&size| size > 0).try_fold(1usize, |all, &size| all.checked_mul(size));
     let none = sizes.contains(&0);
-    size.filter(|&size| isize::try_from(size).is_ok())
-        .is_some_and(|size| none || Vec::<T>::new().try_reserve_exact(size).is_ok())
+    let is_there =
+        |size: usize| size.saturating_mul(size_of::<T>()) <= SMALL || Vec::<T>::new().try_reserve_exact(size).is_ok();
+    size.filter(|&size| isize::try_from(size).is_ok()).is_some_and(|size| none || is_there(size))
 }
 
 /// Room for as many elements, which `what` needs (`an array`): what is allocated next may take as much.

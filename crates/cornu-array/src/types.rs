@@ -1,6 +1,7 @@
 //! Element types, shapes, and the two together: `f32[32,10]`.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::str::FromStr;
 
@@ -145,19 +146,29 @@ impl FromStr for DType {
     }
 }
 
-/// The sizes of the axes, outermost first. Arrays are row-major, without gaps.
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Shape(Vec<usize>);
+/// The sizes of the axes, outermost first. Arrays are row-major, without gaps. Up to four sizes take no memory beside it.
+#[derive(Clone)]
+pub struct Shape(Sizes);
+
+#[derive(Clone)]
+enum Sizes {
+    /// The first so many of them.
+    Few([usize; FEW], u8),
+    Many(Vec<usize>),
+}
+
+/// Images have as many axes, and what layers without windows take has fewer.
+const FEW: usize = 4;
 
 impl Shape {
     /// The shape of one number.
     pub fn scalar() -> Self {
-        Shape(Vec::new())
+        Shape(Sizes::Few([0; FEW], 0))
     }
 
     /// The number of axes.
     pub fn rank(&self) -> usize {
-        self.0.len()
+        self.len()
     }
 
     /// The number of elements; the largest `usize` where it does not fit one, so that rules of types never overflow.
@@ -168,59 +179,98 @@ impl Shape {
     /// The number of elements, unless it does not fit a `usize`.
     pub fn checked_size(&self) -> Option<usize> {
         // An axis of none leaves none, however long the others are.
-        if self.0.contains(&0) { Some(0) } else { self.0.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) }
+        if self.contains(&0) { Some(0) } else { self.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) }
     }
 
     /// How many elements lie between neighbours along each axis; the largest `usize` where that does not fit one.
     pub fn strides(&self) -> Vec<usize> {
         let mut strides = vec![1usize; self.rank()];
         for axis in (1..self.rank()).rev() {
-            strides[axis - 1] = strides[axis].saturating_mul(self.0[axis]);
+            strides[axis - 1] = strides[axis].saturating_mul(self[axis]);
         }
         strides
     }
 
     /// The shape without `axis`, if it has one.
     pub fn without(&self, axis: usize) -> Shape {
-        self.0.iter().enumerate().filter(|&(own, _)| own != axis).map(|(_, &dim)| dim).collect()
+        self.iter().enumerate().filter(|&(own, _)| own != axis).map(|(_, &dim)| dim).collect()
     }
 
     /// The shape with `axis`, if it has one, of size `size`.
     pub fn with(&self, axis: usize, size: usize) -> Shape {
-        let mut dims = self.0.clone();
-        dims.get_mut(axis).into_iter().for_each(|dim| *dim = size);
-        Shape(dims)
+        self.iter().enumerate().map(|(own, &dim)| if own == axis { size } else { dim }).collect()
+    }
+
+    fn push(&mut self, size: usize) {
+        match &mut self.0 {
+            Sizes::Few(few, rank) if usize::from(*rank) < FEW => {
+                few[usize::from(*rank)] = size;
+                *rank += 1;
+            }
+            Sizes::Few(few, _) => {
+                let mut many = few.to_vec();
+                many.push(size);
+                self.0 = Sizes::Many(many);
+            }
+            Sizes::Many(many) => many.push(size),
+        }
+    }
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Shape::scalar()
+    }
+}
+
+impl PartialEq for Shape {
+    fn eq(&self, other: &Shape) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Shape {}
+
+impl Hash for Shape {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
     }
 }
 
 impl Deref for Shape {
     type Target = [usize];
+    #[inline]
     fn deref(&self) -> &[usize] {
-        &self.0
+        match &self.0 {
+            Sizes::Few(few, rank) => &few[..usize::from(*rank)],
+            Sizes::Many(many) => many,
+        }
     }
 }
 
 impl<const N: usize> From<[usize; N]> for Shape {
     fn from(dims: [usize; N]) -> Self {
-        Shape(dims.into())
+        dims.into_iter().collect()
     }
 }
 
 impl From<Vec<usize>> for Shape {
     fn from(dims: Vec<usize>) -> Self {
-        Shape(dims)
+        dims.into_iter().collect()
     }
 }
 
 impl From<&[usize]> for Shape {
     fn from(dims: &[usize]) -> Self {
-        Shape(dims.into())
+        dims.iter().copied().collect()
     }
 }
 
 impl FromIterator<usize> for Shape {
     fn from_iter<I: IntoIterator<Item = usize>>(dims: I) -> Self {
-        Shape(dims.into_iter().collect())
+        let mut shape = Shape::scalar();
+        dims.into_iter().for_each(|dim| shape.push(dim));
+        shape
     }
 }
 
@@ -228,7 +278,7 @@ impl FromIterator<usize> for Shape {
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[")?;
-        for (i, dim) in self.0.iter().enumerate() {
+        for (i, dim) in self.iter().enumerate() {
             write!(f, "{}{dim}", if i > 0 { "," } else { "" })?;
         }
         f.write_str("]")
@@ -323,5 +373,22 @@ impl FromStr for Type {
 impl fmt::Debug for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+#[test]
+fn shapes_of_any_rank_are_their_sizes() {
+    for rank in 0..2 * FEW + 2 {
+        let sizes: Vec<usize> = (2..2 + rank).collect();
+        let shape = Shape::from(&sizes[..]);
+        assert_eq!((&shape[..], shape.rank()), (&sizes[..], rank));
+        assert_eq!((&shape, &shape.to_string().parse().unwrap()), (&Shape::from(sizes.clone()), &shape));
+        for axis in 0..=rank {
+            let others = |other: &(usize, usize)| other.0 != axis;
+            let without: Vec<usize> = sizes.iter().copied().enumerate().filter(others).map(|(_, size)| size).collect();
+            assert_eq!(shape.without(axis)[..], without);
+            let with: Vec<usize> = (0..rank).map(|own| if own == axis { 1 } else { sizes[own] }).collect();
+            assert_eq!(shape.with(axis, 1)[..], with);
+        }
     }
 }

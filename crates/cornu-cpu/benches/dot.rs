@@ -100,7 +100,7 @@ fn time_in_turn(bencher: Bencher, dtype: DType, batch: usize, case: &Case, sums:
     bencher.counter(ItemsCount::new(2 * batch * m * k * n)).bench_local(|| {
         let bases = bases.next().expect("sets go on for ever");
         // SAFETY: each part has other units, and its own scratch memory.
-        threads.run(parts, &|part| unsafe {
+        threads.run(parts, &|part, parts| unsafe {
             let units = share(kernel.units(), part, parts);
             kernel.run(case.level, bases, units, scratch.start().wrapping_add(own * part));
         });
@@ -143,5 +143,5 @@ fn element_types(bencher: Bencher, dtype: &str) {
 #[divan::bench]
 fn region(bencher: Bencher) {
     let threads = Threads::new(2);
-    bencher.bench_local(|| threads.run(2, &|part| _ = black_box(part)));
+    bencher.bench_local(|| threads.run(2, &|part, _| _ = black_box(part)));
 }

@@ -4,9 +4,9 @@ use cornu_graph::ops::{ConvWeights, Reduction, Window};
 use cornu_graph::{Type, Value};
 
 use crate::jobs;
-use crate::kernels::conv::{Convolution, Makes};
+use crate::kernels::conv::{Convolution, Makes, Packing};
 use crate::kernels::moves::{Along, Move};
-use crate::kernels::operand::Place;
+use crate::kernels::operand::{Place, Span};
 use crate::kernels::parallel::Task;
 use crate::kernels::reduce::Reduce;
 use crate::lower::Lowering;
@@ -21,14 +21,15 @@ impl Lowering<'_, '_> {
         let conv = Convolution::new(makes, window, groups, x, y);
         let [from, mut kernel] = [0, 1].map(|i| self.place(args[i]));
         let out = self.place(job.end.map_or(job.value, |end| end.makes));
+        let prepared = conv.prepared(out.dtype, self.target.level);
         let mut steps = Vec::new();
-        if let Some(sizes) = conv.turned() {
-            let turned = self.between(kernel);
-            steps.push(Step::new(turn(sizes, kernel, turned)));
-            kernel = turned;
+        if let Some(Packing { len, parts }) = prepared.packing {
+            let to = self.between(Place { len, ..kernel });
+            steps.extend(parts.into_iter().map(|(starts, axes)| Step::new(copy([kernel, to], starts, axes))));
+            kernel = to;
         }
         let places = if makes == Makes::Output { [from, kernel, out] } else { [out, kernel, from] };
-        let kernel = conv.kernel(places.map(|place| place.span), self.ending(job), out.dtype, self.target.level);
+        let kernel = (prepared.kernel)(places.map(|place| place.span), self.ending(job));
         steps.push(Step::Kernel(Task::new(kernel)));
         steps
     }
@@ -45,7 +46,7 @@ impl Lowering<'_, '_> {
         let conv = Convolution::new(Makes::Weights, &op.window, op.groups, &x.shape, &y.shape);
         let (shards, level) = (conv.shards(), self.target.level);
         let to = if shards == 1 { out } else { self.between(Place { len: shards * out.len, ..out }) };
-        let kernel = conv.kernel([args[0], to, args[1]].map(|place| place.span), None, out.dtype, level);
+        let kernel = (conv.prepared(out.dtype, level).kernel)([args[0], to, args[1]].map(|place| place.span), None);
         let mut steps = vec![Step::Kernel(Task::new(kernel))];
         if shards > 1 {
             let all = Type::new(w.dtype, [shards, out.len]);
@@ -55,10 +56,10 @@ impl Lowering<'_, '_> {
     }
 }
 
-/// `[taps, c, groups, k]` as `[taps, k, groups, c]`.
-fn turn([taps, c, groups, k]: [usize; 4], from: Place, to: Place) -> Move {
-    let along = |size: usize, from: usize, to: usize| Along { size, from: from.cast_signed(), to: to.cast_signed() };
-    let (row, turned) = (groups * k, groups * c);
-    let axes = [along(taps, c * row, k * turned), along(k, 1, turned), along(groups, k, c), along(c, row, 1)];
-    Move::new(from.dtype.size(), [from.span, to.span], axes)
+/// A copy of a part of a kernel.
+fn copy(places: [Place; 2], starts: [usize; 2], axes: Vec<[usize; 3]>) -> Move {
+    let width = places[0].dtype.size();
+    let span = |i: usize| Span { at: places[i].span.at + starts[i] * width, ..places[i].span };
+    let along = |[size, from, to]: [usize; 3]| Along { size, from: from.cast_signed(), to: to.cast_signed() };
+    Move::new(width, [span(0), span(1)], axes.into_iter().map(along))
 }

@@ -62,7 +62,7 @@ pub(crate) fn with_ends(view: &View, jobs: Vec<Job>) -> Vec<Job> {
 fn ending(view: &View, job: &Job) -> Option<(Value, End)> {
     let Job::Fused(drafts) = job else { return None };
     let [Draft { code, inputs, outputs, .. }] = &drafts[..] else { return None };
-    let [(register, makes)] = outputs[..] else { return None };
+    let [(register, (makes, None))] = outputs[..] else { return None };
     if usize::from(register) + 1 != code.len() || code.iter().any(|instruction| instruction.dtype != DType::F32) {
         return None;
     }
@@ -70,7 +70,7 @@ fn ending(view: &View, job: &Job) -> Option<(Value, End)> {
     let product = |operand: Operand| {
         let (value, walk) = input(operand)?;
         let ty = view.graph.ty(*value);
-        (walk.is_none() && is_product(view, *value) && ty.shape == view.graph.ty(makes).shape).then_some(*value)
+        (walk.is_none() && is_product(view, *value) && ty.size() == view.graph.ty(makes).size()).then_some(*value)
     };
     match &code[..] {
         [add, rest @ ..] if add.op == Opcode::Binary(Binary::Add) => {

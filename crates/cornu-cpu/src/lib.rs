@@ -42,6 +42,7 @@ mod session;
 mod step;
 mod store;
 mod sums;
+mod tokens;
 mod view;
 mod walk;
 

@@ -10,7 +10,7 @@ use cornu_graph::{
     check_feeds,
 };
 
-use crate::kernels::memory::{Buffer, Table};
+use crate::kernels::memory::{Buffer, LINE, Table};
 use crate::kernels::operand::{Place, Span};
 use crate::kernels::transfer;
 use crate::lower::{Lowered, Target, lower};
@@ -23,6 +23,10 @@ use crate::store::Store;
 #[derive(Clone)]
 pub(crate) struct Loaded(Arc<Ready>);
 
+/// Work of so many threads' worth takes less than ten microseconds. Where it changes nothing, as a prediction of a row, its
+/// callers may be many: they have more of the other threads if each does his own.
+const SMALL: f64 = 16.0;
+
 struct Ready {
     store: Arc<Store>,
     graph: Graph,
@@ -30,8 +34,10 @@ struct Ready {
     outputs: Vec<Type>,
     /// Room for scratch memory and inputs, then variables and constants.
     table: Table,
-    /// Bytes that a single step needs for itself.
-    scratch: usize,
+    /// Bytes of a run: what the plan has places for, and behind it what a single step needs for itself.
+    needs: usize,
+    /// Whether several threads would not be worth it.
+    is_small: bool,
 }
 
 impl Loaded {
@@ -52,8 +58,12 @@ impl Loaded {
         let lowered = lower(&plan, Target { level: store.level, threads: store.threads.count() }, &vars)?;
         let scratch = lowered.steps.iter().map(|step| step.scratch(&store.threads)).max().unwrap_or(0);
         let outputs = lowered.outputs.iter().map(|(_, ty)| ty.clone()).collect();
-        store.add(lowered.needs.max(scratch));
-        Ok(Loaded(Arc::new(Ready { store: Arc::clone(store), graph, lowered, outputs, table, scratch })))
+        let planned = lowered.needs.checked_next_multiple_of(LINE).unwrap_or(usize::MAX);
+        let needs = planned.saturating_add(scratch);
+        let worth: f64 = lowered.steps.iter().map(Step::worth).sum();
+        let is_small = worth < if graph.updates.is_empty() { SMALL } else { 2.0 };
+        store.add(needs);
+        Ok(Loaded(Arc::new(Ready { store: Arc::clone(store), graph, lowered, outputs, table, needs, is_small })))
     }
 }
 
@@ -86,20 +96,18 @@ impl Drop for Ready {
     fn drop(&mut self) {
         // Constants first, so that the session sees which of them nobody reads.
         self.table = Table::open(0);
-        self.store.remove(self.lowered.needs.max(self.scratch));
+        self.store.remove(self.needs);
     }
 }
 
 impl Program for Loaded {
     fn room(&self) -> Result<Box<dyn Run>> {
-        let Ready { store, lowered, table, scratch, .. } = &*self.0;
+        let Ready { store, table, needs, .. } = &*self.0;
         let ask = |error: Error| error.context("a step").help("a smaller batch needs less");
-        let memory = store.lend("scratch memory", lowered.needs).map_err(ask)?;
-        let scratch = store.lend("a step", *scratch).inspect_err(|_| store.give_back(Arc::clone(&memory)))?;
+        let memory = store.lend("scratch memory", *needs).map_err(ask)?;
         let mut table = table.again();
         table.set(0, &memory, 0);
-        let outcome = Outcome::default();
-        Ok(Box::new(CpuRun { ready: Arc::clone(&self.0), table, memory, scratch, outcome }))
+        Ok(Box::new(CpuRun { ready: Arc::clone(&self.0), table, memory, outcome: Outcome::default() }))
     }
 
     fn changes(&self) -> bool {
@@ -131,10 +139,8 @@ fn described(steps: &[Step], makes: &[Vec<Value>], graph: &Graph, indent: usize)
 struct CpuRun {
     ready: Arc<Ready>,
     table: Table,
-    /// What lies between inputs and results, and inputs that are not read in place.
+    /// What lies between inputs and results, inputs that are not read in place, and behind them memory for a single step.
     memory: Arc<Buffer>,
-    /// Memory for a single step.
-    scratch: Arc<Buffer>,
     outcome: Outcome,
 }
 
@@ -158,12 +164,15 @@ impl CpuRun {
         let machine = self.machine();
         let _turn = store.turn.take(!graph.updates.is_empty());
         store.failure.check()?;
+        let _caller = machine.threads.enter();
         store.guarded(|| steps(&lowered.steps, machine))
     }
 
     fn machine(&self) -> Machine<'_> {
-        let store = &self.ready.store;
-        Machine { level: store.level, threads: &store.threads, bases: self.table.bases(), scratch: self.scratch.room() }
+        let Ready { store, lowered, is_small, .. } = &*self.ready;
+        let (_, scratch) = self.memory.room().cut(lowered.needs);
+        let threads = if *is_small { &store.one_thread } else { &store.threads };
+        Machine { level: store.level, threads, bases: self.table.bases(), scratch }
     }
 
     /// A step for each batch. What is fed is looked at once, and a turn is kept until somebody waits for one.
@@ -182,11 +191,12 @@ impl CpuRun {
         while batches.len() > 0 {
             let _turn = store.turn.take(!graph.updates.is_empty());
             store.failure.check()?;
+            let _caller = machine.threads.enter();
             store
                 .guarded(|| {
                     batches.by_ref().try_for_each(|rows| {
                         let feed = |&(place, array): &(Place, &Array)| {
-                            transfer::write(machine.bases, place, array, Some(rows), machine.threads);
+                            transfer::write(machine.bases, place, array, Some(rows), &store.threads);
                         };
                         arrays.iter().for_each(feed);
                         run(&lowered.steps, machine).map_err(Some)?;
@@ -249,7 +259,7 @@ impl Run for CpuRun {
 /// Its memory is of use to others.
 impl Drop for CpuRun {
     fn drop(&mut self) {
-        [&self.memory, &self.scratch].into_iter().for_each(|buffer| self.ready.store.give_back(Arc::clone(buffer)));
+        self.ready.store.give_back(Arc::clone(&self.memory));
     }
 }
 

@@ -62,6 +62,15 @@ impl Step {
         matches!(self, Step::Kernel(kernel) if kernel.has_rows(rows))
     }
 
+    /// How many threads it is worth; no bound is known where steps run more than once.
+    pub(crate) fn worth(&self) -> f64 {
+        match self {
+            Step::Kernel(task) => task.worth(),
+            Step::Control(_) => f64::INFINITY,
+            Step::Check(..) => 0.0,
+        }
+    }
+
     /// How many bytes of scratch memory it needs.
     pub(crate) fn scratch(&self, threads: &Threads) -> usize {
         match self {

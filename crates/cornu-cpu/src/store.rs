@@ -23,6 +23,8 @@ const SPARE: usize = 16;
 pub(crate) struct Store {
     pub(crate) level: Level,
     pub(crate) threads: Threads,
+    /// For what is too small for several.
+    pub(crate) one_thread: Threads,
     pub(crate) passes: &'static [passes::Pass],
     pub(crate) turn: Turn,
     pub(crate) failure: Failure,
@@ -56,8 +58,14 @@ struct Spare {
     buffers: Vec<Arc<Buffer>>,
     /// Bytes, with those that runs use.
     bytes: usize,
-    /// The largest buffer that each program needs.
+    /// What a run of each program needs, and the most of it.
     needs: Vec<usize>,
+    most: usize,
+}
+
+/// Whether a buffer is worth keeping where no run needs more than that many bytes.
+fn is_of_use(buffer: &Buffer, most: usize) -> bool {
+    buffer.bytes() / 2 <= most.max(SMALLEST)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -68,7 +76,7 @@ impl Store {
     pub(crate) fn new(level: Level, threads: Threads, passes: &'static [passes::Pass]) -> Store {
         let (turn, failure) = (Turn::default(), Failure::default());
         let (vars, constants, spare) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Store { level, threads, passes, turn, failure, vars, constants, spare }
+        Store { level, threads, one_thread: Threads::new(1), passes, turn, failure, vars, constants, spare }
     }
 
     /// Does what must not stop halfway. A panic is the failure of the session, since nobody knows what was written.
@@ -132,7 +140,9 @@ impl Store {
 
     /// A program whose buffers have up to that many bytes is there.
     pub(crate) fn add(&self, need: usize) {
-        locked(&self.spare).needs.push(need);
+        let mut spare = locked(&self.spare);
+        spare.needs.push(need);
+        spare.most = spare.most.max(need);
     }
 
     /// It is gone: so are constants that no program reads, and memory that none needs.
@@ -142,8 +152,9 @@ impl Store {
         if let Some(place) = spare.needs.iter().position(|&known| known == need) {
             spare.needs.swap_remove(place);
         }
-        let most = spare.needs.iter().copied().max().unwrap_or(0).max(SMALLEST);
-        spare.keep(|buffer| buffer.bytes() / 2 <= most);
+        spare.most = spare.needs.iter().copied().max().unwrap_or(0);
+        let most = spare.most;
+        spare.keep(|buffer| is_of_use(buffer, most));
     }
 
     /// Gives back the constants that no program reads.
@@ -165,15 +176,14 @@ impl Store {
         Ok(buffer)
     }
 
-    /// Takes memory back.
+    /// Takes memory back; it is kept if a program may need so much.
     pub(crate) fn give_back(&self, buffer: Arc<Buffer>) {
         let mut spare = locked(&self.spare);
-        spare.buffers.push(buffer);
-        let mut count = 0;
-        spare.keep(|_| {
-            count += 1;
-            count <= SPARE
-        });
+        if spare.buffers.len() < SPARE && is_of_use(&buffer, spare.most) {
+            spare.buffers.push(buffer);
+        } else {
+            spare.bytes -= buffer.bytes();
+        }
     }
 
     pub(crate) fn memory(&self) -> Memory {

@@ -11,8 +11,12 @@ use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, sessions, text};
 
+#[path = "main/convolutions.rs"]
+mod convolutions;
 #[path = "main/row_programs.rs"]
 mod row_programs;
+#[path = "main/tables.rs"]
+mod tables;
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -290,9 +294,10 @@ fn a_profile_names_the_layers() {
 fn plans_as_text() {
     let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text");
     text::input(&plans.join("tutorial.txt"), &Mlp::pima().step());
+    text::input(&plans.join("lstm.txt"), &Lstm { steps: 5, batch: 4, width: 16 }.looped());
     text::walk(&plans, |words, graph| match words {
         ["plan"] => {
-            let session = Cpu::new().open().map_err(|error| error.to_string())?;
+            let session = Cpu::new().threads(2).open().map_err(|error| error.to_string())?;
             let vars = graph.vars.iter().chain(&graph.updates);
             let mut types: Vec<(VarId, Type)> = vars.map(|&(var, value)| (var, graph.ty(value).clone())).collect();
             types.sort_by_key(|(var, _)| *var);

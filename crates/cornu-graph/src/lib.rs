@@ -48,13 +48,13 @@ mod verify;
 pub use body::Body;
 pub use builder::Builder;
 pub use check::Check;
-#[cfg(feature = "ndarray")]
-pub use cornu_array::from_array;
 pub use cornu_array::{
     AN_ARRAY, Array, Arrays, Bf16, Buffer, Code, Context, DType, Element, Elements, Error, ErrorKind, F16, Nested,
     Number, Numeric, Printable, Result, Shape, ToArray, ToArrays, Type, Verbose, Warning, bytes, list, nearest,
     numbers, pad, random, room, tell,
 };
+#[cfg(feature = "ndarray")]
+pub use cornu_array::{from_array, into_ndarray};
 pub use eval::{Reference, check_vars, evaluate};
 pub use grad::gradients;
 pub use graph::{Graph, Node, Value, VarId};

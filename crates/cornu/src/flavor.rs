@@ -167,8 +167,18 @@ impl Flavor {
         self == Keras2
     }
 
-    /// Whether batches may be normalized along several axes.
-    pub(crate) fn normalizes_along_several(self) -> bool {
+    /// Whether steps that an infinite gradient has undone count.
+    pub(crate) fn counts_skipped_steps(self) -> bool {
+        self == Keras2
+    }
+
+    /// Below which a scale of the loss does not fall.
+    pub(crate) fn least_loss_scale(self) -> f64 {
+        if self == Keras2 { 1.0 } else { 0.0 }
+    }
+
+    /// Whether gradients are multiplied by the reciprocal of the scale, instead of being divided by it.
+    pub(crate) fn unscales_by_product(self) -> bool {
         self == Keras2
     }
 

@@ -1,6 +1,7 @@
 //! How weights start: `keras.initializers`.
 
 mod draw;
+mod root;
 
 use cornu_graph::random::Stream;
 use cornu_graph::room::room;
@@ -10,6 +11,7 @@ use crate::choice::family;
 use crate::config::{Config, Mark};
 use crate::flavor::Flavor;
 use draw::{Float, rounded};
+pub(crate) use root::root;
 
 /// The standard deviation of a standard normal distribution cut off at two deviations.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;

@@ -100,8 +100,8 @@ pub mod prelude {
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{
-        Activation, Add, Argument, Average, AveragePooling2D, BatchNormalization, Concatenate, Dense, Dropout,
-        Embedding, Flatten, GlobalAveragePooling1D, GlobalAveragePooling2D, Input, Inputs, IntoLayer, Layer,
+        Activation, Add, Argument, Average, AveragePooling2D, BatchNormalization, Concatenate, Conv1D, Conv2D, Dense,
+        Dropout, Embedding, Flatten, GlobalAveragePooling1D, GlobalAveragePooling2D, Input, Inputs, IntoLayer, Layer,
         LayerNormalization, LayerRef, MaxPooling2D, Maximum, Minimum, MultiHeadAttention, Multiply, ReLU, Rescaling,
         Subtract, Wire,
     };

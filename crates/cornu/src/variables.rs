@@ -7,14 +7,15 @@ mod variable;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId};
 use serde_json::Value;
 
-pub(crate) use programs::Kind;
 #[cfg(test)]
 pub(crate) use programs::MOST_PROGRAMS;
+pub(crate) use programs::{Kind, Lent};
 use variable::Place;
 pub(crate) use variable::locked;
 pub(crate) use variable::{LayerState, Store};
@@ -86,6 +87,9 @@ struct Whereabouts {
 pub(crate) struct Opened {
     pub(crate) store: Store,
     ids: Vec<VarId>,
+    /// How often the variables of the model had become others, and how many had left the store, when they were looked for.
+    changes: AtomicU64,
+    departures: AtomicUsize,
 }
 
 impl Opened {
@@ -209,10 +213,7 @@ impl Variables {
     /// As [`Variables::open`]; gives where they are.
     pub(crate) fn opened(&self) -> Result<Arc<Opened>> {
         let mut whereabouts = locked(&self.whereabouts);
-        let is_there = |store: &Store, (variable, id): (&Named, &VarId)| matches!(&*locked(&variable.place), Place::In(kept) if kept.store.is(store) && kept.id == *id);
-        if let Some(opened) = whereabouts.opened.as_ref().filter(|opened| opened.ids.len() == self.list.len())
-            && self.list.iter().zip(&opened.ids).all(|pair| is_there(&opened.store, pair))
-        {
+        if let Some(opened) = whereabouts.opened.as_ref().filter(|opened| self.are_in(opened)) {
             return Ok(Arc::clone(opened));
         }
         let Whereabouts { opened, machine } = &mut *whereabouts;
@@ -220,11 +221,30 @@ impl Variables {
         let found = self.list.iter().find_map(|variable| variable.placed()).map(|(store, _)| store);
         let found = found.or(opened.as_ref().map(|opened| opened.store.clone()));
         let store = found.map_or_else(|| Store::open(machine.as_deref()), Ok)?;
+        let departures = AtomicUsize::new(store.departures());
         let mut order: Vec<&Named> = self.list.iter().collect();
         order.sort_by_key(|variable| (variable.role, !variable.trainable()));
         order.into_iter().try_for_each(|variable| store.take(variable).context(&variable.path))?;
         let ids = self.list.iter().map(|variable| variable.id()).collect();
-        Ok(Arc::clone(opened.insert(Arc::new(Opened { store, ids }))))
+        let changes = AtomicU64::new(self.changes);
+        Ok(Arc::clone(opened.insert(Arc::new(Opened { store, ids, changes, departures }))))
+    }
+
+    /// Whether these variables are all there. They are looked for if they are others than last time, or if a variable of
+    /// whatever model has left the store since: as long as neither is so, none can be elsewhere.
+    fn are_in(&self, opened: &Opened) -> bool {
+        let departures = opened.store.departures();
+        let known = (opened.changes.load(Ordering::Relaxed), opened.departures.load(Ordering::Relaxed));
+        if known == (self.changes, departures) {
+            return true;
+        }
+        let is_there = |(variable, id): (&Named, &VarId)| matches!(&*locked(&variable.place), Place::In(kept) if kept.store.is(&opened.store) && kept.id == *id);
+        if opened.ids.len() != self.list.len() || !self.list.iter().zip(&opened.ids).all(is_there) {
+            return false;
+        }
+        opened.changes.store(self.changes, Ordering::Relaxed);
+        opened.departures.store(departures, Ordering::Relaxed);
+        true
     }
 
     /// Whether all variables that lie somewhere lie on one machine: that of this model, if one was named.

@@ -4,7 +4,7 @@ use cornu::Cpu;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds, set_flavor};
 use cornu_graph::{Array, Type};
-use cornu_testkit::alloc::Counting;
+use cornu_testkit::alloc::{Counting, used};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -57,5 +57,19 @@ fn epochs_of_more_batches_allocate_no_more() -> cornu::Result<()> {
     };
     let (short, long) = (allocations(100, evaluate)?, allocations(1000, evaluate)?);
     assert!(long <= short + GROWTH, "evaluate: {short} in 100 batches, {long} in 1000");
+    Ok(())
+}
+
+/// The input, its copy on the way, the names of inputs, the order of rows, the result: what is known of a model, its
+/// program and the memory of a run is there from the call before.
+#[test]
+fn a_prediction_of_a_row_allocates_little_but_its_result() -> cornu::Result<()> {
+    let (model, row) = (model()?, Array::from_fn(&Type::f32([1, 3]), |at| at as f64));
+    let first = model.predict(&row)?;
+    for _ in 0..3 {
+        let (again, asked) = used(|| model.predict(&row));
+        assert_eq!(again?, first);
+        assert!(asked.count <= 10, "{asked:?}");
+    }
     Ok(())
 }

@@ -15,7 +15,7 @@ use cornu_graph::ops::{self, Window};
 use cornu_graph::{DType, Shape};
 
 use super::dot::Ending;
-use super::dot::tile::Element;
+use super::dot::tile::{ACROSS, ALONG, Element, LANES, Tile};
 use super::dot::tiles::Split;
 use super::operand::{Kernel, Span};
 use super::simd::Level;
@@ -31,7 +31,7 @@ const GRAIN: usize = 64 * 1024;
 pub enum Makes {
     /// `y`, of `x` and `w`.
     Output,
-    /// `x`, of `y` and `w` with its last two axes turned: see [`Convolution::turned`].
+    /// `x`, of `y` and `w`.
     Input,
     /// `w`, of `x` and `y`.
     Weights,
@@ -49,15 +49,32 @@ pub struct Convolution {
     channels: [usize; 2],
 }
 
+/// Makes a kernel over operands and a result in those places, with what is done to its elements.
+pub type Making = dyn FnOnce([Span; 3], Option<Ending>) -> Box<dyn Kernel>;
+
+/// A convolution for one element type and level.
+pub struct Prepared {
+    /// What is made of `w` first, if it cannot be read as it lies: once a step.
+    pub packing: Option<Packing>,
+    /// Makes the kernel over `x`, `w` or what was made of it, and `y`.
+    pub kernel: Box<Making>,
+}
+
+/// Copies of the parts of a kernel.
+pub struct Packing {
+    /// Elements of the copy.
+    pub len: usize,
+    /// Each part: where it begins in the kernel and in the copy, and its axes: sizes, and elements from one to the next in
+    /// either.
+    pub parts: Vec<([usize; 2], Vec<[usize; 3]>)>,
+}
+
 impl Convolution {
     /// That of a window over images of shape `x` and results of shape `y`, which fit each other.
     pub fn new(makes: Makes, window: &Window, groups: usize, x: &Shape, y: &Shape) -> Convolution {
         let mut axes: Vec<_> = window.0.iter().enumerate().map(|(i, &slide)| (slide, [x[i + 1], y[i + 1]])).collect();
-        // Places of a window of one tap that moves by one are a single row of them.
-        let plain = |&(slide, _): &(ops::Slide, [usize; 2])| {
-            slide.size == 1 && slide.stride == 1 && (slide.low, slide.high) == (0, 0)
-        };
-        if axes.iter().all(plain) {
+        if window.is_one() {
+            // A single row of places.
             let places = axes.iter().map(|(_, sizes)| sizes[0]).product();
             axes = vec![(axes[0].0, [places; 2])];
         }
@@ -68,46 +85,42 @@ impl Convolution {
         Convolution { makes, groups, axes, images: x[0], channels: [x[last], y[last]] }
     }
 
-    /// How the last two axes of the kernel must be turned for [`Makes::Input`]: `[taps, c, groups, k]` is needed as `[taps, k,
-    /// groups, c]`; `None` if it can stay as it lies.
-    pub fn turned(&self) -> Option<[usize; 4]> {
-        let [c, k] = self.channels.map(|channels| channels / self.groups);
-        (self.makes == Makes::Input && c.max(k) > 1).then(|| [self.taps(), c, self.groups, k])
-    }
-
     /// How many copies of a kernel's gradient are made first, which are added to be the gradient.
     pub fn shards(&self) -> usize {
         if self.kernel_size() > 256 * 1024 { 1 } else { self.images.clamp(1, 8) }
     }
 
-    /// The kernel over operands and a result of that type. Weights are made in so many copies as [`Convolution::shards`]
-    /// says.
-    pub fn kernel(&self, spans: [Span; 3], end: Option<Ending>, dtype: DType, level: Level) -> Box<dyn Kernel> {
+    /// All that is decided for operands and a result of that type. Weights are made in so many copies as
+    /// [`Convolution::shards`] says.
+    pub fn prepared(&self, dtype: DType, level: Level) -> Prepared {
         match dtype {
-            DType::F32 => self.typed::<f32>(spans, end, level),
-            DType::F64 => self.typed::<f64>(spans, end, level),
+            DType::F32 => self.typed::<f32>(level),
+            DType::F64 => self.typed::<f64>(level),
             // What wraps has the same bits with a sign and without.
-            DType::I8 | DType::U8 => self.typed::<i8>(spans, end, level),
-            DType::I16 | DType::U16 => self.typed::<i16>(spans, end, level),
-            DType::I32 | DType::U32 => self.typed::<i32>(spans, end, level),
-            DType::I64 | DType::U64 => self.typed::<i64>(spans, end, level),
+            DType::I8 | DType::U8 => self.typed::<i8>(level),
+            DType::I16 | DType::U16 => self.typed::<i16>(level),
+            DType::I32 | DType::U32 => self.typed::<i32>(level),
+            DType::I64 | DType::U64 => self.typed::<i64>(level),
             other => unreachable!("the type rule and `widen` leave no convolution of {other}"),
         }
     }
 
-    fn typed<T: Element>(&self, spans: [Span; 3], end: Option<Ending>, level: Level) -> Box<dyn Kernel> {
-        let [c, k] = if self.is_deep() { [1, self.channels[1]] } else { self.channels.map(|all| all / self.groups) };
-        match self.makes {
-            Makes::Output => Box::new(Slide::<T>::new(self, T::kernels(level, k), spans, end)),
-            Makes::Input if self.is_deep() => Box::new(Slide::<T>::new(self, T::kernels(level, k), spans, end)),
-            Makes::Input => Box::new(Slide::<T>::new(self, T::kernels(level, c), spans, end)),
-            Makes::Weights => Box::new(Weights::<T>::new(self, T::kernels(level, k), spans)),
+    fn typed<T: Element>(&self, level: Level) -> Prepared {
+        let made = usize::from(self.makes != Makes::Input);
+        let deep = T::kernels(level, self.channels[made]);
+        let is_deep = self.groups > 1 && self.channels == [self.groups; 2] && !deep.tiles[LANES][0].is_empty();
+        let kernels = if is_deep { deep } else { T::kernels(level, self.channels[made] / self.groups) };
+        let kind = match (is_deep, self.makes) {
+            (true, _) => LANES,
+            (false, Makes::Weights) => ACROSS,
+            (false, _) => ALONG,
+        };
+        if self.makes == Makes::Weights {
+            let weights = Weights::<T>::new(self, kernels, kind);
+            return Prepared { packing: None, kernel: Box::new(|spans, _| Box::new(weights.over(spans))) };
         }
-    }
-
-    /// Whether each channel is a group of its own, so that channels are the lanes of vectors.
-    fn is_deep(&self) -> bool {
-        self.groups > 1 && self.channels == [self.groups; 2]
+        let slide = Slide::<T>::new(self, kernels, kind);
+        Prepared { packing: slide.packing(self), kernel: Box::new(|spans, end| Box::new(slide.over(spans, end))) }
     }
 
     fn taps(&self) -> usize {
@@ -157,18 +170,15 @@ fn cost_of_rows(most: usize, rows: usize, vectors: usize) -> usize {
     (0..split.blocks).map(|block| cost(split.size(block), vectors)).sum()
 }
 
-/// How many vectors a tile should have for that many rows of `n` columns.
-fn columns<T>(tiles: &super::dot::tile::Kernels<T>, rows: usize, n: usize) -> Split {
-    let (tall, vectors) = (tiles.tiles[0][0], n.div_ceil(tiles.lanes));
+/// How many vectors tiles should have, of such as there are, for that many rows of so many vectors.
+fn columns<T>(tiles: &[&[Tile<T>]], rows: usize, vectors: usize) -> Split {
     let split = |most: usize| Split::new(vectors, vectors.div_ceil(most));
     let cost = |most: &usize| {
         let split = split(*most);
-        (0..split.blocks)
-            .map(|block| split.size(block))
-            .map(|v| cost_of_rows(tall[v - 1].len(), rows, v))
-            .sum::<usize>()
+        let sizes = (0..split.blocks).map(|block| split.size(block));
+        sizes.map(|vectors| cost_of_rows(tiles[vectors - 1].len(), rows, vectors)).sum::<usize>()
     };
-    split((1..=tall.len().min(vectors.max(1))).min_by_key(cost).unwrap_or(1))
+    split((1..=tiles.len().min(vectors)).min_by_key(cost).unwrap_or(1))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod memory;
 pub(crate) mod moves;
 pub(crate) mod num;
 pub mod operand;
+pub(crate) mod order;
 pub(crate) mod over_rows;
 pub mod parallel;
 pub(crate) mod pool;

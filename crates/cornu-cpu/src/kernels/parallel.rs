@@ -41,21 +41,20 @@ impl Task {
     #[inline]
     pub(crate) fn run(&self, level: Level, threads: &Threads, bases: Bases, memory: Room) {
         let Task { units, own, .. } = *self;
-        let parts = threads.count().min(self.most).max(1);
-        assert!(own * parts <= memory.bytes(), "{parts} threads need {own} bytes each, got {}", memory.bytes());
+        let most = threads.count().min(self.most).max(1);
+        assert!(own * most <= memory.bytes(), "{most} threads need {own} bytes each, got {}", memory.bytes());
         // SAFETY: `lower` made it for the buffers of this run, which does one step at a time; each part has other units,
         // and a piece of scratch memory of its own.
         let run = |units: Range<usize>, part: usize| unsafe {
             self.kernel.run(level, bases, units, memory.start().wrapping_add(own * part));
         };
-        if parts == 1 {
+        if most == 1 {
             return run(0..units, 0);
         }
-        // Of many units each thread's begin at a line, whatever their size.
-        let line = if units / parts >= FEW { LINE } else { 1 };
-        let lines = units.div_ceil(line);
-        threads.run(parts, &|part| {
-            let Range { start, end } = share(lines, part, parts);
+        threads.run(most, &|part, parts| {
+            // Of many units each thread's begin at a line, whatever their size.
+            let line = if units / parts >= FEW { LINE } else { 1 };
+            let Range { start, end } = share(units.div_ceil(line), part, parts);
             run(start * line..units.min(end * line), part);
         });
     }

@@ -4,7 +4,7 @@
 //! workers watch one word for a while before they sleep, and a caller never waits for a part that nobody has begun.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -41,23 +41,35 @@ impl Threads {
         self.count
     }
 
-    /// Calls `body(0)`, …, `body(parts - 1)`, each exactly once and in any order, and returns when all have returned.
+    /// Somebody has work for several threads, as long as what this gives lives.
+    pub fn enter(&self) -> Caller<'_> {
+        let callers = (self.count > 1).then(|| &self.crew().callers);
+        if let Some(Callers(now)) = callers {
+            now.fetch_add(1, Ordering::Relaxed);
+        }
+        Caller(callers)
+    }
+
+    fn crew(&self) -> &Crew {
+        self.crew.get_or_init(|| Crew::of_process(self.count - 1))
+    }
+
+    /// Calls `body(0, parts)`, …, `body(parts - 1, parts)`, each exactly once and in any order, and returns when all have
+    /// returned. There are `most` parts, or as many as there are threads which no other caller needs.
     ///
     /// The caller does part 0 and whatever no worker has begun. A region opened inside another, or while another
-    /// thread has one open in this process, runs on its caller alone. If a part panics the others still run, and then
-    /// the first panic goes on in the caller.
-    pub fn run(&self, parts: usize, body: &(dyn Fn(usize) + Sync)) {
-        if parts <= 1 {
-            return (0..parts).for_each(body);
+    /// thread has one open in this process, is one part. If a part panics the others still run, and then the first
+    /// panic goes on in the caller.
+    pub fn run(&self, most: usize, body: &(dyn Fn(usize, usize) + Sync)) {
+        if most.min(self.count) <= 1 {
+            return body(0, 1);
         }
-        if self.count == 1 {
-            return alone(parts, body);
+        let crew = self.crew();
+        let parts = most.min(self.count).min((self.count.max(crew.cores) + 1).saturating_sub(crew.callers.lately()));
+        if parts <= 1 || crew.busy.swap(true, Ordering::Acquire) {
+            return body(0, 1);
         }
-        let crew = self.crew.get_or_init(|| Crew::of_process(self.count - 1));
-        if crew.busy.swap(true, Ordering::Acquire) {
-            return alone(parts, body);
-        }
-        let region = &crew.region;
+        let (region, body) = (&crew.region, &|part| body(part, parts));
         region.open(parts, body);
         region.attempt(0, body);
         while let Some(part) = region.claim() {
@@ -73,14 +85,36 @@ impl Threads {
     }
 }
 
-/// Runs all parts on this thread, as workers would: those behind one that panics as well.
-fn alone(parts: usize, body: &(dyn Fn(usize) + Sync)) {
-    let attempt = |part| catch_unwind(AssertUnwindSafe(|| body(part))).err();
-    let mut panics = (0..parts).filter_map(attempt);
-    let first = panics.next();
-    panics.for_each(drop);
-    if let Some(panic) = first {
-        resume_unwind(panic);
+/// How many have work for several threads. Each takes a core, so that a worker who is given a part may not be run for
+/// milliseconds, and his caller with him: what others need is left to them.
+#[derive(Default)]
+struct Callers(AtomicUsize);
+
+impl Callers {
+    /// For so many regions of a thread another caller is expected to come again.
+    const PATIENCE: usize = 16;
+
+    /// How many there are, or were a few regions ago.
+    fn lately(&self) -> usize {
+        thread_local! {
+            /// Times `PATIENCE`; a region with fewer of them takes one off.
+            static LATELY: Cell<usize> = const { Cell::new(0) };
+        }
+        let now = self.0.load(Ordering::Relaxed) * Self::PATIENCE;
+        LATELY.set(now.max(LATELY.get().saturating_sub(1)));
+        LATELY.get().div_ceil(Self::PATIENCE)
+    }
+}
+
+/// One who has work for several threads.
+#[must_use]
+pub struct Caller<'a>(Option<&'a Callers>);
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        if let Some(Callers(now)) = self.0 {
+            now.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -95,10 +129,19 @@ struct Crew {
     region: Arc<Region>,
     /// Whether a region is open.
     busy: AtomicBool,
+    callers: Callers,
+    cores: usize,
     workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Crew {
+    /// Without workers yet, of that process.
+    fn new(process: u32) -> Crew {
+        let region = Arc::new(Region { process, ..Region::default() });
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Crew { region, busy: AtomicBool::default(), callers: Callers::default(), cores, workers: Mutex::default() }
+    }
+
     /// The crew of this process, of at least `count` workers, or as many as the system grants: a caller does by itself
     /// what no worker takes.
     fn of_process(count: usize) -> Arc<Crew> {
@@ -108,10 +151,7 @@ impl Crew {
         // A child may have been forked while somebody held the lock, and does not have the workers.
         let mut shared = if [0, here].contains(&first) { CREW.lock().ok() } else { CREW.try_lock().ok() };
         let known = shared.as_ref().and_then(|shared| shared.upgrade()).filter(|crew| !crew.region.is_forked());
-        let crew = known.unwrap_or_else(|| {
-            let region = Arc::new(Region { process: here, ..Region::default() });
-            Arc::new(Crew { region, busy: AtomicBool::new(false), workers: Mutex::default() })
-        });
+        let crew = known.unwrap_or_else(|| Arc::new(Crew::new(here)));
         if let Some(shared) = &mut shared {
             **shared = Arc::downgrade(&crew);
         }
@@ -340,120 +380,4 @@ impl Patience {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Runs `regions` regions of `parts` parts and checks that each part ran exactly once in each.
-    fn check(threads: &Threads, regions: usize, parts: usize) {
-        let runs: Vec<AtomicUsize> = (0..parts).map(|_| AtomicUsize::new(0)).collect();
-        for region in 1..=regions {
-            threads.run(parts, &|part| {
-                runs[part].fetch_add(1, Ordering::Relaxed);
-            });
-            assert!(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == region), "{parts} parts, region {region}");
-        }
-    }
-
-    #[test]
-    fn shares_are_even_and_complete() {
-        for (count, parts) in [(1, 1), (7, 3), (8, 8), (100, 7), (1, 2)] {
-            let shares: Vec<_> = (0..parts).map(|part| share(count, part, parts)).collect();
-            assert_eq!(shares.iter().cloned().flatten().collect::<Vec<_>>(), (0..count).collect::<Vec<_>>());
-            assert!(shares.iter().all(|share| share.len() >= count / parts && share.len() <= count.div_ceil(parts)));
-        }
-    }
-
-    #[test]
-    fn every_part_runs_once() {
-        for count in [1, 2, 3, 8] {
-            let threads = Threads::new(count);
-            assert_eq!(threads.count(), count);
-            for parts in [0, 1, 2, 3, 7, 100] {
-                check(&threads, 50, parts);
-            }
-        }
-    }
-
-    #[test]
-    fn many_tiny_regions() {
-        check(&Threads::new(2), if cfg!(miri) { 50 } else { 100_000 }, 2);
-    }
-
-    #[test]
-    fn workers_come_back_from_sleep() {
-        let threads = Threads::new(3);
-        for pause in [0, 1, 3, 10] {
-            std::thread::sleep(Duration::from_millis(pause));
-            check(&threads, 3, 3);
-        }
-    }
-
-    #[test]
-    fn a_caller_sleeps_through_a_long_part() {
-        let threads = Threads::new(2);
-        let slow = AtomicBool::new(false);
-        threads.run(2, &|part| {
-            if part == 0 {
-                // Long enough for the worker to wake and take part 1.
-                std::thread::sleep(Duration::from_millis(5));
-            } else {
-                std::thread::sleep(Duration::from_millis(20));
-                slow.store(true, Ordering::Relaxed);
-            }
-        });
-        assert!(slow.into_inner());
-    }
-
-    #[test]
-    fn panics_reach_the_caller_and_leave_the_pool_whole() {
-        let threads = Threads::new(2);
-        for bad in 0..4 {
-            let runs = AtomicUsize::new(0);
-            let region = || {
-                threads.run(4, &|part| {
-                    runs.fetch_add(1, Ordering::Relaxed);
-                    assert!(part != bad, "part {part}");
-                });
-            };
-            let panic = catch_unwind(AssertUnwindSafe(region)).expect_err("the region has a part that panics");
-            assert_eq!(panic.downcast_ref::<String>(), Some(&format!("part {bad}")));
-            assert_eq!(runs.into_inner(), 4);
-            check(&threads, 10, 4);
-        }
-    }
-
-    #[test]
-    fn regions_inside_regions_and_from_two_callers() {
-        let threads = Threads::new(2);
-        let runs = AtomicUsize::new(0);
-        let outer = || {
-            for _ in 0..100 {
-                threads.run(3, &|_| {
-                    threads.run(5, &|_| {
-                        runs.fetch_add(1, Ordering::Relaxed);
-                    });
-                });
-            }
-        };
-        std::thread::scope(|scope| {
-            let other = scope.spawn(outer);
-            outer();
-            other.join().expect("no part panics");
-        });
-        assert_eq!(runs.into_inner(), 2 * 100 * 3 * 5);
-    }
-
-    /// Four callers of eight threads want every core at once. Were a caller to wait for threads that do not run, each
-    /// region would take some slices of the scheduler, milliseconds: minutes in all.
-    #[test]
-    fn many_more_threads_than_cores() {
-        let regions = if cfg!(miri) { 3 } else { 5_000 };
-        let begun = Instant::now();
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| check(&Threads::new(8), regions, 8));
-            }
-        });
-        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
-    }
-}
+mod tests;

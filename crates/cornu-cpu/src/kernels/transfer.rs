@@ -41,7 +41,7 @@ fn pick(threads: &Threads, from: &[u8], rows: &[u32], to: &mut [u8]) {
         return copy_rows(from, rows, width, to);
     }
     let target = Shared(to.as_mut_ptr());
-    threads.run(parts, &|part| {
+    threads.run(parts, &|part, parts| {
         let part = share(rows.len(), part, parts);
         // SAFETY: `to` has room for the rows and is lent to this call; parts are other rows of it.
         let to = unsafe { std::slice::from_raw_parts_mut(target.at(part.start * width), part.len() * width) };

@@ -60,7 +60,7 @@ impl OpDef for MaxPool {
             Sample { edge: size == 0 || window.0.iter().any(|slide| slide.low >= slide.size), ..spread }
         };
         let edges = numbers().flat_map(|dtype| {
-            let all = copied(dtype);
+            let all = edges(dtype);
             [1, 3].map(|times| {
                 let x = all.pick([1, all.len(), times], |i| (i + i / 5) % all.len());
                 edge(MaxPool { window: Window::new(&[4]).padding(&[1], &[0]) }, [x])

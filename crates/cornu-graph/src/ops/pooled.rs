@@ -11,10 +11,11 @@ impl Window {
         Some([*batch].into_iter().chain(places.iter().copied()).chain([*channels]).collect())
     }
 
-    /// How many taps there are, and the smallest type that numbers them; `None` of more than `u32` does.
+    /// How many taps there are, and the smallest type that numbers them; `None` of more
+    /// than singles count, 2^24.
     pub fn taps(&self) -> Option<(usize, DType)> {
         let taps = self.sizes().checked_size()?;
-        let dtype = [(1 << 8, DType::U8), (1 << 16, DType::U16), (1 << 32, DType::U32)];
+        let dtype = [(1 << 8, DType::U8), (1 << 16, DType::U16), (1 << 24, DType::U32)];
         dtype.into_iter().find(|&(most, _)| taps as u64 <= most).map(|(_, dtype)| (taps, dtype))
     }
 

@@ -90,6 +90,11 @@ impl Window {
         Window(self.0.iter().zip(numbers).map(|(&slide, &number)| change(slide, number)).collect())
     }
 
+    /// Whether it stands on each element alone, one after the other.
+    pub fn is_one(&self) -> bool {
+        self.0.iter().all(|slide| (slide.size, slide.stride, slide.low, slide.high) == (1, 1, 0, 0))
+    }
+
     /// The number of taps along each axis.
     pub fn sizes(&self) -> Shape {
         self.0.iter().map(|slide| slide.size).collect()

@@ -2,6 +2,7 @@
 
 mod constants;
 mod control;
+mod convolve;
 mod module;
 mod ops;
 mod pooling;

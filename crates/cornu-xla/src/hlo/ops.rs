@@ -18,6 +18,9 @@ pub(super) fn write(w: &mut Writer, op: &Op, args: &[Val], types: &[&Type]) -> V
         Op::Select(_) => w.select(x(), &args[1], &args[2]),
         Op::Cast(_) => w.cast(x(), ty.dtype),
         Op::Dot(op) => w.dot(*op, x(), &args[1], ty),
+        Op::Conv(op) => w.conv(&op.window, op.groups, [x(), &args[1]], ty),
+        Op::ConvInput(op) => w.conv_input(&op.window, op.groups, [x(), &args[1]], ty),
+        Op::ConvWeights(op) => w.conv_weights(&op.window, op.groups, [x(), &args[1]], ty),
         Op::Reduce(op) => w.reduced(op, x(), ty),
         Op::Arg(op) => w.arg(*op, x(), ty),
         Op::Reshape(_) => w.reshape(x(), &ty.shape),
@@ -56,7 +59,7 @@ fn name_of(op: Compare) -> &'static str {
 }
 
 /// Two types of operands and that of the result.
-fn from_two(a: &Val, b: &Val, ty: &Type) -> String {
+pub(super) fn from_two(a: &Val, b: &Val, ty: &Type) -> String {
     format!("({}, {}) -> {}", Hlo(&a.ty), Hlo(&b.ty), Hlo(ty))
 }
 
@@ -282,7 +285,7 @@ impl Writer {
         self.add(x.ty.clone(), format_args!("stablehlo.reverse {x}, dims = {axes:?} : {}", Hlo(&x.ty)))
     }
 
-    fn transposed(&mut self, order: &[usize], x: &Val, ty: &Type) -> Val {
+    pub(super) fn transposed(&mut self, order: &[usize], x: &Val, ty: &Type) -> Val {
         let text = format!("stablehlo.transpose {x}, dims = {order:?} : ({}) -> {}", Hlo(&x.ty), Hlo(ty));
         self.add(ty.clone(), text)
     }

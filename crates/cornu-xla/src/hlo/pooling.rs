@@ -97,38 +97,34 @@ impl Writer {
     /// [`Writer::unpooled`] where no two places share an element: each becomes a block of as many elements as the window
     /// moves by.
     fn unpooled_apart(&mut self, window: &Window, y: &Val, named: &Val, ty: &Type) -> Val {
-        let rank = y.ty.rank();
-        let mut dims = vec![y.ty.shape[0]];
-        for (slide, place) in window.0.iter().zip(&y.ty.shape[1..]) {
-            dims.extend([*place, slide.size]);
-        }
-        dims.push(y.ty.shape[rank - 1]);
-        let axes: Vec<usize> = along(0, (0..rank - 2).map(|axis| 2 * axis + 1)).into_iter().take(rank - 1).collect();
-        let axes = [axes, vec![dims.len() - 1]].concat();
-        let (spread, named) = (self.broadcast(y, &dims, &axes), self.broadcast(named, &dims, &axes));
+        let (rank, places) = (y.ty.rank(), &y.ty.shape);
+        // Each axis of places beside one of what a place has along it.
+        let apart = |width: fn(&Slide) -> usize| {
+            let inner = window.0.iter().enumerate().flat_map(|(i, slide)| [places[i + 1], width(slide)]);
+            Shape::from_iter([places[0]].into_iter().chain(inner).chain([places[rank - 1]]))
+        };
+        let (taps, blocks) = (apart(|slide| slide.size), apart(|slide| slide.stride));
+        let axes: Vec<usize> = (0..rank).map(|axis| (2 * axis).saturating_sub(1)).collect();
+        let (spread, named) = (self.broadcast(y, &taps, &axes), self.broadcast(named, &taps, &axes));
         let mut numbers = self.splat(Number::Whole(0), &named.ty);
-        for (axis, stride) in window.sizes().strides().iter().enumerate() {
-            let (along, scale) =
-                (self.iota(&named.ty, 2 * axis + 2), self.splat(Number::Whole(*stride as i128), &named.ty));
-            let along = self.binary("multiply", &along, &scale);
+        for (i, stride) in window.sizes().strides().iter().enumerate() {
+            let stride = self.splat(Number::Whole(*stride as i128), &named.ty);
+            let along = self.iota(&named.ty, 2 * i + 2);
+            let along = self.binary("multiply", &along, &stride);
             numbers = self.binary("add", &numbers, &along);
         }
         let (is, zero) = (self.compare("EQ", &named, &numbers), self.splat(Number::Whole(0), &spread.ty));
         let taken = self.select(&is, &spread, &zero);
-        let behind = |slide: &Slide| [[0, 0], [0, (slide.stride - slide.size) as i64]];
-        let behind = along([0, 0], window.0.iter().flat_map(behind));
-        let moved =
-            |i: usize, n: usize| if i > 0 && i + 1 < dims.len() && i % 2 == 0 { window.0[i / 2 - 1].stride } else { n };
-        let blocks: Shape = dims.iter().enumerate().map(|(i, &n)| moved(i, n)).collect();
-        let blocks = self.padded_by(&taken, &behind, &vec![0; dims.len()], &Type::new(ty.dtype, blocks));
-        let rows: Vec<usize> =
-            window.0.iter().zip(&y.ty.shape[1..]).map(|(slide, place)| place * slide.stride).collect();
-        let edge =
-            |(i, slide): (usize, &Slide)| [-(slide.low as i64), (ty.shape[i + 1] + slide.low) as i64 - rows[i] as i64];
-        let edges = along([0, 0], window.0.iter().enumerate().map(edge));
-        let ends = [y.ty.shape[0], y.ty.shape[rank - 1]];
-        let whole = [&ends[..1], &rows, &ends[1..]].concat();
+        let behind = along([0, 0], window.0.iter().flat_map(|slide| [[0, 0], [0, (slide.stride - slide.size) as i64]]));
+        let blocks = self.padded_by(&taken, &behind, &vec![0; taps.rank()], &Type::new(ty.dtype, blocks));
+        let rows: Vec<usize> = window.0.iter().zip(&places[1..]).map(|(slide, place)| place * slide.stride).collect();
+        let whole = [&places[..1], &rows, &places[rank - 1..]].concat();
         let whole = self.reshape(&blocks, &whole);
+        let edge = |(i, slide): (usize, &Slide)| {
+            let low = slide.low as i64;
+            [-low, ty.shape[i + 1] as i64 + low - rows[i] as i64]
+        };
+        let edges = along([0, 0], window.0.iter().enumerate().map(edge));
         self.padded_by(&whole, &edges, &vec![0; rank], ty)
     }
 

@@ -1,14 +1,13 @@
 //! Numbers brought to mean 0 and variance 1 along all axes but one, as a batch has them.
 
-use cornu_graph::ops::Reduction;
-use cornu_graph::random::Stream;
-use cornu_graph::{Array, DType, Error, Result, Shape, Tensor, Type};
+use cornu_graph::{DType, Error, Result, Tensor};
 
-use super::{Inputs, Layer, Wire};
+use super::moments::{Moments, channels, keep, mask_over};
+use super::{Argument, Inputs, Layer, Wire};
 use crate::choice::Choice;
-use crate::config::{Config, Dictionary, OneOrMany, Setting};
+use crate::config::{Dictionary, OneOrMany};
 use crate::constraints::Constraint;
-use crate::initializers::Initializer;
+use crate::initializers::{Initializer, root};
 use crate::regularizers::Regularizer;
 use crate::trace::Cx;
 
@@ -20,7 +19,7 @@ crate::config! {
     /// In Keras 2 images, batches of four or five axes with the channels second or last, ignore the mask, and their running
     /// variance is that of a sample: divided by one less than their number of places. `float64` and `renorm` are excepted.
     "keras.layers" pub layer BatchNormalization {
-        /// The axis of the channels, or in Keras 2 several; negative ones count from the end.
+        /// The axis of the channels, also as a list of one; negative ones count from the end.
         axis: OneOrMany<i64> = OneOrMany::One(-1),
         /// How much of a running mean stays at each step.
         momentum: f64 = 0.99,
@@ -60,11 +59,18 @@ crate::config! {
 impl Layer for BatchNormalization {
     fn call_all(&self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
         let wire = inputs.one()?;
-        let dtype = self.base.policy()?.compute_dtype;
-        let images = cx.flavor().fuses_normalization() && self.is_fused(&wire.tensor);
-        let mask = wire.mask.as_ref().filter(|_| !images);
-        let y = self.normalized(cx, &self.batch(cx, &wire.tensor, mask)?, images);
+        let (x, dtype) = (&wire.tensor, self.base.policy()?.compute_dtype);
+        let channels = channels("BatchNormalization", self.axis.as_slice(), x)?;
+        let fused = (4..=5).contains(&x.rank()) && [1, x.rank() - 1].contains(&channels) && dtype != DType::F64;
+        let fused = fused && cx.flavor().fuses_normalization() && !self.renorm && !self.synchronized;
+        let mask = wire.mask.as_ref().filter(|_| !fused);
+        let mask = mask_over("BatchNormalization", mask, x, &Vec::from_iter(0..x.rank() - 1))?;
+        let y = self.normalized(cx, &Moments::new(x, mask, channels), fused);
         Ok(vec![Wire::from(y.cast(dtype)).masked(wire.mask.clone())])
+    }
+
+    fn arguments(&self) -> Vec<Argument> {
+        vec![Argument::mask("mask")]
     }
 
     fn supports_masking(&self) -> bool {
@@ -75,178 +81,66 @@ impl Layer for BatchNormalization {
         let Some(clipping) = self.renorm_clipping.as_ref().filter(|_| self.renorm) else { return Ok(()) };
         let [rmax, rmin, dmax] = ["rmax", "rmin", "dmax"].map(|name| clipping.get(name));
         let known = [rmax, rmin, dmax].into_iter().flatten().count();
-        if known < clipping.0.len() || rmax < rmin && rmax.is_some() || dmax.is_some_and(|dmax| dmax < 0.0) {
-            let needed = "`renorm_clipping` needs `rmax` of `rmin` or more, `dmax` of 0 or more, and nothing else";
-            return Err(Error::usage(format!("{needed}, got {clipping}")));
+        if known == clipping.0.len() && (rmax.is_none() || rmax >= rmin) && dmax.is_none_or(|dmax| dmax >= 0.0) {
+            return Ok(());
         }
-        Ok(())
+        let needed = "`renorm_clipping` needs `rmax` of `rmin` or more, `dmax` of 0 or more, and nothing else";
+        Err(Error::usage(format!("{needed}, got {clipping}")))
     }
 }
 
 impl BatchNormalization {
-    fn batch(&self, cx: &Cx, x: &Tensor, mask: Option<&Tensor>) -> Result<Batch> {
-        let (rank, axes) = (x.rank(), self.axis.as_slice());
-        let place = |&axis: &i64| usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok();
-        let mut channels: Vec<usize> = axes.iter().filter_map(place).filter(|axis| (1..rank).contains(axis)).collect();
-        channels.sort_unstable();
-        channels.dedup();
-        let (most, several) = if cx.flavor().normalizes_along_several() { (rank, "axes") } else { (1, "one axis") };
-        if channels.len() != axes.len() || !(1..=most).contains(&axes.len()) {
-            let needed = format!("`axis` of `BatchNormalization` needs {several} behind the first of {}", x.ty());
-            return Err(Error::graph(format!("{needed}, got {axes:?}")));
-        }
-        let places = x.shape().without(rank - 1);
-        if let Some(mask) = mask.filter(|mask| mask.shape() != places) {
-            let needed = format!("`BatchNormalization` needs a mask of {places} for {}", x.ty());
-            return Err(Error::graph(format!("{needed}, got {}", mask.shape())));
-        }
-        let others = (0..rank).filter(|axis| !channels.contains(axis)).collect();
-        let mask = mask.map(|mask| mask.broadcast(x.shape(), &Vec::from_iter(0..rank - 1)));
-        Ok(Batch { x: x.cast(x.dtype().joined(DType::F32)), mask, channels, others })
-    }
-
-    /// Whether TensorFlow's fused operation, if it is used at all, takes such a batch.
-    fn is_fused(&self, x: &Tensor) -> bool {
-        let (rank, axes) = (x.rank() as i64, self.axis.as_slice());
-        let images = (4..=5).contains(&rank) && axes.len() == 1 && [1, rank - 1].contains(&axes[0].rem_euclid(rank));
-        images && !self.renorm && !self.synchronized && x.dtype() != DType::F64
-    }
-
-    fn normalized(&self, cx: &mut Cx, batch: &Batch, images: bool) -> Tensor {
-        let shape = batch.weights();
+    fn normalized(&self, cx: &mut Cx, batch: &Moments, fused: bool) -> Tensor {
+        let (size, dtype) = ([batch.channels()], batch.x.dtype());
         let mut weight = |name: &str, start, penalty, constraint| {
-            let weight = cx.weight(name, shape.clone(), start);
+            let weight = cx.weight(name, size, start);
             cx.regularize(&weight, penalty);
             cx.constrain(name, constraint);
-            batch.flat(&cx.uncast(&weight))
+            cx.uncast(&weight).cast(dtype)
         };
-        let (gamma, beta) = (&self.gamma_initializer, &self.beta_initializer);
-        let gamma = self.scale.then(|| weight("gamma", gamma, &self.gamma_regularizer, &self.gamma_constraint));
-        let beta = self.center.then(|| weight("beta", beta, &self.beta_regularizer, &self.beta_constraint));
-        let mut state = |name: &str, start: &Choice<dyn Initializer>| cx.state(name, shape.clone(), start);
+        let [one, zero] = [1.0, 0.0].map(|number| batch.x.number(number));
+        let gamma = match self.scale {
+            true => weight("gamma", &self.gamma_initializer, &self.gamma_regularizer, &self.gamma_constraint),
+            false => one,
+        };
+        let beta = match self.center {
+            true => weight("beta", &self.beta_initializer, &self.beta_regularizer, &self.beta_constraint),
+            false => zero,
+        };
+        let mut state = |name: &str, start: &Choice<dyn Initializer>| cx.state(name, size, start);
         let running = state("moving_mean", &self.moving_mean_initializer);
         let running = [running, state("moving_variance", &self.moving_variance_initializer)];
-        let root: Choice<dyn Initializer> = Root(self.moving_variance_initializer.clone()).into();
         let renorm = self.renorm.then(|| {
-            let stddev = state("moving_stddev", &root);
-            [stddev, state("renorm_mean", &self.moving_mean_initializer), state("renorm_stddev", &root)]
+            let (mean, root) = (&self.moving_mean_initializer, root(&self.moving_variance_initializer));
+            [state("moving_stddev", &root), state("renorm_mean", mean), state("renorm_stddev", &root)]
         });
         if !cx.training() || !cx.trainable() {
-            return batch.scaled(running.map(|state| batch.flat(&state)), self.epsilon, gamma, beta);
+            return batch.scaled(running.map(|state| state.cast(dtype)), self.epsilon, &gamma, beta);
         }
-        let moments = batch.moments();
-        let mut kept = |state: &Tensor, new: &Tensor, momentum: f64| {
-            let new = batch.flat(state) * momentum + new * (1.0 - momentum);
-            cx.update(state, new.reshape(state.shape()).cast(state.dtype()));
-            new
-        };
-        kept(&running[0], &moments[0], self.momentum);
+        let [mean, variance] = batch.mean_and_variance();
+        keep(cx, &running[0], &mean, self.momentum);
         let Some(renorm) = renorm else {
-            kept(&running[1], &(&moments[1] * if images { batch.of_a_sample() } else { 1.0 }), self.momentum);
-            return batch.scaled(moments, self.epsilon, gamma, beta);
+            let of_a_sample = if fused { batch.count() / (batch.count() - 1.0).max(1.0) } else { 1.0 };
+            keep(cx, &running[1], &(&variance * of_a_sample), self.momentum);
+            return batch.scaled([mean, variance], self.epsilon, &gamma, beta);
         };
-        let stddev = (&moments[1] + self.epsilon).sqrt();
-        let floor = batch.flat(&renorm[2]).maximum(self.epsilon.sqrt());
-        let correction = [&stddev / &floor, (&moments[0] - batch.flat(&renorm[1])) / floor];
-        let [r, d] = self.clipped(correction).map(|t| t.stop_gradient());
-        kept(&renorm[1], &moments[0], self.renorm_momentum);
-        kept(&renorm[2], &stddev, self.renorm_momentum);
-        let stddev = kept(&renorm[0], &stddev, self.momentum);
-        let variance = (stddev.square() - self.epsilon).maximum(0.0);
-        cx.update(&running[1], variance.reshape(shape).cast(running[1].dtype()));
+        let [r, d] = self.corrections(cx, [&mean, &variance], &renorm, &running[1]);
         // `(x * r + d) * gamma + beta`
-        let [r, d] = [r, d].map(|t| gamma.as_ref().map_or(t.clone(), |gamma| t * gamma));
-        let d = beta.map_or(d.clone(), |beta| d + beta);
-        batch.scaled(moments, self.epsilon, Some(r), Some(d))
+        batch.scaled([mean, variance], self.epsilon, &(r * &gamma), d * gamma + beta)
     }
 
-    fn clipped(&self, [r, d]: [Tensor; 2]) -> [Tensor; 2] {
-        let end = |name: &str| self.renorm_clipping.as_ref().and_then(|clipping| clipping.get(name));
-        let r = end("rmin").map_or(r.clone(), |rmin| r.maximum(rmin));
-        let r = end("rmax").map_or(r.clone(), |rmax| r.minimum(rmax));
-        [r, end("dmax").map_or(d.clone(), |dmax| d.clip(-dmax, dmax))]
-    }
-}
-
-/// What is normalized: the numbers, where they are seen, the axes of their channels, and the others.
-struct Batch {
-    x: Tensor,
-    mask: Option<Tensor>,
-    channels: Vec<usize>,
-    others: Vec<usize>,
-}
-
-impl Batch {
-    /// The shape of a weight: of several axes, those between them have size one.
-    fn weights(&self) -> Shape {
-        let size = |axis: usize| if self.channels.contains(&axis) { self.x.shape()[axis] } else { 1 };
-        if let [axis] = self.channels[..] { [size(axis)].into() } else { (0..self.x.rank()).map(size).collect() }
-    }
-
-    /// A weight as a number for each channel.
-    fn flat(&self, weight: &Tensor) -> Tensor {
-        let shape = self.channels.iter().map(|&axis| self.x.shape()[axis]);
-        weight.cast(self.x.dtype()).reshape(shape.collect::<Shape>())
-    }
-
-    /// A number for each channel at all places of it.
-    fn spread(&self, numbers: &Tensor) -> Tensor {
-        numbers.broadcast(self.x.shape(), &self.channels)
-    }
-
-    /// How many places each channel has.
-    fn count(&self) -> f64 {
-        self.others.iter().map(|&axis| self.x.shape()[axis] as f64).product()
-    }
-
-    /// What makes the variance of all that of a sample of more.
-    fn of_a_sample(&self) -> f64 {
-        self.count() / (self.count() - 1.0).max(1.0)
-    }
-
-    /// Mean and variance of each channel, in two passes. The mean that the variance is about is held fixed, which leaves its
-    /// gradient as it is and saves a sum; for the gradient of that, the square of its distance from the mean is taken off.
-    fn moments(&self) -> [Tensor; 2] {
-        let seen = |x: &Tensor| self.mask.as_ref().map_or(x.clone(), |mask| mask.select(x, 0.0));
-        let sum = |x: Tensor| x.reduce(Reduction::Sum, &self.others);
-        let ones = || self.x.number(1.0).broadcast(self.x.shape(), &[]);
-        let count = if self.mask.is_some() { sum(seen(&ones())) + 1e-7 } else { self.x.number(self.count().max(1.0)) };
-        let mean = sum(seen(&self.x)) / &count;
-        let fixed = mean.stop_gradient();
-        let variance = sum(seen(&(&self.x - self.spread(&fixed))).square()) / count - (&mean - fixed).square();
-        [mean, variance]
-    }
-
-    /// Everything at that mean and variance, as one product and one sum for each element.
-    fn scaled(&self, [mean, variance]: [Tensor; 2], epsilon: f64, gamma: Option<Tensor>, beta: Option<Tensor>) -> Tensor {
-        let inverse = 1.0 / (variance + epsilon).sqrt();
-        let scale = gamma.map_or(inverse.clone(), |gamma| inverse * gamma);
-        let shift = beta.map_or(-(&mean * &scale), |beta| beta - &mean * &scale);
-        &self.x * self.spread(&scale) + self.spread(&shift)
-    }
-}
-
-/// The square roots of what another initializer gives: running deviations start where running variances do.
-#[derive(Debug)]
-struct Root(Choice<dyn Initializer>);
-
-impl Config for Root {
-    fn class_name(&self) -> &str {
-        "Root"
-    }
-
-    fn module(&self) -> &str {
-        "keras.initializers"
-    }
-
-    fn settings(&self) -> Vec<Setting<'_>> {
-        Vec::new()
-    }
-}
-
-impl Initializer for Root {
-    fn array(&self, ty: &Type, stream: Stream) -> Result<Array> {
-        let squares = self.0.resolve()?.array(ty, stream)?;
-        Ok(Array::from_fn(ty, |i| squares.get(i).sqrt()))
+    /// What batch renormalization multiplies by and adds, held fixed; its running means, and the variance, move on.
+    fn corrections(&self, cx: &mut Cx, [mean, variance]: [&Tensor; 2], states: &[Tensor; 3], kept: &Tensor) -> [Tensor; 2] {
+        let stddev = (variance + self.epsilon).sqrt();
+        let [_, running_mean, running_stddev] = states.each_ref().map(|state| state.cast(mean.dtype()));
+        let floor = running_stddev.maximum(self.epsilon.sqrt());
+        let [r, d] = [&stddev / &floor, (mean - running_mean) / floor].map(|t| t.stop_gradient());
+        keep(cx, &states[1], mean, self.renorm_momentum);
+        keep(cx, &states[2], &stddev, self.renorm_momentum);
+        let variance = keep(cx, &states[0], &stddev, self.momentum).square() - self.epsilon;
+        cx.update(kept, variance.maximum(0.0).cast(kept.dtype()));
+        let end = |name: &str, none: f64| self.renorm_clipping.as_ref().and_then(|ends| ends.get(name)).unwrap_or(none);
+        let d_end = end("dmax", f64::INFINITY);
+        [r.maximum(end("rmin", 0.0)).minimum(end("rmax", f64::INFINITY)), d.maximum(-d_end).minimum(d_end)]
     }
 }

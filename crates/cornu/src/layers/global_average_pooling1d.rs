@@ -3,7 +3,7 @@
 use cornu_graph::Result;
 
 use super::global_pooling::average;
-use super::{DataFormat, Inputs, Layer, Wire};
+use super::{Argument, DataFormat, Inputs, Layer, Wire};
 use crate::trace::Cx;
 
 crate::config! {
@@ -21,6 +21,10 @@ impl Layer for GlobalAveragePooling1D {
         let x = inputs.one()?;
         let how = (DataFormat::of(&self.data_format)?, self.keepdims);
         Ok(vec![average(("GlobalAveragePooling1D", 3), &x.tensor, x.mask.as_ref(), how)?.into()])
+    }
+
+    fn arguments(&self) -> Vec<Argument> {
+        vec![Argument::mask("mask")]
     }
 
     fn supports_masking(&self) -> bool {

@@ -4,6 +4,7 @@ use cornu_graph::ops::Reduction;
 use cornu_graph::{Error, Result, Shape, Tensor};
 
 use super::DataFormat;
+use super::moments::mask_over;
 
 /// The mean of each channel, of the places that a mask shows; with `keepdims` the axes of places stay, with size one.
 ///
@@ -20,15 +21,11 @@ pub(super) fn average(
     }
     let (shape, axes) = (x.shape(), Vec::from_iter(format.places(rank)));
     let seen = Vec::from_iter([0].into_iter().chain(axes.iter().copied()));
-    let places: Shape = seen.iter().map(|&axis| shape[axis]).collect();
-    if let Some(mask) = mask.filter(|mask| mask.shape() != places) {
-        let needed = format!("`{class}` needs a mask of {places} for {}", x.ty());
-        return Err(Error::graph(format!("{needed}, got {}", mask.shape())));
-    }
+    let mask = mask_over(class, mask, x, &seen)?;
     // As in Keras, the sum may be larger than floats of 16 bits are.
     let dtype = x.dtype().to_float();
     let sum = |x: &Tensor| x.cast(dtype.widened()).reduce(Reduction::Sum, &axes);
-    let mean = match mask.map(|mask| mask.broadcast(shape.clone(), &seen)) {
+    let mean = match mask {
         Some(mask) => sum(&mask.select(x, 0)) / sum(&mask),
         None => sum(x) / axes.iter().map(|&axis| shape[axis]).product::<usize>().max(1) as f64,
     };

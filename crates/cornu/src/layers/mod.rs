@@ -1,9 +1,11 @@
 //! Layers: plain settings, and one function that extends a graph. One file a layer; `family!` is the one list of them.
 
 mod base;
+mod conv;
 mod data_format;
 mod global_pooling;
 mod layer;
+mod moments;
 mod names;
 mod padding;
 mod placed;
@@ -32,6 +34,8 @@ family! {
         average_pooling2d { AveragePooling2D = "AvgPool2D"; }
         batch_normalization { BatchNormalization = ; }
         concatenate { Concatenate = ; }
+        conv1d { Conv1D = "Convolution1D"; }
+        conv2d { Conv2D = "Convolution2D"; }
         dense { Dense = ; }
         dropout { Dropout = ; }
         embedding { Embedding = ; }

@@ -88,7 +88,7 @@ pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) ->
         return config;
     }
     let ends = |ports: &[Port], keys: &[String]| -> Value {
-        let histories = ports.iter().map(|port| json!(history(net, *port, flavor)));
+        let histories = ports.iter().map(|port| json!(history(net, *port, Of::End, flavor)));
         if keys.is_empty() { histories.collect() } else { Value::Object(keys.iter().cloned().zip(histories).collect()) }
     };
     // Keras 3 reads lists as well, but then counts calls as Keras 2 does not, and takes no tensors by name.
@@ -118,15 +118,30 @@ pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) ->
     config
 }
 
-/// Where a tensor comes from, as Keras writes it: layer, call of that layer, output of that call. Keras 2 counts the calls
-/// of a model from the one that it is made of itself.
-fn history(net: &Net, port: Port, flavor: Flavor) -> (&str, usize, usize) {
+/// What a tensor is for: to be given to a layer, or to be an end of the model.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    Layer,
+    End,
+}
+
+impl Of {
+    /// Whether calls of a layer are counted from 1 on: of models Keras 2 takes the one that it is made of itself for the
+    /// first, and Keras 3 does so for functional ones where they are at an end.
+    fn counts_own(self, layer: &LayerRef, flavor: Flavor) -> bool {
+        let functional = |nested: &Nested| nested.class == Class::Functional;
+        layer
+            .settings::<Nested>()
+            .is_some_and(|nested| flavor == Flavor::Keras2 || self == Of::End && functional(nested))
+    }
+}
+
+/// Where a tensor comes from, as Keras writes it: layer, call of that layer, output of that call.
+fn history(net: &Net, port: Port, of: Of, flavor: Flavor) -> (&str, usize, usize) {
     let (name, call, output) = net.origin(port);
     let own = match port {
-        Port::Output { call, .. } if flavor == Flavor::Keras2 => {
-            net.layers[net.calls[call].layer].settings::<Nested>().is_some()
-        }
-        _ => false,
+        Port::Output { call, .. } => of.counts_own(&net.layers[net.calls[call].layer], flavor),
+        Port::Input(_) => false,
     };
     (name, call + usize::from(own), output)
 }
@@ -137,7 +152,7 @@ fn node(net: &Net, call: &Call, flavor: Flavor) -> Value {
     let arguments = net.layers[call.layer].layer().arguments();
     let (mut inputs, mut named) = (Vec::new(), Map::new());
     for (name, port) in call.arguments(&arguments).into_iter().zip(&call.inputs) {
-        let (origin, call, output) = history(net, *port, flavor);
+        let (origin, call, output) = history(net, *port, Of::Layer, flavor);
         let origin = json!([origin, call, output]);
         let at = arguments.iter().position(|argument| argument.name == *name);
         match at.map(|at| (at, arguments[at].kind)) {
@@ -167,7 +182,7 @@ fn node_of_keras_3(net: &Net, call: &Call) -> Value {
             Port::Input(index) => net.inputs[index].dtype,
             Port::Output { call, output } => net.calls[call].outputs[output].dtype(),
         };
-        let (shape, history) = (net.shape(*port), history(net, *port, Flavor::Keras3));
+        let (shape, history) = (net.shape(*port), history(net, *port, Of::Layer, Flavor::Keras3));
         let config = json!({ "shape": shape, "dtype": dtype.keras_name(), "keras_history": history });
         json!({ "class_name": "__keras_tensor__", "config": config })
     };
@@ -312,7 +327,7 @@ fn functional_from(opened: Opened, variables: &mut Variables) -> Result<Model> {
             _ if ends[0].is_string() => (Vec::new(), vec![ends]),
             _ => (Vec::new(), ends.as_array().into_iter().flatten().collect()),
         };
-        let found = list.into_iter().map(|end| graph.find(end)).collect::<Result<_>>();
+        let found = list.into_iter().map(|end| graph.find(end, Of::End)).collect::<Result<_>>();
         Ok((keys, found.context(key.to_owned())?))
     };
     let ((of_inputs, inputs), (of_outputs, outputs)) = (ends("input_layers")?, ends("output_layers")?);

@@ -136,10 +136,14 @@ impl Net {
         }
     }
 
-    /// The names of the inputs.
-    pub fn input_names(&self) -> Vec<String> {
+    /// The inputs, each with the name that it is given by.
+    pub fn named_inputs(&self) -> Cow<'_, [InputSpec]> {
         let [keys, _] = &self.keys;
-        if keys.is_empty() { self.inputs.iter().map(|input| input.name.clone()).collect() } else { keys.clone() }
+        if keys.is_empty() {
+            return Cow::Borrowed(&self.inputs);
+        }
+        let named = |(input, name): (&InputSpec, &String)| InputSpec { name: name.clone(), ..input.clone() };
+        Cow::Owned(self.inputs.iter().zip(keys).map(named).collect())
     }
 
     /// The names of the outputs: of the layers that give them, numbered where one gives several.

@@ -1,10 +1,14 @@
 //! Data on its way into a step: checked shapes, Keras's element types, and rows picked without copies in between.
 
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+
 use cornu_graph::{AN_ARRAY, Array, Arrays, Buffer, DType, Error, Feed, Result, Run, Session, Shape, ToArrays, Type};
 
 use cornu_graph::room::{self, room};
 
 use crate::layers::BatchShape;
+use crate::net::InputSpec;
 
 /// What has no room, if there are too many rows.
 pub(crate) const ORDER: &str = "the order of the rows";
@@ -20,13 +24,15 @@ pub(crate) struct Data {
 }
 
 /// What data is for: the names and types of inputs, the names of outputs, and which of these are judged.
-pub(crate) struct Ends {
-    pub(crate) inputs: Vec<(String, DType)>,
+#[derive(Clone)]
+pub(crate) struct Ends<'a> {
+    pub(crate) inputs: Cow<'a, [InputSpec]>,
     pub(crate) outputs: Vec<String>,
     pub(crate) judged: Vec<usize>,
 }
 
 /// What one gives a model: features, labels, and what each row weighs.
+#[derive(Default)]
 pub(crate) struct Given {
     pub(crate) x: Arrays,
     pub(crate) y: Option<Arrays>,
@@ -34,8 +40,8 @@ pub(crate) struct Given {
 }
 
 /// `x`, or `x["name"]` where there are several.
-pub(crate) fn label(what: &str, name: &str, several: bool) -> String {
-    if several { format!("{what}[{name:?}]") } else { what.to_owned() }
+pub(crate) fn label(what: &str, name: &str, several: bool) -> impl Display {
+    fmt::from_fn(move |f| if several { write!(f, "{what}[{name:?}]") } else { f.write_str(what) })
 }
 
 impl Given {
@@ -62,8 +68,9 @@ impl Given {
         let y = self.y.map_or_else(|| Ok(Vec::new()), |y| labels(y, ends, &x))?;
         let weights = self.weights.map_or_else(|| Ok(Vec::new()), |weights| weights_of(weights, ends, rows))?;
         let several = ends.inputs.len() > 1;
-        let x = x.into_iter().zip(&ends.inputs).map(|(x, (name, dtype))| cast(x, *dtype, &label("x", name, several)));
-        let doubles = ends.inputs.iter().any(|(_, dtype)| *dtype == DType::F64);
+        let cast_to = |(x, input): (Array, &InputSpec)| cast(x, input.dtype, &label("x", &input.name, several));
+        let x = x.into_iter().zip(&*ends.inputs).map(cast_to);
+        let doubles = ends.inputs.iter().any(|input| input.dtype == DType::F64);
         let floats = if doubles { DType::F64 } else { DType::F32 };
         let y = y.into_iter().zip(ends.labels("y"));
         let y = y.map(|(y, name)| if y.dtype().is_float() { cast(y, floats, &name) } else { Ok(y) });
@@ -71,10 +78,15 @@ impl Given {
     }
 }
 
-impl Ends {
+impl Ends<'_> {
+    /// The same, for as long as one likes.
+    pub(crate) fn owned(self) -> Ends<'static> {
+        Ends { inputs: Cow::Owned(self.inputs.into_owned()), ..self }
+    }
+
     /// `y`, or `y["name"]` for each output that is judged.
     pub(crate) fn labels<'a>(&'a self, what: &'a str) -> impl Iterator<Item = String> + 'a {
-        self.judged.iter().map(move |&output| label(what, &self.outputs[output], self.outputs.len() > 1))
+        self.judged.iter().map(move |&output| label(what, &self.outputs[output], self.outputs.len() > 1).to_string())
     }
 
     /// What is given for the outputs that are judged, by name or position; nothing for one that has no name there.
@@ -94,24 +106,26 @@ impl Ends {
 }
 
 fn features(x: Arrays, ends: &Ends) -> Result<Vec<Array>> {
-    let names: Vec<&str> = ends.inputs.iter().map(|(name, _)| name.as_str()).collect();
-    let (needed, several) = (names.len(), names.len() > 1);
+    let (needed, several) = (ends.inputs.len(), ends.inputs.len() > 1);
+    let names: Vec<&str> = match x.are_named() {
+        true => ends.inputs.iter().map(|input| input.name.as_str()).collect(),
+        false => Vec::new(),
+    };
     let given = x.by_name("x", &names)?;
     if given.len() != needed {
         let plural = if several { "s" } else { "" };
         return Err(Error::usage(format!("the model takes {needed} input{plural}, got {}", given.len())));
     }
-    let mut found: Vec<Array> = Vec::with_capacity(needed);
-    for (x, name) in given.into_iter().zip(&names) {
+    let one = |(x, InputSpec { name, .. }): (Option<Array>, &InputSpec)| {
         let x = x.ok_or_else(|| Error::data(format!("`x` needs an array for the input `{name}`")))?;
-        let x = column(x, &label("x", name, several))?;
-        if let Some(first) = found.first().filter(|first| first.shape()[0] != x.shape()[0]) {
-            let (rows, got) = (first.shape()[0], x.shape()[0]);
-            return Err(Error::data(format!("all inputs need the same number of rows, got {rows} and {got}")));
-        }
-        found.push(x);
+        column(x, &label("x", name, several))
+    };
+    let found = given.into_iter().zip(&*ends.inputs).map(one).collect::<Result<Vec<Array>>>()?;
+    let rows = found[0].shape()[0];
+    match found.iter().map(|x| x.shape()[0]).find(|&got| got != rows) {
+        None => Ok(found),
+        Some(got) => Err(Error::data(format!("all inputs need the same number of rows, got {rows} and {got}"))),
     }
-    Ok(found)
 }
 
 fn labels(y: Arrays, ends: &Ends, x: &[Array]) -> Result<Vec<Array>> {
@@ -173,7 +187,10 @@ impl Data {
     /// The arrays in the order of a step's inputs, with what `keep` makes of each.
     fn fed(self, keep: impl Fn(Array) -> Result<Kept>) -> Result<Fed> {
         let (inputs, labels) = (self.x.len(), self.y.len());
-        let arrays = self.x.into_iter().chain(self.y).chain(self.weights).map(keep).collect::<Result<_>>()?;
+        let mut arrays = Vec::with_capacity(inputs + labels + self.weights.len());
+        for array in self.x.into_iter().chain(self.y).chain(self.weights) {
+            arrays.push(keep(array)?);
+        }
         Ok(Fed { arrays, inputs, labels })
     }
 
@@ -300,7 +317,7 @@ const FEW: usize = 6;
 ///
 /// # Errors
 /// A number beyond the range of the type, or one that a type of whole numbers cannot hold.
-fn cast(array: Array, dtype: DType, name: &str) -> Result<Array> {
+fn cast(array: Array, dtype: DType, name: &impl Display) -> Result<Array> {
     if array.dtype() == dtype {
         return Ok(array);
     }
@@ -339,7 +356,7 @@ fn singles(numbers: impl ExactSizeIterator<Item = f32>) -> Result<Vec<f32>> {
 }
 
 /// A row of numbers as a column; anything with rows as it is.
-fn column(array: Array, name: &str) -> Result<Array> {
+fn column(array: Array, name: &impl Display) -> Result<Array> {
     match array.shape().rank() {
         0 => Err(Error::data(format!("`{name}` needs rows, got a single number")).help("give a list with one element")),
         1 => {
@@ -354,10 +371,14 @@ fn column(array: Array, name: &str) -> Result<Array> {
 mod tests {
     use super::*;
 
+    fn inputs(all: &[(&str, DType)]) -> Cow<'static, [InputSpec]> {
+        let input = |&(name, dtype): &(&str, DType)| InputSpec { name: name.to_owned(), shape: Vec::new(), dtype };
+        all.iter().map(input).collect()
+    }
+
     #[test]
     fn rows_become_columns_and_only_features_become_floats() {
-        let one = |name: &str| (name.to_owned(), DType::F32);
-        let ends = Ends { inputs: vec![one("x")], outputs: vec!["y".into()], judged: vec![0] };
+        let ends = Ends { inputs: inputs(&[("x", DType::F32)]), outputs: vec!["y".into()], judged: vec![0] };
         let of = |given: Result<Given>| given.and_then(|given| given.of(&ends));
         let data =
             of(Given::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1])).and_then(Data::here).expect("two rows each");
@@ -379,7 +400,7 @@ mod tests {
 
     #[test]
     fn arrays_go_to_inputs_and_outputs_by_name_or_position() {
-        let inputs = vec![("a".to_owned(), DType::I64), ("b".to_owned(), DType::F32)];
+        let inputs = inputs(&[("a", DType::I64), ("b", DType::F32)]);
         let ends = Ends { inputs, outputs: vec!["p".into(), "q".into()], judged: vec![1] };
         let data =
             Given::labelled([("b", [0.5, 1.5]), ("a", [1.0, 2.0])], [("q", [3, 4])]).and_then(|given| given.of(&ends));

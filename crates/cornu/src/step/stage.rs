@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::ThreadId;
 
-use cornu_graph::{Array, Context, Error, Graph, Program, Result, Session, Shape, Tensor, Type, VarId};
+use cornu_graph::{Array, Context, Error, Graph, Result, Session, Shape, Tensor, Type, VarId};
 use serde_json::Value;
 
 use super::checks::{self, Output};
@@ -18,15 +18,16 @@ use crate::flavor::Flavor;
 use crate::layers::Wire;
 use crate::metrics::{ACCURACY, Direction};
 use crate::net::Net;
+use crate::optimizers::Optimizer;
 use crate::policy::dtype_policy;
 use crate::trace::Cx;
 pub(crate) use crate::variables::Kind;
-use crate::variables::{Named, Opened, Variables, locked};
+use crate::variables::{Lent, Named, Opened, Variables, locked};
 
 /// A model's training: how it is done, and what it has in the session.
 pub(crate) struct Training {
     compiled: Option<Compiled>,
-    /// Whether Keras would scale the loss: it does so for models that are made while `mixed_float16` is the policy.
+    /// Whether the loss is scaled: Keras does so for models that are made while `mixed_float16` is the policy.
     scaled: bool,
     /// What decides about random streams, if the model follows Keras 2.
     pub(super) streams: Mutex<Option<Keras2Streams>>,
@@ -89,9 +90,15 @@ impl Training {
         }
     }
 
+    /// Compiled from now on as a model that was made while `mixed_float16` was the policy.
+    pub(crate) fn scale_loss(&mut self) {
+        self.scaled = true;
+    }
+
     /// Begins anew, with other settings.
     pub(crate) fn compile(&mut self, compiled: Compiled) {
-        self.compiled = Some(compiled);
+        let optimizer = if self.scaled { compiled.optimizer.scaling() } else { compiled.optimizer };
+        self.compiled = Some(Compiled { optimizer, ..compiled });
         let mut live = self.live();
         (live.restored, live.state) = (None, None);
         if let Some(opened) = &live.opened {
@@ -161,19 +168,6 @@ impl Training {
         self.with_streams(|streams| streams.built(variables, to_train));
     }
 
-    /// Looks whether it may go without a scale of the loss.
-    ///
-    /// # Errors
-    /// Keras would scale it.
-    fn needs_no_scale(&self) -> Result<()> {
-        if !self.scaled {
-            return Ok(());
-        }
-        let message = "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
-        let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
-        Err(Error::unsupported(message).help(help))
-    }
-
     /// The settings of the last `compile`.
     ///
     /// # Errors
@@ -198,6 +192,11 @@ impl Training {
             }
             metric => metric.resolve().ok()?.direction(),
         }
+    }
+
+    /// What makes new weights, if the model is compiled.
+    pub(crate) fn optimizer(&self) -> Option<&dyn Optimizer> {
+        self.compiled.as_ref().map(|compiled| &*compiled.optimizer)
     }
 
     /// How the model was compiled, if it was.
@@ -248,15 +247,17 @@ impl<'a> Steps<'a> {
         Steps { name, net, variables, opened, training, state: None }
     }
 
-    /// The program of a step over `rows` rows of such data.
-    pub(crate) fn program(&self, kind: Kind, data: &Fed, rows: usize) -> Result<Arc<dyn Program>> {
+    /// A run of the program of a step over `rows` rows of such data.
+    pub(crate) fn run(&self, kind: Kind, data: &Fed, rows: usize) -> Result<Lent> {
         let (store, owner) = (&self.opened.store, self.opened.owner());
-        if let Some(program) = store.programs().find(owner, kind, |types| data.has(types, rows)) {
-            return Ok(program);
+        loop {
+            if let Some(run) = store.programs().lend(owner, kind, |types| data.has(types, rows))? {
+                return Ok(run);
+            }
+            let types = data.types(rows);
+            let program = store.session().compile(&self.trace(kind, data, &types)?)?;
+            store.programs().keep(owner, kind, types, program);
         }
-        let types = data.types(rows);
-        let program = store.session().compile(&self.trace(kind, data, &types)?)?;
-        Ok(store.programs().keep(owner, kind, types, program))
     }
 
     fn trace(&self, kind: Kind, data: &Fed, types: &[Type]) -> Result<Graph> {
@@ -288,7 +289,6 @@ impl<'a> Steps<'a> {
         let loss = all.ok_or_else(|| Error::usage("no output has a loss"))?;
         let mut updates = Vec::new();
         if kind == Kind::Train {
-            self.training.needs_no_scale()?;
             updates = state.optimize(&cx, &*compiled.optimizer, &loss);
         }
         state.count(&cx, &loss, &each, types[0].shape[0], &mut updates);

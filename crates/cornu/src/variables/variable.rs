@@ -1,6 +1,6 @@
 //! One variable, what a layer keeps of them, and the store where values lie.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cornu_cpu::Cpu;
@@ -46,6 +46,7 @@ pub(super) struct Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         self.store.session().release(&[self.id]);
+        self.store.departures.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -154,6 +155,7 @@ pub(crate) struct Store {
     machine: Arc<str>,
     session: Arc<dyn Session>,
     programs: Arc<Programs>,
+    departures: Arc<AtomicUsize>,
 }
 
 impl Store {
@@ -163,15 +165,21 @@ impl Store {
             Some(machine) => machine,
             None => &cpu,
         };
-        Ok(Store { machine: machine.name().into(), session: machine.open()?, programs: Arc::default() })
+        let session = machine.open()?;
+        Ok(Store { machine: machine.name().into(), session, programs: Arc::default(), departures: Arc::default() })
     }
 
     pub(crate) fn session(&self) -> &Arc<dyn Session> {
         &self.session
     }
 
-    pub(crate) fn programs(&self) -> &Programs {
+    pub(crate) fn programs(&self) -> &Arc<Programs> {
         &self.programs
+    }
+
+    /// How many variables have left it.
+    pub(super) fn departures(&self) -> usize {
+        self.departures.load(Ordering::Acquire)
     }
 
     pub(super) fn is(&self, other: &Store) -> bool {

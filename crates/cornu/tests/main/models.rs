@@ -162,7 +162,7 @@ fn what_is_no_model_is_refused() {
     let layer = json!({ "class_name": "Dens", "config": {} });
     let unknown = refused(json!({ "class_name": "Sequential", "config": { "name": "m", "layers": [layer] } }));
     assert!(
-        unknown.starts_with("model `m`: layer 0: unknown layer class `Dens`; there are `Activation`, `")
+        unknown.starts_with("model `m`: layer 0: unknown layer class `Dens`; there are `Activation`, ")
             && unknown.contains("\n  help: did you mean `Dense`?"),
         "{unknown}"
     );

@@ -9,7 +9,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::zones::{Zone, Zones};
-use super::{Convolution, GRAIN, Makes, columns, cost_of_rows, strides};
+use super::{Convolution, GRAIN, Makes, Packing, columns, cost_of_rows, strides};
 use crate::kernels::dot::Ending;
 use crate::kernels::dot::tile::{ALONG, Element, End, Kernels, LANES, Last, Tile, Walk};
 use crate::kernels::dot::tiles::Split;
@@ -18,6 +18,9 @@ use crate::kernels::simd::Level;
 
 /// Bytes of images that are worked on together: they stay in the second-level cache.
 const TOGETHER: usize = 256 * 1024;
+
+/// Elements of a kernel whose rows tiles of several columns read from one place to the next.
+const LARGE: usize = 64 * 1024;
 
 /// Its units are places along the outermost axis that has several, of all images.
 pub(super) struct Slide<T: 'static> {
@@ -42,6 +45,9 @@ pub(super) struct Slide<T: 'static> {
     width: usize,
     /// The vectors of a group's channels in the result.
     columns: Split,
+    /// Rows of the kernel, and whether those of a block of columns lie one behind the other.
+    rows: usize,
+    packed: bool,
     lists: Vec<Vec<[isize; 2]>>,
     boxes: Vec<Cuboid>,
     work: usize,
@@ -82,13 +88,12 @@ impl Side {
 }
 
 impl<T: Element> Slide<T> {
-    pub(super) fn new(of: &Convolution, kernels: &'static Kernels<T>, spans: [Span; 3], end: Option<Ending>) -> Self {
-        let [x, w, y] = spans;
-        let forwards = of.makes == Makes::Output;
-        let (spans, from, to) = if forwards { ([x, w, y], 0, 1) } else { ([y, w, x], 1, 0) };
-        let groups = if of.is_deep() { 1 } else { of.groups };
+    pub(super) fn new(of: &Convolution, kernels: &'static Kernels<T>, kind: usize) -> Self {
+        let deep = kind == LANES;
+        let [from, to] = if of.makes == Makes::Output { [0, 1] } else { [1, 0] };
+        let groups = if deep { 1 } else { of.groups };
         let width = of.channels[to];
-        let channels = if of.is_deep() { [1, width] } else { [from, to].map(|i| of.channels[i] / groups) };
+        let channels = if deep { [1, width] } else { [from, to].map(|i| of.channels[i] / groups) };
         let ends = [from, to].map(|i| strides(&of.sizes(i), of.channels[i]));
         let sizes = ends.each_ref().map(|(_, size)| *size);
         let places = of.sizes(to);
@@ -96,10 +101,10 @@ impl<T: Element> Slide<T> {
         let images = if sizes[1] == 0 { 0 } else { of.images };
         let mut slide = Slide {
             makes: of.makes,
-            spans,
-            end,
+            spans: [Span::of(0); 3],
+            end: None,
             kernels,
-            kind: if of.is_deep() { LANES } else { ALONG },
+            kind,
             images,
             together: (TOGETHER / size_of::<T>() / sizes[0].max(1)).clamp(1, images.max(1)),
             cut,
@@ -109,6 +114,8 @@ impl<T: Element> Slide<T> {
             channels,
             width,
             columns: Split::new(1, 1),
+            rows: of.taps() * channels[0],
+            packed: false,
             lists: Vec::new(),
             boxes: Vec::new(),
             work: of.work(),
@@ -117,7 +124,38 @@ impl<T: Element> Slide<T> {
             slide.find_boxes(of, [&ends[0].0, &ends[1].0]);
             slide.find_tiles();
         }
+        slide.packed = groups == 1 && !deep && slide.columns.blocks > 1 && slide.rows * width >= LARGE;
         slide
+    }
+
+    /// This over a source, kernel and result of those places.
+    pub(super) fn over(self, [x, w, y]: [Span; 3], end: Option<Ending>) -> Self {
+        let spans = if self.makes == Makes::Output { [x, w, y] } else { [y, w, x] };
+        Slide { spans, end, ..self }
+    }
+
+    /// Back to the input, a kernel `[taps, c, groups, k]` is needed as `[taps, k, groups, c]`; a large one with the columns of
+    /// tiles apart, so that its rows lie one behind the other.
+    pub(super) fn packing(&self, of: &Convolution) -> Option<Packing> {
+        let ([c, k], groups) = (of.channels.map(|all| all / of.groups), of.groups);
+        let back = self.makes == Makes::Input && c.max(k) > 1;
+        let row = groups * k;
+        if !self.packed {
+            let axes = vec![[of.taps(), c * row, k * groups * c], [k, 1, groups * c], [groups, k, c], [c, row, 1]];
+            return back.then(|| Packing { len: of.kernel_size(), parts: vec![([0, 0], axes)] });
+        }
+        let lanes = self.kernels.lanes;
+        let part = |block: usize| {
+            let (first, width) = (self.columns.start(block) * lanes, self.columns.size(block) * lanes);
+            let columns = width.min(self.width - first);
+            let to = first * self.rows;
+            match back {
+                true => ([first * row, to], vec![[of.taps(), c * row, k * width], [k, 1, width], [columns, row, 1]]),
+                false => ([first, to], vec![[self.rows, row, width], [columns, 1, 1]]),
+            }
+        };
+        let len = self.rows * self.width.next_multiple_of(lanes);
+        Some(Packing { len, parts: (0..self.columns.blocks).map(part).collect() })
     }
 
     /// A box for each zone of an axis with each of the others.
@@ -195,9 +233,10 @@ impl<T: Element> Slide<T> {
         let size = |cuboid: &&Cuboid| cuboid.sides.iter().map(|side| side.count).product::<usize>();
         let largest = self.boxes.iter().max_by_key(size);
         let longest = largest.and_then(|cuboid| cuboid.sides.iter().map(|side| side.count).max());
-        self.columns = columns(self.kernels, longest.unwrap_or(1), self.channels[1]);
+        let (tiles, vectors) = (self.kernels.tiles[self.kind][0], self.channels[1].div_ceil(self.kernels.lanes));
+        self.columns = columns(tiles, longest.unwrap_or(1), vectors);
         let vectors = self.columns.most();
-        let most = self.kernels.tiles[0][0][vectors - 1].len();
+        let most = tiles[vectors - 1].len();
         for cuboid in &mut self.boxes {
             let counts = [self.together].into_iter().chain(cuboid.sides.iter().map(|side| side.count));
             let cost = |&(_, count): &(usize, usize)| cost_of_rows(most, count, vectors) as f64 / count as f64;
@@ -228,7 +267,7 @@ impl<T: Element> Slide<T> {
                     tail,
                     images: images.len(),
                     among: cuboid.sides[self.cut].among(places),
-                    kernel: kernel.wrapping_add(column),
+                    kernel: kernel.wrapping_add(if self.packed { first * self.rows } else { column }),
                     out: to,
                     last: match self.end {
                         None => Last::Nothing,
@@ -292,6 +331,8 @@ impl<T: Element> Part<'_, T> {
     /// They must be inside.
     unsafe fn rows(&self, from: *const T, to: usize) {
         let Part { slide, cuboid, vectors, tail, .. } = self;
+        let width = vectors * slide.kernels.lanes;
+        let b_stride = if slide.packed { width } else { slide.width };
         let (count, [a_row, out_stride]) = self.extent(cuboid.along);
         let rows = Split::new(count, count.div_ceil(self.tiles.len()));
         let mut walk = Walk {
@@ -300,9 +341,7 @@ impl<T: Element> Part<'_, T> {
             a_strides: [a_row, 1],
             out_stride,
             tail: *tail,
-            in_a_row: slide.columns.blocks == 1
-                && out_stride == slide.channels[1]
-                && vectors * slide.kernels.lanes <= 2 * out_stride,
+            in_a_row: slide.columns.blocks == 1 && out_stride == slide.channels[1] && width <= 2 * out_stride,
             end: End::Store,
             last: self.last,
         };
@@ -314,7 +353,7 @@ impl<T: Element> Part<'_, T> {
             // SAFETY: promised by the caller. The level whose tiles these are was there when they were chosen.
             unsafe {
                 let tile = self.tiles[rows.size(block) - 1];
-                tile(&walk, from.wrapping_add(row * a_row), self.kernel, slide.width, self.out.add(to));
+                tile(&walk, from.wrapping_add(row * a_row), self.kernel, b_stride, self.out.add(to));
             }
         }
     }

@@ -4,7 +4,7 @@
 use cornu_graph::ops::{Slide, Window};
 use cornu_graph::{DType, Shape};
 
-use super::{Convolution, Makes};
+use super::{Convolution, Makes, Packing};
 use crate::kernels::dot::Ending;
 use crate::kernels::operand::{Bases, Span};
 use crate::kernels::simd::Level;
@@ -45,12 +45,21 @@ impl Case {
     fn run(&self, makes: Makes, level: Level, parts: usize, end: Option<Ending>) -> Vec<f32> {
         let conv = Convolution::new(makes, &self.window, self.groups, &self.shapes[0], &self.shapes[2]);
         let mut arrays = self.arrays();
-        if let Some([taps, c, groups, k]) = conv.turned() {
-            let at = |i: usize| {
-                let (tap, o, group, i) = (i / (c * groups * k), i / (c * groups) % k, i / c % groups, i % c);
-                arrays[1][((tap * c + i) * groups + group) * k + o]
-            };
-            arrays[1] = (0..taps * c * groups * k).map(at).collect();
+        let prepared = conv.prepared(DType::F32, level);
+        if let Some(Packing { len, parts }) = prepared.packing {
+            let mut packed = vec![f32::NAN; len];
+            for ([from, to], axes) in parts {
+                let count: usize = axes.iter().map(|[size, ..]| size).product();
+                for i in 0..count {
+                    let (mut rest, mut places) = (i, [from, to]);
+                    for &[size, from, to] in axes.iter().rev() {
+                        places = [places[0] + rest % size * from, places[1] + rest % size * to];
+                        rest /= size;
+                    }
+                    packed[places[1]] = arrays[1][places[0]];
+                }
+            }
+            arrays[1] = packed;
         }
         let made = [Makes::Input, Makes::Weights, Makes::Output].iter().position(|&of| of == makes).unwrap();
         let shards = if makes == Makes::Weights { conv.shards() } else { 1 };
@@ -59,7 +68,7 @@ impl Case {
         let bias = numbers(self.shapes[2].size().max(self.shapes[0].size()), 9);
         let pointers = [0, 1, 2].map(|i| arrays[i].as_mut_ptr().cast::<u8>());
         let pointers = [pointers[0], pointers[1], pointers[2], bias.as_ptr().cast_mut().cast()];
-        let kernel = conv.kernel([0, 1, 2].map(Span::of), end, DType::F32, level);
+        let kernel = (prepared.kernel)([0, 1, 2].map(Span::of), end);
         for part in 0..parts {
             // SAFETY: the vectors are as large as the shapes say.
             unsafe {

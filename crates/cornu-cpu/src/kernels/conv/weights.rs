@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::{Convolution, GRAIN, columns, strides};
-use crate::kernels::dot::tile::{ACROSS, Element, End, Kernels, LANES, Last, Walk};
+use crate::kernels::dot::tile::{Element, End, Kernels, LANES, Last, Walk};
 use crate::kernels::dot::tiles::Split;
 use crate::kernels::operand::{Bases, Kernel, Span};
 use crate::kernels::reduce::BLOCK;
@@ -75,8 +75,8 @@ struct Piece {
 }
 
 impl<T: Element> Weights<T> {
-    pub(super) fn new(of: &Convolution, kernels: &'static Kernels<T>, [x, w, y]: [Span; 3]) -> Self {
-        let deep = of.is_deep();
+    pub(super) fn new(of: &Convolution, kernels: &'static Kernels<T>, kind: usize) -> Self {
+        let deep = kind == LANES;
         let groups = if deep { 1 } else { of.groups };
         let channels = if deep { [1, of.channels[1]] } else { of.channels.map(|all| all / groups) };
         let (xs, ys) = (strides(&of.sizes(0), of.channels[0]), strides(&of.sizes(1), 1));
@@ -89,9 +89,9 @@ impl<T: Element> Weights<T> {
         };
         let pixel = of.channels[0];
         let mut weights = Weights {
-            spans: [x, y, w],
+            spans: [Span::of(0); 3],
             kernels,
-            kind: if deep { LANES } else { ACROSS },
+            kind,
             images: of.images,
             shards: of.shards(),
             sizes: [xs.1, ys.1 * of.channels[1], of.kernel_size()],
@@ -111,6 +111,11 @@ impl<T: Element> Weights<T> {
         weights
     }
 
+    /// This over images, gradients of all shards, and what came back, in those places.
+    pub(super) fn over(self, [x, w, y]: [Span; 3]) -> Self {
+        Weights { spans: [x, y, w], ..self }
+    }
+
     /// A unit for each row of taps, or for each tile of its taps.
     fn find_units(&mut self, of: &Convolution, strides: &[usize]) {
         let (inner, _) = *of.axes.last().expect("an axis");
@@ -118,8 +123,9 @@ impl<T: Element> Weights<T> {
         let apart = if self.kind == LANES { self.a_strides[0] } else { 1 };
         let runs = self.runs(of);
         let most = runs.iter().map(|(taps, _)| taps.len() * c).max().unwrap_or(1);
-        self.columns = columns(self.kernels, most, self.channels[1]);
-        let tall = self.kernels.tiles[0][0][self.columns.most() - 1].len();
+        let tiles = self.kernels.tiles[self.kind][0];
+        self.columns = columns(tiles, most, self.channels[1].div_ceil(self.kernels.lanes));
+        let tall = tiles[self.columns.most() - 1].len();
         // Tiles whose sums are parts of the same elements, or of none.
         let once = |tap: usize| runs.iter().filter(|(taps, _)| taps.contains(&tap)).count() == 1;
         let shared = !(0..inner.size).all(once);
@@ -214,12 +220,10 @@ impl<T: Element> Weights<T> {
                     let part =
                         Chain { x, y, to, lines: lines.clone(), places: place..row.min(place + places), is_first };
                     is_first = false;
-                    for piece in self.units[units.clone()]
-                        .iter()
-                        .flat_map(|unit| unit.tiles.iter().map(move |tile| (tile, unit)))
-                    {
+                    let all = self.units[units.clone()].iter();
+                    for (unit, piece) in all.flat_map(|unit| unit.tiles.iter().map(move |piece| (unit, piece))) {
                         // SAFETY: promised by the caller.
-                        unsafe { self.tile(&part, piece.0, piece.1.zeros.is_empty()) };
+                        unsafe { self.tile(&part, piece, unit.zeros.is_empty()) };
                     }
                 }
             }

@@ -85,7 +85,7 @@ pub(crate) type Sums<T> = unsafe fn(usize, usize, *const T, usize, bool, *mut T)
 pub(crate) struct Kernels<T: 'static> {
     /// Lanes of a vector.
     pub(crate) lanes: usize,
-    /// Tiles by `[kind][tail][vectors - 1][rows - 1]`, as many as the registers hold.
+    /// Tiles by `[kind][tail][vectors - 1][rows - 1]`, as many as the registers hold; no element but singles has [`LANES`].
     pub(crate) tiles: [[&'static [&'static [Tile<T>]]; 2]; 3],
     /// Packs `b` as it lies.
     pub(crate) pack: Pack<T>,
@@ -245,10 +245,19 @@ pub(super) unsafe fn load<S: Lanes, const VECTORS: usize, const TAIL: bool>(
     row
 }
 
-/// Tiles and strips, compiled for one instruction set, in a module of their own. The lists say which rows there are
-/// for one, two, … vectors.
+/// Tiles of a kind, without and with a tail. The lists say which rows there are for one, two, … vectors.
+macro_rules! tiles {
+    ($kind:ident, [$([$($rows:literal)*] $vectors:literal),*]) => {
+        [
+            &[$(&[$(tile::<$rows, $vectors, false, $kind> as Tile<T>),*]),*],
+            &[$(&[$(tile::<$rows, $vectors, true, $kind> as Tile<T>),*]),*],
+        ]
+    };
+}
+
+/// Tiles and strips, compiled for one instruction set, in a module of their own.
 macro_rules! compile {
-    ($module:ident, $lanes:ty, $(#[$feature:meta])?, [$([$($rows:literal)*] $vectors:literal),*]) => {
+    ($module:ident, $lanes:ty, $(#[$feature:meta])?, $tiles:tt, $deep:tt) => {
         pub(super) mod $module {
             #[allow(clippy::wildcard_imports, reason = "the names that make up `$lanes`")]
             use super::*;
@@ -286,18 +295,9 @@ macro_rules! compile {
                 (depth: usize, columns: usize, b: *const T, b_stride: usize, resume: bool, to: *mut T)
             }
 
-            macro_rules! tiles {
-                ($kind:expr) => {
-                    [
-                        &[$(&[$(tile::<$rows, $vectors, false, { $kind }> as Tile<T>),*]),*],
-                        &[$(&[$(tile::<$rows, $vectors, true, { $kind }> as Tile<T>),*]),*],
-                    ]
-                };
-            }
-
             pub(in crate::kernels::dot) static KERNELS: Kernels<T> = Kernels {
                 lanes: S::LANES,
-                tiles: [tiles!(ALONG), tiles!(ACROSS), tiles!(LANES)],
+                tiles: [tiles!(ALONG, $tiles), tiles!(ACROSS, $tiles), tiles!(LANES, $deep)],
                 pack,
                 pack_transposed,
                 along,
@@ -317,41 +317,43 @@ macro_rules! compile {
 // Sums, one row of `b` and one number of `a` must fit the registers: thirty-two of AVX-512, sixteen of the others.
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx512 {
-    ($module:ident, $lanes:ty, $tiles:tt) => {
+    ($module:ident, $lanes:ty, $tiles:tt, $deep:tt) => {
         compile! {
-            $module, $lanes, #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")], $tiles
+            $module, $lanes, #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")], $tiles, $deep
         }
     };
 }
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx2 {
-    ($module:ident, $lanes:ty, $tiles:tt) => {
-        compile! { $module, $lanes, #[target_feature(enable = "avx2,fma")], $tiles }
+    ($module:ident, $lanes:ty, $tiles:tt, $deep:tt) => {
+        compile! { $module, $lanes, #[target_feature(enable = "avx2,fma")], $tiles, $deep }
     };
 }
 macro_rules! portable {
-    ($tiles:tt: $($module:ident $lanes:ty,)*) => {
-        $(compile! { $module, $lanes, , $tiles })*
+    ($tiles:tt $deep:tt: $($module:ident $lanes:ty,)*) => {
+        $(compile! { $module, $lanes, , $tiles, $deep })*
     };
 }
 #[cfg(target_arch = "x86_64")]
 avx512! {
     f32_avx512, Singles<Avx512>,
-    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6 7 8 9 10 11 12] 2, [1 2 3] 3, [1 2 3] 4, [1] 5, [1] 6, [1] 7, [1] 8]
+    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6 7 8 9 10 11 12] 2, [1 2 3] 3, [1 2 3] 4, [1] 5, [1] 6, [1] 7, [1] 8],
+    [[1 2 3 4 5 6 7 8] 1, [1 2 3 4 5 6] 2, [1 2 3 4] 3, [1 2 3] 4]
 }
 #[cfg(target_arch = "x86_64")]
 avx2! {
     f32_avx2, Singles<Avx2>,
-    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6] 2, [1 2 3] 3, [1 2] 4, [1] 5, [1] 6, [1] 7, [1] 8]
+    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6] 2, [1 2 3] 3, [1 2] 4, [1] 5, [1] 6, [1] 7, [1] 8],
+    [[1 2 3 4 5 6 7 8] 1, [1 2 3 4] 2]
 }
 // Fewer for what is rarer: every tile takes its time to compile.
 #[cfg(target_arch = "x86_64")]
-avx512! { f64_avx512, Doubles512, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2] }
+avx512! { f64_avx512, Doubles512, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2], [] }
 #[cfg(target_arch = "x86_64")]
-avx2! { f64_avx2, Doubles256, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2] }
-portable! { [[1 2 3 4] 1, [1 2] 2, [1] 3, [1] 4]: f32_portable Singles<Portable>, }
+avx2! { f64_avx2, Doubles256, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2], [] }
+portable! { [[1 2 3 4] 1, [1 2] 2, [1] 3, [1] 4] [[1 2 3 4] 1, [1 2] 2]: f32_portable Singles<Portable>, }
 portable! {
-    [[1 2 3 4] 1, [1 2] 2]:
+    [[1 2 3 4] 1, [1 2] 2] []:
     f64_portable Plain<f64>,
     i8_portable Plain<i8>,
     i16_portable Plain<i16>,

@@ -5,8 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use cornu_graph::{Error, Result};
 use serde_json::Value;
 
-use super::{Nested, layer_from};
+use super::{Of, layer_from};
 use crate::config::{FromConfig, expected, open_object, short};
+use crate::flavor::Flavor;
 use crate::layers::{InputLayer, Keywords, LayerRef};
 use crate::net::Symbol;
 use crate::variables::Variables;
@@ -14,10 +15,17 @@ use crate::variables::Variables;
 /// The layers of a functional model while it is read.
 #[derive(Default)]
 pub(super) struct Graph {
-    /// What each call of a layer or input has given, by name; and how many calls come before the first.
-    made: HashMap<String, (usize, Vec<Vec<Symbol>>)>,
+    /// What each call of a layer or input has given, by name.
+    made: HashMap<String, Made>,
     /// Calls to come: layer, its name, where its inputs come from.
     awaited: VecDeque<(LayerRef, String, Histories)>,
+}
+
+/// What each call of a layer has given; and the number of the first call where it is given to a layer, and at an end.
+#[derive(Default)]
+struct Made {
+    first: [usize; 2],
+    calls: Vec<Vec<Symbol>>,
 }
 
 /// Where the inputs of a call come from: those by position, then those by name.
@@ -37,14 +45,14 @@ impl Graph {
         if json["class_name"] == InputLayer::CLASS {
             let (_, config) = open_object(json)?;
             let input = InputLayer::from_json(&config)?.name(name).symbol()?;
-            self.made.insert(name.into(), (0, vec![vec![input]]));
+            self.made.insert(name.into(), Made { calls: vec![vec![input]], ..Made::default() });
             return Ok(());
         }
         let layer = layer_from(json, variables)?;
-        let is_model = layer.settings::<Nested>().is_some();
-        // Keras 2 writes lists, and counts a model's own graph as its first call.
-        let own = is_model && nodes.first().is_some_and(Value::is_array);
-        self.made.insert(name.into(), (usize::from(own), Vec::new()));
+        // Keras 2 writes lists.
+        let flavor = if nodes.first().is_some_and(Value::is_array) { Flavor::Keras2 } else { Flavor::Keras3 };
+        let first = [Of::Layer, Of::End].map(|of| usize::from(of.counts_own(&layer, flavor)));
+        self.made.insert(name.into(), Made { first, ..Made::default() });
         for node in nodes {
             let mut found = Histories::default();
             found.read(&node)?;
@@ -57,10 +65,10 @@ impl Graph {
     pub(super) fn connect(&mut self, variables: &mut Variables) -> Result<()> {
         let mut idle = 0;
         while let Some((layer, name, from)) = self.awaited.pop_front() {
-            match from.all().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
+            match from.all().map(|input| self.find(input, Of::Layer)).collect::<Result<Vec<Symbol>>>() {
                 Ok(symbols) => {
                     let outputs = Symbol::of_call(&layer, symbols, from.keywords(), variables)?;
-                    self.made.entry(name).or_default().1.push(outputs);
+                    self.made.entry(name).or_default().calls.push(outputs);
                     idle = 0;
                 }
                 Err(error) if idle > self.awaited.len() => {
@@ -77,15 +85,14 @@ impl Graph {
     }
 
     /// The tensor of `["dense", 0, 0]`: layer, call, output.
-    pub(super) fn find(&self, history: &Value) -> Result<Symbol> {
+    pub(super) fn find(&self, history: &Value, of: Of) -> Result<Symbol> {
         let place = |i: usize| history[i].as_u64().and_then(|n| usize::try_from(n).ok());
         let (Some(name), Some(call), Some(output)) = (history[0].as_str(), place(1), place(2)) else {
             return Err(expected("a layer, a call and an output", history));
         };
-        let found = self.made.get(name).and_then(|(before, calls)| calls.get(call.checked_sub(*before)?)?.get(output));
-        found
-            .cloned()
-            .ok_or_else(|| Error::data(format!("there is no output {output} of call {call} of `{}`", short(name))))
+        let in_made = |made: &Made| made.calls.get(call.checked_sub(made.first[of as usize])?)?.get(output).cloned();
+        let found = self.made.get(name).and_then(in_made);
+        found.ok_or_else(|| Error::data(format!("there is no output {output} of call {call} of `{}`", short(name))))
     }
 }
 
