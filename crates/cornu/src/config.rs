@@ -360,6 +360,25 @@ impl<const N: usize> IntoField<OneOrMany<i64>> for [i64; N] {
     }
 }
 
+/// Whole numbers, one or some, where there need be none.
+macro_rules! optional_whole {
+    ($($type:ty)*) => {$(
+        impl IntoField<Option<OneOrMany<$type>>> for $type {
+            fn into_field(self) -> Option<OneOrMany<$type>> {
+                Some(OneOrMany::One(self))
+            }
+        }
+
+        impl<const N: usize> IntoField<Option<OneOrMany<$type>>> for [$type; N] {
+            fn into_field(self) -> Option<OneOrMany<$type>> {
+                Some(self.into())
+            }
+        }
+    )*};
+}
+
+optional_whole!(i64 usize);
+
 /// What many numbers come in: among them what a scaler hands out, and rows of `ndarray`.
 macro_rules! many_numbers {
     ($([$($generics:tt)*] $type:ty, $numbers:expr;)*) => {$(

@@ -93,6 +93,8 @@ impl Mark {
     pub const UNSAVED: Mark = Mark("UNSAVED");
     /// A number from 0 to 1.
     pub const PART: Mark = Mark("PART");
+    /// A number of 1 or more.
+    pub const POSITIVE: Mark = Mark("POSITIVE");
     /// A number of 0 or more.
     pub const NOT_NEGATIVE: Mark = Mark("NOT_NEGATIVE");
 
@@ -100,6 +102,7 @@ impl Mark {
     fn range(self) -> Option<Range> {
         match self {
             Mark::PART => Some(("from 0 to 1", |x| (0.0..=1.0).contains(&x))),
+            Mark::POSITIVE => Some(("of 1 or more", |x| x >= 1.0)),
             Mark::NOT_NEGATIVE => Some(("of 0 or more", |x| x >= 0.0)),
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! Tensors one behind the other.
 
 use cornu_graph::ops::Reduction;
-use cornu_graph::{DType, Error, Result, Tensor, Type};
+use cornu_graph::{Array, DType, Result, Tensor};
 
 use super::{Inputs, Layer, Wire};
 use crate::trace::Cx;
@@ -16,19 +16,9 @@ crate::config! {
 
 impl Layer for Concatenate {
     fn call_all(&self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
-        let axis = self.axis as isize;
-        let joined = |tensors: &[Tensor]| match tensors {
-            [first, others @ ..] => Ok(first.concatenate(&others.iter().collect::<Vec<_>>(), axis)),
-            [] => Err(Error::graph("`Concatenate` needs at least one input")),
-        };
-        let y = joined(&inputs.all().iter().map(|wire| wire.tensor.clone()).collect::<Vec<_>>())?;
-        if inputs.all().iter().all(|wire| wire.mask.is_none()) {
-            return Ok(vec![y.into()]);
-        }
-        let masks = joined(&inputs.all().iter().map(spread).collect::<Vec<_>>())?.cast(DType::I32);
-        // Keras 3 shows what one of the numbers of a place shows, Keras 2 what all do.
-        let of_a_place = if cx.flavor().merges_what_masks_show() { Reduction::Max } else { Reduction::Min };
-        Ok(vec![Wire::from(y).masked(masks.reduce(of_a_place, &[masks.axis(-1)]).ne(0))])
+        let join = |xs: &[Tensor]| xs[0].concatenate(&xs[1..].iter().collect::<Vec<_>>(), self.axis as isize);
+        let y = Wire::from(join(&inputs.tensors()?));
+        Ok(vec![if inputs.all().iter().any(|x| x.mask.is_some()) { y.masked(mask(cx, inputs, &join)) } else { y }])
     }
 
     fn supports_masking(&self) -> bool {
@@ -36,14 +26,12 @@ impl Layer for Concatenate {
     }
 }
 
-/// The mask of a wire, for each of its numbers.
-fn spread(wire: &Wire) -> Tensor {
-    let x = &wire.tensor;
-    match &wire.mask {
-        Some(mask) if mask.rank() < x.rank() => {
-            mask.reshape([&mask.shape()[..], &[1]].concat()).broadcast_to(x.shape())
-        }
-        Some(mask) => mask.clone(),
-        None => x.trace().constant(cornu_graph::Array::scalar(true)).broadcast_to(Type::new(DType::Bool, x.shape()).shape),
-    }
+/// The masks of all numbers, joined as these are: Keras 3 shows a place where one of its numbers is shown, Keras 2 where all
+/// are.
+fn mask(cx: &Cx, inputs: &Inputs, join: &dyn Fn(&[Tensor]) -> Tensor) -> Tensor {
+    let all = |x: &Tensor| x.trace().constant(Array::scalar(true)).broadcast_to(x.shape());
+    let masks = inputs.all().iter().map(|wire| wire.mask_of_each().unwrap_or_else(|| all(&wire.tensor)));
+    let masks = join(&masks.collect::<Vec<_>>()).cast(DType::I32);
+    let of_a_place = if cx.flavor().merges_what_masks_show() { Reduction::Max } else { Reduction::Min };
+    masks.reduce(of_a_place, &[masks.axis(-1)]).ne(0)
 }

@@ -1,6 +1,6 @@
 //! Whole numbers become rows of a table that learns.
 
-use cornu_graph::{DType, Error, Result};
+use cornu_graph::{DType, Result};
 
 use super::{Inputs, Layer, Wire};
 use crate::choice::Choice;
@@ -14,9 +14,9 @@ crate::config! {
     /// A step that is given another number fails, and changes nothing. Floats lose what is behind the point.
     "keras.layers" pub layer Embedding {
         /// The number of rows.
-        input_dim: usize,
+        input_dim: usize => POSITIVE,
         /// The size of a row.
-        output_dim: usize,
+        output_dim: usize => POSITIVE,
         /// How the table starts, `[input_dim, output_dim]`.
         embeddings_initializer: Choice<dyn Initializer> = "uniform".into(),
         /// A penalty on the table.
@@ -29,10 +29,6 @@ crate::config! {
         mask_zero: bool = false,
         /// Of Keras 2: the number of places, which means nothing here.
         input_length: Option<i64> = None => HIDE_NULL,
-        /// The rank of a change of the table by two thin ones, which is not supported.
-        lora_rank: Option<usize> = None => HIDE_NULL,
-        /// How strong that change is.
-        lora_alpha: Option<f64> = None => HIDE_NULL,
     }
 }
 
@@ -58,17 +54,5 @@ impl Layer for Embedding {
 
     fn activity_regularizer(&self) -> Option<&Choice<dyn Regularizer>> {
         self.activity_regularizer.as_ref()
-    }
-
-    fn check_settings(&self) -> Result<()> {
-        for (name, size) in [("input_dim", self.input_dim), ("output_dim", self.output_dim)] {
-            if size == 0 {
-                return Err(Error::usage(format!("`{name}` must be at least 1, got 0")));
-            }
-        }
-        match self.lora_rank {
-            Some(rank) => Err(Error::unsupported(format!("`lora_rank` is not supported, got {rank}"))),
-            None => Ok(()),
-        }
     }
 }

@@ -10,8 +10,8 @@ macro_rules! merges {
         crate::config! {
             $(#[$doc])*
             ///
-            /// Inputs of fewer axes get axes of size 1 behind the first, then all are stretched to one shape. Where all
-            /// inputs have masks, what comes out counts where one of them does.
+            /// Inputs of fewer axes get axes of size 1 behind the first, then all are stretched to one shape. In Keras 3,
+            /// where all inputs have masks, what comes out counts where one of them does; in Keras 2 where all masks do.
             "keras.layers" pub layer $name {}
         }
 
@@ -29,9 +29,9 @@ macro_rules! merges {
 
 merges! {
     /// The sum of its inputs.
-    Add, |xs| fold(xs, |sum, x| sum + x);
+    Add, |xs| Ok(fold(xs, |sum, x| sum + x));
     /// The mean of its inputs.
-    Average, |xs| Ok(fold(xs, |sum, x| sum + x)? / xs.len() as f64);
+    Average, |xs| Ok(fold(xs, |sum, x| sum + x) / xs.len() as f64);
     /// The largest of its inputs. In Keras 3 what a mask hides does not count.
     Maximum, |xs| extreme(xs, |most, x| most.maximum(x));
     /// The smallest of its inputs. In Keras 3 what a mask hides does not count.
@@ -45,61 +45,53 @@ merges! {
     };
 }
 
+/// Inputs brought to one number of axes, and merged.
 fn merged(cx: &Cx, inputs: &Inputs, merge: fn(&[Wire]) -> Result<Tensor>) -> Result<Vec<Wire>> {
-    let most = inputs.all().iter().map(|wire| wire.tensor.rank()).max().unwrap_or(0);
+    let most = inputs.tensors()?.iter().map(Tensor::rank).max().unwrap_or(0);
     let mut xs = Vec::new();
     for wire in inputs.all() {
-        let x = &wire.tensor;
-        let shape = x.shape();
-        let ones = vec![1; most - x.rank()];
+        let (shape, ones) = (wire.tensor.shape(), vec![1; most - wire.tensor.rank()]);
         let (batch, sample) = shape.split_at(shape.rank().min(1));
         let mask = wire.mask.clone().filter(|_| cx.flavor().merges_what_masks_show());
-        xs.push(Wire::from(x.reshape([batch, &ones, sample].concat())).masked(mask));
+        xs.push(Wire::from(wire.tensor.reshape([batch, &ones, sample].concat())).masked(mask));
     }
-    let masks: Option<Vec<&Tensor>> = inputs.all().iter().map(|wire| wire.mask.as_ref()).collect();
-    let mask = masks.and_then(|masks| masks.into_iter().cloned().reduce(|one, other| one.or(other)));
+    let masks = inputs.all().iter().map(|wire| wire.mask.clone());
+    let mask = match cx.flavor().merges_what_masks_show() {
+        true => masks.collect::<Option<Vec<Tensor>>>().and_then(either),
+        false => masks.flatten().reduce(|one, other| one.and(other)),
+    };
     Ok(vec![Wire::from(merge(&xs)?).masked(mask)])
 }
 
-fn fold(xs: &[Wire], join: fn(Tensor, &Tensor) -> Tensor) -> Result<Tensor> {
-    let mut tensors = xs.iter().map(|wire| &wire.tensor);
-    let first = tensors.next().ok_or_else(|| Error::graph("needs at least one input"))?;
-    Ok(tensors.fold(first.clone(), join))
+/// Where one of some masks is true.
+fn either(masks: Vec<Tensor>) -> Option<Tensor> {
+    masks.into_iter().reduce(|one, other| one.or(other))
 }
 
-/// The mask of a wire, for each of its numbers.
-fn spread(wire: &Wire) -> Option<Tensor> {
-    let (mask, shape) = (wire.mask.as_ref()?, wire.tensor.shape());
-    Some(mask.reshape([&mask.shape()[..], &[1]].concat()).broadcast_to(shape))
+fn fold(xs: &[Wire], join: fn(Tensor, &Tensor) -> Tensor) -> Tensor {
+    xs[1..].iter().fold(xs[0].tensor.clone(), |y, wire| join(y, &wire.tensor))
 }
 
 fn product(xs: &[Wire]) -> Result<Tensor> {
-    let masks: Vec<Option<Tensor>> = xs.iter().map(spread).collect();
+    let masks: Vec<Option<Tensor>> = xs.iter().map(Wire::mask_of_each).collect();
     let shown = xs.iter().zip(&masks).map(|(wire, mask)| match mask {
         Some(mask) => mask.select(&wire.tensor, 1.0).into(),
         None => wire.clone(),
     });
-    let product = fold(&shown.collect::<Vec<_>>(), |product, x| product * x)?;
-    let any = masks.into_iter().collect::<Option<Vec<Tensor>>>();
-    let any = any.and_then(|masks| masks.into_iter().reduce(|one, other| one.or(&other)));
+    let product = fold(&shown.collect::<Vec<_>>(), |product, x| product * x);
+    let any = masks.into_iter().collect::<Option<Vec<Tensor>>>().and_then(either);
     Ok(any.map_or(product.clone(), |any| any.select(product, 0.0)))
 }
 
 /// As Keras does it: where a mask hides one of two, the other stands for it.
 fn extreme(xs: &[Wire], join: fn(&Tensor, &Tensor) -> Tensor) -> Result<Tensor> {
-    let mut all = xs.iter();
-    let first = all.next().ok_or_else(|| Error::graph("needs at least one input"))?;
-    let (mut y, mut shown) = (first.tensor.clone(), spread(first));
-    for wire in all {
-        let (mut x, mask) = (wire.tensor.clone(), spread(wire));
-        if let Some(mask) = &mask {
-            x = mask.select(&x, &y);
-        }
-        if let Some(shown) = &shown {
-            y = shown.select(&y, &x);
-        }
+    let (mut y, mut shown) = (xs[0].tensor.clone(), xs[0].mask_of_each());
+    for wire in &xs[1..] {
+        let mask = wire.mask_of_each();
+        let x = mask.as_ref().map_or(wire.tensor.clone(), |mask| mask.select(&wire.tensor, &y));
+        let kept = shown.as_ref().map_or(y.clone(), |shown| shown.select(&y, &x));
+        y = join(&kept, &x);
         shown = shown.zip(mask).map(|(one, other)| one.or(&other));
-        y = join(&y, &x);
     }
     Ok(y)
 }

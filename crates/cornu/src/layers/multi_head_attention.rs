@@ -22,11 +22,11 @@ crate::config! {
     /// is behind a place.
     "keras.layers" pub layer MultiHeadAttention {
         /// The number of heads.
-        num_heads: usize,
+        num_heads: usize => POSITIVE,
         /// The size of each head of query and key.
-        key_dim: usize,
+        key_dim: usize => POSITIVE,
         /// The size of each head of the value; of nothing that of the key.
-        value_dim: Option<usize> = None,
+        value_dim: Option<usize> = None => POSITIVE,
         /// The share of scores dropped in training.
         dropout: f64 = 0.0 => PART,
         /// Whether all products get biases.
@@ -68,18 +68,10 @@ crate::config! {
 
 impl Layer for MultiHeadAttention {
     fn arguments(&self) -> Vec<Argument> {
-        let [needed, optional, flag] = [Argument::needed, Argument::optional, Argument::flag];
-        vec![
-            needed("query"),
-            needed("value"),
-            optional("key"),
-            optional("query_mask"),
-            Argument::mask("value_mask"),
-            optional("key_mask"),
-            optional("attention_mask"),
-            flag("return_attention_scores"),
-            flag("use_causal_mask"),
-        ]
+        let tensors = ["query", "value"].map(Argument::needed).into_iter();
+        let tensors = tensors.chain(["key", "query_mask", "key_mask", "attention_mask"].map(Argument::optional));
+        let flags = ["return_attention_scores", "use_causal_mask"].map(Argument::flag);
+        tensors.chain([Argument::mask("value_mask")]).chain(flags).collect()
     }
 
     fn call_all(&self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
@@ -123,11 +115,8 @@ impl Layer for MultiHeadAttention {
     }
 
     fn check_settings(&self) -> Result<()> {
-        let window = self.sliding_window.unwrap_or(1);
-        let sizes = [("num_heads", self.num_heads), ("key_dim", self.key_dim), ("sliding_window", window)];
-        let sizes = sizes.into_iter().chain(self.value_dim.map(|size| ("value_dim", size)));
-        if let Some((name, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
-            return Err(Error::usage(format!("`{name}` must be at least 1, got 0")));
+        if self.sliding_window == Some(0) {
+            return Err(Error::usage("`sliding_window` must be at least 1, got 0"));
         }
         if self.flash_attention == Some(true) && self.dropout > 0.0 {
             return Err(Error::usage("`flash_attention` drops nothing out: `dropout` must be 0 with it"));
@@ -158,17 +147,13 @@ impl MultiHeadAttention {
             let needed = format!("`attention_axes` of `MultiHeadAttention` needs axes between first and last of {}", query.ty());
             return Err(Error::graph(format!("{needed}, got {own:?}")));
         }
-        let along: Vec<usize> = (0..=rank - 1).filter(|axis| !places.contains(axis)).collect();
-        for (name, other, like) in [("value", value, query), ("key", key, value)] {
-            let fits = |axis: usize| {
-                let must = name == "key" || along.contains(&axis);
-                !must || other.shape()[axis] == like.shape()[axis]
-            };
-            if other.rank() != rank || !(0..rank - 1).all(fits) {
-                let (of, free) = if name == "key" { ("value", "features") } else { ("query", "places and features") };
-                let needed = format!("`{name}` of `MultiHeadAttention` needs the shape of its {of} but for {free}");
-                return Err(Error::graph(format!("{needed}, {}, got {}", like.ty(), other.ty())));
-            }
+        let along: Vec<usize> = (0..rank).filter(|axis| !places.contains(axis)).collect();
+        let agree = |x: &Tensor, like: &Tensor, axis: usize| x.rank() == rank && x.shape()[axis] == like.shape()[axis];
+        let fits = along[..along.len() - 1].iter().all(|&axis| agree(value, query, axis));
+        if !fits || !(0..rank - 1).all(|axis| agree(key, value, axis)) {
+            let needed = "`MultiHeadAttention` needs a `value` of the axes of `query` but for places and features, and a \
+                `key` of those of `value` but for features";
+            return Err(Error::graph(format!("{needed}, got {}, {} and {}", query.ty(), value.ty(), key.ty())));
         }
         Ok(Axes { along, places })
     }
@@ -198,33 +183,20 @@ impl MultiHeadAttention {
     /// Which places of the value each of the query may look at, `[batch, places, others]`, each perhaps 1.
     fn mask(&self, cx: &Cx, inputs: &Inputs) -> Result<Option<Tensor>> {
         let (query, value) = (inputs.needed("query")?, inputs.needed("value")?);
-        let flat = |name: &str, mask: Option<Tensor>, of: &Tensor| match mask {
-            Some(mask) if mask.shape()[..] == of.shape()[..of.rank() - 1] => Ok(Some(mask.cast(DType::Bool))),
-            None => Ok(None),
-            Some(mask) => {
-                let needed = Shape::from(&of.shape()[..of.rank() - 1]);
-                let needed = format!("`{name}` of `MultiHeadAttention` needs the shape {needed}");
-                Err(Error::graph(format!("{needed}, got {}", mask.shape())))
-            }
+        let across = |mask: Option<&Tensor>, behind: usize| {
+            let mut shape = mask?.shape().to_vec();
+            shape.insert(shape.len() - behind.min(shape.len()), 1);
+            Some(mask?.cast(DType::Bool).reshape(shape))
         };
-        // What is given as `query_mask` Keras does not look at, but at the mask that comes with the query.
-        let of_query = flat("query_mask", query.mask.clone(), &query.tensor)?;
-        let of_value = flat("value_mask", value.mask.clone(), &value.tensor)?;
-        let key = inputs.get("key").unwrap_or(value);
-        let of_key = inputs.get("key").and_then(|key| key.mask.clone());
-        let of_key = flat("key_mask", inputs.get("key_mask").map(|mask| mask.tensor.clone()).or(of_key), &key.tensor)?;
-        let across = |mask: Tensor, behind: usize| {
-            let mut shape = mask.shape().to_vec();
-            shape.insert(shape.len() - behind, 1);
-            mask.reshape(shape)
-        };
+        let given = |name: &str| inputs.get(name).map(|wire| &wire.tensor);
+        let of_key = given("key_mask").or(inputs.get("key").and_then(|key| key.mask.as_ref()));
         let ty = Type::new(DType::I32, [1, query.tensor.dim(1), value.tensor.dim(1)]);
         let [row, column] = [1, 2].map(|axis| cx.trace().iota(ty.clone(), axis));
         let causal = inputs.flag("use_causal_mask").then(|| row.ge(&column));
-        let near = self.sliding_window.map(|window| (row - column).abs().lt(window as f64));
-        let given = inputs.get("attention_mask").map(|mask| mask.tensor.cast(DType::Bool));
-        let (of_query, of_others) = (of_query.map(|mask| across(mask, 0)), [of_value, of_key].map(|mask| mask.map(|mask| across(mask, 1))));
-        let all = [of_query].into_iter().chain(of_others).chain([causal, near, given]).flatten();
+        let near = self.sliding_window.map(|window| (row - column).abs().cast(DType::F32).lt(window as f64));
+        // What is given as `query_mask` Keras does not look at, but at the mask that comes with the query.
+        let all = [across(query.mask.as_ref(), 0), across(value.mask.as_ref(), 1), across(of_key, 1), causal, near];
+        let all = all.into_iter().chain([given("attention_mask").map(|mask| mask.cast(DType::Bool))]).flatten();
         Ok(all.reduce(|one, other| one.and(other)))
     }
 

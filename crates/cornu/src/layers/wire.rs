@@ -25,6 +25,15 @@ impl Wire {
         Wire { mask: mask.into(), ..self }
     }
 
+    /// The mask, for each of the numbers; one of as many axes as they have is that already.
+    pub(crate) fn mask_of_each(&self) -> Option<Tensor> {
+        let (mask, shape) = (self.mask.as_ref()?, self.tensor.shape());
+        if mask.rank() >= shape.rank() {
+            return Some(mask.clone());
+        }
+        Some(mask.reshape([&mask.shape()[..], &[1]].concat()).broadcast_to(shape))
+    }
+
     /// The same numbers in another type: then their logits are not known any more.
     pub(crate) fn cast(&self, dtype: DType) -> Wire {
         match self.tensor.dtype() == dtype {
@@ -192,6 +201,17 @@ impl Inputs {
     /// All of them, those by position first.
     pub fn all(&self) -> &[Wire] {
         &self.wires
+    }
+
+    /// The tensors of all of them.
+    ///
+    /// # Errors
+    /// There are none.
+    pub fn tensors(&self) -> Result<Vec<Tensor>> {
+        match &self.wires[..] {
+            [] => Err(Error::graph(format!("`{}` needs at least one input, got none", self.class))),
+            wires => Ok(wires.iter().map(|wire| wire.tensor.clone()).collect()),
+        }
     }
 
     /// The only one.

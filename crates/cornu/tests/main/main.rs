@@ -28,6 +28,7 @@ mod lesson;
 mod loss_scale;
 mod masks;
 mod memory;
+mod merging;
 mod mistakes;
 mod models;
 mod names;
