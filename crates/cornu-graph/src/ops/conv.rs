@@ -54,7 +54,9 @@ impl Fit<'_> {
             };
             window.0.iter().enumerate().map(at).sum::<Option<usize>>()
         };
-        for (place, tap) in (0..y.size()).step_by(ys[axes].max(1)).flat_map(|place| (0..taps).map(move |tap| (place, tap))) {
+        for (place, tap) in
+            (0..y.size()).step_by(ys[axes].max(1)).flat_map(|place| (0..taps).map(move |tap| (place, tap)))
+        {
             let Some(under) = under(place, tap) else { continue };
             for (group, c_in) in (0..*groups).flat_map(|group| (0..c).map(move |c_in| (group, c_in))) {
                 for out in group * k..group * k + k {
@@ -152,7 +154,8 @@ pub(super) fn samples<O: Into<Op>>(op: impl Fn(Window, usize, &[Shape; 3]) -> (O
     // Each edge by each, as one product or in sums; those of whole numbers wrap.
     for dtype in DType::ALL.into_iter().filter(|&dtype| dtype != DType::Bool) {
         let (n, edges) = (edges(dtype).len(), edges(dtype));
-        let shapes = [[[n, 1, 1], [1, 1, n], [n, 1, n]], [[n, 1, n], [1, n, 1], [n, 1, 1]], [[1, 1, n], [1, n, n], [1, 1, n]]];
+        let shapes =
+            [[[n, 1, 1], [1, 1, n], [n, 1, n]], [[n, 1, n], [1, n, 1], [n, 1, 1]], [[1, 1, n], [1, n, n], [1, 1, n]]];
         for shapes in shapes {
             let (op, operands) = op(Window::new(&[1]), 1, &shapes.map(Shape::from));
             all.push(edge(op, operands.map(|shape| edges.pick(shape, |i| i % n))));

@@ -17,9 +17,10 @@ impl OneResult for SumPool {
         let pooled = match args {
             [x, taps @ ..] if x.dtype != DType::Bool && taps.len() < 2 => {
                 let pooled = self.window.pooled(&x.shape);
-                self.window.taps().zip(pooled).filter(|((_, dtype), shape)| {
-                    taps.iter().all(|taps| taps.dtype == *dtype && taps.shape == *shape)
-                })
+                self.window
+                    .taps()
+                    .zip(pooled)
+                    .filter(|((_, dtype), shape)| taps.iter().all(|taps| taps.dtype == *dtype && taps.shape == *shape))
             }
             _ => None,
         };

@@ -130,7 +130,13 @@ impl BatchNormalization {
     }
 
     /// What batch renormalization multiplies by and adds, held fixed; its running means, and the variance, move on.
-    fn corrections(&self, cx: &mut Cx, [mean, variance]: [&Tensor; 2], states: &[Tensor; 3], kept: &Tensor) -> [Tensor; 2] {
+    fn corrections(
+        &self,
+        cx: &mut Cx,
+        [mean, variance]: [&Tensor; 2],
+        states: &[Tensor; 3],
+        kept: &Tensor,
+    ) -> [Tensor; 2] {
         let stddev = (variance + self.epsilon).sqrt();
         let [_, running_mean, running_stddev] = states.each_ref().map(|state| state.cast(mean.dtype()));
         let floor = running_stddev.maximum(self.epsilon.sqrt());

@@ -16,7 +16,8 @@ crate::config! {
 impl Layer for Flatten {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         // Of one or two axes the channels are last in any case.
-        let first = x.rank() > 2 && DataFormat::of(&self.data_format).is_ok_and(|format| format == DataFormat::ChannelsFirst);
+        let first =
+            x.rank() > 2 && DataFormat::of(&self.data_format).is_ok_and(|format| format == DataFormat::ChannelsFirst);
         let x = if first { DataFormat::ChannelsFirst.to_last(&x) } else { x };
         let sample = Shape::from(x.shape().get(1..).unwrap_or_default());
         let Some(features) = sample.checked_size() else {

@@ -37,7 +37,9 @@ impl Cell for GRUCell {
         let (kernel, recurrent, bias) = self.weights(cx, x, 3, shape, &self.bias_initializer);
         let [of_input, of_state] = self.noise(cx, x, 3, self.reset_after);
         let bias: Vec<Tensor> = bias.map_or_else(Vec::new, |bias| {
-            (0..biases).map(|i| bias.reshape([biases, 3 * units]).slice_axis(0, i..i + 1).reshape([3 * units])).collect()
+            (0..biases)
+                .map(|i| bias.reshape([biases, 3 * units]).slice_axis(0, i..i + 1).reshape([3 * units]))
+                .collect()
         });
         let plus = |x: Tensor, bias: Option<&Tensor>| bias.map_or(x.clone(), |bias| x + bias);
         let x = plus(by_gate(x, &kernel, &of_input), bias.first());
@@ -48,7 +50,8 @@ impl Cell for GRUCell {
                 by_gate(h, &part(&recurrent, gates.clone()), of_state.get(gates).unwrap_or_default())
             };
             let inner = plus(through(h, 0..biases + 1), bias.get(1));
-            let mut gate = |i: usize| cx.activate(&self.recurrent_activation, part(x, i..i + 1) + part(&inner, i..i + 1));
+            let mut gate =
+                |i: usize| cx.activate(&self.recurrent_activation, part(x, i..i + 1) + part(&inner, i..i + 1));
             let (z, r) = (gate(0), gate(1));
             let new = if self.reset_after { r * part(&inner, 2..3) } else { through(&(r * h), 2..3) };
             let new = cx.activate(&self.activation, part(x, 2..3) + new);

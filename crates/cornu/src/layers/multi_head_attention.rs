@@ -144,7 +144,8 @@ impl MultiHeadAttention {
         let places: Vec<usize> = own.iter().filter_map(place).filter(|axis| (1..rank - 1).contains(axis)).collect();
         let is_twice = |(at, axis): (usize, &usize)| places[..at].contains(axis);
         if places.len() < own.len() || places.is_empty() || places.iter().enumerate().any(is_twice) {
-            let needed = format!("`attention_axes` of `MultiHeadAttention` needs axes between first and last of {}", query.ty());
+            let needed =
+                format!("`attention_axes` of `MultiHeadAttention` needs axes between first and last of {}", query.ty());
             return Err(Error::graph(format!("{needed}, got {own:?}")));
         }
         let along: Vec<usize> = (0..rank).filter(|axis| !places.contains(axis)).collect();
@@ -201,7 +202,13 @@ impl MultiHeadAttention {
     }
 
     /// What the heads give, laid out as the query; the scores, and their mask.
-    fn attend(&self, cx: &mut Cx, heads: [Tensor; 3], mask: Option<Tensor>, axes: &Axes) -> Result<(Tensor, Tensor, Option<Tensor>)> {
+    fn attend(
+        &self,
+        cx: &mut Cx,
+        heads: [Tensor; 3],
+        mask: Option<Tensor>,
+        axes: &Axes,
+    ) -> Result<(Tensor, Tensor, Option<Tensor>)> {
         let rank = heads[0].rank();
         let order: Vec<usize> = axes.along.iter().chain(&axes.places).copied().chain([rank - 1]).collect();
         let [q, k, v] = heads.map(|x| x.transpose(&order));
@@ -240,7 +247,8 @@ fn fitting(mask: &Tensor, scores: &[usize], places: usize) -> Result<Tensor> {
     while shape.len() < scores.len() && shape.len() >= places {
         shape.insert(shape.len() - places, 1);
     }
-    let fits = shape.len() == scores.len() && shape.iter().zip(scores).all(|(mask, scores)| *mask == 1 || mask == scores);
+    let fits =
+        shape.len() == scores.len() && shape.iter().zip(scores).all(|(mask, scores)| *mask == 1 || mask == scores);
     if fits {
         return Ok(mask.reshape(shape));
     }

@@ -98,7 +98,8 @@ pub(super) fn one_step(cell: &dyn Cell, cx: &mut Cx, inputs: &Inputs) -> Result<
 
 /// The states that are given, if they are as the cell has them.
 fn given(wires: &[&Wire], argument: &str, sizes: &[usize], batch: usize) -> Result<Vec<Tensor>> {
-    let (needed, got) = (sizes.iter().map(|&units| [batch, units].into()), wires.iter().map(|wire| wire.tensor.shape()));
+    let (needed, got) =
+        (sizes.iter().map(|&units| [batch, units].into()), wires.iter().map(|wire| wire.tensor.shape()));
     let (needed, got): (Vec<Shape>, Vec<Shape>) = (needed.collect(), got.collect());
     if needed == got {
         return Ok(wires.iter().map(|wire| wire.tensor.clone()).collect());
@@ -189,7 +190,8 @@ impl Recurrence {
         }
         let built = cx.type_of("rnn_state").map(|ty| ty.shape[0]);
         if let Some(built) = built.filter(|built| *built != batch) {
-            let error = Error::graph(format!("a stateful layer needs batches of {built} rows, as it has states, got {batch}"));
+            let error =
+                Error::graph(format!("a stateful layer needs batches of {built} rows, as it has states, got {batch}"));
             return Err(error.help("choose a `batch_size` that divides the number of rows"));
         }
         let name = |i: usize| if i == 0 { "rnn_state".to_owned() } else { format!("rnn_state_{i}") };
@@ -250,7 +252,9 @@ fn stepped(cx: &mut Cx, step: &Step, rows: &[Tensor], states: &[Tensor]) -> (Ten
     let made = step(cx, rows, states);
     if made.len() != states.len() + 1 {
         let (needed, got) = (states.len(), made.len());
-        cx.fail(Error::graph(format!("a cell of {needed} states gives an output and {needed} states, got {got} tensors")));
+        cx.fail(Error::graph(format!(
+            "a cell of {needed} states gives an output and {needed} states, got {got} tensors"
+        )));
         return (cx.trace().constant(Array::scalar(0.0f32)), states.to_vec());
     }
     let next = made[1..].iter().zip(states).map(|(new, old)| new.cast(old.dtype()));
@@ -279,7 +283,9 @@ fn cell_of(layer: &dyn Layer) -> Result<&dyn Cell> {
 pub(super) fn check(cell: &Child, settings: &[Setting]) -> Result<()> {
     cell_of(cell.layer())?;
     if settings.iter().any(|setting| setting.name == "use_cudnn" && setting.value.to_json() == true) {
-        return Err(Error::unsupported("`use_cudnn` needs kernels of cuDNN, of which there are none").help("leave it out"));
+        return Err(
+            Error::unsupported("`use_cudnn` needs kernels of cuDNN, of which there are none").help("leave it out")
+        );
     }
     cell.layer().check_settings()
 }
