@@ -15,7 +15,6 @@ use crate::choice::Choice;
 use crate::constraints::Constraint;
 use crate::flavor::{Flavor, Generator, STATELESS_MODULUS};
 use crate::initializers::Initializer;
-use crate::layers::LayerRef;
 use crate::policy::{DTypePolicy, dtype_policy};
 use crate::registry::Family;
 use crate::regularizers::Regularizer;
@@ -197,15 +196,6 @@ impl Cx {
     /// The type of a variable of the layer that is there already.
     pub(crate) fn type_of(&self, name: &str) -> Option<Type> {
         self.scope.state.get(&self.own_name(name)).map(|made| made.ty.clone())
-    }
-
-    /// The layer within this one of that name: see [`Layer::children`](crate::layers::Layer::children).
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn within(&self, name: &str) -> Result<LayerRef> {
-        let found = self.scope.state.children.iter().find(|(known, _)| *known == name);
-        found.map(|(_, layer)| layer.clone()).ok_or_else(|| Error::graph(format!("there is no layer `{name}` within")))
     }
 
     #[track_caller]

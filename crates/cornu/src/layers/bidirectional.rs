@@ -45,7 +45,7 @@ impl Layer for Bidirectional {
         let (forwards, backwards) = states.split_at(states.len() / 2);
         let mut run = |way: &str, states: &[&Wire]| {
             let wires = [sequences].into_iter().chain(states.iter().copied()).cloned().collect();
-            cx.within(way)?.call_all(cx, wires, &Keywords::default())
+            inputs.within(way)?.call_all(cx, wires, &Keywords::default())
         };
         let (mut there, mut back) = (run("forward_layer", forwards)?, run("backward_layer", backwards)?);
         let states = [there.split_off(1), back.split_off(1)].concat();

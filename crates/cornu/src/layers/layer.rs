@@ -111,7 +111,7 @@ pub trait Layer: LayerConfig {
     }
 
     /// The layers within it, those of its settings and those that it makes of them, each by the name of its field in Keras.
-    /// Asked for when the settings become a layer, which then finds them by [`Cx::within`]. They are built with it, learn
+    /// Asked for when the settings become a layer, which then finds them by [`Inputs::within`]. They are built with it, learn
     /// with it, and are saved with it.
     fn children(&self) -> Vec<(&'static str, Child)> {
         Vec::new()

@@ -40,6 +40,8 @@ struct Placed {
     name: String,
     layer: Arc<dyn Layer>,
     state: Arc<LayerState>,
+    /// The layers within it, each by the name of its field.
+    children: Vec<(&'static str, LayerRef)>,
 }
 
 impl LayerRef {
@@ -62,10 +64,12 @@ impl LayerRef {
             Child::There(layer) => layer,
             Child::New(settings) => Self::following(flavor, seeds, settings),
         };
-        let children = within.into_iter().map(|(field, within)| (field, child(within))).collect();
+        let within = within.into_iter().map(|(field, within)| (field, child(within)));
+        let children: Vec<(&'static str, LayerRef)> = within.collect();
         let learns = layer.base().trainable;
-        let state = LayerState::new(drawn, learns, children);
-        let placed = LayerRef(Arc::new(Placed { name, layer, state: Arc::new(state) }));
+        let states = children.iter().map(|(_, child)| Arc::clone(&child.0.state)).collect();
+        let state = Arc::new(LayerState::new(drawn, learns, states));
+        let placed = LayerRef(Arc::new(Placed { name, layer, state, children }));
         if !learns {
             placed.set_trainable(false);
         }
@@ -122,7 +126,7 @@ impl LayerRef {
 
     /// The layers within it, each by the name of its field.
     pub fn children(&self) -> &[(&'static str, LayerRef)] {
-        &self.0.state.children
+        &self.0.children
     }
 
     /// What it and the layers within it keep.
@@ -220,7 +224,8 @@ impl LayerRef {
         let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, dtype)).collect();
         let outputs = cx.layer(self.name(), scope, |cx| {
             inputs.iter().for_each(|input| cx.note_logits(&input.tensor, input.logits.as_ref(), true));
-            let called = Inputs::of(layer, inputs, keywords).and_then(|inputs| layer.call_all(cx, &inputs));
+            let called = Inputs::of(layer, inputs, keywords);
+            let called = called.and_then(|inputs| layer.call_all(cx, &inputs.beside(self.children())));
             let outputs = called.unwrap_or_else(|error| {
                 cx.fail(error);
                 Vec::new()

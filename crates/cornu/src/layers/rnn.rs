@@ -153,7 +153,7 @@ impl Recurrence {
     /// # Errors
     /// Sequences, states, a mask or a batch that do not fit.
     pub fn call(self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
-        let (layer, Wire { tensor: x, mask, .. }) = (cx.within("cell")?, inputs.needed("sequences")?);
+        let (layer, Wire { tensor: x, mask, .. }) = (inputs.within("cell")?, inputs.needed("sequences")?);
         let cell = cell_of(layer.layer())?;
         if x.rank() < 3 {
             return Err(Error::graph(format!("`sequences` needs [batch, time, ..], got {}", x.ty())));

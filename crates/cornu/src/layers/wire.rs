@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use cornu_graph::{DType, Error, Result, Tensor, list, nearest};
 
-use super::Layer;
+use super::{Layer, LayerRef};
 
 /// A tensor between two layers, and what goes along with it.
 #[derive(Clone, Debug)]
@@ -132,6 +132,8 @@ pub struct Inputs {
     /// The names of all; they are empty if the layer has none for what it takes.
     names: Vec<Cow<'static, str>>,
     flags: Vec<(String, bool)>,
+    /// The layers within that which is given them.
+    children: Vec<(&'static str, LayerRef)>,
 }
 
 impl Inputs {
@@ -143,7 +145,8 @@ impl Inputs {
         let (class, arguments) = (layer.class_name(), layer.arguments());
         let by_name = wires.split_off(wires.len().saturating_sub(keywords.tensors.len()));
         let names = by_position(class, &arguments, wires.len())?;
-        let mut inputs = Inputs { class: class.to_owned(), wires, names, flags: keywords.flags.clone() };
+        let mut inputs =
+            Inputs { class: class.to_owned(), wires, names, flags: keywords.flags.clone(), children: Vec::new() };
         let mut masks = Vec::new();
         for (name, wire) in keywords.tensors.iter().zip(by_name) {
             let argument = arguments.iter().find(|argument| argument.name == *name);
@@ -196,6 +199,20 @@ impl Inputs {
             }
         }
         Ok(())
+    }
+
+    /// The same, for a layer that has those within.
+    pub(super) fn beside(self, children: &[(&'static str, LayerRef)]) -> Inputs {
+        Inputs { children: children.to_vec(), ..self }
+    }
+
+    /// The layer of that name within that which is given these: see [`Layer::children`].
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn within(&self, name: &str) -> Result<&LayerRef> {
+        let found = self.children.iter().find(|(known, _)| *known == name).map(|(_, child)| child);
+        found.ok_or_else(|| Error::graph(format!("there is no layer `{name}` within `{}`", self.class)))
     }
 
     /// All of them, those by position first.

@@ -9,7 +9,6 @@ use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId,
 
 use super::programs::Programs;
 use crate::constraints::Constraint;
-use crate::layers::LayerRef;
 use crate::random::OpSeed;
 
 /// One named piece of state of a layer.
@@ -120,7 +119,7 @@ pub(crate) struct LayerState {
     /// The seeds that were drawn when it was made, in the order in which its variables take them.
     pub(crate) seeds: Vec<i64>,
     /// The layers within it.
-    pub(crate) children: Vec<(&'static str, LayerRef)>,
+    within: Vec<Arc<LayerState>>,
     /// Whether it was said that the layer loses a mask.
     pub(crate) told: AtomicBool,
     pub(super) variables: Mutex<Option<Arc<[Arc<Variable>]>>>,
@@ -128,13 +127,13 @@ pub(crate) struct LayerState {
 
 impl LayerState {
     /// Of a layer that is not built, with the seeds drawn for it.
-    pub(crate) fn new(seeds: Vec<i64>, learns: bool, children: Vec<(&'static str, LayerRef)>) -> LayerState {
-        LayerState { learns: Arc::new(AtomicBool::new(learns)), seeds, children, ..LayerState::default() }
+    pub(crate) fn new(seeds: Vec<i64>, learns: bool, within: Vec<Arc<LayerState>>) -> LayerState {
+        LayerState { learns: Arc::new(AtomicBool::new(learns)), seeds, within, ..LayerState::default() }
     }
 
     /// This one, and those of the layers within its layer.
     pub(crate) fn with_those_within(self: &Arc<Self>) -> Vec<Arc<LayerState>> {
-        let within = self.children.iter().flat_map(|(_, child)| child.states());
+        let within = self.within.iter().flat_map(|state| state.with_those_within());
         std::iter::once(Arc::clone(self)).chain(within).collect()
     }
 
