@@ -35,6 +35,7 @@ mod lower;
 mod memory;
 mod plan;
 mod program;
+mod reductions;
 mod row_programs;
 mod rows;
 mod schedule;

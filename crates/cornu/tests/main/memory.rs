@@ -267,7 +267,8 @@ fn predictions_and_rows() {
     model.predict(&x.slice(ndarray::s![..64, ..])).expect("room for 64 rows");
     let predicted = needs("the array of predictions", "128.00 MB");
     assert_eq!(short_of(100 * MB, || model.predict(&x)), predicted);
-    assert_eq!(short_of(200 * MB, || model.predict(&x)), predicted);
+    // They are handed on as they are.
+    assert_eq!(short_of(200 * MB, || model.predict(&x)), "there was enough");
 
     let (x, y) = (Array2::<f32>::zeros((ROWS, 1)), Array2::<f32>::zeros((ROWS, 1)));
     let mut model = sequential![Dense::new(1).input_shape([1])];

@@ -20,9 +20,12 @@ fn layered(layer: Dense) -> Error {
     sequential![layer.name("a")].check().expect_err("a name that is not known")
 }
 
-/// Names as messages list them.
+/// Names as messages list them: the first twenty.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    let mut names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    let more = names.split_off(names.len().min(20)).len();
+    names.extend((more > 0).then(|| format!("and {more} more")));
+    names.join(", ")
 }
 
 /// The short names of a family, as messages list them.
