@@ -78,6 +78,13 @@ pub enum ArgumentKind {
     Flag,
 }
 
+impl ArgumentKind {
+    /// Whether it is one tensor, by position or by name.
+    pub(crate) fn is_one(self) -> bool {
+        matches!(self, ArgumentKind::Needed | ArgumentKind::Optional)
+    }
+}
+
 impl Argument {
     /// A tensor that has to be given.
     pub const fn needed(name: &'static str) -> Argument {

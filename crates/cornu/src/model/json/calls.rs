@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Of, layer_from};
 use crate::config::{FromConfig, expected, open_object, short};
 use crate::flavor::Flavor;
-use crate::layers::{InputLayer, Keywords, LayerRef};
+use crate::layers::{Argument, InputLayer, Keywords, LayerRef};
 use crate::net::Symbol;
 use crate::variables::Variables;
 
@@ -56,6 +56,9 @@ impl Graph {
         for node in nodes {
             let mut found = Histories::default();
             found.read(&node)?;
+            if node.is_array() {
+                found.put_in_place(&layer.layer().arguments());
+            }
             self.awaited.push_back((layer.clone(), name.to_owned(), found));
         }
         Ok(())
@@ -140,6 +143,16 @@ impl Histories {
             }
         }
         Ok(())
+    }
+
+    /// Puts what Keras 2 says by name, but is the next argument, behind what is by position.
+    fn put_in_place(&mut self, arguments: &[Argument]) {
+        let is_next = |argument: &Argument, name: &str| argument.name == *name && argument.kind.is_one();
+        while let Some(next) = arguments.get(self.inputs.len())
+            && let Some(at) = self.named.iter().position(|(name, _)| is_next(next, name))
+        {
+            self.inputs.push(self.named.remove(at).1);
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = &Value> {
