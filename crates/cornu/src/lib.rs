@@ -103,7 +103,7 @@ pub mod prelude {
         Activation, Add, Argument, Average, AveragePooling2D, BatchNormalization, Bidirectional, Concatenate, Conv1D,
         Conv2D, Dense, Dropout, Embedding, Flatten, GRU, GlobalAveragePooling1D, GlobalAveragePooling2D, Input, Inputs,
         IntoLayer, LSTM, Layer, LayerNormalization, LayerRef, MaxPooling2D, Maximum, Minimum, MultiHeadAttention,
-        Multiply, ReLU, Rescaling, Subtract, Wire,
+        Multiply, ReLU, Rescaling, Reshape, Subtract, Wire,
     };
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,

@@ -54,6 +54,7 @@ family! {
         multi_head_attention { MultiHeadAttention = ; }
         re_lu { ReLU = ; }
         rescaling { Rescaling = ; }
+        reshape { Reshape = ; }
         rnn { RNN = ; }
     ]
 }
