@@ -85,6 +85,12 @@ fn masks_are_merged_as_either_keras_does_it() -> Result<()> {
             }
         }
     }
+    Ok(())
+}
+
+#[test]
+fn masks_are_joined_as_either_keras_does_it() -> Result<()> {
+    use Flavor::{Keras2, Keras3};
     for (flavor, one_alone) in [(Keras2, [1.0, 1.0, 0.0]), (Keras3, [1.0, 1.0, 1.0])] {
         let of_both = if flavor == Keras2 { [1.0, 0.0, 0.0] } else { [1.0, 1.0, 0.0] };
         let layer = Concatenate::new().shared();
