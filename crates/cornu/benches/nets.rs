@@ -11,7 +11,6 @@ use cornu::layers::{
     Add, BatchNormalization, Concatenate, Conv2D, Embedding, GRU, GlobalAveragePooling1D, GlobalAveragePooling2D, LSTM,
     LayerNormalization, MaxPooling2D, MultiHeadAttention, ReLU,
 };
-use cornu::net::{Apply, Symbol};
 use cornu::prelude::*;
 
 type Result<T> = cornu::Result<T>;
@@ -203,68 +202,71 @@ fn infer(network: &Network) -> Result<()> {
 }
 
 fn mlp(inputs: &[Symbol]) -> Result<Symbol> {
-    let x = Dense::new(1024).activation("relu").apply(&inputs[0])?;
-    Dense::new(10).apply(Dense::new(1024).activation("relu").apply(x)?)
+    let mut x = inputs[0].clone();
+    for _ in 0..2 {
+        x = Dense::new(1024).activation("relu").apply(&x)?;
+    }
+    Dense::new(10).apply(&x)
 }
 
 fn autoencoder(inputs: &[Symbol]) -> Result<Symbol> {
     let mut x = inputs[0].clone();
     for units in [128, 32, 128] {
-        x = Dense::new(units).activation("relu").apply(x)?;
+        x = Dense::new(units).activation("relu").apply(&x)?;
     }
-    Dense::new(784).activation("sigmoid").apply(x)
+    Dense::new(784).activation("sigmoid").apply(&x)
 }
 
 fn convnet(inputs: &[Symbol]) -> Result<Symbol> {
     let mut x = inputs[0].clone();
     for channels in [32, 64] {
-        x = MaxPooling2D::new().apply(Conv2D::new(channels, 3).activation("relu").apply(x)?)?;
+        x = MaxPooling2D::new().apply(&Conv2D::new(channels, 3).activation("relu").apply(&x)?)?;
     }
-    Dense::new(10).apply(Dropout::new(0.5).apply(Flatten::new().apply(x)?)?)
+    Dense::new(10).apply(&Dropout::new(0.5).apply(&Flatten::new().apply(&x)?)?)
 }
 
 /// A convolution without bias, and what brings it to mean 0 and variance 1.
 fn normalized(x: &Symbol, channels: usize, size: usize, stride: usize) -> Result<Symbol> {
     let conv = Conv2D::new(channels, size).strides(stride).padding("same").use_bias(false);
-    BatchNormalization::new().apply(conv.apply(x)?)
+    BatchNormalization::new().apply(&conv.apply(x)?)
 }
 
 fn resnet20(inputs: &[Symbol]) -> Result<Symbol> {
-    let mut x = ReLU::new().apply(normalized(&inputs[0], 16, 3, 1)?)?;
+    let mut x = ReLU::new().apply(&normalized(&inputs[0], 16, 3, 1)?)?;
     for (stage, channels) in [16, 32, 64].into_iter().enumerate() {
         for unit in 0..3 {
             let stride = if stage > 0 && unit == 0 { 2 } else { 1 };
-            let inner = ReLU::new().apply(normalized(&x, channels, 3, stride)?)?;
+            let inner = ReLU::new().apply(&normalized(&x, channels, 3, stride)?)?;
             let inner = normalized(&inner, channels, 3, 1)?;
             let around = if stride > 1 { normalized(&x, channels, 1, stride)? } else { x };
-            x = ReLU::new().apply(Add::new().apply([around, inner])?)?;
+            x = ReLU::new().apply(&Add::new().apply(&[around, inner])?)?;
         }
     }
-    Dense::new(10).apply(GlobalAveragePooling2D::new().apply(x)?)
+    Dense::new(10).apply(&GlobalAveragePooling2D::new().apply(&x)?)
 }
 
 fn lstm(inputs: &[Symbol]) -> Result<Symbol> {
-    let x = LSTM::new(128).apply(Embedding::new(20_000, 128).apply(&inputs[0])?)?;
-    Dense::new(1).activation("sigmoid").apply(x)
+    let x = LSTM::new(128).apply(&Embedding::new(20_000, 128).apply(&inputs[0])?)?;
+    Dense::new(1).activation("sigmoid").apply(&x)
 }
 
 fn gru(inputs: &[Symbol]) -> Result<Symbol> {
-    Dense::new(1).activation("sigmoid").apply(GRU::new(64).apply(&inputs[0])?)
+    Dense::new(1).activation("sigmoid").apply(&GRU::new(64).apply(&inputs[0])?)
 }
 
 fn transformer(inputs: &[Symbol]) -> Result<Symbol> {
     let mut x = Embedding::new(20_000, 128).apply(&inputs[0])?;
     for _ in 0..2 {
         let seen = MultiHeadAttention::new(4, 32).apply([&x, &x])?;
-        x = LayerNormalization::new().apply(Add::new().apply([x, seen])?)?;
+        x = LayerNormalization::new().apply(&Add::new().apply(&[x, seen])?)?;
         let wide = Dense::new(512).activation("gelu").apply(&x)?;
-        x = LayerNormalization::new().apply(Add::new().apply([x, Dense::new(128).apply(wide)?])?)?;
+        x = LayerNormalization::new().apply(&Add::new().apply(&[x, Dense::new(128).apply(&wide)?])?)?;
     }
-    Dense::new(2).apply(GlobalAveragePooling1D::new().apply(x)?)
+    Dense::new(2).apply(&GlobalAveragePooling1D::new().apply(&x)?)
 }
 
 fn recommender(inputs: &[Symbol]) -> Result<Symbol> {
     let tables = inputs.iter().map(|input| Embedding::new(100_000, 32).apply(input)).collect::<Result<Vec<_>>>()?;
-    let x = Dense::new(64).activation("relu").apply(Concatenate::new().apply(tables)?)?;
-    Dense::new(1).activation("sigmoid").apply(x)
+    let x = Dense::new(64).activation("relu").apply(&Concatenate::new().apply(&tables)?)?;
+    Dense::new(1).activation("sigmoid").apply(&x)
 }

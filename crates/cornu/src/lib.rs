@@ -75,7 +75,7 @@ pub use cornu_graph::{
 };
 pub use layers::clear_session;
 pub use model::{LayerView, Model, Sequential};
-pub use net::{Apply, Call, InputSpec, Keyword, Net, Port, Spec, Symbol};
+pub use net::{Apply, Call, InputSpec, Keyword, Net, Port, Spec, Symbol, ToSymbols};
 pub use policy::{DTypePolicy, dtype_policy, set_dtype_policy};
 pub use saving::load_model;
 #[doc(hidden)]

@@ -148,6 +148,13 @@ pub trait IntoShape {
     fn into_shape(self) -> BatchShape;
 }
 
+/// As Python's `()`: samples that are one number.
+impl IntoShape for () {
+    fn into_shape(self) -> BatchShape {
+        Vec::new()
+    }
+}
+
 impl<const N: usize> IntoShape for [usize; N] {
     fn into_shape(self) -> BatchShape {
         self.map(Some).into()

@@ -9,7 +9,7 @@ use cornu_graph::{DType, Error, Result, Shape, Tensor};
 
 pub use spec::Spec;
 pub(crate) use spec::infer;
-pub use symbol::{Apply, Keyword, Symbol};
+pub use symbol::{Apply, Keyword, Symbol, ToSymbols};
 
 use crate::layers::{Argument, BatchShape, Keywords, LayerRef, Wire, by_position};
 use crate::trace::Cx;

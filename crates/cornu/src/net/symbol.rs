@@ -156,17 +156,47 @@ impl From<bool> for Keyword {
     }
 }
 
+/// What a layer is applied to: a symbol, or a list of them.
+pub trait ToSymbols {
+    /// Each of them.
+    fn to_symbols(self) -> Vec<Symbol>;
+}
+
+impl ToSymbols for &Symbol {
+    fn to_symbols(self) -> Vec<Symbol> {
+        vec![self.clone()]
+    }
+}
+
+macro_rules! lists {
+    ($([$($generics:tt)*] $list:ty;)*) => {$(
+        impl<S: Borrow<Symbol>, $($generics)*> ToSymbols for $list {
+            fn to_symbols(self) -> Vec<Symbol> {
+                self.iter().map(|symbol| symbol.borrow().clone()).collect()
+            }
+        }
+    )*};
+}
+
+lists! {
+    [] &[S];
+    [] &Vec<S>;
+    [] Vec<S>;
+    [const N: usize] [S; N];
+    [const N: usize] &[S; N];
+}
+
 /// What a call gives by name that gives all by position.
 const NOTHING: [(&str, Keyword); 0] = [];
 
 /// What is applied to symbols: settings, a layer that there is, a model as a layer.
 pub trait Apply: IntoLayer {
-    /// What the layer makes of an input.
+    /// What the layer makes of an input, or of several: `Add::new().apply([&a, &b])`.
     ///
     /// # Errors
-    /// Settings that cannot be right, an input that does not fit.
-    fn apply(self, x: &Symbol) -> Result<Symbol> {
-        let mut outputs = self.apply_all([x])?;
+    /// Settings that cannot be right, inputs that do not fit, a layer of several outputs.
+    fn apply(self, inputs: impl ToSymbols) -> Result<Symbol> {
+        let mut outputs = self.apply_all(inputs.to_symbols())?;
         if outputs.len() == 1 {
             return Ok(outputs.remove(0));
         }
@@ -174,7 +204,7 @@ pub trait Apply: IntoLayer {
         Err(error.help("`apply_all` gives all of them"))
     }
 
-    /// What the layer makes of several inputs.
+    /// All that the layer makes of several inputs.
     ///
     /// # Errors
     /// Those of [`Apply::apply`].
