@@ -7,7 +7,7 @@ use crate::{Result, entries};
 
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 10] = [
-    ("crates/cornu", 15_400),
+    ("crates/cornu", 15_500),
     ("crates/cornu-array", 2_050),
     ("crates/cornu-cpu", 10_450),
     ("crates/cornu-data", 19_500),

@@ -116,9 +116,12 @@ fn features(x: Arrays, ends: &Ends) -> Result<Vec<Array>> {
         let plural = if several { "s" } else { "" };
         return Err(Error::usage(format!("the model takes {needed} input{plural}, got {}", given.len())));
     }
-    let one = |(x, InputSpec { name, .. }): (Option<Array>, &InputSpec)| {
+    let one = |(x, InputSpec { name, shape, .. }): (Option<Array>, &InputSpec)| {
         let x = x.ok_or_else(|| Error::data(format!("`x` needs an array for the input `{name}`")))?;
-        column(x, &label("x", name, several))
+        let x = column(x, &label("x", name, several))?;
+        // Samples that are numbers stay so, where the model takes such.
+        let rows = x.shape()[0];
+        if shape.len() == 1 && x.shape()[..] == [rows, 1] { x.reshape([rows]) } else { Ok(x) }
     };
     let found = given.into_iter().zip(&*ends.inputs).map(one).collect::<Result<Vec<Array>>>()?;
     let rows = found[0].shape()[0];

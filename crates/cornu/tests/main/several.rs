@@ -315,3 +315,18 @@ fn summaries_of_functional_models_are_those_of_keras_3() -> Result<()> {
     same(&Model::named("siamese", [left, right], outputs)?, "siamese");
     Ok(())
 }
+
+/// Keras's `Input(())`: a sample is one number, also where a column is given.
+#[test]
+fn samples_may_be_single_numbers() {
+    let _turn = seeded(Flavor::Keras3, 1);
+    let place = Input::new(()).dtype("int32").symbol().expect("an input");
+    let known = Embedding::new(5, 3).apply(&place).expect("a layer");
+    let mut model = Model::new([place], [Dense::new(1).apply(&known).expect("a layer")]).expect("a model");
+    model.compile(Compile::new().loss("mse")).expect("settings");
+    let (x, y) = (Array1::from_vec(vec![4, 0, 2, 1]), Array1::<f32>::zeros(4));
+    model.fit(&x, &y, Fit::new().verbose(0)).expect("a fit");
+    let predicted = model.predict(&x).expect("predictions");
+    assert_eq!(predicted.shape(), [4, 1]);
+    assert_eq!(model.predict(&x.insert_axis(ndarray::Axis(1))).expect("predictions"), predicted);
+}

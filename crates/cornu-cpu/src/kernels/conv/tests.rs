@@ -155,6 +155,14 @@ fn cases() -> Vec<Case> {
             );
         }
     }
+    all.extend(depthwise());
+    all.extend(rare().into_iter().flatten());
+    all
+}
+
+/// Each channel a group of its own, of less and more than a vector.
+fn depthwise() -> Vec<Case> {
+    let mut all = Vec::new();
     for (c, stride, dilation) in [(5, 1, 1), (16, 2, 1), (37, 1, 2), (70, 3, 1), (96, 2, 1)] {
         for size in [2, 3, 5] {
             let window = Window::new(&[size; 2]).strides(&[stride; 2]).dilations(&[dilation; 2]);
@@ -165,7 +173,6 @@ fn cases() -> Vec<Case> {
             );
         }
     }
-    all.extend(rare().into_iter().flatten());
     all
 }
 
