@@ -306,6 +306,26 @@ mod tests {
     }
 
     #[test]
+    fn what_callers_do_alone() {
+        let store = Arc::new(Store::new(Level::Portable, Threads::new(2), &[]));
+        let session = CpuSession(Arc::clone(&store));
+        let is_small = |rows: usize, learns: bool, tanh: bool| {
+            let weight = session.declare(VarSpec::from(Type::f32([784, 128]))).expect("memory");
+            let trace = Trace::new();
+            let w = trace.var(weight, Type::f32([784, 128]));
+            let y = trace.input(Type::f32([rows, 784])).dot(&w);
+            let y = if tanh { trace.input(Type::f32([1 << 18])).tanh() } else { y };
+            let updates = if learns { vec![(weight, w + 1.0)] } else { Vec::new() };
+            let Ok(loaded) = Loaded::new(&store, trace.finish(&[y], &updates).expect("a sound graph")) else {
+                panic!("memory")
+            };
+            loaded.0.is_small
+        };
+        assert!(is_small(1, false, false), "a prediction of a row");
+        assert!(!is_small(32, false, false) && !is_small(1, true, false) && !is_small(1, false, true));
+    }
+
+    #[test]
     fn a_step_that_breaks_off_is_the_answer_to_all_that_follows() {
         for threads in [1, 2] {
             let store = Arc::new(Store::new(Level::Portable, Threads::new(threads), &[]));
