@@ -64,7 +64,8 @@ impl Case {
         let buffers: Vec<Buffer> = dtypes.iter().map(|&dtype| memory(dtype, self.len)).collect();
         let span = |base: usize| Span { base: base as u32, at: 0 };
         let count = self.inputs.len();
-        let place = |(o, &(_, over)): (usize, &(u16, Option<usize>))| span(over.unwrap_or(count + o));
+        let place =
+            |(o, &(_, over)): (usize, &(u16, Option<usize>))| Strided::whole(span(over.unwrap_or(count + o)), self.len);
         let input = |(i, (_, axes)): (usize, &(DType, Vec<Axis>))| {
             Input::Memory(Strided { span: span(i), axes: axes.clone().into() })
         };

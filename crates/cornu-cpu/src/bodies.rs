@@ -16,6 +16,7 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
     let ends = Ends::new(plan);
     let [consts, carries] = scan.unwrap_or_default();
     let (given, twins) = ends.given(plan, carries);
+    let kept = ends.kept(plan, consts, &twins);
     let lowered = |by_rows: bool| {
         let places = plan.places(&HashMap::new(), &given);
         let mut lowering = Lowering::new(plan, target, places, Some(ends.numbers.clone()))?;
@@ -24,7 +25,8 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
         lowering.jobs()?;
         for (number, &(value, to)) in ends.outputs.iter().enumerate() {
             let from = lowering.place(value);
-            if from.span != to.span && twins.get(number).is_none_or(Option::is_none) {
+            let in_place = twins.get(number).is_some_and(Option::is_some) || kept.contains(&Some(number));
+            if from.span != to.span && !in_place {
                 lowering.copy(value, from, to);
             }
         }
@@ -47,6 +49,7 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
         steps: lowering.steps.0,
         makes: lowering.steps.1,
         twins,
+        kept,
         rows,
     })
 }
@@ -100,5 +103,15 @@ impl Ends {
             }
         }
         (given, twins)
+    }
+
+    /// For each carry, the stacked output that keeps what a step is given of it: each step leaves it there for the next.
+    fn kept(&self, plan: &Plan, consts: usize, twins: &[Option<usize>]) -> Vec<Option<usize>> {
+        let mut outputs: HashMap<Value, usize> = HashMap::new();
+        for (number, &(value, _)) in self.outputs.iter().enumerate().skip(twins.len()).rev() {
+            outputs.insert(plan.view.root(value), number);
+        }
+        let carries = self.inputs.iter().skip(consts).zip(twins);
+        carries.map(|(&(value, _), twin)| outputs.get(&value).copied().filter(|_| twin.is_none())).collect()
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Frame {
     pub(crate) makes: Vec<Vec<Value>>,
     /// For each carry, the output that is the same value and is written in its place.
     pub(crate) twins: Vec<Option<usize>>,
+    /// For each carry, the stacked output that is what a step is given of it.
+    pub(crate) kept: Vec<Option<usize>>,
     /// Into how many rows each step can be cut, such that the next needs the same row alone.
     pub(crate) rows: Option<usize>,
     /// Where the table around has its constants.
@@ -159,6 +161,11 @@ impl Control {
         let inside = Machine { scratch, ..machine };
         let body = frame.enter(inside, turned);
         (0..scan.consts).for_each(|i| body.set_input(i, machine.bases.at(self.args[i].span)));
+        for (i, kept) in frame.kept.iter().enumerate() {
+            if let (Some(output), Some(t)) = (kept, scan.order().next()) {
+                machine.bases.copy(self.args[scan.consts + i], row(self.results[*output], t, scan));
+            }
+        }
         step::run(&frame.before, Machine { bases: body.table.bases(), ..body.machine })?;
         match frame.rows.map(|count| (count, self.parts(scan, count, machine.threads))) {
             Some((count, parts @ 2..)) => {
@@ -194,12 +201,16 @@ impl Control {
         let (carries, stacked) = self.results.split_at(scan.carries);
         let (same, rows) = self.args.split_at(scan.inputs());
         let at = |place: Place| bases.at::<u8>(place.span);
-        same.iter().enumerate().for_each(|(i, &arg)| body.set_input(i, at(arg)));
-        for (done, t) in scan.order().enumerate() {
+        let kept = |i: usize, t: usize| body.frame.kept[i].map(|output| at(row(self.results[output], t, scan)));
+        let first = |i: usize| kept(i.checked_sub(scan.consts)?, scan.order().next()?);
+        same.iter().enumerate().for_each(|(i, &arg)| body.set_input(i, first(i).unwrap_or_else(|| at(arg))));
+        let nexts = scan.order().skip(1).map(Some).chain([None]);
+        for (done, (t, next)) in scan.order().zip(nexts).enumerate() {
             rows.iter().enumerate().for_each(|(i, &x)| body.set_input(same.len() + i, at(row(x, t, scan))));
             stacked.iter().enumerate().for_each(|(i, &y)| body.set_output(carries.len() + i, at(row(y, t, scan))));
             for (i, (&result, place)) in carries.iter().zip(places.clone()).enumerate() {
                 let own = if (scan.length - done) % 2 == 1 { at(result) } else { place };
+                let own = next.and_then(|next| kept(i, next)).unwrap_or(own);
                 body.set_output(i, body.frame.twins[i].map_or(own, |twin| body.table.get(body.output(twin))));
             }
             run(body)?;

@@ -62,7 +62,7 @@ pub(crate) fn with_ends(view: &View, jobs: Vec<Job>) -> Vec<Job> {
 fn ending(view: &View, job: &Job) -> Option<(Value, End)> {
     let Job::Fused(drafts) = job else { return None };
     let [Draft { code, inputs, outputs, .. }] = &drafts[..] else { return None };
-    let [(register, makes)] = outputs[..] else { return None };
+    let [(register, (makes, None))] = outputs[..] else { return None };
     if usize::from(register) + 1 != code.len() || code.iter().any(|instruction| instruction.dtype != DType::F32) {
         return None;
     }
@@ -70,7 +70,7 @@ fn ending(view: &View, job: &Job) -> Option<(Value, End)> {
     let product = |operand: Operand| {
         let (value, walk) = input(operand)?;
         let ty = view.graph.ty(*value);
-        (walk.is_none() && is_product(view, *value) && ty.shape == view.graph.ty(makes).shape).then_some(*value)
+        (walk.is_none() && is_product(view, *value) && ty.size() == view.graph.ty(makes).size()).then_some(*value)
     };
     match &code[..] {
         [add, rest @ ..] if add.op == Opcode::Binary(Binary::Add) => {
@@ -115,17 +115,21 @@ pub(crate) fn program(end: Option<Kind>, dtype: DType) -> Vec<Instruction> {
 }
 
 /// Whether a value is a product that can have an end: of one matrix by another of several columns, but for a row by a
-/// transposed one.
+/// transposed one; or a convolution.
 fn is_product(view: &View, value: Value) -> bool {
     let ty = view.graph.ty(value);
-    let Op::Dot(dot) = view.graph.op(value) else { return false };
-    ty.rank() == 2 && ty.shape[1] > 1 && !(ty.shape[0] == 1 && dot.transpose_b)
+    match view.graph.op(value) {
+        Op::Dot(dot) => ty.rank() == 2 && ty.shape[1] > 1 && !(ty.shape[0] == 1 && dot.transpose_b),
+        Op::Conv(_) | Op::ConvInput(_) => true,
+        _ => false,
+    }
 }
 
 /// The value of which an element is read for each column of a product.
 fn columns(view: &View, (value, walk): &Read, product: Value) -> Option<Value> {
-    let [rows, columns] = [0, 1].map(|axis| view.graph.ty(product).shape[axis]);
-    let size = view.graph.ty(*value).size();
+    let ty = view.graph.ty(product);
+    let columns = ty.shape[ty.rank() - 1];
+    let (rows, size) = (ty.size() / columns.max(1), view.graph.ty(*value).size());
     let walk = walk.clone().unwrap_or_else(|| Walk::whole(size));
     (size == columns && walk == Walk::repeated(rows, columns)).then_some(*value)
 }

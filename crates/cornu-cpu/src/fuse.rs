@@ -11,7 +11,7 @@ use crate::kernels::fused::{Instruction, Opcode, Operand, bits};
 use crate::view::View;
 use crate::walk::Walk;
 
-/// A value that is read, and how if that is not element by element.
+/// A value that is read or written, and how if that is not element by element.
 pub(crate) type Read = (Value, Option<Walk>);
 
 /// A program whose inputs and outputs are still values.
@@ -20,18 +20,22 @@ pub(crate) struct Draft {
     pub(crate) size: usize,
     /// What it reads.
     pub(crate) inputs: Vec<Read>,
+    /// The rows that inputs are sums of by tokens.
+    pub(crate) added: Vec<Value>,
     pub(crate) code: Vec<Instruction>,
-    /// The registers that are written to memory.
-    pub(crate) outputs: Vec<(u16, Value)>,
+    /// The registers that are written to memory, and where: a value, or a part of one.
+    pub(crate) outputs: Vec<(u16, Read)>,
 }
 
 impl Draft {
-    /// The program of a group. `register` says which member a value is, `is_output` which members are needed elsewhere.
+    /// The program of a group. `register` says which member a value is, `is_output` which members are needed elsewhere;
+    /// `parts` are members and the part of a value that each is.
     pub(crate) fn new(
         view: &View,
         members: &[Value],
         register: impl Fn(Value) -> Option<usize>,
         is_output: impl Fn(Value) -> bool,
+        parts: Vec<(Value, Read)>,
     ) -> Draft {
         let mut inputs: HashMap<(Value, Option<&Walk>), u16> = HashMap::new();
         let mut operand = |arg: Value| {
@@ -55,12 +59,15 @@ impl Draft {
         }
         let mut ordered: Vec<_> = inputs.into_iter().collect();
         ordered.sort_unstable_by_key(|&(_, number)| number);
-        let numbered = |(k, &member): (usize, &Value)| (numbered(k), member);
+        let part = |(member, to): (Value, Read)| Some((numbered(register(member)?), to));
+        let outputs = members.iter().enumerate().filter(|(_, member)| is_output(**member));
+        let outputs = outputs.map(|(k, &member)| (numbered(k), (member, None)));
         Draft {
             size: view.graph.ty(members[0]).size(),
             inputs: ordered.into_iter().map(|((value, walk), _)| (value, walk.cloned())).collect(),
+            added: Vec::new(),
             code,
-            outputs: members.iter().enumerate().filter(|(_, member)| is_output(**member)).map(numbered).collect(),
+            outputs: outputs.chain(parts.into_iter().filter_map(part)).collect(),
         }
     }
 
@@ -73,18 +80,24 @@ impl Draft {
 
     /// Whether both do the same to other values: then they can run as segments of one step.
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
-        let kind = |(_, walk): &(Value, Option<Walk>)| walk.as_ref().map(Walk::is_scalar);
+        let kind = |(_, walk): &Read| walk.as_ref().map(Walk::is_scalar);
+        let written = |(from, (_, walk)): &(u16, Read)| (*from, walk.is_some());
         // All that a program of one element reads is one number, and in a row.
         let alike = |(a, b)| kind(a) == kind(b) || self.size == 1 || other.size == 1;
         self.code == other.code
             && self.inputs.len() == other.inputs.len()
             && self.inputs.iter().zip(&other.inputs).all(alike)
-            && self.outputs.iter().map(|(from, _)| from).eq(other.outputs.iter().map(|(from, _)| from))
+            && self.outputs.iter().map(written).eq(other.outputs.iter().map(written))
     }
 
-    /// The values that it reads, then those it writes.
+    /// The values that it reads.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = Value> {
+        self.inputs.iter().map(|&(value, _)| value).chain(self.added.iter().copied())
+    }
+
+    /// The same, then those it writes.
     pub(crate) fn values(&self) -> impl Iterator<Item = Value> {
-        self.inputs.iter().map(|&(value, _)| value).chain(self.outputs.iter().map(|&(_, value)| value))
+        self.reads().chain(self.outputs.iter().map(|&(_, (value, _))| value))
     }
 }
 

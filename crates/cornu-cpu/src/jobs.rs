@@ -9,10 +9,11 @@ use cornu_graph::{Body, Check, Graph, Value, VarId};
 
 use crate::count;
 use crate::ends::End;
-use crate::fuse::Draft;
+use crate::fuse::{Draft, Read};
 use crate::row_programs::RowProgram;
 use crate::schedule::Unit;
 use crate::view::View;
+use crate::walk::Walk;
 
 /// A unit of work with what belongs together already joined.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ pub(crate) enum Job {
     Checks,
 }
 
-/// A product, and what is done along with it.
+/// A product, or a convolution, and what is done along with it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Product {
     pub(crate) value: Value,
@@ -54,6 +55,7 @@ impl Job {
             Job::Fused(drafts) => {
                 let inputs = drafts.iter().flat_map(|draft| &draft.inputs).filter(|read| !view.is_counted(read.0));
                 inputs.for_each(|(value, walk)| see(*value, walk.is_none()));
+                drafts.iter().flat_map(|draft| &draft.added).for_each(|&value| see(value, false));
             }
             Job::Rows(program) => program.reads.iter().for_each(|&value| see(value, false)),
             Job::Checks => {
@@ -69,7 +71,7 @@ impl Job {
             Job::Product(Product { value, sums, end }) => {
                 [end.map_or(*value, |end| end.makes)].into_iter().chain(*sums).for_each(see);
             }
-            Job::Fused(drafts) => drafts.iter().flat_map(|d| &d.outputs).for_each(|&(_, value)| see(value)),
+            Job::Fused(drafts) => drafts.iter().flat_map(|d| &d.outputs).for_each(|&(_, (value, _))| see(value)),
             Job::Rows(program) => program.writes.iter().copied().for_each(see),
             Job::Checks => {}
         }
@@ -94,25 +96,55 @@ pub(crate) fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
             view.graph.node(value).results().for_each(|v| home[v.index()] = (number, place));
         }
     }
+    let mut parts: Vec<Vec<(Value, Read)>> = vec![Vec::new(); units.len()];
+    let in_parts: Vec<bool> = units.iter().map(|unit| written_in_parts(view, unit, units, &home, &mut parts)).collect();
     let mut needed = vec![false; view.graph.values()];
     view.graph.results().for_each(|value| needed[view.root(value).index()] = true);
-    for (number, unit) in units.iter().enumerate() {
+    for (number, unit) in units.iter().enumerate().filter(|(number, _)| !in_parts[*number]) {
         for (root, _) in unit.members().iter().flat_map(|&value| view.reads(value)) {
             needed[root.index()] |= home[root.index()].0 != number;
         }
     }
     let job = |(number, unit): (usize, &Unit)| match unit {
-        Unit::Single(value) if matches!(view.graph.op(*value), Op::Dot(_)) => {
+        Unit::Single(value) if matches!(view.graph.op(*value), Op::Dot(_) | Op::Conv(_) | Op::ConvInput(_)) => {
             Job::Product(Product { value: *value, sums: None, end: None })
         }
         Unit::Single(value) => Job::Single(*value),
         Unit::Group(members) => {
             let register = |value: Value| Some(home[value.index()]).filter(|home| home.0 == number).map(|home| home.1);
-            Job::Fused(vec![Draft::new(view, members, register, |value| needed[value.index()])])
+            let parts = std::mem::take(&mut parts[number]);
+            Job::Fused(vec![Draft::new(view, members, register, |value| needed[value.index()], parts)])
         }
         Unit::Checks => Job::Checks,
     };
-    units.iter().enumerate().map(job).collect()
+    units.iter().enumerate().filter(|(number, _)| !in_parts[*number]).map(job).collect()
+}
+
+/// Whether a unit puts one behind the other what a single group makes, which then writes each where it goes: adds these to
+/// its `parts`.
+fn written_in_parts(
+    view: &View,
+    unit: &Unit,
+    units: &[Unit],
+    home: &[(usize, usize)],
+    parts: &mut [Vec<(Value, Read)>],
+) -> bool {
+    let &Unit::Single(value) = unit else { return false };
+    let (Op::Concatenate(op), node) = (view.graph.op(value), view.graph.node(value)) else { return false };
+    let (group, _) = home[view.root(node.args[0]).index()];
+    let is_group = matches!(units.get(group), Some(Unit::Group(_)));
+    let is_member = |&arg: &Value| home[view.root(arg).index()].0 == group && view.read(arg).1.is_none();
+    if !is_group || !node.args.iter().all(is_member) || view.graph.ty(value).size() == 0 {
+        return false;
+    }
+    let ty = view.graph.ty(value);
+    let mut start = 0;
+    for &arg in &node.args {
+        let end = start + view.graph.ty(arg).shape[op.axis];
+        parts[group].push((view.root(arg), (value, Some(Walk::part(&ty.shape, op.axis, start..end)))));
+        start = end;
+    }
+    true
 }
 
 /// Which values share memory: a variable, and the new one that is written over it.
@@ -183,7 +215,7 @@ struct Run {
 
 impl Run {
     fn add(&mut self, homes: &Homes, draft: Draft) {
-        let count = draft.inputs.len();
+        let count = draft.reads().count();
         let values: Vec<Value> = draft.values().map(|value| homes.home(value)).collect();
         let (reads, writes) = values.split_at(count);
         let before = values.iter().filter_map(|value| self.written.get(value));

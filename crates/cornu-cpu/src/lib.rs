@@ -23,6 +23,7 @@
 
 mod bodies;
 mod control;
+mod convolve;
 mod copies;
 mod count;
 mod ends;
@@ -34,6 +35,7 @@ mod lower;
 mod memory;
 mod plan;
 mod program;
+mod reductions;
 mod row_programs;
 mod rows;
 mod schedule;
@@ -41,6 +43,7 @@ mod session;
 mod step;
 mod store;
 mod sums;
+mod tokens;
 mod view;
 mod walk;
 

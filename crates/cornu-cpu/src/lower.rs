@@ -4,28 +4,28 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_graph::ops::{self, Leaf, Op};
-use cornu_graph::{Body, DType, Error, Graph, Result, Shape, Type, Value, VarId};
+use cornu_graph::{Body, DType, Error, Graph, Node, Result, Shape, Type, Value, VarId};
 
 use crate::bodies;
 use crate::control::{Control, Frame};
 use crate::copies::{Copies, Site};
 use crate::ends::{self, Kind};
-use crate::fuse::Draft;
+use crate::fuse::{Draft, Read};
 use crate::jobs::{self, Job};
 use crate::kernels::arg::Arg;
+use crate::kernels::conv::Makes;
 use crate::kernels::dot::{Ending, Product};
 use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
-use crate::kernels::operand::{Kernel, Place, Span, Strided};
-use crate::kernels::over_rows::{Block, OverRows};
+use crate::kernels::operand::{Axis, Place, Span, Strided};
+use crate::kernels::order::{ByTokens, Order};
 use crate::kernels::parallel::Task;
+use crate::kernels::pool::Pool;
 use crate::kernels::random::Draw;
-use crate::kernels::reduce::Reduce;
 use crate::kernels::rows::{Gather, ScatterAdd};
 use crate::kernels::simd::Level;
 use crate::plan::Plan;
-use crate::row_programs::RowProgram;
 use crate::step::Step;
 use crate::walk::Walk;
 
@@ -96,14 +96,14 @@ impl Before {
 
 pub(crate) struct Lowering<'p, 'g> {
     plan: &'p Plan<'g>,
-    target: Target,
+    pub(crate) target: Target,
     /// Whether each step is cut into rows.
     pub(crate) by_rows: bool,
     /// What is made once before a loop.
     pub(crate) before: Option<Before>,
-    /// Memory for the second halves of sums.
-    second: Option<Place>,
-    places: Vec<Option<Place>>,
+    /// Memory for what a step leaves to the next alone: second halves of sums, kernels that are turned.
+    between: Option<Place>,
+    pub(crate) places: Vec<Option<Place>>,
     pub(crate) needs: usize,
     pub(crate) steps: Steps,
     /// The numbers that constants have here, by those in the program; nothing where they are the same.
@@ -123,10 +123,21 @@ impl<'p, 'g> Lowering<'p, 'g> {
     ) -> Result<Self> {
         isize::try_from(needs).map_err(|_| Error::memory("a step", needs))?;
         let (steps, frames) = (Steps::default(), HashMap::new());
-        Ok(Lowering { plan, target, by_rows: false, before: None, second: None, places, needs, steps, numbers, frames })
+        Ok(Lowering {
+            plan,
+            target,
+            by_rows: false,
+            before: None,
+            between: None,
+            places,
+            needs,
+            steps,
+            numbers,
+            frames,
+        })
     }
 
-    fn graph(&self) -> &'g Graph {
+    pub(crate) fn graph(&self) -> &'g Graph {
         self.plan.view.graph
     }
 
@@ -168,12 +179,12 @@ impl<'p, 'g> Lowering<'p, 'g> {
                 // Rows are cut from each value, not from several one after the other.
                 let together = if self.by_rows { 1 } else { drafts.len() };
                 for drafts in drafts.chunks(together) {
-                    let makes = drafts.iter().flat_map(|draft| &draft.outputs).map(|&(_, value)| value).collect();
+                    let makes = drafts.iter().flat_map(|draft| &draft.outputs).map(|&(_, (value, _))| value).collect();
                     self.add(Step::new(self.fused(drafts)?), makes);
                 }
                 return Ok(());
             }
-            Job::Rows(program) => vec![Step::new(self.over_rows(program)?)],
+            Job::Rows(program) => self.over_rows(program)?,
             Job::Single(value) => self.single(*value)?,
             Job::Product(product) => self.product(*product)?,
         };
@@ -194,21 +205,23 @@ impl<'p, 'g> Lowering<'p, 'g> {
     }
 
     /// Drafts that do the same are segments of one program.
-    fn fused(&self, drafts: &[Draft]) -> Result<Fused> {
+    pub(crate) fn fused(&self, drafts: &[Draft]) -> Result<Fused> {
         let first = &drafts[0];
-        let input = |draft: &Draft, (value, walk): &(Value, Option<Walk>)| {
+        let lies = |draft: &Draft, (value, walk): &Read| {
             let Walk { start, axes } = walk.clone().unwrap_or_else(|| Walk::whole(draft.size));
-            if self.plan.view.is_counted(*value) {
-                return Input::Count(start as i64, axes.into());
-            }
             let Place { dtype, span, .. } = self.place(*value);
-            let span = Span { at: span.at + start * dtype.size(), ..span };
-            Input::Memory(Strided { span, axes: axes.into() })
+            Strided { span: Span { at: span.at + start * dtype.size(), ..span }, axes: axes.into() }
+        };
+        let view = &self.plan.view;
+        let input = |draft: &Draft, read: &Read| match &read.1 {
+            Some(Walk { start, axes }) if view.is_counted(read.0) => Input::Count(*start as i64, axes.clone().into()),
+            _ if view.by_tokens.contains(&read.0) => Input::ByTokens(self.by_tokens(read.0)),
+            _ => Input::Memory(lies(draft, read)),
         };
         let segment = |draft: &Draft| Segment {
             len: draft.size,
             inputs: draft.inputs.iter().map(|read| input(draft, read)).collect(),
-            outputs: draft.outputs.iter().map(|&(_, value)| self.place(value).span).collect(),
+            outputs: draft.outputs.iter().map(|(_, to)| lies(draft, to)).collect(),
         };
         Fused::new(&Program {
             inputs: first.inputs.iter().map(|(value, _)| self.graph().ty(*value).dtype).collect(),
@@ -218,41 +231,16 @@ impl<'p, 'g> Lowering<'p, 'g> {
         })
     }
 
-    /// A program over rows, with a table of buffers of its own: values between have blocks behind the run's.
-    fn over_rows(&mut self, program: &RowProgram) -> Result<OverRows> {
-        let graph = self.graph();
-        let (mut bases, mut numbers, mut places) = (Vec::new(), HashMap::new(), Vec::new());
-        for &value in program.reads.iter().chain(&program.writes) {
-            let mut place = self.place(value);
-            place.span.base = *numbers.entry(place.span.base).or_insert_with_key(|&base| {
-                bases.push(base);
-                bases.len() as u32 - 1
-            });
-            places.push((value, Some(place)));
-        }
-        let together = program.together(graph);
-        let (offsets, bytes) = program.blocks(graph, together);
-        let mut blocks = Vec::new();
-        for ((&(value, _), at), base) in program.between.iter().zip(offsets).zip(bases.len() as u32..) {
-            places.push((value, Some(Place::new(graph.ty(value), Span::of(base)))));
-            blocks.push(Block { at, row: program.row(graph, value) });
-        }
-        places.iter_mut().for_each(|(value, place)| std::mem::swap(&mut self.places[value.index()], place));
-        let parts = program.parts.iter().map(|part| self.part(part)).collect::<Result<_>>();
-        places.iter_mut().for_each(|(value, place)| std::mem::swap(&mut self.places[value.index()], place));
-        Ok(OverRows::new([program.rows, together], bases, (blocks, bytes), parts?))
-    }
-
-    /// The kernel of a part of a program over rows.
-    fn part(&self, job: &Job) -> Result<Box<dyn Kernel>> {
-        match job {
-            Job::Fused(drafts) => Ok(Box::new(self.fused(drafts)?)),
-            Job::Single(value) if let Op::Reduce(reduce) = self.graph().op(*value) => {
-                let from = self.graph().node(*value).args[0];
-                let spans = [self.place(from).span, self.place(*value).span];
-                Ok(Box::new(Reduce::new(reduce.kind, self.graph().ty(from), &reduce.axes, spans)))
-            }
-            other => unreachable!("{other:?} is no part of a program over rows"),
+    fn by_tokens(&self, value: Value) -> ByTokens {
+        let node = self.graph().node(value);
+        let [tokens, new] = [1, 2].map(|i| node.args[i]);
+        let (count, len) = (self.graph().ty(tokens).size(), self.graph().ty(value).size());
+        ByTokens {
+            order: self.place(value).span,
+            count,
+            new: self.place(new).span,
+            width: len / self.graph().ty(value).shape[0],
+            axes: [Axis { size: len, step: 1 }],
         }
     }
 
@@ -261,11 +249,10 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let args: Vec<Place> = node.args.iter().map(|&arg| self.place(arg)).collect();
         let types = graph.types(&node.args);
         let (ty, out) = (graph.ty(value), self.place(value));
-        let copies = |op: &dyn Copies| {
-            op.moves(&Site::new(&types, ty, &args, out)).into_iter().map(Step::new).collect::<Vec<_>>()
-        };
+        let site = Site::new(&types, ty, &args, out);
+        let copies = |op: &dyn Copies| op.moves(&site).into_iter().map(Step::new).collect();
         let step = match &node.op {
-            Op::Reduce(reduce) => return Ok(self.reduction(reduce, types[0], args[0], out)),
+            Op::Reduce(reduce) => return Ok(self.reduction(value, reduce.is_copy(types[0]), args[0], out)),
             Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
             Op::Broadcast(op) => return Ok(copies(op)),
             Op::Transpose(op) => return Ok(copies(op)),
@@ -274,41 +261,47 @@ impl<'p, 'g> Lowering<'p, 'g> {
             Op::Concatenate(op) => return Ok(copies(op)),
             Op::Reverse(op) => return Ok(copies(op)),
             Op::Gather(_) => Step::new(gather(types[0], &args, out)),
-            Op::ScatterAdd(_) => {
-                let table = (!self.plan.view.begins_with_zeros(value)).then_some(args[0].span);
-                Step::new(scatter_add(ty, table, [args[1], args[2]], out))
+            Op::ScatterAdd(_) if self.plan.view.by_tokens.contains(&value) => {
+                Step::new(Order { rows: ty.shape[0], tokens: args[1].into(), to: out.span })
+            }
+            Op::ScatterAdd(_) => Step::new(self.scatter_add(value, ty, &args, out)),
+            op @ (Op::MaxPool(_) | Op::SumPool(_) | Op::Unpool(_)) => {
+                let taps = node.results().nth(1).map(|taps| self.place(taps)).or(args.get(1).copied());
+                Step::new(Pool::new(op, [types[0], ty], [args[0], out], taps))
             }
             Op::Random(random) => Step::new(Draw { random: random.clone(), from: args[0], to: out }),
-            op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => {
-                let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
-                let results = node.results().map(|value| self.place(value)).collect();
-                let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
-                Step::Control(Control { op: op.clone(), frames, args, results })
+            op @ (Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_)) => self.control(op, node, args)?,
+            Op::ConvWeights(op) => return Ok(self.conv_weights(op, [types[0], types[1], ty], &args, out)),
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) => {
+                return Err(alone(&node.op, "is part of a program"));
             }
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select(_) | Op::Cast(_) | Op::Dot(_) => {
-                return Err(Error::graph(format!("`{}` is part of a program, but was scheduled alone", node.op)));
-            }
-            Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => {
-                return Err(Error::graph(format!("`{}` needs no work, but was scheduled", node.op)));
-            }
+            Op::Dot(_) | Op::Conv(_) | Op::ConvInput(_) => return Err(alone(&node.op, "is a product")),
+            Op::Leaf(_) | Op::Iota(_) | Op::Reshape(_) => return Err(alone(&node.op, "needs no work")),
         };
         Ok(vec![step])
     }
 
-    fn reduction(&mut self, reduce: &ops::Reduce, ty: &Type, from: Place, to: Place) -> Vec<Step> {
-        if reduce.is_copy(ty) {
-            return vec![Step::new(Move::whole(from, to))];
-        }
-        let kernel = Reduce::new(reduce.kind, ty, &reduce.axes, [from.span, to.span]);
-        match kernel.parts() {
-            0 => vec![Step::new(kernel)],
-            len => kernel.in_parts(self.more(Place { len, ..to }).span).map(Step::new).into(),
-        }
+    fn control(&mut self, op: &Op, node: &Node, args: Vec<Place>) -> Result<Step> {
+        let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
+        let results = node.results().map(|value| self.place(value)).collect();
+        let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
+        Ok(Step::Control(Control { op: op.clone(), frames, args, results }))
+    }
+
+    fn scatter_add(&self, value: Value, ty: &Type, args: &[Place], to: Place) -> ScatterAdd {
+        let table = (!self.plan.view.begins_with_zeros(value)).then_some(args[0].span);
+        let (rows, width) = (ty.shape[0], size(&ty.shape[1..]));
+        ScatterAdd { dtype: to.dtype, table, rows, width, tokens: args[1].into(), new: args[2].span, to: to.span }
     }
 
     fn product(&mut self, job: jobs::Product) -> Result<Vec<Step>> {
         let (graph, node) = (self.graph(), self.graph().node(job.value));
-        let Op::Dot(dot) = &node.op else { unreachable!("`{}` is no product", node.op) };
+        let dot = match &node.op {
+            Op::Dot(dot) => dot,
+            Op::Conv(op) => return Ok(self.conv(Makes::Output, &op.window, op.groups, job)),
+            Op::ConvInput(op) => return Ok(self.conv(Makes::Input, &op.window, op.groups, job)),
+            other => unreachable!("`{other}` is no product"),
+        };
         let [x, y] = [0, 1].map(|i| graph.ty(node.args[i]));
         let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
         let [a, b] = [0, 1].map(|i| self.place(node.args[i]));
@@ -326,11 +319,15 @@ impl<'p, 'g> Lowering<'p, 'g> {
             let join = self.halves(&mut product, job.end.map(|end| end.kind), [m, n], out)?;
             return Ok(vec![self.multiply(&product, out.dtype), join]);
         }
-        product.end = job.end.map(|end| match end.kind {
+        product.end = self.ending(job);
+        Ok(vec![self.multiply(&product, out.dtype)])
+    }
+
+    pub(crate) fn ending(&self, job: jobs::Product) -> Option<Ending> {
+        job.end.map(|end| match end.kind {
             Kind::Bias(bias, relu) => Ending::Bias(self.place(bias).span, relu),
             Kind::Slope(slope) => Ending::Slope(self.place(slope).span),
-        });
-        Ok(vec![self.multiply(&product, out.dtype)])
+        })
     }
 
     fn multiply(&self, product: &Product, dtype: DType) -> Step {
@@ -339,9 +336,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
 
     /// Gives the second halves of sums a place, and the step that adds them to the first and ends the product.
     fn halves(&mut self, product: &mut Product, end: Option<Kind>, [m, n]: [usize; 2], out: Place) -> Result<Step> {
-        let fits = |place: &Place| place.bytes() >= out.bytes();
-        let second = self.second.filter(fits).unwrap_or_else(|| self.more(out));
-        self.second = Some(second);
+        let second = self.between(out);
         product.second = Some(second.span);
         let whole = Walk::whole(out.len);
         let input = |span: Span, walk: Walk| Input::Memory(Strided { span, axes: walk.axes.into() });
@@ -355,7 +350,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
             inputs: vec![out.dtype; inputs.len()],
             outputs: vec![code.len() as u16 - 1],
             code,
-            segments: vec![Segment { len: out.len, inputs, outputs: vec![out.span] }],
+            segments: vec![Segment { len: out.len, inputs, outputs: vec![Strided::whole(out.span, out.len)] }],
         })?))
     }
 
@@ -418,12 +413,24 @@ impl<'p, 'g> Lowering<'p, 'g> {
         to
     }
 
+    /// Memory for as much as that place has, until the step after the next.
+    pub(crate) fn between(&mut self, place: Place) -> Place {
+        let fits = self.between.filter(|between| between.bytes() >= place.bytes());
+        let to = fits.map_or_else(|| self.more(place), |between| Place { span: between.span, ..place });
+        self.between = Some(fits.unwrap_or(to));
+        to
+    }
+
     /// New memory at the end for as much as that place has.
-    fn more(&mut self, place: Place) -> Place {
+    pub(crate) fn more(&mut self, place: Place) -> Place {
         let to = Place { span: Span { base: 0, at: self.needs.next_multiple_of(LINE) }, ..place };
         self.needs = to.span.at + to.padded();
         to
     }
+}
+
+fn alone(op: &Op, what: &str) -> Error {
+    Error::graph(format!("`{op}` {what}, but was scheduled alone"))
 }
 
 /// The number of elements of some axes.
@@ -434,9 +441,4 @@ fn size(dims: &[usize]) -> usize {
 fn gather(table: &Type, args: &[Place], to: Place) -> Gather {
     let width = size(&table.shape[1..]) * to.dtype.size();
     Gather { table: args[0].span, rows: table.shape[0], width, tokens: args[1].into(), to: to.span }
-}
-
-fn scatter_add(ty: &Type, table: Option<Span>, [tokens, new]: [Place; 2], to: Place) -> ScatterAdd {
-    let (rows, width) = (ty.shape[0], size(&ty.shape[1..]));
-    ScatterAdd { dtype: to.dtype, table, rows, width, tokens: tokens.into(), new: new.span, to: to.span }
 }

@@ -9,9 +9,10 @@ use crate::ends::with_ends;
 use crate::jobs::{Homes, Job, draft, together};
 use crate::kernels::operand::{Place, Span};
 use crate::memory::{self, Life};
-use crate::row_programs::over_rows;
+use crate::row_programs::{in_blocks, over_rows};
 use crate::schedule::schedule;
 use crate::sums::with_products;
+use crate::tokens::by_tokens;
 use crate::view::View;
 
 /// Everything decided about a graph before memory is given out.
@@ -34,9 +35,11 @@ impl<'g> Plan<'g> {
     }
 
     fn planned(graph: &'g Graph, is_body: bool) -> Plan<'g> {
-        let view = View::new(graph);
+        let mut view = View::new(graph);
         let units = schedule(&view);
-        let jobs = over_rows(&view, with_ends(&view, with_products(&view, draft(&view, &units))));
+        let jobs = with_ends(&view, with_products(&view, draft(&view, &units)));
+        let jobs = by_tokens(&mut view, jobs);
+        let jobs = in_blocks(&view, over_rows(&view, jobs));
         let homes = Homes::new(&view, &jobs);
         // Rows of a body are stretches of one segment.
         let jobs = if is_body { jobs } else { together(&homes, jobs) };
@@ -91,10 +94,7 @@ impl<'g> Plan<'g> {
     ) -> (Vec<Option<Place>>, usize) {
         let lives = self.lifetimes();
         let graph = self.view.graph;
-        let scratch = |value: Value, at: usize| {
-            let ty = graph.ty(value);
-            Place::new(ty, Span { base: 0, at })
-        };
+        let scratch = |value: Value, at: usize| Place::new(&self.view.stored(value), Span { base: 0, at });
         let mut places: Vec<Option<Place>> = vec![None; graph.values()];
         given.iter().for_each(|(value, place)| places[value.index()] = Some(*place));
         let mut free = Vec::new();

@@ -10,8 +10,11 @@ use cornu_graph::ops::Op;
 use cornu_graph::{Graph, Value};
 
 use crate::count;
+use crate::fuse::Read;
 use crate::jobs::Job;
 use crate::kernels::memory::LINE;
+use crate::kernels::operand::Span;
+use crate::kernels::reduce::{BLOCK, Reduce};
 use crate::memory::{self, Life};
 use crate::view::View;
 use crate::walk::Walk;
@@ -23,10 +26,15 @@ const LONGEST: usize = 8192;
 /// there is room for so few that starting each part takes a tenth of the time.
 const NEAR: usize = 256 * 1024;
 
+/// Blocks that are worked on together: those of singles stay in the nearest cache.
+const BLOCKS: usize = 16;
+
 /// Jobs that are done to a few rows at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct RowProgram {
     pub(crate) rows: usize,
+    /// Whether rows are blocks of a value that is brought together as a whole; the last one may be shorter.
+    pub(crate) in_blocks: bool,
     /// Programs of one draft, and reductions of rows.
     pub(crate) parts: Vec<Job>,
     /// The values that it reads, and those that it leaves in memory.
@@ -52,12 +60,14 @@ impl RowProgram {
             });
         }
         writes.iter().for_each(|value| _ = reads.remove(value));
-        RowProgram { rows, parts, reads: reads.into_iter().collect(), writes, between: between.into_iter().collect() }
+        let (reads, between) = (reads.into_iter().collect(), between.into_iter().collect());
+        RowProgram { rows, in_blocks: false, parts, reads, writes, between }
     }
 
     /// The bytes of a row of a value.
     pub(crate) fn row(&self, graph: &Graph, value: Value) -> usize {
-        graph.ty(value).bytes().unwrap_or(0) / self.rows
+        let ty = graph.ty(value);
+        if self.in_blocks { BLOCK * ty.dtype.size() } else { ty.bytes().unwrap_or(0) / self.rows }
     }
 
     /// Where blocks of so many rows of the values between begin, and how many bytes they take.
@@ -72,6 +82,9 @@ impl RowProgram {
 
     /// How many rows are worked on together; of short ones as many as reductions and vectors are quick with.
     pub(crate) fn together(&self, graph: &Graph) -> usize {
+        if self.in_blocks {
+            return BLOCKS.min(self.rows);
+        }
         let outside: usize = self.reads.iter().chain(&self.writes).map(|&value| self.row(graph, value)).sum();
         let most = NEAR / (outside + self.blocks(graph, LINE).1 / LINE).max(1);
         let multiple = [16, 8].into_iter().find(|&rows| most >= rows).unwrap_or(1);
@@ -102,6 +115,44 @@ pub(crate) fn over_rows(view: &View, jobs: Vec<Job>) -> Vec<Job> {
     order.into_iter().map(job).collect()
 }
 
+/// Makes programs and reductions of all that they make one, block by block, where nothing else reads that.
+pub(crate) fn in_blocks(view: &View, jobs: Vec<Job>) -> Vec<Job> {
+    let mut readers = vec![0u32; view.graph.values()];
+    view.graph.results().for_each(|value| readers[view.root(value).index()] += 1);
+    let mut makers: Vec<Option<usize>> = vec![None; view.graph.values()];
+    for (number, job) in jobs.iter().enumerate() {
+        job.each_read(view, |value, _| readers[value.index()] += 1);
+        if let Job::Fused(drafts) = job
+            && let [(_, (value, None))] = drafts[0].outputs[..]
+        {
+            makers[value.index()] = Some(number);
+        }
+    }
+    let mut jobs: Vec<Option<Job>> = jobs.into_iter().map(Some).collect();
+    for number in 0..jobs.len() {
+        if let &Some(Job::Single(value)) = &jobs[number]
+            && let Some((from, rows)) = blocks_of(view, value)
+            && readers[from.index()] == 1
+            && let Some(maker) = makers[from.index()]
+        {
+            let parts = [maker, number].iter().filter_map(|&part| jobs[part].take()).collect();
+            let program = RowProgram::new(view, rows, parts, |value| value != from);
+            jobs[maker] = Some(Job::Rows(RowProgram { in_blocks: true, ..program }));
+        }
+    }
+    jobs.into_iter().flatten().collect()
+}
+
+/// The value that a reduction brings together as a whole, and its blocks, if there are several.
+fn blocks_of(view: &View, value: Value) -> Option<(Value, usize)> {
+    let node = view.graph.node(value);
+    let Op::Reduce(reduce) = &node.op else { return None };
+    let ty = view.graph.ty(node.args[0]);
+    let parts = Reduce::new(reduce.kind, ty, &reduce.axes, [Span::of(0); 2]).parts();
+    let is_whole = view.graph.ty(value).size() == 1 && !reduce.is_copy(ty);
+    (is_whole && parts > 0).then(|| (view.root(node.args[0]), parts))
+}
+
 /// What jobs have that can go row by row: a program has elements, a reduction rows, and so has what is made of both.
 #[derive(Clone, Copy, Debug, Default)]
 struct Form {
@@ -113,8 +164,9 @@ impl Form {
     fn new(view: &View, is_new: &[bool], job: &Job) -> Form {
         match job {
             Job::Fused(drafts) => {
-                let writes_variable = drafts[0].outputs.iter().any(|(_, value)| is_new[value.index()]);
-                Form { rows: None, elements: Some(drafts[0].size).filter(|_| drafts.len() == 1 && !writes_variable) }
+                let stays = |(_, (value, walk)): &(u16, Read)| !is_new[value.index()] && walk.is_none();
+                let fits = drafts.len() == 1 && drafts[0].outputs.iter().all(stays);
+                Form { rows: None, elements: Some(drafts[0].size).filter(|_| fits) }
             }
             Job::Single(value) => Form { rows: reduced(view, *value), elements: None },
             Job::Product(_) | Job::Rows(_) | Job::Checks => Form::default(),
@@ -229,7 +281,8 @@ impl<'v, 'g> Groups<'v, 'g> {
             walk.as_ref().is_some_and(|walk| !walk.keeps_rows(rows, each))
         };
         let inputs = drafts.iter().flat_map(|draft| &draft.inputs);
-        inputs.filter(|read| is_apart(read)).filter_map(|(value, _)| self.maker(*value)).collect()
+        let apart = inputs.filter(|read| is_apart(read)).map(|(value, _)| value);
+        apart.chain(drafts.iter().flat_map(|draft| &draft.added)).filter_map(|&value| self.maker(value)).collect()
     }
 
     /// The members of each group, after all that they read: where its last one was, or before the first that reads it.

@@ -2,13 +2,14 @@
 //!
 //! Groups are put off until nothing else can go on, so that they find as many members as possible; among those that
 //! could run, the one traced first goes first. That leaves the updates of all variables together at the end.
+//! Then groups take in what goes on from them alone, and what they alone read, so that less is stored in between.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashSet};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::ops::Bound;
 
-use cornu_graph::Value;
 use cornu_graph::ops::Op;
+use cornu_graph::{Value, VarId};
 
 use crate::count;
 use crate::view::{View, splat};
@@ -60,27 +61,35 @@ pub(crate) fn schedule(view: &View) -> Vec<Unit> {
         }
     }
     debug_assert!(queue.waiting.iter().zip(&view.live).all(|(&n, &live)| !live || n == 0), "work was left over");
-    put_off(view, units)
+    put_off(view, brought_forward(view, units))
 }
 
-/// Puts off comparisons with a number until the only group that reads them: what they compare is read once more, and
-/// nothing is stored in between.
+/// Puts off members of groups until the only group that reads them, where what they read is there anyway or takes no more
+/// memory than they do: so nothing is stored in between.
 fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
-    let mut home = vec![None; view.graph.values()];
-    let groups = units.iter().enumerate().filter(|(_, unit)| matches!(unit, Unit::Group(_)));
-    groups.for_each(|(number, unit)| unit.members().iter().for_each(|value| home[value.index()] = Some(number)));
-    let mut is_result = vec![false; view.graph.values()];
-    view.graph.results().for_each(|value| is_result[view.root(value).index()] = true);
+    let mut home = homes(view, &units);
+    let waits = waiting(view, &units, &home);
+    let new = renewed(view);
+    let mut sizes: Vec<usize> = units.iter().map(|unit| unit.members().len()).collect();
+    for (number, unit) in units.iter().enumerate().rev() {
+        let Unit::Group(members) = unit else { continue };
+        for &value in members.iter().rev().filter(|value| waits[value.index()]) {
+            let mut readers = view.users(value).iter().map(|user| home[user.index()]);
+            let Some(reader) = readers.next().flatten().filter(|&reader| reader > number) else { continue };
+            // A variable that is read later could not be written over.
+            let mut olds = view.reads(value).filter_map(|(root, _)| home[new.get(&root)?.index()]);
+            let fits = matches!(units[reader], Unit::Group(_)) && sizes[reader] < LARGEST_GROUP;
+            if fits && readers.all(|other| other == Some(reader)) && olds.all(|written| written >= reader) {
+                home[value.index()] = Some(reader);
+                sizes[reader] += 1;
+            }
+        }
+    }
     let mut late: Vec<Vec<Value>> = vec![Vec::new(); units.len()];
     for (number, unit) in units.iter_mut().enumerate() {
         let Unit::Group(members) = unit else { continue };
-        let elsewhere = |reader: &usize| *reader != number;
-        let reader = |value: Value| match is_result[value.index()] {
-            true => None,
-            false => home[only_reader(view, value)?.index()].filter(elsewhere),
-        };
         members.retain(|&value| {
-            let reader = reader(value);
+            let reader = home[value.index()].filter(|&reader| reader != number);
             reader.into_iter().for_each(|reader| late[reader].push(value));
             reader.is_none()
         });
@@ -94,21 +103,105 @@ fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
     units
 }
 
-/// The only node that reads a comparison of elements with a number.
-fn only_reader(view: &View, value: Value) -> Option<Value> {
-    let ([user], Op::Compare(_)) = (view.users(value), view.graph.op(value)) else { return None };
-    let [compared, number] = view.graph.node(value).args[..] else { return None };
-    let whole = view.read(compared).1.is_none() && view.read(value).1.is_none();
+/// The unit that makes each value.
+fn homes(view: &View, units: &[Unit]) -> Vec<Option<usize>> {
+    let mut home = vec![None; view.graph.values()];
+    for (number, &value) in units.iter().enumerate().flat_map(|(i, unit)| unit.members().iter().map(move |v| (i, v))) {
+        view.graph.node(value).results().for_each(|result| home[result.index()] = Some(number));
+    }
+    home
+}
+
+/// The new values of variables, by the old ones.
+fn renewed(view: &View) -> HashMap<Value, Value> {
+    let old: HashMap<VarId, Value> = view.graph.vars.iter().copied().collect();
+    let pairs = view.graph.updates.iter().filter_map(|(var, new)| Some((*old.get(var)?, view.root(*new))));
+    pairs.collect()
+}
+
+/// The members of groups that can be put off: comparisons with a number, and what is made of given values and of at most
+/// one other that lies in memory.
+fn waiting(view: &View, units: &[Unit], home: &[Option<usize>]) -> Vec<bool> {
+    let mut waits = vec![false; view.graph.values()];
+    // How many values in memory it is made of.
+    let mut stored = vec![0u32; view.graph.values()];
+    for (number, &value) in units.iter().enumerate().flat_map(|(i, unit)| unit.members().iter().map(move |v| (i, v))) {
+        let size = view.graph.ty(value).size();
+        let mut can_wait = view.is_elementwise(value) && size > 1;
+        for (root, _) in view.reads(value).filter(|&(root, _)| view.graph.ty(root).size() >= size) {
+            count::step();
+            let is_own = home[root.index()] == Some(number);
+            can_wait &= !is_own || waits[root.index()];
+            stored[value.index()] += if is_own { stored[root.index()] } else { u32::from(!view.is_given(root)) };
+        }
+        waits[value.index()] = can_wait && stored[value.index()] < 2 || compares(view, value);
+    }
+    view.graph.results().for_each(|value| waits[view.root(value).index()] = false);
+    waits
+}
+
+/// Whether it compares elements with a number.
+fn compares(view: &View, value: Value) -> bool {
+    let Op::Compare(_) = view.graph.op(value) else { return false };
+    let [compared, number] = view.graph.node(value).args[..] else { return false };
     let is_number = splat(view.graph, view.read(number).0).is_some();
-    (whole && is_number && view.graph.ty(value).size() > 1).then_some(*user)
+    is_number && view.read(compared).1.is_none() && view.graph.ty(value).size() > 1
+}
+
+/// Makes groups part of the last unit that they need, where that is a group of the same size.
+fn brought_forward(view: &View, units: Vec<Unit>) -> Vec<Unit> {
+    let mut home: Vec<Option<usize>> = vec![None; view.graph.values()];
+    let mut last_read: Vec<Option<usize>> = vec![None; view.graph.values()];
+    let old: HashMap<Value, Value> = renewed(view).into_iter().map(|(old, new)| (new, old)).collect();
+    let mut all: Vec<Unit> = Vec::with_capacity(units.len());
+    let mut checked = 0;
+    for unit in units {
+        let reads = |value: Value| view.graph.node(value).args.iter().map(|&arg| view.root(arg));
+        let others = unit.members().iter().flat_map(|&value| reads(value)).filter_map(|root| home[root.index()]);
+        let last = others.max().filter(|&last| last >= checked);
+        // A variable that is read in between could not be written over.
+        let is_free = |last: usize| {
+            let olds = unit.members().iter().filter_map(|value| old.get(value));
+            olds.into_iter().all(|old: &Value| last_read[old.index()].is_none_or(|read| read <= last))
+        };
+        let apart = |last: usize| {
+            let mut reads = unit.members().iter().flat_map(|&value| view.reads(value));
+            reads.all(|(root, walk)| walk.is_none() || home[root.index()] != Some(last))
+        };
+        let fits = |&last: &usize| are_alike(view, &all[last], &unit) && apart(last) && is_free(last);
+        let into = last.filter(fits).unwrap_or(all.len());
+        for &value in unit.members() {
+            count::step();
+            view.graph.node(value).results().for_each(|result| home[result.index()] = Some(into));
+            reads(value).for_each(|root| last_read[root.index()] = last_read[root.index()].max(Some(into)));
+        }
+        match (all.get_mut(into), unit) {
+            (Some(Unit::Group(members)), Unit::Group(more)) => members.extend(more),
+            (_, unit) => all.push(unit),
+        }
+        if matches!(all.last(), Some(Unit::Checks)) {
+            checked = all.len();
+        }
+    }
+    all
+}
+
+/// Whether both are groups of one size, more than a number, that together are not too large.
+fn are_alike(view: &View, first: &Unit, second: &Unit) -> bool {
+    let (Unit::Group(first), Unit::Group(second)) = (first, second) else { return false };
+    let size = |members: &[Value]| view.graph.ty(members[0]).size();
+    size(first) == size(second) && size(first) > 1 && first.len() + second.len() <= LARGEST_GROUP
 }
 
 /// What a member of a group has in common with another: the value of the group's size that both read, or that one makes
-/// and the other reads. Values without axes need no such kinship, and have one kin.
+/// and the other reads, or the larger one that both read parts of. Values without axes need no such kinship, and have one
+/// kin.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Kin {
     Numbers,
     Of(Value),
+    /// So many elements of it.
+    Part(Value, usize),
 }
 
 /// Nodes whose operands are all there.
@@ -205,9 +298,13 @@ impl<'v, 'g> Queue<'v, 'g> {
 /// What a member has in common with others.
 fn kin_of<'v>(view: &'v View, value: Value) -> impl Iterator<Item = Kin> + 'v {
     let (ty, is_number) = (view.graph.ty(value), is_number(view, value));
-    let same = move |&(root, walk): &(Value, Option<&Walk>)| walk.is_none() && view.graph.ty(root).size() == ty.size();
-    let roots = view.reads(value).filter(move |read| !is_number && same(read)).map(|(root, _)| Kin::Of(root));
-    roots.chain(is_number.then_some(Kin::Numbers))
+    let kin = move |(root, walk): (Value, Option<&Walk>)| match (walk, view.graph.ty(root).size()) {
+        (None, size) if size == ty.size() => Some(Kin::Of(root)),
+        (Some(_), size) if size > ty.size() && !view.is_counted(root) => Some(Kin::Part(root, ty.size())),
+        _ => None,
+    };
+    let kin = view.reads(value).filter(move |_| !is_number).filter_map(kin);
+    kin.chain(is_number.then_some(Kin::Numbers))
 }
 
 fn is_number(view: &View, value: Value) -> bool {

@@ -1,8 +1,10 @@
 //! A graph as the planner sees it: who uses what, what is element-wise, and what needs no memory because it is found in
 //! the memory of something else. All of it is found once, in a few walks over the nodes.
 
+use std::collections::HashSet;
+
 use cornu_graph::ops::{Leaf, Op};
-use cornu_graph::{Check, Graph, Value};
+use cornu_graph::{Check, DType, Graph, Type, Value};
 
 use crate::walk::Walk;
 
@@ -16,6 +18,8 @@ pub(crate) struct View<'g> {
     walks: Vec<Option<Walk>>,
     /// The value whose memory each one has, or is found in.
     roots: Vec<Value>,
+    /// Sums by tokens that programs make where they read them: in their place lies the order of the tokens.
+    pub(crate) by_tokens: HashSet<Value>,
     /// Whether a check needs it: those go first.
     pub(crate) guarded: Option<Vec<bool>>,
 }
@@ -62,6 +66,7 @@ impl<'g> View<'g> {
             elementwise: vec![false; graph.values()],
             walks: vec![None; graph.values()],
             roots: Vec::with_capacity(graph.values()),
+            by_tokens: HashSet::new(),
             guarded: guarded(graph),
             graph,
             live,
@@ -168,6 +173,14 @@ impl<'g> View<'g> {
     /// Whether sums are taken into zeros, which have no memory.
     pub(crate) fn begins_with_zeros(&self, scatter: Value) -> bool {
         self.walks[self.graph.node(scatter).args[0].index()].is_some()
+    }
+
+    /// What lies in the place of a value.
+    pub(crate) fn stored(&self, value: Value) -> Type {
+        match self.by_tokens.contains(&value) {
+            true => Type::new(DType::U64, [self.graph.ty(self.graph.node(value).args[1]).size()]),
+            false => self.graph.ty(value).clone(),
+        }
     }
 
     /// How a value is found in the memory of its operand, or of what that is found in.

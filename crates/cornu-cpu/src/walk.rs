@@ -1,5 +1,7 @@
 //! Where the elements of broadcasts, transposes, slices and reverses lie in the memory of what they are made of.
 
+use std::ops::Range;
+
 use cornu_graph::Shape;
 use cornu_graph::ops::{Iota, Op};
 
@@ -22,6 +24,14 @@ impl Walk {
     /// All elements of a value, in a row, and again for each row.
     pub(crate) fn repeated(rows: usize, size: usize) -> Walk {
         Self::along(0, [Axis { size: rows, step: 0 }, Axis { size, step: 1 }])
+    }
+
+    /// The elements of a range of an axis of a shape.
+    pub(crate) fn part(shape: &Shape, axis: usize, range: Range<usize>) -> Walk {
+        let (steps, start) = (shape.strides(), range.start);
+        let dims = shape.with(axis, range.len());
+        let along = dims.iter().zip(&steps).map(|(&size, &step)| Axis { size, step: step as isize });
+        Self::along(start * steps[axis], along)
     }
 
     /// The numbers of an `iota`, found in 0, 1, 2, and so on.

@@ -3,14 +3,20 @@
 use std::path::Path;
 
 use cornu_cpu::{Cpu, Level};
-use cornu_graph::ops::Reduction;
-use cornu_graph::{Array, DType, Executor, Feed, Graph, Reference, Role, Run, Tensor, Trace, Type, VarId, VarSpec};
+use cornu_graph::ops::{Reduction, Window};
+use cornu_graph::{
+    Array, DType, Executor, Feed, Graph, Reference, Role, Run, Tensor, Trace, Type, VarId, VarSpec, gradients,
+};
 use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, sessions, text};
 
+#[path = "main/convolutions.rs"]
+mod convolutions;
 #[path = "main/row_programs.rs"]
 mod row_programs;
+#[path = "main/tables.rs"]
+mod tables;
 
 const TOLERANCE: f64 = 3e-6;
 
@@ -119,12 +125,15 @@ fn bits(cpu: Cpu, x: &Array, body: &dyn Fn(&Tensor) -> Tensor) -> Vec<u32> {
     outputs[0].to_vec::<f32>().into_iter().map(f32::to_bits).collect()
 }
 
-type Function = (&'static str, &'static dyn Fn(&Tensor) -> Tensor);
+type Function<'a> = (&'static str, &'a dyn Fn(&Tensor) -> Tensor);
 
 /// Sums along each choice of axes, longer than a block and not; products; element-wise programs.
 #[test]
 fn neither_threads_nor_levels_show() {
-    let functions: [Function; 8] = [
+    let window = Window::new(&[3]).strides(&[2]).padding(&[1], &[1]);
+    let largest = |x: &Tensor| x.max_pool(&window)[0].clone();
+    let back = |x: &Tensor| gradients(&largest(x).square().sum_all(), std::slice::from_ref(x)).remove(0);
+    let functions: [Function; 12] = [
         ("sum of rows", &|x| x.sum([0])),
         ("sum of columns", &|x| x.sum([2])),
         ("sum along both ends", &|x| x.sum([0, 2])),
@@ -133,6 +142,10 @@ fn neither_threads_nor_levels_show() {
         ("dot", &|x| x.reshape([130 * 21, 70]).dot_as(&x.reshape([130 * 21, 70]), true, false)),
         ("fused", &|x| (x * x + 1.0).sqrt().exp().log1p() / (x.abs() + 0.5)),
         ("tanh", &|x| x.tanh() * x.exp()),
+        ("max_pool", &largest),
+        ("max_pool back", &back),
+        ("sum_pool", &|x| x.sum_pool(&window, None)),
+        ("sum_pool back", &|x| x.unpool(&Window::new(&[3]), &[23], None)),
     ];
     let x =
         Array::from_fn(&Type::f32([130, 21, 70]), |i| ((i + 1) as f64 * 0.618_033_988_749_894_9).fract() * 6.0 - 3.0);
@@ -281,9 +294,10 @@ fn a_profile_names_the_layers() {
 fn plans_as_text() {
     let plans = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/text");
     text::input(&plans.join("tutorial.txt"), &Mlp::pima().step());
+    text::input(&plans.join("lstm.txt"), &Lstm { steps: 5, batch: 4, width: 16 }.looped());
     text::walk(&plans, |words, graph| match words {
         ["plan"] => {
-            let session = Cpu::new().open().map_err(|error| error.to_string())?;
+            let session = Cpu::new().threads(2).open().map_err(|error| error.to_string())?;
             let vars = graph.vars.iter().chain(&graph.updates);
             let mut types: Vec<(VarId, Type)> = vars.map(|&(var, value)| (var, graph.ty(value).clone())).collect();
             types.sort_by_key(|(var, _)| *var);

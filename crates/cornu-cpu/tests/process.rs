@@ -160,6 +160,8 @@ fn sessions_share_their_threads() {
         let threads: Vec<_> = (0..4).map(open).collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
     });
+    // Callers at once leave each other their cores; one alone asks for all that its session may have.
+    assert_eq!(tanh_of_many(&*sessions[1]), 1.0);
     assert_eq!((sessions.len(), workers()), (200, 2));
     drop(sessions);
     // The system forgets a thread some time after it has ended.

@@ -20,6 +20,16 @@ pub enum Role {
     State,
     /// Where random numbers come from; not among the weights of a model.
     Seed,
+    /// What a layer remembers from call to call, such as the states of a stateful recurrence; not among the weights of a
+    /// model either.
+    Memory,
+}
+
+impl Role {
+    /// Whether such variables are among the weights of a model, and in its files.
+    pub fn is_weight(self) -> bool {
+        matches!(self, Role::Weight | Role::State)
+    }
 }
 
 /// What a variable is at first.

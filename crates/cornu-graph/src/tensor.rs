@@ -32,6 +32,11 @@ impl Tensor {
         self.value
     }
 
+    /// Whether two are one value of one trace.
+    pub fn is(&self, other: &Tensor) -> bool {
+        self.value == other.value && self.trace.is(&other.trace)
+    }
+
     /// What it is.
     pub fn ty(&self) -> Type {
         self.trace.ty(self.value, Type::clone)

@@ -2,6 +2,8 @@
 
 #[path = "main/checks.rs"]
 mod checking;
+#[path = "main/convolutions.rs"]
+mod convolutions;
 #[path = "main/bodies.rs"]
 mod loops;
 #[path = "main/origins.rs"]
@@ -75,13 +77,14 @@ fn made(words: &[&str], graph: &Graph) -> Result<String, String> {
         ["trim"] => text::printed(&passes::trim(graph)),
         ["fold"] => text::printed(&passes::fold(graph)),
         ["hoist"] => text::printed(&passes::hoist(graph)),
+        ["parts"] => text::printed(&passes::parts(graph)),
         ["widen"] => text::printed(&passes::widen(graph.clone())),
         ["gradient", op] if graph.nodes().any(|(_, node)| op_name(&node.op) == *op) => {
             text::printed(&text::gradient(graph)?)
         }
         ["gradient", op] => Err(format!("needs the op `{op}` in the graph")),
         _ => {
-            let passes = "`passes`, `join`, `trim`, `fold`, `hoist`, `widen`";
+            let passes = "`passes`, `join`, `trim`, `fold`, `hoist`, `parts`, `widen`";
             Err(format!("needs `simplify RULE`, `fold RULE`, {passes} or `gradient OP`"))
         }
     }
@@ -178,6 +181,15 @@ fn operands_that_do_not_fit_are_shown_with_their_types() {
         ("pad [0, 0] [1, 0] [0, 0]", "a tensor of as many axes and a scalar of its type, got f32[2,3]"),
         ("concatenate 2", "tensors of one type but for axis 2, got f32[2,3]"),
         ("reverse [1, 0]", "the axes [1, 0], got f32[2,3]"),
+        ("conv 1 [3, 5] [1, 1] [1, 1] [0, 0] [0, 0]", "images [n, 2 axes, c] and a kernel [3, 5, c, k], got f32[2,3]"),
+        (
+            "conv_input 2 [3] [1] [1] [0] [0] [8]",
+            "images [n, 1 axis, k] of [6] places and a kernel [3, c / 2, k], got f32[2,3]",
+        ),
+        (
+            "conv_weights 2 [3] [1] [1] [0] [0]",
+            "images [n, 1 axis, c] in 2 groups and [n, 1 axis, k], with as many places as the window has on them, got f32[2,3]",
+        ),
         ("gather", "a tensor with rows and whole numbers of rows, got f32[2,3]"),
         ("scatter_add", "a tensor of numbers with rows, whole numbers of rows, and as many rows, got f32[2,3]"),
     ] {
@@ -304,8 +316,8 @@ fn floats_of_16_bits_are_widened_without_a_difference() {
         assert!(verify(&wide).is_ok());
         let (want, got) = (evaluate(&graph, &[], &sample.args).0, evaluate(&wide, &[], &sample.args).0);
         report.case(&graph.to_string(), ops::same_bits(&got[0], &want[0]));
-        let computed =
-            |op: &Op| matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Dot(_) | Op::Reduce(_) | Op::ScatterAdd(_));
+        let sums = |op: &Op| matches!(op, Op::Reduce(_) | Op::ScatterAdd(_) | Op::SumPool(_) | Op::Unpool(_));
+        let computed = |op: &Op| matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Dot(_)) || sums(op);
         let left = wide.nodes().find(|(value, node)| computed(&node.op) && wide.ty(*value).dtype.is_half());
         assert!(left.is_none(), "{wide}");
     }

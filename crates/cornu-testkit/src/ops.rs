@@ -63,7 +63,8 @@ pub(crate) fn is_exact(op: &Op, args: &[&Type]) -> bool {
         }
         Op::Binary(op) => *op != Binary::Pow,
         Op::Reduce(reduce) => !floats || reduce.kind != Reduction::Sum || reduce.is_copy(args[0]),
-        Op::Dot(_) | Op::ScatterAdd(_) => !floats,
+        Op::Conv(_) | Op::ConvInput(_) | Op::ConvWeights(_) => !floats,
+        Op::Dot(_) | Op::ScatterAdd(_) | Op::SumPool(_) | Op::Unpool(_) => !floats,
         Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_) => false,
         _ => true,
     }

@@ -3,11 +3,14 @@
 //! [`config!`](crate::config!) turns one list of fields into a struct with constructor, setters, Keras's JSON in both
 //! directions, and the list itself as data ([`FieldSpec`]). A [`Field`] is a type that can stand in such a list.
 
+mod dictionary;
 mod keras;
 mod macros;
 mod object;
+mod sizes;
 mod spec;
 
+pub use dictionary::Dictionary;
 pub(crate) use keras::only_keras_has;
 pub use object::{ClassId, object, open_object};
 pub(crate) use object::{is_keras, open_built_in};
@@ -356,6 +359,25 @@ impl<const N: usize> IntoField<OneOrMany<i64>> for [i64; N] {
         OneOrMany::Many(self.into())
     }
 }
+
+/// Whole numbers, one or some, where there need be none.
+macro_rules! optional_whole {
+    ($($type:ty)*) => {$(
+        impl IntoField<Option<OneOrMany<$type>>> for $type {
+            fn into_field(self) -> Option<OneOrMany<$type>> {
+                Some(OneOrMany::One(self))
+            }
+        }
+
+        impl<const N: usize> IntoField<Option<OneOrMany<$type>>> for [$type; N] {
+            fn into_field(self) -> Option<OneOrMany<$type>> {
+                Some(self.into())
+            }
+        }
+    )*};
+}
+
+optional_whole!(i64 usize);
 
 /// What many numbers come in: among them what a scaler hands out, and rows of `ndarray`.
 macro_rules! many_numbers {

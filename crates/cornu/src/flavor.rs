@@ -161,6 +161,27 @@ impl Flavor {
         self == Keras3
     }
 
+    /// Whether images are normalized by TensorFlow's fused operation, which knows no mask, and whose running variance is that
+    /// of a sample.
+    pub(crate) fn fuses_normalization(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether steps that an infinite gradient has undone count.
+    pub(crate) fn counts_skipped_steps(self) -> bool {
+        self == Keras2
+    }
+
+    /// Below which a scale of the loss does not fall.
+    pub(crate) fn least_loss_scale(self) -> f64 {
+        if self == Keras2 { 1.0 } else { 0.0 }
+    }
+
+    /// Whether gradients are multiplied by the reciprocal of the scale, instead of being divided by it.
+    pub(crate) fn unscales_by_product(self) -> bool {
+        self == Keras2
+    }
+
     /// Its number, for files of this crate.
     pub(crate) fn version(self) -> u64 {
         match self {
@@ -182,6 +203,11 @@ impl Flavor {
     /// Whether a layer that has nothing to do hands on a copy of its input.
     pub(crate) fn copies_what_stays(self) -> bool {
         self == Keras2
+    }
+
+    /// Whether layers that merge their inputs look at masks, instead of handing them on.
+    pub(crate) fn merges_what_masks_show(self) -> bool {
+        self == Keras3
     }
 
     /// Whether losses are computed in single precision, whatever the predictions are.
@@ -211,6 +237,26 @@ impl Flavor {
 
     /// Whether the running losses of single outputs count rows, or batches.
     pub(crate) fn weighs_losses_by_rows(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether recurrences draw the noise of their dropout outside training too, where it is not used.
+    pub(crate) fn draws_noise_outside_training(self) -> bool {
+        self == Keras3
+    }
+
+    /// Whether cells draw noise for each of their gates, also where one is used for all.
+    pub(crate) fn draws_noise_for_each_gate(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether the noise of the input is drawn anew for each step of a recurrence that cuDNN has a kernel for.
+    pub(crate) fn draws_noise_for_each_step(self) -> bool {
+        self == Keras2
+    }
+
+    /// Whether a stateful recurrence goes on from what it remembers, unless that is zero, where it is given other states.
+    pub(crate) fn remembers_over_given(self) -> bool {
         self == Keras2
     }
 

@@ -1,6 +1,8 @@
 //! How weights start: `keras.initializers`.
 
 mod draw;
+mod forget_bias;
+mod root;
 
 use cornu_graph::random::Stream;
 use cornu_graph::room::room;
@@ -10,6 +12,8 @@ use crate::choice::family;
 use crate::config::{Config, Mark};
 use crate::flavor::Flavor;
 use draw::{Float, rounded};
+pub(crate) use forget_bias::ForgetBias;
+pub(crate) use root::root;
 
 /// The standard deviation of a standard normal distribution cut off at two deviations.
 const TRUNCATED_DEVIATION: f64 = 0.879_625_661_034_239_8;
@@ -176,12 +180,12 @@ initializer! {
 initializer! {
     /// Uniform in `[minval, maxval)`.
     pub struct RandomUniform {
+        /// For values independent of all other weights.
+        seed: Option<i64> = None => SEED,
         /// The least value.
         minval: f64 = -0.05,
         /// The value that all are below.
         maxval: f64 = 0.05,
-        /// For values independent of all other weights.
-        seed: Option<i64> = None => SEED,
     }
     fill<T>(own, stream, _shape, data) {
         T::uniform(stream, own.minval, own.maxval, data);
@@ -192,12 +196,12 @@ initializer! {
 initializer! {
     /// Normal.
     pub struct RandomNormal {
+        /// For values independent of all other weights.
+        seed: Option<i64> = None => SEED,
         /// The mean.
         mean: f64 = 0.0,
         /// The standard deviation.
         stddev: f64 = 0.05 => NOT_NEGATIVE,
-        /// For values independent of all other weights.
-        seed: Option<i64> = None => SEED,
     }
     fill<T>(own, stream, _shape, data) {
         T::normal(stream, own.mean, own.stddev, data);
@@ -208,12 +212,12 @@ initializer! {
 initializer! {
     /// Normal, drawn again where further than two deviations from the mean.
     pub struct TruncatedNormal {
+        /// For values independent of all other weights.
+        seed: Option<i64> = None => SEED,
         /// The mean.
         mean: f64 = 0.0,
         /// The standard deviation before values are drawn again.
         stddev: f64 = 0.05 => NOT_NEGATIVE,
-        /// For values independent of all other weights.
-        seed: Option<i64> = None => SEED,
     }
     fill<T>(own, stream, _shape, data) {
         T::truncated_normal(stream, own.mean, own.stddev, data);
@@ -224,14 +228,14 @@ initializer! {
 initializer! {
     /// Around zero, with a variance of `scale` over the number of units.
     pub struct VarianceScaling {
+        /// For values independent of all other weights.
+        seed: Option<i64> = None => SEED,
         /// The variance times the number of units.
         scale: f64 = 1.0,
         /// Which units are counted.
         mode: FanMode = FanMode::FanIn,
         /// What is drawn from.
         distribution: Distribution = Distribution::TruncatedNormal,
-        /// For values independent of all other weights.
-        seed: Option<i64> = None => SEED,
         /// The axes of inputs, if they are not counted from the shape.
         input_axes: Axes = None => HIDE_NULL,
         /// The axes of outputs, if they are not counted from the shape.
@@ -293,10 +297,10 @@ initializer! {
 initializer! {
     /// Orthonormal rows or columns, times `gain` (Saxe and others, 2014).
     pub struct Orthogonal {
-        /// What they are multiplied by.
-        gain: f64 = 1.0,
         /// For values independent of all other weights.
         seed: Option<i64> = None => SEED,
+        /// What they are multiplied by.
+        gain: f64 = 1.0,
     }
     fill<T>(own, stream, shape, data) { orthogonal(own.gain, stream, shape, data) }
 }

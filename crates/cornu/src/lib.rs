@@ -75,7 +75,7 @@ pub use cornu_graph::{
 };
 pub use layers::clear_session;
 pub use model::{LayerView, Model, Sequential};
-pub use net::{Apply, Call, InputSpec, Net, Port, Spec, Symbol};
+pub use net::{Apply, Call, InputSpec, Keyword, Net, Port, Spec, Symbol, ToSymbols};
 pub use policy::{DTypePolicy, dtype_policy, set_dtype_policy};
 pub use saving::load_model;
 #[doc(hidden)]
@@ -100,7 +100,10 @@ pub mod prelude {
     pub use crate::datasets;
     pub use crate::initializers::Initializer;
     pub use crate::layers::{
-        Activation, Argument, Dense, Dropout, Flatten, Input, Inputs, IntoLayer, Layer, LayerRef, Rescaling, Wire,
+        Activation, Add, Argument, Average, AveragePooling2D, BatchNormalization, Bidirectional, Concatenate, Conv1D,
+        Conv2D, Dense, Dropout, Embedding, Flatten, GRU, GlobalAveragePooling1D, GlobalAveragePooling2D, Input, Inputs,
+        IntoLayer, LSTM, Layer, LayerNormalization, LayerRef, MaxPooling2D, Maximum, Minimum, MultiHeadAttention,
+        Multiply, ReLU, Rescaling, Reshape, Subtract, Wire,
     };
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,
@@ -109,7 +112,7 @@ pub mod prelude {
     pub use crate::metrics::{BinaryAccuracy, CategoricalAccuracy, Metric, SparseCategoricalAccuracy};
     #[cfg(feature = "data")]
     pub use crate::model_selection::{KFold, ParameterGrid, Split, StratifiedKFold, cross_val_score, train_test_split};
-    pub use crate::net::{Apply, Symbol};
+    pub use crate::net::{Apply, Keyword, Symbol};
     pub use crate::optimizers::{Adam, AdamW, Optimizer, RMSprop, SGD, Slot, Update};
     pub use crate::random::set_random_seed;
     pub use crate::regularizers::Regularizer;

@@ -1,5 +1,7 @@
 //! The only way a layer meets the world: a [`Cx`] hands out weights, states and random numbers while it is traced.
 
+mod scan;
+
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use crate::policy::{DTypePolicy, dtype_policy};
 use crate::registry::Family;
 use crate::regularizers::Regularizer;
 use crate::variables::{Declared, LayerState, Role, Start, Variables, has_room};
+pub(crate) use scan::row;
 
 /// A graph being traced through a model.
 ///
@@ -56,12 +59,12 @@ pub(crate) struct Scope {
     /// Where its own part of the path begins.
     depth: usize,
     /// The variables it was given in this call, their values then, and whether it has said what they will be.
-    given: Vec<(VarId, Value, bool)>,
+    given: Vec<(VarId, Tensor, bool)>,
     /// The weights that it was given in the type that it computes in, and in their own.
-    casts: Vec<(Value, Tensor)>,
+    casts: Vec<(Tensor, Tensor)>,
     /// The logits of its inputs that have some, and those of what its activations gave.
-    known: Vec<(Value, Tensor)>,
-    logits: Vec<(Value, Tensor)>,
+    known: Vec<(Tensor, Tensor)>,
+    logits: Vec<(Tensor, Tensor)>,
 }
 
 impl Scope {
@@ -124,9 +127,24 @@ impl Cx {
         self.build.map_or_else(Vec::new, |build| build.declared)
     }
 
+    /// Whether weights are still to be made, so that nothing of the trace counts but types.
+    pub(crate) fn is_building(&self) -> bool {
+        self.build.is_some()
+    }
+
+    /// The type in which the layer computes.
+    pub fn compute_dtype(&self) -> DType {
+        self.scope.policy.compute_dtype
+    }
+
     /// Whether the step is one of training.
     pub fn training(&self) -> bool {
         self.training
+    }
+
+    /// Says whether what is traced now is a part of training; gives what was said before.
+    pub(crate) fn set_training(&mut self, training: bool) -> bool {
+        std::mem::replace(&mut self.training, training)
     }
 
     /// A tensor given at each step, in the order of these calls.
@@ -145,14 +163,39 @@ impl Cx {
     pub fn weight(&mut self, name: &str, shape: impl Into<Shape>, start: impl Into<Choice<dyn Initializer>>) -> Tensor {
         let weight = self.initialized(name, shape.into(), &start.into(), Role::Weight);
         let cast = weight.cast(self.scope.policy.compute_dtype);
-        self.scope.casts.push((cast.value(), weight));
+        self.scope.casts.push((cast.clone(), weight));
         cast
+    }
+
+    /// A weight that [`Cx::weight`] gave in its own type, for what is not to be computed in 16 bits.
+    pub fn uncast(&self, weight: &Tensor) -> Tensor {
+        let own = self.scope.casts.iter().find(|(cast, _)| cast.is(weight));
+        own.map_or_else(|| weight.clone(), |(_, own)| own.clone())
+    }
+
+    /// Whether the weights of the layer learn.
+    pub fn trainable(&self) -> bool {
+        self.scope.state.learns.load(Ordering::Relaxed)
     }
 
     /// What a layer keeps from step to step, and changes by [`Cx::update`] only.
     #[track_caller]
     pub fn state(&mut self, name: &str, shape: impl Into<Shape>, start: impl Into<Choice<dyn Initializer>>) -> Tensor {
         self.initialized(name, shape.into(), &start.into(), Role::State)
+    }
+
+    /// What a layer remembers from call to call, zeros at first: no weight, and in no file. [`Model::reset_states`] forgets
+    /// it.
+    ///
+    /// [`Model::reset_states`]: crate::Model::reset_states
+    #[track_caller]
+    pub fn memory(&mut self, name: &str, shape: impl Into<Shape>) -> Tensor {
+        self.initialized(name, shape.into(), &"zeros".into(), Role::Memory)
+    }
+
+    /// The type of a variable of the layer that is there already.
+    pub(crate) fn type_of(&self, name: &str) -> Option<Type> {
+        self.scope.state.get(&self.own_name(name)).map(|made| made.ty.clone())
     }
 
     #[track_caller]
@@ -191,10 +234,16 @@ impl Cx {
             let name = name.rsplit('/').next().unwrap_or(name);
             self.fail(Error::graph(format!("`{name}` is {known}, but this input needs {ty}")));
         }
-        let present = self.updated.get(&id).map(|&place| self.updates[place].1.clone());
-        let tensor = present.unwrap_or_else(|| self.trace.var(id, known));
-        self.scope.given.push((id, tensor.value(), false));
+        let tensor = self.present(id, known);
+        self.scope.given.push((id, tensor.clone(), false));
         tensor
+    }
+
+    /// A variable as the last update of it in this trace leaves it.
+    #[track_caller]
+    fn present(&self, id: VarId, ty: Type) -> Tensor {
+        let updated = self.updated.get(&id).map(|&place| self.updates[place].1.clone());
+        updated.unwrap_or_else(|| self.trace.var(id, ty))
     }
 
     /// Name in the graph and type of a variable of the layer, if there is or will be one.
@@ -226,23 +275,26 @@ impl Cx {
             (_, Ok(id)) => {
                 let given = self.scope.given.iter_mut().filter(|(given, ..)| *given == id);
                 given.for_each(|(.., changed)| *changed = true);
-                match self.updated.get(&id) {
-                    Some(&place) => self.updates[place].1 = new,
-                    None => {
-                        self.updated.insert(id, self.updates.len());
-                        self.updates.push((id, new));
-                    }
-                }
-                return;
+                return self.set(id, new);
             }
         };
         self.fail(wrong.at(Location::caller()));
     }
 
+    fn set(&mut self, id: VarId, new: Tensor) {
+        match self.updated.get(&id) {
+            Some(&place) => self.updates[place].1 = new,
+            None => {
+                self.updated.insert(id, self.updates.len());
+                self.updates.push((id, new));
+            }
+        }
+    }
+
     /// The variable that a tensor is the present value of.
     fn named(&self, tensor: &Tensor) -> Result<VarId> {
         let second = || Error::graph("a variable takes one `update` a step, got a second");
-        let given = self.scope.given.iter().filter(|(_, value, _)| *value == tensor.value());
+        let given = self.scope.given.iter().filter(|(_, value, _)| value.is(tensor));
         let mut ids: Vec<(VarId, bool)> = given.map(|(id, _, changed)| (*id, *changed)).collect();
         ids.dedup();
         match (&ids[..], tensor.op()) {
@@ -283,8 +335,8 @@ impl Cx {
         let Some(activation) = self.chosen(activation) else { return x };
         let y = activation.apply(x.clone());
         if activation.takes_logits() {
-            self.scope.logits.push((y.value(), x));
-        } else if y.value() == x.value() {
+            self.scope.logits.push((y.clone(), x));
+        } else if y.is(&x) {
             self.keep_logits(&x);
         }
         y
@@ -299,29 +351,26 @@ impl Cx {
     }
 
     fn keep_logits(&mut self, x: &Tensor) {
-        let kept = self.scope.known.iter().find(|(value, _)| *value == x.value()).cloned();
+        let kept = self.scope.known.iter().find(|(value, _)| value.is(x)).cloned();
         self.scope.logits.extend(kept);
     }
 
     /// What a tensor of this layer is a sigmoid or softmax of, if [`Cx::activate`] made it one.
     pub fn logits(&self, tensor: &Tensor) -> Option<Tensor> {
-        let of = |(value, _): &&(Value, Tensor)| *value == tensor.value();
-        self.scope.logits.iter().find(of).map(|(_, logits)| logits.clone())
+        self.scope.logits.iter().find(|(value, _)| value.is(tensor)).map(|(_, logits)| logits.clone())
     }
 
     /// Notes the logits of an input of the layer, or of what a layer within it gave.
     pub(crate) fn note_logits(&mut self, tensor: &Tensor, logits: Option<&Tensor>, is_input: bool) {
         let notes = if is_input { &mut self.scope.known } else { &mut self.scope.logits };
-        notes.extend(logits.map(|logits| (tensor.value(), logits.clone())));
+        notes.extend(logits.map(|logits| (tensor.clone(), logits.clone())));
     }
 
     /// Adds the penalty of a weight, in its own type, to the loss. Keras 3 leaves out those of weights that do not learn.
     pub fn regularize(&mut self, weight: &Tensor, penalty: &Option<Choice<dyn Regularizer>>) {
-        let learns = self.scope.state.learns.load(Ordering::Relaxed);
-        let counts = learns || self.flavor().penalises_frozen();
+        let counts = self.trainable() || self.flavor().penalises_frozen();
         if let Some(penalty) = penalty.as_ref().filter(|_| counts).and_then(|penalty| self.chosen(penalty)) {
-            let own = self.scope.casts.iter().find(|(cast, _)| *cast == weight.value()).map(|(_, own)| own);
-            let loss = penalty.penalty(own.unwrap_or(weight));
+            let loss = penalty.penalty(&self.uncast(weight));
             // However often a layer is called, its weights are there once.
             if self.penalties.insert(loss.value()) {
                 self.add_loss(loss);
@@ -338,6 +387,22 @@ impl Cx {
         for asked in declared.filter(|asked| Arc::ptr_eq(&asked.owner, owner) && asked.name == name) {
             asked.constraint.clone_from(&constraint);
         }
+    }
+
+    /// [`Cx::weight`] with its penalty, and what it is held to.
+    #[track_caller]
+    pub fn parameter(
+        &mut self,
+        name: &str,
+        shape: impl Into<Shape>,
+        start: &Choice<dyn Initializer>,
+        penalty: &Option<Choice<dyn Regularizer>>,
+        constraint: &Option<Choice<dyn Constraint>>,
+    ) -> Tensor {
+        let weight = self.weight(name, shape, start.clone());
+        self.regularize(&weight, penalty);
+        self.constrain(name, constraint);
+        weight
     }
 
     /// Adds a scalar to the loss of the model.

@@ -167,7 +167,7 @@ impl Variables {
 
     /// Keras's `weights`: all but seeds.
     pub fn weights(&self) -> impl Iterator<Item = &Named> {
-        self.list.iter().filter(|variable| variable.role != Role::Seed)
+        self.list.iter().filter(|variable| variable.role.is_weight())
     }
 
     /// Their values.

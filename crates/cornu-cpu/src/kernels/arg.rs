@@ -97,7 +97,7 @@ unsafe fn run_with<S: Simd, T: Stored>(_: S, arg: &Arg, bases: Bases, mut units:
 /// Whether `x` is better than what was the best so far.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "not-a-number is not itself")]
-fn better<T: PartialOrd + Copy, const LARGEST: bool>(x: T, best: T) -> bool {
+pub(super) fn better<T: PartialOrd + Copy, const LARGEST: bool>(x: T, best: T) -> bool {
     (if LARGEST { x > best } else { x < best }) | (x != x) & (best == best)
 }
 

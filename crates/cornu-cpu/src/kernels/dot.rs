@@ -10,8 +10,8 @@
 
 mod lanes;
 mod strips;
-mod tile;
-mod tiles;
+pub(super) mod tile;
+pub(super) mod tiles;
 
 use std::any::TypeId;
 use std::fmt;
@@ -43,6 +43,18 @@ pub enum Ending {
     Bias(Span, bool),
     /// What stands where another matrix of the same shape, without gaps, is not above zero becomes zero.
     Slope(Span),
+}
+
+impl Ending {
+    /// What is done, behind what it is done to.
+    pub(super) fn print(end: Option<Ending>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match end {
+            None => "",
+            Some(Ending::Bias(_, false)) => ", plus a row",
+            Some(Ending::Bias(_, true)) => ", plus a row, rectified",
+            Some(Ending::Slope(_)) => ", where another is above 0",
+        })
+    }
 }
 
 /// What is multiplied. The last two axes of each operand are those of its matrices, one of which has a step of 1 (or no
@@ -270,12 +282,7 @@ impl<T: Element> fmt::Display for Dot<T> {
         let Dot { products, sums, .. } = self;
         write!(f, "dot {products} x {} {} -> {}", products * a, products * b, products * m * n)?;
         f.write_str(if sums.is_some() { " and sums" } else { "" })?;
-        match self.end {
-            Some(Ending::Bias(_, false)) => f.write_str(", plus a row"),
-            Some(Ending::Bias(_, true)) => f.write_str(", plus a row, rectified"),
-            Some(Ending::Slope(_)) => f.write_str(", where another is above 0"),
-            None => Ok(()),
-        }
+        Ending::print(self.end, f)
     }
 }
 

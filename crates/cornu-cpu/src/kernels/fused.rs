@@ -9,6 +9,7 @@ mod adam;
 mod arrange;
 mod casts;
 mod chain;
+mod checks;
 mod fill;
 mod loops;
 mod prepare;
@@ -20,10 +21,11 @@ use cornu_graph::ops::{Binary, Compare, Unary};
 use cornu_graph::{Array, DType, Result};
 
 use self::chain::Link;
-use self::fill::Fill;
+use self::fill::{Fill, Spill};
 use self::loops::Call;
 use super::memory::typed;
 use super::operand::{Axis, Bases, Kernel, Span, Strided};
+use super::order::ByTokens;
 use super::simd::{Level, Simd, dispatch};
 
 /// Elements of a part of memory in which blocks begin: 64 bytes of singles.
@@ -134,6 +136,8 @@ pub enum Input {
     Memory(Strided),
     /// Nowhere: each is the number of steps that the axes go, from that number on.
     Count(i64, Box<[Axis]>),
+    /// Nowhere: each is a sum of elements of rows.
+    ByTokens(ByTokens),
 }
 
 impl Input {
@@ -141,6 +145,7 @@ impl Input {
         match self {
             Input::Memory(strided) => &strided.axes,
             Input::Count(_, axes) => axes,
+            Input::ByTokens(sums) => &sums.axes,
         }
     }
 }
@@ -165,9 +170,9 @@ pub struct Segment {
     pub len: usize,
     /// What is read.
     pub inputs: Vec<Input>,
-    /// Where outputs begin; their elements lie in a row. It may be where an input in a row begins: every element is read
+    /// Where outputs lie. Where their elements lie in a row, that may be where those of an input do: every element is read
     /// before it is written.
-    pub outputs: Vec<Span>,
+    pub outputs: Vec<Strided>,
 }
 
 /// A step on a block, with the places of its operands in the table.
@@ -217,6 +222,8 @@ struct Ready {
     /// Inputs to be spread out, once or for each block.
     once: Box<[Fill]>,
     each: Box<[Fill]>,
+    /// Outputs that do not lie in a row, written behind each block.
+    spills: Box<[Spill]>,
 }
 
 /// Where a step finds an operand: element `i` is at `from + i * step`, or in this block, where `step` is 0.
@@ -359,12 +366,12 @@ unsafe fn run_segment<S: Simd>(
     // SAFETY: `prepare` checked operands against the table, and fills against blocks.
     unsafe {
         for fill in &segment.once {
-            fill.run(s, bases, (*table.add(fill.to())).from, start, fused.block.min(elements.end - start));
+            fill.run(s, bases, (*table.add(fill.to())).from, [start, fused.block.min(elements.end - start)], true);
         }
         while start < elements.end {
             let len = fused.block.min(elements.end - start);
             for fill in &segment.each {
-                fill.run(s, bases, (*table.add(fill.to())).from, start, len);
+                fill.run(s, bases, (*table.add(fill.to())).from, [start, len], start == elements.start);
             }
             for step in &fused.steps {
                 match step {
@@ -376,6 +383,9 @@ unsafe fn run_segment<S: Simd>(
                         call.run(s, [at(a), at(b), at(c)].map(<*mut u8>::cast_const), at(*to), len);
                     }
                 }
+            }
+            for spill in &segment.spills {
+                spill.run(s, bases, (*table.add(spill.from())).at(start), start, len);
             }
             start += len;
         }

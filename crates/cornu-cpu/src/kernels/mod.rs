@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod arg;
+pub mod conv;
 pub mod dot;
 pub mod fused;
 pub mod math;
@@ -11,8 +12,10 @@ pub mod memory;
 pub(crate) mod moves;
 pub(crate) mod num;
 pub mod operand;
+pub(crate) mod order;
 pub(crate) mod over_rows;
 pub mod parallel;
+pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;

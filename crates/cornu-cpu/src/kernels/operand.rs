@@ -128,6 +128,30 @@ pub struct Strided {
     pub axes: Box<[Axis]>,
 }
 
+impl Strided {
+    /// As many elements in a row.
+    pub fn whole(span: Span, len: usize) -> Strided {
+        Strided { span, axes: [Axis { size: len, step: 1 }].into() }
+    }
+
+    /// Whether the elements lie in a row.
+    pub fn is_row(&self) -> bool {
+        match *self.axes {
+            [] => true,
+            [axis] => axis.size <= 1 || axis.step == 1,
+            _ => false,
+        }
+    }
+
+    /// How many elements lie in a row, and the axes along which such rows lie.
+    pub fn row(&self) -> (usize, &[Axis]) {
+        match self.axes.split_last() {
+            Some((&Axis { size, step: 1 }, outer)) => (size, outer),
+            _ => (1, &self.axes),
+        }
+    }
+}
+
 /// Work that is divided into units, which any threads may do in any order: rows of a product, elements of a program. Which
 /// units go together never shows in the results. It prints what it does, for snapshots of plans.
 pub trait Kernel: Display + Send + Sync {

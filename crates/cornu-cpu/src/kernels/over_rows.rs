@@ -16,7 +16,8 @@ pub(crate) struct OverRows {
     /// The numbers of those buffers of the run.
     bases: Box<[u32]>,
     blocks: Box<[Block]>,
-    parts: Box<[Box<dyn Kernel>]>,
+    /// Each with its units of a row.
+    parts: Box<[(Box<dyn Kernel>, usize)]>,
     /// Where blocks, and the memory that each part works on, begin in the scratch memory; and its bytes.
     at: [usize; 2],
     scratch: usize,
@@ -35,13 +36,14 @@ impl OverRows {
         [rows, together]: [usize; 2],
         bases: Vec<u32>,
         (blocks, bytes): (Vec<Block>, usize),
-        parts: Vec<Box<dyn Kernel>>,
+        parts: Vec<(Box<dyn Kernel>, usize)>,
     ) -> OverRows {
-        debug_assert!(parts.iter().all(|part| part.has_rows(rows)), "each part has {rows} rows");
+        let fits = |(part, each): &(Box<dyn Kernel>, usize)| part.units().div_ceil(*each) == rows;
+        debug_assert!(parts.iter().all(fits), "each part has {rows} rows");
         let table = (bases.len() + blocks.len()) * size_of::<*mut u8>();
         let blocks_at = table.next_multiple_of(LINE);
         let parts_at = (blocks_at + bytes).next_multiple_of(LINE);
-        let scratch = parts_at + parts.iter().map(|part| part.scratch()).max().unwrap_or(0);
+        let scratch = parts_at + parts.iter().map(|(part, _)| part.scratch()).max().unwrap_or(0);
         let (bases, blocks, parts) = (bases.into(), blocks.into(), parts.into());
         OverRows { rows, together, bases, blocks, parts, at: [blocks_at, parts_at], scratch }
     }
@@ -53,7 +55,7 @@ impl Kernel for OverRows {
     }
 
     fn grain(&self) -> usize {
-        let worth: f64 = self.parts.iter().map(|part| part.units() as f64 / part.grain().max(1) as f64).sum();
+        let worth: f64 = self.parts.iter().map(|(part, _)| part.units() as f64 / part.grain().max(1) as f64).sum();
         (self.rows as f64 / worth).ceil().max(1.0) as usize
     }
 
@@ -78,9 +80,8 @@ impl Kernel for OverRows {
                     table.add(count + i).write(first);
                 }
                 let bases = Bases::new(std::slice::from_raw_parts(table, count + self.blocks.len()));
-                for part in &self.parts {
-                    let each = part.units() / self.rows;
-                    part.run(level, bases, start * each..end * each, own);
+                for (part, each) in &self.parts {
+                    part.run(level, bases, start * each..part.units().min(end * each), own);
                 }
             }
         }
@@ -91,6 +92,9 @@ impl Kernel for OverRows {
 impl fmt::Display for OverRows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} rows", self.rows)?;
-        self.parts.iter().enumerate().try_for_each(|(i, part)| write!(f, "{} {part}", if i == 0 { ":" } else { "," }))
+        self.parts
+            .iter()
+            .enumerate()
+            .try_for_each(|(i, (part, _))| write!(f, "{} {part}", if i == 0 { ":" } else { "," }))
     }
 }

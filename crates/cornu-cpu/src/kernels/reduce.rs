@@ -136,7 +136,8 @@ impl Reduce {
     unsafe fn run_as<T: Stored, F: Fold<T::Register>, const QUICK: bool>(&self, bases: Bases, units: Range<usize>) {
         let (from, to) = (bases.at::<T>(self.from).cast_const(), bases.at::<T>(self.to));
         let (parts, columns) = (self.units_of_each(), self.columns);
-        if QUICK && matches!(*self.reduced, [Axis { step: 1, .. }]) && self.part == self.count {
+        let in_a_row = matches!(*self.reduced, [Axis { step: 1, .. }]);
+        if QUICK && in_a_row && (self.part == self.count || self.results == 1) {
             // SAFETY: the caller's promise.
             return unsafe { self.rows::<T, F>(from, to, units) };
         }
@@ -160,7 +161,8 @@ impl Reduce {
         }
     }
 
-    /// The results of rows that follow each other; of short ones some at a time, since each is one chain of operations.
+    /// The results of rows that follow each other, or of blocks of a single one; of short ones some at a time, since each is
+    /// one chain of operations.
     ///
     /// # Safety
     /// As [`Kernel::run`].
@@ -169,8 +171,13 @@ impl Reduce {
     unsafe fn rows<T: Stored, F: Fold<T::Register>>(&self, from: *const T, to: *mut T, mut units: Range<usize>) {
         // SAFETY: rows and results of these units.
         unsafe {
-            let row = |unit: usize| std::slice::from_raw_parts(from.add(unit * self.count), self.count);
-            while units.len() >= TOGETHER && self.count <= BLOCK {
+            let all = self.results * self.count;
+            let row = |unit: usize| {
+                let len = self.part.min(all - unit * self.part);
+                std::slice::from_raw_parts(from.add(unit * self.part), len)
+            };
+            let are_whole = |units: &Range<usize>| (units.start + TOGETHER) * self.part <= all;
+            while units.len() >= TOGETHER && self.part <= BLOCK && are_whole(&units) {
                 let rows: [&[T]; TOGETHER] = std::array::from_fn(|i| row(units.start + i));
                 let mut totals = [F::START; TOGETHER];
                 if self.lanes {
@@ -185,7 +192,7 @@ impl Reduce {
                         totals[i] = F::settle(totals[i], rows[i]);
                     }
                 } else {
-                    for at in 0..self.count {
+                    for at in 0..self.part {
                         for i in 0..TOGETHER {
                             totals[i] = F::step(totals[i], rows[i].get_unchecked(at).load());
                         }
@@ -197,7 +204,7 @@ impl Reduce {
                 units.start += TOGETHER;
             }
             for unit in units {
-                *to.add(unit) = T::store(self.row::<T, F>(row(unit).as_ptr(), 0..self.count));
+                *to.add(unit) = T::store(self.row::<T, F>(row(unit).as_ptr(), 0..row(unit).len()));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Rows of tables by their numbers: taken out, added to, and put in order.
+//! Rows of tables by their numbers: taken out, and added to.
 
 use std::fmt;
 use std::ops::Range;
@@ -34,7 +34,7 @@ impl Tokens {
     /// # Safety
     /// There are that many tokens in their span.
     #[inline(always)]
-    unsafe fn row(&self, bases: Bases, i: usize, rows: usize) -> Option<usize> {
+    pub(super) unsafe fn row(&self, bases: Bases, i: usize, rows: usize) -> Option<usize> {
         // SAFETY: one of the tokens.
         typed!(self.dtype, T => ops::Gather::row(unsafe { *bases.at::<T>(self.at).add(i) }.number(), rows))
     }

@@ -341,6 +341,19 @@ pub(crate) fn foresee(from: *const u8, step: isize, lines: usize) {
     let _ = (from, step, lines);
 }
 
+/// The same for what is read a little later: lines come to the second cache, and leave the first one to what is read now.
+#[inline(always)]
+pub(crate) fn foresee_later(from: *const u8, step: isize, lines: usize) {
+    #[cfg(target_arch = "x86_64")]
+    for i in 0..lines as isize {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.wrapping_offset(i * step).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (from, step, lines);
+}
+
 /// Makes a function that takes a [`Level`](crate::kernels::simd::Level) and runs a kernel compiled for it.
 ///
 /// ```text

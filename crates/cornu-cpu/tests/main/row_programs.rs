@@ -163,3 +163,29 @@ fn rows_of_other_types_go_together() {
         assert_eq!(check(&format!("{dtype}"), &graph, &[x]), 1, "{dtype}");
     }
 }
+
+/// What is brought together as a whole is made block by block, where nothing else reads it; the last block may be short.
+#[test]
+fn reductions_of_all_take_their_programs_in() {
+    type Function = fn(&Tensor, &Tensor) -> Vec<Tensor>;
+    let functions: [(&str, usize, Function); 5] = [
+        ("a product", 1, |x, y| vec![(x * y).sum_all()]),
+        ("the largest square", 1, |x, _| vec![x.square().reduce(cornu_graph::ops::Reduction::Max, &[0, 1])]),
+        ("with a row for all", 1, |x, y| vec![(x + &y.slice_axis(0, 0..1)).square().sum_all()]),
+        ("one that is read", 0, |x, y| vec![(x * y).sum_all(), x * y]),
+        ("a short one", 0, |x, _| vec![x.slice_axis(0, 0..1).slice_axis(1, 0..1).square().sum_all()]),
+    ];
+    for shape in [[33, 1001], [64, 64], [1, 1537], [100, 128]] {
+        for dtype in [DType::F32, DType::F64, DType::I32] {
+            for (name, count, function) in &functions[usize::from(shape[0] == 1) * 3..] {
+                let trace = Trace::new();
+                let [x, y] = [0, 1].map(|_| trace.input(Type::new(dtype, shape)));
+                let graph = trace.finish(&function(&x, &y), &[]).expect("a sound graph");
+                let args = graph.inputs.iter().map(|&input| {
+                    Array::from_fn(graph.ty(input), |i| ((i * 37 + input.index()) as f64 * 1.7).sin() * 3.0)
+                });
+                assert_eq!(check(name, &graph, &args.collect::<Vec<_>>()), *count, "{name} {dtype} {shape:?}");
+            }
+        }
+    }
+}

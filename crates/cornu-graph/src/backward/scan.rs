@@ -195,9 +195,9 @@ impl Pullback<'_> {
     fn run(mut self, grads: &mut [Grad]) {
         let behind = self.split();
         let graph = self.inner.graph();
-        let sources = self.sources(&graph);
+        let mut sources = self.sources(&graph);
         let left = self.left();
-        let is_row = |value: Value| match sources.of(value) {
+        let is_row = |sources: &Sources, value: Value| match sources.of(value) {
             Source::Here => false,
             Source::Gradient => !left.contains(&value),
             // What is the same at each step is no row: stacked, it is one more output.
@@ -205,14 +205,18 @@ impl Pullback<'_> {
             Source::Stored => true,
         };
         let operands: Vec<Value> = distinct(behind.iter().flat_map(|(_, part)| part.operands()));
-        let (rows, stacked): (Vec<Value>, Vec<Value>) = operands.into_iter().partition(|&value| is_row(value));
+        let (rows, stacked): (Vec<Value>, Vec<Value>) =
+            operands.into_iter().partition(|&value| is_row(&sources, value));
         let inputs = self.found.iter().filter(|(i, _)| *i >= self.scan.inputs());
         let carries = self.found.iter().filter(|(i, _)| (self.scan.consts..self.scan.inputs()).contains(i));
         let made = carries.map(|(_, grad)| grad).chain(self.sums.iter().map(|(.., after)| after));
         let made = made.chain(inputs.clone().map(|(_, grad)| grad)).map(Tensor::value);
         let outputs: Vec<Value> = made.chain(stacked.iter().copied()).collect();
+        let needed: Vec<Value> = sources.needed(&graph, &outputs);
+        sources.compute(&graph, &needed.into_iter().filter(|value| !rows.contains(value)).collect::<Vec<_>>());
         let needed = sources.needed(&graph, &outputs);
-        let rows = self.rows(&graph, &sources, distinct(needed.iter().chain(&rows).copied().filter(|&v| is_row(v))));
+        let is_row = |value: &Value| is_row(&sources, *value);
+        let rows = self.rows(&graph, &sources, distinct(needed.iter().chain(&rows).copied().filter(is_row)));
         let mut results = self.back(&graph, &needed, &rows, &outputs).into_iter();
 
         let mut totals: Vec<Vec<Tensor>> = vec![Vec::new(); self.scan.consts];

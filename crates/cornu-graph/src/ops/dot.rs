@@ -121,10 +121,16 @@ impl OneResult for Dot {
 }
 
 impl Tensor {
-    /// Matrix product over the last two axes: `[.., m, k] · [.., k, n]` is `[.., m, n]`. Types are joined as those of a sum.
+    /// Matrix product over the last two axes: `[.., m, k] · [.., k, n]` is `[.., m, n]`; one matrix `[k, n]` is the same for
+    /// all axes in front. Types are joined as those of a sum.
     #[track_caller]
     pub fn dot(&self, other: &Tensor) -> Tensor {
-        self.dot_as(other, false, false)
+        let (shape, k) = (self.shape(), self.dim(-1));
+        if shape.rank() < 3 || other.rank() != 2 || k != other.dim(0) {
+            return self.dot_as(other, false, false);
+        }
+        let rows = shape.iter().rev().skip(1).product::<usize>();
+        self.reshape([rows, k]).dot_as(other, false, false).reshape(shape.with(shape.rank() - 1, other.dim(-1)))
     }
 
     /// Matrix product of operands of which either may be given with its last two axes swapped.

@@ -186,6 +186,10 @@ macro_rules! named {
     };
 }
 
+mod pooled;
+mod window;
+pub use window::{Slide, Window};
+
 macro_rules! ops {
     ($($module:ident: $name:ident $(with $($part:ident)*)?;)*) => {
         $(
@@ -246,6 +250,9 @@ ops! {
     select: Select;
     cast: Cast;
     dot: Dot;
+    conv: Conv;
+    conv_input: ConvInput;
+    conv_weights: ConvWeights;
     reduce: Reduce with Reduction;
     arg: Arg;
     reshape: Reshape;
@@ -259,6 +266,9 @@ ops! {
     reverse: Reverse;
     gather: Gather;
     scatter: ScatterAdd;
+    max_pool: MaxPool;
+    sum_pool: SumPool;
+    unpool: Unpool;
     scan: Scan;
     branch: If;
     call: Call;

@@ -20,6 +20,12 @@ impl Slice {
         Slice { starts: starts.into(), limits: limits.into(), strides: strides.into() }
     }
 
+    /// The sizes of the part.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = usize> {
+        let size = |axis: usize| (self.limits[axis] - self.starts[axis]).div_ceil(self.strides[axis]);
+        (0..self.starts.len()).map(size)
+    }
+
     /// The sizes of the part of a tensor of that shape, if it has such a part.
     fn shape(&self, x: &Shape) -> Option<Shape> {
         let ranks = [&self.starts, &self.limits, &self.strides].map(|list| list.len());

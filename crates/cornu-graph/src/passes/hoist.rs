@@ -1,5 +1,6 @@
 //! Out of loops: what a step computes row by row of its inputs and constants alone goes before the loop, over all rows at
-//! once; what only feeds an output, of what is stacked anyway, goes behind it.
+//! once; what only feeds an output, of what is stacked anyway, goes behind it. Element-wise ops and moves go along with
+//! others, but stay where they are alone: a step does them with what it has at hand.
 
 use std::collections::HashMap;
 
@@ -89,6 +90,8 @@ impl<'g> Loop<'g> {
             let stacked = |arg: &Value| outside[arg.index()] || self.outputs().contains(arg);
             outside[value.index()] = node.args.iter().all(stacked) && self.is_row_wise(node);
         }
+        let worth = self.worth(|value| !self.outputs().contains(&value));
+        self.outputs().iter().for_each(|value| outside[value.index()] &= there[value.index()] || worth[value.index()]);
         loop {
             let inside = self.used(&outside);
             let mut changed = false;
@@ -117,6 +120,17 @@ impl<'g> Loop<'g> {
         operands.contains(&Operand::Stacked) && is_row_wise(&node.op, &operands, &self.graph.types(&node.args))
     }
 
+    /// For each value, whether it is more than element-wise ops and moves of others, which are looked through if `made` says
+    /// so.
+    fn worth(&self, made: impl Fn(Value) -> bool) -> Vec<bool> {
+        let mut worth = vec![false; self.graph.values()];
+        for (_, node) in self.graph.nodes() {
+            let is_more = !is_cheap(&node.op) || node.args.iter().any(|&arg| worth[arg.index()] && made(arg));
+            node.results().for_each(|value| worth[value.index()] = is_more);
+        }
+        worth
+    }
+
     /// The values that a step needs, if it makes no outputs that are made outside.
     fn used(&self, outside: &[bool]) -> Vec<bool> {
         let outputs = self.graph.outputs.iter().enumerate();
@@ -128,16 +142,17 @@ impl<'g> Loop<'g> {
         if self.kind(value) == Kind::Fixed { Operand::Fixed } else { Operand::Stacked }
     }
 
-    /// Finds what the loop is given instead of computing it. What only shows its operand in another way stays inside.
+    /// Finds what the loop is given instead of computing it.
     fn put_before(&mut self) {
         // What is made of numbers known before alone is theirs who fold it.
         let given = self.graph.forwards(&vec![true; self.graph.inputs.len()]);
+        let worth = self.worth(|value| self.kind(value) == Kind::Row);
         let is_given = |value: Value| {
             let op = self.graph.op(value);
             match self.kind(value) {
                 _ if matches!(op, Op::Leaf(_) | Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_)) => false,
                 Kind::Fixed => given[value.index()],
-                Kind::Row => true,
+                Kind::Row => worth[value.index()],
                 Kind::Step => false,
             }
         };
@@ -175,6 +190,12 @@ impl<'g> Loop<'g> {
         results.extend(self.outputs().iter().map(|&value| out.value(b, value)));
         results
     }
+}
+
+/// Whether an op is a pass over its elements, or a copy.
+fn is_cheap(op: &Op) -> bool {
+    let moves = matches!(op, Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Slice(_) | Op::Reverse(_));
+    op.is_elementwise() || moves || matches!(op, Op::Leaf(_) | Op::Pad(_) | Op::Concatenate(_))
 }
 
 fn kinds(scan: &Scan, graph: &Graph) -> Vec<Kind> {

@@ -3,6 +3,7 @@
 mod fold;
 mod hoist;
 mod join;
+mod parts;
 mod rows;
 mod simplify;
 mod trim;
@@ -11,6 +12,7 @@ mod widen;
 pub use fold::FOLD;
 pub use hoist::hoist;
 pub use join::join;
+pub use parts::parts;
 pub use simplify::SIMPLIFY;
 pub use trim::trim;
 pub use widen::widen;
@@ -53,7 +55,7 @@ impl From<Value> for Instead {
 }
 
 /// The passes of an executor, in order.
-pub const ALL: &[Pass] = &[join, trim, algebra, hoist];
+pub const ALL: &[Pass] = &[join, trim, algebra, hoist, parts];
 
 /// The passes that are lists of rules, with their names.
 pub const RULES: [(&str, &[Rule]); 2] = [("simplify", SIMPLIFY), ("fold", FOLD)];

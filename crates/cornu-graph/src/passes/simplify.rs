@@ -3,7 +3,9 @@
 use super::{Instead, Rule};
 use crate::builder::Builder;
 use crate::graph::Value;
-use crate::ops::{Binary, Broadcast, Cast, Constant, Leaf, Op, Reduce, Reshape, Select, Transpose, Unary};
+use crate::ops::{
+    Binary, Broadcast, Cast, Constant, Conv, ConvInput, Dot, Leaf, Op, Reduce, Reshape, Select, Transpose, Unary,
+};
 
 macro_rules! rules {
     (|$b:ident| $($name:ident: ($op:pat, $args:pat) $(if $applies:expr)? => $instead:expr,)*) => {
@@ -74,6 +76,12 @@ rules! { |b|
         }
         _ => None,
     },
+    conv_of_one: (Op::Conv(Conv { window, groups: 1 }), &[x, w]) if window.is_one() => {
+        product(b, [x, w], false)
+    },
+    conv_input_of_one: (Op::ConvInput(ConvInput { window, groups: 1, .. }), &[dy, w]) if window.is_one() => {
+        product(b, [dy, w], true)
+    },
     reduce_nothing: (Op::Reduce(reduce), &[x]) if reduce.axes.is_empty() => same(x),
     reduce_ones: (Op::Reduce(reduce), &[x]) => reduce_ones(b, reduce, x),
 }
@@ -92,6 +100,17 @@ fn negated(b: &Builder, x: Value) -> bool {
 
 fn one(b: &Builder, x: Value) -> bool {
     b.graph().splat(x) == Some(1.0)
+}
+
+/// A convolution by a window of one tap that stands on each element is a product of all of them by the kernel.
+fn product(b: &mut Builder, [x, w]: [Value; 2], transpose_b: bool) -> Option<Instead> {
+    let shape = b.graph().ty(x).shape.clone();
+    let rank = shape.rank();
+    let [c, k] = [2, 1].map(|axis| b.graph().ty(w).shape[rank - axis]);
+    let rows = shape[..rank - 1].iter().product();
+    let (images, kernel) = (b.add(Reshape([rows, shape[rank - 1]].into()), &[x]), b.add(Reshape([c, k].into()), &[w]));
+    let all = b.add(Dot { transpose_a: false, transpose_b }, &[images, kernel]);
+    Instead::node(Reshape(shape.with(rank - 1, if transpose_b { c } else { k })), &[all])
 }
 
 /// Along axes of size one there is nothing to bring together.

@@ -35,5 +35,8 @@ pub fn widen(graph: Graph) -> Graph {
 
 /// Whether an op computes with its operands, and does not only choose, move or cast them.
 fn computes(op: &Op) -> bool {
-    matches!(op, Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Dot(_) | Op::Reduce(_) | Op::ScatterAdd(_))
+    use Op::{Binary, Compare, Conv, ConvInput, ConvWeights, Dot, Reduce, ScatterAdd, SumPool, Unary, Unpool};
+    let products = matches!(op, Dot(_) | Conv(_) | ConvInput(_) | ConvWeights(_));
+    let sums = matches!(op, Reduce(_) | ScatterAdd(_) | SumPool(_) | Unpool(_));
+    products || sums || matches!(op, Unary(_) | Binary(_) | Compare(_))
 }

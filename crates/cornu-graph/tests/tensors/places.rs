@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cornu_graph::ops::{Binary, Reduction, Unary};
+use cornu_graph::ops::{Binary, Reduction, Unary, Window};
 use cornu_graph::{DType, Tensor, Trace, Type, gradients};
 
 /// Methods of `Tensor` and `Trace` that cannot fail, or that no mistake can be made with.
@@ -10,6 +10,7 @@ const NEVER: &[&str] = &[
     "trace",
     "takes",
     "value",
+    "is",
     "ty",
     "dtype",
     "shape",
@@ -77,6 +78,9 @@ mistakes! { |x, flag|
     number: x.cast(DType::I64).number(0.5);
     dot: x.dot(x);
     dot_as: x.dot_as(x, true, true);
+    conv: x.reshape([1, 3, 2]).conv(&x.reshape([1, 3, 2]), &Window::new(&[1]), 1);
+    conv_input: x.reshape([1, 3, 2]).conv_input(&x.reshape([1, 3, 2]), &[2], &Window::new(&[1]), 1);
+    conv_weights: x.reshape([1, 3, 2]).conv_weights(&x.reshape([1, 3, 2]), &Window::new(&[2]), 1);
     argmax: x.argmax(2);
     argmin: x.argmin(-3);
     broadcast: x.broadcast([2, 4], &[0, 1]);
@@ -109,6 +113,9 @@ mistakes! { |x, flag|
     with: x.with(Binary::Add, x.reshape([3, 2]));
     aligned: x.aligned(&x.reshape([3, 2])).0;
     push: x.trace().push(Unary::Exp, &[flag]);
+    max_pool: x.max_pool(&Window::new(&[1])).into_iter().next().expect("two results");
+    sum_pool: x.sum_pool(&Window::new(&[1]), None);
+    unpool: x.unpool(&Window::new(&[1]), &[1], None);
     iota: x.trace().iota(Type::f32([2]), 1);
     gradients: gradients(x, std::slice::from_ref(x)).remove(0);
     kind_first: x + flag.reshape([3, 2]);

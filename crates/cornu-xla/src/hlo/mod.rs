@@ -2,8 +2,10 @@
 
 mod constants;
 mod control;
+mod convolve;
 mod module;
 mod ops;
+mod pooling;
 mod random;
 
 use std::fmt::{self, Display, Write};

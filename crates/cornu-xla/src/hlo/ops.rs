@@ -18,6 +18,9 @@ pub(super) fn write(w: &mut Writer, op: &Op, args: &[Val], types: &[&Type]) -> V
         Op::Select(_) => w.select(x(), &args[1], &args[2]),
         Op::Cast(_) => w.cast(x(), ty.dtype),
         Op::Dot(op) => w.dot(*op, x(), &args[1], ty),
+        Op::Conv(op) => w.conv(&op.window, op.groups, [x(), &args[1]], ty),
+        Op::ConvInput(op) => w.conv_input(&op.window, op.groups, [x(), &args[1]], ty),
+        Op::ConvWeights(op) => w.conv_weights(&op.window, op.groups, [x(), &args[1]], ty),
         Op::Reduce(op) => w.reduced(op, x(), ty),
         Op::Arg(op) => w.arg(*op, x(), ty),
         Op::Reshape(_) => w.reshape(x(), &ty.shape),
@@ -34,6 +37,9 @@ pub(super) fn write(w: &mut Writer, op: &Op, args: &[Val], types: &[&Type]) -> V
         Op::Reverse(op) => w.reversed(&op.axes, x()),
         Op::Gather(_) => w.gathered(x(), &args[1], ty),
         Op::ScatterAdd(_) => w.scatter_add(x(), &args[1], &args[2]),
+        Op::MaxPool(op) => return w.max_pooled(&op.window, x(), types),
+        Op::SumPool(op) => w.sum_pooled(&op.window, x(), args.get(1), ty),
+        Op::Unpool(op) => w.unpooled(&op.window, x(), args.get(1), ty),
         Op::Scan(op) => return w.scan(op, args, types),
         Op::If(op) => return w.branch(op, args, types),
         Op::Call(op) => return w.body(&op.body, args),
@@ -53,7 +59,7 @@ fn name_of(op: Compare) -> &'static str {
 }
 
 /// Two types of operands and that of the result.
-fn from_two(a: &Val, b: &Val, ty: &Type) -> String {
+pub(super) fn from_two(a: &Val, b: &Val, ty: &Type) -> String {
     format!("({}, {}) -> {}", Hlo(&a.ty), Hlo(&b.ty), Hlo(ty))
 }
 
@@ -104,7 +110,7 @@ impl Writer {
         self.select(&small, &zero, x)
     }
 
-    fn of_two(&mut self, op: Binary, a: &Val, b: &Val) -> Val {
+    pub(super) fn of_two(&mut self, op: Binary, a: &Val, b: &Val) -> Val {
         match op {
             Binary::Add => self.binary("add", a, b),
             Binary::Sub => self.binary("subtract", a, b),
@@ -279,7 +285,7 @@ impl Writer {
         self.add(x.ty.clone(), format_args!("stablehlo.reverse {x}, dims = {axes:?} : {}", Hlo(&x.ty)))
     }
 
-    fn transposed(&mut self, order: &[usize], x: &Val, ty: &Type) -> Val {
+    pub(super) fn transposed(&mut self, order: &[usize], x: &Val, ty: &Type) -> Val {
         let text = format!("stablehlo.transpose {x}, dims = {order:?} : ({}) -> {}", Hlo(&x.ty), Hlo(ty));
         self.add(ty.clone(), text)
     }

@@ -26,43 +26,44 @@
 #[macro_export]
 macro_rules! config {
     ($(#[$doc:meta])* $module:literal pub $kind:ident $name:ident $(($kept:ident))? { $($fields:tt)* }) => {
-        $crate::config!(@sort [$(#[$doc])* $module $kind $name $($kept)?] [] [] $($fields)*);
+        $crate::config!(@sort [$(#[$doc])* $module $kind $name $($kept)?] [] [] [] $($fields)*);
     };
 
-    // Sorts the fields into those without and those with a default.
-    (@sort $head:tt [$($required:tt)*] [$($rest:tt)*]
+    // Sorts the fields into those without and those with a default, and keeps all in the order in which they stand.
+    (@sort $head:tt [$($required:tt)*] [$($rest:tt)*] [$($all:tt)*]
         $(#[doc = $doc:literal])* $field:ident: $ty:ty = $default:expr $(=> $mark:ident)?, $($more:tt)*) => {
-        $crate::config!(@sort $head [$($required)*] [$($rest)* { [$($doc)*] $field, $ty, $default, [$($mark)?] }]
-            $($more)*);
+        $crate::config!(@sort $head [$($required)*] [$($rest)* { [$($doc)*] $field, $ty, $default }]
+            [$($all)* { [$($doc)*] $field, $ty, [$default], [$($mark)?] }] $($more)*);
     };
-    (@sort $head:tt [$($required:tt)*] [$($rest:tt)*]
+    (@sort $head:tt [$($required:tt)*] [$($rest:tt)*] [$($all:tt)*]
         $(#[doc = $doc:literal])* $field:ident: $ty:ty $(=> $mark:ident)?, $($more:tt)*) => {
-        $crate::config!(@sort $head [$($required)* { [$($doc)*] $field, $ty, [$($mark)?] }] [$($rest)*] $($more)*);
+        $crate::config!(@sort $head [$($required)* { [$($doc)*] $field, $ty }] [$($rest)*]
+            [$($all)* { [$($doc)*] $field, $ty, [], [$($mark)?] }] $($more)*);
     };
 
     // What layers have beside their settings is told where layers are.
-    (@sort [$(#[$doc:meta])* $module:literal layer $name:ident] $required:tt $rest:tt) => {
-        $crate::layer_config!([$(#[$doc])* $module $name] $required $rest);
+    (@sort [$(#[$doc:meta])* $module:literal layer $name:ident] $required:tt $rest:tt $all:tt) => {
+        $crate::layer_config!([$(#[$doc])* $module $name] $required $rest $all);
     };
 
-    (@sort [$(#[$doc:meta])* $module:literal struct $name:ident] $required:tt $rest:tt) => {
+    (@sort [$(#[$doc:meta])* $module:literal struct $name:ident] $required:tt $rest:tt $all:tt) => {
         $crate::config!(@struct [$(#[$doc])* $name] [] $required $rest);
 
         impl $crate::config::Config for $name {
             $crate::config!(@names $module $name);
-            $crate::config!(@settings $required $rest);
+            $crate::config!(@settings $all);
         }
 
         impl $crate::config::FromConfig for $name {
             $crate::config!(@constants $module $name);
-            $crate::config!(@fields $required $rest);
-            $crate::config!(@read $name [] $required $rest,
+            $crate::config!(@fields $all);
+            $crate::config!(@read $name [] $all,
                 config => $crate::config::refuse_others(Self::CLASS, config, &Self::fields()));
         }
     };
 
     // A callback is no object of a file: it has what it has seen beside its settings.
-    (@sort [$(#[$doc:meta])* $module:literal callback $name:ident $kept:ident] $required:tt $rest:tt) => {
+    (@sort [$(#[$doc:meta])* $module:literal callback $name:ident $kept:ident] $required:tt $rest:tt $all:tt) => {
         $crate::config!(@struct [$(#[$doc])* $name] [
             /// What it has seen.
             kept: $kept = $kept::default()
@@ -71,8 +72,8 @@ macro_rules! config {
 
     // The struct with its constructor and setters; `extra` are fields beside the settings: `[base: Base = default]`.
     (@struct [$(#[$doc:meta])* $name:ident] [$($(#[$x_doc:meta])* $extra:ident: $x_ty:ty = $x:expr)?]
-        [$({ [$($a_doc:literal)*] $a:ident, $a_ty:ty, $a_marks:tt })*]
-        [$({ [$($b_doc:literal)*] $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*]) => {
+        [$({ [$($a_doc:literal)*] $a:ident, $a_ty:ty })*]
+        [$({ [$($b_doc:literal)*] $b:ident, $b_ty:ty, $b_default:expr })*]) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq)]
         pub struct $name {
@@ -121,55 +122,40 @@ macro_rules! config {
         const PACKAGE: &'static str = $module;
     };
 
-    (@settings [$({ $a_doc:tt $a:ident, $a_ty:ty, [$($a_mark:ident)?] })*]
-        [$({ $b_doc:tt $b:ident, $b_ty:ty, $b_default:expr, [$($mark:ident)?] })*]) => {
+    (@settings [$({ $doc:tt $field:ident, $ty:ty, $default:tt, [$($mark:ident)?] })*]) => {
         fn settings(&self) -> Vec<$crate::config::Setting<'_>> {
-            vec![
-                $($crate::config::Setting {
-                    name: stringify!($a),
-                    marks: &[$($crate::config::Mark::$a_mark)?],
-                    value: &self.$a,
-                },)*
-                $($crate::config::Setting {
-                    name: stringify!($b),
-                    marks: &[$($crate::config::Mark::$mark)?],
-                    value: &self.$b,
-                },)*
-            ]
+            vec![$($crate::config::Setting {
+                name: stringify!($field),
+                marks: &[$($crate::config::Mark::$mark)?],
+                value: &self.$field,
+            },)*]
         }
     };
 
-    (@fields [$({ [$($a_doc:literal)*] $a:ident, $a_ty:ty, [$($a_mark:ident)?] })*]
-        [$({ [$($b_doc:literal)*] $b:ident, $b_ty:ty, $b_default:expr, [$($mark:ident)?] })*]) => {
+    (@fields [$({ [$($doc:literal)*] $field:ident, $ty:ty, [$($default:expr)?], [$($mark:ident)?] })*]) => {
         fn fields() -> Vec<$crate::config::FieldSpec> {
-            vec![
-                $($crate::config::FieldSpec {
-                    name: stringify!($a).into(),
-                    kind: <$a_ty as $crate::config::Field>::kind(),
-                    default: None,
-                    doc: concat!($($a_doc, "\n"),*).trim().into(),
-                    marks: vec![$($crate::config::Mark::$a_mark)?],
-                },)*
-                $($crate::config::FieldSpec {
-                    name: stringify!($b).into(),
-                    kind: <$b_ty as $crate::config::Field>::kind(),
-                    default: Some(<$b_ty as $crate::config::Field>::to_json(&$b_default)),
-                    doc: concat!($($b_doc, "\n"),*).trim().into(),
-                    marks: vec![$($crate::config::Mark::$mark)?],
-                },)*
-            ]
+            vec![$($crate::config::FieldSpec {
+                name: stringify!($field).into(),
+                kind: <$ty as $crate::config::Field>::kind(),
+                default: $crate::config!(@option [$(<$ty as $crate::config::Field>::to_json(&$default))?]),
+                doc: concat!($($doc, "\n"),*).trim().into(),
+                marks: vec![$($crate::config::Mark::$mark)?],
+            },)*]
         }
     };
+
+    (@option []) => { None };
+    (@option [$value:expr]) => { Some($value) };
 
     // Reads the settings, after `first` has had a look at all of them.
-    (@read $name:ident [$($extra:ident)?] [$({ $a_doc:tt $a:ident, $a_ty:ty, $a_marks:tt })*]
-        [$({ $b_doc:tt $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*], $config:ident => $first:expr) => {
+    (@read $name:ident [$($extra:ident)?]
+        [$({ $doc:tt $field:ident, $ty:ty, [$($default:expr)?], $marks:tt })*], $config:ident => $first:expr) => {
         fn from_json($config: &$crate::json::Map<String, $crate::json::Value>) -> $crate::Result<Self> {
             let _first = $first?;
             $(let $extra = _first;)?
-            $(let $a: $a_ty = $crate::config::read($config, Self::CLASS, stringify!($a), None)?;)*
-            $(let $b: $b_ty = $crate::config::read($config, Self::CLASS, stringify!($b), Some($b_default))?;)*
-            Ok($name { $($extra,)? $($a,)* $($b,)* })
+            $(let $field: $ty = $crate::config::read($config, Self::CLASS, stringify!($field),
+                $crate::config!(@option [$($default)?]))?;)*
+            Ok($name { $($extra,)? $($field,)* })
         }
     };
 }

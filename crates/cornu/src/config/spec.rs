@@ -46,6 +46,8 @@ pub enum Kind {
     List(Box<Kind>),
     /// One of those, or a list of them.
     OneOrMany(Box<Kind>),
+    /// One of those for each of some names.
+    Dictionary(Box<Kind>),
 }
 
 /// `a number, or nothing`
@@ -62,6 +64,7 @@ impl fmt::Display for Kind {
             Kind::Optional(kind) => write!(f, "{kind}, or nothing"),
             Kind::List(kind) => write!(f, "a list, each {kind}"),
             Kind::OneOrMany(kind) => write!(f, "{kind}, or a list of such"),
+            Kind::Dictionary(kind) => write!(f, "a dictionary, each {kind}"),
         }
     }
 }
@@ -82,12 +85,16 @@ impl Mark {
     pub const SEED: Mark = Mark("SEED");
     /// How strong an object's noise is: of 0 there is none, and Keras 3 draws no seed.
     pub const NOISE: Mark = Mark("NOISE");
-    /// Only some versions of Keras know it, so that it is written only where it says something.
+    /// Only some versions of Keras know it, so that it is written only where it says something: neither `null` nor `false`.
     pub const HIDE_NULL: Mark = Mark("HIDE_NULL");
+    /// Keras 2 does not know it: files for it leave it out where it asks for nothing, null or false.
+    pub const KERAS3: Mark = Mark("KERAS3");
     /// No file keeps it.
     pub const UNSAVED: Mark = Mark("UNSAVED");
     /// A number from 0 to 1.
     pub const PART: Mark = Mark("PART");
+    /// A number of 1 or more.
+    pub const POSITIVE: Mark = Mark("POSITIVE");
     /// A number of 0 or more.
     pub const NOT_NEGATIVE: Mark = Mark("NOT_NEGATIVE");
 
@@ -95,6 +102,7 @@ impl Mark {
     fn range(self) -> Option<Range> {
         match self {
             Mark::PART => Some(("from 0 to 1", |x| (0.0..=1.0).contains(&x))),
+            Mark::POSITIVE => Some(("of 1 or more", |x| x >= 1.0)),
             Mark::NOT_NEGATIVE => Some(("of 0 or more", |x| x >= 0.0)),
             _ => None,
         }
@@ -130,7 +138,8 @@ impl Setting<'_> {
 /// The object of Keras's JSON that these settings make.
 pub fn settings_to_json(settings: &[Setting]) -> Map<String, Value> {
     let pairs = settings.iter().map(|setting| (setting.name.to_owned(), setting.value.to_json(), setting.marks));
-    let hidden = |value: &Value, marks: &[Mark]| value.is_null() && marks.contains(&Mark::HIDE_NULL);
+    let silent = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
+    let hidden = |value: &Value, marks: &[Mark]| silent(value) && marks.contains(&Mark::HIDE_NULL);
     let shown = pairs.filter(|(_, value, marks)| !hidden(value, marks) && !marks.contains(&Mark::UNSAVED));
     shown.map(|(name, value, _)| (name, value)).collect()
 }

@@ -148,6 +148,13 @@ pub trait IntoShape {
     fn into_shape(self) -> BatchShape;
 }
 
+/// As Python's `()`: samples that are one number.
+impl IntoShape for () {
+    fn into_shape(self) -> BatchShape {
+        Vec::new()
+    }
+}
+
 impl<const N: usize> IntoShape for [usize; N] {
     fn into_shape(self) -> BatchShape {
         self.map(Some).into()
@@ -201,14 +208,14 @@ impl IntoShape for BatchShape {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! layer_config {
-    ([$(#[$doc:meta])* $module:literal $name:ident] $required:tt $rest:tt) => {
+    ([$(#[$doc:meta])* $module:literal $name:ident] $required:tt $rest:tt $all:tt) => {
         $crate::config!(@struct [$(#[$doc])* $name]
             [/** What every layer has. */ base: $crate::layers::Base = $crate::layers::Base::default()] $required $rest);
-        $crate::layer_config!(@base $name $required $rest);
+        $crate::layer_config!(@base $name $all);
 
         impl $crate::config::Config for $name {
             $crate::config!(@names $module $name);
-            $crate::config!(@settings $required $rest);
+            $crate::config!(@settings $all);
             fn to_json(&self) -> $crate::json::Map<String, $crate::json::Value> {
                 let mut config = self.base.to_json();
                 config.extend($crate::config::settings_to_json(&self.settings()));
@@ -218,15 +225,14 @@ macro_rules! layer_config {
 
         impl $crate::config::FromConfig for $name {
             $crate::config!(@constants $module $name);
-            $crate::config!(@fields $required $rest);
-            $crate::config!(@read $name [base] $required $rest,
+            $crate::config!(@fields $all);
+            $crate::config!(@read $name [base] $all,
                 config => $crate::layers::Base::from_json(Self::CLASS, config, &Self::fields()));
         }
     };
 
-    (@base $name:ident [$({ $a_doc:tt $a:ident, $a_ty:ty, $a_marks:tt })*]
-        [$({ $b_doc:tt $b:ident, $b_ty:ty, $b_default:expr, $b_marks:tt })*]) => {
-        $crate::layer_base!($name [$($a)* $($b)*]);
+    (@base $name:ident [$({ $doc:tt $field:ident, $ty:ty, $default:tt, $marks:tt })*]) => {
+        $crate::layer_base!($name [$($field)*]);
     };
 }
 

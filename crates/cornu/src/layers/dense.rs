@@ -42,21 +42,14 @@ impl Layer for Dense {
             cx.fail(Error::graph(format!("`Dense` needs a batch of features, got {}", x.ty())));
             return x;
         }
-        let kernel = cx.weight("kernel", [x.dim(-1), self.units], &self.kernel_initializer);
-        cx.regularize(&kernel, &self.kernel_regularizer);
-        cx.constrain("kernel", &self.kernel_constraint);
-        let outputs = x.shape().with(x.rank() - 1, self.units);
-        let features = x.dim(-1);
-        // All axes but the last are one batch to the product.
-        let rows = x.reshape([x.shape().size() / features.max(1), features]).cast(kernel.dtype());
-        let mut y = rows.dot(&kernel);
+        let (start, penalty) = (&self.kernel_initializer, &self.kernel_regularizer);
+        let kernel = cx.parameter("kernel", [x.dim(-1), self.units], start, penalty, &self.kernel_constraint);
+        let mut y = x.cast(kernel.dtype()).dot(&kernel);
         if self.use_bias {
-            let bias = cx.weight("bias", [self.units], &self.bias_initializer);
-            cx.regularize(&bias, &self.bias_regularizer);
-            cx.constrain("bias", &self.bias_constraint);
-            y = y + bias;
+            let (start, penalty) = (&self.bias_initializer, &self.bias_regularizer);
+            y = y + cx.parameter("bias", [self.units], start, penalty, &self.bias_constraint);
         }
-        cx.activate(&self.activation, y.reshape(outputs))
+        cx.activate(&self.activation, y)
     }
 
     fn check_settings(&self) -> Result<()> {

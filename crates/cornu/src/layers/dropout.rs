@@ -3,7 +3,7 @@
 use cornu_graph::{Error, Result, Shape, Tensor};
 
 use super::{BatchShape, Layer};
-use crate::trace::Cx;
+use crate::trace::{Cx, Random};
 
 crate::config! {
     /// Drops elements at random while training, and scales those it keeps so that their sum is the same on average.
@@ -41,9 +41,7 @@ impl Layer for Dropout {
             cx.fail(Error::graph(format!("{needed}, got {noise} for {}", x.shape())));
             return x;
         }
-        // Rate 1 drops everything; its scale would be infinite.
-        let scale = if self.rate == 1.0 { 0.0 } else { 1.0 / (1.0 - self.rate) };
-        cx.uniform(&random, noise).ge(self.rate).select(x * scale, 0.0)
+        kept(cx, &random, self.rate, noise, &x)
     }
 
     fn check_settings(&self) -> Result<()> {
@@ -52,6 +50,13 @@ impl Layer for Dropout {
         }
         Err(Error::usage(format!("`rate` must be between 0 and 1, got {}", self.rate)))
     }
+}
+
+/// What is left of `x`, scaled up, where noise of that shape drops a share of it.
+pub(super) fn kept(cx: &mut Cx, random: &Random, rate: f64, noise: Shape, x: &Tensor) -> Tensor {
+    // Rate 1 drops everything; its scale would be infinite.
+    let scale = if rate == 1.0 { 0.0 } else { 1.0 / (1.0 - rate) };
+    cx.uniform(random, noise).ge(rate).select(x * scale, 0.0)
 }
 
 /// Whether noise of that shape has a fate for each element of `x`, and no others.

@@ -2,7 +2,7 @@
 
 use cornu_graph::{Error, Result, Shape, Tensor};
 
-use super::Layer;
+use super::{DataFormat, Layer};
 use crate::trace::Cx;
 
 crate::config! {
@@ -15,13 +15,10 @@ crate::config! {
 
 impl Layer for Flatten {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        let rank = x.rank();
-        let x = if self.data_format == "channels_first" && rank > 2 {
-            let order: Vec<usize> = [0].into_iter().chain(2..rank).chain([1]).collect();
-            x.transpose(&order)
-        } else {
-            x
-        };
+        // Of one or two axes the channels are last in any case.
+        let first =
+            x.rank() > 2 && DataFormat::of(&self.data_format).is_ok_and(|format| format == DataFormat::ChannelsFirst);
+        let x = if first { DataFormat::ChannelsFirst.to_last(&x) } else { x };
         let sample = Shape::from(x.shape().get(1..).unwrap_or_default());
         let Some(features) = sample.checked_size() else {
             cx.fail(Error::graph(format!("`Flatten` needs samples whose numbers can be counted, got {sample}")));
@@ -31,9 +28,6 @@ impl Layer for Flatten {
     }
 
     fn check_settings(&self) -> Result<()> {
-        match self.data_format.as_str() {
-            "channels_last" | "channels_first" => Ok(()),
-            other => Err(Error::usage(format!("`data_format` is `channels_last` or `channels_first`, got `{other}`"))),
-        }
+        DataFormat::of(&self.data_format).map(drop)
     }
 }

@@ -5,13 +5,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cornu_graph::{Code, Context, DType, Element, Error, Result, Tensor, Warning, from_array, tell};
+use cornu_graph::{Array, Code, Context, DType, Element, Error, Result, Tensor, Warning, from_array, tell};
 use ndarray::ArrayD;
 use serde_json::{Map, Value};
 
 use super::names::automatic;
-use super::{Inputs, Layer, Wire};
-use crate::config::{Field, IntoField, Kind, object, seeds_drawn};
+use super::{Child, Inputs, Keywords, Layer, TRAINING, Wire};
+use crate::config::{Field, IntoField, Kind, Setting, object, seeds_drawn};
 use crate::flavor::{Flavor, SeedsAt, flavor};
 use crate::random::SeedSource;
 use crate::registry::Family;
@@ -40,6 +40,8 @@ struct Placed {
     name: String,
     layer: Arc<dyn Layer>,
     state: Arc<LayerState>,
+    /// The layers within it, each by the name of its field.
+    children: Vec<(&'static str, LayerRef)>,
 }
 
 impl LayerRef {
@@ -52,13 +54,26 @@ impl LayerRef {
     /// [`LayerRef::new`] in that flavour, with those seeds.
     pub(crate) fn following(flavor: Flavor, seeds: &mut SeedSource, layer: Arc<dyn Layer>) -> LayerRef {
         let name = layer.base().name.clone().unwrap_or_else(|| automatic(layer.class_name()));
+        let within = layer.children();
         let drawn = match flavor.seeds_at() {
             SeedsAt::Weight => 0,
-            SeedsAt::Layer => seeds_drawn(&layer.settings()),
+            SeedsAt::Layer => seeds_drawn(&own_settings(&*layer, &within)),
         };
         let drawn = (0..drawn).map(|_| seeds.with(|seeds| seeds.keras_seed(flavor))).collect();
-        let state = LayerState::new(drawn, layer.base().trainable);
-        LayerRef(Arc::new(Placed { name, layer, state: Arc::new(state) }))
+        let mut child = |child| match child {
+            Child::There(layer) => layer,
+            Child::New(settings) => Self::following(flavor, seeds, settings),
+        };
+        let within = within.into_iter().map(|(field, within)| (field, child(within)));
+        let children: Vec<(&'static str, LayerRef)> = within.collect();
+        let learns = layer.base().trainable;
+        let states = children.iter().map(|(_, child)| Arc::clone(&child.0.state)).collect();
+        let state = Arc::new(LayerState::new(drawn, learns, states));
+        let placed = LayerRef(Arc::new(Placed { name, layer, state, children }));
+        if !learns {
+            placed.set_trainable(false);
+        }
+        placed
     }
 
     /// Its name.
@@ -105,19 +120,35 @@ impl LayerRef {
         for (key, value) in of_the_layer.into_iter().filter(|(key, _)| own.iter().all(|own| own.name != *key)) {
             config.insert(key.into(), value);
         }
+        self.layer().write_children(self.children(), &mut config);
         config
+    }
+
+    /// The layers within it, each by the name of its field.
+    pub fn children(&self) -> &[(&'static str, LayerRef)] {
+        &self.0.children
     }
 
     /// What it and the layers within it keep.
     pub(crate) fn states(&self) -> Vec<Arc<LayerState>> {
-        let within = self.layer().children().into_iter().flat_map(|(_, child)| child.states());
-        std::iter::once(Arc::clone(&self.0.state)).chain(within).collect()
+        self.0.state.with_those_within()
+    }
+
+    /// Forgets what it and the layers within it remember from call to call, as the states of a stateful recurrence.
+    ///
+    /// # Errors
+    /// Those of a session.
+    #[doc(alias = "reset_state")]
+    pub fn reset_states(&self) -> Result<()> {
+        let variables = self.states().into_iter().flat_map(|state| state.variables().to_vec());
+        let mut remembered = variables.filter(|variable| variable.role == Role::Memory);
+        remembered.try_for_each(|variable| variable.write(&Array::zeros(&variable.ty)))
     }
 
     /// Its own variables and those of the layers within it, each with the path from it.
     pub(crate) fn paths(&self, path: &str, each: &mut dyn FnMut(&str, &LayerState)) {
         each(path, &self.0.state);
-        for (_, child) in self.layer().children() {
+        for (_, child) in self.children() {
             child.paths(&format!("{path}/{}", child.name()), each);
         }
     }
@@ -141,7 +172,7 @@ impl LayerRef {
     pub fn variables(&self) -> Vec<Arc<Variable>> {
         let states = self.states();
         let all = states.iter().flat_map(|state| state.variables().to_vec());
-        all.filter(|variable| variable.role != Role::Seed).collect()
+        all.filter(|variable| variable.role.is_weight()).collect()
     }
 
     /// Its weights.
@@ -163,7 +194,7 @@ impl LayerRef {
     /// What the layer makes of one input: how a layer calls another that is one of its settings.
     pub fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         let logits = cx.logits(&x);
-        match self.trace(cx, vec![Wire { logits, ..x.clone().into() }], &[]) {
+        match self.call_all(cx, vec![Wire { logits, ..x.clone().into() }], &Keywords::default()) {
             Ok(outputs) => outputs.into_iter().next().map_or(x, |output| {
                 cx.note_logits(&output.tensor, output.logits.as_ref(), false);
                 output.tensor
@@ -175,14 +206,26 @@ impl LayerRef {
         }
     }
 
-    /// Traces the layer, with the penalty on its outputs. The last of the inputs have those names.
-    pub(crate) fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>, names: &[String]) -> Result<Vec<Wire>> {
-        let (base, layer) = (self.layer().base(), self.layer());
-        let policy = base.policy().context(self.name())?;
-        let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, policy.compute_dtype)).collect();
-        let outputs = cx.layer(self.name(), Scope::new(Arc::clone(&self.0.state), policy), |cx| {
+    /// What the layer makes of inputs, with the penalty on its outputs.
+    ///
+    /// # Errors
+    /// The first mistake of the layer.
+    pub fn call_all(&self, cx: &mut Cx, inputs: Vec<Wire>, keywords: &Keywords) -> Result<Vec<Wire>> {
+        let training = keywords.flag(TRAINING).unwrap_or(cx.training());
+        let outer = cx.set_training(training);
+        let outputs = self.trace(cx, inputs, keywords);
+        cx.set_training(outer);
+        outputs
+    }
+
+    fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>, keywords: &Keywords) -> Result<Vec<Wire>> {
+        let (layer, scope) = (self.layer(), self.scope()?);
+        let dtype = scope.policy.compute_dtype;
+        let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, dtype)).collect();
+        let outputs = cx.layer(self.name(), scope, |cx| {
             inputs.iter().for_each(|input| cx.note_logits(&input.tensor, input.logits.as_ref(), true));
-            let called = Inputs::of(layer, inputs, names).and_then(|inputs| layer.call_all(cx, &inputs));
+            let called = Inputs::of(layer, inputs, keywords);
+            let called = called.and_then(|inputs| layer.call_all(cx, &inputs.beside(self.children())));
             let outputs = called.unwrap_or_else(|error| {
                 cx.fail(error);
                 Vec::new()
@@ -194,7 +237,7 @@ impl LayerRef {
                 cx.fail(error);
                 return outputs;
             }
-            if let Some(penalty) = base.activity_regularizer.as_ref().and_then(|penalty| cx.chosen(penalty)) {
+            if let Some(penalty) = layer.activity_regularizer().and_then(|penalty| cx.chosen(penalty)) {
                 // The mean over the samples of the batch.
                 let of = |y: &Tensor| penalty.penalty(y) / y.dim(0).max(1) as f64;
                 outputs.iter().for_each(|y| cx.add_loss(of(&y.tensor)));
@@ -203,6 +246,19 @@ impl LayerRef {
         });
         cx.trace().check()?;
         Ok(outputs)
+    }
+
+    /// Runs a part of the layer, of which another asks for more than its outputs: what is asked for is the layer's.
+    ///
+    /// # Errors
+    /// A policy this version does not know.
+    pub(crate) fn inside<T>(&self, cx: &mut Cx, body: impl FnOnce(&mut Cx) -> T) -> Result<T> {
+        Ok(cx.layer(self.name(), self.scope()?, body))
+    }
+
+    fn scope(&self) -> Result<Scope> {
+        let policy = self.layer().base().policy().context(self.name())?;
+        Ok(Scope::new(Arc::clone(&self.0.state), policy))
     }
 
     /// An input as the layer takes it. Floats take the type that it computes in; whole numbers, such as the indices of an
@@ -219,6 +275,17 @@ impl LayerRef {
         }
         input.cast_if(self.layer().autocast() && input.tensor.dtype().is_float(), dtype)
     }
+}
+
+/// The settings that are not those of a layer made with it, which draws for them itself.
+fn own_settings<'a>(layer: &'a dyn Layer, within: &[(&str, Child)]) -> Vec<Setting<'a>> {
+    let has = |child: &Child, name: &str| match child {
+        Child::There(_) => false,
+        Child::New(made) => made.settings().iter().any(|setting| setting.name == name),
+    };
+    let mut settings = layer.settings();
+    settings.retain(|setting| !within.iter().any(|(_, child)| has(child, setting.name)));
+    settings
 }
 
 /// What a model takes for a layer: settings, which become a new one, or a layer that there is.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Class, Model, add_variables, json};
 use crate::config::{Config, Setting};
 use crate::flavor::{Flavor, flavor};
-use crate::layers::{Base, Inputs, IntoLayer, Layer, LayerConfig, LayerRef, Wire, automatic};
+use crate::layers::{Base, Child, Inputs, IntoLayer, Layer, LayerConfig, LayerRef, Wire, automatic};
 use crate::net::{Net, Symbol};
 use crate::random::SeedSource;
 use crate::trace::Cx;
@@ -60,8 +60,8 @@ impl Layer for Nested {
         true
     }
 
-    fn children(&self) -> Vec<(&'static str, &LayerRef)> {
-        self.net.layers.iter().map(|layer| ("layers", layer)).collect()
+    fn children(&self) -> Vec<(&'static str, Child)> {
+        self.net.layers.iter().map(|layer| ("layers", layer.into())).collect()
     }
 }
 

@@ -1,16 +1,17 @@
 //! Models as Keras's JSON: written so that both Keras 2.13 and Keras 3 read it, read from either.
 
-use std::collections::{HashMap, VecDeque};
+mod calls;
+
+use std::collections::BTreeMap;
 
 use cornu_graph::{Context, Error, Result};
 use serde_json::{Map, Value, json};
 
+use self::calls::Graph;
 use super::{Class, Model, Nested, Sequential};
-use crate::config::{
-    Config, Field, FromConfig, expected, object, open_built_in, open_object, read, refuse_unknown_keys, short,
-};
+use crate::config::{Config, Field, Mark, object, open_built_in, read, refuse_unknown_keys, short};
 use crate::flavor::Flavor;
-use crate::layers::{Base, BatchShape, InputLayer, IntoLayer, Layer, LayerRef, automatic, dtype_name};
+use crate::layers::{ArgumentKind, Base, BatchShape, InputLayer, IntoLayer, Layer, LayerRef, automatic, dtype_name};
 use crate::net::{Call, InputSpec, Net, Port, Symbol};
 use crate::registry::Family;
 use crate::variables::Variables;
@@ -26,11 +27,44 @@ fn layer_to_json(net: &Net, place: usize, flavor: Flavor) -> Value {
         Some(nested) => model_object(layer.name(), &nested.net, nested.class, flavor),
         None => layer.to_json(),
     };
-    let first = net.first_call(place).filter(|call| !call.outputs.is_empty());
-    if let (Some(input), Some(json)) = (first.and_then(|call| net.shape(call.inputs[0])), json.as_object_mut()) {
-        json.insert("build_config".into(), build_config(&input));
+    let Some(call) = net.first_call(place).filter(|call| !call.outputs.is_empty()) else { return json };
+    let shapes: Vec<BatchShape> = call.inputs.iter().filter_map(|port| net.shape(*port)).collect();
+    let arguments = layer.layer().arguments();
+    if flavor == Flavor::Keras2 {
+        leave_out(&mut json);
+        let names = call.arguments(&arguments);
+        let shape = |name: &str| shapes.get(names.iter().position(|known| known == name)?).cloned();
+        json["config"]
+            .as_object_mut()
+            .into_iter()
+            .for_each(|own| own.extend(layer.layer().settings_of_keras_2(&shape)));
+    }
+    // Of several inputs that have names Keras asks when it calls the layer.
+    match &shapes[..] {
+        [shape] => json["build_config"] = build_config(shape),
+        _ if arguments.is_empty() => json["build_config"] = json!({ "input_shape": shapes.to_json() }),
+        _ => {}
     }
     json
+}
+
+/// Takes from layers the settings that Keras 2 does not know, where they ask for nothing.
+fn leave_out(json: &mut Value) {
+    if json["module"] == "keras.layers" {
+        let classes = <dyn Layer>::registry().listed();
+        let class = classes.iter().find(|class| json["class_name"] == *class.id.name);
+        let fields = class.into_iter().flat_map(|class| class.fields.iter());
+        for field in fields.filter(|field| field.marks.contains(&Mark::KERAS3)) {
+            if let Some(own) = json["config"].as_object_mut() {
+                own.retain(|key, value| *key != *field.name || value.as_bool().unwrap_or(!value.is_null()));
+            }
+        }
+    }
+    match json {
+        Value::Array(list) => list.iter_mut().for_each(leave_out),
+        Value::Object(object) => object.values_mut().for_each(leave_out),
+        _ => {}
+    }
 }
 
 fn input_to_json(input: &InputSpec) -> Value {
@@ -53,10 +87,17 @@ pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) ->
         config.insert("layers".into(), inputs.chain(layers).collect());
         return config;
     }
-    let ends = |ports: &[Port]| -> Value { ports.iter().map(|port| json!(history(net, *port, flavor))).collect() };
+    let ends = |ports: &[Port], keys: &[String]| -> Value {
+        let histories = ports.iter().map(|port| json!(history(net, *port, Of::End, flavor)));
+        if keys.is_empty() { histories.collect() } else { Value::Object(keys.iter().cloned().zip(histories).collect()) }
+    };
     // Keras 3 reads lists as well, but then counts calls as Keras 2 does not, and takes no tensors by name.
-    let beyond = |layer: &LayerRef| layer.settings::<Nested>().is_some() || !layer.layer().arguments().is_empty();
-    let beyond_lists = net.layers.iter().any(beyond);
+    let beyond = |call: &Call| {
+        let layer = net.layers[call.layer].layer();
+        let several = call.inputs.len() > 1 && !layer.arguments().is_empty();
+        several || !call.keywords.tensors.is_empty() || net.layers[call.layer].settings::<Nested>().is_some()
+    };
+    let beyond_lists = net.calls.iter().any(beyond);
     let nodes = |layer: &LayerRef| -> Value {
         let calls = net.calls.iter().filter(|call| net.layers[call.layer].is(layer));
         let own = beyond_lists && flavor == Flavor::Keras3;
@@ -71,44 +112,67 @@ pub(super) fn net_config(name: &str, net: &Net, class: Class, flavor: Flavor) ->
     let layers = layers.zip(&net.layers).map(|(json, layer)| placed(json, layer.name(), nodes(layer)));
     config.insert("trainable".into(), true.into());
     config.insert("layers".into(), inputs.chain(layers).collect());
-    config.insert("input_layers".into(), ends(&(0..net.inputs.len()).map(Port::Input).collect::<Vec<_>>()));
-    config.insert("output_layers".into(), ends(&net.outputs));
+    let inputs: Vec<Port> = (0..net.inputs.len()).map(Port::Input).collect();
+    config.insert("input_layers".into(), ends(&inputs, &net.keys[0]));
+    config.insert("output_layers".into(), ends(&net.outputs, &net.keys[1]));
     config
 }
 
-/// Where a tensor comes from, as Keras writes it: layer, call of that layer, output of that call. Keras 2 counts the calls
-/// of a model from the one that it is made of itself.
-fn history(net: &Net, port: Port, flavor: Flavor) -> (&str, usize, usize) {
+/// What a tensor is for: to be given to a layer, or to be an end of the model.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    Layer,
+    End,
+}
+
+impl Of {
+    /// Whether calls of a layer are counted from 1 on: of models Keras 2 takes the one that it is made of itself for the
+    /// first, and Keras 3 does so for functional ones where they are at an end.
+    fn counts_own(self, layer: &LayerRef, flavor: Flavor) -> bool {
+        let functional = |nested: &Nested| nested.class == Class::Functional;
+        layer
+            .settings::<Nested>()
+            .is_some_and(|nested| flavor == Flavor::Keras2 || self == Of::End && functional(nested))
+    }
+}
+
+/// Where a tensor comes from, as Keras writes it: layer, call of that layer, output of that call.
+fn history(net: &Net, port: Port, of: Of, flavor: Flavor) -> (&str, usize, usize) {
     let (name, call, output) = net.origin(port);
     let own = match port {
-        Port::Output { call, .. } if flavor == Flavor::Keras2 => {
-            net.layers[net.calls[call].layer].settings::<Nested>().is_some()
-        }
-        _ => false,
+        Port::Output { call, .. } => of.counts_own(&net.layers[net.calls[call].layer], flavor),
+        Port::Input(_) => false,
     };
     (name, call + usize::from(own), output)
 }
 
-/// A call in the form of Keras 2, which Keras 3 reads as well. Of inputs that have names, that of the first argument is by
-/// position.
+/// A call in the form of Keras 2, which Keras 3 reads as well. Inputs that have names are said by them, but for that of the
+/// first argument and a list behind it.
 fn node(net: &Net, call: &Call, flavor: Flavor) -> Value {
-    let origin = |port: &Port| {
-        let (name, call, output) = history(net, *port, flavor);
-        json!([name, call, output])
-    };
     let arguments = net.layers[call.layer].layer().arguments();
-    let known = arguments.iter().map(|argument| &*argument.name).take(call.inputs.len() - call.names.len());
-    let names = known.chain(call.names.iter().map(String::as_str));
-    let mut named: Vec<(&str, Value)> = names.zip(call.inputs.iter().map(origin)).collect();
-    named.sort_by_key(|(name, _)| arguments.first().is_some_and(|first| first.name != *name));
-    if named.is_empty() {
-        let input =
-            |port: &Port| [origin(port).as_array().cloned().unwrap_or_default(), vec![json!({})]].concat().into();
-        return call.inputs.iter().map(input).collect::<Vec<Value>>().into();
+    let (mut inputs, mut named) = (Vec::new(), Map::new());
+    for (name, port) in call.arguments(&arguments).into_iter().zip(&call.inputs) {
+        let (origin, call, output) = history(net, *port, Of::Layer, flavor);
+        let origin = json!([origin, call, output]);
+        let at = arguments.iter().position(|argument| argument.name == *name);
+        match at.map(|at| (at, arguments[at].kind)) {
+            // It may be given behind others, by name.
+            Some((0, _)) => inputs.insert(0, origin),
+            None | Some((1, ArgumentKind::List)) => inputs.push(origin),
+            Some((_, ArgumentKind::List)) => push(&mut named, name, origin),
+            Some(_) => _ = named.insert(name, origin),
+        }
     }
-    let first = named.remove(0).1;
-    let named: Map<String, Value> = named.into_iter().map(|(name, origin)| (name.into(), origin)).collect();
-    json!([[first[0], first[1], first[2], named]])
+    named.extend(call.keywords.flags.iter().map(|(name, flag)| (name.clone(), (*flag).into())));
+    let input = |origin: Value| json!([origin[0], origin[1], origin[2], named]);
+    inputs.into_iter().map(input).collect()
+}
+
+/// Adds to a list in an object.
+fn push(object: &mut Map<String, Value>, key: String, value: Value) {
+    if let Value::Array(list) = object.entry(key).or_insert_with(|| json!([])) {
+        list.push(value);
+    }
 }
 
 /// A call in the form of Keras 3.
@@ -118,16 +182,30 @@ fn node_of_keras_3(net: &Net, call: &Call) -> Value {
             Port::Input(index) => net.inputs[index].dtype,
             Port::Output { call, output } => net.calls[call].outputs[output].dtype(),
         };
-        let (shape, history) = (net.shape(*port), history(net, *port, Flavor::Keras3));
+        let (shape, history) = (net.shape(*port), history(net, *port, Of::Layer, Flavor::Keras3));
         let config = json!({ "shape": shape, "dtype": dtype.keras_name(), "keras_history": history });
         json!({ "class_name": "__keras_tensor__", "config": config })
     };
-    let mut inputs: Vec<Value> = call.inputs.iter().map(input).collect();
-    let named = inputs.split_off(inputs.len() - call.names.len());
-    let kwargs: Map<String, Value> = call.names.iter().cloned().zip(named).collect();
+    let arguments = net.layers[call.layer].layer().arguments();
+    let is_list =
+        |name: &str| arguments.iter().any(|argument| argument.name == *name && argument.kind == ArgumentKind::List);
+    let positional = call.inputs.len() - call.keywords.tensors.len();
+    let (mut args, mut list, mut kwargs) = (Vec::new(), Vec::new(), Map::new());
+    for (at, (name, port)) in call.arguments(&arguments).into_iter().zip(&call.inputs).enumerate() {
+        match (at < positional, is_list(&name)) {
+            (true, false) => args.push(input(port)),
+            (true, true) => list.push(input(port)),
+            (false, false) => _ = kwargs.insert(name, input(port)),
+            (false, true) => push(&mut kwargs, name, input(port)),
+        }
+    }
+    if !list.is_empty() {
+        args.push(list.into());
+    }
+    kwargs.extend(call.keywords.flags.iter().map(|(name, flag)| (name.clone(), (*flag).into())));
     // A layer that has no names for its inputs takes a list of them.
-    let in_turn = inputs.len() == 1 || !net.layers[call.layer].layer().arguments().is_empty();
-    let args = if in_turn { inputs } else { vec![inputs.into()] };
+    let in_turn = args.len() == 1 || !arguments.is_empty();
+    let args = if in_turn { args } else { vec![args.into()] };
     json!({ "args": args, "kwargs": kwargs })
 }
 
@@ -238,142 +316,27 @@ fn functional_from(opened: Opened, variables: &mut Variables) -> Result<Model> {
         graph.add(&own, json, variables).context(format!("model `{name}`: layer `{}`", short(&own)))?;
     }
     graph.connect(variables).context(format!("model `{name}`"))?;
-    let ends = |key: &str| -> Result<Vec<Symbol>> {
-        // One end may stand alone.
+    let ends = |key: &str| -> Result<(Vec<String>, Vec<Symbol>)> {
         let ends = opened.config.get(key).unwrap_or(&Value::Null);
-        let list = if ends[0].is_string() { vec![ends] } else { ends.as_array().into_iter().flatten().collect() };
-        list.into_iter().map(|end| graph.find(end).map_err(|error| error.context(key.to_owned()))).collect()
+        let (keys, list): (Vec<String>, Vec<&Value>) = match ends {
+            // As Keras does it, by key.
+            Value::Object(object) => {
+                object.iter().collect::<BTreeMap<_, _>>().into_iter().map(|(key, end)| (key.clone(), end)).unzip()
+            }
+            // One end may stand alone.
+            _ if ends[0].is_string() => (Vec::new(), vec![ends]),
+            _ => (Vec::new(), ends.as_array().into_iter().flatten().collect()),
+        };
+        let found = list.into_iter().map(|end| graph.find(end, Of::End)).collect::<Result<_>>();
+        Ok((keys, found.context(key.to_owned())?))
     };
-    let mut model = Model::named(&name, ends("input_layers")?, ends("output_layers")?)?;
+    let ((of_inputs, inputs), (of_outputs, outputs)) = (ends("input_layers")?, ends("output_layers")?);
+    let mut model = Model::named(&name, inputs, outputs)?;
+    model.net.keys = [of_inputs, of_outputs];
     if !opened.trainable {
         model.set_trainable(false);
     }
     Ok(model)
-}
-
-/// The layers of a functional model while it is read.
-#[derive(Default)]
-struct Graph {
-    /// What each call of a layer or input has given, by name; and how many calls come before the first.
-    made: HashMap<String, (usize, Vec<Vec<Symbol>>)>,
-    /// Calls to come: layer, its name, where its inputs come from.
-    awaited: VecDeque<(LayerRef, String, Histories)>,
-}
-
-/// Where the inputs of a call come from: those by position, then those by name.
-#[derive(Default)]
-struct Histories {
-    inputs: Vec<Value>,
-    named: Vec<(String, Value)>,
-}
-
-impl Graph {
-    fn add(&mut self, name: &str, json: &Value, variables: &mut Variables) -> Result<()> {
-        if self.made.contains_key(name) {
-            return Err(Error::data("there are two layers of that name"));
-        }
-        let nodes = json.get("inbound_nodes").and_then(Value::as_array).cloned().unwrap_or_default();
-        if json["class_name"] == InputLayer::CLASS {
-            let (_, config) = open_object(json)?;
-            let input = InputLayer::from_json(&config)?.name(name).symbol()?;
-            self.made.insert(name.into(), (0, vec![vec![input]]));
-            return Ok(());
-        }
-        let layer = layer_from(json, variables)?;
-        let is_model = layer.settings::<Nested>().is_some();
-        // Keras 2 writes lists, and counts a model's own graph as its first call.
-        let own = is_model && nodes.first().is_some_and(Value::is_array);
-        self.made.insert(name.into(), (usize::from(own), Vec::new()));
-        for node in nodes {
-            let mut found = Histories::default();
-            found.read(&node)?;
-            self.awaited.push_back((layer.clone(), name.to_owned(), found));
-        }
-        Ok(())
-    }
-
-    /// Calls the layers, each once its inputs and its earlier calls are made.
-    fn connect(&mut self, variables: &mut Variables) -> Result<()> {
-        let mut idle = 0;
-        while let Some((layer, name, from)) = self.awaited.pop_front() {
-            match from.all().map(|input| self.find(input)).collect::<Result<Vec<Symbol>>>() {
-                Ok(symbols) => {
-                    let outputs = Symbol::of_call(&layer, symbols, from.names(), variables)?;
-                    self.made.entry(name).or_default().1.push(outputs);
-                    idle = 0;
-                }
-                Err(error) if idle > self.awaited.len() => {
-                    let error = error.context(format!("layer `{}`", short(&name)));
-                    return Err(error.help("the layers form a loop, or one of them is missing"));
-                }
-                Err(_) => {
-                    self.awaited.push_back((layer, name, from));
-                    idle += 1;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The tensor of `["dense", 0, 0]`: layer, call, output.
-    fn find(&self, history: &Value) -> Result<Symbol> {
-        let place = |i: usize| history[i].as_u64().and_then(|n| usize::try_from(n).ok());
-        let (Some(name), Some(call), Some(output)) = (history[0].as_str(), place(1), place(2)) else {
-            return Err(expected("a layer, a call and an output", history));
-        };
-        let found = self.made.get(name).and_then(|(before, calls)| calls.get(call.checked_sub(*before)?)?.get(output));
-        found
-            .cloned()
-            .ok_or_else(|| Error::data(format!("there is no output {output} of call {call} of `{}`", short(name))))
-    }
-}
-
-impl Histories {
-    /// The inputs of a call, in the form of either Keras.
-    fn read(&mut self, node: &Value) -> Result<()> {
-        match node {
-            Value::Array(items) if items.first().is_some_and(Value::is_string) => {
-                self.inputs.push(Value::Array(items[..items.len().min(3)].to_vec()));
-                self.named(items.get(3))
-            }
-            Value::Array(items) => items.iter().try_for_each(|item| self.read(item)),
-            Value::Object(object) if object.contains_key("args") => {
-                self.read(&object["args"])?;
-                self.named(object.get("kwargs"))
-            }
-            Value::Object(_) if node["class_name"] == "__keras_tensor__" => {
-                self.inputs.push(node["config"]["keras_history"].clone());
-                Ok(())
-            }
-            other => Err(expected("the inputs of a layer", other)),
-        }
-    }
-
-    /// The inputs by name.
-    fn named(&mut self, kwargs: Option<&Value>) -> Result<()> {
-        let given = kwargs.and_then(Value::as_object).into_iter().flatten().filter(|(_, value)| !value.is_null());
-        for (name, value) in given {
-            let is_tensor = value["class_name"] == "__keras_tensor__" || value[0].is_string() && value[1].is_u64();
-            if !is_tensor {
-                let message = format!("the argument `{}` of a call is not supported", short(name));
-                return Err(Error::unsupported(message));
-            }
-            // Keras 2 says them with each input.
-            if self.named.iter().all(|(known, _)| known != name) {
-                let history = value.pointer("/config/keras_history").unwrap_or(value);
-                self.named.push((name.clone(), history.clone()));
-            }
-        }
-        Ok(())
-    }
-
-    fn all(&self) -> impl Iterator<Item = &Value> {
-        self.inputs.iter().chain(self.named.iter().map(|(_, history)| history))
-    }
-
-    fn names(self) -> Vec<String> {
-        self.named.into_iter().map(|(name, _)| name).collect()
-    }
 }
 
 impl Sequential {

@@ -21,7 +21,7 @@ pub(crate) use functional::Nested;
 pub use sequential::Sequential;
 
 use crate::flavor::{Flavor, flavor};
-use crate::layers::{BatchShape, InputLayer, IntoLayer, IntoShape, Layer, LayerRef};
+use crate::layers::{BatchShape, InputLayer, IntoLayer, IntoShape, Keywords, Layer, LayerRef};
 use crate::net::{Call, InputSpec, Net, Port, Spec, check_sizes, infer, show};
 use crate::policy::DTypePolicy;
 use crate::random::SeedSource;
@@ -244,7 +244,12 @@ impl Model {
         let shape = base.batch_shape.clone().filter(|_| is_first);
         self.places.insert(name, place);
         self.net.layers.push(layer);
-        self.net.calls.push(Call { layer: place, inputs: vec![input], names: Vec::new(), outputs: Vec::new() });
+        self.net.calls.push(Call {
+            layer: place,
+            inputs: vec![input],
+            keywords: Keywords::default(),
+            outputs: Vec::new(),
+        });
         self.net.outputs = vec![Port::Output { call: place, output: 0 }];
         self.set_input(shape.as_ref());
         self.build_layers();
@@ -326,7 +331,7 @@ impl Model {
         let mut specs = built.checked_sub(1).map_or_else(first, |last| self.net.calls[last].outputs.clone());
         for call in &mut self.net.calls[built..] {
             let layer = &self.net.layers[call.layer];
-            match infer(layer, &specs[..1], &[], &mut self.variables) {
+            match infer(layer, &specs[..1], &Keywords::default(), &mut self.variables) {
                 Ok(outputs) => {
                     add_variables(&mut self.variables, &self.name, layer);
                     (call.outputs, specs) = (outputs.clone(), outputs);
@@ -362,6 +367,14 @@ impl Model {
     pub fn set_trainable(&mut self, trainable: bool) {
         self.trainable = trainable;
         self.net.layers.iter().for_each(|layer| layer.set_trainable(trainable));
+    }
+
+    /// Forgets what its layers remember from call to call: the states of stateful recurrences become zero.
+    ///
+    /// # Errors
+    /// Those of a session.
+    pub fn reset_states(&mut self) -> Result<()> {
+        self.net.layers.iter().try_for_each(LayerRef::reset_states)
     }
 
     /// The weights, in Keras's order: layer by layer, those of each layer in the order it makes them. Those of layers of

@@ -8,6 +8,7 @@ use super::{Class, Model, Nested};
 use crate::config::FromConfig;
 use crate::layers::{BatchShape, InputLayer};
 use crate::net::{Net, Spec};
+use crate::optimizers::Optimizer;
 use crate::step::OptimizerState;
 use crate::variables::Named;
 use cornu_display::{Count, Row, Summary, SummaryOptions, Terminal};
@@ -24,7 +25,10 @@ impl Model {
             sequential: self.class == Class::Sequential || net.is_line(),
             trainable: count(weights().filter(|variable| variable.trainable())),
             non_trainable: count(weights().filter(|variable| !variable.trainable())),
-            optimizer: self.optimizer_state().as_ref().map(remembered),
+            optimizer: self
+                .optimizer()
+                .zip(self.optimizer_state())
+                .map(|(optimizer, state)| remembered(optimizer, &state)),
         }
     }
 
@@ -86,10 +90,12 @@ fn row(net: &Net, place: usize, connected: bool) -> Row {
     }
 }
 
-/// What an optimizer keeps: the number of steps in 64 bits, the learning rate, and its slots.
-fn remembered(state: &OptimizerState) -> Count {
+/// What an optimizer keeps: the number of steps in 64 bits, the learning rate, and its slots. One around another keeps the
+/// first two once more.
+fn remembered(optimizer: &dyn Optimizer, state: &OptimizerState) -> Count {
     let slots = state.slots.iter().map(|(_, _, value)| value);
-    let start = Count { params: 2, bytes: 8 + 4 };
+    let optimizers = if optimizer.loss_scale().is_some() { 2 } else { 1 };
+    let start = Count { params: optimizers * 2, bytes: optimizers * (8 + 4) };
     slots.fold(start, |total, value| {
         let params = value.len() as u64;
         Count { params: total.params + params, bytes: total.bytes + params * value.dtype().size() as u64 }

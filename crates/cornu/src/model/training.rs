@@ -6,6 +6,7 @@ use cornu_graph::{Array, Error, Result};
 
 use super::Model;
 use crate::net::InputSpec;
+use crate::optimizers::Optimizer;
 use crate::random::Seeds;
 use crate::step::{Compile, Ends, Given, History, OptimizerState};
 use crate::variables::Named;
@@ -32,6 +33,17 @@ impl Model {
     /// How the model was compiled, if it was.
     pub fn compiled(&self) -> Option<&Compile> {
         self.training().settings()
+    }
+
+    /// Says that its loss is scaled once it is compiled.
+    pub(crate) fn scale_loss(&mut self) {
+        self.training.scale_loss();
+    }
+
+    /// The optimizer it is trained with, if it is compiled. In a model that was made while `mixed_float16` was the policy it
+    /// is a [`LossScaleOptimizer`](crate::optimizers::LossScaleOptimizer) around that of [`Model::compiled`].
+    pub fn optimizer(&self) -> Option<&dyn Optimizer> {
+        self.training().optimizer()
     }
 
     /// What the optimizer remembers; nothing before the first step.
@@ -112,7 +124,7 @@ impl Model {
 
     /// What such features, and labels if there are any, are for.
     pub(crate) fn ends(&self, given: &Given) -> Ends<'_> {
-        let mut inputs = Cow::Borrowed(&self.net().inputs[..]);
+        let mut inputs = self.net().named_inputs();
         if let (true, Some(x)) = (inputs.is_empty(), given.x.iter().next()) {
             // A layer that takes numbers as they are is given whole ones whole.
             let as_they_are = self.net().layers.first().is_some_and(|layer| !layer.layer().autocast());

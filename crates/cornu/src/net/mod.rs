@@ -3,13 +3,15 @@
 mod spec;
 mod symbol;
 
+use std::borrow::Cow;
+
 use cornu_graph::{DType, Error, Result, Shape, Tensor};
 
 pub use spec::Spec;
 pub(crate) use spec::infer;
-pub use symbol::{Apply, Symbol};
+pub use symbol::{Apply, Keyword, Symbol, ToSymbols};
 
-use crate::layers::{BatchShape, LayerRef, Wire};
+use crate::layers::{Argument, BatchShape, Keywords, LayerRef, Wire, by_position};
 use crate::trace::Cx;
 use crate::variables::Variables;
 
@@ -20,10 +22,19 @@ pub struct Call {
     pub layer: usize,
     /// What it is given.
     pub inputs: Vec<Port>,
-    /// By what names the last of these are given; the others are by position.
-    pub names: Vec<String>,
+    /// What of that is by name, and what is no tensor.
+    pub keywords: Keywords,
     /// What it gives; nothing before the model is built.
     pub outputs: Vec<Spec>,
+}
+
+impl Call {
+    /// The argument that each input is given for, of those that the layer has; empty where it has none.
+    pub(crate) fn arguments(&self, arguments: &[Argument]) -> Vec<String> {
+        let positional = self.inputs.len() - self.keywords.tensors.len();
+        let by_position = by_position("", arguments, positional).unwrap_or_default();
+        by_position.into_iter().map(Cow::into_owned).chain(self.keywords.tensors.iter().cloned()).collect()
+    }
 }
 
 /// Where a tensor between layers comes from.
@@ -62,6 +73,9 @@ pub struct Net {
     pub inputs: Vec<InputSpec>,
     /// What the model gives.
     pub outputs: Vec<Port>,
+    /// What inputs and outputs are called where they are given by name, if not as the layers: Keras's dictionaries. Empty
+    /// where they are lists.
+    pub keys: [Vec<String>; 2],
     /// Which input stands where among layers and inputs, the furthest from the outputs first; nothing in a `Sequential`.
     pub inputs_in_order: Vec<(usize, usize)>,
 }
@@ -77,7 +91,10 @@ impl Net {
     }
 
     /// [`Net::call`] with all that goes along with tensors.
-    pub(crate) fn trace(&self, cx: &mut Cx, inputs: &[Wire]) -> Result<Vec<Wire>> {
+    ///
+    /// # Errors
+    /// Those of [`Net::call`].
+    pub fn trace(&self, cx: &mut Cx, inputs: &[Wire]) -> Result<Vec<Wire>> {
         gather(&self.outputs, inputs, &self.trace_calls(cx, inputs)?)
     }
 
@@ -88,7 +105,7 @@ impl Net {
         let mut made: Vec<Vec<Wire>> = Vec::with_capacity(self.calls.len());
         for call in &self.calls {
             let xs = gather(&call.inputs, inputs, &made)?;
-            made.push(self.layers[call.layer].trace(cx, xs, &call.names)?);
+            made.push(self.layers[call.layer].call_all(cx, xs, &call.keywords)?);
         }
         Ok(made)
     }
@@ -119,8 +136,22 @@ impl Net {
         }
     }
 
+    /// The inputs, each with the name that it is given by.
+    pub fn named_inputs(&self) -> Cow<'_, [InputSpec]> {
+        let [keys, _] = &self.keys;
+        if keys.is_empty() {
+            return Cow::Borrowed(&self.inputs);
+        }
+        let named = |(input, name): (&InputSpec, &String)| InputSpec { name: name.clone(), ..input.clone() };
+        Cow::Owned(self.inputs.iter().zip(keys).map(named).collect())
+    }
+
     /// The names of the outputs: of the layers that give them, numbered where one gives several.
     pub fn output_names(&self) -> Vec<String> {
+        let [_, keys] = &self.keys;
+        if !keys.is_empty() {
+            return keys.clone();
+        }
         let mut names: Vec<String> = Vec::new();
         for port in &self.outputs {
             let name = self.origin(*port).0;
@@ -162,7 +193,7 @@ impl Net {
             };
             let (layer, given) = (&net.layers[call.layer], call.inputs.iter().map(find).collect::<Option<Vec<_>>>());
             if let (true, Some(given)) = (call.outputs.is_empty() && layer.is_built(), given) {
-                let outputs = infer(layer, &given, &call.names, &mut Variables::default());
+                let outputs = infer(layer, &given, &call.keywords, &mut Variables::default());
                 net.calls[at].outputs = outputs.unwrap_or_default();
             }
         }

@@ -6,9 +6,9 @@
 use cornu_graph::{DType, Error, Result, Shape, Type};
 
 use super::show;
-use crate::layers::{BatchShape, LayerRef};
+use crate::layers::{BatchShape, Keywords, LayerRef};
 use crate::trace::Cx;
-use crate::variables::{Declared, Variables};
+use crate::variables::{Declared, Role, Variables};
 
 /// Open sizes are taken to be odd multiples of this: larger than kernels, and divisible by most strides.
 const OPEN: usize = 960;
@@ -70,7 +70,7 @@ impl Spec {
 pub(crate) fn infer(
     layer: &LayerRef,
     inputs: &[Spec],
-    names: &[String],
+    keywords: &Keywords,
     variables: &mut Variables,
 ) -> Result<Vec<Spec>> {
     if let Some(input) = inputs.iter().find(|input| input.pairs().any(|ty| ty.bytes().is_none())) {
@@ -80,7 +80,7 @@ pub(crate) fn infer(
     let several = inputs.iter().any(|input| input.apart.is_some());
     let by = |choose: fn(&Spec) -> Option<&[Type; 2]>| {
         let pairs: Option<Vec<&[Type; 2]>> = inputs.iter().map(choose).collect();
-        pairs.map_or_else(|| Err(unknown(layer)), |pairs| outline(layer, &pairs, names, variables))
+        pairs.map_or_else(|| Err(unknown(layer)), |pairs| outline(layer, &pairs, keywords, variables))
     };
     let apart = if several { by(|input| input.apart.as_ref().or(input.alike.as_ref()))? } else { Err(unknown(layer)) };
     let alike = by(|input| input.alike.as_ref().or(input.apart.as_ref()));
@@ -115,13 +115,13 @@ fn unknown(layer: &LayerRef) -> Error {
 fn outline(
     layer: &LayerRef,
     inputs: &[&[Type; 2]],
-    names: &[String],
+    keywords: &Keywords,
     variables: &Variables,
 ) -> Result<Result<Outline>> {
     let trace = |choice: usize| {
         let mut cx = Cx::build(variables.flavor(), variables.room());
         let xs = inputs.iter().map(|pair| cx.input(pair[choice].clone()).into()).collect();
-        let outputs = layer.trace(&mut cx, xs, names);
+        let outputs = layer.call_all(&mut cx, xs, keywords);
         let types = outputs.map(|outputs| outputs.iter().map(|y| y.tensor.ty()).collect::<Vec<Type>>());
         (types, cx.into_declared())
     };
@@ -131,7 +131,9 @@ fn outline(
     }
     if let Some((asked, _)) = declared.iter().zip(&same).find(|(a, b)| (&a.name, &a.ty) != (&b.name, &b.ty)) {
         let name = asked.name.rsplit('/').next().unwrap_or(&asked.name);
-        return Err(open(&format!("the size of `{name}`"), &asked.place));
+        let error = open(&format!("the size of `{name}`"), &asked.place);
+        let of_batch = asked.role == Role::Memory;
+        return Err(if of_batch { error.help("say the size of the batch, by `Input::batch_shape`") } else { error });
     }
     let (ys, others) = match (ys, others) {
         (Ok(ys), Ok(others)) => (ys, others),

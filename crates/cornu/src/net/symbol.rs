@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cornu_graph::{Context, DType, Error, Result};
 
 use super::{Call, InputSpec, Net, Port, Spec, check_sizes, infer};
-use crate::layers::{BatchShape, InputLayer, IntoLayer, LayerConfig, LayerRef, automatic};
+use crate::layers::{BatchShape, InputLayer, IntoLayer, Keywords, LayerConfig, LayerRef, automatic};
 use crate::variables::Variables;
 
 /// A tensor between two layers, before there is data: Keras's `KerasTensor`. It knows where it comes from.
@@ -40,7 +40,7 @@ struct Node {
 
 enum Source {
     Input(InputSpec),
-    Call(LayerRef, Vec<Symbol>, Vec<String>),
+    Call(LayerRef, Vec<Symbol>, Keywords),
 }
 
 impl Node {
@@ -96,13 +96,13 @@ impl Symbol {
     pub(crate) fn of_call(
         layer: &LayerRef,
         inputs: Vec<Symbol>,
-        names: Vec<String>,
+        keywords: Keywords,
         variables: &mut Variables,
     ) -> Result<Vec<Symbol>> {
         let specs: Vec<Spec> = inputs.iter().map(|input| input.node.outputs[input.output].clone()).collect();
-        let outputs = infer(layer, &specs, &names, variables)?;
+        let outputs = infer(layer, &specs, &keywords, variables)?;
         let count = outputs.len();
-        let node = Node::new(Source::Call(layer.clone(), inputs, names), outputs);
+        let node = Node::new(Source::Call(layer.clone(), inputs, keywords), outputs);
         Ok((0..count).map(|output| Symbol { node: Arc::clone(&node), output }).collect())
     }
 }
@@ -129,14 +129,74 @@ impl InputLayer {
     }
 }
 
+/// What is given by name in a call.
+#[derive(Clone, Debug)]
+pub enum Keyword {
+    /// A tensor: `value`.
+    Tensor(Symbol),
+    /// What is no tensor: `use_causal_mask`.
+    Flag(bool),
+}
+
+impl From<&Symbol> for Keyword {
+    fn from(symbol: &Symbol) -> Self {
+        Keyword::Tensor(symbol.clone())
+    }
+}
+
+impl From<Symbol> for Keyword {
+    fn from(symbol: Symbol) -> Self {
+        Keyword::Tensor(symbol)
+    }
+}
+
+impl From<bool> for Keyword {
+    fn from(flag: bool) -> Self {
+        Keyword::Flag(flag)
+    }
+}
+
+/// What a layer is applied to: a symbol, or a list of them.
+pub trait ToSymbols {
+    /// Each of them.
+    fn to_symbols(self) -> Vec<Symbol>;
+}
+
+impl ToSymbols for &Symbol {
+    fn to_symbols(self) -> Vec<Symbol> {
+        vec![self.clone()]
+    }
+}
+
+macro_rules! lists {
+    ($([$($generics:tt)*] $list:ty;)*) => {$(
+        impl<S: Borrow<Symbol>, $($generics)*> ToSymbols for $list {
+            fn to_symbols(self) -> Vec<Symbol> {
+                self.iter().map(|symbol| symbol.borrow().clone()).collect()
+            }
+        }
+    )*};
+}
+
+lists! {
+    [] &[S];
+    [] &Vec<S>;
+    [] Vec<S>;
+    [const N: usize] [S; N];
+    [const N: usize] &[S; N];
+}
+
+/// What a call gives by name that gives all by position.
+const NOTHING: [(&str, Keyword); 0] = [];
+
 /// What is applied to symbols: settings, a layer that there is, a model as a layer.
 pub trait Apply: IntoLayer {
-    /// What the layer makes of an input.
+    /// What the layer makes of an input, or of several: `Add::new().apply([&a, &b])`.
     ///
     /// # Errors
-    /// Settings that cannot be right, an input that does not fit.
-    fn apply(self, x: &Symbol) -> Result<Symbol> {
-        let mut outputs = self.apply_all([x])?;
+    /// Settings that cannot be right, inputs that do not fit, a layer of several outputs.
+    fn apply(self, inputs: impl ToSymbols) -> Result<Symbol> {
+        let mut outputs = self.apply_all(inputs.to_symbols())?;
         if outputs.len() == 1 {
             return Ok(outputs.remove(0));
         }
@@ -144,34 +204,40 @@ pub trait Apply: IntoLayer {
         Err(error.help("`apply_all` gives all of them"))
     }
 
-    /// What the layer makes of several inputs.
+    /// All that the layer makes of several inputs.
     ///
     /// # Errors
     /// Those of [`Apply::apply`].
     fn apply_all<S: Borrow<Symbol>>(self, inputs: impl IntoIterator<Item = S>) -> Result<Vec<Symbol>> {
-        self.apply_named(inputs, [])
+        self.apply_named(inputs, NOTHING)
     }
 
-    /// What the layer makes of inputs by position and others by name: Keras's `layer(query, value=value)`.
+    /// What the layer makes of inputs by position and what is given by name: Keras's `layer(query, value=value)`. Several
+    /// tensors of one name are a list.
     ///
     /// # Errors
     /// Those of [`Apply::apply`].
     fn apply_named<'a, S: Borrow<Symbol>>(
         self,
         inputs: impl IntoIterator<Item = S>,
-        named: impl IntoIterator<Item = (&'a str, S)>,
+        named: impl IntoIterator<Item = (&'a str, impl Into<Keyword>)>,
     ) -> Result<Vec<Symbol>> {
         let layer = self.shared();
         let settings = layer.layer();
         settings.check().and_then(|()| settings.check_settings()).context(format!("layer `{}`", layer.name()))?;
         settings.base().check().context(format!("layer `{}`", layer.name()))?;
         let mut inputs: Vec<Symbol> = inputs.into_iter().map(|input| input.borrow().clone()).collect();
-        let mut names = Vec::new();
-        for (name, input) in named {
-            names.push(name.to_owned());
-            inputs.push(input.borrow().clone());
+        let mut keywords = Keywords::default();
+        for (name, given) in named {
+            match given.into() {
+                Keyword::Tensor(input) => {
+                    keywords.tensors.push(name.to_owned());
+                    inputs.push(input);
+                }
+                Keyword::Flag(value) => keywords.flags.push((name.to_owned(), value)),
+            }
         }
-        Symbol::of_call(&layer, inputs, names, &mut Variables::default())
+        Symbol::of_call(&layer, inputs, keywords, &mut Variables::default())
     }
 }
 
@@ -280,11 +346,11 @@ impl Net {
             None => Port::Output { call: made[&symbol.node.number], output: symbol.output },
         };
         for node in &walk.nodes {
-            let Source::Call(layer, xs, names) = &node.source else { continue };
+            let Source::Call(layer, xs, keywords) = &node.source else { continue };
             let inputs = xs.iter().map(|x| port(x, &made)).collect();
             made.insert(node.number, net.calls.len());
-            let (names, outputs) = (names.clone(), node.outputs.clone());
-            net.calls.push(Call { layer: places[&layer.address()], inputs, names, outputs });
+            let (keywords, outputs) = (keywords.clone(), node.outputs.clone());
+            net.calls.push(Call { layer: places[&layer.address()], inputs, keywords, outputs });
         }
         net.outputs = outputs.iter().map(|output| port(output, &made)).collect();
         Ok(net)

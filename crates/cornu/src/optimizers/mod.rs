@@ -10,12 +10,16 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
+use std::sync::Arc;
+
 pub(crate) use common::AVERAGE;
 pub use common::{Common, LearningRate};
 pub(crate) use common::{common, optimizer};
-use cornu_graph::{Array, Error, Result, Role, Tensor, Type, VarSpec};
+use cornu_graph::{Array, DType, Error, Result, Role, Tensor, Type, VarSpec};
+pub use loss_scale_optimizer::InnerOptimizer;
 pub use step::Update;
-pub(crate) use step::{Stepped, apply};
+pub(crate) use step::{Stepped, With, apply, scaled};
 
 use crate::choice::family;
 use crate::config::Config;
@@ -62,7 +66,7 @@ pub trait Optimizer: Config {
     /// What it keeps of each weight, as `momentum`. In files those that go weight by weight come first.
     fn slots(&self) -> Vec<Slot>;
 
-    /// What it keeps beside that: single numbers of `f32`. Files of Keras 3 have them last, those of Keras 2 have not.
+    /// What it keeps beside that: single numbers. Files of Keras 3 have them last, those of Keras 2 have not.
     fn scalars(&self) -> Vec<Slot> {
         Vec::new()
     }
@@ -120,6 +124,8 @@ pub enum SlotStart {
     Full(f64),
     /// As the weight.
     Weight,
+    /// Zero, of a scalar that counts: a whole number, where others are of `f32`.
+    Count,
 }
 
 /// Role by role, zeros at first.
@@ -142,10 +148,15 @@ impl Slot {
     /// Those of the value.
     pub(crate) fn start(&self, ty: &Type, weight: impl FnOnce() -> Result<Array>) -> Result<Array> {
         match self.start {
-            SlotStart::Zeros => Ok(Array::zeros(ty)),
+            SlotStart::Zeros | SlotStart::Count => Ok(Array::zeros(ty)),
             SlotStart::Full(value) => Ok(Array::from_fn(ty, |_| value)),
             SlotStart::Weight => weight(),
         }
+    }
+
+    /// The type of a scalar.
+    pub(crate) fn scalar(&self) -> Type {
+        Type::scalar(if self.start == SlotStart::Count { DType::I64 } else { DType::F32 })
     }
 
     /// It as a variable.
@@ -154,7 +165,7 @@ impl Slot {
     /// Those of the value.
     pub(crate) fn variable(&self, name: String, ty: &Type, weight: impl FnOnce() -> Result<Array>) -> Result<VarSpec> {
         match self.start {
-            SlotStart::Zeros => Ok(VarSpec::zeros(name, Role::Slot, ty.clone())),
+            SlotStart::Zeros | SlotStart::Count => Ok(VarSpec::zeros(name, Role::Slot, ty.clone())),
             _ => Ok(VarSpec::value(name, Role::Slot, self.start(ty, weight)?)),
         }
     }
@@ -182,6 +193,17 @@ impl dyn Optimizer {
     pub(crate) fn idle(&self) -> usize {
         self.slots().iter().filter(|slot| slot.order == FileOrder::Idle).count()
     }
+
+    /// It as one that scales the loss by what it finds, if it is.
+    pub(crate) fn loss_scale(&self) -> Option<&LossScaleOptimizer> {
+        let any: &dyn Any = self;
+        any.downcast_ref()
+    }
+
+    /// It, scaling the loss by what it finds.
+    pub(crate) fn scaling(self: Arc<Self>) -> Arc<Self> {
+        if self.loss_scale().is_some() { self } else { Arc::new(LossScaleOptimizer::new(InnerOptimizer(self))) }
+    }
 }
 
 family! {
@@ -191,6 +213,7 @@ family! {
         adam { Adam = "adam"; }
         adamw { AdamW = "adamw"; }
         nadam { Nadam = "nadam"; }
+        loss_scale_optimizer { LossScaleOptimizer = "loss_scale_optimizer" | "LossScaleOptimizerV3"; }
         adagrad { Adagrad = "adagrad"; }
     ]
 }
@@ -200,6 +223,9 @@ family! {
 /// # Errors
 /// The first of them.
 pub(crate) fn check(optimizer: &dyn Optimizer) -> Result<()> {
+    if let Some(scaling) = optimizer.loss_scale() {
+        return scaling.check_all();
+    }
     let class = optimizer.class_name();
     optimizer.common().check(class)?;
     let mut slots = optimizer.roles();

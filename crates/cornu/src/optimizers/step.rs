@@ -87,6 +87,16 @@ pub(crate) struct Stepped {
     pub(crate) iterations: Tensor,
 }
 
+/// What else goes into a step.
+pub(crate) struct With<'a> {
+    /// The paths of the weights.
+    pub(crate) paths: &'a [&'a str],
+    /// The learning rate, unless a schedule says it.
+    pub(crate) rate: Option<&'a Tensor>,
+    /// What the new value of the weight at that place is held to.
+    pub(crate) held: &'a dyn Fn(usize, Tensor) -> Tensor,
+}
+
 /// Where gradients are gathered over several batches: whether this one makes a step.
 struct Due(Option<Tensor>);
 
@@ -108,14 +118,23 @@ fn gather(gradients: &mut [Tensor], sums: &mut [Tensor], iterations: &Tensor, st
     Due(Some(due))
 }
 
-/// Traces one step: `paths` are those of the weights, `rate` is there unless a schedule says it.
-pub(crate) fn apply(
-    optimizer: &dyn Optimizer,
-    before: &Stepped,
-    paths: &[&str],
-    gradients: Vec<Tensor>,
-    rate: Option<&Tensor>,
-) -> Stepped {
+/// The loss whose gradients are computed.
+pub(crate) fn scaled(optimizer: &dyn Optimizer, before: &Stepped, loss: &Tensor) -> Tensor {
+    match before.scalars.last().filter(|_| optimizer.loss_scale().is_some()) {
+        Some(scale) => loss * scale.cast(loss.dtype()),
+        None => optimizer.common().scaled(loss),
+    }
+}
+
+/// Traces one step by the gradients of [`scaled`].
+pub(crate) fn apply(optimizer: &dyn Optimizer, before: &Stepped, gradients: Vec<Tensor>, with: &With) -> Stepped {
+    match optimizer.loss_scale() {
+        Some(scaling) => scaling.around(before, &gradients, |gradients| step(optimizer, before, gradients, with)),
+        None => step(optimizer, before, gradients, with),
+    }
+}
+
+fn step(optimizer: &dyn Optimizer, before: &Stepped, gradients: Vec<Tensor>, with: &With) -> Stepped {
     let (common, roles) = (optimizer.common(), optimizer.roles());
     let (mut slots, mut gradients) = (before.slots.clone(), common.unscaled(gradients));
     let (mut counted, mut due) = (before.iterations.clone(), Due(None));
@@ -123,14 +142,14 @@ pub(crate) fn apply(
         due = gather(&mut gradients, &mut slots[sums], &before.iterations, steps);
         counted = quotient(&counted, steps);
     }
-    let (rate, t) = (common.rate(&before.iterations, rate), &counted + 1);
+    let (rate, t) = (common.rate(&before.iterations, with.rate), &counted + 1);
     let (mut update, scalars) = begin(optimizer, before, (&rate, &t), &due);
     let mut weights = Vec::new();
     for (i, (w, g)) in before.weights.iter().zip(common.clip(gradients)).enumerate() {
         // Each weight is updated in its own precision.
         (update.rate, update.count) = (rate.cast(w.dtype()), t.cast(w.dtype()));
         update.slots = roles.iter().zip(&before.slots).map(|(&role, slots)| (role, slots[i].clone())).collect();
-        let decayed = common.decayed(w, paths[i], &update.rate);
+        let decayed = common.decayed(w, with.paths[i], &update.rate);
         let new = optimizer.update(&mut update, &decayed, &g);
         let mut new = due.take(update.checked(new, w), w);
         for (name, at) in optimizer.slots().iter().filter_map(|slot| Some((slot.name, place(&roles, slot.name)?))) {
@@ -139,7 +158,7 @@ pub(crate) fn apply(
         if let Some(at) = place(&roles, AVERAGE) {
             (slots[at][i], new) = common.averaged(&before.slots[at][i], &new, &counted.cast(w.dtype()));
         }
-        weights.push(new);
+        weights.push((with.held)(i, new));
     }
     Stepped { weights, slots, scalars, iterations: &before.iterations + 1 }
 }

@@ -1,14 +1,14 @@
 //! Training settings as Keras's `compile_config`: written for both versions, read from either.
 
 use cornu_graph::{Context, Error, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::optimizer::Dialect;
 use crate::choice::Choice;
-use crate::config::{ClassId, Field, object, open_object};
+use crate::config::{ClassId, Config, Field, object, open_object};
 use crate::losses::Loss;
 use crate::metrics::Metric;
-use crate::optimizers::Optimizer;
+use crate::optimizers::{Optimizer, SGD};
 use crate::registry::{self, Family};
 use crate::step::{Compile, Metrics, PerOutput, check_metric};
 
@@ -35,20 +35,21 @@ pub(super) fn storable(settings: &Compile, optimizer: &dyn Optimizer) -> Result<
         }
     }
     known(optimizer)?;
+    optimizer.loss_scale().map_or(Ok(()), |scaling| known(scaling.inner()))?;
     settings.loss.iter().flat_map(PerOutput::iter).try_for_each(chosen)?;
     settings.all_metrics().try_for_each(chosen)
 }
 
-/// The settings as an object for both versions of Keras.
-pub(super) fn to_json(settings: &Compile, optimizer: &dyn Optimizer, dialect: Dialect, rate: f64) -> Value {
-    let mut config = optimizer.to_json();
-    config.retain(|key, value| !(value.is_null() && KERAS_3.contains(&key.as_str())));
-    if optimizer.common().learning_rate.schedule().is_none() {
-        config.insert("learning_rate".into(), if dialect == Dialect::Both { constant(rate) } else { rate.into() });
-    }
+/// The settings as an object for both versions of Keras; whether the loss is scaled by what is found.
+pub(super) fn to_json(
+    settings: &Compile,
+    (optimizer, scaled): (&dyn Optimizer, bool),
+    dialect: Dialect,
+    rate: f64,
+) -> Value {
     let weighted = settings.weighted_metrics.iter().any(|metrics| !metrics.is_empty());
     json!({
-        "optimizer": object(optimizer.module(), optimizer.class_name(), config),
+        "optimizer": optimizer_to_json(optimizer, scaled, dialect, rate),
         "loss": settings.loss.as_ref().map(PerOutput::to_json),
         "metrics": settings.metrics.to_json(),
         "loss_weights": settings.loss_weights.as_ref().map(PerOutput::to_json),
@@ -57,6 +58,33 @@ pub(super) fn to_json(settings: &Compile, optimizer: &dyn Optimizer, dialect: Di
         "steps_per_execution": 1,
         "jit_compile": false,
     })
+}
+
+/// An optimizer with that learning rate, and that within it. Where the loss is scaled, its own factor does not count.
+fn optimizer_to_json(optimizer: &dyn Optimizer, scaled: bool, dialect: Dialect, rate: f64) -> Value {
+    let mut config = optimizer.to_json();
+    if let Some(scaling) = optimizer.loss_scale() {
+        let mut inner = optimizer_to_json(scaling.inner(), true, dialect, rate);
+        if dialect == Dialect::Keras2 {
+            inner["config"]["is_legacy_optimizer"] = false.into();
+            config.shift_remove("name");
+            config.insert("dynamic".into(), true.into());
+        }
+        config.insert("inner_optimizer".into(), inner);
+        let (module, class) = match dialect {
+            Dialect::Keras2 => ("keras.src.mixed_precision.loss_scale_optimizer", "LossScaleOptimizerV3"),
+            _ => (optimizer.module(), optimizer.class_name()),
+        };
+        return object(module, class, config);
+    }
+    if scaled {
+        config.shift_remove("loss_scale_factor");
+    }
+    config.retain(|key, value| !(value.is_null() && KERAS_3.contains(&key.as_str())));
+    if optimizer.common().learning_rate.schedule().is_none() {
+        config.insert("learning_rate".into(), if dialect == Dialect::Both { constant(rate) } else { rate.into() });
+    }
+    object(optimizer.module(), optimizer.class_name(), config)
 }
 
 /// A schedule that stays at that learning rate.
@@ -124,11 +152,23 @@ pub(super) fn from_json(json: &Value) -> Result<(Compile, Vec<String>)> {
 }
 
 fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
-    if json.is_string() {
-        return Choice::from_json(json);
-    }
+    if json.is_string() { Choice::from_json(json) } else { Choice::from_json(&plain_optimizer(json)?) }
+}
+
+/// An optimizer, and that within it, without what says nothing.
+fn plain_optimizer(json: &Value) -> Result<Value> {
     let (id, mut config) = open_object(json)?;
     let class = &id.name;
+    if let Some(inner) = config.get_mut("inner_optimizer") {
+        *inner = plain_optimizer(inner).context(class)?;
+        // Keras 2 has scales that stay; Keras 3 once wrote what only the other optimizer goes by.
+        if config.shift_remove("dynamic").is_some_and(|dynamic| dynamic == false) {
+            let message = format!("`{class}` with a scale that stays is not supported");
+            return Err(Error::unsupported(message).help("set the `loss_scale_factor` of the other optimizer"));
+        }
+        let idle = common_settings();
+        config.retain(|key, value| idle.get(key) != Some(value));
+    }
     // What Keras 2 writes beside the settings both know.
     if config.shift_remove("is_legacy_optimizer").is_some_and(|legacy| legacy == true) {
         return Err(Error::unsupported(format!("optimizers of the old kind are not supported, got `{class}`")));
@@ -140,7 +180,14 @@ fn optimizer(json: &Value) -> Result<Choice<dyn Optimizer>> {
     if config.get("name").is_some_and(Value::is_null) {
         config.shift_remove("name");
     }
-    Choice::from_json(&object(&id.package, class, config))
+    Ok(object(&id.package, class, config))
+}
+
+/// The settings that all optimizers have, as they are if none is set.
+fn common_settings() -> Map<String, Value> {
+    let mut settings = SGD::new().to_json();
+    settings.retain(|key, _| !["name", "learning_rate", "momentum", "nesterov"].contains(&key.as_str()));
+    settings
 }
 
 /// The learning rate of a schedule that does not change it.

@@ -26,10 +26,12 @@ pub(super) fn archive(model: &Model, save: Save) -> Result<(Archive, Vec<Warning
         let (chosen, variables) = (settings.optimizer.resolve()?, model.variables());
         match compiled::storable(settings, &*chosen) {
             Ok(()) => {
-                let dialect = Dialect::choose(save, &*chosen, variables)?;
-                let state = model.optimizer_state().map_or_else(|| OptimizerState::start(&*chosen, variables), Ok)?;
-                config["compile_config"] = compiled::to_json(settings, &*chosen, dialect, state.learning_rate);
-                optimizer::write(&*chosen, &state, variables, dialect, &mut builder)?;
+                let optimizer = model.optimizer().unwrap_or(&*chosen);
+                let dialect = Dialect::choose(save, optimizer, variables)?;
+                let state = model.optimizer_state().map_or_else(|| OptimizerState::start(optimizer, variables), Ok)?;
+                let chosen = (&*chosen, optimizer.loss_scale().is_some());
+                config["compile_config"] = compiled::to_json(settings, chosen, dialect, state.learning_rate);
+                optimizer::write(optimizer, &state, variables, dialect, &mut builder)?;
             }
             Err(what) => warnings.push(Warning::new(
                 Code::SavedUncompiled,
@@ -74,6 +76,9 @@ pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
             let message = format!("model `{}` is loaded without {what} of its training settings: {why}", model.name());
             Warning::new(Code::LoadedUncompiled, message)
         };
+        if optimizer::has_inner(&file) {
+            model.scale_loss();
+        }
         let read = compiled::from_json(settings);
         match read.and_then(|(settings, left_out)| model.compile(settings).map(|()| left_out)) {
             Ok(left_out) => {
@@ -88,8 +93,8 @@ pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
 
 /// Lets the optimizer go on from where the file says.
 fn resume(file: &H5, model: &mut Model) -> Result<Option<Warning>> {
-    let Some(settings) = model.compiled() else { return Ok(None) };
-    match optimizer::read(file, &*settings.optimizer.resolve()?, model.variables())? {
+    let Some(optimizer) = model.optimizer() else { return Ok(None) };
+    match optimizer::read(file, optimizer, model.variables())? {
         Ok(state) => model.set_optimizer_state(state).map(|()| None),
         Err(why) => {
             let message = format!("the optimizer of model `{}` starts anew: {why}", model.name());

@@ -5,12 +5,17 @@ use cornu_files::h5::{Attribute, Builder, H5};
 use cornu_graph::{Array, DType, Error, Result, Type};
 
 use crate::flavor::Flavor;
-use crate::optimizers::{FileOrder, Optimizer};
+use crate::optimizers::{FileOrder, LossScaleOptimizer, Optimizer};
 use crate::step::OptimizerState;
 use crate::variables::Variables;
 
 /// Where the variables stand.
 const FOLDER: &str = "optimizer/vars";
+/// Where those of an optimizer within another stand once more, in Keras 3 and in Keras 2.
+const INNER: [&str; 2] = ["optimizer/inner_optimizer/vars", "optimizer/_optimizer/vars"];
+/// How many variables Keras 3 keeps before those of an optimizer within another: a number of steps and a learning rate,
+/// which stay 0, and what the scale of the loss is found by.
+const AROUND: usize = 2 + LossScaleOptimizer::SCALARS;
 
 /// How a model is saved: the arguments of [`Model::save_with`](crate::Model::save_with).
 ///
@@ -69,10 +74,11 @@ impl Dialect {
     /// # Errors
     /// A version of Keras that is not known.
     pub(super) fn choose(save: Save, optimizer: &dyn Optimizer, variables: &Variables) -> Result<Dialect> {
-        // For a single weight an idle slot of Keras 2 is as many variables as the learning rate of Keras 3: each version
-        // would put the other's variable in the wrong place, and refuse the file.
-        let (slots, common) = (optimizer.roles(), optimizer.common());
-        let mistakable = slots.is_empty() && optimizer.idle() > 0 && variables.trainable().count() == 1;
+        // For a single weight an idle slot of Keras 2 is as many variables as the learning rate of Keras 3, for five as what
+        // scales the loss there: each version would put the other's variable in the wrong place, and refuse the file.
+        let (slots, common, weights) = (optimizer.roles(), optimizer.common(), variables.trainable().count());
+        let around = if optimizer.loss_scale().is_some() { AROUND } else { 0 };
+        let mistakable = slots.is_empty() && optimizer.idle() * weights > 0 && [1, 1 + around].contains(&weights);
         let only_keras_3 = common.needs_keras_3() || !optimizer.scalars().is_empty();
         match save.keras {
             Some(other) if ![2, 3].contains(&other) => Err(Error::usage(format!("`keras` is 2 or 3, got {other}"))),
@@ -122,15 +128,70 @@ pub(super) fn write(
     if dialect == Dialect::Keras2 {
         order.truncate(order.len() - only_keras_3);
     }
+    let own = optimizer.loss_scale().filter(|_| dialect != Dialect::Keras2).map(|_| {
+        let own = order.split_off(order.len() - LossScaleOptimizer::SCALARS);
+        let own = own.into_iter().map(|slot| state.slots[slot].2.clone());
+        [Array::scalar(0i64), Array::scalar(0.0f32)].into_iter().chain(own).collect::<Vec<_>>()
+    });
     values.extend(order.into_iter().map(|slot| state.slots[slot].2.clone()));
     if dialect == Dialect::Keras2 {
         let idle = (0..optimizer.idle()).flat_map(|_| variables.trainable());
         values.extend(idle.map(|weight| Array::zeros(&weight.ty)));
     }
-    builder.group(FOLDER)?;
-    let name = optimizer.class_name().to_lowercase();
-    builder.attribute(FOLDER, "name", Attribute::Text(name))?;
-    values.iter().enumerate().try_for_each(|(i, value)| builder.dataset(&format!("{FOLDER}/{i}"), value))
+    let mut put = |folder: &str, optimizer: &dyn Optimizer, values: &[Array]| {
+        builder.group(folder)?;
+        builder.attribute(folder, "name", Attribute::Text(optimizer.class_name().to_lowercase()))?;
+        values.iter().enumerate().try_for_each(|(i, value)| builder.dataset(&format!("{folder}/{i}"), value))
+    };
+    if let Some(scaling) = optimizer.loss_scale() {
+        put(INNER[usize::from(own.is_none())], scaling.inner(), &values)?;
+    }
+    put(FOLDER, optimizer, &[own.unwrap_or_default(), values].concat())
+}
+
+/// Whether an optimizer within another has left something in a file.
+pub(super) fn has_inner(file: &H5) -> bool {
+    INNER.iter().any(|folder| file.has_group(folder))
+}
+
+/// The variables in a folder of a file, numbered from 0.
+struct List<'a> {
+    file: &'a H5,
+    folder: &'static str,
+    count: usize,
+}
+
+impl List<'_> {
+    fn new<'a>(file: &'a H5, folder: &'static str) -> List<'a> {
+        let inside = format!("{folder}/");
+        List { file, folder, count: file.datasets().iter().filter(|entry| entry.path.starts_with(&inside)).count() }
+    }
+
+    fn is_scalar(&self, i: usize) -> bool {
+        let path = format!("{}/{i}", self.folder);
+        self.file.datasets().iter().any(|entry| entry.path == path && entry.shape.rank() == 0)
+    }
+
+    /// A variable, which must have that shape.
+    fn get(&self, i: usize, ty: &Type) -> Result<Array> {
+        let path = format!("{}/{i}", self.folder);
+        let array = self.file.dataset(&path)?;
+        if *array.shape() != ty.shape || array.dtype().is_float() != ty.dtype.is_float() {
+            let got = array.ty();
+            return Err(Error::file(format!("the optimizer's variable `{path}` needs {ty}, got {got}"))
+                .help("the file is damaged; `Load::new().compile(false)` leaves the optimizer out"));
+        }
+        Ok(array.cast(ty.dtype))
+    }
+
+    /// Takes slots in that order from the variables from `first` on.
+    fn take(&self, first: usize, order: Vec<usize>, state: &mut OptimizerState) -> Result<()> {
+        order.into_iter().enumerate().try_for_each(|(i, slot)| {
+            let value = &mut state.slots[slot].2;
+            *value = self.get(first + i, &value.ty())?;
+            Ok(())
+        })
+    }
 }
 
 /// The state in a file, for an optimizer of these variables; or why it cannot be used.
@@ -144,19 +205,25 @@ pub(super) fn read(
 ) -> Result<Result<OptimizerState, String>> {
     let mut state = OptimizerState::start(optimizer, variables)?;
     let weights = variables.trainable().count();
-    let (mut order, only_keras_3) = order(optimizer, weights);
-    let count = file.datasets().iter().filter(|entry| entry.path.starts_with(&format!("{FOLDER}/"))).count();
-    let is_scalar = |i: usize| {
-        let path = format!("{FOLDER}/{i}");
-        file.datasets().iter().any(|entry| entry.path == path && entry.shape.rank() == 0)
-    };
-    if count == 0 {
+    let (mut order, mut only_keras_3) = order(optimizer, weights);
+    let outer = List::new(file, FOLDER);
+    let inner = INNER.into_iter().find(|folder| file.has_group(folder)).map(|folder| List::new(file, folder));
+    let list = inner.as_ref().unwrap_or(&outer);
+    if optimizer.loss_scale().is_some() {
+        let own = order.split_off(order.len() - LossScaleOptimizer::SCALARS);
+        only_keras_3 -= own.len();
+        // Keras 2 keeps no scale, and Keras 3 none before the first step.
+        if outer.count == AROUND + list.count {
+            outer.take(AROUND - own.len(), own, &mut state)?;
+        }
+    }
+    if list.count == 0 {
         return Ok(Ok(state));
     }
     // Keras 3 keeps a learning rate that is no schedule after the number of steps.
-    let slots_from = if count > 1 && is_scalar(1) { 2 } else { 1 };
+    let slots_from = if list.count > 1 && list.is_scalar(1) { 2 } else { 1 };
     let (all, idle) = (order.len(), optimizer.idle() * weights);
-    match count - slots_from {
+    match list.count - slots_from {
         // Before the first step there may be nothing else.
         0 => order.clear(),
         got if got == all => {}
@@ -164,31 +231,17 @@ pub(super) fn read(
             order.truncate(all - only_keras_3);
         }
         _ => {
-            let class = optimizer.class_name();
+            let (class, count) = (optimizer.class_name(), list.count);
             return Ok(Err(format!(
                 "`{class}` needs {all} variables for {weights} weights, beside the number of steps and the learning \
                  rate; the file has {count} in all"
             )));
         }
     }
-    state.iterations = variable(file, 0, &Type::scalar(DType::I64))?.to_vec().first().copied().unwrap_or(0);
+    state.iterations = list.get(0, &Type::scalar(DType::I64))?.to_vec().first().copied().unwrap_or(0);
     if slots_from == 2 {
-        state.learning_rate = variable(file, 1, &Type::scalar(DType::F32))?.get(0);
+        state.learning_rate = list.get(1, &Type::scalar(DType::F32))?.get(0);
     }
-    for (i, slot) in order.into_iter().enumerate() {
-        let value = &mut state.slots[slot].2;
-        *value = variable(file, slots_from + i, &value.ty())?;
-    }
+    list.take(slots_from, order, &mut state)?;
     Ok(Ok(state))
-}
-
-/// A variable of the file, which must have that shape.
-fn variable(file: &H5, i: usize, ty: &Type) -> Result<Array> {
-    let array = file.dataset(&format!("{FOLDER}/{i}"))?;
-    if *array.shape() != ty.shape || array.dtype().is_float() != ty.dtype.is_float() {
-        let got = array.ty();
-        return Err(Error::file(format!("the optimizer's variable `{FOLDER}/{i}` needs {ty}, got {got}"))
-            .help("the file is damaged; `Load::new().compile(false)` leaves the optimizer out"));
-    }
-    Ok(array.cast(ty.dtype))
 }

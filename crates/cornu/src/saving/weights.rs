@@ -10,7 +10,7 @@ use cornu_graph::{Array, Error, Result};
 use crate::flavor::Flavor;
 use crate::layers::{LayerRef, snake_case};
 use crate::model::{Model, Nested};
-use crate::variables::{Role, Variable};
+use crate::variables::Variable;
 
 /// Both versions, in the order in which their places are looked for.
 const ALL: [Flavor; 2] = [Flavor::Keras3, Flavor::Keras2];
@@ -45,13 +45,24 @@ fn placed<'a>(flavor: Flavor, layers: &'a [LayerRef], around: &str, found: &mut 
 
 /// A layer at a place of its own, and those within it: of a model as those of a file, else by the names of their fields.
 fn one<'a>(flavor: Flavor, layer: &'a LayerRef, place: &str, found: &mut Vec<Placed<'a>>) {
-    let mut variables: Vec<_> = layer.own_variables().iter().filter(|own| own.role != Role::Seed).cloned().collect();
+    let mut variables: Vec<_> = layer.own_variables().iter().filter(|own| own.role.is_weight()).cloned().collect();
     variables.sort_by_key(|variable| variable.role);
-    found.push(Placed { folder: format!("{place}/vars"), name: layer.name(), variables });
+    // Those of parts of the layer have folders of their own.
+    let mut folders = vec![(format!("{place}/vars"), Vec::new())];
+    for variable in variables {
+        let part = variable.name.split_once('/').map(|(part, _)| layer.layer().folder_of(part, flavor));
+        let folder = part.map_or_else(|| format!("{place}/vars"), |part| format!("{place}/{part}/vars"));
+        match folders.iter_mut().find(|(known, _)| *known == folder) {
+            Some((_, own)) => own.push(variable),
+            None => folders.push((folder, vec![variable])),
+        }
+    }
+    let name = layer.name();
+    found.extend(folders.into_iter().map(|(folder, variables)| Placed { folder, name, variables }));
     match layer.settings::<Nested>() {
         Some(nested) => placed(flavor, &nested.net.layers, &format!("{place}/"), found),
         None => {
-            for (field, child) in layer.layer().children() {
+            for (field, child) in layer.children() {
                 one(flavor, child, &format!("{place}/{field}"), found);
             }
         }

@@ -46,7 +46,9 @@ impl Output {
             Op::Binary(Binary::Add) | Op::Dot(_) => Activation::Linear,
             _ => Activation::Other,
         };
-        Output { shape: predictions.tensor.shape(), activation }
+        let shape = predictions.tensor.shape();
+        let of_one_row = if shape.is_empty() { shape } else { shape.with(0, 1) };
+        Output { shape: of_one_row, activation }
     }
 
     pub(super) fn units(&self) -> usize {
@@ -54,11 +56,14 @@ impl Output {
     }
 }
 
+/// Rows at all.
+pub(crate) fn rows(data: &Data) -> Result<()> {
+    if data.rows() == 0 { Err(Error::data("`x` needs at least one row, got none")) } else { Ok(()) }
+}
+
 /// Rows of finite numbers.
 pub(crate) fn numbers(data: &Data) -> Result<()> {
-    if data.rows() == 0 {
-        return Err(Error::data("`x` needs at least one row, got none"));
-    }
+    rows(data)?;
     for (arrays, what) in [(&data.x, "x"), (&data.y, "y"), (&data.weights, "sample_weight")] {
         let name = |place: usize| if arrays.len() > 1 { format!("{what}[{place}]") } else { what.to_owned() };
         arrays.iter().enumerate().try_for_each(|(place, array)| finite(array, &name(place)))?;

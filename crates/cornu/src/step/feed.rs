@@ -24,6 +24,7 @@ pub(crate) struct Data {
 }
 
 /// What data is for: the names and types of inputs, the names of outputs, and which of these are judged.
+#[derive(Clone)]
 pub(crate) struct Ends<'a> {
     pub(crate) inputs: Cow<'a, [InputSpec]>,
     pub(crate) outputs: Vec<String>,
@@ -31,6 +32,7 @@ pub(crate) struct Ends<'a> {
 }
 
 /// What one gives a model: features, labels, and what each row weighs.
+#[derive(Default)]
 pub(crate) struct Given {
     pub(crate) x: Arrays,
     pub(crate) y: Option<Arrays>,
@@ -213,9 +215,9 @@ impl Data {
         std::iter::once(None).chain(self.x[0].shape()[1..].iter().map(|&size| Some(size))).collect()
     }
 
-    /// What the inputs of a step over one row are.
-    pub(crate) fn sample(&self) -> Vec<Type> {
-        self.x.iter().map(|array| Type::new(array.dtype(), array.shape().with(0, 1))).collect()
+    /// What the inputs of a step over so many rows are.
+    pub(crate) fn sample(&self, rows: usize) -> Vec<Type> {
+        self.x.iter().map(|array| Type::new(array.dtype(), array.shape().with(0, rows))).collect()
     }
 }
 

@@ -18,6 +18,7 @@ use crate::flavor::Flavor;
 use crate::layers::Wire;
 use crate::metrics::{ACCURACY, Direction};
 use crate::net::Net;
+use crate::optimizers::Optimizer;
 use crate::policy::dtype_policy;
 use crate::trace::Cx;
 pub(crate) use crate::variables::Kind;
@@ -26,7 +27,7 @@ use crate::variables::{Lent, Named, Opened, Variables, locked};
 /// A model's training: how it is done, and what it has in the session.
 pub(crate) struct Training {
     compiled: Option<Compiled>,
-    /// Whether Keras would scale the loss: it does so for models that are made while `mixed_float16` is the policy.
+    /// Whether the loss is scaled: Keras does so for models that are made while `mixed_float16` is the policy.
     scaled: bool,
     /// What decides about random streams, if the model follows Keras 2.
     pub(super) streams: Mutex<Option<Keras2Streams>>,
@@ -89,9 +90,15 @@ impl Training {
         }
     }
 
+    /// Compiled from now on as a model that was made while `mixed_float16` was the policy.
+    pub(crate) fn scale_loss(&mut self) {
+        self.scaled = true;
+    }
+
     /// Begins anew, with other settings.
     pub(crate) fn compile(&mut self, compiled: Compiled) {
-        self.compiled = Some(compiled);
+        let optimizer = if self.scaled { compiled.optimizer.scaling() } else { compiled.optimizer };
+        self.compiled = Some(Compiled { optimizer, ..compiled });
         let mut live = self.live();
         (live.restored, live.state) = (None, None);
         if let Some(opened) = &live.opened {
@@ -161,19 +168,6 @@ impl Training {
         self.with_streams(|streams| streams.built(variables, to_train));
     }
 
-    /// Looks whether it may go without a scale of the loss.
-    ///
-    /// # Errors
-    /// Keras would scale it.
-    fn needs_no_scale(&self) -> Result<()> {
-        if !self.scaled {
-            return Ok(());
-        }
-        let message = "training under the policy `mixed_float16` needs a scale of the loss, which is not supported yet";
-        let help = "choose `set_dtype_policy(\"mixed_bfloat16\")`, which needs none, before the model is made";
-        Err(Error::unsupported(message).help(help))
-    }
-
     /// The settings of the last `compile`.
     ///
     /// # Errors
@@ -198,6 +192,11 @@ impl Training {
             }
             metric => metric.resolve().ok()?.direction(),
         }
+    }
+
+    /// What makes new weights, if the model is compiled.
+    pub(crate) fn optimizer(&self) -> Option<&dyn Optimizer> {
+        self.compiled.as_ref().map(|compiled| &*compiled.optimizer)
     }
 
     /// How the model was compiled, if it was.
@@ -290,7 +289,6 @@ impl<'a> Steps<'a> {
         let loss = all.ok_or_else(|| Error::usage("no output has a loss"))?;
         let mut updates = Vec::new();
         if kind == Kind::Train {
-            self.training.needs_no_scale()?;
             updates = state.optimize(&cx, &*compiled.optimizer, &loss);
         }
         state.count(&cx, &loss, &each, types[0].shape[0], &mut updates);
@@ -332,7 +330,8 @@ impl Stage<'_> {
 
     /// What the model gives for such data: each of its outputs.
     pub(crate) fn outline(&mut self, data: &Data) -> Result<Vec<Output>> {
-        let types = data.sample();
+        // Layers that remember rows take no other number of them.
+        let types = data.sample(self.net.inputs.first().and_then(|input| input.shape[0]).unwrap_or(1));
         if let Some((_, outputs)) = self.live.outline.as_ref().filter(|(known, _)| *known == types) {
             return Ok(outputs.clone());
         }

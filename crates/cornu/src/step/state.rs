@@ -1,6 +1,6 @@
 //! What an optimizer remembers, to be saved and brought back.
 
-use cornu_graph::{Array, DType, Error, Result, Type, VarId};
+use cornu_graph::{Array, Error, Result, Type, VarId};
 
 use super::keras2_streams::Keras2Streams;
 use super::stage::{Live, Stage, Training};
@@ -26,7 +26,7 @@ fn slots(optimizer: &dyn Optimizer, weights: &[Named]) -> Vec<(String, String, T
     let of_weights =
         optimizer.roles().into_iter().flat_map(|role| weights.iter().map(move |weight| slot(role, weight)));
     let scalars = optimizer.scalars().into_iter();
-    let scalars = scalars.map(|scalar| (scalar.name.to_owned(), String::new(), Type::scalar(DType::F32)));
+    let scalars = scalars.map(|scalar| (scalar.name.to_owned(), String::new(), scalar.scalar()));
     of_weights.chain(scalars).collect()
 }
 
@@ -48,7 +48,7 @@ impl OptimizerState {
         let of_weights = optimizer.kept().into_iter().flat_map(|slot| weights.iter().map(move |weight| (slot, weight)));
         let of_weights = of_weights.map(|(slot, weight)| slot.start(&weight.ty, || weight.value()));
         let zero = || Ok(Array::scalar(0.0f32));
-        let scalars = optimizer.scalars().into_iter().map(|slot| slot.start(&Type::scalar(DType::F32), zero));
+        let scalars = optimizer.scalars().into_iter().map(|slot| slot.start(&slot.scalar(), zero));
         let values = of_weights.chain(scalars).collect::<Result<Vec<Array>>>()?;
         let slots = slots(optimizer, &weights).into_iter().zip(values);
         let slots = slots.map(|((role, path, _), value)| (role, path, value)).collect();

@@ -13,7 +13,7 @@ use crate::flavor::Flavor;
 use crate::layers::Wire;
 use crate::losses;
 use crate::metrics::{self, ACCURACY, Metric, Total};
-use crate::optimizers::{self, LearningRate, Optimizer, Slot, Stepped};
+use crate::optimizers::{self, LearningRate, Optimizer, Slot, Stepped, With};
 use crate::trace::Cx;
 use crate::variables::{Named, locked};
 
@@ -52,9 +52,9 @@ impl Remembered {
         let kept = optimizer.kept();
         let slots = kept.iter().map(|role| weights.iter().map(|weight| slot(role, weight)).collect());
         let slots = slots.collect::<Result<_>>()?;
-        let (scalar, zero) = (Type::scalar(DType::F32), || Ok(Array::scalar(0.0f32)));
+        let zero = || Ok(Array::scalar(0.0f32));
         let scalars = optimizer.scalars().into_iter();
-        let scalars = scalars.map(|slot| all.declare(slot.variable(slot.name.into(), &scalar, zero)?));
+        let scalars = scalars.map(|slot| all.declare(slot.variable(slot.name.into(), &slot.scalar(), zero)?));
         let scalars = scalars.collect::<Result<_>>()?;
         let iterations = all.declare(VarSpec::zeros("iterations", Role::Slot, Type::scalar(DType::I64)))?;
         let mut rate = |rate: f64| all.declare(VarSpec::value("learning_rate", Role::Slot, Array::scalar(rate as f32)));
@@ -183,24 +183,25 @@ impl State {
 
     /// The updates of weights, slots and the number of steps.
     pub(super) fn optimize(&self, cx: &Cx, optimizer: &dyn Optimizer, loss: &Tensor) -> Vec<(VarId, Tensor)> {
-        let weights = &self.weights;
+        let (weights, scalars) = (&self.weights, optimizer.scalars());
         let var = |id: VarId, ty: &Type| cx.trace().var(id, ty.clone());
         let of_role = |ids: &Vec<VarId>| ids.iter().zip(weights).map(|(&id, weight)| var(id, &weight.ty)).collect();
         let before = Stepped {
             weights: weights.iter().map(|weight| var(weight.id(), &weight.ty)).collect(),
             slots: self.remembered.slots.iter().map(of_role).collect(),
-            scalars: self.remembered.scalars.iter().map(|&id| var(id, &Type::scalar(DType::F32))).collect(),
+            scalars: self.remembered.scalars.iter().zip(scalars).map(|(&id, slot)| var(id, &slot.scalar())).collect(),
             iterations: var(self.remembered.iterations, &Type::scalar(DType::I64)),
         };
         let rate = self.remembered.learning_rate.map(|id| var(id, &Type::scalar(DType::F32)));
         let paths: Vec<&str> = weights.iter().map(|weight| weight.path.as_str()).collect();
-        let gradients = gradients(&optimizer.common().scaled(loss), &before.weights);
-        let new = optimizers::apply(optimizer, &before, &paths, gradients, rate.as_ref());
-        let held = |(weight, new): (&Named, Tensor)| match &weight.constraint {
-            Some(constraint) => (weight.id(), constraint.apply(&new)),
-            None => (weight.id(), new),
+        let gradients = gradients(&optimizers::scaled(optimizer, &before, loss), &before.weights);
+        let held = |place: usize, new: Tensor| match &weights[place].constraint {
+            Some(constraint) => constraint.apply(&new),
+            None => new,
         };
-        let mut updates: Vec<(VarId, Tensor)> = weights.iter().zip(new.weights).map(held).collect();
+        let with = With { paths: &paths, rate: rate.as_ref(), held: &held };
+        let new = optimizers::apply(optimizer, &before, gradients, &with);
+        let mut updates: Vec<(VarId, Tensor)> = weights.iter().map(|weight| weight.id()).zip(new.weights).collect();
         updates.extend(self.remembered.slots.concat().into_iter().zip(new.slots.concat()));
         updates.extend(self.remembered.scalars.iter().copied().zip(new.scalars));
         updates.push((self.remembered.iterations, new.iterations));

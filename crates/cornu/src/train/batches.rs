@@ -45,6 +45,13 @@ impl Batches {
         };
     }
 
+    /// The order begins anew, if it is that of the rows.
+    pub(super) fn restart(&mut self) {
+        if let Order::Plain(used, _) = &mut self.order {
+            (*used, self.last) = (0, 0);
+        }
+    }
+
     /// The rows of the last batches.
     pub(super) fn rows(&self) -> &[u32] {
         let (order, used) = match &self.order {

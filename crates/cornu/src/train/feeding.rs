@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use cornu_graph::room::room;
 use cornu_graph::{Error, Result, Type};
 use serde_json::{Value, json};
 
-use super::batches::Batches;
+use super::batches::{Batches, InOrder};
 use super::model::weigh;
 use super::source::{Batch, Source};
-use crate::step::{Data, Ends, Fed, checks};
+use crate::step::{Data, Ends, Fed, Given, ORDER, checks};
 
 /// Where the rows of a training come from.
 pub(super) enum Feeding {
@@ -18,9 +19,21 @@ pub(super) enum Feeding {
     Drawn(Box<Drawn>),
 }
 
+/// A source that has begun, and its first batch.
+pub(super) struct Begun {
+    /// What messages call it.
+    what: &'static str,
+    source: Box<dyn Source>,
+    /// The epoch that it has last begun.
+    epoch: usize,
+    /// Where it stood at first, if it can go back there.
+    start: Option<Value>,
+    first: Given,
+}
+
 /// What a source gives.
 pub(super) struct Drawn {
-    source: Box<dyn Source>,
+    begun: Begun,
     ends: Ends<'static>,
     class_weight: Option<BTreeMap<i64, f64>>,
     /// The types of the first batch.
@@ -34,22 +47,63 @@ pub(super) struct Drawn {
     given: usize,
 }
 
-impl Drawn {
-    /// The source begins with that epoch; gives its first batch, as the model takes it once it is known what for.
-    pub(super) fn first(source: &mut dyn Source, epoch: usize) -> Result<Batch> {
+impl Begun {
+    /// The source begins with that epoch.
+    ///
+    /// # Errors
+    /// Those of the source, and none at all; a batch without labels, unless it is to predict from.
+    pub(super) fn new(what: &'static str, mut source: Box<dyn Source>, epoch: usize) -> Result<Begun> {
+        let start = source.position();
         source.begin(epoch)?;
-        source.next()?.ok_or_else(|| Error::data("the source has no batch").help("`next` gives the first one"))
+        let first = source.next()?;
+        let none = || Error::data(format!("the {what} has no batch")).help("`next` gives the first one");
+        let Batch(first) = first.ok_or_else(none)?;
+        Ok(Begun { what, source, epoch, start, first })
     }
 
-    pub(super) fn new(
-        source: Box<dyn Source>,
-        ends: Ends<'static>,
-        class_weight: Option<BTreeMap<i64, f64>>,
-        first: Data,
-    ) -> Result<Drawn> {
+    /// The first batch, with labels.
+    ///
+    /// # Errors
+    /// There are none.
+    pub(super) fn labelled(&mut self) -> Result<Given> {
+        if self.first.y.is_none() {
+            let error = Error::data(format!("batch 1 of the {} has no labels", self.what));
+            return Err(error.help("give them as well: `Batch::new(x, y)`"));
+        }
+        Ok(std::mem::take(&mut self.first))
+    }
+
+    /// The features of the first batch.
+    pub(super) fn features(&mut self) -> Given {
+        Given { x: std::mem::take(&mut self.first.x), ..Given::default() }
+    }
+
+    /// What it gives, from the first batch on, as the model takes it.
+    pub(super) fn feeding(self, ends: Ends, class_weight: Option<BTreeMap<i64, f64>>, first: Data) -> Result<Feeding> {
+        let ends = ends.owned();
         let now = first.here()?;
         let (types, rows) = (now.types(0), now.order()?);
-        Ok(Drawn { source, ends, class_weight, types, now, rows, waits: true, given: 0 })
+        let drawn = Drawn { begun: self, ends, class_weight, types, now, rows, waits: true, given: 0 };
+        Ok(Feeding::Drawn(Box::new(drawn)))
+    }
+}
+
+impl Drawn {
+    /// An epoch begins; where the source has begun it already, its first batch is here.
+    fn begin(&mut self, epoch: usize) -> Result<()> {
+        if self.waits && self.begun.epoch == epoch {
+            return Ok(());
+        }
+        (self.waits, self.given, self.begun.epoch) = (false, 0, epoch);
+        self.begun.source.begin(epoch)
+    }
+
+    /// An epoch begins, with the batches that the first had, if the source can go back to them.
+    fn restart(&mut self, epoch: usize) -> Result<()> {
+        if let Some(start) = self.begun.start.as_ref().filter(|_| !self.waits || self.begun.epoch != epoch) {
+            self.begun.source.seek(start)?;
+        }
+        self.begin(epoch)
     }
 
     /// Takes the next batch, if there is one.
@@ -58,12 +112,15 @@ impl Drawn {
             self.given = 1;
             return Ok(true);
         }
-        let Some(Batch(given)) = self.source.next()? else { return Ok(false) };
+        let Some(Batch(given)) = self.begun.source.next()? else { return Ok(false) };
         self.given += 1;
-        let place = format!("batch {} of the source", self.given);
+        let place = format!("batch {} of the {}", self.given, self.begun.what);
+        let judged = !self.ends.judged.is_empty();
         let data = || {
+            // To predict from, labels are passed over, and whatever the numbers are.
+            let given = if judged { given } else { Given { x: given.x, ..Given::default() } };
             let mut data = given.of(&self.ends)?;
-            checks::numbers(&data)?;
+            if judged { checks::numbers(&data) } else { checks::rows(&data) }?;
             if let Some(classes) = &self.class_weight {
                 weigh(&mut data, classes)?;
             }
@@ -87,19 +144,15 @@ impl Feeding {
     pub(super) fn batches(&self) -> Option<usize> {
         match self {
             Feeding::Rows(data, batches) => Some(data.rows().div_ceil(batches.size)),
-            Feeding::Drawn(drawn) => drawn.source.batches(),
+            Feeding::Drawn(drawn) => drawn.begun.source.batches(),
         }
     }
 
     /// An epoch begins.
     pub(super) fn begin(&mut self, epoch: usize) -> Result<()> {
         match self {
-            // Its first batch is here already.
-            Feeding::Drawn(drawn) if !drawn.waits => {
-                drawn.given = 0;
-                drawn.source.begin(epoch)
-            }
-            _ => Ok(()),
+            Feeding::Rows(..) => Ok(()),
+            Feeding::Drawn(drawn) => drawn.begin(epoch),
         }
     }
 
@@ -153,7 +206,7 @@ impl Feeding {
     pub(super) fn position(&self) -> Option<Value> {
         match self {
             Feeding::Rows(_, batches) => Some(batches.position()),
-            Feeding::Drawn(drawn) => drawn.source.position(),
+            Feeding::Drawn(drawn) => drawn.begun.source.position(),
         }
     }
 
@@ -169,8 +222,49 @@ impl Feeding {
             },
             Feeding::Drawn(drawn) => {
                 drawn.waits = false;
-                drawn.source.seek(position)
+                drawn.begun.source.seek(position)
             }
+        }
+    }
+}
+
+/// What is evaluated or predicted, from its beginning.
+pub(super) struct Whole {
+    pub(super) feeding: Feeding,
+    /// How many batches at most.
+    pub(super) steps: usize,
+}
+
+impl Whole {
+    /// Rows in their own order.
+    ///
+    /// # Errors
+    /// No room for that order.
+    pub(super) fn rows(data: Fed, batches: InOrder) -> Result<Whole> {
+        room::<u32>(ORDER, &[data.rows()])?;
+        let order = Batches::new(None, data.rows(), batches.size);
+        Ok(Whole { feeding: Feeding::Rows(data, order), steps: batches.steps })
+    }
+
+    /// What a source gives, so many batches at most.
+    pub(super) fn drawn(feeding: Feeding, steps: Option<usize>) -> Whole {
+        let all = feeding.batches().unwrap_or(usize::MAX);
+        Whole { steps: steps.map_or(all, |steps| steps.min(all)), feeding }
+    }
+
+    /// How many batches there are; 0 where that is not known, as Keras tells it.
+    pub(super) fn told(&self) -> usize {
+        if self.steps == usize::MAX { 0 } else { self.steps }
+    }
+
+    /// It begins, after that epoch.
+    pub(super) fn begin(&mut self, epoch: usize) -> Result<()> {
+        match &mut self.feeding {
+            Feeding::Rows(_, batches) => {
+                batches.restart();
+                Ok(())
+            }
+            Feeding::Drawn(drawn) => drawn.restart(epoch),
         }
     }
 }

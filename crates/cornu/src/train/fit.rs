@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use cornu_graph::{Arrays, Error, Result, ToArrays};
 
-use super::{Callback, Control};
+use super::{Callback, Control, Source};
+use crate::model::Model;
 use crate::random::Seeds;
 use crate::step::Given;
 use cornu_display::Verbose;
@@ -29,6 +30,7 @@ pub struct Fit {
     pub(crate) seeds: Option<Seeds>,
     pub(crate) validation_split: f64,
     pub(crate) validation_data: Option<Result<Given>>,
+    pub(crate) validation_source: Option<Box<dyn Source>>,
     pub(crate) validation_weights: Option<Result<Arrays>>,
     pub(crate) validation_steps: Option<usize>,
     pub(crate) validation_freq: usize,
@@ -51,6 +53,7 @@ impl Fit {
             seeds: None,
             validation_split: 0.0,
             validation_data: None,
+            validation_source: None,
             validation_weights: None,
             validation_steps: None,
             validation_freq: 1,
@@ -119,6 +122,13 @@ impl Fit {
     /// Rows to evaluate with after each epoch.
     pub fn validation_data(mut self, x: impl ToArrays, y: impl ToArrays) -> Fit {
         self.validation_data = Some(Given::labelled(x, y));
+        self
+    }
+
+    /// Batches to evaluate with after each epoch, instead of `validation_data`: each validation is an epoch of the source,
+    /// with the number of that it comes after.
+    pub fn validation_source(mut self, source: impl Source + 'static) -> Fit {
+        self.validation_source = Some(Box::new(source));
         self
     }
 
@@ -191,6 +201,11 @@ impl Fit {
             let error = Error::usage("fit: `validation_weights` needs `validation_data`, got none");
             return Err(error.help("rows that `validation_split` keeps have their weights in `sample_weight`"));
         }
+        if self.validation_source.is_some() && (self.validation_data.is_some() || self.validation_batch_size.is_some())
+        {
+            let what = "`validation_data` and `validation_batch_size`";
+            return Err(of_rows("fit", what, "leave them out beside a `validation_source`"));
+        }
         let split = self.validation_split;
         if !(0.0..1.0).contains(&split) {
             let error = Error::usage(format!("fit: `validation_split` needs a part from 0 to 1, got {split}"));
@@ -225,6 +240,11 @@ pub(crate) fn positive(place: &str, name: &str, value: Option<usize>) -> Result<
         Some(0) => Err(Error::usage(format!("{place}: `{name}` needs a whole number above 0, got 0"))),
         _ => Ok(()),
     }
+}
+
+/// The error for arguments of rows beside a source.
+pub(crate) fn of_rows(place: &str, what: &str, help: &str) -> Error {
+    Error::usage(format!("{place}: {what} are of rows in memory, not of a source")).help(help)
 }
 
 /// The arguments of [`evaluate_with`](crate::Model::evaluate_with), by Keras's names.
@@ -268,6 +288,13 @@ impl Evaluate {
         self
     }
 
+    /// Whether that model can be evaluated, and the numbers can be right, whatever the data.
+    pub(super) fn check(&self, model: &Model) -> Result<()> {
+        model.training().compiled("evaluate")?;
+        positive("evaluate", "batch_size", self.batch_size)?;
+        positive("evaluate", "steps", self.steps)
+    }
+
     /// Something to call meanwhile.
     pub fn callback(mut self, callback: impl Callback + 'static) -> Evaluate {
         self.callbacks.push(Box::new(callback));
@@ -285,7 +312,8 @@ impl Default for Evaluate {
 #[must_use]
 #[derive(Clone, Copy, Debug)]
 pub struct Predict {
-    pub(crate) batch_size: usize,
+    pub(crate) batch_size: Option<usize>,
+    pub(crate) steps: Option<usize>,
     pub(crate) verbose: Verbose,
 }
 
@@ -293,12 +321,18 @@ impl Predict {
     /// Batches of 32 rows, with progress shown as soon as there is more than one. Keras draws a bar of one step too,
     /// for each row that is predicted alone: that takes longer than the prediction, and fills the screen.
     pub fn new() -> Predict {
-        Predict { batch_size: BATCH_SIZE, verbose: Verbose::Auto }
+        Predict { batch_size: None, steps: None, verbose: Verbose::Auto }
     }
 
     /// Rows in a batch.
     pub fn batch_size(mut self, rows: usize) -> Predict {
-        self.batch_size = rows;
+        self.batch_size = Some(rows);
+        self
+    }
+
+    /// How many batches to predict, from the first row on; all where nothing is said.
+    pub fn steps(mut self, steps: usize) -> Predict {
+        self.steps = Some(steps);
         self
     }
 
@@ -306,6 +340,12 @@ impl Predict {
     pub fn verbose(mut self, verbose: impl Into<Verbose>) -> Predict {
         self.verbose = verbose.into();
         self
+    }
+
+    /// Whether the numbers can be right, whatever the data.
+    pub(super) fn check(self) -> Result<()> {
+        positive("predict", "batch_size", self.batch_size)?;
+        positive("predict", "steps", self.steps)
     }
 
     /// How much is printed about so many batches.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cornu_graph::room::{empty, room};
-use cornu_graph::{Array, Context, Element, Error, Result, ToArrays, into_ndarray};
+use cornu_graph::{Array, Context, Element, Error, Result, Session, ToArrays, into_ndarray};
 use ndarray::ArrayD;
 
 use super::batches::{Batches, InOrder};
 use super::callback::Callbacks;
-use super::feeding::{Drawn, Feeding};
-use super::fit::{batch_rows, positive};
-use super::run::{PREDICTIONS, Run, evaluate, predict};
-use super::source::{Batch, Source};
+use super::feeding::{Begun, Feeding, Whole};
+use super::fit::{batch_rows, of_rows};
+use super::run::{PREDICTIONS, Predicted, Run, evaluate, predict};
+use super::source::Source;
 use super::{Callback, Evaluate, Fit, History, Params, Predict, Scores, Warning, progress};
 use crate::model::Model;
 use crate::random::{Seeds, Shuffle};
@@ -55,11 +55,12 @@ impl Model {
         checks::numbers(&data)?;
         self.build_for(&data, true)?;
         let mut warnings = Vec::new();
-        let (mut train, validation) = split(data, &mut fit, &mut warnings, &ends)?;
+        let (mut train, mut validation) = split(data, &mut fit, &mut warnings, &ends)?;
         if let Some(classes) = &fit.class_weight {
             warnings.extend(weigh(&mut train, classes)?);
         }
         self.prepare(&train, validation.as_ref(), &mut warnings)?;
+        let validation = validation.take().map(|validation| self.whole(validation, ends, &fit)).transpose()?;
         room::<u32>(ORDER, &[train.rows()])?;
         let session = self.variables().session()?;
         let data = train.upload(&*session)?;
@@ -79,13 +80,12 @@ impl Model {
         fit.check()?;
         if fit.validation_split > 0.0 || fit.sample_weight.is_some() || fit.batch_size.is_some() {
             let what = "`batch_size`, `validation_split` and `sample_weight`";
-            return Err(Error::usage(format!("fit: {what} are of rows in memory, not of a source"))
-                .help("give `validation_data`; a `Batch` may be `weighted`"));
+            return Err(of_rows("fit", what, "give `validation_data`; a `Batch` may be `weighted`"));
         }
         let own = fit.seeds.is_some();
         let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
-        let mut source: Box<dyn Source> = Box::new(source);
-        let Batch(given) = Drawn::first(&mut *source, fit.initial_epoch).context("fit")?;
+        let mut begun = Begun::new("source", Box::new(source), fit.initial_epoch).context("fit")?;
+        let given = begun.labelled().context("fit")?;
         let ends = self.ends(&given).owned();
         let mut first = given.of(&ends)?;
         checks::numbers(&first)?;
@@ -96,31 +96,42 @@ impl Model {
             warnings.extend(weigh(&mut first, classes)?);
         }
         self.prepare(&first, validation.as_ref(), &mut warnings)?;
-        let drawn = Drawn::new(source, ends, fit.class_weight.clone(), first)?;
-        self.run(Feeding::Drawn(Box::new(drawn)), validation, fit, (&seeds, own), warnings)
+        let validation = validation.map(|validation| self.whole(validation, ends.clone(), &fit)).transpose()?;
+        let feeding = begun.feeding(ends, fit.class_weight.clone(), first)?;
+        self.run(feeding, validation, fit, (&seeds, own), warnings)
+    }
+
+    /// What a fit validates with, on its way.
+    fn whole(&self, validation: Validation, ends: Ends, fit: &Fit) -> Result<Whole> {
+        let Validation { data, begun } = validation;
+        if let Some(begun) = begun {
+            return Ok(Whole::drawn(begun.feeding(ends, None, data)?, fit.validation_steps));
+        }
+        let data = data.upload(&*self.variables().session()?)?;
+        let batches = fit.validation_batches(&data);
+        Whole::rows(data, batches)
     }
 
     /// Looks at what a fit is to train on and to validate with, and makes the variables of training.
-    fn prepare(&self, train: &Data, validation: Option<&Data>, warnings: &mut Vec<Warning>) -> Result<()> {
+    fn prepare(&self, train: &Data, validation: Option<&Validation>, warnings: &mut Vec<Warning>) -> Result<()> {
         let mut stage = self.stage();
         stage.check_and_prepare("fit", train, warnings)?;
         stage.slips(train, warnings)?;
-        let Some(validation) = validation else { return Ok(()) };
-        checks::numbers(validation).context("fit: `validation_data`")?;
-        stage.check_and_prepare("fit: `validation_data`", validation, &mut Vec::new())
+        let Some(Validation { data, begun }) = validation else { return Ok(()) };
+        let place = if begun.is_some() { "fit: `validation_source`" } else { "fit: `validation_data`" };
+        checks::numbers(data).context(place)?;
+        stage.check_and_prepare(place, data, &mut Vec::new())
     }
 
     /// Trains.
     fn run(
         &self,
         feeding: Feeding,
-        validation: Option<Data>,
+        validation: Option<Whole>,
         fit: Fit,
         (seeds, own): (&Seeds, bool),
         warnings: Vec<Warning>,
     ) -> Result<History> {
-        let session = self.variables().session()?;
-        let validation = validation.map(|validation| validation.upload(&*session)).transpose()?;
         let mut run = Run::new(self, feeding, validation, fit, warnings);
         let end = run.epochs(seeds, own);
         let (position, memories) = (run.position(), Arc::new(run.memories()));
@@ -142,23 +153,50 @@ impl Model {
     /// # Errors
     /// Those of [`Model::evaluate`], and a batch size of 0.
     pub fn evaluate_with(&self, x: impl ToArrays, y: impl ToArrays, mut settings: Evaluate) -> Result<Scores> {
-        self.training().compiled("evaluate")?;
-        positive("evaluate", "batch_size", settings.batch_size)?;
-        positive("evaluate", "steps", settings.steps)?;
-        let given = Given::labelled(x, y)?;
+        settings.check(self)?;
+        let given = Given::labelled(x, y)?.weighted(settings.sample_weight.take())?;
+        let (size, steps) = (settings.batch_size, settings.steps);
+        self.evaluate_given(given, settings, |data, _, session| {
+            let batches = InOrder::new(data.rows(), size, steps);
+            Whole::rows(data.upload(session)?, batches)
+        })
+    }
+
+    /// [`Model::evaluate_with`] on what a [`Source`] gives, up to its end or so many `steps`. `batch_size` and
+    /// `sample_weight` are the source's affair.
+    ///
+    /// # Errors
+    /// Those of [`Model::evaluate`] and of the source, and a batch that is of another shape than the first.
+    pub fn evaluate_source(&self, source: impl Source + 'static, settings: Evaluate) -> Result<Scores> {
+        settings.check(self)?;
+        if settings.batch_size.is_some() || settings.sample_weight.is_some() {
+            let what = "`batch_size` and `sample_weight`";
+            return Err(of_rows("evaluate", what, "a `Batch` may be `weighted`"));
+        }
+        let mut begun = Begun::new("source", Box::new(source), 0).context("evaluate")?;
+        let (given, steps) = (begun.labelled().context("evaluate")?, settings.steps);
+        self.evaluate_given(given, settings, |data, ends, _| Ok(Whole::drawn(begun.feeding(ends, None, data)?, steps)))
+    }
+
+    /// Evaluates what `feed` makes of the rows, or of the first of them.
+    fn evaluate_given(
+        &self,
+        given: Given,
+        mut settings: Evaluate,
+        feed: impl FnOnce(Data, Ends, &dyn Session) -> Result<Whole>,
+    ) -> Result<Scores> {
         let ends = self.ends(&given);
-        let data = given.weighted(settings.sample_weight)?.of(&ends)?;
+        let data = given.of(&ends)?;
         checks::numbers(&data)?;
         self.built_for(&data)?;
         let _turn = self.training().turn()?;
         let mut stage = self.stage();
         stage.check_and_prepare("evaluate", &data, &mut Vec::new())?;
-        let batches = InOrder::new(data.rows(), settings.batch_size, settings.steps);
-        let data = data.upload(&**stage.session()?)?;
+        let mut whole = feed(data, ends, &**stage.session()?)?;
         drop(stage);
         settings.callbacks.extend(progress::bar(settings.verbose, self.flavor()));
-        let params = Params::new(settings.verbose, 1, batches.steps);
-        evaluate(self, &data, batches, &mut Callbacks::new(settings.callbacks, params))
+        let params = Params::new(settings.verbose, 1, whole.told());
+        evaluate(self, &mut whole, 0, &mut Callbacks::new(settings.callbacks, params))
     }
 
     /// What the model makes of the rows of `x`: an array with one row for each. What a last layer of another type than
@@ -219,25 +257,67 @@ impl Model {
         &self,
         x: impl ToArrays,
         settings: Predict,
-        mut callbacks: Vec<Box<dyn Callback>>,
+        callbacks: Vec<Box<dyn Callback>>,
     ) -> Result<Vec<Array>> {
-        positive("predict", "batch_size", Some(settings.batch_size))?;
+        settings.check()?;
         let given = Given::features(x)?;
         let ends = self.ends(&given);
         let data = given.of(&ends)?;
-        if data.rows() == 0 {
-            return Err(Error::data("`x` needs at least one row, got none"));
-        }
+        checks::rows(&data)?;
         let model = self.built_for(&data)?;
+        let batches = InOrder::new(data.rows(), settings.batch_size, settings.steps);
+        let mut predicted = Predicted::new(batches.steps.saturating_mul(batches.size).min(data.rows()));
+        let one = data.rows() <= batches.size;
+        let data = if one { data.here()? } else { data.upload(&*model.variables().session()?)? };
+        let whole = Whole::rows(data, batches)?;
+        self.predict_whole(model, whole, settings, callbacks, |outputs| predicted.push(outputs))?;
+        Ok(predicted.outputs())
+    }
+
+    /// [`Model::predict_all_with`] on what a [`Source`] gives, up to its end or so many `steps`: an array for each output,
+    /// of all rows. `batch_size` is the source's affair; labels are passed over.
+    ///
+    /// # Errors
+    /// Those of [`Model::predict`] and of the source, and a batch that is of another shape than the first.
+    pub fn predict_source(&self, source: impl Source + 'static, settings: Predict) -> Result<Vec<Array>> {
+        settings.check()?;
+        if settings.batch_size.is_some() {
+            return Err(of_rows("predict", "rows of a `batch_size`", "the batches are those of the source"));
+        }
+        let mut begun = Begun::new("source", Box::new(source), 0).context("predict")?;
+        let given = begun.features();
+        let ends = self.ends(&given);
+        let data = given.of(&ends)?;
+        checks::rows(&data)?;
+        let model = self.built_for(&data)?;
+        let whole = Whole::drawn(begun.feeding(ends, None, data)?, settings.steps);
+        let (mut parts, mut rows) = (Vec::new(), 0);
+        self.predict_whole(model, whole, settings, Vec::new(), |outputs| {
+            rows += outputs[0].shape()[0];
+            parts.push(outputs);
+            Ok(())
+        })?;
+        let mut predicted = Predicted::new(rows);
+        parts.into_iter().try_for_each(|outputs| predicted.push(outputs))?;
+        Ok(predicted.outputs())
+    }
+
+    /// Predicts; `model` is this one as it is built.
+    fn predict_whole(
+        &self,
+        model: &Model,
+        mut whole: Whole,
+        settings: Predict,
+        mut callbacks: Vec<Box<dyn Callback>>,
+        take: impl FnMut(Vec<Array>) -> Result<()>,
+    ) -> Result<()> {
         let opened = model.variables().opened()?;
-        let (batch, steps) = (settings.batch_size, data.rows().div_ceil(settings.batch_size));
-        let data = if steps == 1 { data.here()? } else { data.upload(&**opened.store.session())? };
-        let shown = settings.shown(steps);
+        let shown = settings.shown(whole.steps);
         callbacks.extend(progress::bar(shown, self.flavor()));
-        let mut callbacks = Callbacks::new(callbacks, Params::new(shown, 1, steps));
+        let mut callbacks = Callbacks::new(callbacks, Params::new(shown, 1, whole.told()));
         let parts = (self.name(), model.net(), model.variables());
         let steps = Steps::to_predict(parts, &opened, self.training());
-        predict(self, &steps, &data, batch, &mut callbacks)
+        predict(self, &steps, &mut whole, &mut callbacks, take)
     }
 
     /// One step of training on these rows; gives their loss and metrics.
@@ -260,7 +340,7 @@ impl Model {
 
     fn on_batch(&mut self, what: &str, kind: Kind, given: Given) -> Result<Scores> {
         self.training().compiled(what)?;
-        let ends = self.ends(&given).owned();
+        let ends = self.ends(&given);
         let data = given.of(&ends)?;
         checks::numbers(&data)?;
         self.build_for(&data, kind == Kind::Train)?;
@@ -279,11 +359,24 @@ impl Model {
     }
 }
 
-/// The rows to validate with that were given.
-fn given_validation(fit: &mut Fit, ends: &Ends) -> Option<Result<Data>> {
+/// What a fit validates with: rows, or a source and its first batch.
+struct Validation {
+    data: Data,
+    begun: Option<Begun>,
+}
+
+/// What was given to validate with.
+fn given_validation(fit: &mut Fit, ends: &Ends) -> Option<Result<Validation>> {
+    if let Some(source) = fit.validation_source.take() {
+        let validation = Begun::new("validation source", source, fit.initial_epoch).and_then(|mut begun| {
+            let data = begun.labelled()?.of(ends)?;
+            Ok(Validation { data, begun: Some(begun) })
+        });
+        return Some(validation.context("fit"));
+    }
     let (validation, weights) = (fit.validation_data.take()?, fit.validation_weights.take());
-    let validation = validation.and_then(|validation| validation.weighted(weights)?.of(ends));
-    Some(validation.map_err(|error| error.context("fit: `validation_data`")))
+    let data = validation.and_then(|validation| validation.weighted(weights)?.of(ends));
+    Some(data.map(|data| Validation { data, begun: None }).context("fit: `validation_data`"))
 }
 
 /// Weighs rows by the class of their label.
@@ -305,7 +398,7 @@ pub(super) fn weigh(data: &mut Data, classes: &BTreeMap<i64, f64>) -> Result<Vec
 }
 
 /// The rows to train on, and those to validate with.
-fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, ends: &Ends) -> Result<(Data, Option<Data>)> {
+fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, ends: &Ends) -> Result<(Data, Option<Validation>)> {
     if let Some(validation) = given_validation(fit, ends) {
         return Ok((data, Some(validation?)));
     }
@@ -325,7 +418,8 @@ fn split(data: Data, fit: &mut Fit, warnings: &mut Vec<Warning>, ends: &Ends) ->
     warnings.extend(data.y.iter().find_map(checks::split));
     let mut order = empty(ORDER, rows)?;
     order.extend(0..rows);
-    Ok((data.take(&order[..kept])?, Some(data.take(&order[kept..])?)))
+    let kept_back = Validation { data: data.take(&order[kept..])?, begun: None };
+    Ok((data.take(&order[..kept])?, Some(kept_back)))
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use cornu_graph::room::room;
 use cornu_graph::{Array, Buffer, Error, ErrorKind, Result, Type, tell};
 use serde_json::Value;
 
-use super::batches::InOrder;
 use super::callback::{At, Callbacks, Memory};
-use super::feeding::Feeding;
+use super::feeding::{Feeding, Whole};
 use super::interrupt::Interrupt;
 use super::pace::Pace;
 use super::snapshot::{self, Resumed};
@@ -24,66 +23,106 @@ pub(crate) const PREDICTIONS: &str = "the array of predictions";
 /// A run of a program, with how many rows its batches have.
 type Held = Option<(usize, Lent)>;
 
-/// Runs over rows in order; the running totals are of these rows afterwards.
-pub(super) fn evaluate(model: &Model, data: &Fed, batches: InOrder, callbacks: &mut Callbacks) -> Result<Scores> {
+/// Evaluates, after that epoch; the running totals are of these rows afterwards.
+pub(super) fn evaluate(model: &Model, whole: &mut Whole, epoch: usize, callbacks: &mut Callbacks) -> Result<Scores> {
     let stage = model.stage();
     stage.reset()?;
-    stage.training.evaluating(data.one_size(batches.size));
+    stage.training.evaluating(whole.feeding.one_size());
     drop(stage);
     callbacks.call_with(model, Hook::TestBegin, 0, Scores::default())?;
-    let (order, mut held, mut done) = (data.order()?, [None, None], 0);
-    while done < batches.steps {
+    whole.begin(epoch)?;
+    let (mut held, mut done) = ([None, None], 0);
+    while done < whole.steps {
         callbacks.call_with(model, Hook::TestBatchBegin, done, Scores::default())?;
         let watched = callbacks.use_any(&[Hook::TestBatchBegin, Hook::TestBatchEnd]);
-        let next = if watched { done + 1 } else { batches.steps };
-        let rows = &order[done * batches.size..next.saturating_mul(batches.size).min(order.len())];
-        model.stage().steps()?.batches(Kind::Test, data, rows, batches.size, &mut held)?;
-        done = next;
+        if !whole.feeding.next(if watched { 1 } else { whole.steps - done })? {
+            break;
+        }
+        let (data, rows, size) = whole.feeding.rows();
+        model.stage().steps()?.batches(Kind::Test, data, rows, size, &mut held)?;
+        done += rows.len().div_ceil(size);
         callbacks.shared.logs = None;
         callbacks.call(model, Hook::TestBatchEnd, done - 1)?;
         if callbacks.shared.stop && !callbacks.shared.trains {
             break;
         }
     }
+    if done == 0 {
+        return Err(Error::data("the source has no batch to evaluate"));
+    }
     let scores = Scores::new(model.stage().logs()?);
     callbacks.call_with(model, Hook::TestEnd, 0, scores.clone())?;
     Ok(scores)
 }
 
-/// What the model makes of the rows, batch by batch: each of its outputs. `steps` is the model as it is built.
+/// What the model makes of the rows, batch by batch: `take` is given the outputs of each. `steps` is the model as it is
+/// built.
 pub(super) fn predict(
     model: &Model,
     steps: &Steps,
-    data: &Fed,
-    batch: usize,
+    whole: &mut Whole,
     callbacks: &mut Callbacks,
-) -> Result<Vec<Array>> {
-    steps.training.predicting(data.one_size(batch));
-    let (outputs, mut held) = (steps.net.outputs.len(), None);
-    let order = data.order()?;
-    let (mut all, mut done): (Vec<Array>, usize) = (Vec::with_capacity(outputs), 0);
+    mut take: impl FnMut(Vec<Array>) -> Result<()>,
+) -> Result<()> {
+    steps.training.predicting(whole.feeding.one_size());
+    let (outputs, mut held, mut done) = (steps.net.outputs.len(), None, 0);
     callbacks.call(model, Hook::PredictBegin, 0)?;
-    for (i, rows) in order.chunks(batch).enumerate() {
-        callbacks.call(model, Hook::PredictBatchBegin, i)?;
-        let run = steps.step(Kind::Predict, data, rows, &mut held)?;
-        for index in 0..outputs {
-            let output = run.output(index)?;
-            if i == 0 && rows.len() == order.len() {
-                all.push(output);
-                continue;
-            }
-            if i == 0 {
-                let ty = Type::new(output.dtype(), output.shape().with(0, data.rows()));
-                room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
-                all.push(Array::zeros(&ty));
-            }
-            append(&mut all[index], done, &output)?;
+    while done < whole.steps {
+        callbacks.call(model, Hook::PredictBatchBegin, done)?;
+        if !whole.feeding.next(1)? {
+            break;
         }
-        done += rows.len();
-        callbacks.call(model, Hook::PredictBatchEnd, i)?;
+        let (data, rows, _) = whole.feeding.rows();
+        let run = steps.step(Kind::Predict, data, rows, &mut held)?;
+        take((0..outputs).map(|index| run.output(index)).collect::<Result<_>>()?)?;
+        callbacks.call(model, Hook::PredictBatchEnd, done)?;
+        done += 1;
     }
-    callbacks.call(model, Hook::PredictEnd, 0)?;
-    Ok(all)
+    callbacks.call(model, Hook::PredictEnd, 0)
+}
+
+/// The outputs of all batches, one after the other.
+pub(super) struct Predicted {
+    rows: usize,
+    /// How many of them are there.
+    done: usize,
+    all: Vec<Array>,
+}
+
+impl Predicted {
+    /// Of so many rows.
+    pub(super) fn new(rows: usize) -> Predicted {
+        Predicted { rows, done: 0, all: Vec::new() }
+    }
+
+    /// Takes the outputs of the next batch.
+    ///
+    /// # Errors
+    /// No room, and rows of another shape.
+    pub(super) fn push(&mut self, outputs: Vec<Array>) -> Result<()> {
+        let count = outputs.first().map_or(0, |output| output.shape()[0]);
+        if self.all.is_empty() && count == self.rows {
+            self.all = outputs;
+        } else {
+            if self.all.is_empty() {
+                let types = outputs.iter().map(|output| Type::new(output.dtype(), output.shape().with(0, self.rows)));
+                let zeros = types.map(|ty| {
+                    room::<u8>(PREDICTIONS, &[ty.size(), ty.dtype.size()])?;
+                    Ok(Array::zeros(&ty))
+                });
+                self.all = zeros.collect::<Result<_>>()?;
+            }
+            let mut pairs = self.all.iter_mut().zip(&outputs);
+            pairs.try_for_each(|(all, output)| append(all, self.done, output))?;
+        }
+        self.done += count;
+        Ok(())
+    }
+
+    /// Each output.
+    pub(super) fn outputs(self) -> Vec<Array> {
+        self.all
+    }
 }
 
 impl Steps<'_> {
@@ -158,7 +197,7 @@ fn append(all: &mut Array, done: usize, part: &Array) -> Result<()> {
 pub(super) struct Run<'a> {
     model: &'a Model,
     feeding: Feeding,
-    validation: Option<Fed>,
+    validation: Option<Whole>,
     fit: Fit,
     callbacks: Callbacks,
     flavor: Flavor,
@@ -181,7 +220,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         model: &'a Model,
         feeding: Feeding,
-        validation: Option<Fed>,
+        validation: Option<Whole>,
         mut fit: Fit,
         warnings: Vec<Warning>,
     ) -> Run<'a> {
@@ -361,9 +400,8 @@ impl<'a> Run<'a> {
     fn logs(&mut self, epoch: usize) -> Result<Scores> {
         let mut logs = Scores::new(self.model.stage().logs()?);
         let due = (epoch + 1).is_multiple_of(self.fit.validation_freq);
-        if let Some(validation) = self.validation.as_ref().filter(|_| due) {
-            let batches = self.fit.validation_batches(validation);
-            let scores = evaluate(self.model, validation, batches, &mut self.callbacks)?;
+        if let Some(validation) = self.validation.as_mut().filter(|_| due) {
+            let scores = evaluate(self.model, validation, epoch, &mut self.callbacks)?;
             scores.iter().for_each(|(name, value)| logs.set(&format!("val_{name}"), value));
         }
         if self.flavor.sorts_figures() {
@@ -406,7 +444,7 @@ impl<'a> Run<'a> {
             self.history.warnings.push(Warning::new(Code::TooFewRows, message));
         }
         let Some((validation, steps)) = self.validation.as_ref().zip(self.fit.validation_steps) else { return };
-        let available = self.fit.validation_batches(validation).steps;
+        let available = validation.steps;
         if steps > available {
             let message =
                 format!("`validation_steps` asks for {steps} batches, but the rows make {available}: it ends there");

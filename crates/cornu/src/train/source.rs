@@ -8,7 +8,8 @@ use crate::flavor::Flavor;
 use crate::random::{Seeds, Shuffle};
 use crate::step::Given;
 
-/// Gives the batches of a training, epoch by epoch: Keras's generators, `Sequence`s and data sets.
+/// Gives the batches of a training, epoch by epoch, or of an evaluation or prediction: Keras's generators, `Sequence`s and
+/// data sets.
 ///
 /// ```
 /// use cornu::prelude::*;
@@ -41,7 +42,7 @@ pub trait Source {
         None
     }
 
-    /// An epoch begins, counted from 0.
+    /// An epoch begins, counted from 0, or the validation after it; an evaluation or prediction is one epoch.
     ///
     /// # Errors
     /// Whatever is wrong: it ends the fit.
@@ -56,7 +57,8 @@ pub trait Source {
     /// Whatever is wrong: it ends the fit.
     fn next(&mut self) -> Result<Option<Batch>>;
 
-    /// Where it stands, for snapshots; nothing, if it cannot go on from there.
+    /// Where it stands, for snapshots, and for validations that are all of the same batches; nothing, if it cannot go on
+    /// from there.
     fn position(&self) -> Option<Value> {
         None
     }
@@ -80,6 +82,14 @@ impl Batch {
     /// Numbers that make no array.
     pub fn new(x: impl ToArrays, y: impl ToArrays) -> Result<Batch> {
         Given::labelled(x, y).map(Batch)
+    }
+
+    /// Features alone, to predict from.
+    ///
+    /// # Errors
+    /// Numbers that make no array.
+    pub fn features(x: impl ToArrays) -> Result<Batch> {
+        Given::features(x).map(Batch)
     }
 
     /// The same, each row with a weight.

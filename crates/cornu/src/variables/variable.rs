@@ -118,6 +118,8 @@ pub(crate) struct LayerState {
     pub(crate) learns: Arc<AtomicBool>,
     /// The seeds that were drawn when it was made, in the order in which its variables take them.
     pub(crate) seeds: Vec<i64>,
+    /// The layers within it.
+    within: Vec<Arc<LayerState>>,
     /// Whether it was said that the layer loses a mask.
     pub(crate) told: AtomicBool,
     pub(super) variables: Mutex<Option<Arc<[Arc<Variable>]>>>,
@@ -125,8 +127,14 @@ pub(crate) struct LayerState {
 
 impl LayerState {
     /// Of a layer that is not built, with the seeds drawn for it.
-    pub(crate) fn new(seeds: Vec<i64>, learns: bool) -> LayerState {
-        LayerState { learns: Arc::new(AtomicBool::new(learns)), seeds, ..LayerState::default() }
+    pub(crate) fn new(seeds: Vec<i64>, learns: bool, within: Vec<Arc<LayerState>>) -> LayerState {
+        LayerState { learns: Arc::new(AtomicBool::new(learns)), seeds, within, ..LayerState::default() }
+    }
+
+    /// This one, and those of the layers within its layer.
+    pub(crate) fn with_those_within(self: &Arc<Self>) -> Vec<Arc<LayerState>> {
+        let within = self.within.iter().flat_map(|state| state.with_those_within());
+        std::iter::once(Arc::clone(self)).chain(within).collect()
     }
 
     /// Its variables, once it has been built.

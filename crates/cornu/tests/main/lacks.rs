@@ -31,7 +31,11 @@ pub(crate) fn lacks(json: &Value) -> Vec<String> {
     lacks
 }
 
-fn is_known(class: &str) -> bool {
+fn is_known(class: &str, module: &str) -> bool {
+    // An initializer may be called as a layer is.
+    if module == "keras.layers" {
+        return <dyn Layer>::classes().contains(&class);
+    }
     let families =
         [<dyn Loss>::classes(), <dyn Metric>::classes(), <dyn Optimizer>::classes(), <dyn Schedule>::classes()];
     let choices = [<dyn Initializer>::classes(), <dyn Regularizer>::classes(), <dyn Constraint>::classes()];
@@ -53,7 +57,7 @@ fn walk(json: &Value, lacks: &mut Vec<String>) {
 
 fn of_object(object: &Map<String, Value>, lacks: &mut Vec<String>) {
     let text = |key: &str| object.get(key).and_then(Value::as_str);
-    if let Some(class) = text("class_name").filter(|class| !is_known(class)) {
+    if let Some(class) = text("class_name").filter(|class| !is_known(class, text("module").unwrap_or_default())) {
         lacks.push(format!("`{class}`"));
     }
     let activations = ["activation", "recurrent_activation"].into_iter().filter_map(text);
@@ -87,8 +91,13 @@ pub(crate) fn of_compile(compile: &Value) -> Vec<String> {
 fn what_is_lacking_is_found_by_class_name_and_setting() {
     let of = |text: &str| lacks(&serde_json::from_str(text).expect("JSON"));
     assert_eq!(of(r#"{"class_name": "Sequential", "config": {"layers": [{"class_name": "Dense"}]}}"#), [""; 0]);
-    assert_eq!(of(r#"{"class_name": "Functional", "config": {"layers": [{"class_name": "Conv2D"}]}}"#), ["`Conv2D`"]);
-    assert_eq!(of(r#"{"layers": [{"class_name": "Sequential"}, {"class_name": "ReLU"}]}"#), ["`ReLU`"]);
+    assert_eq!(
+        of(r#"{"class_name": "Functional", "config": {"layers": [{"class_name": "ConvLSTM2D"}]}}"#),
+        ["`ConvLSTM2D`"]
+    );
+    assert_eq!(of(r#"{"layers": [{"class_name": "Sequential"}, {"class_name": "Softmax"}]}"#), ["`Softmax`"]);
+    assert_eq!(of(r#"{"class_name": "Identity"}"#), [""; 0]);
+    assert_eq!(of(r#"{"module": "keras.layers", "class_name": "Identity"}"#), ["`Identity`"]);
     assert_eq!(of(r#"{"activation": "gelu", "use_bias": true}"#), ["`gelu`"]);
     assert_eq!(of(r#"{"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}"#), [""; 0]);
     assert_eq!(of(r#"{"dtype": "string"}"#), ["string"]);

@@ -2,9 +2,11 @@
 
 use cornu_testkit::alloc::Counting;
 
+mod batch_normalization;
 mod callbacks;
 mod choices;
 mod closures;
+mod convolutions;
 mod cross_validation;
 mod deep;
 mod documents;
@@ -18,11 +20,15 @@ mod functional;
 mod help;
 mod interrupt;
 mod kept_tensors;
+mod keywords;
 mod lacks;
+mod layer_calls;
 mod layers;
 mod lesson;
+mod loss_scale;
 mod masks;
 mod memory;
+mod merging;
 mod mistakes;
 mod models;
 mod names;
@@ -31,8 +37,10 @@ mod outputs;
 mod own_classes;
 mod passengers;
 mod policies;
+mod pooling;
 mod preparing;
 mod properties;
+mod recurrences;
 mod resume;
 mod saved;
 mod saving;

@@ -11,7 +11,7 @@ use ndarray::ArrayD;
 use serde_json::{Value, json};
 
 use crate::lacks::lacks;
-use crate::saved::keras_file;
+use crate::saved::{all_near, arrays, keras_file};
 use crate::seeds::seeded;
 
 fn message<T>(result: Result<T>) -> String {
@@ -38,8 +38,8 @@ fn opens(json: &Value, config: &Value) -> Result<(), String> {
     let paths: Vec<&str> = model.variables().weights().map(|variable| variable.path.as_str()).collect();
     let want: Vec<&str> = json["weights"].as_array().into_iter().flatten().filter_map(|w| w["path"].as_str()).collect();
     let keras3 = json["saved_by"].as_str().is_some_and(|version| version.starts_with("keras 3"));
-    // Keras leaves the model's name out where layers were built before they were added.
-    let same = |(got, want): (&&str, &&str)| got == want || got.split_once('/').is_some_and(|(_, rest)| rest == *want);
+    // Keras leaves the names of models out where layers were built before they were added.
+    let same = |(got, want): (&&str, &&str)| got == want || got.ends_with(&format!("/{want}"));
     let told = keras3 && json["weights"].is_array();
     if told && !(paths.len() == want.len() && paths.iter().zip(&want).all(same)) {
         return Err(format!("weights: got {paths:?}, want {want:?}"));
@@ -49,11 +49,11 @@ fn opens(json: &Value, config: &Value) -> Result<(), String> {
     }
     model.load_weights(keras_file(json)).map_err(text)?;
     let case = Case::open("models", json);
-    let Some(x) = case.array(&json["inputs"]) else {
+    let Some(x) = arrays(&case, &json["inputs"]) else {
         println!("{}: predictions skipped, the manifest has no inputs", case.id);
         return Ok(());
     };
-    case.near("outputs", &outputs(&mut model, &x).map_err(text)?, &json["predictions"])
+    all_near(&case, "outputs", &model.predict_all(x).map_err(text)?, &json["predictions"])
 }
 
 /// The table above the totals, which count an optimizer that is not there.
@@ -162,7 +162,7 @@ fn what_is_no_model_is_refused() {
     let layer = json!({ "class_name": "Dens", "config": {} });
     let unknown = refused(json!({ "class_name": "Sequential", "config": { "name": "m", "layers": [layer] } }));
     assert!(
-        unknown.starts_with("model `m`: layer 0: unknown layer class `Dens`; there are `Activation`, `Dense`, ")
+        unknown.starts_with("model `m`: layer 0: unknown layer class `Dens`; there are `Activation`, ")
             && unknown.contains("\n  help: did you mean `Dense`?"),
         "{unknown}"
     );

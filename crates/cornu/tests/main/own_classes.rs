@@ -1,7 +1,7 @@
 //! Classes of one's own that are not as they should be: an error that names the class, never a panic or a wrong figure.
 
 use cornu::constraints::UnitNorm;
-use cornu::layers::Layer;
+use cornu::layers::{Keywords, Layer};
 use cornu::losses::{Loss, Reduction};
 use cornu::metrics::{Metric, Total};
 use cornu::optimizers::{Common, Optimizer};
@@ -77,8 +77,8 @@ cornu::config! {
 impl Layer for Many {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
         let relu = Activation::new("relu");
-        let called =
-            Inputs::of(&relu, vec![x.clone().into(); self.inputs], &[]).and_then(|inputs| relu.call_all(cx, &inputs));
+        let called = Inputs::of(&relu, vec![x.clone().into(); self.inputs], &Keywords::default())
+            .and_then(|inputs| relu.call_all(cx, &inputs));
         called.map(|outputs| outputs[0].tensor.clone()).unwrap_or_else(|error| {
             cx.fail(error);
             x

@@ -3,7 +3,7 @@
 use crate::seeds::seeded;
 use cornu::choice::Choice;
 use cornu::optimizers::schedules::ExponentialDecay;
-use cornu::optimizers::{Adagrad, Nadam, Optimizer};
+use cornu::optimizers::{Adagrad, LossScaleOptimizer, Nadam, Optimizer};
 use cornu::prelude::*;
 use cornu::random::{Flavor, set_flavor};
 use cornu::{Result, Sequential};
@@ -38,7 +38,7 @@ fn epochs(model: &mut Model, from: usize, to: usize) -> Result<Vec<f64>> {
     Ok(model.fit(&X, &Y, fit)?["loss"].clone())
 }
 
-const OPTIMIZERS: [(&str, Make); 12] = [
+const OPTIMIZERS: [(&str, Make); 13] = [
     ("SGD", || SGD::new().learning_rate(0.3).into()),
     ("SGD with momentum", || SGD::new().learning_rate(0.1).momentum(0.9).nesterov(true).clipnorm(0.5).into()),
     ("RMSprop", || RMSprop::new().into()),
@@ -51,6 +51,7 @@ const OPTIMIZERS: [(&str, Make); 12] = [
     ("SGD by a schedule", || SGD::new().momentum(0.5).learning_rate(ExponentialDecay::new(0.3, 4, 0.5)).into()),
     ("SGD with gathered gradients", || SGD::from(0.3).gradient_accumulation_steps(3i64).into()),
     ("Nadam", || Nadam::from(0.03).into()),
+    ("Adam with a scale of the loss", || LossScaleOptimizer::new(Adam::from(0.02)).dynamic_growth_steps(3i64).into()),
 ];
 
 /// Six epochs are three, a file and three more: for what a file of Keras holds. Orders of shuffled rows and streams of

@@ -6,7 +6,7 @@ use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::saving::Loaded;
 use cornu_files::keras::Archive;
-use cornu_graph::Array;
+use cornu_graph::{Array, Arrays, ToArrays};
 use cornu_testkit::folder::Folder;
 use cornu_testkit::golden::{self, Case, Report};
 use serde_json::Value;
@@ -25,6 +25,37 @@ fn near(got: f64, want: &Value, (rtol, atol): (f64, f64)) -> Result<(), String> 
     if (got - want).abs() <= atol + rtol * want.abs() { Ok(()) } else { Err(format!("got {got}, want {want}")) }
 }
 
+/// One array, a list of them, or some by name.
+pub(crate) fn arrays(case: &Case, json: &Value) -> Option<Arrays> {
+    let found = match (case.array(json), json) {
+        (Some(one), _) => one.into_arrays(),
+        (None, Value::Array(list)) => {
+            list.iter().map(|json| case.array(json)).collect::<Option<Vec<_>>>()?.into_arrays()
+        }
+        (None, Value::Object(named)) => {
+            let each = named.iter().map(|(name, json)| Some((name.clone(), case.array(json)?)));
+            each.collect::<Option<Vec<_>>>()?.into_arrays()
+        }
+        _ => return None,
+    };
+    found.ok()
+}
+
+/// Whether what a model gives is what is stored, one array or several; those by name come in the order of names.
+pub(crate) fn all_near(case: &Case, category: &str, got: &[Array], want: &Value) -> Result<(), String> {
+    let each: Vec<&Value> = match want {
+        Value::Array(list) => list.iter().collect(),
+        Value::Object(named) if case.array(want).is_none() => {
+            named.iter().collect::<std::collections::BTreeMap<_, _>>().into_values().collect()
+        }
+        one => vec![one],
+    };
+    if got.len() != each.len() {
+        return Err(format!("got {} outputs, want {}", got.len(), each.len()));
+    }
+    got.iter().zip(each).try_for_each(|(got, want)| case.near(category, got, want))
+}
+
 /// A model of a case, as it was saved.
 struct Saved<'a> {
     case: Case<'a>,
@@ -39,20 +70,19 @@ impl Saved<'_> {
         Saved { case: Case::open("models", json), file: keras_file(json), flavor }
     }
 
-    fn array(&self, key: &str) -> Option<Array> {
-        self.case.array(&self.case.json[key])
+    fn arrays(&self, key: &str) -> Option<Arrays> {
+        arrays(&self.case, &self.case.json[key])
     }
 
     /// Predictions as stored.
     fn predicts(&self, model: &mut Model, want: &Value, category: &str) -> Result<(), String> {
         // The inputs of some models are rows of a data file that is not here.
-        let Some(x) = self.array("inputs") else {
+        let Some(x) = self.arrays("inputs") else {
             println!("{}: predictions skipped, the manifest has no inputs", self.case.id);
             return Ok(());
         };
-        let got = model.predict(&x).map_err(|error| error.to_string())?;
-        let got = Array::new(got.shape(), got.iter().copied().collect::<Vec<f32>>()).map_err(|e| e.to_string())?;
-        self.case.near(category, &got, want)
+        let got = model.predict_all(x).map_err(|error| error.to_string())?;
+        all_near(&self.case, category, &got, want)
     }
 
     fn figures(&self, scores: &Scores, want: &Value, category: &str) -> Result<(), String> {
@@ -63,20 +93,20 @@ impl Saved<'_> {
 
     /// Loss and metrics as stored.
     fn evaluates(&self, model: &mut Model) -> Result<(), String> {
-        let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
+        let (Some(x), Some(y)) = (self.arrays("inputs"), self.arrays("targets")) else { return Ok(()) };
         let rows = self.case.json["evaluate_batch_size"].as_u64().unwrap_or(32) as usize;
         let evaluate = Evaluate::new().batch_size(rows).verbose(0);
-        let scores = model.evaluate_with(&x, &y, evaluate).map_err(|error| error.to_string())?;
+        let scores = model.evaluate_with(x, y, evaluate).map_err(|error| error.to_string())?;
         self.figures(&scores, &self.case.json["evaluate"], "evaluate")
     }
 
     /// Some more steps of training, and the predictions after them.
     fn resumes(&self, model: &mut Model) -> Result<(), String> {
         let resume = &self.case.json["resume"];
-        let (Some(x), Some(y)) = (self.array("inputs"), self.array("targets")) else { return Ok(()) };
+        let (Some(x), Some(y)) = (self.arrays("inputs"), self.arrays("targets")) else { return Ok(()) };
         let Some(logs) = resume["logs"].as_array() else { return Ok(()) };
         for (step, want) in logs.iter().enumerate() {
-            let scores = model.train_on_batch(&x, &y).map_err(|error| error.to_string())?;
+            let scores = model.train_on_batch(x.clone(), y.clone()).map_err(|error| error.to_string())?;
             self.figures(&scores, want, "resume").map_err(|problem| format!("step {step}, {problem}"))?;
         }
         self.predicts(model, &resume["predictions_after"], "resume")

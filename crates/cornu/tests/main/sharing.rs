@@ -1,5 +1,6 @@
 //! A layer is one wherever it is used: in two models, twice in one trace, as a setting of another layer.
 
+use cornu::layers::Child;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
 use cornu::{Cx, Model, Result, Tensor};
@@ -22,8 +23,8 @@ impl Layer for Twice {
         self.inner.call(cx, once)
     }
 
-    fn children(&self) -> Vec<(&'static str, &LayerRef)> {
-        vec![("inner", &self.inner)]
+    fn children(&self) -> Vec<(&'static str, Child)> {
+        vec![("inner", (&self.inner).into())]
     }
 }
 

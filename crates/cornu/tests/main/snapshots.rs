@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cornu::choice::Choice;
 use cornu::optimizers::schedules::{CosineDecay, ExponentialDecay};
-use cornu::optimizers::{Adagrad, Nadam, Optimizer};
+use cornu::optimizers::{Adagrad, LossScaleOptimizer, Nadam, Optimizer};
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
 use cornu::train::{BackupAndRestore, EarlyStopping, ReduceLROnPlateau};
@@ -31,7 +31,7 @@ const OPTIMIZERS: [Make; 5] = [
     || Adam::from(0.01).gradient_accumulation_steps(3i64).clipnorm(0.5).into(),
     || Nadam::from(0.01).weight_decay(0.01).into(),
     || RMSprop::new().centered(true).learning_rate(CosineDecay::new(0.02, 40)).use_ema(true).into(),
-    || Adagrad::from(0.1).into(),
+    || LossScaleOptimizer::new(Adagrad::from(0.1)).initial_scale(1e38).dynamic_growth_steps(3i64).into(),
 ];
 
 /// One of twenty trainings: two flavours, five optimizers, with and without dropout's own seeds.

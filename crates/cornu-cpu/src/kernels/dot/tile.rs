@@ -1,7 +1,8 @@
-//! The innermost loops of a matrix product: tiles of the output held in registers.
+//! The innermost loops of matrix products and convolutions: tiles of the output held in registers.
 //!
 //! Every element has one accumulator, which starts at zero and takes `a[i][p] * b[p][j]` for ascending `p` with one
-//! fused multiply-add each. Tiles differ in how many elements they compute at once, never in what an element is.
+//! fused multiply-add each: for one stretch of `p` in a product, for one after the other, each with places of its own in `a`
+//! and `b`, in a convolution. Tiles differ in how many elements they compute at once, never in what an element is.
 
 use super::lanes::Lanes;
 #[cfg(target_arch = "x86_64")]
@@ -13,23 +14,25 @@ use crate::kernels::simd::{Avx2, Avx512};
 use crate::kernels::simd::{Level, Portable};
 
 /// What the tiles of one product have in common.
-pub(super) struct Walk<T> {
-    /// How many products each sum takes.
-    pub(super) depth: usize,
-    /// From a row of `a` to the next; from a column to the next where `a` is transposed.
-    pub(super) a_stride: usize,
+pub(crate) struct Walk<'a, T> {
+    /// Where each stretch begins, in elements of `a` and rows of `b` from where the tile's begin.
+    pub(crate) stretches: &'a [[isize; 2]],
+    /// How many products each sum takes in one stretch.
+    pub(crate) depth: usize,
+    /// From a row of `a` to the next, and from a step to the next, where they do not lie side by side.
+    pub(crate) a_strides: [usize; 2],
     /// From a row of the output to the next.
-    pub(super) out_stride: usize,
+    pub(crate) out_stride: usize,
     /// Lanes of the last vector of a row, for tiles with a tail.
-    pub(super) tail: usize,
+    pub(crate) tail: usize,
     /// Whether rows lie one behind the other, so that what is written behind a row is written over by the next.
-    pub(super) in_a_row: bool,
-    pub(super) end: End,
-    pub(super) last: Last<T>,
+    pub(crate) in_a_row: bool,
+    pub(crate) end: End,
+    pub(crate) last: Last<T>,
 }
 
 /// What is done to the elements of a tile in the end, with the place of the first that goes along.
-pub(super) enum Last<T> {
+pub(crate) enum Last<T> {
     Nothing,
     /// A number for each column is added, and what is below zero becomes zero, if so.
     Bias(*const T, bool),
@@ -39,7 +42,7 @@ pub(super) enum Last<T> {
 
 /// What becomes of the sums of a tile.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// They are the output.
     Store,
     /// They go on from those in the output.
@@ -58,7 +61,7 @@ impl<T> Copy for Last<T> {}
 
 impl<T> Last<T> {
     /// The same from that row and column on.
-    pub(super) fn at(self, row: usize, column: usize) -> Self {
+    pub(crate) fn at(self, row: usize, column: usize) -> Self {
         match self {
             Last::Nothing => Last::Nothing,
             Last::Bias(bias, relu) => Last::Bias(bias.wrapping_add(column), relu),
@@ -68,45 +71,54 @@ impl<T> Last<T> {
 }
 
 /// Computes one tile: `(walk, a, b, b_stride, out)`, the pointers at the tile's first elements.
-pub(super) type Tile<T> = unsafe fn(&Walk<T>, *const T, *const T, usize, *mut T);
+pub(crate) type Tile<T> = unsafe fn(&Walk<T>, *const T, *const T, usize, *mut T);
 /// Copies a panel of `b` of `depth` rows so that they are `width` elements apart: `(depth, columns, b, b_stride, width,
 /// to)`. All the `width` is written: what is beyond `columns` is unspecified, and less than a vector.
-pub(super) type Pack<T> = unsafe fn(usize, usize, *const T, usize, usize, *mut T);
+pub(crate) type Pack<T> = unsafe fn(usize, usize, *const T, usize, usize, *mut T);
 /// Computes `columns` elements of a vector times a transposed matrix: `(depth, columns, a, b, b_stride, out)`.
-pub(super) type Along<T> = unsafe fn(usize, usize, *const T, *const T, usize, *mut T);
+pub(crate) type Along<T> = unsafe fn(usize, usize, *const T, *const T, usize, *mut T);
 /// Adds `depth` rows of `columns` elements to those at `to`, or to zeros if it does not go on from them: `(depth, columns,
 /// b, b_stride, resume, to)`.
-pub(super) type Sums<T> = unsafe fn(usize, usize, *const T, usize, bool, *mut T);
+pub(crate) type Sums<T> = unsafe fn(usize, usize, *const T, usize, bool, *mut T);
 
 /// The kernels of an element type on one instruction set.
-pub(super) struct Kernels<T: 'static> {
+pub(crate) struct Kernels<T: 'static> {
     /// Lanes of a vector.
-    pub(super) lanes: usize,
-    /// Tiles by `[transposed a][tail][vectors - 1][rows - 1]`, as many as the registers hold.
-    pub(super) tiles: [[&'static [&'static [Tile<T>]]; 2]; 2],
+    pub(crate) lanes: usize,
+    /// Tiles by `[kind][tail][vectors - 1][rows - 1]`, as many as the registers hold; no element but singles has [`LANES`].
+    pub(crate) tiles: [[&'static [&'static [Tile<T>]]; 2]; 3],
     /// Packs `b` as it lies.
-    pub(super) pack: Pack<T>,
+    pub(crate) pack: Pack<T>,
     /// Packs a transposed `b`.
-    pub(super) pack_transposed: Pack<T>,
-    pub(super) along: Along<T>,
-    pub(super) sums: Sums<T>,
+    pub(crate) pack_transposed: Pack<T>,
+    pub(crate) along: Along<T>,
+    pub(crate) sums: Sums<T>,
 }
 
-/// A tile of `ROWS` rows by `VECTORS` vectors. The last vector has `walk.tail` lanes if `TAIL`; `a` is transposed if
-/// `ACROSS`.
+/// How a tile reads `a`: the steps of a row side by side; the rows of a step side by side, as where `a` is transposed; or a
+/// number for each column rather than for all of them.
+pub(crate) const ALONG: usize = 0;
+pub(crate) const ACROSS: usize = 1;
+pub(crate) const LANES: usize = 2;
+
+/// A product's only stretch.
+pub(crate) const WHOLE: &[[isize; 2]] = &[[0, 0]];
+
+/// A tile of `ROWS` rows by `VECTORS` vectors. The last vector has `walk.tail` lanes if `TAIL`; `a` is read as `KIND` says.
 ///
 /// # Safety
 /// The pointers must be at tiles of that size inside their matrices.
 #[inline(always)]
-unsafe fn tile<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bool, const ACROSS: bool>(
+unsafe fn tile<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bool, const KIND: usize>(
     s: S,
     walk: &Walk<S::T>,
-    mut a: *const S::T,
-    mut b: *const S::T,
+    a: *const S::T,
+    b: *const S::T,
     b_stride: usize,
     out: *mut S::T,
 ) {
-    let (a_row, a_column) = if ACROSS { (1, walk.a_stride) } else { (walk.a_stride, 1) };
+    let [a_row, a_step] = walk.a_strides;
+    let (a_row, a_step) = (if KIND == ACROSS { 1 } else { a_row }, if KIND == ALONG { 1 } else { a_step });
     let mut sums = [[s.splat(S::T::default()); VECTORS]; ROWS];
     // SAFETY: elements of the tile and of the rows and columns of `a` and `b` it needs. `a` and `b` pass the end after
     // the last step only, and are not read then.
@@ -116,37 +128,70 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bo
                 *sums = load::<S, VECTORS, TAIL>(s, walk.tail, out.add(i * walk.out_stride));
             }
         }
-        for _ in 0..walk.depth {
-            let row = load::<S, VECTORS, TAIL>(s, walk.tail, b);
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let x = s.splat(*a.add(i * a_row));
-                for (sum, &y) in sums.iter_mut().zip(&row) {
-                    *sum = s.mul_add(x, y, *sum);
+        for &[at_a, at_b] in walk.stretches {
+            let (mut a, mut b) = (a.wrapping_offset(at_a), b.wrapping_offset(at_b * b_stride.cast_signed()));
+            for _ in 0..walk.depth {
+                let row = load::<S, VECTORS, TAIL>(s, walk.tail, b);
+                for (i, sums) in sums.iter_mut().enumerate() {
+                    let a = a.add(i * a_row);
+                    let x =
+                        if KIND == LANES { load::<S, VECTORS, TAIL>(s, walk.tail, a) } else { [s.splat(*a); VECTORS] };
+                    for ((sum, &y), x) in sums.iter_mut().zip(&row).zip(x) {
+                        *sum = s.mul_add(x, y, *sum);
+                    }
                 }
+                a = a.wrapping_add(a_step);
+                b = b.wrapping_add(b_stride);
             }
-            a = a.wrapping_add(a_column);
-            b = b.wrapping_add(b_stride);
         }
         if walk.end == End::Add {
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let before = load::<S, VECTORS, TAIL>(s, walk.tail, out.add(i * walk.out_stride));
-                sums.iter_mut().zip(before).for_each(|(sum, before)| *sum = s.add(before, *sum));
-            }
+            add::<S, ROWS, VECTORS, TAIL>(s, walk, &mut sums, out);
         }
         if S::ENDS {
             finish::<S, ROWS, VECTORS, TAIL>(s, walk, &mut sums);
         }
-        for (i, sums) in sums.into_iter().enumerate() {
-            let out = out.add(i * walk.out_stride);
-            for (j, sum) in sums.into_iter().enumerate() {
-                // A load from what was written through a mask waits until that is in the cache.
-                if TAIL && j == VECTORS - 1 && (i == ROWS - 1 || !walk.in_a_row) {
-                    s.store_first(walk.tail, out.add(j * S::LANES), sum);
-                } else {
-                    s.store(out.add(j * S::LANES), sum);
-                }
-            }
+        store::<S, ROWS, VECTORS, TAIL>(s, walk, sums, out);
+    }
+}
+
+/// Writes the elements of a tile.
+///
+/// # Safety
+/// See [`tile`].
+#[inline(always)]
+unsafe fn store<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bool>(
+    s: S,
+    walk: &Walk<S::T>,
+    sums: [[S::V; VECTORS]; ROWS],
+    out: *mut S::T,
+) {
+    for (i, sums) in sums.into_iter().enumerate() {
+        let out = out.wrapping_add(i * walk.out_stride);
+        for (j, sum) in sums.into_iter().enumerate() {
+            let out = out.wrapping_add(j * S::LANES);
+            // A load from what was written through a mask waits until that is in the cache.
+            let is_part = TAIL && j == VECTORS - 1 && (i == ROWS - 1 || !walk.in_a_row);
+            // SAFETY: promised by the caller.
+            unsafe { if is_part { s.store_first(walk.tail, out, sum) } else { s.store(out, sum) } };
         }
+    }
+}
+
+/// Adds the elements of a tile to those that are there.
+///
+/// # Safety
+/// See [`tile`].
+#[inline(always)]
+unsafe fn add<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bool>(
+    s: S,
+    walk: &Walk<S::T>,
+    sums: &mut [[S::V; VECTORS]; ROWS],
+    out: *const S::T,
+) {
+    for (i, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: promised by the caller.
+        let before = unsafe { load::<S, VECTORS, TAIL>(s, walk.tail, out.add(i * walk.out_stride)) };
+        sums.iter_mut().zip(before).for_each(|(sum, before)| *sum = s.add(before, *sum));
     }
 }
 
@@ -200,10 +245,19 @@ pub(super) unsafe fn load<S: Lanes, const VECTORS: usize, const TAIL: bool>(
     row
 }
 
-/// Tiles and strips, compiled for one instruction set, in a module of their own. The lists say which rows there are
-/// for one, two, … vectors.
+/// Tiles of a kind, without and with a tail. The lists say which rows there are for one, two, … vectors.
+macro_rules! tiles {
+    ($kind:ident, [$([$($rows:literal)*] $vectors:literal),*]) => {
+        [
+            &[$(&[$(tile::<$rows, $vectors, false, $kind> as Tile<T>),*]),*],
+            &[$(&[$(tile::<$rows, $vectors, true, $kind> as Tile<T>),*]),*],
+        ]
+    };
+}
+
+/// Tiles and strips, compiled for one instruction set, in a module of their own.
 macro_rules! compile {
-    ($module:ident, $lanes:ty, $(#[$feature:meta])?, [$([$($rows:literal)*] $vectors:literal),*]) => {
+    ($module:ident, $lanes:ty, $(#[$feature:meta])?, $tiles:tt, $deep:tt) => {
         pub(super) mod $module {
             #[allow(clippy::wildcard_imports, reason = "the names that make up `$lanes`")]
             use super::*;
@@ -212,7 +266,7 @@ macro_rules! compile {
             type T = <S as Lanes>::T;
 
             $(#[$feature])?
-            unsafe fn tile<const ROWS: usize, const VECTORS: usize, const TAIL: bool, const ACROSS: bool>(
+            unsafe fn tile<const ROWS: usize, const VECTORS: usize, const TAIL: bool, const KIND: usize>(
                 walk: &Walk<T>,
                 a: *const T,
                 b: *const T,
@@ -220,7 +274,7 @@ macro_rules! compile {
                 out: *mut T,
             ) {
                 // SAFETY: who calls this has a `Level`, hence the instructions; the rest is promised.
-                unsafe { super::tile::<S, ROWS, VECTORS, TAIL, ACROSS>(S::assume(), walk, a, b, b_stride, out) }
+                unsafe { super::tile::<S, ROWS, VECTORS, TAIL, KIND>(S::assume(), walk, a, b, b_stride, out) }
             }
 
             compile! {
@@ -241,15 +295,9 @@ macro_rules! compile {
                 (depth: usize, columns: usize, b: *const T, b_stride: usize, resume: bool, to: *mut T)
             }
 
-            macro_rules! tiles {
-                ($tail:literal, $across:literal) => {
-                    &[$(&[$(tile::<$rows, $vectors, $tail, $across> as Tile<T>),*]),*]
-                };
-            }
-
             pub(in crate::kernels::dot) static KERNELS: Kernels<T> = Kernels {
                 lanes: S::LANES,
-                tiles: [[tiles!(false, false), tiles!(true, false)], [tiles!(false, true), tiles!(true, true)]],
+                tiles: [tiles!(ALONG, $tiles), tiles!(ACROSS, $tiles), tiles!(LANES, $deep)],
                 pack,
                 pack_transposed,
                 along,
@@ -269,41 +317,43 @@ macro_rules! compile {
 // Sums, one row of `b` and one number of `a` must fit the registers: thirty-two of AVX-512, sixteen of the others.
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx512 {
-    ($module:ident, $lanes:ty, $tiles:tt) => {
+    ($module:ident, $lanes:ty, $tiles:tt, $deep:tt) => {
         compile! {
-            $module, $lanes, #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")], $tiles
+            $module, $lanes, #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")], $tiles, $deep
         }
     };
 }
 #[cfg(target_arch = "x86_64")]
 macro_rules! avx2 {
-    ($module:ident, $lanes:ty, $tiles:tt) => {
-        compile! { $module, $lanes, #[target_feature(enable = "avx2,fma")], $tiles }
+    ($module:ident, $lanes:ty, $tiles:tt, $deep:tt) => {
+        compile! { $module, $lanes, #[target_feature(enable = "avx2,fma")], $tiles, $deep }
     };
 }
 macro_rules! portable {
-    ($tiles:tt: $($module:ident $lanes:ty,)*) => {
-        $(compile! { $module, $lanes, , $tiles })*
+    ($tiles:tt $deep:tt: $($module:ident $lanes:ty,)*) => {
+        $(compile! { $module, $lanes, , $tiles, $deep })*
     };
 }
 #[cfg(target_arch = "x86_64")]
 avx512! {
     f32_avx512, Singles<Avx512>,
-    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6 7 8 9 10 11 12] 2, [1 2 3] 3, [1 2 3] 4, [1] 5, [1] 6, [1] 7, [1] 8]
+    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6 7 8 9 10 11 12] 2, [1 2 3] 3, [1 2 3] 4, [1] 5, [1] 6, [1] 7, [1] 8],
+    [[1 2 3 4 5 6 7 8] 1, [1 2 3 4 5 6] 2, [1 2 3 4] 3, [1 2 3] 4]
 }
 #[cfg(target_arch = "x86_64")]
 avx2! {
     f32_avx2, Singles<Avx2>,
-    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6] 2, [1 2 3] 3, [1 2] 4, [1] 5, [1] 6, [1] 7, [1] 8]
+    [[1 2 3 4 5 6 7 8 9 10 11 12] 1, [1 2 3 4 5 6] 2, [1 2 3] 3, [1 2] 4, [1] 5, [1] 6, [1] 7, [1] 8],
+    [[1 2 3 4 5 6 7 8] 1, [1 2 3 4] 2]
 }
 // Fewer for what is rarer: every tile takes its time to compile.
 #[cfg(target_arch = "x86_64")]
-avx512! { f64_avx512, Doubles512, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2] }
+avx512! { f64_avx512, Doubles512, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2], [] }
 #[cfg(target_arch = "x86_64")]
-avx2! { f64_avx2, Doubles256, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2] }
-portable! { [[1 2 3 4] 1, [1 2] 2, [1] 3, [1] 4]: f32_portable Singles<Portable>, }
+avx2! { f64_avx2, Doubles256, [[1 2 3 4 5 6] 1, [1 2 3 4 5 6] 2], [] }
+portable! { [[1 2 3 4] 1, [1 2] 2, [1] 3, [1] 4] [[1 2 3 4] 1, [1 2] 2]: f32_portable Singles<Portable>, }
 portable! {
-    [[1 2 3 4] 1, [1 2] 2]:
+    [[1 2 3 4] 1, [1 2] 2] []:
     f64_portable Plain<f64>,
     i8_portable Plain<i8>,
     i16_portable Plain<i16>,
@@ -312,7 +362,7 @@ portable! {
 }
 
 /// An element type that has tiles.
-pub(super) trait Element: Copy + Default + Send + Sync + 'static {
+pub(crate) trait Element: Copy + Default + Send + Sync + 'static {
     /// Its kernels at that level, for outputs of `n` columns.
     fn kernels(level: Level, n: usize) -> &'static Kernels<Self>;
 }

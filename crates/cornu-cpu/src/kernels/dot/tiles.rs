@@ -4,9 +4,12 @@
 use std::ops::Range;
 
 use super::is_packed;
-use super::tile::{Element, End, Kernels, Last, Walk};
+use super::tile::{Element, End, Kernels, Last, WHOLE, Walk};
+use crate::kernels::memory::LINE;
 use crate::kernels::operand::Axis;
 use crate::kernels::reduce::BLOCK;
+use crate::kernels::simd::foresee_later;
+use crate::kernels::threads::share;
 
 /// Bytes of a packed panel of `b`: so many stay in the first-level cache, or stream from the second.
 const PANEL: usize = 32 * 1024;
@@ -25,30 +28,30 @@ pub(super) struct At<T> {
 
 /// `size` things in `blocks` blocks, as even as possible: the first `larger` have one more than `each`.
 #[derive(Clone, Copy)]
-struct Split {
-    blocks: usize,
+pub(crate) struct Split {
+    pub(crate) blocks: usize,
     each: usize,
     larger: usize,
 }
 
 impl Split {
-    fn new(size: usize, blocks: usize) -> Self {
+    pub(crate) fn new(size: usize, blocks: usize) -> Self {
         let blocks = blocks.max(1);
         Split { blocks, each: size / blocks, larger: size % blocks }
     }
 
     /// Where a block begins.
-    fn start(&self, block: usize) -> usize {
+    pub(crate) fn start(&self, block: usize) -> usize {
         block * self.each + block.min(self.larger)
     }
 
     /// How many things are in a block.
-    fn size(&self, block: usize) -> usize {
+    pub(crate) fn size(&self, block: usize) -> usize {
         self.each + usize::from(block < self.larger)
     }
 
     /// How many things are in the largest block.
-    fn most(&self) -> usize {
+    pub(crate) fn most(&self) -> usize {
         self.each + usize::from(self.larger > 0)
     }
 }
@@ -135,6 +138,11 @@ impl<T: Element> Tiles<T> {
         self.kernels.lanes
     }
 
+    /// Whether rows are asked for before they are read: those of a `b` that is packed as it lies are far apart.
+    fn foresees(&self) -> bool {
+        self.pack_b && !self.b.transposed
+    }
+
     /// Whether threads should share rows rather than columns.
     pub(super) fn prefers_rows(&self) -> bool {
         let Grid { rows, columns, .. } = &self.grid;
@@ -213,6 +221,25 @@ impl<T: Element> Tiles<T> {
     }
 }
 
+/// Rows of a matrix that are read soon: where they begin, how many bytes they are apart, and how many are read of each.
+#[derive(Clone, Copy)]
+struct Ahead {
+    from: *const u8,
+    step: usize,
+    bytes: usize,
+    rows: usize,
+}
+
+impl Ahead {
+    /// Asks for a part of them: all at once would keep the processor waiting.
+    fn ask(&self, part: usize, parts: usize) {
+        let rows = share(self.rows, part, parts);
+        let from = self.from.wrapping_add(rows.start * self.step);
+        let step = self.step.cast_signed();
+        (0..self.bytes).step_by(LINE).for_each(|at| foresee_later(from.wrapping_add(at), step, rows.len()));
+    }
+}
+
 /// A part of the output, with its own memory.
 struct Part<'a, T: 'static> {
     tiles: &'a Tiles<T>,
@@ -233,22 +260,47 @@ impl<T: Element> Part<'_, T> {
         let mut steps = all.start..self.tiles.stretch(all.start, width);
         let mut end = End::Store;
         loop {
+            let next = steps.end..if steps.end == all.end { all.end } else { self.tiles.stretch(steps.end, width) };
             // SAFETY: the steps are inside.
             unsafe {
                 for block in 0..self.grid.columns.blocks {
-                    self.column(&steps, block, end);
+                    self.column(&steps, &next, block, end);
                 }
             }
             if steps.end == all.end {
                 return;
             }
-            steps = steps.end..self.tiles.stretch(steps.end, width);
+            steps = next;
             end = if self.tiles.pieces == 2 { End::Add } else { End::Resume };
         }
     }
 
-    /// Those steps of a block of columns.
-    unsafe fn column(&self, steps: &Range<usize>, block: usize, end: End) {
+    /// What is read after a block of columns, of `b` and of `a`: the next block, or the first one of the `next` steps.
+    fn ahead(&self, steps: &Range<usize>, next: &Range<usize>, block: usize) -> [Ahead; 2] {
+        let Tiles { a, b, kernels, sizes: [m, ..], .. } = self.tiles;
+        let columns = &self.grid.columns;
+        let size = size_of::<T>();
+        let (of, block) = if block + 1 < columns.blocks { (steps, block + 1) } else { (next, 0) };
+        let from = b.offset(of.start, self.column + columns.start(block) * kernels.lanes);
+        let width = columns.size(block) * kernels.lanes;
+        let b = Ahead {
+            from: self.at.b.wrapping_add(from).cast(),
+            step: b.stride * size,
+            bytes: width * size,
+            rows: of.len(),
+        };
+        let from = a.offset(self.row, next.start);
+        let a = Ahead {
+            from: self.at.a.wrapping_add(from).cast(),
+            step: a.stride * size,
+            bytes: m * size,
+            rows: if a.transposed { next.len() } else { 0 },
+        };
+        [b, a]
+    }
+
+    /// Those steps of a block of columns, and what is read soon: in the `next` steps.
+    unsafe fn column(&self, steps: &Range<usize>, next: &Range<usize>, block: usize, end: End) {
         let Tiles { b, kernels, pack_b, .. } = self.tiles;
         let columns = &self.grid.columns;
         let first = columns.start(block) * kernels.lanes;
@@ -269,12 +321,20 @@ impl<T: Element> Part<'_, T> {
                 pack(steps.len(), some, from, stride, width, self.panel);
                 (from, stride) = (self.panel, width);
             }
-            self.tiles(steps, block, from, stride, end);
+            let ahead = self.tiles.foresees().then(|| self.ahead(steps, next, block));
+            self.tiles(steps, block, (from, stride), end, ahead);
         }
     }
 
     /// The tiles of a block of columns, whose rows of `b` are `stride` apart.
-    unsafe fn tiles(&self, steps: &Range<usize>, block: usize, b: *const T, stride: usize, end: End) {
+    unsafe fn tiles(
+        &self,
+        steps: &Range<usize>,
+        block: usize,
+        (b, stride): (*const T, usize),
+        end: End,
+        ahead: Option<[Ahead; 2]>,
+    ) {
         let (Tiles { a, kernels, .. }, out_stride) = (self.tiles, self.at.out_stride);
         let Grid { rows, columns, tail } = self.grid;
         let is_tail = block + 1 == columns.blocks && *tail < kernels.lanes;
@@ -284,16 +344,22 @@ impl<T: Element> Part<'_, T> {
         let width = columns.size(block) * kernels.lanes;
         let in_a_row = columns.blocks == 1 && out_stride == n && self.column == 0 && width <= 2 * n;
         let mut walk = Walk {
+            stretches: WHOLE,
             depth: steps.len(),
-            a_stride: a.stride,
+            a_strides: [a.stride; 2],
             out_stride,
             tail: *tail,
             in_a_row,
             end,
             last: Last::Nothing,
         };
+        let done = block * rows.blocks;
         for block in 0..rows.blocks {
             let (row, height) = (rows.start(block), rows.size(block));
+            if let Some([b, a]) = &ahead {
+                b.ask(block, rows.blocks);
+                a.ask(done + block, columns.blocks * rows.blocks);
+            }
             // SAFETY: the tile and what it reads are inside the matrices or what was packed. The level whose tiles these
             // are was there when they were chosen.
             unsafe {

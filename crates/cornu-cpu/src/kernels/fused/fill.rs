@@ -1,9 +1,10 @@
-//! Inputs whose elements do not lie in a row, spread out over a block.
+//! Inputs whose elements do not lie in a row, spread out over a block, and outputs that do not.
 
 use cornu_graph::DType;
 
-use super::super::operand::{Axis, Bases};
-use super::super::simd::Simd;
+use super::super::memory::{self, LINE};
+use super::super::operand::{Axis, Bases, Strided};
+use super::super::simd::{Simd, foresee};
 use super::Input;
 use super::casts::{Become, Truth};
 use super::loops::typed;
@@ -14,11 +15,15 @@ pub(super) struct Fill {
     input: Input,
     dtype: DType,
     to: u16,
+    /// Bytes of a block: behind it there is a line of its own.
+    bytes: usize,
+    /// How many elements further the next block is, whose lines are asked for while this one is spread out.
+    ahead: isize,
 }
 
 impl Fill {
-    pub(super) fn new(input: Input, dtype: DType, to: u16) -> Fill {
-        Fill { input, dtype, to }
+    pub(super) fn new(input: Input, dtype: DType, to: u16, block: usize) -> Fill {
+        Fill { ahead: place(input.axes(), block), bytes: block * dtype.size(), input, dtype, to }
     }
 
     /// The place in the table.
@@ -27,20 +32,59 @@ impl Fill {
         self.to.into()
     }
 
-    /// Writes elements `start..start + len`.
+    /// Writes elements `start..start + len`: the `first` ones, or those that come next.
     ///
     /// # Safety
     /// The elements are in their buffer, and a block and a line behind it are writable at `to`.
     #[inline(always)]
-    pub(super) unsafe fn run<S: Simd>(&self, s: S, bases: Bases, to: *mut u8, start: usize, len: usize) {
+    pub(super) unsafe fn run<S: Simd>(&self, s: S, bases: Bases, to: *mut u8, [start, len]: [usize; 2], first: bool) {
         // SAFETY: as the caller promises.
         unsafe {
             match &self.input {
                 Input::Memory(strided) => typed!(bits self.dtype, T => {
-                    spread::<S, T>(s, &strided.axes, bases.at(strided.span), to.cast(), start, len);
+                    spread::<S, T>(s, strided, self.ahead, bases, to.cast(), start, len);
                 }),
                 Input::Count(from, axes) => typed!(self.dtype, T => count::<T>(axes, *from, to.cast(), start, len)),
+                Input::ByTokens(sums) => memory::typed!(self.dtype, T => {
+                    sums.run::<T>(bases, to.cast(), [start, len], (to.add(self.bytes).cast(), first));
+                }),
             }
+        }
+    }
+}
+
+/// Writes a block, which is at the place `from` of the table, where an output lies.
+#[derive(Clone, Debug)]
+pub(super) struct Spill {
+    output: Strided,
+    dtype: DType,
+    from: u16,
+    /// As for a [`Fill`].
+    ahead: isize,
+}
+
+impl Spill {
+    pub(super) fn new(output: Strided, dtype: DType, from: u16, block: usize) -> Spill {
+        Spill { ahead: place(&output.axes, block), output, dtype, from }
+    }
+
+    /// The place in the table.
+    #[inline(always)]
+    pub(super) fn from(&self) -> usize {
+        self.from.into()
+    }
+
+    /// Writes elements `start..start + len`, which the block at `from` holds.
+    ///
+    /// # Safety
+    /// The elements are in their buffer, and nobody else reads or writes them.
+    #[inline(always)]
+    pub(super) unsafe fn run<S: Simd>(&self, s: S, bases: Bases, from: *const u8, start: usize, len: usize) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            typed!(bits self.dtype, T => {
+                scatter::<S, T>(s, &self.output, self.ahead, bases, from.cast(), start, len);
+            });
         }
     }
 }
@@ -50,16 +94,18 @@ macro_rules! stretches {
     ($axes:ident, $start:ident, $len:ident, ($done:ident, $at:ident, $count:ident) => $run:expr) => {{
         let one = [Axis { size: 1, step: 0 }];
         let (last, outer) = $axes.split_last().unwrap_or((&one[0], &[]));
+        let (first, between) = outer.split_first().unwrap_or((&one[0], &[]));
         let (mut row, mut column, mut $done) = (0, 0, 0);
         if $start > 0 {
             (row, column) = ($start / last.size, $start % last.size);
         }
         while $done < $len {
             let (mut left, mut $at) = (row, column as isize * last.step);
-            for axis in outer.iter().rev() {
+            for axis in between.iter().rev() {
                 $at += (left % axis.size) as isize * axis.step;
                 left /= axis.size;
             }
+            $at += left as isize * first.step;
             let $count = (last.size - column).min($len - $done);
             $run;
             ($done, row, column) = ($done + $count, row + 1, 0);
@@ -70,14 +116,25 @@ macro_rules! stretches {
 /// # Safety
 /// As [`Fill::run`].
 #[inline(always)]
-unsafe fn spread<S: Simd, T: Copy>(s: S, axes: &[Axis], from: *const T, to: *mut T, start: usize, len: usize) {
-    let step = axes.last().map_or(0, |axis| axis.step);
+unsafe fn spread<S: Simd, T: Copy>(
+    s: S,
+    Strided { span, axes }: &Strided,
+    ahead: isize,
+    bases: Bases,
+    to: *mut T,
+    start: usize,
+    len: usize,
+) {
+    let (from, step) = (bases.at::<T>(*span).cast_const(), axes.last().map_or(0, |axis| axis.step));
     // SAFETY: the walk stays in the input, the stretches in the block, behind which a line may be written.
     stretches!(axes, start, len, (done, at, count) => unsafe {
         let (from, to) = (from.offset(at), to.add(done));
         match step {
             0 => fill(s, *from, to, count),
-            1 => copy(s, from, to, count),
+            1 => {
+                ask_for(from.wrapping_offset(ahead), count);
+                copy::<S, T, false>(s, from, to, count);
+            }
             _ => {
                 for i in 0..count {
                     *to.add(i) = *from.offset(i as isize * step);
@@ -85,6 +142,50 @@ unsafe fn spread<S: Simd, T: Copy>(s: S, axes: &[Axis], from: *const T, to: *mut
             }
         }
     });
+}
+
+/// # Safety
+/// As [`Spill::run`].
+#[inline(always)]
+unsafe fn scatter<S: Simd, T: Copy>(
+    s: S,
+    Strided { span, axes }: &Strided,
+    ahead: isize,
+    bases: Bases,
+    from: *const T,
+    start: usize,
+    len: usize,
+) {
+    let (to, step) = (bases.at::<T>(*span), axes.last().map_or(0, |axis| axis.step));
+    // SAFETY: the walk stays in the output, the stretches in the block.
+    stretches!(axes, start, len, (done, at, count) => unsafe {
+        let (from, to) = (from.add(done), to.offset(at));
+        if step == 1 {
+            ask_for(to.wrapping_offset(ahead).cast_const(), count);
+            copy::<S, T, true>(s, from, to, count);
+        } else {
+            for i in 0..count {
+                *to.offset(i as isize * step) = *from.add(i);
+            }
+        }
+    });
+}
+
+/// Where an element is, seen from the first.
+fn place(axes: &[Axis], mut element: usize) -> isize {
+    let (first, inner) = axes.split_first().unwrap_or((&Axis { size: 1, step: 0 }, &[]));
+    let along = inner.iter().rev().map(|axis| {
+        let index = element % axis.size.max(1);
+        element /= axis.size.max(1);
+        index as isize * axis.step
+    });
+    along.sum::<isize>() + element as isize * first.step
+}
+
+/// Has the lines of some elements come nearer, if they are whole ones.
+#[inline(always)]
+fn ask_for<T>(from: *const T, count: usize) {
+    foresee(from.cast(), LINE as isize, count * size_of::<T>() / LINE);
 }
 
 /// Writes `x` to `len` places; singles to up to a vector behind them.
@@ -102,9 +203,10 @@ unsafe fn fill<S: Simd, T: Copy>(s: S, x: T, to: *mut T, len: usize) {
     }
 }
 
-/// Copies `len` elements; up to a vector behind them is overwritten where they are singles, but nothing more is read.
+/// Copies `len` elements, and reads no more. Where they are singles, up to a vector behind them is overwritten unless it is
+/// to be `EXACT`.
 #[inline(always)]
-unsafe fn copy<S: Simd, T: Copy>(s: S, from: *const T, to: *mut T, len: usize) {
+unsafe fn copy<S: Simd, T: Copy, const EXACT: bool>(s: S, from: *const T, to: *mut T, len: usize) {
     // SAFETY: see `spread`.
     unsafe {
         if size_of::<T>() != 4 {
@@ -116,7 +218,9 @@ unsafe fn copy<S: Simd, T: Copy>(s: S, from: *const T, to: *mut T, len: usize) {
             s.store(to.add(i), s.load(from.add(i)));
             i += S::LANES;
         }
-        if i < len {
+        if i < len && EXACT {
+            s.store_first(len - i, to.add(i), s.load_first(len - i, from.add(i)));
+        } else if i < len {
             s.store(to.add(i), s.load_first(len - i, from.add(i)));
         }
     }

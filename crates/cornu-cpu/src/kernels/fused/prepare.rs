@@ -1,15 +1,16 @@
-//! From a program to steps: checks, the size of a block, and a place for every operand.
+//! From a program to steps: the size of a block, and a place for every operand.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
-use cornu_graph::{DType, Error, Result};
+use cornu_graph::{DType, Result};
 
 use super::adam::Adam;
 use super::arrange::{Todo, arrange};
 use super::chain::{Act, Link, NOWHERE};
+use super::checks::check;
+use super::fill::Spill;
 use super::loops::{calls, copy, is_turned};
-use super::{Axis, Fill, Fused, Input, Instruction, LINE, Line, Operand, Place, Program, Ready, Segment, Span, Step};
+use super::{Axis, Fill, Fused, Input, Instruction, LINE, Line, Operand, Place, Program, Ready, Segment, Step};
 
 /// Elements of a block, unless the shape suggests a better number.
 const BLOCK: usize = 256;
@@ -28,7 +29,9 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
         program,
         rows: inputs().filter(|&i| all(is_row, i)).collect(),
         numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
+        outs: (0..program.outputs.len()).filter(|&o| program.segments.iter().all(|s| s.outputs[o].is_row())).collect(),
         fills: HashMap::new(),
+        spills: Vec::new(),
         slots: Vec::new(),
         free: HashMap::new(),
         constants: Vec::new(),
@@ -44,9 +47,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
     });
     let slots: Box<[usize]> = slots.collect();
     let number = |at: At| plan.number(at);
-    let sizes = plan.rows.iter().map(|&i| program.inputs[i].size());
-    let sizes = sizes.chain(program.outputs.iter().map(|&r| program.code[usize::from(r)].result().size()));
-    let sizes = sizes.chain(plan.numbers.iter().map(|_| 0)).collect();
+    let sizes = plan.sizes();
     let (constants, lines) = constants(&plan.constants, lines);
     Ok(Fused {
         len: program.segments.iter().map(|segment| segment.len).sum(),
@@ -64,12 +65,8 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
 }
 
 /// Whether the elements of an input lie in a row.
-fn is_row(input: &Input) -> bool {
-    matches!(input, Input::Memory(strided) if match *strided.axes {
-        [] => true,
-        [axis] => axis.size <= 1 || axis.step == 1,
-        _ => false,
-    })
+pub(super) fn is_row(input: &Input) -> bool {
+    matches!(input, Input::Memory(strided) if strided.is_row())
 }
 
 /// Whether all elements of an input are one in memory.
@@ -115,87 +112,6 @@ fn constants(all: &[(u64, DType)], block: usize) -> (Box<[Line]>, usize) {
         _ => bits,
     };
     (all.iter().flat_map(|constant| std::iter::repeat_n(Line([word(constant); 8]), lines)).collect(), lines)
-}
-
-/// Every rule of [`Fused::new`].
-fn check(program: &Program) -> Result<()> {
-    for (k, instruction) in program.code.iter().enumerate() {
-        for (i, &operand) in instruction.operands().iter().enumerate() {
-            let got = match operand {
-                Operand::Register(r) if usize::from(r) < k => Some(program.code[usize::from(r)].result()),
-                Operand::Input(i) => program.inputs.get(usize::from(i)).copied(),
-                Operand::Register(_) => None,
-                Operand::Constant(_) => continue,
-            };
-            let needed = instruction.operand_type(i);
-            if got != Some(needed) {
-                let got = got.map_or("one that is not there".into(), |got| format!("{got}"));
-                return Err(Error::graph(format!("operand {i} of instruction {k} needs {needed}, got {got}")));
-            }
-        }
-    }
-    if let Some(r) = program.outputs.iter().find(|&&r| usize::from(r) >= program.code.len()) {
-        return Err(Error::graph(format!("an output needs one of {} registers, got {r}", program.code.len())));
-    }
-    for (k, segment) in program.segments.iter().enumerate() {
-        let counts = [segment.inputs.len(), segment.outputs.len()];
-        let needed = [program.inputs.len(), program.outputs.len()];
-        if counts != needed {
-            return Err(Error::graph(format!("segment {k} needs {needed:?} inputs and outputs, got {counts:?}")));
-        }
-        for (i, input) in segment.inputs.iter().enumerate() {
-            let size: usize = input.axes().iter().map(|axis| axis.size).product();
-            if size != segment.len {
-                let message = format!("input {i} of segment {k} needs {} elements, got {size}", segment.len);
-                return Err(Error::graph(message));
-            }
-        }
-    }
-    overlaps(program)
-}
-
-/// The bytes that a walk over a buffer may touch.
-fn bytes(span: Span, axes: &[Axis], size: usize) -> Range<usize> {
-    let reach = |forwards: bool| -> usize {
-        let axes = axes.iter().filter(|axis| (axis.step > 0) == forwards);
-        axes.map(|axis| (axis.size.max(1) - 1) * axis.step.unsigned_abs() * size).sum()
-    };
-    span.at.saturating_sub(reach(false))..span.at + reach(true) + size
-}
-
-/// That no output overlaps another, or an input but in place.
-fn overlaps(program: &Program) -> Result<()> {
-    let mut outputs: Vec<(u32, usize, usize, usize)> = Vec::new();
-    for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
-        for (span, &r) in segment.outputs.iter().zip(&program.outputs) {
-            let end = span.at + segment.len * program.code[usize::from(r)].result().size();
-            outputs.push((span.base, span.at, end, k));
-        }
-    }
-    outputs.sort_unstable();
-    if let Some(pair) = outputs.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[1].1 < pair[0].2) {
-        let (first, second) = (pair[0].3, pair[1].3);
-        return Err(Error::graph(format!(
-            "outputs of segments {first} and {second} need memory apart, got an overlap"
-        )));
-    }
-    for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
-        for (i, input) in segment.inputs.iter().enumerate() {
-            let Input::Memory(strided) = input else { continue };
-            let size = program.inputs[i].size();
-            let read = bytes(strided.span, &strided.axes, size);
-            let next = outputs.partition_point(|&(base, _, end, _)| (base, end) <= (strided.span.base, read.start));
-            let clash = outputs[next..].iter().take_while(|out| out.0 == strided.span.base && out.1 < read.end);
-            let in_place = (k, read.start, read.end);
-            for &(_, start, end, owner) in clash {
-                if (owner, start, end) != in_place || !is_row(input) {
-                    let place = "needs to lie where an output does, or apart";
-                    return Err(Error::graph(format!("input {i} of segment {k} {place}, got an overlap")));
-                }
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Where an operand is.
@@ -246,8 +162,12 @@ struct Plan<'p> {
     rows: Vec<usize>,
     /// Those that are one number.
     numbers: Vec<usize>,
+    /// The outputs that lie in a row in every segment.
+    outs: Vec<usize>,
     /// Where those are spread out that are needed as blocks and do not lie in a row.
     fills: HashMap<usize, At>,
+    /// Where the other outputs are before they are written where they go.
+    spills: Vec<(usize, At)>,
     /// Bytes of an element, for each block of scratch memory, and those that nobody needs any more, by these bytes: what
     /// is narrower in the same place would be written over what other parts of the block still hold.
     slots: Vec<usize>,
@@ -258,7 +178,7 @@ struct Plan<'p> {
 impl Plan<'_> {
     /// How many places of the table are in memory.
     fn spans(&self) -> usize {
-        self.rows.len() + self.program.outputs.len() + self.numbers.len()
+        self.rows.len() + self.outs.len() + self.numbers.len()
     }
 
     /// Whether nothing is kept between steps, so that nothing need be cut into blocks.
@@ -275,6 +195,24 @@ impl Plan<'_> {
         u16::try_from(place).expect("a program has at most 1024 instructions of three operands")
     }
 
+    /// Bytes of an element, for each place of the table that is in memory; none for one number.
+    fn sizes(&self) -> Box<[usize]> {
+        let inputs = self.rows.iter().map(|&i| self.program.inputs[i].size());
+        let outputs = self.outs.iter().map(|&o| self.made(o).size());
+        inputs.chain(outputs).chain(self.numbers.iter().map(|_| 0)).collect()
+    }
+
+    /// The type of an output.
+    fn made(&self, output: usize) -> DType {
+        self.program.code[usize::from(self.program.outputs[output])].result()
+    }
+
+    /// The place of an output that lies in a row.
+    fn out(&self, output: usize) -> At {
+        let place = self.outs.iter().position(|&out| out == output).expect("an output in a row");
+        At::Span(self.rows.len() + place)
+    }
+
     fn slot(&mut self, size: usize) -> At {
         let free = self.free.get_mut(&size).and_then(Vec::pop);
         At::Slot(free.unwrap_or_else(|| {
@@ -286,18 +224,21 @@ impl Plan<'_> {
     fn ready(&self, segment: &Segment, block: usize) -> Ready {
         let span = |&i: &usize| match &segment.inputs[i] {
             Input::Memory(strided) => strided.span,
-            Input::Count(..) => unreachable!("what is counted lies nowhere"),
+            Input::Count(..) | Input::ByTokens(_) => unreachable!("what lies nowhere is no row"),
         };
         let (mut once, mut each) = (Vec::new(), Vec::new());
         for i in (0..segment.inputs.len()).filter(|i| self.fills.contains_key(i)) {
             let input = segment.inputs[i].clone();
             let is_same = segment.len <= block || block.is_multiple_of(period(input.axes()).max(1));
-            let fill = Fill::new(input, self.program.inputs[i], self.number(self.fills[&i]));
+            let fill = Fill::new(input, self.program.inputs[i], self.number(self.fills[&i]), block);
             if is_same { &mut once } else { &mut each }.push(fill);
         }
-        let spans = self.rows.iter().map(span).chain(segment.outputs.iter().copied());
+        let spans = self.rows.iter().map(span).chain(self.outs.iter().map(|&o| segment.outputs[o].span));
         let spans = spans.chain(self.numbers.iter().map(span)).collect();
-        Ready { len: segment.len, spans, once: once.into(), each: each.into() }
+        let spill =
+            |&(o, at): &(usize, At)| Spill::new(segment.outputs[o].clone(), self.made(o), self.number(at), block);
+        let spills = self.spills.iter().map(spill).collect();
+        Ready { len: segment.len, spans, once: once.into(), each: each.into(), spills }
     }
 
     fn steps(&mut self) -> Vec<Part> {
@@ -322,7 +263,7 @@ impl Plan<'_> {
                 .collect();
             // Before those that die here are free: what is written is no operand.
             let written = todo.writes().iter().map(|&r| {
-                let at = direct.get(&r).map(|&output| At::Span(self.rows.len() + output));
+                let at = direct.get(&r).map(|&output| self.out(output));
                 at.unwrap_or_else(|| self.slot(code[r].result().size()))
             });
             let to: Vec<At> = written.collect();
@@ -336,8 +277,10 @@ impl Plan<'_> {
             }
         }
         for (r, output) in late {
-            let to = At::Span(self.rows.len() + output);
-            parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], to));
+            match self.outs.contains(&output) {
+                true => parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], self.out(output))),
+                false => self.spills.push((output, places[&r])),
+            }
         }
         parts
     }
@@ -383,12 +326,12 @@ impl Plan<'_> {
             let is_span = |operand: Operand| {
                 match operand {
                 Operand::Input(i) => self.program.segments.iter().any(|segment| {
-                    matches!(&segment.inputs[usize::from(i)], Input::Memory(from) if from.span == segment.outputs[output])
+                    matches!(&segment.inputs[usize::from(i)], Input::Memory(from) if from.span == segment.outputs[output].span)
                 }),
                 _ => false,
             }
             };
-            if direct.contains_key(&r) || reads.any(|(operand, _)| is_span(operand)) {
+            if !self.outs.contains(&output) || direct.contains_key(&r) || reads.any(|(operand, _)| is_span(operand)) {
                 late.push((r, output));
             } else {
                 direct.insert(r, output);
@@ -409,7 +352,7 @@ impl Plan<'_> {
     fn one(&mut self, operand: Operand, dtype: DType) -> At {
         let number = |i: u16| self.numbers.iter().position(|&number| number == usize::from(i));
         match operand {
-            Operand::Input(i) => number(i).map(|i| At::Span(self.rows.len() + self.program.outputs.len() + i)),
+            Operand::Input(i) => number(i).map(|i| At::Span(self.rows.len() + self.outs.len() + i)),
             _ => None,
         }
         .unwrap_or_else(|| self.block(operand, dtype, &HashMap::new()))

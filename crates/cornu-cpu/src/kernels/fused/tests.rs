@@ -7,6 +7,7 @@ use super::super::memory::Buffer;
 use super::*;
 
 mod chains;
+mod parts;
 
 use Operand::{Constant, Input as In, Register as Reg};
 
@@ -195,7 +196,7 @@ fn case(
     let segment = Segment {
         len,
         inputs: inputs.iter().enumerate().map(input).collect(),
-        outputs: (0..outputs.len()).map(|o| Span { base: base_of(o) as u32, at: 0 }).collect(),
+        outputs: (0..outputs.len()).map(|o| Strided::whole(Span::of(base_of(o) as u32), len)).collect(),
     };
     Program {
         inputs: inputs.iter().map(Source::dtype).collect(),

@@ -119,11 +119,8 @@ fn program(code: &[Instruction], outputs: &[u16], lens: &[usize]) -> Program {
     let each = 1 + outputs.len() as u32;
     let segment = |(k, &len): (usize, &usize)| Segment {
         len,
-        inputs: vec![Input::Memory(Strided {
-            span: Span { base: k as u32 * each, at: 0 },
-            axes: [Axis { size: len, step: 1 }].into(),
-        })],
-        outputs: (1..each).map(|o| Span { base: k as u32 * each + o, at: 0 }).collect(),
+        inputs: vec![Input::Memory(Strided::whole(Span::of(k as u32 * each), len))],
+        outputs: (1..each).map(|o| Strided::whole(Span::of(k as u32 * each + o), len)).collect(),
     };
     let segments = lens.iter().enumerate().map(segment).collect();
     Program { inputs: vec![DType::F32], code: code.to_vec(), outputs: outputs.to_vec(), segments }
@@ -171,11 +168,11 @@ fn mistakes_are_named() {
     assert_eq!(said(|program| program.segments[1].len = 3), "input 0 of segment 1 needs 3 elements, got 20");
     let missing = said(|program| program.segments[1].outputs.clear());
     assert_eq!(missing, "segment 1 needs [1, 1] inputs and outputs, got [1, 0]");
-    let over = said(|program| program.segments[0].outputs[0] = Span { base: 0, at: 16 });
+    let over = said(|program| program.segments[0].outputs[0].span = Span { base: 0, at: 16 });
     assert_eq!(over, "input 0 of segment 0 needs to lie where an output does, or apart, got an overlap");
-    let other = said(|program| program.segments[1].outputs[0] = Span { base: 0, at: 0 });
+    let other = said(|program| program.segments[1].outputs[0].span = Span::of(0));
     assert_eq!(other, "input 0 of segment 0 needs to lie where an output does, or apart, got an overlap");
-    let twice = said(|program| program.segments[1].outputs[0] = Span { base: 1, at: 76 });
+    let twice = said(|program| program.segments[1].outputs[0].span = Span { base: 1, at: 76 });
     assert_eq!(twice, "outputs of segments 0 and 1 need memory apart, got an overlap");
 }
 

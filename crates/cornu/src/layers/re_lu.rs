@@ -1,0 +1,30 @@
+//! The rectifier, with a slope, a threshold and a ceiling.
+
+use cornu_graph::Tensor;
+
+use super::Layer;
+use crate::trace::Cx;
+
+crate::config! {
+    /// `x` from `threshold` to `max_value`, which it does not exceed; `negative_slope * (x - threshold)` below.
+    "keras.layers" pub layer ReLU {
+        /// The most that comes out.
+        max_value: Option<f64> = None => NOT_NEGATIVE,
+        /// The slope below the threshold.
+        negative_slope: f64 = 0.0 => NOT_NEGATIVE,
+        /// Where `x` begins to come out.
+        threshold: f64 = 0.0 => NOT_NEGATIVE,
+    }
+}
+
+impl Layer for ReLU {
+    fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
+        let above = if self.threshold == 0.0 { x.relu() } else { x.gt(self.threshold).select(&x, 0.0) };
+        let y = self.max_value.map_or(above.clone(), |most| above.clip(0.0, most));
+        if self.negative_slope == 0.0 { y } else { y - (-x + self.threshold).relu() * self.negative_slope }
+    }
+
+    fn supports_masking(&self) -> bool {
+        true
+    }
+}
