@@ -23,9 +23,9 @@ use crate::store::Store;
 #[derive(Clone)]
 pub(crate) struct Loaded(Arc<Ready>);
 
-/// Work of so many threads' worth takes less than ten microseconds. Where it changes nothing, as a prediction of a row, its
-/// callers may be many: they have more of the other threads if each does his own.
-const SMALL: f64 = 16.0;
+/// Microseconds of work that a caller does alone if it changes nothing, as a prediction of a row: there may be many callers,
+/// and they get more done if each stays on his thread.
+const SMALL: f64 = 10.0;
 
 struct Ready {
     store: Arc<Store>,
@@ -36,7 +36,7 @@ struct Ready {
     table: Table,
     /// Bytes of a run: what the plan has places for, and behind it what a single step needs for itself.
     needs: usize,
-    /// Whether several threads would not be worth it.
+    /// Whether its callers do it alone.
     is_small: bool,
 }
 
@@ -60,8 +60,8 @@ impl Loaded {
         let outputs = lowered.outputs.iter().map(|(_, ty)| ty.clone()).collect();
         let planned = lowered.needs.checked_next_multiple_of(LINE).unwrap_or(usize::MAX);
         let needs = planned.saturating_add(scratch);
-        let worth: f64 = lowered.steps.iter().map(Step::worth).sum();
-        let is_small = worth < if graph.updates.is_empty() { SMALL } else { 2.0 };
+        let microseconds: f64 = lowered.steps.iter().map(Step::microseconds).sum();
+        let is_small = graph.updates.is_empty() && microseconds < SMALL || !lowered.steps.iter().any(Step::divides);
         store.add(needs);
         Ok(Loaded(Arc::new(Ready { store: Arc::clone(store), graph, lowered, outputs, table, needs, is_small })))
     }
@@ -303,6 +303,26 @@ mod tests {
         unsafe fn run(&self, _: Level, _: Bases, _: Range<usize>, _: *mut u8) {
             panic!("a kernel of no use")
         }
+    }
+
+    #[test]
+    fn what_callers_do_alone() {
+        let store = Arc::new(Store::new(Level::Portable, Threads::new(2), &[]));
+        let session = CpuSession(Arc::clone(&store));
+        let is_small = |rows: usize, learns: bool, tanh: bool| {
+            let weight = session.declare(VarSpec::from(Type::f32([784, 128]))).expect("memory");
+            let trace = Trace::new();
+            let w = trace.var(weight, Type::f32([784, 128]));
+            let y = trace.input(Type::f32([rows, 784])).dot(&w);
+            let y = if tanh { trace.input(Type::f32([1 << 18])).tanh() } else { y };
+            let updates = if learns { vec![(weight, w + 1.0)] } else { Vec::new() };
+            let Ok(loaded) = Loaded::new(&store, trace.finish(&[y], &updates).expect("a sound graph")) else {
+                panic!("memory")
+            };
+            loaded.0.is_small
+        };
+        assert!(is_small(1, false, false), "a prediction of a row");
+        assert!(!is_small(32, false, false) && !is_small(1, true, false) && !is_small(1, false, true));
     }
 
     #[test]

@@ -62,10 +62,19 @@ impl Step {
         matches!(self, Step::Kernel(kernel) if kernel.has_rows(rows))
     }
 
-    /// How many threads it is worth; no bound is known where steps run more than once.
-    pub(crate) fn worth(&self) -> f64 {
+    /// Whether several threads may work on it.
+    pub(crate) fn divides(&self) -> bool {
         match self {
-            Step::Kernel(task) => task.worth(),
+            Step::Kernel(task) => task.divides(),
+            Step::Control(_) => true,
+            Step::Check(..) => false,
+        }
+    }
+
+    /// About how many microseconds it takes one thread; not known where steps run more than once.
+    pub(crate) fn microseconds(&self) -> f64 {
+        match self {
+            Step::Kernel(task) => task.microseconds(),
             Step::Control(_) => f64::INFINITY,
             Step::Check(..) => 0.0,
         }

@@ -230,6 +230,10 @@ impl<T: Element> Kernel for Dot<T> {
         GRAIN.div_ceil(work.max(1))
     }
 
+    fn microseconds(&self) -> f64 {
+        0.5 * self.units() as f64 / self.grain() as f64
+    }
+
     fn scratch(&self) -> usize {
         self.tiles.scratch().saturating_mul(size_of::<T>())
     }

@@ -166,6 +166,11 @@ pub trait Kernel: Display + Send + Sync {
     /// How many units are worth a thread: a few microseconds of work.
     fn grain(&self) -> usize;
 
+    /// About how many microseconds one thread needs for all units: four for what is worth a thread, or as is known better.
+    fn microseconds(&self) -> f64 {
+        4.0 * self.units() as f64 / self.grain().max(1) as f64
+    }
+
     /// Bytes of scratch memory that each thread needs.
     fn scratch(&self) -> usize;
 

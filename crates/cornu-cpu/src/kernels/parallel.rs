@@ -77,6 +77,16 @@ impl Task {
         unsafe { self.kernel.run(level, bases, part.start * each..part.end * each, memory.start()) };
     }
 
+    /// Whether several threads may work on it.
+    pub(crate) fn divides(&self) -> bool {
+        self.most > 1
+    }
+
+    /// About how many microseconds it takes one thread.
+    pub(crate) fn microseconds(&self) -> f64 {
+        self.kernel.microseconds()
+    }
+
     /// How many threads it is worth.
     pub(crate) fn worth(&self) -> f64 {
         self.units as f64 / self.kernel.grain().max(1) as f64

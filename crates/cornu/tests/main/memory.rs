@@ -265,10 +265,11 @@ fn predictions_and_rows() {
     let x = Array2::<f32>::zeros((ROWS / 32, 1));
     let model = sequential![Dense::new(256).use_bias(false).input_shape([1])];
     model.predict(&x.slice(ndarray::s![..64, ..])).expect("room for 64 rows");
-    let predicted = needs("the array of predictions", "128.00 MB");
-    assert_eq!(short_of(100 * MB, || model.predict(&x)), predicted);
-    // They are handed on as they are.
+    let predicted = |size| needs("the array of predictions", size);
+    assert_eq!(short_of(100 * MB, || model.predict(&x)), predicted("128.00 MB"));
+    // There is no copy of it, unless it is of another type.
     assert_eq!(short_of(200 * MB, || model.predict(&x)), "there was enough");
+    assert_eq!(short_of(300 * MB, || model.predict_as::<f64>(&x, Predict::new())), predicted("256.00 MB"));
 
     let (x, y) = (Array2::<f32>::zeros((ROWS, 1)), Array2::<f32>::zeros((ROWS, 1)));
     let mut model = sequential![Dense::new(1).input_shape([1])];
