@@ -130,6 +130,8 @@ pub mod prelude {
 #[doc = include_str!("../../../README.md")]
 #[doc = include_str!("../../../README.es.md")]
 #[doc = include_str!("../../../docs/callbacks.md")]
+#[doc = include_str!("../../../docs/convnet.en.md")]
+#[doc = include_str!("../../../docs/convnet.es.md")]
 #[doc = include_str!("../../../docs/from-pandas.md")]
 #[doc = include_str!("../../../docs/tutorial.en.md")]
 #[doc = include_str!("../../../docs/tutorial.es.md")]
