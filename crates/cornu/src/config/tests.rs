@@ -141,9 +141,11 @@ fn arrays_of_numpy_are_lists() {
 
 /// Values of all kinds that settings may have.
 fn values() -> Vec<Value> {
-    let plain = json!([true, 3, 0.25, "relu", "l2", "ones", "max_norm", "sum", "channels_first", "float64", "fan_out"]);
+    let plain =
+        json!([true, 3, 0.25, "relu", "l2", "he_normal", "max_norm", "sum", "channels_first", "float64", "fan_out"]);
     let objects = ["SGD", "L1"].map(|class| json!({ "class_name": class, "config": {} }));
-    let lists = json!([[null, 5], [3], ["x"], objects[0], objects[1]]);
+    let layers = ["GRU", "GRUCell"].map(|class| json!({ "class_name": class, "config": { "units": 2 } }));
+    let lists = json!([[null, 5], [3], ["x"], objects[0], objects[1], layers[0], layers[1]]);
     [plain, lists].iter().flat_map(|values| values.as_array().cloned().unwrap_or_default()).collect()
 }
 
@@ -155,10 +157,11 @@ type Reader<'a> = dyn Fn(&Map<String, Value>) -> Result<(Value, String)> + 'a;
 fn nothing_is_dropped(report: &mut Report, class: &str, others: &[&str], read: &Reader) {
     // Settings without a default get the first value that fits.
     let mut start = Map::new();
-    while let Some(key) = read(&start).err().and_then(|error| Some(error.message().split('`').nth(1)?.to_owned())) {
+    let missing = |error: &Error| Some(error.message().strip_suffix("` is missing")?.rsplit('`').next()?.to_owned());
+    while let Some(key) = read(&start).err().as_ref().and_then(missing) {
         let fits = |value: &Value| {
             start.insert(key.clone(), value.clone());
-            read(&start).err().is_none_or(|error| error.message().split('`').nth(1).is_some_and(|next| next != key))
+            read(&start).err().is_none_or(|error| missing(&error).is_some_and(|next| next != key))
         };
         assert!(values().iter().any(fits), "{class}: nothing fits `{key}`");
     }
