@@ -7,11 +7,13 @@ use super::*;
 use crate::activations::Activation;
 use crate::choice::family;
 use crate::constraints::Constraint;
+use crate::flavor::Flavor;
 use crate::initializers::Initializer;
 use crate::layers::Layer;
 use crate::losses::Loss;
 use crate::metrics::Metric;
 use crate::optimizers::Optimizer;
+use crate::random::tests::turn;
 use crate::registry::Family;
 use crate::regularizers::Regularizer;
 
@@ -181,6 +183,8 @@ fn nothing_is_dropped(report: &mut Report, class: &str, others: &[&str], read: &
 
 #[test]
 fn no_setting_is_read_and_dropped() {
+    // Layers within others draw their seeds.
+    let _turn = turn(Flavor::Keras3);
     let mut report = Report::default();
     fn family<T: ?Sized + Family>(report: &mut Report, others: fn(&str) -> &'static [&'static str]) {
         for class in T::registry().listed() {
