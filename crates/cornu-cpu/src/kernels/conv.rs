@@ -15,7 +15,7 @@ use cornu_graph::ops::{self, Window};
 use cornu_graph::{DType, Shape};
 
 use super::dot::Ending;
-use super::dot::tile::{ACROSS, ALONG, Element, LANES, Tile};
+use super::dot::tile::{ACROSS, ALONG, Element, Kernels, LANES, Tile};
 use super::dot::tiles::Split;
 use super::operand::{Kernel, Span};
 use super::simd::Level;
@@ -154,8 +154,71 @@ impl Convolution {
 
 /// Elements from a place to the next along each axis, and of all places.
 fn strides(sizes: &[usize], channels: usize) -> (Vec<usize>, usize) {
-    let of = |axis: usize| sizes[axis + 1..].iter().product::<usize>() * channels;
-    ((0..sizes.len()).map(of).collect(), sizes.iter().product::<usize>() * channels)
+    let shape: Shape = sizes.iter().copied().chain([channels]).collect();
+    (shape.strides()[..sizes.len()].to_vec(), shape.size())
+}
+
+/// The channels of operands and results in groups, and the tiles that compute them.
+struct Channels<T: 'static> {
+    kernels: &'static Kernels<T>,
+    kind: usize,
+    groups: usize,
+    /// Those of a group, in what is multiplied and in what is made.
+    each: [usize; 2],
+    /// The vectors of a group's channels in the result.
+    columns: Split,
+}
+
+/// Columns of a group that tiles have together.
+struct Block<T: 'static> {
+    /// The first column among those of the group.
+    first: usize,
+    vectors: usize,
+    /// Columns of the last vector.
+    tail: usize,
+    /// The first column among all, and the first channel that it is made of.
+    column: usize,
+    channel: usize,
+    /// Tiles of one row or more.
+    tiles: &'static [Tile<T>],
+}
+
+impl<T: Element> Channels<T> {
+    /// Those of what is multiplied and made, `x` and `y` by number. A channel that is a group of its own is a lane.
+    fn new(of: &Convolution, [from, to]: [usize; 2], kernels: &'static Kernels<T>, kind: usize) -> Self {
+        let (groups, each) = match kind {
+            LANES => (1, [1, of.channels[to]]),
+            _ => (of.groups, [from, to].map(|i| of.channels[i] / of.groups)),
+        };
+        Channels { kernels, kind, groups, each, columns: Split::new(1, 1) }
+    }
+
+    /// All channels of the result: from a row of the kernel to the next.
+    fn width(&self) -> usize {
+        self.groups * self.each[1]
+    }
+
+    /// Chooses the columns of tiles for so many rows; gives the most vectors and rows that they have.
+    fn fit(&mut self, rows: usize) -> [usize; 2] {
+        let tiles = self.kernels.tiles[self.kind][0];
+        self.columns = columns(tiles, rows, self.each[1].div_ceil(self.kernels.lanes));
+        let vectors = self.columns.most();
+        [vectors, tiles[vectors - 1].len()]
+    }
+
+    /// All blocks of columns of all groups.
+    fn blocks(&self) -> impl Iterator<Item = Block<T>> {
+        let Channels { kernels, kind, groups, each: [under, made], columns } = *self;
+        (0..groups * columns.blocks).map(move |i| {
+            let (group, block) = (i / columns.blocks, i % columns.blocks);
+            let (first, vectors) = (columns.start(block) * kernels.lanes, columns.size(block));
+            let tail = (made - first).min(vectors * kernels.lanes) - (vectors - 1) * kernels.lanes;
+            let column = group * made + first;
+            let channel = if kind == LANES { column } else { group * under };
+            let tiles = kernels.tiles[kind][usize::from(tail < kernels.lanes)][vectors - 1];
+            Block { first, vectors, tail, column, channel, tiles }
+        })
+    }
 }
 
 /// What a step of a tile takes: products, of which two are done at once, with sums that wait for each other unless there are

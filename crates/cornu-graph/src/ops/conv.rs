@@ -44,24 +44,13 @@ impl Fit<'_> {
     fn each(&self, mut see: impl FnMut([usize; 3])) {
         let Fit { window, groups, x, w, y } = self;
         let axes = window.0.len();
-        let [c, k] = [w[axes], y[axes + 1] / groups];
-        let (xs, ws, ys) = (x.strides(), w.strides(), y.strides());
-        let taps = w[..axes].iter().product::<usize>();
-        let under = |place: usize, tap: usize| {
-            let at = |(axis, slide): (usize, &Slide)| {
-                let tap = tap * c * w[axes + 1] / ws[axis] % w[axis];
-                Some(slide.element(place / ys[axis + 1] % y[axis + 1], tap, x[axis + 1])? * xs[axis + 1])
-            };
-            window.0.iter().enumerate().map(at).sum::<Option<usize>>()
-        };
-        for (place, tap) in
-            (0..y.size()).step_by(ys[axes].max(1)).flat_map(|place| (0..taps).map(move |tap| (place, tap)))
-        {
-            let Some(under) = under(place, tap) else { continue };
-            for (group, c_in) in (0..*groups).flat_map(|group| (0..c).map(move |c_in| (group, c_in))) {
-                for out in group * k..group * k + k {
-                    let from = place / ys[0] * xs[0] + under + group * c + c_in;
-                    see([from, (tap * c + c_in) * w[axes + 1] + out, place + out]);
+        let ([c, k], all) = ([w[axes], y[axes + 1] / groups], y[axes + 1]);
+        for place in (0..y.size()).step_by(all.max(1)) {
+            for (tap, under) in window.under(x, y, place) {
+                for (group, c_in) in (0..*groups).flat_map(|group| (0..c).map(move |c_in| (group, c_in))) {
+                    for out in group * k..group * k + k {
+                        see([under + group * c + c_in, (tap * c + c_in) * all + out, place + out]);
+                    }
                 }
             }
         }
@@ -118,11 +107,10 @@ pub(super) fn kernel(window: &Window, groups: usize) -> String {
 pub(super) fn cases() -> Vec<(Window, usize, [Shape; 3])> {
     let window = Window::new;
     let case = |window: Window, x: &[usize], k: usize, groups: usize| {
-        let (last, axes) = (x.len() - 1, 1..x.len() - 1);
-        let places = window.places(&x[axes]).expect("a case that fits");
+        let (x, last) = (Shape::from(x), x.len() - 1);
         let w = window.sizes().iter().copied().chain([x[last] / groups, k]).collect();
-        let y = std::iter::once(x[0]).chain(places.iter().copied()).chain([k]).collect();
-        (window, groups, [x.into(), w, y])
+        let y = window.pooled(&x).expect("a case that fits").with(last, k);
+        (window, groups, [x, w, y])
     };
     vec![
         case(window(&[3, 3]).same(&[4, 5]), &[2, 4, 5, 2], 3, 1),
@@ -177,9 +165,7 @@ pub(super) fn samples<O: Into<Op>>(op: impl Fn(Window, usize, &[Shape; 3]) -> (O
 impl Conv {
     fn fit<'a>(&'a self, x: &Shape, w: &Shape) -> Option<Fit<'a>> {
         let Conv { window, groups } = self;
-        let last = x.rank().checked_sub(1)?;
-        let places = window.places(x.get(1..last)?)?;
-        let y = std::iter::once(x[0]).chain(places.iter().copied()).chain([*w.last()?]).collect();
+        let y = window.pooled(x)?.with(x.rank() - 1, *w.last()?);
         Fit { window, groups: *groups, x: x.clone(), w: w.clone(), y }.checked()
     }
 

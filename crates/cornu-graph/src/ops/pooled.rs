@@ -1,4 +1,4 @@
-//! What windows see of images, `[batch, …, channels]`: shared by the ops that pool them.
+//! What windows see of images, `[batch, …, channels]`: shared by the ops that pool and convolve them.
 
 use super::*;
 
@@ -23,14 +23,15 @@ impl Window {
     /// number of the place in the pooled images.
     pub(super) fn under(&self, images: &Shape, pooled: &Shape, at: usize) -> impl Iterator<Item = (usize, usize)> {
         let (strides, steps, taps) = (images.strides(), pooled.strides(), self.sizes());
+        let numbers = taps.strides();
         let corner = at / steps[0] * strides[0] + at % pooled[pooled.rank() - 1];
         let along = move |axis: usize, tap: usize| {
             let place = at / steps[axis + 1] % pooled[axis + 1];
-            let tap = tap / taps.strides()[axis] % taps[axis];
+            let tap = tap / numbers[axis] % taps[axis];
             self.0[axis].element(place, tap, images[axis + 1]).map(|element| element * strides[axis + 1])
         };
         let element = move |tap| (0..self.0.len()).map(|axis| along(axis, tap)).sum::<Option<usize>>();
-        (0..self.taps().map_or(0, |(taps, _)| taps)).filter_map(move |tap| Some((tap, corner + element(tap)?)))
+        (0..self.sizes().size()).filter_map(move |tap| Some((tap, corner + element(tap)?)))
     }
 }
 

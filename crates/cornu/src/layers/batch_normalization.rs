@@ -93,9 +93,7 @@ impl BatchNormalization {
     fn normalized(&self, cx: &mut Cx, batch: &Moments, fused: bool) -> Tensor {
         let (size, dtype) = ([batch.channels()], batch.x.dtype());
         let mut weight = |name: &str, start, penalty, constraint| {
-            let weight = cx.weight(name, size, start);
-            cx.regularize(&weight, penalty);
-            cx.constrain(name, constraint);
+            let weight = cx.parameter(name, size, start, penalty, constraint);
             cx.uncast(&weight).cast(dtype)
         };
         let [one, zero] = [1.0, 0.0].map(|number| batch.x.number(number));

@@ -3,7 +3,7 @@
 use cornu_graph::ops::Window;
 use cornu_graph::{Error, Result, Tensor};
 
-use super::{DataFormat, Padding};
+use super::{DataFormat, Padding, at_least_one};
 
 /// The settings of a layer that slides a kernel along `N` axes.
 pub(super) struct Convolution<const N: usize> {
@@ -26,11 +26,7 @@ impl<const N: usize> Convolution<N> {
         if let Some((name, _)) = numbers.iter().find(|(_, number)| *number == 0) {
             return Err(Error::usage(format!("`{name}` must be at least 1, got 0")));
         }
-        for (name, sizes) in [("kernel_size", kernel_size), ("strides", strides), ("dilation_rate", dilation_rate)] {
-            if sizes.contains(&0) {
-                return Err(Error::usage(format!("`{name}` needs numbers of at least 1, got {sizes:?}")));
-            }
-        }
+        at_least_one(&[("kernel_size", kernel_size), ("strides", strides), ("dilation_rate", dilation_rate)])?;
         if !filters.is_multiple_of(*groups) {
             return Err(Error::usage(format!("`filters` must be a multiple of `groups`, {groups}, got {filters}")));
         }
@@ -48,9 +44,7 @@ impl<const N: usize> Convolution<N> {
     /// Images of other axes, or whose channels the groups do not divide.
     pub(super) fn kernel(&self, x: &Tensor) -> Result<Vec<usize>> {
         let Convolution { class, groups, .. } = self;
-        if x.rank() != N + 2 {
-            return Err(Error::graph(format!("`{class}` needs an input of {} axes, got {}", N + 2, x.ty())));
-        }
+        DataFormat::check(class, x, N + 2)?;
         let channels = self.data_format.to_last(x).dim(-1);
         if !channels.is_multiple_of(*groups) {
             let needed = format!("`{class}` needs channels that `groups`, {groups}, divides");

@@ -26,6 +26,17 @@ impl DataFormat {
         }
     }
 
+    /// Looks at whether an input has so many axes.
+    ///
+    /// # Errors
+    /// It has others.
+    pub(crate) fn check(class: &str, x: &Tensor, axes: usize) -> Result<()> {
+        match x.rank() == axes {
+            true => Ok(()),
+            false => Err(Error::graph(format!("`{class}` needs an input of {axes} axes, got {}", x.ty()))),
+        }
+    }
+
     /// The axes of places, of as many as `rank` axes: all but those of the batch and of the channels.
     pub(crate) fn places(self, rank: usize) -> Range<usize> {
         match self {

@@ -1,7 +1,7 @@
 //! Images, rows of numbers and spaces as one number for each channel.
 
 use cornu_graph::ops::Reduction;
-use cornu_graph::{Error, Result, Shape, Tensor};
+use cornu_graph::{Result, Shape, Tensor};
 
 use super::DataFormat;
 use super::moments::mask_over;
@@ -16,9 +16,7 @@ pub(super) fn average(
     mask: Option<&Tensor>,
     (format, keepdims): (DataFormat, bool),
 ) -> Result<Tensor> {
-    if x.rank() != rank {
-        return Err(Error::graph(format!("`{class}` needs an input of {rank} axes, got {}", x.ty())));
-    }
+    DataFormat::check(class, x, rank)?;
     let (shape, axes) = (x.shape(), Vec::from_iter(format.places(rank)));
     let seen = Vec::from_iter([0].into_iter().chain(axes.iter().copied()));
     let mask = mask_over(class, mask, x, &seen)?;

@@ -22,7 +22,7 @@ pub use input::Input;
 pub use layer::{Child, Layer};
 pub use names::clear_session;
 pub(crate) use names::{automatic, snake_case};
-pub(crate) use padding::Padding;
+pub(crate) use padding::{Padding, at_least_one};
 pub use placed::{IntoLayer, LayerRef};
 pub use rnn::{Cell, Recurrence, Recurrent, Steps};
 pub use wire::{Argument, ArgumentKind, Inputs, Keywords, Wire};

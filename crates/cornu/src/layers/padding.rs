@@ -14,6 +14,17 @@ pub(crate) enum Padding {
     Causal,
 }
 
+/// Looks at numbers along the axes of a window, each by its name.
+///
+/// # Errors
+/// One of them is 0.
+pub(crate) fn at_least_one(numbers: &[(&str, &[usize])]) -> Result<()> {
+    match numbers.iter().find(|(_, numbers)| numbers.contains(&0)) {
+        None => Ok(()),
+        Some((name, got)) => Err(Error::usage(format!("`{name}` needs numbers of at least 1, got {got:?}"))),
+    }
+}
+
 impl Padding {
     const NAMES: [(&str, Padding); 3] =
         [("valid", Padding::Valid), ("same", Padding::Same), ("causal", Padding::Causal)];

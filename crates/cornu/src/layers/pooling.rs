@@ -3,7 +3,7 @@
 use cornu_graph::ops::Window;
 use cornu_graph::{Error, Result, Tensor};
 
-use super::{DataFormat, Padding};
+use super::{DataFormat, Padding, at_least_one};
 
 /// The settings of a layer that pools along `N` axes.
 pub(super) struct Pooling<const N: usize> {
@@ -25,11 +25,7 @@ impl<const N: usize> Pooling<N> {
         data_format: &str,
     ) -> Result<Pooling<N>> {
         let strides = strides.unwrap_or(pool_size);
-        for (name, sizes) in [("pool_size", pool_size), ("strides", strides)] {
-            if sizes.contains(&0) {
-                return Err(Error::usage(format!("`{name}` needs numbers of at least 1, got {sizes:?}")));
-            }
-        }
+        at_least_one(&[("pool_size", &pool_size), ("strides", &strides)])?;
         let (padding, data_format) = (Padding::of(padding)?, DataFormat::of(data_format)?);
         Ok(Pooling { class, pool_size, strides, padding, data_format })
     }
@@ -40,9 +36,7 @@ impl<const N: usize> Pooling<N> {
     /// Images of other axes, or smaller than the window.
     pub(super) fn of(&self, x: &Tensor, pool: impl Fn(&Tensor, &Window) -> Tensor) -> Result<Tensor> {
         let Pooling { class, pool_size, .. } = self;
-        if x.rank() != N + 2 {
-            return Err(Error::graph(format!("`{class}` needs an input of {} axes, got {}", N + 2, x.ty())));
-        }
+        DataFormat::check(class, x, N + 2)?;
         let images = self.data_format.to_last(x);
         let sizes = &images.shape()[1..=N];
         let window = self.padding.around(Window::new(pool_size).strides(&self.strides), sizes);
@@ -62,3 +56,40 @@ pub(super) fn average(x: &Tensor, window: &Window) -> Tensor {
     let ones = x.number(1.0).broadcast(shape.with(0, 1).with(shape.rank() - 1, 1), &[]);
     (x.sum_pool(window, None) / ones.sum_pool(window, None)).cast(dtype)
 }
+
+/// A layer of Keras that pools along so many axes: its settings, of which the size of the window may have a default, and what
+/// it makes of images and a window.
+macro_rules! pooling {
+    ($(#[$doc:meta])* $name:ident along $axes:literal, pool_size $(= $size:expr)?, $pool:expr) => {
+        $crate::config! {
+            $(#[$doc])*
+            "keras.layers" pub layer $name {
+                /// The size of the window along each axis.
+                pool_size: [usize; $axes] $(= $size)?,
+                /// Whether there is something around images for the window to stand on.
+                padding: String = "valid".into(),
+                /// How far the window moves along each axis; `None` stands for its size.
+                strides: Option<[usize; $axes]> = None,
+                /// Whether the channels are last, or the first axis behind the batch.
+                data_format: String = "channels_last".into(),
+            }
+        }
+
+        impl $name {
+            fn pooling(&self) -> Result<Pooling<$axes>> {
+                Pooling::new(stringify!($name), self.pool_size, self.strides, &self.padding, &self.data_format)
+            }
+        }
+
+        impl Layer for $name {
+            fn call_all(&self, _: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
+                Ok(vec![self.pooling()?.of(&inputs.one()?.tensor, $pool)?.into()])
+            }
+
+            fn check_settings(&self) -> Result<()> {
+                self.pooling().map(drop)
+            }
+        }
+    };
+}
+pub(super) use pooling;

@@ -1,6 +1,6 @@
 //! Samples laid out anew.
 
-use cornu_graph::{Error, Result, Tensor};
+use cornu_graph::{Error, Result, Shape, Tensor};
 
 use super::Layer;
 use crate::trace::Cx;
@@ -15,17 +15,16 @@ crate::config! {
 
 impl Layer for Reshape {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        let (batch, sample) = (x.dim(0), x.shape()[1..].iter().fold(1usize, |size, &dim| size.saturating_mul(dim)));
-        let known = self.target_shape.iter().filter_map(|&size| usize::try_from(size).ok());
-        let known = known.fold(1usize, usize::saturating_mul);
-        let rest = if self.is_open() { sample / known.max(1) } else { 1 };
+        let sample = Shape::from(x.shape().get(1..).unwrap_or_default()).size();
+        let known = self.target_shape.iter().filter_map(|&size| usize::try_from(size).ok()).collect::<Shape>().size();
+        let rest = if self.target_shape.contains(&-1) { sample / known.max(1) } else { 1 };
         if known.saturating_mul(rest) != sample {
             let needed = format!("`Reshape` needs samples that fit `target_shape` {:?}", self.target_shape);
             cx.fail(Error::graph(format!("{needed}, got {}", x.ty())));
             return x;
         }
         let sizes = self.target_shape.iter().map(|&size| usize::try_from(size).unwrap_or(rest));
-        x.reshape([batch].into_iter().chain(sizes).collect::<Vec<_>>())
+        x.reshape([x.dim(0)].into_iter().chain(sizes).collect::<Vec<_>>())
     }
 
     fn check_settings(&self) -> Result<()> {
@@ -35,11 +34,5 @@ impl Layer for Reshape {
             return Err(Error::usage(format!("{needed}, got {:?}", self.target_shape)));
         }
         Ok(())
-    }
-}
-
-impl Reshape {
-    fn is_open(&self) -> bool {
-        self.target_shape.contains(&-1)
     }
 }

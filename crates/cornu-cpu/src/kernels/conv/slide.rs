@@ -9,7 +9,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::zones::{Zone, Zones};
-use super::{Convolution, GRAIN, Makes, Packing, columns, cost_of_rows, strides};
+use super::{Block, Channels, Convolution, GRAIN, Makes, Packing, cost_of_rows, strides};
 use crate::kernels::dot::Ending;
 use crate::kernels::dot::tile::{ALONG, Element, End, Kernels, LANES, Last, Tile, Walk};
 use crate::kernels::dot::tiles::Split;
@@ -28,8 +28,7 @@ pub(super) struct Slide<T: 'static> {
     /// The source, the kernel, the result.
     spans: [Span; 3],
     end: Option<Ending>,
-    kernels: &'static Kernels<T>,
-    kind: usize,
+    channels: Channels<T>,
     images: usize,
     /// How many images are worked on together.
     together: usize,
@@ -38,13 +37,6 @@ pub(super) struct Slide<T: 'static> {
     each: usize,
     /// Elements of an image of the source, and of the result.
     sizes: [usize; 2],
-    groups: usize,
-    /// Channels of a group in the source, and in the result.
-    channels: [usize; 2],
-    /// Channels of the result: from a row of the kernel to the next.
-    width: usize,
-    /// The vectors of a group's channels in the result.
-    columns: Split,
     /// Rows of the kernel, and whether those of a block of columns lie one behind the other.
     rows: usize,
     packed: bool,
@@ -89,11 +81,8 @@ impl Side {
 
 impl<T: Element> Slide<T> {
     pub(super) fn new(of: &Convolution, kernels: &'static Kernels<T>, kind: usize) -> Self {
-        let deep = kind == LANES;
         let [from, to] = if of.makes == Makes::Output { [0, 1] } else { [1, 0] };
-        let groups = if deep { 1 } else { of.groups };
-        let width = of.channels[to];
-        let channels = if deep { [1, width] } else { [from, to].map(|i| of.channels[i] / groups) };
+        let channels = Channels::new(of, [from, to], kernels, kind);
         let ends = [from, to].map(|i| strides(&of.sizes(i), of.channels[i]));
         let sizes = ends.each_ref().map(|(_, size)| *size);
         let places = of.sizes(to);
@@ -103,18 +92,13 @@ impl<T: Element> Slide<T> {
             makes: of.makes,
             spans: [Span::of(0); 3],
             end: None,
-            kernels,
-            kind,
             images,
             together: (TOGETHER / size_of::<T>() / sizes[0].max(1)).clamp(1, images.max(1)),
             cut,
             each: places[cut],
             sizes,
-            groups,
+            rows: of.taps() * channels.each[0],
             channels,
-            width,
-            columns: Split::new(1, 1),
-            rows: of.taps() * channels[0],
             packed: false,
             lists: Vec::new(),
             boxes: Vec::new(),
@@ -124,7 +108,9 @@ impl<T: Element> Slide<T> {
             slide.find_boxes(of, [&ends[0].0, &ends[1].0]);
             slide.find_tiles();
         }
-        slide.packed = groups == 1 && !deep && slide.columns.blocks > 1 && slide.rows * width >= LARGE;
+        let Channels { kind, groups, columns, .. } = slide.channels;
+        let is_large = slide.rows * slide.channels.width() >= LARGE;
+        slide.packed = groups == 1 && kind != LANES && columns.blocks > 1 && is_large;
         slide
     }
 
@@ -144,18 +130,18 @@ impl<T: Element> Slide<T> {
             let axes = vec![[of.taps(), c * row, k * groups * c], [k, 1, groups * c], [groups, k, c], [c, row, 1]];
             return back.then(|| Packing { len: of.kernel_size(), parts: vec![([0, 0], axes)] });
         }
-        let lanes = self.kernels.lanes;
-        let part = |block: usize| {
-            let (first, width) = (self.columns.start(block) * lanes, self.columns.size(block) * lanes);
-            let columns = width.min(self.width - first);
+        let (lanes, all) = (self.channels.kernels.lanes, self.channels.width());
+        let part = |Block { first, vectors, .. }: Block<T>| {
+            let width = vectors * lanes;
+            let columns = width.min(all - first);
             let to = first * self.rows;
             match back {
                 true => ([first * row, to], vec![[of.taps(), c * row, k * width], [k, 1, width], [columns, row, 1]]),
                 false => ([first, to], vec![[self.rows, row, width], [columns, 1, 1]]),
             }
         };
-        let len = self.rows * self.width.next_multiple_of(lanes);
-        Some(Packing { len, parts: (0..self.columns.blocks).map(part).collect() })
+        let len = self.rows * all.next_multiple_of(lanes);
+        Some(Packing { len, parts: self.channels.blocks().map(part).collect() })
     }
 
     /// A box for each zone of an axis with each of the others.
@@ -207,12 +193,13 @@ impl<T: Element> Slide<T> {
         zones: &[&Zone],
         strides: &[usize],
     ) -> (Vec<[isize; 2]>, usize) {
-        let (mut list, mut depth) = (vec![[0isize; 2]], self.channels[0]);
+        let (mut list, mut depth) = (vec![[0isize; 2]], self.channels.each[0]);
         for (axis, (zones, zone)) in axes.iter().zip(zones).enumerate() {
             let taps = zones.classes[zone.class];
             let mut own = if axis == 0 { 0..taps.count } else { zone.taps.clone() };
             let is_last = axis + 1 == strides.len();
-            if is_last && self.kind == ALONG && self.groups == 1 && (taps.step, taps.source) == (1, 1) {
+            if is_last && self.channels.kind == ALONG && self.channels.groups == 1 && (taps.step, taps.source) == (1, 1)
+            {
                 depth *= own.len();
                 own.end = own.end.min(own.start + 1);
             }
@@ -223,7 +210,7 @@ impl<T: Element> Slide<T> {
             };
             list = list.iter().flat_map(|before| own.clone().map(move |own| at(before, own))).collect();
         }
-        let rows = self.channels[0].cast_signed();
+        let rows = self.channels.each[0].cast_signed();
         list.iter_mut().for_each(|[_, tap]| *tap *= rows);
         (list, depth)
     }
@@ -233,10 +220,7 @@ impl<T: Element> Slide<T> {
         let size = |cuboid: &&Cuboid| cuboid.sides.iter().map(|side| side.count).product::<usize>();
         let largest = self.boxes.iter().max_by_key(size);
         let longest = largest.and_then(|cuboid| cuboid.sides.iter().map(|side| side.count).max());
-        let (tiles, vectors) = (self.kernels.tiles[self.kind][0], self.channels[1].div_ceil(self.kernels.lanes));
-        self.columns = columns(tiles, longest.unwrap_or(1), vectors);
-        let vectors = self.columns.most();
-        let most = tiles[vectors - 1].len();
+        let [vectors, most] = self.channels.fit(longest.unwrap_or(1));
         for cuboid in &mut self.boxes {
             let counts = [self.together].into_iter().chain(cuboid.sides.iter().map(|side| side.count));
             let cost = |&(_, count): &(usize, usize)| cost_of_rows(most, count, vectors) as f64 / count as f64;
@@ -251,18 +235,13 @@ impl<T: Element> Slide<T> {
     /// # Safety
     /// See [`Kernel::run`].
     unsafe fn places(&self, bases: Bases, images: Range<usize>, places: &Range<usize>) {
-        let lanes = self.kernels.lanes;
-        for (group, block) in (0..self.groups).flat_map(|g| (0..self.columns.blocks).map(move |block| (g, block))) {
-            let (first, vectors) = (self.columns.start(block) * lanes, self.columns.size(block));
-            let tail = (self.channels[1] - first).min(vectors * lanes) - (vectors - 1) * lanes;
-            let column = group * self.channels[1] + first;
-            let channel = if self.kind == LANES { column } else { group * self.channels[0] };
+        for Block { first, vectors, tail, column, channel, tiles } in self.channels.blocks() {
             let [from, kernel, to] = self.spans.map(|span| bases.at::<T>(span));
             for cuboid in &self.boxes {
                 let part = Part {
                     slide: self,
                     cuboid,
-                    tiles: self.kernels.tiles[self.kind][usize::from(tail < lanes)][vectors - 1],
+                    tiles,
                     vectors,
                     tail,
                     images: images.len(),
@@ -331,8 +310,9 @@ impl<T: Element> Part<'_, T> {
     /// They must be inside.
     unsafe fn rows(&self, from: *const T, to: usize) {
         let Part { slide, cuboid, vectors, tail, .. } = self;
-        let width = vectors * slide.kernels.lanes;
-        let b_stride = if slide.packed { width } else { slide.width };
+        let Channels { kernels, each: [_, made], columns, .. } = slide.channels;
+        let width = vectors * kernels.lanes;
+        let b_stride = if slide.packed { width } else { slide.channels.width() };
         let (count, [a_row, out_stride]) = self.extent(cuboid.along);
         let rows = Split::new(count, count.div_ceil(self.tiles.len()));
         let mut walk = Walk {
@@ -341,7 +321,7 @@ impl<T: Element> Part<'_, T> {
             a_strides: [a_row, 1],
             out_stride,
             tail: *tail,
-            in_a_row: slide.columns.blocks == 1 && out_stride == slide.channels[1] && width <= 2 * out_stride,
+            in_a_row: columns.blocks == 1 && out_stride == made && width <= 2 * out_stride,
             end: End::Store,
             last: self.last,
         };

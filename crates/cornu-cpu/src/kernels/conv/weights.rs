@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::{Convolution, GRAIN, columns, strides};
+use super::{Block, Channels, Convolution, GRAIN, strides};
 use crate::kernels::dot::tile::{Element, End, Kernels, LANES, Last, Walk};
 use crate::kernels::dot::tiles::Split;
 use crate::kernels::operand::{Bases, Kernel, Span};
@@ -18,17 +18,11 @@ const FEW: usize = 8;
 pub(super) struct Weights<T: 'static> {
     /// Images, what came back, the gradients of all shards.
     spans: [Span; 3],
-    kernels: &'static Kernels<T>,
-    kind: usize,
+    channels: Channels<T>,
     images: usize,
     shards: usize,
     /// Elements of an image, of what came back to it, and of the kernel.
     sizes: [usize; 3],
-    groups: usize,
-    /// Channels of a group, and all that came back.
-    channels: [usize; 2],
-    width: usize,
-    columns: Split,
     /// For a row of taps, where its rows of places lie in as many images as a sum takes in: in the images, and in what came
     /// back.
     lists: Vec<List>,
@@ -76,9 +70,6 @@ struct Piece {
 
 impl<T: Element> Weights<T> {
     pub(super) fn new(of: &Convolution, kernels: &'static Kernels<T>, kind: usize) -> Self {
-        let deep = kind == LANES;
-        let groups = if deep { 1 } else { of.groups };
-        let channels = if deep { [1, of.channels[1]] } else { of.channels.map(|all| all / groups) };
         let (xs, ys) = (strides(&of.sizes(0), of.channels[0]), strides(&of.sizes(1), 1));
         let &(inner, [_, places]) = of.axes.last().expect("an axis");
         let lines = ys.1 / places;
@@ -90,15 +81,10 @@ impl<T: Element> Weights<T> {
         let pixel = of.channels[0];
         let mut weights = Weights {
             spans: [Span::of(0); 3],
-            kernels,
-            kind,
+            channels: Channels::new(of, [0, 1], kernels, kind),
             images: of.images,
             shards: of.shards(),
             sizes: [xs.1, ys.1 * of.channels[1], of.kernel_size()],
-            groups,
-            channels,
-            width: of.channels[1],
-            columns: Split::new(1, 1),
             lists: Vec::new(),
             units: Vec::new(),
             chains: chain,
@@ -119,17 +105,15 @@ impl<T: Element> Weights<T> {
     /// A unit for each row of taps, or for each tile of its taps.
     fn find_units(&mut self, of: &Convolution, strides: &[usize]) {
         let (inner, _) = *of.axes.last().expect("an axis");
-        let c = self.channels[0];
-        let apart = if self.kind == LANES { self.a_strides[0] } else { 1 };
+        let (c, width) = (self.channels.each[0], self.channels.width());
+        let apart = if self.channels.kind == LANES { self.a_strides[0] } else { 1 };
         let runs = self.runs(of);
         let most = runs.iter().map(|(taps, _)| taps.len() * c).max().unwrap_or(1);
-        let tiles = self.kernels.tiles[self.kind][0];
-        self.columns = columns(tiles, most, self.channels[1].div_ceil(self.kernels.lanes));
-        let tall = tiles[self.columns.most() - 1].len();
+        let [_, tall] = self.channels.fit(most);
         // Tiles whose sums are parts of the same elements, or of none.
         let once = |tap: usize| runs.iter().filter(|(taps, _)| taps.contains(&tap)).count() == 1;
         let shared = !(0..inner.size).all(once);
-        let each = inner.size * c * self.width;
+        let each = inner.size * c * width;
         for row in 0..of.taps() / inner.size {
             self.lists.push(self.list(of, row, &strides[..strides.len() - 1]));
             let mut tiles = Vec::new();
@@ -141,7 +125,7 @@ impl<T: Element> Weights<T> {
                     list: row,
                     places: places.clone(),
                     from: from + (rows.start(block) * apart).cast_signed(),
-                    to: row * each + (taps.start * c + rows.start(block)) * self.width,
+                    to: row * each + (taps.start * c + rows.start(block)) * width,
                     rows: rows.size(block),
                 }));
             }
@@ -157,11 +141,12 @@ impl<T: Element> Weights<T> {
     /// zone, the largest first, if they would have few rows alone; else each tap by itself.
     fn runs(&self, of: &Convolution) -> Vec<(Range<usize>, Range<usize>)> {
         let &(inner, [len, places]) = of.axes.last().expect("an axis");
-        let deep = self.kind == LANES;
+        let Channels { kind, groups, each: [c, _], .. } = self.channels;
+        let deep = kind == LANES;
         let mut zones = of.zones().pop().expect("an axis").all;
         let are_even = matches!(&zones[..], [zone] if zone.taps.len() == inner.size);
-        let merges = deep || inner.dilation == 1 && self.groups == 1;
-        if merges && (are_even || deep || self.channels[0] < FEW) {
+        let merges = deep || inner.dilation == 1 && groups == 1;
+        if merges && (are_even || deep || c < FEW) {
             zones.sort_by_key(|zone| std::cmp::Reverse((zone.taps.len(), zone.count)));
             return zones.into_iter().map(|zone| (zone.taps, zone.to..zone.to + zone.count)).collect();
         }
@@ -242,30 +227,25 @@ impl<T: Element> Weights<T> {
         if end == End::Add && (stretches.is_empty() || places.is_empty()) {
             return;
         }
-        let [step, lanes] = [self.a_strides[1], self.kernels.lanes];
+        let (step, width) = (self.a_strides[1], self.channels.width());
         let from =
             piece.from + (places.start.max(piece.places.start) - piece.places.start).cast_signed() * step.cast_signed();
-        for (group, block) in (0..self.groups).flat_map(|g| (0..self.columns.blocks).map(move |block| (g, block))) {
-            let (first, vectors) = (self.columns.start(block) * lanes, self.columns.size(block));
-            let tail = (self.channels[1] - first).min(vectors * lanes) - (vectors - 1) * lanes;
-            let column = group * self.channels[1] + first;
-            let channel = if self.kind == LANES { column } else { group * self.channels[0] };
+        for Block { tail, column, channel, tiles, .. } in self.channels.blocks() {
             let walk = Walk {
                 stretches,
                 depth: places.len(),
                 a_strides: self.a_strides,
-                out_stride: self.width,
+                out_stride: width,
                 tail,
                 in_a_row: false,
                 end,
                 last: Last::Nothing,
             };
-            let tile = self.kernels.tiles[self.kind][usize::from(tail < lanes)][vectors - 1][piece.rows - 1];
             // SAFETY: promised by the caller: what the taps reach is inside the images.
             unsafe {
                 let a = chain.x.wrapping_add(channel).wrapping_offset(from);
-                let b = chain.y.wrapping_add(places.start * self.width + column);
-                tile(&walk, a, b, self.width, chain.to.add(piece.to + column));
+                let b = chain.y.wrapping_add(places.start * width + column);
+                tiles[piece.rows - 1](&walk, a, b, width, chain.to.add(piece.to + column));
             }
         }
     }
