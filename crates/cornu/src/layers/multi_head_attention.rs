@@ -141,7 +141,8 @@ impl MultiHeadAttention {
         let own = self.attention_axes.as_ref().map_or(&all[..], OneOrMany::as_slice);
         // Keras counts negative ones from behind the heads.
         let place = |axis: &i64| usize::try_from(if *axis < 0 { axis + rank as i64 } else { *axis }).ok();
-        let places: Vec<usize> = own.iter().filter_map(place).filter(|axis| (1..rank.saturating_sub(1)).contains(axis)).collect();
+        let places: Vec<usize> =
+            own.iter().filter_map(place).filter(|axis| (1..rank.saturating_sub(1)).contains(axis)).collect();
         let is_twice = |(at, axis): (usize, &usize)| places[..at].contains(axis);
         if places.len() < own.len() || places.is_empty() || places.iter().enumerate().any(is_twice) {
             let needed =
