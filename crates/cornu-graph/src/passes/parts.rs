@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::inside;
+use super::{has_bodies, inside};
 use crate::builder::Builder;
 use crate::graph::{Graph, Node, Value};
 use crate::ops::{Binary, Broadcast, Concatenate, Op, Pad, Slice};
@@ -17,7 +17,9 @@ const ROW: usize = 16;
 /// Sums of parts become the parts one behind the other, and what only parts are read of is made part by part. No element
 /// of a result changes.
 pub fn parts(graph: &Graph) -> Graph {
-    apart(&beside(graph))
+    let any = |kind: fn(&Op) -> bool| has_bodies(graph) || graph.nodes().any(|(_, node)| kind(&node.op));
+    let graph = if any(|op| matches!(op, Op::Pad(_))) { beside(graph) } else { graph.clone() };
+    if any(|op| matches!(op, Op::Slice(_))) { apart(&graph) } else { graph }
 }
 
 /// Sums of tensors that are zero but for parts of an axis, where these parts are all of it: the gradient of what has been

@@ -15,7 +15,8 @@ use crate::kernels::simd::{Level, Portable};
 
 /// What the tiles of one product have in common.
 pub(crate) struct Walk<'a, T> {
-    /// Where each stretch begins, in elements of `a` and rows of `b` from where the tile's begin.
+    /// Where each stretch begins, in elements of `a` and rows of `b` from where the tile's begin; not read by tiles of
+    /// [`ONE`].
     pub(crate) stretches: &'a [[isize; 2]],
     /// How many products each sum takes in one stretch.
     pub(crate) depth: usize,
@@ -86,7 +87,7 @@ pub(crate) struct Kernels<T: 'static> {
     /// Lanes of a vector.
     pub(crate) lanes: usize,
     /// Tiles by `[kind][tail][vectors - 1][rows - 1]`, as many as the registers hold; no element but singles has [`LANES`].
-    pub(crate) tiles: [[&'static [&'static [Tile<T>]]; 2]; 3],
+    pub(crate) tiles: [[&'static [&'static [Tile<T>]]; 2]; 5],
     /// Packs `b` as it lies.
     pub(crate) pack: Pack<T>,
     /// Packs a transposed `b`.
@@ -100,9 +101,8 @@ pub(crate) struct Kernels<T: 'static> {
 pub(crate) const ALONG: usize = 0;
 pub(crate) const ACROSS: usize = 1;
 pub(crate) const LANES: usize = 2;
-
-/// A product's only stretch.
-pub(crate) const WHOLE: &[[isize; 2]] = &[[0, 0]];
+/// Added to the first two: one stretch is all there is. A tile of a small product is done before a list could be read.
+pub(crate) const ONE: usize = 3;
 
 /// A tile of `ROWS` rows by `VECTORS` vectors. The last vector has `walk.tail` lanes if `TAIL`; `a` is read as `KIND` says.
 ///
@@ -117,31 +117,20 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bo
     b_stride: usize,
     out: *mut S::T,
 ) {
-    let [a_row, a_step] = walk.a_strides;
-    let (a_row, a_step) = (if KIND == ACROSS { 1 } else { a_row }, if KIND == ALONG { 1 } else { a_step });
     let mut sums = [[s.splat(S::T::default()); VECTORS]; ROWS];
-    // SAFETY: elements of the tile and of the rows and columns of `a` and `b` it needs. `a` and `b` pass the end after
-    // the last step only, and are not read then.
+    // SAFETY: elements of the tile and of the rows and columns of `a` and `b` it needs.
     unsafe {
         if walk.end == End::Resume {
             for (i, sums) in sums.iter_mut().enumerate() {
                 *sums = load::<S, VECTORS, TAIL>(s, walk.tail, out.add(i * walk.out_stride));
             }
         }
-        for &[at_a, at_b] in walk.stretches {
-            let (mut a, mut b) = (a.wrapping_offset(at_a), b.wrapping_offset(at_b * b_stride.cast_signed()));
-            for _ in 0..walk.depth {
-                let row = load::<S, VECTORS, TAIL>(s, walk.tail, b);
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    let a = a.add(i * a_row);
-                    let x =
-                        if KIND == LANES { load::<S, VECTORS, TAIL>(s, walk.tail, a) } else { [s.splat(*a); VECTORS] };
-                    for ((sum, &y), x) in sums.iter_mut().zip(&row).zip(x) {
-                        *sum = s.mul_add(x, y, *sum);
-                    }
-                }
-                a = a.wrapping_add(a_step);
-                b = b.wrapping_add(b_stride);
+        if KIND >= ONE {
+            stretch::<S, ROWS, VECTORS, TAIL, KIND>(s, walk, a, b, b_stride, &mut sums);
+        } else {
+            for &[at_a, at_b] in walk.stretches {
+                let (a, b) = (a.wrapping_offset(at_a), b.wrapping_offset(at_b * b_stride.cast_signed()));
+                stretch::<S, ROWS, VECTORS, TAIL, KIND>(s, walk, a, b, b_stride, &mut sums);
             }
         }
         if walk.end == End::Add {
@@ -151,6 +140,38 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bo
             finish::<S, ROWS, VECTORS, TAIL>(s, walk, &mut sums);
         }
         store::<S, ROWS, VECTORS, TAIL>(s, walk, sums, out);
+    }
+}
+
+/// Adds the products of one stretch.
+///
+/// # Safety
+/// See [`tile`].
+#[inline(always)]
+unsafe fn stretch<S: Lanes, const ROWS: usize, const VECTORS: usize, const TAIL: bool, const KIND: usize>(
+    s: S,
+    walk: &Walk<S::T>,
+    mut a: *const S::T,
+    mut b: *const S::T,
+    b_stride: usize,
+    sums: &mut [[S::V; VECTORS]; ROWS],
+) {
+    let [a_row, a_step] = walk.a_strides;
+    let (a_row, a_step) = (if KIND % ONE == ACROSS { 1 } else { a_row }, if KIND % ONE == ALONG { 1 } else { a_step });
+    for _ in 0..walk.depth {
+        // SAFETY: promised by the caller. `a` and `b` pass the end after the last step only, and are not read then.
+        unsafe {
+            let row = load::<S, VECTORS, TAIL>(s, walk.tail, b);
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let a = a.add(i * a_row);
+                let x = if KIND == LANES { load::<S, VECTORS, TAIL>(s, walk.tail, a) } else { [s.splat(*a); VECTORS] };
+                for ((sum, &y), x) in sums.iter_mut().zip(&row).zip(x) {
+                    *sum = s.mul_add(x, y, *sum);
+                }
+            }
+        }
+        a = a.wrapping_add(a_step);
+        b = b.wrapping_add(b_stride);
     }
 }
 
@@ -247,7 +268,7 @@ pub(super) unsafe fn load<S: Lanes, const VECTORS: usize, const TAIL: bool>(
 
 /// Tiles of a kind, without and with a tail. The lists say which rows there are for one, two, … vectors.
 macro_rules! tiles {
-    ($kind:ident, [$([$($rows:literal)*] $vectors:literal),*]) => {
+    ($kind:expr, [$([$($rows:literal)*] $vectors:literal),*]) => {
         [
             &[$(&[$(tile::<$rows, $vectors, false, $kind> as Tile<T>),*]),*],
             &[$(&[$(tile::<$rows, $vectors, true, $kind> as Tile<T>),*]),*],
@@ -297,7 +318,13 @@ macro_rules! compile {
 
             pub(in crate::kernels::dot) static KERNELS: Kernels<T> = Kernels {
                 lanes: S::LANES,
-                tiles: [tiles!(ALONG, $tiles), tiles!(ACROSS, $tiles), tiles!(LANES, $deep)],
+                tiles: [
+                    tiles!(ALONG, $tiles),
+                    tiles!(ACROSS, $tiles),
+                    tiles!(LANES, $deep),
+                    tiles!({ ONE + ALONG }, $tiles),
+                    tiles!({ ONE + ACROSS }, $tiles),
+                ],
                 pack,
                 pack_transposed,
                 along,

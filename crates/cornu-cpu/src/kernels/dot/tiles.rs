@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::is_packed;
-use super::tile::{Element, End, Kernels, Last, WHOLE, Walk};
+use super::tile::{Element, End, Kernels, Last, ONE, Walk};
 use crate::kernels::memory::LINE;
 use crate::kernels::operand::Axis;
 use crate::kernels::reduce::BLOCK;
@@ -338,13 +338,13 @@ impl<T: Element> Part<'_, T> {
         let (Tiles { a, kernels, .. }, out_stride) = (self.tiles, self.at.out_stride);
         let Grid { rows, columns, tail } = self.grid;
         let is_tail = block + 1 == columns.blocks && *tail < kernels.lanes;
-        let tiles = kernels.tiles[usize::from(a.transposed)][usize::from(is_tail)][columns.size(block) - 1];
+        let tiles = kernels.tiles[ONE + usize::from(a.transposed)][usize::from(is_tail)][columns.size(block) - 1];
         let column = self.column + columns.start(block) * kernels.lanes;
         let [_, k, n] = self.tiles.sizes;
         let width = columns.size(block) * kernels.lanes;
         let in_a_row = columns.blocks == 1 && out_stride == n && self.column == 0 && width <= 2 * n;
         let mut walk = Walk {
-            stretches: WHOLE,
+            stretches: &[],
             depth: steps.len(),
             a_strides: [a.stride; 2],
             out_stride,
