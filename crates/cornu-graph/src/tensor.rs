@@ -226,6 +226,18 @@ impl Tensor {
         &e / total
     }
 
+    /// `(x - m) - log(sum(exp(x - m)))` along an axis, with `m` the largest `x`: the logarithm of [`Tensor::softmax`].
+    #[track_caller]
+    pub fn log_softmax(&self, axis: isize) -> Tensor {
+        let (axis, x) = (self.axis(axis), self.cast(self.dtype().to_float()));
+        if x.rank() == 0 {
+            return x;
+        }
+        let shifted = &x - x.max_kept(axis).stop_gradient();
+        let total = shifted.exp().reduce(Reduction::Sum, &[axis]).reshape(x.shape().with(axis, 1));
+        shifted - total.log()
+    }
+
     /// Each element times itself.
     #[track_caller]
     pub fn square(&self) -> Tensor {

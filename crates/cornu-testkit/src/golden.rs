@@ -272,9 +272,9 @@ fn cases_that_lack_something_must_say_so() {
         report.lacking("id", &lacks, outcome.map_err(String::from));
         report.failures
     };
-    assert!(report(&["`gelu`"], Err("unknown activation `gelu`")).is_empty() && report(&[], Ok(())).is_empty());
-    assert_eq!(report(&["`gelu`"], Err("sizes")), ["id: has to fail for `gelu`, but fails otherwise: sizes"]);
-    assert_eq!(report(&["`gelu`"], Ok(())), ["id: works, though it is said to need `gelu`"]);
+    assert!(report(&["`swoosh`"], Err("unknown activation `swoosh`")).is_empty() && report(&[], Ok(())).is_empty());
+    assert_eq!(report(&["`swoosh`"], Err("sizes")), ["id: has to fail for `swoosh`, but fails otherwise: sizes"]);
+    assert_eq!(report(&["`swoosh`"], Ok(())), ["id: works, though it is said to need `swoosh`"]);
     assert_eq!(report(&[], Err("sizes")), ["id: sizes"]);
     let mut report = Report::default();
     report.has_cases(&["Dense", "Densest"], "layers", "class");

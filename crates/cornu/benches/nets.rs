@@ -7,7 +7,6 @@
 
 use std::time::Instant;
 
-use cornu::activations::Activation;
 use cornu::layers::{
     Add, BatchNormalization, Concatenate, Conv2D, Embedding, GRU, GlobalAveragePooling1D, GlobalAveragePooling2D, LSTM,
     LayerNormalization, MaxPooling2D, MultiHeadAttention, ReLU,
@@ -15,18 +14,6 @@ use cornu::layers::{
 use cornu::prelude::*;
 
 type Result<T> = cornu::Result<T>;
-
-cornu::config! {
-    /// `x / 2 * (1 + erf(x / sqrt(2)))`
-    "benches" pub struct Gelu {}
-}
-
-impl Activation for Gelu {
-    fn apply(&self, x: Tensor) -> Tensor {
-        let half = &x * 0.5;
-        half * ((x * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0)
-    }
-}
 
 /// What goes into a network: floats of that shape, or numbers below the first of that shape.
 #[derive(Clone, Copy)]
@@ -272,7 +259,7 @@ fn transformer(inputs: &[Symbol]) -> Result<Symbol> {
     for _ in 0..2 {
         let seen = MultiHeadAttention::new(4, 32).apply([&x, &x])?;
         x = LayerNormalization::new().apply(&Add::new().apply(&[x, seen])?)?;
-        let wide = Dense::new(512).activation(Gelu::new()).apply(&x)?;
+        let wide = Dense::new(512).activation("gelu").apply(&x)?;
         x = LayerNormalization::new().apply(&Add::new().apply(&[x, Dense::new(128).apply(&wide)?])?)?;
     }
     Dense::new(2).apply(&GlobalAveragePooling1D::new().apply(&x)?)

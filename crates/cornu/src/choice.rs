@@ -44,8 +44,19 @@ impl<T: ?Sized + Family> Field for Choice<T> {
     fn to_json(&self) -> Value {
         match self {
             Choice::Name(name) => name.as_str().into(),
-            Choice::Object(chosen) if T::FUNCTIONS && is_keras(chosen.module()) => chosen.class_name().into(),
-            Choice::Object(chosen) => object(chosen.module(), chosen.class_name(), chosen.to_json()),
+            Choice::Object(chosen) => {
+                let (name, settings) = (chosen.class_name(), chosen.to_json());
+                match T::FUNCTIONS.filter(|_| is_keras(chosen.module())) {
+                    Some(_)
+                        if T::registry()
+                            .named(name)
+                            .is_some_and(|plain| plain.is_ok_and(|f| f.to_json() == settings)) =>
+                    {
+                        name.into()
+                    }
+                    package => object(package.unwrap_or(chosen.module()), name, settings),
+                }
+            }
         }
     }
 
@@ -53,7 +64,10 @@ impl<T: ?Sized + Family> Field for Choice<T> {
         let nothing = T::NOTHING.filter(|_| json.is_null()).map(Value::from);
         match nothing.as_ref().unwrap_or(json) {
             Value::String(name) => match Self::named(name) {
-                Choice::Name(name) if !T::KEEPS_NAMES => Err(not_known(T::WHAT, &name, T::names())),
+                Choice::Name(name) if !T::KEEPS_NAMES => {
+                    let read = T::registry().named(&name).and_then(Result::err);
+                    Err(read.unwrap_or_else(|| not_known(T::WHAT, &name, T::names())))
+                }
                 choice => Ok(choice),
             },
             Value::Object(_) => T::registry().read_object(json).map(Choice::Object),

@@ -210,6 +210,11 @@ impl Flavor {
         self == Keras3
     }
 
+    /// Whether the hard sigmoid goes from 0 to 1 between -2.5 and 2.5, instead of between -3 and 3.
+    pub(crate) fn hard_sigmoid_is_steep(self) -> bool {
+        self == Keras2
+    }
+
     /// Whether losses are computed in single precision, whatever the predictions are.
     pub(crate) fn casts_for_losses(self) -> bool {
         self == Keras3

@@ -22,8 +22,8 @@ pub trait Family: Config {
     /// Whether files have a name as it was given, not the object that it stands for.
     const KEEPS_NAMES: bool = false;
 
-    /// Whether Keras's own are functions, which go by their names alone.
-    const FUNCTIONS: bool = false;
+    /// The package of Keras's own with arguments, where they are functions: Keras's files have the names of those alone.
+    const FUNCTIONS: Option<&'static str> = None;
 
     /// The name that nothing stands for.
     const NOTHING: Option<&'static str> = None;
@@ -157,8 +157,9 @@ impl<T: ?Sized + Family> Registry<T> {
         if let Some(own) = self.own_class(|known| known == id) {
             return Ok(own);
         }
-        let is_listed = |class: &&Class<T>| class.id.package == id.package || id.is_keras();
-        if !id.is_keras() && self.listed().iter().filter(is_listed).all(|class| class.id.name != id.name) {
+        let is_ours = id.is_keras() || T::FUNCTIONS == Some(&*id.package);
+        let is_listed = |class: &&Class<T>| class.id.package == id.package || is_ours;
+        if !is_ours && self.listed().iter().filter(is_listed).all(|class| class.id.name != id.name) {
             return Err(stranger::<T>(id));
         }
         // Some classes have more than one name.

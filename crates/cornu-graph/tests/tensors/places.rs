@@ -100,6 +100,7 @@ mistakes! { |x, flag|
     sum: x.sum([5]);
     mean: x.mean([5]);
     softmax: x.softmax(5);
+    log_softmax: x.log_softmax(5);
     square: flag.square();
     clip: x.cast(DType::I32).clip(0.5, 1.0);
     div_no_nan: x.div_no_nan(&x.reshape([3, 2]));

@@ -1,6 +1,7 @@
 //! The suites over every op, on the plugin that `CORNU_PJRT_PLUGIN` names; without one they say that they did not run.
 
 mod sessions;
+mod trajectories;
 mod tutorial;
 
 use cornu_graph::{Executor, Reference};

@@ -10,7 +10,7 @@ use ndarray::{Axis, Slice};
 use crate::machine;
 
 /// Seeds are the process's: tests that draw weights go one after the other.
-fn turn() -> MutexGuard<'static, ()> {
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -47,15 +47,20 @@ macro_rules! config {
     };
 
     (@sort [$(#[$doc:meta])* $module:literal struct $name:ident] $required:tt $rest:tt $all:tt) => {
+        $crate::config!(@sort [$(#[$doc])* $module function $name $name] $required $rest $all);
+    };
+
+    // A function has a name of its own beside that of its arguments.
+    (@sort [$(#[$doc:meta])* $module:literal function $name:ident $function:ident] $required:tt $rest:tt $all:tt) => {
         $crate::config!(@struct [$(#[$doc])* $name] [] $required $rest);
 
         impl $crate::config::Config for $name {
-            $crate::config!(@names $module $name);
+            $crate::config!(@names $module $function);
             $crate::config!(@settings $all);
         }
 
         impl $crate::config::FromConfig for $name {
-            $crate::config!(@constants $module $name);
+            $crate::config!(@constants $module $function);
             $crate::config!(@fields $all);
             $crate::config!(@read $name [] $all,
                 config => $crate::config::refuse_others(Self::CLASS, config, &Self::fields()));

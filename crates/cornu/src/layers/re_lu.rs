@@ -3,6 +3,7 @@
 use cornu_graph::Tensor;
 
 use super::Layer;
+use crate::activations::{Activation, Relu};
 use crate::trace::Cx;
 
 crate::config! {
@@ -19,9 +20,8 @@ crate::config! {
 
 impl Layer for ReLU {
     fn call(&self, _: &mut Cx, x: Tensor) -> Tensor {
-        let above = if self.threshold == 0.0 { x.relu() } else { x.gt(self.threshold).select(&x, 0.0) };
-        let y = self.max_value.map_or(above.clone(), |most| above.clip(0.0, most));
-        if self.negative_slope == 0.0 { y } else { y - (-x + self.threshold).relu() * self.negative_slope }
+        let ReLU { max_value, negative_slope, threshold, .. } = *self;
+        Relu { negative_slope, max_value, threshold }.apply(x)
     }
 
     fn supports_masking(&self) -> bool {

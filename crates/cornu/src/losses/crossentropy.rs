@@ -129,7 +129,7 @@ impl Loss for CategoricalCrossentropy {
             y = y * (1.0 - self.label_smoothing) + self.label_smoothing / p.dim(axis) as f64;
         }
         match logits(y_pred, self.from_logits) {
-            Some(z) => -(y * log_softmax(z, axis)).sum([axis]),
+            Some(z) => -(y * z.log_softmax(axis)).sum([axis]),
             None => {
                 let p = p / along(p, Reduce::Sum, axis);
                 -(y * p.clip(EPSILON, 1.0 - EPSILON).log()).sum([axis])
@@ -202,7 +202,7 @@ impl Loss for SparseCategoricalCrossentropy {
         let y = Self::labels(y_true, p);
         let z = self.logits(y_pred, Flavor::of(p));
         let own = y.one_hot(z.dim(-1));
-        let each = -own.select(log_softmax(&z, -1), 0.0).sum([-1]);
+        let each = -own.select(z.log_softmax(-1), 0.0).sum([-1]);
         match self.valid(y_true, p) {
             Some(valid) => valid.select(each, 0.0),
             None => each,
@@ -218,14 +218,6 @@ impl Loss for SparseCategoricalCrossentropy {
 /// What the predictions are a sigmoid or softmax of; the predictions themselves, if they are said to be logits.
 fn logits(y_pred: &Wire, from_logits: bool) -> Option<&Tensor> {
     y_pred.logits.as_ref().or_else(|| from_logits.then_some(&y_pred.tensor))
-}
-
-/// `(z - m) - log(sum(exp(z - m)))` along an axis, with `m` the largest `z`.
-#[track_caller]
-fn log_softmax(z: &Tensor, axis: isize) -> Tensor {
-    let shifted = z - along(z, Reduce::Max, axis).stop_gradient();
-    let total = along(&shifted.exp(), Reduce::Sum, axis);
-    shifted - total.log()
 }
 
 /// Elements brought together along an axis, which stays with size one.

@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use cornu::activations::Activation;
+use cornu::activations::{self, Activation};
 use cornu::choice::Choice;
 use cornu::config::Field;
 use cornu::constraints::Constraint;
 use cornu::initializers::Initializer;
+use cornu::prelude::*;
 use cornu::random::Flavor;
 use cornu::registry::Family;
 use cornu::regularizers::{L1L2, Regularizer};
 use cornu_graph::{Array, Tensor, Trace, Type, evaluate, gradients};
 use cornu_testkit::golden::{Case, Report, cases};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::lacks::lacks;
+use crate::seeds::seeded;
 
 /// `f(x)` and the gradient of `sum(f(x) * cotangent)`.
 fn apply(x: &Array, cotangent: Option<&Array>, f: impl Fn(&Tensor) -> Tensor) -> Result<[Array; 2], String> {
-    let trace = Trace::new();
+    let trace = Trace::in_context(Flavor::Keras3);
     let input = trace.input(x.ty());
     let y = f(&input);
     let weighed = cotangent.map_or_else(|| y.clone(), |cotangent| &y * trace.constant(cotangent.clone()));
@@ -58,14 +60,14 @@ fn array(case: &Case, json: &Value) -> Result<Array, String> {
 #[test]
 fn activations_are_those_of_keras() {
     walk("activations", &<dyn Activation>::names(), "function", |case| {
-        if case.json["kwargs"].as_object().is_some_and(|settings| !settings.is_empty()) {
-            // Names are all that layers can be given.
-            println!("{}: skipped, activations have no settings", case.id);
-            return Ok(());
+        let object = json!({ "class_name": case.json["function"], "config": case.json["kwargs"] });
+        let read = |json: &Value| Choice::<dyn Activation>::from_json(json).map_err(|error| error.to_string());
+        let choice = read(&object)?;
+        let again = read(&choice.to_json())?;
+        if again != choice {
+            return Err(format!("reads back as {}", again.to_json()));
         }
-        let activation: Choice<dyn Activation> =
-            Field::from_json(&case.json["function"]).map_err(|error| error.to_string())?;
-        let activation = activation.resolve().map_err(|error| error.to_string())?;
+        let activation = choice.resolve().map_err(|error| error.to_string())?;
         for point in case.json["points"].as_array().ok_or("no points")? {
             let x = array(case, &point["x"])?;
             let [y, slope] = apply(&x, case.array(&point["cotangent"]).as_ref(), |x| activation.apply(x.clone()))?;
@@ -76,6 +78,49 @@ fn activations_are_those_of_keras() {
         }
         Ok(())
     });
+}
+
+/// As Keras 2.13 has it.
+#[test]
+fn the_hard_sigmoid_is_steeper_in_keras_2() -> cornu::Result<()> {
+    let trace = Trace::in_context(Flavor::Keras2);
+    let x = trace.input(Type::f32([7]));
+    let y = activations::HardSigmoid::new().apply(x.clone());
+    let slope = gradients(&y.sum_all(), &[x]).remove(0);
+    let graph = trace.finish(&[y, slope], &[])?;
+    let (got, _) = evaluate(&graph, &[], &[Array::vector(vec![-3.0f32, -2.5, -1.0, 0.0, 0.5, 2.5, 3.0])]);
+    assert_eq!(got[0], Array::vector(vec![0.0f32, 0.0, 0.3, 0.5, 0.6, 1.0, 1.0]));
+    assert_eq!(got[1], Array::vector(vec![0.0f32, 0.2, 0.2, 0.2, 0.2, 0.2, 0.0]));
+    Ok(())
+}
+
+/// Keras 3.15 reads an object of `keras.activations` as the function without its arguments, and says nothing.
+#[test]
+fn functions_with_arguments_are_in_no_file_of_keras() -> cornu::Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let plain: Choice<dyn Activation> = activations::Elu::new().into();
+    assert_eq!(
+        (plain.to_json(), Choice::<dyn Activation>::from("hard_swish").to_json()),
+        (json!("elu"), json!("hard_silu")),
+        "{plain:?}"
+    );
+    let half: Choice<dyn Activation> = activations::Elu::new().alpha(0.5).into();
+    let written = json!({
+        "module": "cornu.activations", "class_name": "elu", "config": { "alpha": 0.5 },
+        "registered_name": "cornu.activations>elu",
+    });
+    assert_eq!(half.to_json(), written);
+    assert_eq!(Choice::from_json(&written)?, half);
+    let mistakes = [
+        (json!("threshold"), "threshold: the key `threshold` is missing"),
+        (json!({ "class_name": "elu", "config": { "beta": 1 } }), "elu: unknown key `beta`; there are `alpha`"),
+    ];
+    for (written, want) in mistakes {
+        assert_eq!(Choice::<dyn Activation>::from_json(&written).expect_err("a mistake").to_string(), want);
+    }
+    let odd = sequential![Dense::new(3).activation("glu").input_shape([2])].check().expect_err("an odd size");
+    assert!(odd.to_string().starts_with("dense: `glu` needs an even size along axis -1, got 3\n"), "{odd}");
+    Ok(())
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn what_is_lacking_is_found_by_class_name_and_setting() {
     assert_eq!(of(r#"{"layers": [{"class_name": "Sequential"}, {"class_name": "Softmax"}]}"#), ["`Softmax`"]);
     assert_eq!(of(r#"{"class_name": "Identity"}"#), [""; 0]);
     assert_eq!(of(r#"{"module": "keras.layers", "class_name": "Identity"}"#), ["`Identity`"]);
-    assert_eq!(of(r#"{"activation": "gelu", "use_bias": true}"#), ["`gelu`"]);
+    assert_eq!(of(r#"{"activation": "swoosh", "use_bias": true}"#), ["`swoosh`"]);
     assert_eq!(of(r#"{"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}"#), [""; 0]);
     assert_eq!(of(r#"{"dtype": "string"}"#), ["string"]);
     assert_eq!(of(r#"{"optional": true, "lora_rank": null}"#), ["optional"]);

@@ -1,8 +1,10 @@
 //! Sequential models: files of Keras, mistakes and how they are reported.
 
+use cornu::activations::Activation;
 use cornu::display::{Style, Summary};
 use cornu::prelude::*;
 use cornu::random::Flavor;
+use cornu::registry::Family;
 use cornu::{Cx, Result};
 use cornu_files::keras::Archive;
 use cornu_graph::Array;
@@ -11,6 +13,7 @@ use ndarray::ArrayD;
 use serde_json::{Value, json};
 
 use crate::lacks::lacks;
+use crate::names::listed;
 use crate::saved::{all_near, arrays, keras_file};
 use crate::seeds::seeded;
 
@@ -84,7 +87,10 @@ fn a_mistake_is_kept_until_the_model_is_used() {
     let _turn = seeded(Flavor::Keras2, 1);
     let mut model = Sequential::named("m");
     model.add(Dense::new(3).input_shape([2]).activation("rellu").name("first"));
-    let mistake = "layer `first`: Dense.activation: unknown activation `rellu`; there are `linear`, `relu`, `sigmoid`, `softmax`, `tanh`\n  help: did you mean `relu`?";
+    let known = listed(<dyn Activation>::names());
+    let mistake = format!(
+        "layer `first`: Dense.activation: unknown activation `rellu`; there are {known}\n  help: did you mean `relu`?"
+    );
     assert_eq!(message(model.build([2])), mistake);
     assert_eq!(message(model.to_json()), mistake);
 

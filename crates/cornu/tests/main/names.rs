@@ -49,8 +49,8 @@ fn what_only_keras_has_is_told_apart() {
         (compiled(Compile::new().loss("cosine_similarity")), of("compile: unknown loss `cosine_similarity`", &losses)),
         (compiled(mse().optimizer("Lamb")), of("compile: unknown optimizer `Lamb`", &optimizers)),
         (
-            layered(Dense::new(1).activation("elu")),
-            of("layer `a`: Dense.activation: unknown activation `elu`", &listed(<dyn Activation>::names())),
+            layered(Dense::new(1).kernel_initializer("stft")),
+            of("layer `a`: Dense.kernel_initializer: unknown initializer `stft`", &short(<dyn Initializer>::names())),
         ),
     ];
     for (error, want) in cases {
