@@ -41,6 +41,9 @@ pub struct Buffer {
 /// What the system aligns memory to without filling it with zeros by hand.
 const ALIGNED: usize = 16;
 
+/// Bytes of a page, or less.
+const PAGE: usize = 4096;
+
 // SAFETY: it owns its bytes.
 unsafe impl Send for Buffer {}
 // SAFETY: it only gives pointers.
@@ -61,6 +64,16 @@ impl Buffer {
         let given = given.as_ptr();
         let start = given.wrapping_add(given.align_offset(LINE));
         Ok(Buffer { start, bytes: layout.size() - LINE, given: (given, layout) })
+    }
+
+    /// The same with all pages taken: for what is read before it is written. A page that is read first is one of zeros which
+    /// all share, and to write it then interrupts every other core.
+    pub(crate) fn taken(self) -> Buffer {
+        for at in (0..self.bytes).step_by(PAGE) {
+            // SAFETY: it is inside, and nobody else has the buffer. The compiler may not leave out what writes no news.
+            unsafe { self.start.wrapping_add(at).write_volatile(0) };
+        }
+        self
     }
 
     /// Bytes held.
