@@ -45,6 +45,7 @@ mod resume;
 mod saved;
 mod saving;
 mod saving_mistakes;
+mod scaled;
 mod seeds;
 mod serving;
 mod settings;
@@ -60,6 +61,7 @@ mod summaries;
 mod tables;
 mod training;
 mod trajectories;
+mod trials;
 mod turns;
 mod validation;
 

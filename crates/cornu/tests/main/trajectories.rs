@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
+use cornu::Cpu;
 use cornu::choice::Choice;
 use cornu::config::Field;
 use cornu::prelude::*;
@@ -347,4 +348,33 @@ fn small_trainings_are_those_of_keras() {
         }
     }
     report.finish();
+}
+
+/// How threads share the work shows in no weight.
+#[test]
+fn trainings_have_the_same_bits_on_any_number_of_threads() -> cornu::Result<()> {
+    const CASES: [&str; 6] = [
+        "batchnorm_conv",
+        "bidirectional_gru",
+        "lstm_masked",
+        "masked_sequence_loss",
+        "multi_output",
+        "transformer_nadam",
+    ];
+    let _turn = seeded(Flavor::Keras3, 1);
+    for json in golden::cases("training").iter().filter(|json| CASES.iter().any(|id| json["id"] == *id)) {
+        let file = golden::folder("training").join(json["model_file"].as_str().expect("a file"));
+        let Some(case) = Case::open(json, Archive::open(file).expect("an archive").config) else { continue };
+        let trained = |threads| {
+            let mut model = case.model()?;
+            model.run_on(Cpu::new().threads(threads))?;
+            model.fit(case.x.clone(), case.y.clone(), case.fit())?;
+            Ok::<_, cornu::Error>(model.weights())
+        };
+        let one = trained(1)?;
+        for threads in [2, 3, 5] {
+            assert_eq!(trained(threads)?, one, "{}: {threads} threads", case.id);
+        }
+    }
+    Ok(())
 }
