@@ -167,17 +167,20 @@ impl Control {
             }
         }
         step::run(&frame.before, Machine { bases: body.table.bases(), ..body.machine })?;
-        match frame.rows.map(|count| (count, self.parts(scan, count, machine.threads))) {
+        let is_map = self.is_map();
+        let count = if is_map { Some(scan.length) } else { frame.rows };
+        match count.map(|count| (count, self.parts(scan, count, machine.threads))) {
             Some((count, parts @ 2..)) => {
                 let own = self.own_of_rows();
                 machine.threads.run(parts, &|part, parts| {
                     let body = frame.enter(Machine { scratch: scratch.piece(part * own, own), ..machine }, turned);
-                    let rows = share(count, part, parts);
+                    let share = share(count, part, parts);
+                    let (steps, rows, count) = if is_map { (share, 0..1, 1) } else { (0..scan.length, share, count) };
                     let run = |body: &Running| body.run_rows(rows.clone(), count);
-                    self.steps(scan, &body, &places, machine.bases, &run).expect("no step is a check");
+                    self.steps(scan, steps, &body, &places, machine.bases, &run).expect("no step is a check");
                 });
             }
-            _ => self.steps(scan, &body, &places, machine.bases, &|body: &Running| body.run())?,
+            _ => self.steps(scan, 0..scan.length, &body, &places, machine.bases, &|body: &Running| body.run())?,
         }
         for (i, &result) in self.results[..scan.carries].iter().enumerate() {
             match (frame.twins[i], scan.order().last()) {
@@ -189,10 +192,18 @@ impl Control {
         Ok(())
     }
 
-    /// All steps of a loop. Carries go to and fro between their results and other places, such that the last are results.
+    /// Whether it is a loop that carries nothing, of kernels alone: each thread may run some of its steps.
+    fn is_map(&self) -> bool {
+        let is_kernel = |step: &Step| matches!(step, Step::Kernel(_));
+        matches!(&self.op, Op::Scan(scan) if scan.carries == 0) && self.frames[0].steps.iter().all(is_kernel)
+    }
+
+    /// Those steps of a loop; all, where it has carries. They go to and fro between their results and other places, such that
+    /// the last are results.
     fn steps(
         &self,
         scan: &Scan,
+        steps: Range<usize>,
         body: &Running,
         places: &(impl Iterator<Item = *mut u8> + Clone),
         bases: Bases,
@@ -205,7 +216,7 @@ impl Control {
         let first = |i: usize| kept(i.checked_sub(scan.consts)?, scan.order().next()?);
         same.iter().enumerate().for_each(|(i, &arg)| body.set_input(i, first(i).unwrap_or_else(|| at(arg))));
         let nexts = scan.order().skip(1).map(Some).chain([None]);
-        for (done, (t, next)) in scan.order().zip(nexts).enumerate() {
+        for (done, (t, next)) in scan.order().zip(nexts).enumerate().take(steps.end).skip(steps.start) {
             rows.iter().enumerate().for_each(|(i, &x)| body.set_input(same.len() + i, at(row(x, t, scan))));
             stacked.iter().enumerate().for_each(|(i, &y)| body.set_output(carries.len() + i, at(row(y, t, scan))));
             for (i, (&result, place)) in carries.iter().zip(places.clone()).enumerate() {
@@ -286,7 +297,8 @@ impl Control {
         let own = self.frames.iter().map(|frame| frame.own());
         let (carries, own) = match &self.op {
             Op::Scan(scan) => {
-                let rows = self.frames[0].rows.map_or(0, |_| self.own_of_rows().saturating_mul(threads.count()));
+                let is_shared = self.frames[0].rows.is_some() || self.is_map();
+                let rows = if is_shared { self.own_of_rows().saturating_mul(threads.count()) } else { 0 };
                 (scan.carries, own.fold(rows, usize::max))
             }
             Op::While(_) => (self.results.len(), own.fold(LINE, usize::saturating_add)),
@@ -301,6 +313,9 @@ impl Control {
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.op, f)?;
-        if self.frames[0].rows.is_some() { f.write_str(" by rows") } else { Ok(()) }
+        if self.frames[0].rows.is_some() {
+            return f.write_str(" by rows");
+        }
+        if self.is_map() { f.write_str(" by steps") } else { Ok(()) }
     }
 }

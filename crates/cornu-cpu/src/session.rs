@@ -12,6 +12,9 @@ use crate::kernels::transfer;
 use crate::program::Loaded;
 use crate::store::Store;
 
+/// A value of so many bytes does not stay in the cache of a core.
+const LARGE: usize = 1 << 20;
+
 /// This processor.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cpu {
@@ -102,7 +105,9 @@ impl Session for CpuSession {
     fn compile(&self, graph: &Graph) -> Result<Arc<dyn Program>> {
         self.0.failure.check()?;
         check_vars(graph, |id| self.0.vars([id]).ok().map(|vars| vars[0].spec.ty.clone()))?;
-        let wide = passes::widen(passes::run(graph, self.0.passes));
+        let graph = passes::run(graph, self.0.passes);
+        let is_raw = self.0.passes.len() < passes::ALL.len();
+        let wide = passes::widen(if is_raw { graph } else { passes::slices(&graph, LARGE) });
         Ok(Arc::new(Loaded::new(&self.0, wide).inspect_err(|_| self.0.forget())?))
     }
 

@@ -11,6 +11,8 @@ use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
 use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, sessions, text};
 
+#[path = "main/calls.rs"]
+mod calls;
 #[path = "main/convolutions.rs"]
 mod convolutions;
 #[path = "main/row_programs.rs"]

@@ -78,13 +78,14 @@ fn made(words: &[&str], graph: &Graph) -> Result<String, String> {
         ["fold"] => text::printed(&passes::fold(graph)),
         ["hoist"] => text::printed(&passes::hoist(graph)),
         ["parts"] => text::printed(&passes::parts(graph)),
+        ["slices"] => text::printed(&passes::slices(graph, 0)),
         ["widen"] => text::printed(&passes::widen(graph.clone())),
         ["gradient", op] if graph.nodes().any(|(_, node)| op_name(&node.op) == *op) => {
             text::printed(&text::gradient(graph)?)
         }
         ["gradient", op] => Err(format!("needs the op `{op}` in the graph")),
         _ => {
-            let passes = "`passes`, `join`, `trim`, `fold`, `hoist`, `parts`, `widen`";
+            let passes = "`passes`, `join`, `trim`, `fold`, `hoist`, `parts`, `slices`, `widen`";
             Err(format!("needs `simplify RULE`, `fold RULE`, {passes} or `gradient OP`"))
         }
     }

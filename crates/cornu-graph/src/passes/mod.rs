@@ -6,6 +6,7 @@ mod join;
 mod parts;
 mod rows;
 mod simplify;
+mod slices;
 mod trim;
 mod widen;
 
@@ -14,6 +15,7 @@ pub use hoist::hoist;
 pub use join::join;
 pub use parts::parts;
 pub use simplify::SIMPLIFY;
+pub use slices::slices;
 pub use trim::trim;
 pub use widen::widen;
 

@@ -47,6 +47,26 @@ fn lifted(op: &Op, operands: &[Operand], types: &[&Type], count: usize) -> Optio
     })
 }
 
+/// The op that does to one row, along a first axis of size 1, what this one does to all rows, if it is row-wise. The rows of
+/// a broadcast may all be the same.
+pub(super) fn narrowed(op: &Op, operands: &[Operand], types: &[&Type]) -> Option<Op> {
+    let all_rows = !operands.contains(&Operand::Fixed);
+    Some(match op {
+        op if op.is_elementwise() && all_rows => op.clone(),
+        Op::Reshape(to) => Reshape(to.0.with(0, 1)).into(),
+        Op::Broadcast(to) if all_rows == (to.axes.first() == Some(&0)) => {
+            Broadcast { shape: to.shape.with(0, 1), axes: to.axes.clone() }.into()
+        }
+        Op::Transpose(order) if order.0.first() == Some(&0) => op.clone(),
+        Op::Reduce(reduce) if !reduce.axes.contains(&0) => op.clone(),
+        Op::Slice(Slice { starts, limits, strides }) if (starts[0], strides[0]) == (0, 1) => {
+            Slice { starts: starts.clone(), limits: before(1, &limits[1..]), strides: strides.clone() }.into()
+        }
+        Op::Dot(_) if all_rows && types.iter().all(|ty| ty.rank() > 2) => op.clone(),
+        _ => return None,
+    })
+}
+
 /// `shape` along a new first axis.
 fn stacked(count: usize, shape: &[usize]) -> Shape {
     Shape::from(&*before(count, shape))

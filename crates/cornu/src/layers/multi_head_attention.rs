@@ -85,7 +85,7 @@ impl Layer for MultiHeadAttention {
         let k = self.project(cx, "key", &key.tensor, 1, &heads(self.key_dim));
         let gate = self.use_gate.then(|| self.project(cx, "gate", &query.tensor, 1, &heads(of_value)).sigmoid());
         let v = self.project(cx, "value", &value.tensor, 1, &heads(of_value));
-        let (y, scores, mask) = self.attend(cx, [q, k, v], mask, &axes)?;
+        let (y, scores, mask) = self.attend(cx, &[q, k, v], mask, &axes)?;
         let y = gate.map_or(y.clone(), |gate| y * gate);
         let features = [query.tensor.dim(-1)];
         let outputs = self.output_shape.as_ref().map_or(&features[..], OneOrMany::as_slice);
@@ -206,39 +206,70 @@ impl MultiHeadAttention {
     fn attend(
         &self,
         cx: &mut Cx,
-        heads: [Tensor; 3],
+        heads: &[Tensor; 3],
         mask: Option<Tensor>,
         axes: &Axes,
     ) -> Result<(Tensor, Tensor, Option<Tensor>)> {
-        let rank = heads[0].rank();
-        let order: Vec<usize> = axes.along.iter().chain(&axes.places).copied().chain([rank - 1]).collect();
-        let [q, k, v] = heads.map(|x| x.transpose(&order));
-        let behind = axes.along.len();
-        // All places are one axis to the products.
-        let rows = |x: &Tensor| {
-            let shape = x.shape();
-            let places = Shape::from(&shape[behind..rank - 1]).size();
-            x.reshape([&shape[..behind], &[places, shape[rank - 1]]].concat())
-        };
-        let alike = rows(&q).dot_as(&rows(&k), false, true);
-        let wide = alike.cast(alike.dtype().joined(DType::F32)) * (1.0 / (self.key_dim as f64).sqrt());
-        let (q_shape, k_shape) = (q.shape(), k.shape());
-        let (asking, asked) = (&q_shape[behind..rank - 1], &k_shape[behind..rank - 1]);
-        let full = [&q_shape[..behind], asking, asked].concat();
+        let full = axes.of_scores(&heads[0], &heads[1]);
         let mask = mask.map(|mask| fitting(&mask, &full, 2 * axes.places.len())).transpose()?;
         // In 16 bits Keras takes what such floats can hold.
         let hidden = if cx.compute_dtype() == DType::F16 { -3e4 } else { -1e9 };
-        let shown = match &mask {
-            Some(mask) => mask.broadcast_to(&full[..]).reshape(wide.shape()).select(&wide, hidden),
-            None => wide,
+        let scores = |[q, k]: [&Tensor; 2]| {
+            let alike = axes.rows(q).dot_as(&axes.rows(k), false, true);
+            let wide = alike.cast(alike.dtype().joined(DType::F32)) * (1.0 / (self.key_dim as f64).sqrt());
+            let shown = match &mask {
+                Some(mask) => mask.broadcast_to(&full[..]).reshape(wide.shape()).select(&wide, hidden),
+                None => wide,
+            };
+            shown.softmax(-1).cast(alike.dtype())
         };
-        let scores = shown.softmax(-1).cast(alike.dtype());
-        let kept = Dropout::new(self.dropout).seed(self.seed).call(cx, scores.clone());
-        let mut back = vec![0; rank];
-        order.iter().enumerate().for_each(|(at, &axis)| back[axis] = at);
-        let y = kept.dot(&rows(&v));
-        let y = y.reshape([&q_shape[..rank - 1], &[v.dim(-1)]].concat()).transpose(&back);
+        let [q, k, v] = heads;
+        let (y, scores) = if self.dropout > 0.0 {
+            let scores = scores([q, k]);
+            let kept = Dropout::new(self.dropout).seed(self.seed).call(cx, scores.clone());
+            (axes.back(&kept.dot(&axes.rows(v)), q), scores)
+        } else {
+            // A call keeps its operands alone: scores that nobody asks for are computed anew on the way back.
+            let made = cx.trace().call(None, heads, |_, heads| {
+                let scores = scores([&heads[0], &heads[1]]);
+                vec![axes.back(&scores.dot(&axes.rows(&heads[2])), &heads[0]), scores]
+            });
+            (made[0].clone(), made[1].clone())
+        };
         Ok((y, scores.reshape(full), mask))
+    }
+}
+
+impl Axes {
+    /// The order in which places lie behind all that goes along.
+    fn order(&self) -> Vec<usize> {
+        let last = self.along.len() + self.places.len();
+        self.along.iter().chain(&self.places).copied().chain([last]).collect()
+    }
+
+    /// `[.., places, size]`: all places are one axis to the products.
+    fn rows(&self, x: &Tensor) -> Tensor {
+        let shape = x.transpose(&self.order()).shape();
+        let (behind, last) = (self.along.len(), shape.rank() - 1);
+        let places = Shape::from(&shape[behind..last]).size();
+        x.transpose(&self.order()).reshape([&shape[..behind], &[places, shape[last]]].concat())
+    }
+
+    /// The other way: rows of any size, laid out as `like`.
+    fn back(&self, rows: &Tensor, like: &Tensor) -> Tensor {
+        let (order, shape) = (self.order(), like.shape());
+        let mut sizes: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
+        sizes[order.len() - 1] = rows.dim(-1);
+        let mut back = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(at, &axis)| back[axis] = at);
+        rows.reshape(sizes).transpose(&back)
+    }
+
+    /// `[.., places of the query, places of the key]`
+    fn of_scores(&self, query: &Tensor, key: &Tensor) -> Vec<usize> {
+        let [query, key] = [query, key].map(Tensor::shape);
+        let along = self.along.iter().chain(&self.places).map(|&axis| query[axis]);
+        along.chain(self.places.iter().map(|&axis| key[axis])).collect()
     }
 }
 
