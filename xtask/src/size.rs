@@ -7,13 +7,13 @@ use crate::{Result, entries};
 
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 10] = [
-    ("crates/cornu", 15_500),
+    ("crates/cornu", 15_650),
     ("crates/cornu-array", 2_050),
     ("crates/cornu-cpu", 10_450),
     ("crates/cornu-data", 19_500),
     ("crates/cornu-display", 1_050),
     ("crates/cornu-files", 2_500),
-    ("crates/cornu-graph", 6_250),
+    ("crates/cornu-graph", 6_300),
     ("crates/cornu-testkit", 2_600),
     ("crates/cornu-xla", 2_200),
     ("xtask", 700),

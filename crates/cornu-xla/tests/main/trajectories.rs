@@ -1,5 +1,5 @@
-//! Small trainings that Keras was watched at, on the plugin's device: a convolutional net that normalizes its batches, and an
-//! LSTM over sequences of several lengths.
+//! Small trainings that Keras was watched at, on the plugin's device: a convolutional net that normalizes its batches, an
+//! LSTM over sequences of several lengths, a transformer.
 
 use cornu::config::Field;
 use cornu::prelude::*;
@@ -19,7 +19,7 @@ fn small_trainings_are_those_of_keras() -> cornu::Result<()> {
     let mut report = Report::default();
     for json in golden::cases("training") {
         let case = Case::open("training", &json);
-        if ["batchnorm_conv", "lstm_masked"].contains(&case.id) {
+        if ["batchnorm_conv", "lstm_masked", "transformer_nadam"].contains(&case.id) {
             check(&case, &xla, &mut report)?;
         }
     }

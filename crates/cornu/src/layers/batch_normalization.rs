@@ -1,8 +1,9 @@
 //! Numbers brought to mean 0 and variance 1 along all axes but one, as a batch has them.
 
-use cornu_graph::{DType, Error, Result, Tensor};
+use cornu_graph::{DType, Result, Tensor};
 
 use super::moments::{Moments, channels, keep, mask_over};
+use super::renorm::Renorm;
 use super::{Argument, Inputs, Layer, Wire};
 use crate::choice::Choice;
 use crate::config::{Dictionary, OneOrMany};
@@ -78,14 +79,7 @@ impl Layer for BatchNormalization {
     }
 
     fn check_settings(&self) -> Result<()> {
-        let Some(clipping) = self.renorm_clipping.as_ref().filter(|_| self.renorm) else { return Ok(()) };
-        let [rmax, rmin, dmax] = ["rmax", "rmin", "dmax"].map(|name| clipping.get(name));
-        let known = [rmax, rmin, dmax].into_iter().flatten().count();
-        if known == clipping.0.len() && (rmax.is_none() || rmax >= rmin) && dmax.is_none_or(|dmax| dmax >= 0.0) {
-            return Ok(());
-        }
-        let needed = "`renorm_clipping` needs `rmax` of `rmin` or more, `dmax` of 0 or more, and nothing else";
-        Err(Error::usage(format!("{needed}, got {clipping}")))
+        if self.renorm { self.renormalization().check() } else { Ok(()) }
     }
 }
 
@@ -122,29 +116,13 @@ impl BatchNormalization {
             keep(cx, &running[1], &(&variance * of_a_sample), self.momentum);
             return batch.scaled([mean, variance], self.epsilon, &gamma, beta);
         };
-        let [r, d] = self.corrections(cx, [&mean, &variance], &renorm, &running[1]);
+        let [r, d] = self.renormalization().corrections(cx, [&mean, &variance], &renorm, &running[1]);
         // `(x * r + d) * gamma + beta`
         batch.scaled([mean, variance], self.epsilon, &(r * &gamma), d * gamma + beta)
     }
 
-    /// What batch renormalization multiplies by and adds, held fixed; its running means, and the variance, move on.
-    fn corrections(
-        &self,
-        cx: &mut Cx,
-        [mean, variance]: [&Tensor; 2],
-        states: &[Tensor; 3],
-        kept: &Tensor,
-    ) -> [Tensor; 2] {
-        let stddev = (variance + self.epsilon).sqrt();
-        let [_, running_mean, running_stddev] = states.each_ref().map(|state| state.cast(mean.dtype()));
-        let floor = running_stddev.maximum(self.epsilon.sqrt());
-        let [r, d] = [&stddev / &floor, (mean - running_mean) / floor].map(|t| t.stop_gradient());
-        keep(cx, &states[1], mean, self.renorm_momentum);
-        keep(cx, &states[2], &stddev, self.renorm_momentum);
-        let variance = keep(cx, &states[0], &stddev, self.momentum).square() - self.epsilon;
-        cx.update(kept, variance.maximum(0.0).cast(kept.dtype()));
-        let end = |name: &str, none: f64| self.renorm_clipping.as_ref().and_then(|ends| ends.get(name)).unwrap_or(none);
-        let d_end = end("dmax", f64::INFINITY);
-        [r.maximum(end("rmin", 0.0)).minimum(end("rmax", f64::INFINITY)), d.maximum(-d_end).minimum(d_end)]
+    fn renormalization(&self) -> Renorm<'_> {
+        let (epsilon, momentum, own) = (self.epsilon, self.momentum, self.renorm_momentum);
+        Renorm { epsilon, momentum, own, clipping: self.renorm_clipping.as_ref() }
     }
 }

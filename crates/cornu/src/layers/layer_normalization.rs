@@ -1,9 +1,10 @@
 //! Numbers brought to mean 0 and variance 1 along axes of each sample.
 
 use cornu_graph::ops::Reduction;
-use cornu_graph::{DType, Error, Shape, Tensor};
+use cornu_graph::{DType, Shape, Tensor};
 
 use super::Layer;
+use super::moments::axes_of;
 use crate::choice::Choice;
 use crate::config::OneOrMany;
 use crate::constraints::Constraint;
@@ -42,19 +43,8 @@ crate::config! {
 
 impl Layer for LayerNormalization {
     fn call(&self, cx: &mut Cx, x: Tensor) -> Tensor {
-        let (shape, rank, mut own) = (x.shape(), x.rank() as i64, self.axis.as_slice().to_vec());
-        own.sort_unstable();
-        let there = own.iter().filter(|axis| (-rank..rank).contains(axis));
-        let mut axes: Vec<usize> = there.map(|axis| axis.rem_euclid(rank) as usize).collect();
-        // As in Keras, -1 comes before 1 in the shape of the weights.
-        let sizes: Shape = axes.iter().map(|&axis| shape[axis]).collect();
-        axes.sort_unstable();
-        axes.dedup();
-        if axes.len() < own.len() || axes.is_empty() {
-            let needed = format!("`axis` of `LayerNormalization` needs axes of {}, each once", x.ty());
-            cx.fail(Error::graph(format!("{needed}, got {own:?}")));
-            return x;
-        }
+        let found = axes_of("LayerNormalization", self.axis.as_slice(), &x).map_err(|error| cx.fail(error));
+        let (Ok((axes, sizes)), shape) = (found, x.shape()) else { return x };
         let others: Vec<usize> = (0..x.rank()).filter(|axis| !axes.contains(axis)).collect();
         let wide = x.cast(x.dtype().joined(DType::F32));
         let mean = |x: &Tensor| x.reduce(Reduction::Sum, &axes) / sizes.size().max(1) as f64;

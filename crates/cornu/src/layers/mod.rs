@@ -1,5 +1,6 @@
 //! Layers: plain settings, and one function that extends a graph. One file a layer; `family!` is the one list of them.
 
+mod attention;
 mod base;
 mod conv;
 mod data_format;
@@ -11,6 +12,7 @@ mod names;
 mod padding;
 mod placed;
 mod pooling;
+mod renorm;
 mod wire;
 
 #[cfg(test)]

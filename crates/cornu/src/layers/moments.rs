@@ -17,6 +17,25 @@ pub(super) fn channels(class: &str, axes: &[i64], x: &Tensor) -> Result<usize> {
     })
 }
 
+/// Axes of `x` in ascending order, given in any and maybe from the end, and their sizes in the order of weights: as in Keras,
+/// -1 comes before 1 there.
+///
+/// # Errors
+/// None, one that there is not, or one twice.
+pub(super) fn axes_of(class: &str, given: &[i64], x: &Tensor) -> Result<(Vec<usize>, Shape)> {
+    let (shape, rank, mut own) = (x.shape(), x.rank() as i64, given.to_vec());
+    own.sort_unstable();
+    let there = own.iter().filter(|axis| (-rank..rank).contains(axis));
+    let mut axes: Vec<usize> = there.map(|axis| axis.rem_euclid(rank) as usize).collect();
+    let sizes = axes.iter().map(|&axis| shape[axis]).collect();
+    axes.sort_unstable();
+    axes.dedup();
+    if axes.len() < own.len() || axes.is_empty() {
+        return Err(Error::graph(format!("`axis` of `{class}` needs axes of {}, each once, got {own:?}", x.ty())));
+    }
+    Ok((axes, sizes))
+}
+
 /// Numbers, where they are seen, and the axes along which they keep their mean and along which they share it.
 pub(super) struct Moments {
     pub(super) x: Tensor,

@@ -3,6 +3,7 @@
 use cornu_graph::{DType, Error, Result, Shape, Tensor, Type};
 use serde_json::{Map, Value};
 
+use super::attention::Axes;
 use super::{Argument, BatchShape, Dropout, Inputs, Layer, Wire};
 use crate::choice::Choice;
 use crate::config::{Field, OneOrMany};
@@ -77,7 +78,8 @@ impl Layer for MultiHeadAttention {
     fn call_all(&self, cx: &mut Cx, inputs: &Inputs) -> Result<Vec<Wire>> {
         let (query, value) = (inputs.needed("query")?, inputs.needed("value")?);
         let key = inputs.get("key").unwrap_or(value);
-        let axes = self.axes(&query.tensor, &key.tensor, &value.tensor)?;
+        let own = self.attention_axes.as_ref().map(OneOrMany::as_slice);
+        let axes = Axes::new("MultiHeadAttention", own, [&query.tensor, &key.tensor, &value.tensor])?;
         let mask = self.mask(cx, inputs)?;
         let heads = |size: usize| [self.num_heads, size];
         let of_value = self.value_dim.unwrap_or(self.key_dim);
@@ -85,7 +87,8 @@ impl Layer for MultiHeadAttention {
         let k = self.project(cx, "key", &key.tensor, 1, &heads(self.key_dim));
         let gate = self.use_gate.then(|| self.project(cx, "gate", &query.tensor, 1, &heads(of_value)).sigmoid());
         let v = self.project(cx, "value", &value.tensor, 1, &heads(of_value));
-        let (y, scores, mask) = self.attend(cx, &[q, k, v], mask, &axes)?;
+        let drop = Dropout::new(self.dropout).seed(self.seed);
+        let (y, scores, mask) = axes.attend(cx, &[q, k, v], mask, &drop)?;
         let y = gate.map_or(y.clone(), |gate| y * gate);
         let features = [query.tensor.dim(-1)];
         let outputs = self.output_shape.as_ref().map_or(&features[..], OneOrMany::as_slice);
@@ -125,41 +128,7 @@ impl Layer for MultiHeadAttention {
     }
 }
 
-/// Which axes of heads of query, key and value are multiplied with each other.
-struct Axes {
-    /// Those that go along, the heads last; of all three.
-    along: Vec<usize>,
-    /// Those of the places.
-    places: Vec<usize>,
-}
-
 impl MultiHeadAttention {
-    /// The axes, once `[batch, …, features]` is `[batch, …, heads, size]`.
-    fn axes(&self, query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Axes> {
-        let rank = query.rank();
-        let all: Vec<i64> = (1..rank as i64 - 1).collect();
-        let own = self.attention_axes.as_ref().map_or(&all[..], OneOrMany::as_slice);
-        // Keras counts negative ones from behind the heads.
-        let place = |axis: &i64| usize::try_from(if *axis < 0 { axis + rank as i64 } else { *axis }).ok();
-        let places: Vec<usize> =
-            own.iter().filter_map(place).filter(|axis| (1..rank.saturating_sub(1)).contains(axis)).collect();
-        let is_twice = |(at, axis): (usize, &usize)| places[..at].contains(axis);
-        if places.len() < own.len() || places.is_empty() || places.iter().enumerate().any(is_twice) {
-            let needed =
-                format!("`attention_axes` of `MultiHeadAttention` needs axes between first and last of {}", query.ty());
-            return Err(Error::graph(format!("{needed}, got {own:?}")));
-        }
-        let along: Vec<usize> = (0..rank).filter(|axis| !places.contains(axis)).collect();
-        let agree = |x: &Tensor, like: &Tensor, axis: usize| x.rank() == rank && x.shape()[axis] == like.shape()[axis];
-        let fits = along[..along.len() - 1].iter().all(|&axis| agree(value, query, axis));
-        if !fits || !(0..rank - 1).all(|axis| agree(key, value, axis)) {
-            let needed = "`MultiHeadAttention` needs a `value` of the axes of `query` but for places and features, and a \
-                `key` of those of `value` but for features";
-            return Err(Error::graph(format!("{needed}, got {}, {} and {}", query.ty(), value.ty(), key.ty())));
-        }
-        Ok(Axes { along, places })
-    }
-
     /// The product of the last `bound` axes with a kernel, and a bias.
     fn project(&self, cx: &mut Cx, name: &str, x: &Tensor, bound: usize, outputs: &[usize]) -> Tensor {
         cx.child(name, |cx| {
@@ -201,89 +170,4 @@ impl MultiHeadAttention {
         let all = all.into_iter().chain([given("attention_mask").map(|mask| mask.cast(DType::Bool))]).flatten();
         Ok(all.reduce(|one, other| one.and(other)))
     }
-
-    /// What the heads give, laid out as the query; the scores, and their mask.
-    fn attend(
-        &self,
-        cx: &mut Cx,
-        heads: &[Tensor; 3],
-        mask: Option<Tensor>,
-        axes: &Axes,
-    ) -> Result<(Tensor, Tensor, Option<Tensor>)> {
-        let full = axes.of_scores(&heads[0], &heads[1]);
-        let mask = mask.map(|mask| fitting(&mask, &full, 2 * axes.places.len())).transpose()?;
-        // In 16 bits Keras takes what such floats can hold.
-        let hidden = if cx.compute_dtype() == DType::F16 { -3e4 } else { -1e9 };
-        let scores = |[q, k]: [&Tensor; 2]| {
-            let alike = axes.rows(q).dot_as(&axes.rows(k), false, true);
-            let wide = alike.cast(alike.dtype().joined(DType::F32)) * (1.0 / (self.key_dim as f64).sqrt());
-            let shown = match &mask {
-                Some(mask) => mask.broadcast_to(&full[..]).reshape(wide.shape()).select(&wide, hidden),
-                None => wide,
-            };
-            shown.softmax(-1).cast(alike.dtype())
-        };
-        let [q, k, v] = heads;
-        let (y, scores) = if self.dropout > 0.0 {
-            let scores = scores([q, k]);
-            let kept = Dropout::new(self.dropout).seed(self.seed).call(cx, scores.clone());
-            (axes.back(&kept.dot(&axes.rows(v)), q), scores)
-        } else {
-            // A call keeps its operands alone: scores that nobody asks for are computed anew on the way back.
-            let made = cx.trace().call(None, heads, |_, heads| {
-                let scores = scores([&heads[0], &heads[1]]);
-                vec![axes.back(&scores.dot(&axes.rows(&heads[2])), &heads[0]), scores]
-            });
-            (made[0].clone(), made[1].clone())
-        };
-        Ok((y, scores.reshape(full), mask))
-    }
-}
-
-impl Axes {
-    /// The order in which places lie behind all that goes along.
-    fn order(&self) -> Vec<usize> {
-        let last = self.along.len() + self.places.len();
-        self.along.iter().chain(&self.places).copied().chain([last]).collect()
-    }
-
-    /// `[.., places, size]`: all places are one axis to the products.
-    fn rows(&self, x: &Tensor) -> Tensor {
-        let shape = x.transpose(&self.order()).shape();
-        let (behind, last) = (self.along.len(), shape.rank() - 1);
-        let places = Shape::from(&shape[behind..last]).size();
-        x.transpose(&self.order()).reshape([&shape[..behind], &[places, shape[last]]].concat())
-    }
-
-    /// The other way: rows of any size, laid out as `like`.
-    fn back(&self, rows: &Tensor, like: &Tensor) -> Tensor {
-        let (order, shape) = (self.order(), like.shape());
-        let mut sizes: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
-        sizes[order.len() - 1] = rows.dim(-1);
-        let mut back = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(at, &axis)| back[axis] = at);
-        rows.reshape(sizes).transpose(&back)
-    }
-
-    /// `[.., places of the query, places of the key]`
-    fn of_scores(&self, query: &Tensor, key: &Tensor) -> Vec<usize> {
-        let [query, key] = [query, key].map(Tensor::shape);
-        let along = self.along.iter().chain(&self.places).map(|&axis| query[axis]);
-        along.chain(self.places.iter().map(|&axis| key[axis])).collect()
-    }
-}
-
-/// A mask with axes of size 1 in front of the places, as many as scores have more.
-fn fitting(mask: &Tensor, scores: &[usize], places: usize) -> Result<Tensor> {
-    let mut shape = mask.shape().to_vec();
-    while shape.len() < scores.len() && shape.len() >= places {
-        shape.insert(shape.len() - places, 1);
-    }
-    let fits =
-        shape.len() == scores.len() && shape.iter().zip(scores).all(|(mask, scores)| *mask == 1 || mask == scores);
-    if fits {
-        return Ok(mask.reshape(shape));
-    }
-    let needed = format!("the masks of `MultiHeadAttention` need to fit scores {}", Shape::from(scores));
-    Err(Error::graph(format!("{needed}, got {}", mask.shape())))
 }
