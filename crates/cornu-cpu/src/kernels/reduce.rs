@@ -181,8 +181,12 @@ impl Reduce {
                 let rows: [&[T]; TOGETHER] = std::array::from_fn(|i| row(units.start + i));
                 let mut totals = [F::START; TOGETHER];
                 if self.lanes {
-                    let all = rows.map(lanes::<T, F, LANES>);
-                    totals = all.map(|lanes| lanes[0]);
+                    // Functions that are handed to another do not take part in the inlining.
+                    let mut all = [[F::START; LANES]; TOGETHER];
+                    for i in 0..TOGETHER {
+                        all[i] = lanes::<T, F, LANES>(rows[i]);
+                        totals[i] = all[i][0];
+                    }
                     for lane in 1..LANES {
                         for i in 0..TOGETHER {
                             totals[i] = F::step(totals[i], all[i][lane]);

@@ -15,6 +15,8 @@ pub(super) struct Fill {
     input: Input,
     dtype: DType,
     to: u16,
+    /// Whether it is the same in every block.
+    pub(super) once: bool,
     /// Bytes of a block: behind it there is a line of its own.
     bytes: usize,
     /// How many elements further the next block is, whose lines are asked for while this one is spread out.
@@ -22,8 +24,15 @@ pub(super) struct Fill {
 }
 
 impl Fill {
-    pub(super) fn new(input: Input, dtype: DType, to: u16, block: usize) -> Fill {
-        Fill { ahead: place(input.axes(), block), bytes: block * dtype.size(), input, dtype, to }
+    pub(super) fn new(input: Input, dtype: DType, to: u16, block: usize, once: bool) -> Fill {
+        Fill {
+            ahead: place(input.axes(), block),
+            bytes: (block * dtype.size()).next_multiple_of(LINE),
+            input,
+            dtype,
+            to,
+            once,
+        }
     }
 
     /// The place in the table.
@@ -172,7 +181,8 @@ unsafe fn scatter<S: Simd, T: Copy>(
 }
 
 /// Where an element is, seen from the first.
-fn place(axes: &[Axis], mut element: usize) -> isize {
+#[inline(always)]
+pub(super) fn place(axes: &[Axis], mut element: usize) -> isize {
     let (first, inner) = axes.split_first().unwrap_or((&Axis { size: 1, step: 0 }, &[]));
     let along = inner.iter().rev().map(|axis| {
         let index = element % axis.size.max(1);
@@ -184,7 +194,7 @@ fn place(axes: &[Axis], mut element: usize) -> isize {
 
 /// Has the lines of some elements come nearer, if they are whole ones.
 #[inline(always)]
-fn ask_for<T>(from: *const T, count: usize) {
+pub(super) fn ask_for<T>(from: *const T, count: usize) {
     foresee(from.cast(), LINE as isize, count * size_of::<T>() / LINE);
 }
 
