@@ -180,7 +180,11 @@ impl Reduce {
             while units.len() >= TOGETHER && self.part <= BLOCK && are_whole(&units) {
                 let rows: [&[T]; TOGETHER] = std::array::from_fn(|i| row(units.start + i));
                 let mut totals = [F::START; TOGETHER];
-                if self.lanes {
+                if self.lanes && !F::IN_ORDER {
+                    for i in 0..TOGETHER {
+                        totals[i] = F::in_lanes(rows[i]);
+                    }
+                } else if self.lanes {
                     // Functions that are handed to another do not take part in the inlining.
                     let mut all = [[F::START; LANES]; TOGETHER];
                     for i in 0..TOGETHER {
@@ -191,9 +195,6 @@ impl Reduce {
                         for i in 0..TOGETHER {
                             totals[i] = F::step(totals[i], all[i][lane]);
                         }
-                    }
-                    for i in 0..TOGETHER {
-                        totals[i] = F::settle(totals[i], rows[i]);
                     }
                 } else {
                     for at in 0..self.part {
@@ -346,9 +347,9 @@ unsafe fn singles_with<S: Simd>(_: S, reduce: &Reduce, bases: Bases, units: Rang
 /// How elements are brought together.
 trait Fold<R> {
     const START: R;
+    /// Whether the result depends on the order.
+    const IN_ORDER: bool;
     fn step(total: R, x: R) -> R;
-    /// The result of lanes, as if the elements of the row had come one after the other.
-    fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R;
     /// The result of a row in lanes.
     fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R;
 }
@@ -359,13 +360,10 @@ struct Min;
 
 impl<R: Num> Fold<R> for Sum {
     const START: R = R::ZERO;
+    const IN_ORDER: bool = true;
     #[inline(always)]
     fn step(total: R, x: R) -> R {
         total.plus(x)
-    }
-    #[inline(always)]
-    fn settle<T: Stored<Register = R>>(total: R, _: &[T]) -> R {
-        total
     }
     #[inline(always)]
     fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
@@ -382,16 +380,11 @@ macro_rules! extremes {
     ($($name:ident $start:ident $better:tt;)*) => {
         $(impl<R: Num> Fold<R> for $name {
             const START: R = R::$start;
+            const IN_ORDER: bool = false;
             #[inline(always)]
             #[allow(clippy::eq_op, reason = "not-a-number is not itself")]
             fn step(total: R, x: R) -> R {
                 if (x $better total) | (x != x) { x } else { total }
-            }
-            /// Of zeros the first counts.
-            #[inline(always)]
-            fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R {
-                let first = || row.iter().map(|x| x.load()).find(|&x| x == R::ZERO);
-                if total == R::ZERO { first().unwrap_or(total) } else { total }
             }
             #[inline(always)]
             fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
@@ -403,7 +396,9 @@ macro_rules! extremes {
                     }
                     half /= 2;
                 }
-                Self::settle(lanes[0], row)
+                // Of zeros the first counts.
+                let first = || row.iter().map(|x| x.load()).find(|&x| x == R::ZERO);
+                if lanes[0] == R::ZERO { first().unwrap_or(lanes[0]) } else { lanes[0] }
             }
         })*
     };

@@ -13,13 +13,15 @@ const LEAST: usize = 64;
 pub(super) struct Near {
     strided: Strided,
     size: usize,
-    /// How many elements further the next block is, whose lines are asked for.
+    /// How many elements further the next block is, whose lines are asked for where it does not follow.
     ahead: isize,
 }
 
 impl Near {
     pub(super) fn new(strided: Strided, size: usize, block: usize) -> Near {
-        Near { ahead: place(&strided.axes, block), strided, size }
+        let ahead = place(&strided.axes, block);
+        let follows = ahead == block.cast_signed() || lies(&strided.axes, block) == Some(Lies::Same);
+        Near { ahead: if follows { 0 } else { ahead }, strided, size }
     }
 
     /// Where the `len` elements from `start` on lie, which are of one block.
@@ -27,7 +29,9 @@ impl Near {
     pub(super) fn at(&self, bases: Bases, start: usize, len: usize) -> Place {
         let Near { strided: Strided { span, axes }, size, ahead } = self;
         let from: *mut u8 = bases.at::<u8>(*span).wrapping_offset(place(axes, start) * size.cast_signed());
-        ask_for(from.wrapping_offset(ahead * size.cast_signed()).cast_const(), len * size);
+        if *ahead != 0 {
+            ask_for(from.wrapping_offset(ahead * size.cast_signed()).cast_const(), len * size);
+        }
         Place { from, step: 0 }
     }
 }
