@@ -180,22 +180,8 @@ impl Reduce {
             while units.len() >= TOGETHER && self.part <= BLOCK && are_whole(&units) {
                 let rows: [&[T]; TOGETHER] = std::array::from_fn(|i| row(units.start + i));
                 let mut totals = [F::START; TOGETHER];
-                if self.lanes && !F::IN_ORDER {
-                    for i in 0..TOGETHER {
-                        totals[i] = F::in_lanes(rows[i]);
-                    }
-                } else if self.lanes {
-                    // Functions that are handed to another do not take part in the inlining.
-                    let mut all = [[F::START; LANES]; TOGETHER];
-                    for i in 0..TOGETHER {
-                        all[i] = lanes::<T, F, LANES>(rows[i]);
-                        totals[i] = all[i][0];
-                    }
-                    for lane in 1..LANES {
-                        for i in 0..TOGETHER {
-                            totals[i] = F::step(totals[i], all[i][lane]);
-                        }
-                    }
+                if self.lanes {
+                    totals = in_lanes::<T, F>(rows);
                 } else {
                     for at in 0..self.part {
                         for i in 0..TOGETHER {
@@ -407,6 +393,27 @@ macro_rules! extremes {
 extremes! {
     Max LEAST >;
     Min MOST <;
+}
+
+/// The results of rows in lanes. (Functions that are handed to another do not take part in the inlining.)
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "lanes of some rows come at a time")]
+fn in_lanes<T: Stored, F: Fold<T::Register>>(rows: [&[T]; TOGETHER]) -> [T::Register; TOGETHER] {
+    let (mut totals, mut all) = ([F::START; TOGETHER], [[F::START; LANES]; TOGETHER]);
+    for i in 0..TOGETHER {
+        if F::IN_ORDER {
+            all[i] = lanes::<T, F, LANES>(rows[i]);
+            totals[i] = all[i][0];
+        } else {
+            totals[i] = F::in_lanes(rows[i]);
+        }
+    }
+    for lane in 1..if F::IN_ORDER { LANES } else { 1 } {
+        for i in 0..TOGETHER {
+            totals[i] = F::step(totals[i], all[i][lane]);
+        }
+    }
+    totals
 }
 
 #[inline(always)]

@@ -42,15 +42,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
     };
     let parts = plan.steps();
     let (block, lines) = if plan.is_whole(&parts) { (WHOLE, LINE) } else { (block, block) };
-    let table = (plan.spans() + plan.slots.len() + plan.constants.len() + plan.near.len()) * size_of::<Place>();
-    let mut scratch = table.next_multiple_of(BYTES);
-    // Behind each slot a fill may write a line more.
-    let slots = plan.slots.iter().map(|size| {
-        let bytes = (block * size).next_multiple_of(BYTES) + BYTES;
-        scratch += bytes;
-        scratch - bytes
-    });
-    let slots: Box<[usize]> = slots.collect();
+    let (slots, scratch) = plan.room(block);
     let number = |at: At| plan.number(at);
     let sizes = plan.sizes();
     let (constants, lines) = constants(&plan.constants, lines);
@@ -203,6 +195,19 @@ impl Plan<'_> {
     /// Whether nothing is kept between steps, so that nothing need be cut into blocks.
     fn is_whole(&self, parts: &[Part]) -> bool {
         self.slots.is_empty() && self.near.is_empty() && parts.iter().all(|part| matches!(part, Part::Adam(..)))
+    }
+
+    /// Where blocks begin behind the table in the scratch memory, and the bytes of all.
+    fn room(&self, block: usize) -> (Box<[usize]>, usize) {
+        let table = self.spans() + self.slots.len() + self.constants.len() + self.near.len();
+        let mut scratch = (table * size_of::<Place>()).next_multiple_of(BYTES);
+        // Behind each slot a fill may write a line more.
+        let slots = self.slots.iter().map(|size| {
+            let bytes = (block * size).next_multiple_of(BYTES) + BYTES;
+            scratch += bytes;
+            scratch - bytes
+        });
+        (slots.collect(), scratch)
     }
 
     fn number(&self, at: At) -> u16 {
