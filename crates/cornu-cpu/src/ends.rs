@@ -5,6 +5,7 @@ use cornu_graph::{DType, Value};
 
 use crate::fuse::{Draft, Read};
 use crate::jobs::{Job, Product};
+use crate::kernels::dot::Ending;
 use crate::kernels::fused::{Instruction, Opcode, Operand};
 use crate::view::View;
 use crate::walk::Walk;
@@ -13,22 +14,7 @@ use crate::walk::Walk;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct End {
     pub(crate) makes: Value,
-    pub(crate) kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
-    /// Adds a number to each column, and then takes what is above zero, if so.
-    Bias(Value, bool),
-    /// Keeps what stands where that value is above zero.
-    Slope(Value),
-}
-
-impl Kind {
-    pub(crate) fn value(self) -> Value {
-        let (Kind::Bias(value, _) | Kind::Slope(value)) = self;
-        value
-    }
+    pub(crate) kind: Ending<Value>,
 }
 
 /// Makes such programs part of the products that they alone read, where all else that they read is there before these.
@@ -45,9 +31,10 @@ pub(crate) fn with_ends(view: &View, jobs: Vec<Job>) -> Vec<Job> {
     for (number, job) in jobs.iter().enumerate() {
         let Some((product, end)) = ending(view, job) else { continue };
         let home = written[product.index()];
-        let other = written[end.kind.value().index()];
+        let other = written[end.kind.operand().index()];
         let fits = matches!(&jobs[home], Job::Product(found) if found.value == product && found.end.is_none());
-        if fits && home < number && readers[product.index()] == 1 && (other < home || view.is_given(end.kind.value())) {
+        if fits && home < number && readers[product.index()] == 1 && (other < home || view.is_given(end.kind.operand()))
+        {
             (ends[home], kept[number]) = (Some(end), false);
         }
     }
@@ -81,7 +68,7 @@ fn ending(view: &View, job: &Job) -> Option<(Value, End)> {
             };
             let product = product(add.operands[0])?;
             let bias = columns(view, input(add.operands[1])?, product)?;
-            Some((product, End { makes, kind: Kind::Bias(bias, relu) }))
+            Some((product, End { makes, kind: Ending::Bias(bias, relu) }))
         }
         [above, select] if above.op == Opcode::Compare(Compare::Gt) && select.op == Opcode::Select => {
             let zeros = [above.operands[1], select.operands[2]];
@@ -89,23 +76,23 @@ fn ending(view: &View, job: &Job) -> Option<(Value, End)> {
             let fits = zeros == [Operand::Constant(0); 2] && select.operands[0] == Operand::Register(0);
             let product = product(select.operands[1])?;
             let whole = walk.is_none() && view.graph.ty(*slope).size() == view.graph.ty(product).size();
-            (fits && whole && *slope != product).then_some((product, End { makes, kind: Kind::Slope(*slope) }))
+            (fits && whole && *slope != product).then_some((product, End { makes, kind: Ending::Slope(*slope) }))
         }
         _ => None,
     }
 }
 
 /// The sum of two halves of a product, and then what is done to it, of which the matrix or row is the third input.
-pub(crate) fn program(end: Option<Kind>, dtype: DType) -> Vec<Instruction> {
+pub(crate) fn program(end: Option<Ending<Value>>, dtype: DType) -> Vec<Instruction> {
     let (sum, other, zero) = (Operand::Register(0), Operand::Input(2), Operand::Constant(0));
     let of = |op: Opcode, operands: &[Operand]| Instruction::new(op, dtype, operands);
     let mut code = vec![of(Binary::Add.into(), &[Operand::Input(0), Operand::Input(1)])];
     match end {
-        Some(Kind::Bias(_, relu)) => {
+        Some(Ending::Bias(_, relu)) => {
             code.push(of(Binary::Add.into(), &[sum, other]));
             code.extend(relu.then(|| of(Unary::Relu.into(), &[Operand::Register(1)])));
         }
-        Some(Kind::Slope(_)) => {
+        Some(Ending::Slope(_)) => {
             code.push(of(Compare::Gt.into(), &[other, zero]));
             code.push(of(Opcode::Select, &[Operand::Register(1), sum, zero]));
         }

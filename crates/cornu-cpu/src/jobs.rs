@@ -50,7 +50,7 @@ impl Job {
             }
             Job::Product(Product { value, end: Some(end), .. }) => {
                 view.graph.node(*value).args.iter().for_each(|&arg| see(view.root(arg), true));
-                see(end.kind.value(), true);
+                see(end.kind.operand(), true);
             }
             Job::Fused(drafts) => {
                 let inputs = drafts.iter().flat_map(|draft| &draft.inputs).filter(|read| !view.is_counted(read.0));

@@ -9,7 +9,7 @@ use cornu_graph::{Body, DType, Error, Graph, Node, Result, Shape, Type, Value, V
 use crate::bodies;
 use crate::control::{Control, Frame};
 use crate::copies::{Copies, Site};
-use crate::ends::{self, Kind};
+use crate::ends;
 use crate::fuse::{Draft, Read};
 use crate::jobs::{self, Job};
 use crate::kernels::arg::Arg;
@@ -323,11 +323,8 @@ impl<'p, 'g> Lowering<'p, 'g> {
         Ok(vec![self.multiply(&product, out.dtype)])
     }
 
-    pub(crate) fn ending(&self, job: jobs::Product) -> Option<Ending> {
-        job.end.map(|end| match end.kind {
-            Kind::Bias(bias, relu) => Ending::Bias(self.place(bias).span, relu),
-            Kind::Slope(slope) => Ending::Slope(self.place(slope).span),
-        })
+    pub(crate) fn ending(&self, job: jobs::Product) -> Option<Ending<Span>> {
+        job.end.map(|end| end.kind.map(|value| self.place(value).span))
     }
 
     fn multiply(&self, product: &Product, dtype: DType) -> Step {
@@ -335,15 +332,21 @@ impl<'p, 'g> Lowering<'p, 'g> {
     }
 
     /// Gives the second halves of sums a place, and the step that adds them to the first and ends the product.
-    fn halves(&mut self, product: &mut Product, end: Option<Kind>, [m, n]: [usize; 2], out: Place) -> Result<Step> {
+    fn halves(
+        &mut self,
+        product: &mut Product,
+        end: Option<Ending<Value>>,
+        [m, n]: [usize; 2],
+        out: Place,
+    ) -> Result<Step> {
         let second = self.between(out);
         product.second = Some(second.span);
         let whole = Walk::whole(out.len);
         let input = |span: Span, walk: Walk| Input::Memory(Strided { span, axes: walk.axes.into() });
         let mut inputs = vec![input(out.span, whole.clone()), input(second.span, whole.clone())];
-        inputs.extend(end.map(|kind| match kind {
-            Kind::Bias(bias, _) => input(self.place(bias).span, Walk::repeated(m, n)),
-            Kind::Slope(slope) => input(self.place(slope).span, whole),
+        inputs.extend(end.map(|end| match end {
+            Ending::Bias(bias, _) => input(self.place(bias).span, Walk::repeated(m, n)),
+            Ending::Slope(slope) => input(self.place(slope).span, whole),
         }));
         let code = ends::program(end, out.dtype);
         Ok(Step::new(Fused::new(&Program {

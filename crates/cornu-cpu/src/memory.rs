@@ -1,4 +1,5 @@
-//! Who lies where: lifetimes in, offsets out; first fit, in the order of birth.
+//! Who lies where: lifetimes in, offsets out; first fit, in the order of birth. Where that takes less, small spans lie
+//! behind all large ones, so that they take nothing of the gaps that these leave to each other.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -16,15 +17,29 @@ pub(crate) struct Life {
     pub(crate) dies: usize,
 }
 
+/// How many times as large as a small span the largest is.
+const LARGE: usize = 16;
+
 /// An offset for each span, such that spans alive at the same time do not overlap, and the size of the whole.
 pub(crate) fn place(spans: &[Life]) -> (Vec<usize>, usize) {
-    let mut order: Vec<usize> = (0..spans.len()).collect();
+    let mut order: Vec<usize> = (0..spans.len()).filter(|&i| spans[i].size > 0).collect();
     order.sort_by_key(|&i| (spans[i].born, Reverse(spans[i].size)));
-    let mut offsets = vec![0; spans.len()];
+    let mut together = (vec![0; spans.len()], 0);
+    fit(spans, &order, &mut together);
+    let largest = spans.iter().map(|span| span.size).max().unwrap_or(0);
+    let (large, small): (Vec<usize>, Vec<usize>) = order.into_iter().partition(|&i| spans[i].size > largest / LARGE);
+    let mut apart = (vec![0; spans.len()], 0);
+    fit(spans, &large, &mut apart);
+    fit(spans, &small, &mut apart);
+    if apart.1 < together.1 { apart } else { together }
+}
+
+/// Places some spans, in that order, behind what there is.
+fn fit(spans: &[Life], order: &[usize], (offsets, total): &mut (Vec<usize>, usize)) {
     let by_size = [const { BTreeSet::new() }; usize::BITS as usize];
-    let mut room = Room { gaps: BTreeMap::new(), by_size, end: 0, total: 0 };
+    let mut room = Room { gaps: BTreeMap::new(), by_size, end: *total, total: *total };
     let mut deaths: BinaryHeap<Reverse<(usize, usize)>> = BinaryHeap::new();
-    for i in order.into_iter().filter(|&i| spans[i].size > 0) {
+    for &i in order {
         while let Some(&Reverse((dies, dead))) = deaths.peek()
             && dies < spans[i].born
         {
@@ -34,7 +49,7 @@ pub(crate) fn place(spans: &[Life]) -> (Vec<usize>, usize) {
         offsets[i] = room.take(spans[i].size);
         deaths.push(Reverse((spans[i].dies, i)));
     }
-    (offsets, room.total)
+    *total = room.total;
 }
 
 /// What is not taken: gaps, none of which touch, and everything from `end` on.
@@ -127,6 +142,13 @@ mod tests {
         let most = (0..100).map(|t| spans.iter().filter(|s| s.born <= t && t <= s.dies).map(|s| s.size).sum::<usize>());
         let most = most.max().expect("there are moments");
         assert!(total < most * 3 / 2, "{total} for at most {most} at once");
+    }
+
+    #[test]
+    fn small_spans_leave_large_gaps() {
+        let life = |size: usize, born, dies| Life { size, born, dies };
+        let spans = [life(6400, 0, 1), life(6400, 1, 9), life(64, 2, 9), life(6400, 3, 4)];
+        assert_eq!(place(&spans), (vec![0, 6400, 12_800, 0], 12_864));
     }
 
     /// The first gap that is large enough, among all.

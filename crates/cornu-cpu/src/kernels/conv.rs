@@ -50,7 +50,7 @@ pub struct Convolution {
 }
 
 /// Makes a kernel over operands and a result in those places, with what is done to its elements.
-pub type Making = dyn FnOnce([Span; 3], Option<Ending>) -> Box<dyn Kernel>;
+pub type Making = dyn FnOnce([Span; 3], Option<Ending<Span>>) -> Box<dyn Kernel>;
 
 /// A convolution for one element type and level.
 pub struct Prepared {

@@ -36,18 +36,32 @@ pub fn pieces(k: usize, n: usize, transposed: [bool; 2]) -> usize {
     if transposed == [false, false] && n > 1 && k.saturating_mul(n) >= LARGE[0] && k >= LARGE[1] { 2 } else { 1 }
 }
 
-/// What is done to the elements of a product of singles as soon as they are there.
+/// What is done to the elements of a product of singles as soon as they are there, with what goes along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum Ending<P> {
     /// A number for each column is added, and then, if so, what is below zero becomes zero.
-    Bias(Span, bool),
+    Bias(P, bool),
     /// What stands where another matrix of the same shape, without gaps, is not above zero becomes zero.
-    Slope(Span),
+    Slope(P),
 }
 
-impl Ending {
+impl<P: Copy> Ending<P> {
+    /// The same, where what goes along is found elsewhere.
+    pub(crate) fn map<Q>(self, of: impl Fn(P) -> Q) -> Ending<Q> {
+        match self {
+            Ending::Bias(bias, relu) => Ending::Bias(of(bias), relu),
+            Ending::Slope(slope) => Ending::Slope(of(slope)),
+        }
+    }
+
+    /// What goes along.
+    pub(crate) fn operand(self) -> P {
+        let (Ending::Bias(operand, _) | Ending::Slope(operand)) = self;
+        operand
+    }
+
     /// What is done, behind what it is done to.
-    pub(super) fn print(end: Option<Ending>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn print(end: Option<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match end {
             None => "",
             Some(Ending::Bias(_, false)) => ", plus a row",
@@ -74,7 +88,7 @@ pub struct Product {
     pub sums: Option<Span>,
     /// What is done to its elements. Only where there is one product, of singles and of several columns, that is not a row
     /// times a transposed matrix.
-    pub end: Option<Ending>,
+    pub end: Option<Ending<Span>>,
     /// Whether units must be rows of the output.
     pub by_rows: bool,
     /// Where the second of two sums goes, without gaps, if threads shall share `k` ([`Product::halves`]); whoever asks for it
@@ -135,7 +149,7 @@ fn is_packed([m, k, n]: [usize; 3]) -> bool {
 struct Dot<T: Element> {
     spans: [Span; 3],
     sums: Option<Span>,
-    end: Option<Ending>,
+    end: Option<Ending<Span>>,
     second: Option<Span>,
     /// Sizes of the axes before the matrices, and their steps in `a`, `b` and the output.
     batch: Box<[(usize, [isize; 3])]>,
@@ -209,11 +223,7 @@ impl<T: Element> Dot<T> {
             out: at(2),
             out_stride: self.tiles.out_stride,
             sums: self.sums.map(|sums| bases.at(sums)),
-            last: match self.end {
-                None => Last::Nothing,
-                Some(Ending::Bias(bias, relu)) => Last::Bias(bases.at::<T>(bias), relu),
-                Some(Ending::Slope(slope)) => Last::Slope(bases.at::<T>(slope), self.tiles.sizes[2]),
-            },
+            last: Last::new(self.end, bases, self.tiles.sizes[2]),
         }
     }
 }

@@ -12,6 +12,7 @@ mod chain;
 mod checks;
 mod fill;
 mod loops;
+mod near;
 mod prepare;
 
 use std::fmt;
@@ -23,6 +24,7 @@ use cornu_graph::{Array, DType, Result};
 use self::chain::Link;
 use self::fill::{Fill, Spill};
 use self::loops::Call;
+use self::near::Near;
 use super::memory::typed;
 use super::operand::{Axis, Bases, Kernel, Span, Strided};
 use super::order::ByTokens;
@@ -30,6 +32,12 @@ use super::simd::{Level, Simd, dispatch};
 
 /// Elements of a part of memory in which blocks begin: 64 bytes of singles.
 const LINE: usize = 16;
+
+/// Up to this many elements a segment is one block, and no other block is larger.
+const LARGEST_BLOCK: usize = 512;
+
+/// A block that is never cut.
+const WHOLE: usize = usize::MAX & !(LINE - 1);
 
 /// Elements times operations that are worth a thread: a few microseconds.
 const GRAIN: usize = 32 * 1024;
@@ -189,7 +197,7 @@ enum Step {
 /// A program that is ready to run.
 #[derive(Clone, Debug)]
 pub struct Fused {
-    /// Elements in all, and of a block: a multiple of [`LINE`].
+    /// Elements in all, and of a block.
     len: usize,
     block: usize,
     steps: Box<[Step]>,
@@ -220,8 +228,9 @@ struct Ready {
     /// What is read or written in place.
     spans: Box<[Span]>,
     /// Inputs to be spread out, once or for each block.
-    once: Box<[Fill]>,
-    each: Box<[Fill]>,
+    fills: Box<[Fill]>,
+    /// What is read or written where it lies, which must be found for each block.
+    near: Box<[Near]>,
     /// Outputs that do not lie in a row, written behind each block.
     spills: Box<[Spill]>,
 }
@@ -322,7 +331,7 @@ dispatch! {
 /// As [`Kernel::run`].
 #[inline(always)]
 unsafe fn run_with<S: Simd>(s: S, fused: &Fused, bases: Bases, units: Range<usize>, scratch: *mut u8) {
-    if let ([Step::Adam(adam)], []) = (&*fused.steps, &*fused.slots) {
+    if let ([Step::Adam(adam)], true) = (&*fused.steps, fused.block == WHOLE) {
         // SAFETY: promised by the caller.
         return unsafe { adam::segments(s, adam, fused, bases, units) };
     }
@@ -359,19 +368,24 @@ unsafe fn run_segment<S: Simd>(
     fused: &Fused,
     segment: &Ready,
     bases: Bases,
-    table: *const Place,
+    table: *mut Place,
     elements: Range<usize>,
 ) {
-    let mut start = elements.start;
-    // SAFETY: `prepare` checked operands against the table, and fills against blocks.
+    let (mut start, mut len) = (elements.start, fused.block - elements.start % fused.block);
+    // SAFETY: `prepare` checked operands against the table, and fills against blocks. What is near is in the table behind
+    // the constants.
     unsafe {
-        for fill in &segment.once {
-            fill.run(s, bases, (*table.add(fill.to())).from, [start, fused.block.min(elements.end - start)], true);
-        }
+        let near = table.add(fused.sizes.len() + fused.slots.len() + fused.count);
         while start < elements.end {
-            let len = fused.block.min(elements.end - start);
-            for fill in &segment.each {
-                fill.run(s, bases, (*table.add(fill.to())).from, [start, len], start == elements.start);
+            len = len.min(elements.end - start);
+            let first = start == elements.start;
+            // The first block may be shorter than the second.
+            let is_new = start - elements.start < fused.block;
+            for fill in segment.fills.iter().filter(|fill| is_new || !fill.once) {
+                fill.run(s, bases, (*table.add(fill.to())).from, [start, len], first);
+            }
+            for (i, found) in segment.near.iter().enumerate() {
+                near.add(i).write(found.at(bases, start, len));
             }
             for step in &fused.steps {
                 match step {
@@ -387,7 +401,7 @@ unsafe fn run_segment<S: Simd>(
             for spill in &segment.spills {
                 spill.run(s, bases, (*table.add(spill.from())).at(start), start, len);
             }
-            start += len;
+            (start, len) = (start + len, fused.block);
         }
     }
 }

@@ -181,16 +181,7 @@ impl Reduce {
                 let rows: [&[T]; TOGETHER] = std::array::from_fn(|i| row(units.start + i));
                 let mut totals = [F::START; TOGETHER];
                 if self.lanes {
-                    let all = rows.map(lanes::<T, F, LANES>);
-                    totals = all.map(|lanes| lanes[0]);
-                    for lane in 1..LANES {
-                        for i in 0..TOGETHER {
-                            totals[i] = F::step(totals[i], all[i][lane]);
-                        }
-                    }
-                    for i in 0..TOGETHER {
-                        totals[i] = F::settle(totals[i], rows[i]);
-                    }
+                    totals = in_lanes::<T, F>(rows);
                 } else {
                     for at in 0..self.part {
                         for i in 0..TOGETHER {
@@ -342,9 +333,9 @@ unsafe fn singles_with<S: Simd>(_: S, reduce: &Reduce, bases: Bases, units: Rang
 /// How elements are brought together.
 trait Fold<R> {
     const START: R;
+    /// Whether the result depends on the order.
+    const IN_ORDER: bool;
     fn step(total: R, x: R) -> R;
-    /// The result of lanes, as if the elements of the row had come one after the other.
-    fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R;
     /// The result of a row in lanes.
     fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R;
 }
@@ -355,13 +346,10 @@ struct Min;
 
 impl<R: Num> Fold<R> for Sum {
     const START: R = R::ZERO;
+    const IN_ORDER: bool = true;
     #[inline(always)]
     fn step(total: R, x: R) -> R {
         total.plus(x)
-    }
-    #[inline(always)]
-    fn settle<T: Stored<Register = R>>(total: R, _: &[T]) -> R {
-        total
     }
     #[inline(always)]
     fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
@@ -378,16 +366,11 @@ macro_rules! extremes {
     ($($name:ident $start:ident $better:tt;)*) => {
         $(impl<R: Num> Fold<R> for $name {
             const START: R = R::$start;
+            const IN_ORDER: bool = false;
             #[inline(always)]
             #[allow(clippy::eq_op, reason = "not-a-number is not itself")]
             fn step(total: R, x: R) -> R {
                 if (x $better total) | (x != x) { x } else { total }
-            }
-            /// Of zeros the first counts.
-            #[inline(always)]
-            fn settle<T: Stored<Register = R>>(total: R, row: &[T]) -> R {
-                let first = || row.iter().map(|x| x.load()).find(|&x| x == R::ZERO);
-                if total == R::ZERO { first().unwrap_or(total) } else { total }
             }
             #[inline(always)]
             fn in_lanes<T: Stored<Register = R>>(row: &[T]) -> R {
@@ -399,7 +382,9 @@ macro_rules! extremes {
                     }
                     half /= 2;
                 }
-                Self::settle(lanes[0], row)
+                // Of zeros the first counts.
+                let first = || row.iter().map(|x| x.load()).find(|&x| x == R::ZERO);
+                if lanes[0] == R::ZERO { first().unwrap_or(lanes[0]) } else { lanes[0] }
             }
         })*
     };
@@ -408,6 +393,27 @@ macro_rules! extremes {
 extremes! {
     Max LEAST >;
     Min MOST <;
+}
+
+/// The results of rows in lanes. (Functions that are handed to another do not take part in the inlining.)
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "lanes of some rows come at a time")]
+fn in_lanes<T: Stored, F: Fold<T::Register>>(rows: [&[T]; TOGETHER]) -> [T::Register; TOGETHER] {
+    let (mut totals, mut all) = ([F::START; TOGETHER], [[F::START; LANES]; TOGETHER]);
+    for i in 0..TOGETHER {
+        if F::IN_ORDER {
+            all[i] = lanes::<T, F, LANES>(rows[i]);
+            totals[i] = all[i][0];
+        } else {
+            totals[i] = F::in_lanes(rows[i]);
+        }
+    }
+    for lane in 1..if F::IN_ORDER { LANES } else { 1 } {
+        for i in 0..TOGETHER {
+            totals[i] = F::step(totals[i], all[i][lane]);
+        }
+    }
+    totals
 }
 
 #[inline(always)]

@@ -71,16 +71,25 @@ pub(crate) fn numbers(data: &Data) -> Result<()> {
     Ok(())
 }
 
+/// The first number that is like that. Blocks are looked at to their ends first: such loops vectorise.
+pub(super) fn first(array: &Array, is: impl Fn(f64) -> bool) -> Option<usize> {
+    fn of<T: Copy>(data: &[T], is: impl Fn(T) -> bool) -> Option<usize> {
+        let block = data.chunks(1024).position(|block| block.iter().fold(false, |any, &x| any | is(x)))?;
+        (block * 1024..data.len()).find(|&at| is(data[at]))
+    }
+    match array.buffer() {
+        Buffer::F32(data) => of(data, |x| is(x.into())),
+        Buffer::F64(data) => of(data, is),
+        Buffer::I32(data) => of(data, |x| is(x.into())),
+        Buffer::I64(data) => of(data, |x| is(x as f64)),
+        Buffer::U8(data) => of(data, |x| is(x.into())),
+        _ => (0..array.len()).find(|&at| is(array.get(at))),
+    }
+}
+
 fn finite(array: &Array, name: &str) -> Result<()> {
-    let found = match array.buffer() {
-        // Whole blocks first, to the end: such loops vectorise.
-        Buffer::F32(data) => data.chunks(1024).position(|block| !block.iter().fold(true, |all, x| all & x.is_finite())),
-        Buffer::F64(data) => data.chunks(1024).position(|block| !block.iter().fold(true, |all, x| all & x.is_finite())),
-        half if half.dtype().is_half() => (0..array.len()).position(|i| !half.get(i).is_finite()).map(|i| i / 1024),
-        _ => None,
-    };
-    let Some(block) = found else { return Ok(()) };
-    let at = (block * 1024..array.len()).find(|&at| !array.get(at).is_finite()).unwrap_or_default();
+    let is_float = array.dtype().is_float();
+    let Some(at) = is_float.then(|| first(array, |x| !x.is_finite())).flatten() else { return Ok(()) };
     let (place, got) = (column(at, array.len() / array.shape()[0]), array.get(at));
     let error = Error::data(format!("`{name}` needs finite numbers, got {got} in {place}"));
     Err(error.help(match got.is_nan() {
@@ -153,7 +162,7 @@ fn class_numbers(y: &Array, ignored: Option<i64>, output: &Output) -> Result<()>
     let classes = output.units();
     let ignored = ignored.map(|class| class as f64);
     let fits = |label: f64| label >= 0.0 && label < classes as f64 && label.fract() == 0.0 || Some(label) == ignored;
-    let Some(row) = (0..y.len()).find(|&row| !fits(y.get(row))) else { return Ok(()) };
+    let Some(row) = first(y, |label| !fits(label)) else { return Ok(()) };
     let (last, label) = (classes.saturating_sub(1), y.get(row));
     let error = Error::data(format!("`y` needs class numbers from 0 to {last}, got {} in row {row}", shown(label)));
     let (least, greatest) = range(y);
@@ -206,8 +215,8 @@ fn same_shape(y: &Array, class: &str, output: &Output) -> Result<()> {
 
 /// Whole numbers that the loss can take as single precision.
 fn exact(y: &Array) -> Result<()> {
-    let changes = |at: &usize| f64::from(y.get(*at) as f32) != y.get(*at);
-    let Some(at) = (0..y.len()).filter(|_| !y.dtype().is_float()).find(changes) else { return Ok(()) };
+    let changes = |x: f64| f64::from(x as f32) != x;
+    let Some(at) = (!y.dtype().is_float()).then(|| first(y, changes)).flatten() else { return Ok(()) };
     let row = at / (y.len() / y.shape()[0]).max(1);
     let got = y.as_slice::<i64>().map_or(y.get(at) as i64, |y| y[at]);
     let error = Error::data(format!("`y` needs whole numbers that `f32` can hold, got {got} in row {row}"));
@@ -215,7 +224,7 @@ fn exact(y: &Array) -> Result<()> {
 }
 
 fn probabilities(y: &Array) -> Result<()> {
-    let Some(at) = (0..y.len()).find(|&at| !(0.0..=1.0).contains(&y.get(at))) else { return Ok(()) };
+    let Some(at) = first(y, |label| !(0.0..=1.0).contains(&label)) else { return Ok(()) };
     let row = at / (y.len() / y.shape()[0]).max(1);
     let label = shown(y.get(at));
     let error = Error::data(format!("`binary_crossentropy` needs labels from 0 to 1, got {label} in row {row}"));
@@ -301,7 +310,7 @@ fn range(y: &Array) -> (f64, f64) {
 }
 
 fn whole(y: &Array) -> bool {
-    (0..y.len()).all(|row| y.get(row).fract() == 0.0)
+    first(y, |x| x.fract() != 0.0).is_none()
 }
 
 /// The weight of each row, from the weights of the classes.

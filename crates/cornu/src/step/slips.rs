@@ -5,7 +5,7 @@ use std::any::Any;
 
 use cornu_graph::{Array, Result, Shape};
 
-use super::checks::{Activation, Output, class_of_rows, column, shown};
+use super::checks::{Activation, Output, class_of_rows, column, first, shown};
 use super::feed::Data;
 use super::stage::Stage;
 use super::{Code, Warning};
@@ -85,7 +85,7 @@ fn accuracy<'a>(
         Labels::Probabilities | Labels::Any => output.units() == 1,
         Labels::Classes { .. } | Labels::OneHot => false,
     };
-    let at = (0..if compared { y.len() } else { 0 }).find(|&at| ![0.0, 1.0].contains(&y.get(at)))?;
+    let at = compared.then(|| first(y, |label| ![0.0, 1.0].contains(&label))).flatten()?;
     let message = format!(
         "accuracy counts right classes, but `y` has numbers, {} in {}; for a regression use the metric \"mae\"",
         shown(y.get(at)),
@@ -106,7 +106,7 @@ fn out_of_reach(y: &Array, loss: &dyn Loss, output: &Output) -> Option<Warning> 
     if loss.labels() != Labels::Numbers {
         return None;
     }
-    let at = (0..y.len()).find(|&at| !(low..=high).contains(&y.get(at)))?;
+    let at = first(y, |x| !(low..=high).contains(&x))?;
     let reach = if high.is_finite() { format!("from {low} to {high}") } else { format!("of {low} or more") };
     let message = format!(
         "the last layer's {name} gives numbers {reach}, but `y` is {} in {}; leave that activation out",
@@ -124,10 +124,10 @@ fn one_class(y: &Array, loss: &dyn Loss, output: &Output) -> Option<Warning> {
         Labels::Probabilities if output.units() == 1 && [0.0, 1.0].contains(&y.get(0)) => None,
         _ => return None,
     };
-    let first = y.get(0);
+    let known = y.get(0);
     // A whole table of labels is only read where the first ones are alike.
     let width = y.len() / y.shape()[0].max(1);
-    if width == 1 && ignored.is_none() && (1..y.len()).any(|row| y.get(row) != first) {
+    if width == 1 && ignored.is_none() && first(y, |label| label != known).is_some() {
         return None;
     }
     let classes = if loss.labels() == Labels::OneHot { class_of_rows(y) } else { y.to_vec::<i64>() };

@@ -27,7 +27,7 @@ pub(super) struct Slide<T: 'static> {
     makes: Makes,
     /// The source, the kernel, the result.
     spans: [Span; 3],
-    end: Option<Ending>,
+    end: Option<Ending<Span>>,
     channels: Channels<T>,
     images: usize,
     /// How many images are worked on together.
@@ -115,7 +115,7 @@ impl<T: Element> Slide<T> {
     }
 
     /// This over a source, kernel and result of those places.
-    pub(super) fn over(self, [x, w, y]: [Span; 3], end: Option<Ending>) -> Self {
+    pub(super) fn over(self, [x, w, y]: [Span; 3], end: Option<Ending<Span>>) -> Self {
         let spans = if self.makes == Makes::Output { [x, w, y] } else { [y, w, x] };
         Slide { spans, end, ..self }
     }
@@ -248,11 +248,8 @@ impl<T: Element> Slide<T> {
                     among: cuboid.sides[self.cut].among(places),
                     kernel: kernel.wrapping_add(if self.packed { first * self.rows } else { column }),
                     out: to,
-                    last: match self.end {
-                        None => Last::Nothing,
-                        Some(Ending::Bias(bias, relu)) => Last::Bias(bases.at::<T>(bias).wrapping_add(column), relu),
-                        Some(Ending::Slope(slope)) => Last::Slope(bases.at::<T>(slope), 0),
-                    },
+                    column,
+                    last: Last::new(self.end, bases, 0),
                 };
                 let [a, out] = cuboid.sides[self.cut].strides.map(|stride| part.among.0 * stride);
                 let from = from.wrapping_add(images.start * self.sizes[0] + channel + a).wrapping_offset(cuboid.from);
@@ -275,6 +272,7 @@ struct Part<'a, T: 'static> {
     among: (usize, usize),
     kernel: *const T,
     out: *mut T,
+    column: usize,
     last: Last<T>,
 }
 
@@ -323,7 +321,7 @@ impl<T: Element> Part<'_, T> {
             tail: *tail,
             in_a_row: columns.blocks == 1 && out_stride == made && width <= 2 * out_stride,
             end: End::Store,
-            last: self.last,
+            last: self.last.at(0, self.column),
         };
         for block in 0..rows.blocks {
             let (row, to) = (rows.start(block), to + rows.start(block) * out_stride);

@@ -42,7 +42,7 @@ impl Case {
     }
 
     /// What is made, of work divided into that many parts; what is around it stays untouched.
-    fn run(&self, makes: Makes, level: Level, parts: usize, end: Option<Ending>) -> Vec<f32> {
+    fn run(&self, makes: Makes, level: Level, parts: usize, end: Option<Ending<Span>>) -> Vec<f32> {
         let conv = Convolution::new(makes, &self.window, self.groups, &self.shapes[0], &self.shapes[2]);
         let mut arrays = self.arrays();
         let prepared = conv.prepared(DType::F32, level);

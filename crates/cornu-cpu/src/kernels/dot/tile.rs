@@ -4,11 +4,13 @@
 //! fused multiply-add each: for one stretch of `p` in a product, for one after the other, each with places of its own in `a`
 //! and `b`, in a convolution. Tiles differ in how many elements they compute at once, never in what an element is.
 
+use super::Ending;
 use super::lanes::Lanes;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Doubles256, Doubles512};
 use super::lanes::{Plain, Singles};
 use super::strips::{along, pack, pack_transposed, sums};
+use crate::kernels::operand::{Bases, Span};
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::simd::{Avx2, Avx512};
 use crate::kernels::simd::{Level, Portable};
@@ -61,6 +63,15 @@ impl<T> Clone for Last<T> {
 impl<T> Copy for Last<T> {}
 
 impl<T> Last<T> {
+    /// That of an output whose rows are so far apart.
+    pub(crate) fn new(end: Option<Ending<Span>>, bases: Bases, stride: usize) -> Self {
+        match end.map(|end| end.map(|span| bases.at::<T>(span).cast_const())) {
+            None => Last::Nothing,
+            Some(Ending::Bias(bias, relu)) => Last::Bias(bias, relu),
+            Some(Ending::Slope(slope)) => Last::Slope(slope, stride),
+        }
+    }
+
     /// The same from that row and column on.
     pub(crate) fn at(self, row: usize, column: usize) -> Self {
         match self {

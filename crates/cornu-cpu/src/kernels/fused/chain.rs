@@ -88,7 +88,7 @@ pub(super) unsafe fn run<S: Simd>(s: S, links: &[Link], table: *const Place, sta
             part::<S, WIDE, false>(s, links, table, start, i, wide);
             i += wide;
         }
-        while S::LANES < 16 && i + narrow <= len {
+        while i + narrow <= len {
             part::<S, NARROW, false>(s, links, table, start, i, narrow);
             i += narrow;
         }

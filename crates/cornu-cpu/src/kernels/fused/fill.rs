@@ -15,6 +15,8 @@ pub(super) struct Fill {
     input: Input,
     dtype: DType,
     to: u16,
+    /// Whether it is the same in every block.
+    pub(super) once: bool,
     /// Bytes of a block: behind it there is a line of its own.
     bytes: usize,
     /// How many elements further the next block is, whose lines are asked for while this one is spread out.
@@ -22,8 +24,15 @@ pub(super) struct Fill {
 }
 
 impl Fill {
-    pub(super) fn new(input: Input, dtype: DType, to: u16, block: usize) -> Fill {
-        Fill { ahead: place(input.axes(), block), bytes: block * dtype.size(), input, dtype, to }
+    pub(super) fn new(input: Input, dtype: DType, to: u16, block: usize, once: bool) -> Fill {
+        Fill {
+            ahead: place(input.axes(), block),
+            bytes: (block * dtype.size()).next_multiple_of(LINE),
+            input,
+            dtype,
+            to,
+            once,
+        }
     }
 
     /// The place in the table.
@@ -42,7 +51,7 @@ impl Fill {
         unsafe {
             match &self.input {
                 Input::Memory(strided) => typed!(bits self.dtype, T => {
-                    spread::<S, T>(s, strided, self.ahead, bases, to.cast(), start, len);
+                    spread::<S, T, false>(s, (strided, self.ahead), bases, to.cast(), start, len);
                 }),
                 Input::Count(from, axes) => typed!(self.dtype, T => count::<T>(axes, *from, to.cast(), start, len)),
                 Input::ByTokens(sums) => memory::typed!(self.dtype, T => {
@@ -83,7 +92,7 @@ impl Spill {
         // SAFETY: as the caller promises.
         unsafe {
             typed!(bits self.dtype, T => {
-                scatter::<S, T>(s, &self.output, self.ahead, bases, from.cast(), start, len);
+                spread::<S, T, true>(s, (&self.output, self.ahead), bases, from.cast_mut().cast(), start, len);
             });
         }
     }
@@ -113,66 +122,43 @@ macro_rules! stretches {
     }};
 }
 
+/// Spreads elements out over a block, or writes those of a block where they lie (`OUT`).
+///
 /// # Safety
-/// As [`Fill::run`].
+/// As [`Fill::run`], or as [`Spill::run`].
 #[inline(always)]
-unsafe fn spread<S: Simd, T: Copy>(
+unsafe fn spread<S: Simd, T: Copy, const OUT: bool>(
     s: S,
-    Strided { span, axes }: &Strided,
-    ahead: isize,
+    (Strided { span, axes }, ahead): (&Strided, isize),
     bases: Bases,
-    to: *mut T,
+    block: *mut T,
     start: usize,
     len: usize,
 ) {
-    let (from, step) = (bases.at::<T>(*span).cast_const(), axes.last().map_or(0, |axis| axis.step));
-    // SAFETY: the walk stays in the input, the stretches in the block, behind which a line may be written.
+    let (lies, step) = (bases.at::<T>(*span), axes.last().map_or(0, |axis| axis.step));
+    // SAFETY: the walk stays in the value, the stretches in the block, behind which a line may be written.
     stretches!(axes, start, len, (done, at, count) => unsafe {
-        let (from, to) = (from.offset(at), to.add(done));
+        let (lies, block) = (lies.offset(at), block.add(done));
+        let [from, to] = if OUT { [block, lies] } else { [lies, block] };
         match step {
-            0 => fill(s, *from, to, count),
+            0 if !OUT => fill(s, *lies, block, count),
             1 => {
-                ask_for(from.wrapping_offset(ahead), count);
-                copy::<S, T, false>(s, from, to, count);
+                ask_for(lies.wrapping_offset(ahead).cast_const(), count);
+                copy::<S, T, OUT>(s, from, to, count);
             }
             _ => {
-                for i in 0..count {
-                    *to.add(i) = *from.offset(i as isize * step);
+                let [apart, along] = if OUT { [1, step] } else { [step, 1] };
+                for i in 0..count.cast_signed() {
+                    *to.offset(i * along) = *from.offset(i * apart);
                 }
             }
         }
     });
 }
 
-/// # Safety
-/// As [`Spill::run`].
-#[inline(always)]
-unsafe fn scatter<S: Simd, T: Copy>(
-    s: S,
-    Strided { span, axes }: &Strided,
-    ahead: isize,
-    bases: Bases,
-    from: *const T,
-    start: usize,
-    len: usize,
-) {
-    let (to, step) = (bases.at::<T>(*span), axes.last().map_or(0, |axis| axis.step));
-    // SAFETY: the walk stays in the output, the stretches in the block.
-    stretches!(axes, start, len, (done, at, count) => unsafe {
-        let (from, to) = (from.add(done), to.offset(at));
-        if step == 1 {
-            ask_for(to.wrapping_offset(ahead).cast_const(), count);
-            copy::<S, T, true>(s, from, to, count);
-        } else {
-            for i in 0..count {
-                *to.offset(i as isize * step) = *from.add(i);
-            }
-        }
-    });
-}
-
 /// Where an element is, seen from the first.
-fn place(axes: &[Axis], mut element: usize) -> isize {
+#[inline(always)]
+pub(super) fn place(axes: &[Axis], mut element: usize) -> isize {
     let (first, inner) = axes.split_first().unwrap_or((&Axis { size: 1, step: 0 }, &[]));
     let along = inner.iter().rev().map(|axis| {
         let index = element % axis.size.max(1);
@@ -184,7 +170,7 @@ fn place(axes: &[Axis], mut element: usize) -> isize {
 
 /// Has the lines of some elements come nearer, if they are whole ones.
 #[inline(always)]
-fn ask_for<T>(from: *const T, count: usize) {
+pub(super) fn ask_for<T>(from: *const T, count: usize) {
     foresee(from.cast(), LINE as isize, count * size_of::<T>() / LINE);
 }
 

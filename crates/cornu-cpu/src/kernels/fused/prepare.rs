@@ -10,12 +10,14 @@ use super::chain::{Act, Link, NOWHERE};
 use super::checks::check;
 use super::fill::Spill;
 use super::loops::{calls, copy, is_turned};
-use super::{Axis, Fill, Fused, Input, Instruction, LINE, Line, Operand, Place, Program, Ready, Segment, Step};
+use super::near::{self, Lies, Near, lies};
+use super::{
+    Axis, Fill, Fused, Input, Instruction, LARGEST_BLOCK, LINE, Line, Operand, Place, Program, Ready, Segment, Step,
+    Strided, WHOLE,
+};
 
 /// Elements of a block, unless the shape suggests a better number.
 const BLOCK: usize = 256;
-/// Up to this many elements a segment is one block.
-const LARGEST_BLOCK: usize = 512;
 /// Bytes of a line.
 const BYTES: usize = size_of::<Line>();
 
@@ -30,6 +32,8 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
         rows: inputs().filter(|&i| all(is_row, i)).collect(),
         numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
         outs: (0..program.outputs.len()).filter(|&o| program.segments.iter().all(|s| s.outputs[o].is_row())).collect(),
+        block,
+        near: Vec::new(),
         fills: HashMap::new(),
         spills: Vec::new(),
         slots: Vec::new(),
@@ -37,15 +41,8 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
         constants: Vec::new(),
     };
     let parts = plan.steps();
-    let (block, lines) = if plan.is_whole(&parts) { (usize::MAX & !(LINE - 1), LINE) } else { (block, block) };
-    let table = (plan.spans() + plan.slots.len() + plan.constants.len()) * size_of::<Place>();
-    let mut scratch = table.next_multiple_of(BYTES);
-    // Behind each slot a fill may write a line more.
-    let slots = plan.slots.iter().map(|size| {
-        scratch += block * size + BYTES;
-        scratch - block * size - BYTES
-    });
-    let slots: Box<[usize]> = slots.collect();
+    let (block, lines) = if plan.is_whole(&parts) { (WHOLE, LINE) } else { (block, block) };
+    let (slots, scratch) = plan.room(block);
     let number = |at: At| plan.number(at);
     let sizes = plan.sizes();
     let (constants, lines) = constants(&plan.constants, lines);
@@ -80,7 +77,7 @@ fn period(axes: &[Axis]) -> usize {
 }
 
 /// The size of a block: a multiple of a line and, where it can be, of all rows that are repeated, so that they look the
-/// same in every block.
+/// same in every block. Where there are others, a part of them, so that they are read and written where they lie.
 fn block(program: &Program) -> usize {
     let longest = program.segments.iter().map(|segment| segment.len).max().unwrap_or(0);
     if longest <= LARGEST_BLOCK {
@@ -89,16 +86,18 @@ fn block(program: &Program) -> usize {
     let segments = program.segments.iter();
     let periods = segments.flat_map(|segment| segment.inputs.iter().map(|input| (segment.len, period(input.axes()))));
     let repeated = periods.filter(|&(len, period)| period < len).fold(LINE, |all, (_, period)| multiple(all, period));
-    if repeated <= LARGEST_BLOCK { (BLOCK / repeated).max(1) * repeated } else { BLOCK }
+    let block = if repeated <= LARGEST_BLOCK { (BLOCK / repeated).max(1) * repeated } else { BLOCK };
+    near::rows(program, block, |axes, len| !is_same(axes, len, block))
+}
+
+/// Whether so many elements that are walked over like that look the same in every block.
+fn is_same(axes: &[Axis], len: usize, block: usize) -> bool {
+    len <= block || block.is_multiple_of(period(axes).max(1))
 }
 
 /// The least common multiple; more than a block, if it is.
 fn multiple(a: usize, b: usize) -> usize {
-    let (mut x, mut y) = (a, b.max(1));
-    while y > 0 {
-        (x, y) = (y, x % y);
-    }
-    if a > LARGEST_BLOCK { a } else { (a / x).saturating_mul(b.max(1)) }
+    if a > LARGEST_BLOCK { a } else { (a / near::common(a, b.max(1))).saturating_mul(b.max(1)) }
 }
 
 /// One block of each constant, and its lines.
@@ -121,6 +120,15 @@ enum At {
     Span(usize),
     Slot(usize),
     Constant(usize),
+    /// What is near in each block, of that number.
+    Near(usize),
+}
+
+/// An input or an output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Side {
+    Input(usize),
+    Output(usize),
 }
 
 /// A link whose places have no numbers yet: what it does, whether its first operand is one number, its operands, and
@@ -164,6 +172,9 @@ struct Plan<'p> {
     numbers: Vec<usize>,
     /// The outputs that lie in a row in every segment.
     outs: Vec<usize>,
+    /// Elements of a block, and what is read or written near, where it lies.
+    block: usize,
+    near: Vec<Side>,
     /// Where those are spread out that are needed as blocks and do not lie in a row.
     fills: HashMap<usize, At>,
     /// Where the other outputs are before they are written where they go.
@@ -183,7 +194,20 @@ impl Plan<'_> {
 
     /// Whether nothing is kept between steps, so that nothing need be cut into blocks.
     fn is_whole(&self, parts: &[Part]) -> bool {
-        self.slots.is_empty() && parts.iter().all(|part| matches!(part, Part::Adam(..)))
+        self.slots.is_empty() && self.near.is_empty() && parts.iter().all(|part| matches!(part, Part::Adam(..)))
+    }
+
+    /// Where blocks begin behind the table in the scratch memory, and the bytes of all.
+    fn room(&self, block: usize) -> (Box<[usize]>, usize) {
+        let table = self.spans() + self.slots.len() + self.constants.len() + self.near.len();
+        let mut scratch = (table * size_of::<Place>()).next_multiple_of(BYTES);
+        // Behind each slot a fill may write a line more.
+        let slots = self.slots.iter().map(|size| {
+            let bytes = (block * size).next_multiple_of(BYTES) + BYTES;
+            scratch += bytes;
+            scratch - bytes
+        });
+        (slots.collect(), scratch)
     }
 
     fn number(&self, at: At) -> u16 {
@@ -191,6 +215,7 @@ impl Plan<'_> {
             At::Span(i) => i,
             At::Slot(i) => self.spans() + i,
             At::Constant(i) => self.spans() + self.slots.len() + i,
+            At::Near(i) => self.spans() + self.slots.len() + self.constants.len() + i,
         };
         u16::try_from(place).expect("a program has at most 1024 instructions of three operands")
     }
@@ -207,10 +232,36 @@ impl Plan<'_> {
         self.program.code[usize::from(self.program.outputs[output])].result()
     }
 
-    /// The place of an output that lies in a row.
-    fn out(&self, output: usize) -> At {
-        let place = self.outs.iter().position(|&out| out == output).expect("an output in a row");
-        At::Span(self.rows.len() + place)
+    /// The place of an output that is written where it lies.
+    fn out(&mut self, output: usize) -> Option<At> {
+        let row = self.outs.iter().position(|&out| out == output).map(|place| At::Span(self.rows.len() + place));
+        row.or_else(|| self.near(Side::Output(output), Lies::InARow))
+    }
+
+    /// How an input or output lies in each block of each segment, if alike.
+    fn lies(&self, side: Side) -> Option<Lies> {
+        let of = |segment: &Segment| strided(segment, side).and_then(|strided| lies(&strided.axes, self.block));
+        let mut all = self.program.segments.iter().map(of);
+        let first = all.next()??;
+        all.all(|lies| lies == Some(first)).then_some(first)
+    }
+
+    /// The place of an input that lies in a row in each block, but is another in another one.
+    fn near_row(&mut self, input: usize) -> Option<At> {
+        let changes = |s: &Segment| !is_same(s.inputs[input].axes(), s.len, self.block);
+        let changes = self.program.segments.iter().any(changes);
+        if changes { self.near(Side::Input(input), Lies::InARow) } else { None }
+    }
+
+    /// The place of what lies like that in each block.
+    fn near(&mut self, side: Side, want: Lies) -> Option<At> {
+        let known = self.near.iter().position(|&near| near == side);
+        (self.lies(side) == Some(want)).then(|| {
+            At::Near(known.unwrap_or_else(|| {
+                self.near.push(side);
+                self.near.len() - 1
+            }))
+        })
     }
 
     fn slot(&mut self, size: usize) -> At {
@@ -226,19 +277,25 @@ impl Plan<'_> {
             Input::Memory(strided) => strided.span,
             Input::Count(..) | Input::ByTokens(_) => unreachable!("what lies nowhere is no row"),
         };
-        let (mut once, mut each) = (Vec::new(), Vec::new());
-        for i in (0..segment.inputs.len()).filter(|i| self.fills.contains_key(i)) {
+        let fill = |i: usize| {
             let input = segment.inputs[i].clone();
-            let is_same = segment.len <= block || block.is_multiple_of(period(input.axes()).max(1));
-            let fill = Fill::new(input, self.program.inputs[i], self.number(self.fills[&i]), block);
-            if is_same { &mut once } else { &mut each }.push(fill);
-        }
+            let once = is_same(input.axes(), segment.len, block);
+            Some(Fill::new(input, self.program.inputs[i], self.number(*self.fills.get(&i)?), block, once))
+        };
+        let near = |&side: &Side| {
+            let size = match side {
+                Side::Input(i) => self.program.inputs[i].size(),
+                Side::Output(o) => self.made(o).size(),
+            };
+            Near::new(strided(segment, side).expect("what is near is in memory").clone(), size, block)
+        };
         let spans = self.rows.iter().map(span).chain(self.outs.iter().map(|&o| segment.outputs[o].span));
         let spans = spans.chain(self.numbers.iter().map(span)).collect();
         let spill =
             |&(o, at): &(usize, At)| Spill::new(segment.outputs[o].clone(), self.made(o), self.number(at), block);
         let spills = self.spills.iter().map(spill).collect();
-        Ready { len: segment.len, spans, once: once.into(), each: each.into(), spills }
+        let fills = (0..segment.inputs.len()).filter_map(fill).collect();
+        Ready { len: segment.len, spans, fills, near: self.near.iter().map(near).collect(), spills }
     }
 
     fn steps(&mut self) -> Vec<Part> {
@@ -253,7 +310,7 @@ impl Plan<'_> {
         let mut places: HashMap<usize, At> = HashMap::new();
         let mut parts = Vec::new();
         for (i, todo) in todo.iter().enumerate() {
-            let same = todo.same(|operand| self.is_number(operand));
+            let same = todo.same(|operand| self.is_number(operand) || self.is_number_near(operand));
             let reads = todo.reads(code).into_iter().enumerate();
             let from: Vec<At> = reads
                 .map(|(k, (operand, dtype))| match same & 1 << k {
@@ -263,7 +320,7 @@ impl Plan<'_> {
                 .collect();
             // Before those that die here are free: what is written is no operand.
             let written = todo.writes().iter().map(|&r| {
-                let at = direct.get(&r).map(|&output| self.out(output));
+                let at = direct.get(&r).and_then(|&output| self.out(output));
                 at.unwrap_or_else(|| self.slot(code[r].result().size()))
             });
             let to: Vec<At> = written.collect();
@@ -277,9 +334,9 @@ impl Plan<'_> {
             }
         }
         for (r, output) in late {
-            match self.outs.contains(&output) {
-                true => parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], self.out(output))),
-                false => self.spills.push((output, places[&r])),
+            match self.out(output) {
+                Some(at) => parts.push(Part::Call(copy(code[r].result()), vec![places[&r]], at)),
+                None => self.spills.push((output, places[&r])),
             }
         }
         parts
@@ -331,7 +388,8 @@ impl Plan<'_> {
                 _ => false,
             }
             };
-            if !self.outs.contains(&output) || direct.contains_key(&r) || reads.any(|(operand, _)| is_span(operand)) {
+            let lies = self.outs.contains(&output) || self.lies(Side::Output(output)) == Some(Lies::InARow);
+            if !lies || direct.contains_key(&r) || reads.any(|(operand, _)| is_span(operand)) {
                 late.push((r, output));
             } else {
                 direct.insert(r, output);
@@ -348,11 +406,18 @@ impl Plan<'_> {
         }
     }
 
+    /// The same, where it is another number in another block.
+    fn is_number_near(&self, operand: Operand) -> bool {
+        matches!(operand, Operand::Input(i) if self.lies(Side::Input(i.into())) == Some(Lies::Same))
+    }
+
     /// The place of an operand that is a number.
     fn one(&mut self, operand: Operand, dtype: DType) -> At {
         let number = |i: u16| self.numbers.iter().position(|&number| number == usize::from(i));
         match operand {
-            Operand::Input(i) => number(i).map(|i| At::Span(self.rows.len() + self.outs.len() + i)),
+            Operand::Input(i) => number(i)
+                .map(|i| At::Span(self.rows.len() + self.outs.len() + i))
+                .or_else(|| self.near(Side::Input(i.into()), Lies::Same)),
             _ => None,
         }
         .unwrap_or_else(|| self.block(operand, dtype, &HashMap::new()))
@@ -365,7 +430,8 @@ impl Plan<'_> {
             Operand::Input(i) => {
                 let i = usize::from(i);
                 let row = self.rows.iter().position(|&row| row == i).map(At::Span);
-                row.or(self.fills.get(&i).copied()).unwrap_or_else(|| {
+                let row = row.or(self.fills.get(&i).copied()).or_else(|| self.near_row(i));
+                row.unwrap_or_else(|| {
                     self.slots.push(dtype.size());
                     let at = At::Slot(self.slots.len() - 1);
                     self.fills.insert(i, at);
@@ -380,6 +446,17 @@ impl Plan<'_> {
                 }))
             }
         }
+    }
+}
+
+/// Where an input or output of a segment is in memory.
+fn strided(segment: &Segment, side: Side) -> Option<&Strided> {
+    match side {
+        Side::Output(o) => Some(&segment.outputs[o]),
+        Side::Input(i) => match &segment.inputs[i] {
+            Input::Memory(strided) => Some(strided),
+            Input::Count(..) | Input::ByTokens(_) => None,
+        },
     }
 }
 

@@ -7,6 +7,7 @@ use super::super::memory::Buffer;
 use super::*;
 
 mod chains;
+mod near;
 mod parts;
 
 use Operand::{Constant, Input as In, Register as Reg};

@@ -28,7 +28,16 @@ fn program(dtype: DType, [rows, columns, width]: [usize; 3]) -> Program {
 #[test]
 fn parts_are_written_where_they_go() {
     for dtype in [DType::F32, DType::F64, DType::U8] {
-        for sizes in [[1, 1, 9], [7, 20, 50], [9, 64, 131], [3, 300, 603], [40, 1, 5]] {
+        for sizes in [
+            [1, 1, 9],
+            [7, 20, 50],
+            [9, 64, 131],
+            [5, 128, 260],
+            [4, 192, 400],
+            [3, 300, 603],
+            [3, 1000, 2010],
+            [40, 1, 5],
+        ] {
             let [rows, columns, width] = sizes;
             let program = program(dtype, sizes);
             let fused = Fused::new(&program).unwrap();
