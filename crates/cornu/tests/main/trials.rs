@@ -84,8 +84,8 @@ fn a_normalization_and_a_dropout_are_called_twice_in_a_step() -> Result<()> {
     let _turn = seeded(Flavor::Keras3, 1);
     let (norm, drop) = (BatchNormalization::new().momentum(0.5).shared(), Dropout::new(0.5).shared());
     let x = Input::new([2]).symbol()?;
-    let again = norm.clone().apply(&(norm.clone().apply(&x)?))?;
-    let (one, two) = (drop.clone().apply(&x)?, drop.clone().apply(&x)?);
+    let again = norm.apply(&norm.apply(&x)?)?;
+    let (one, two) = (drop.apply(&x)?, drop.apply(&x)?);
     let mut model = Model::new([x], [again, one, two])?;
     model.compile(Compile::new().loss("mse").optimizer(SGD::from(0.0)))?;
     let data = Array2::from_shape_fn((64, 2), |(row, column)| (row + 2 * column) as f32);
@@ -95,9 +95,7 @@ fn a_normalization_and_a_dropout_are_called_twice_in_a_step() -> Result<()> {
     let outputs = net.call(&mut cx, &[input])?;
     let found = variables.session()?.once(&cx.finish(&outputs[1..], &[])?, &[])?;
     assert_ne!(found[0].to_vec::<f32>(), found[1].to_vec::<f32>(), "two calls, two masks");
-    let y = || [&data, &data, &data].map(|y| cornu_graph::ToArray::to_array(y));
-    let [a, b, c] = y();
-    model.fit(&data, (&a?, &b?, &c?), quiet().batch_size(64))?;
+    model.fit(&data, (&data, &data, &data), quiet().batch_size(64))?;
     // In each of the two steps the first call moves the mean half of the way to the batch's, and the second, which is given
     // a mean of 0, half of the way back.
     let moving = &norm.weights()[2];
@@ -114,7 +112,7 @@ fn a_layer_of_a_stranger_wraps_counts_hides_and_is_saved() -> Result<()> {
     let (words, scale) = (Input::new([3]).dtype("int32").symbol()?, Input::new([3, 2]).symbol()?);
     let rows = Embedding::new(5usize, 4usize).mask_zero(true).apply(&words)?;
     let scaled = Scaled::new(Dense::new(2)).name("scaled").shared();
-    let y = scaled.clone().apply_named([&rows], [("scale", &scale)])?.remove(0);
+    let y = scaled.apply_named([&rows], [("scale", &scale)])?.remove(0);
     let mut model = Model::new([words, scale], [y])?;
     model.compile(Compile::new().loss("mse").optimizer("sgd"))?;
     let (x, by) = (Array2::from(vec![[1, 2, 0], [3, 0, 0]]), ndarray::Array3::<f32>::ones((2, 3, 2)));

@@ -6,7 +6,7 @@ use super::fill::{ask_for, place};
 use super::{Input, LARGEST_BLOCK, Place, Program};
 
 /// The least elements of a block that is as long as rows are: of shorter ones several are spread out side by side.
-const LEAST: usize = 64;
+const LEAST: usize = 128;
 
 /// Where such a value lies, and the bytes of an element.
 #[derive(Clone, Debug)]
