@@ -193,15 +193,11 @@ unsafe fn run_with<S: Simd, T: Pooled>(s: S, pool: &Pool, bases: Bases, mut unit
                     let (under, to) = (Under { corners, run, last, channel }, to.add(at));
                     match pool.taps {
                         Some(taps) if pool.largest => {
-                            put(bases, taps, at, &T::largest(s, under, from, to, width)[..width]);
+                            put(s, bases, taps, at, &T::largest(s, under, from, to, width)[..width]);
                         }
-                        None => T::sum(s, under, from, to, width, |_| None),
-                        Some(taps) if pool.back => {
-                            T::sum(s, under, from, to, width, |from| Some(get(bases, taps, from, width)));
-                        }
-                        Some(taps) => {
-                            let named = get(bases, taps, at, width);
-                            T::sum(s, under, from, to, width, |_| Some(named));
+                        taps => {
+                            let at = (!pool.back).then_some(at);
+                            T::sum(s, under, from, to, width, taps.map(|taps| Named { bases, taps, at }));
                         }
                     }
                 }
@@ -267,22 +263,16 @@ trait Pooled: Stored {
         taps
     }
 
-    /// Writes the sums of elements: of all, or of those whose taps are `named`, given where the element is.
+    /// Writes the sums of elements: of all, or of those whose taps are `named`.
     ///
     /// # Safety
     /// As above.
     #[inline(always)]
-    unsafe fn sum<S: Simd>(
-        _: S,
-        under: Under,
-        from: *const Self,
-        to: *mut Self,
-        width: usize,
-        named: impl Fn(usize) -> Option<Taps>,
-    ) {
+    unsafe fn sum<S: Simd>(_: S, under: Under, from: *const Self, to: *mut Self, width: usize, named: Option<Named>) {
         let mut sums = [Self::Register::ZERO; CHANNELS];
         under.each(|at, tap| {
-            let named = named(at);
+            // SAFETY: there are taps beside the element, or beside the results.
+            let named = named.map(|named| unsafe { named.get(at, width) });
             for i in 0..width {
                 // SAFETY: a channel of the element.
                 let x = unsafe { *from.add(at + i) }.load();
@@ -310,32 +300,25 @@ impl Pooled for f32 {
                 let take = s.either(s.lt(most, x), first_nan);
                 (most, taps) = (s.select(take, x, most), s.select(take, s.splat(tap as f32), taps));
             });
-            // SAFETY: some of the results, and as many taps.
+            // SAFETY: some of the results; there is room for whole vectors of taps.
             unsafe {
                 s.store_first(n, to.add(lane), most);
-                s.store_first(n, all.as_mut_ptr().add(lane), taps);
+                s.store(all.as_mut_ptr().add(lane), taps);
             }
         }
         all
     }
 
     #[inline(always)]
-    unsafe fn sum<S: Simd>(
-        s: S,
-        under: Under,
-        from: *const f32,
-        to: *mut f32,
-        width: usize,
-        named: impl Fn(usize) -> Option<Taps>,
-    ) {
+    unsafe fn sum<S: Simd>(s: S, under: Under, from: *const f32, to: *mut f32, width: usize, named: Option<Named>) {
         for lane in (0..width).step_by(S::LANES) {
             let (n, mut sum) = (S::LANES.min(width - lane), s.splat(0.0));
             under.each(|at, tap| {
-                // SAFETY: channels of the element, and their taps.
+                // SAFETY: channels of the element.
                 let mut x = unsafe { s.load_first(n, from.add(at + lane)) };
-                if let Some(named) = named(at) {
-                    // SAFETY: there are taps for all channels.
-                    let counts = s.eq(unsafe { s.load(named.as_ptr().add(lane)) }, s.splat(tap as f32));
+                if let Some(named) = named {
+                    // SAFETY: as many taps beside them, or beside the results.
+                    let counts = s.eq(unsafe { named.lanes(s, at, lane, n) }, s.splat(tap as f32));
                     x = s.select(counts, x, s.splat(0.0));
                 }
                 sum = s.add(sum, x);
@@ -352,34 +335,65 @@ macro_rules! one_by_one {
 
 one_by_one! { f64 F16 Bf16 i64 i32 i16 i8 u64 u32 u16 u8 bool }
 
-/// The numbers of taps that stand from `at` on.
-///
-/// # Safety
-/// There are `width`; so below.
-#[inline(always)]
-#[allow(clippy::cast_precision_loss, reason = "there are at most 2^24 taps")]
-unsafe fn get(bases: Bases, taps: Place, at: usize, width: usize) -> Taps {
-    let mut all = [0.0; CHANNELS];
-    typed!(taps.dtype, T => {
-        let from = bases.at::<T>(taps.span).wrapping_add(at);
-        if width == CHANNELS {
-            // SAFETY: the caller's promise; so below.
-            (0..CHANNELS).for_each(|i| all[i] = unsafe { *from.add(i) } as f32);
-        } else {
-            // SAFETY: as above.
-            (0..width).for_each(|i| all[i] = unsafe { *from.add(i) } as f32);
-        }
-    }; U8 u8, U16 u16, U32 u32);
-    all
+/// Taps that name the elements that count.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    bases: Bases<'a>,
+    taps: Place,
+    /// Where they are for the results; else they are beside the elements.
+    at: Option<usize>,
 }
 
+impl Named<'_> {
+    /// The taps for an element, or for the results.
+    ///
+    /// # Safety
+    /// There are `width`; so below.
+    #[inline(always)]
+    #[allow(clippy::cast_precision_loss, reason = "there are at most 2^24 taps")]
+    unsafe fn get(self, element: usize, width: usize) -> Taps {
+        let mut all = [0.0; CHANNELS];
+        typed!(self.taps.dtype, T => {
+            let from = self.bases.at::<T>(self.taps.span).wrapping_add(self.at.unwrap_or(element));
+            // SAFETY: the caller's promise; so below.
+            (0..width).for_each(|i| all[i] = unsafe { *from.add(i) } as f32);
+        }; U8 u8, U16 u16, U32 u32);
+        all
+    }
+
+    /// `n` of them, from one on.
+    ///
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    unsafe fn lanes<S: Simd>(self, s: S, element: usize, lane: usize, n: usize) -> S::F {
+        let at = self.at.unwrap_or(element) + lane;
+        // SAFETY: as above.
+        unsafe {
+            if self.taps.dtype == DType::U8 && n == S::LANES {
+                return s.load_bytes(self.bases.at::<u8>(self.taps.span).add(at));
+            }
+            s.load(Named { at: Some(at), ..self }.get(element, n).as_ptr())
+        }
+    }
+}
+
+/// Writes the numbers of taps from `at` on.
+///
 /// # Safety
-/// As [`get`].
+/// There is room for them.
 #[inline(always)]
-unsafe fn put(bases: Bases, taps: Place, at: usize, all: &[f32]) {
+unsafe fn put<S: Simd>(s: S, bases: Bases, taps: Place, at: usize, all: &[f32]) {
+    if taps.dtype == DType::U8 && all.len() == CHANNELS {
+        for lane in (0..CHANNELS).step_by(S::LANES) {
+            // SAFETY: the caller's promise; taps are whole numbers that the type has. So below.
+            unsafe { s.store_bytes(bases.at::<u8>(taps.span).add(at + lane), s.load(all.as_ptr().add(lane))) };
+        }
+        return;
+    }
     typed!(taps.dtype, T => {
         let to = bases.at::<T>(taps.span).wrapping_add(at);
-        // SAFETY: the caller's promise; taps are whole numbers that the type has.
+        // SAFETY: as above.
         all.iter().enumerate().for_each(|(i, &tap)| unsafe { *to.add(i) = tap.to_int_unchecked() });
     }; U8 u8, U16 u16, U32 u32);
 }

@@ -63,6 +63,15 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// `n` bytes must be writable at `to`.
     unsafe fn store_truths(self, n: usize, to: *mut u8, m: Self::M);
 
+    /// Reads a byte for each lane, as a number.
+    /// # Safety
+    /// `LANES` bytes must be readable at `from`.
+    unsafe fn load_bytes(self, from: *const u8) -> Self::F;
+    /// Writes numbers that are whole, from 0 to 255, as a byte each.
+    /// # Safety
+    /// `LANES` bytes must be writable at `to`.
+    unsafe fn store_bytes(self, to: *mut u8, x: Self::F);
+
     /// The same number in every lane.
     fn splat(self, x: f32) -> Self::F;
     /// `a + b`
@@ -245,6 +254,18 @@ impl Simd for Portable {
             // SAFETY: only the `n` bytes that the caller promises are written.
             unsafe { *to.add(i) = (m & 1) as u8 };
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> Self::F {
+        // SAFETY: promised by the caller.
+        std::array::from_fn(|i| f32::from(unsafe { *from.add(i) }))
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, x: Self::F) {
+        // SAFETY: promised by the caller.
+        x.into_iter().enumerate().for_each(|(i, x)| unsafe { *to.add(i) = x as u8 });
     }
 
     lanes! {

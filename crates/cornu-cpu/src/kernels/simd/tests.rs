@@ -166,3 +166,26 @@ fn tails() {
         }
     }
 }
+
+#[inline(always)]
+fn bytes<S: Simd>(s: S, from: &[u8; 16], to: &mut [u8; 16], numbers: &mut [f32; 16]) {
+    for i in (0..16).step_by(S::LANES) {
+        // SAFETY: as in `map`.
+        unsafe {
+            let x = s.load_bytes(from.as_ptr().add(i));
+            s.store(numbers.as_mut_ptr().add(i), x);
+            s.store_bytes(to.as_mut_ptr().add(i), x);
+        }
+    }
+}
+dispatch! { fn bytes_at = bytes(from: &[u8; 16], to: &mut [u8; 16], numbers: &mut [f32; 16]); }
+
+#[test]
+fn bytes_are_numbers_there_and_back() {
+    for level in Level::all() {
+        let from = std::array::from_fn(|i| [0, 1, 127, 128, 255, 17, 254, 3][i % 8]);
+        let (mut to, mut numbers) = ([7; 16], [0.0; 16]);
+        bytes_at(level, &from, &mut to, &mut numbers);
+        assert_eq!((to, numbers), (from, from.map(f32::from)), "{}", level.name());
+    }
+}

@@ -158,6 +158,22 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> __m256 {
+        // SAFETY: see `load`.
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, x: __m256) {
+        // SAFETY: see `load`.
+        unsafe {
+            let x = _mm256_cvttps_epi32(x);
+            let words = _mm_packus_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
+            _mm_storel_epi64(to.cast(), _mm_packus_epi16(words, words));
+        }
+    }
+
+    #[inline(always)]
     unsafe fn store_truths(self, n: usize, to: *mut u8, m: __m256) {
         let mut bytes = [0u8; 8];
         // SAFETY: see `load`; eight bytes are written at once, fewer one by one.
@@ -256,6 +272,18 @@ impl Simd for Avx512 {
             let bytes = _mm_maskz_loadu_epi8(((1u32 << n) - 1) as __mmask16, from.cast());
             _mm_test_epi8_mask(bytes, bytes)
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bytes(self, from: *const u8) -> __m512 {
+        // SAFETY: see `load`.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_bytes(self, to: *mut u8, x: __m512) {
+        // SAFETY: see `load`.
+        unsafe { _mm_storeu_si128(to.cast(), _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(x))) }
     }
 
     #[inline(always)]
