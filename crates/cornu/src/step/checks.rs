@@ -5,9 +5,9 @@ use std::any::Any;
 use std::collections::BTreeMap;
 
 use cornu_graph::ops::{Binary, Op, Unary};
-use cornu_graph::{Array, Buffer, Error, Result, Shape};
+use cornu_graph::{Array, Error, Result, Shape};
 
-use super::feed::Data;
+use super::feed::{Data, first};
 use super::{Code, Compile, Warning};
 use crate::layers::Wire;
 use crate::losses::{Labels, Loss};
@@ -69,22 +69,6 @@ pub(crate) fn numbers(data: &Data) -> Result<()> {
         arrays.iter().enumerate().try_for_each(|(place, array)| finite(array, &name(place)))?;
     }
     Ok(())
-}
-
-/// The first number that is like that. Blocks are looked at to their ends first: such loops vectorise.
-pub(super) fn first(array: &Array, is: impl Fn(f64) -> bool) -> Option<usize> {
-    fn of<T: Copy>(data: &[T], is: impl Fn(T) -> bool) -> Option<usize> {
-        let block = data.chunks(1024).position(|block| block.iter().fold(false, |any, &x| any | is(x)))?;
-        (block * 1024..data.len()).find(|&at| is(data[at]))
-    }
-    match array.buffer() {
-        Buffer::F32(data) => of(data, |x| is(x.into())),
-        Buffer::F64(data) => of(data, is),
-        Buffer::I32(data) => of(data, |x| is(x.into())),
-        Buffer::I64(data) => of(data, |x| is(x as f64)),
-        Buffer::U8(data) => of(data, |x| is(x.into())),
-        _ => (0..array.len()).find(|&at| is(array.get(at))),
-    }
 }
 
 fn finite(array: &Array, name: &str) -> Result<()> {

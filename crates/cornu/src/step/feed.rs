@@ -338,11 +338,7 @@ fn cast(array: Array, dtype: DType, name: &impl Display) -> Result<Array> {
         (was, is) if dtype.is_float() => was.is_finite() && !is.is_finite(),
         (was, is) => was != is,
     };
-    // Whole blocks first, to the end: such loops vectorise.
-    let suspect = match cast.as_slice::<f32>() {
-        Some(data) => data.chunks(1024).any(|block| !block.iter().fold(true, |all, x| all & x.is_finite())),
-        None => true,
-    };
+    let suspect = dtype != DType::F32 || first(&cast, |x| !x.is_finite()).is_some();
     let Some(at) = (0..cast.len()).filter(|_| suspect).find(changed) else { return Ok(cast) };
     let (got, row) = (array.get(at), at / (array.len() / array.shape().first().copied().unwrap_or(1)).max(1));
     let needed = match dtype {
@@ -350,6 +346,22 @@ fn cast(array: Array, dtype: DType, name: &impl Display) -> Result<Array> {
         dtype => format!("numbers that the input's type `{}` can hold", dtype.keras_name()),
     };
     Err(Error::data(format!("`{name}` needs {needed}, got {got:?} in row {row}")))
+}
+
+/// The first number that is like that. Blocks are looked at to their ends first: such loops vectorise.
+pub(super) fn first(array: &Array, is: impl Fn(f64) -> bool) -> Option<usize> {
+    fn of<T: Copy>(data: &[T], is: impl Fn(T) -> bool) -> Option<usize> {
+        let block = data.chunks(1024).position(|block| block.iter().fold(false, |any, &x| any | is(x)))?;
+        (block * 1024..data.len()).find(|&at| is(data[at]))
+    }
+    match array.buffer() {
+        Buffer::F32(data) => of(data, |x| is(x.into())),
+        Buffer::F64(data) => of(data, is),
+        Buffer::I32(data) => of(data, |x| is(x.into())),
+        Buffer::I64(data) => of(data, |x| is(x as f64)),
+        Buffer::U8(data) => of(data, |x| is(x.into())),
+        _ => (0..array.len()).find(|&at| is(array.get(at))),
+    }
 }
 
 fn singles(numbers: impl ExactSizeIterator<Item = f32>) -> Result<Vec<f32>> {
