@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::{Result, entries};
 
 /// How many code lines each package may have.
-const CEILINGS: [(&str, usize); 10] = [
+const CEILINGS: [(&str, usize); 11] = [
     ("crates/cornu", 15_650),
     ("crates/cornu-array", 2_050),
     ("crates/cornu-cpu", 10_700),
@@ -15,6 +15,7 @@ const CEILINGS: [(&str, usize); 10] = [
     ("crates/cornu-files", 2_500),
     ("crates/cornu-graph", 6_300),
     ("crates/cornu-testkit", 2_600),
+    ("crates/cornu-tuner", 6_000),
     ("crates/cornu-xla", 2_200),
     ("xtask", 700),
 ];
