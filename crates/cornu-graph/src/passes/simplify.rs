@@ -4,8 +4,10 @@ use super::{Instead, Rule};
 use crate::builder::Builder;
 use crate::graph::Value;
 use crate::ops::{
-    Binary, Broadcast, Cast, Constant, Conv, ConvInput, Dot, Leaf, Op, Reduce, Reshape, Select, Transpose, Unary,
+    Binary, Broadcast, Cast, Constant, Conv, ConvInput, Dot, Leaf, MaxPool, Op, Reduce, Reshape, Select, Transpose,
+    Unary,
 };
+use crate::{Array, Number, Type};
 
 macro_rules! rules {
     (|$b:ident| $($name:ident: ($op:pat, $args:pat) $(if $applies:expr)? => $instead:expr,)*) => {
@@ -82,6 +84,7 @@ rules! { |b|
     conv_input_of_one: (Op::ConvInput(ConvInput { window, groups: 1, .. }), &[dy, w]) if window.is_one() => {
         product(b, [dy, w], true)
     },
+    select_unpool: (Op::Select(Select), &[truth, x, zero]) => select_unpool(b, truth, x, zero),
     reduce_nothing: (Op::Reduce(reduce), &[x]) if reduce.axes.is_empty() => same(x),
     reduce_ones: (Op::Reduce(reduce), &[x]) => reduce_ones(b, reduce, x),
 }
@@ -111,6 +114,29 @@ fn product(b: &mut Builder, [x, w]: [Value; 2], transpose_b: bool) -> Option<Ins
     let (images, kernel) = (b.add(Reshape([rows, shape[rank - 1]].into()), &[x]), b.add(Reshape([c, k].into()), &[w]));
     let all = b.add(Dot { transpose_a: false, transpose_b }, &[images, kernel]);
     Instead::node(Reshape(shape.with(rank - 1, if transpose_b { c } else { k })), &[all])
+}
+
+/// A comparison of pooled images with one number, by which their gradient is kept or is zero, may be of the largest
+/// elements: under a place, what has the gradient is the largest. So ReLU before a pooling needs no image on the way back.
+fn select_unpool(b: &mut Builder, truth: Value, spread: Value, zero: Value) -> Option<Instead> {
+    let (graph, is_zero) = (b.graph(), |number: Option<f64>| number.is_some_and(|number| number.to_bits() == 0));
+    let (Op::Compare(compare), Op::Unpool(unpool)) = (graph.op(truth), graph.op(spread)) else { return None };
+    let (&[images, other], &[y, taps]) = (&*graph.node(truth).args, &*graph.node(spread).args) else { return None };
+    let Op::MaxPool(MaxPool { window }) = graph.op(taps) else { return None };
+    let pool = graph.node(taps);
+    let largest = pool.results().next().filter(|&largest| pool.args[0] == images && largest != taps)?;
+    let least = graph.splat_number(other).filter(|_| *window == unpool.window && is_zero(graph.splat(zero)))?;
+    let (compare, unpool, ty) = (*compare, unpool.clone(), graph.ty(y).clone());
+    let [least, zero] = [least, Number::Double(0.0)].map(|number| splat(b, &ty, number));
+    let truth = b.add(compare, &[largest, least]);
+    let kept = b.add(Select, &[truth, y, zero]);
+    Instead::node(unpool, &[kept, taps])
+}
+
+/// A number that fills a shape.
+fn splat(b: &mut Builder, ty: &Type, number: Number) -> Value {
+    let one = b.constant(Array::from_numbers(&Type::scalar(ty.dtype), |_| number));
+    b.add(Broadcast { shape: ty.shape.clone(), axes: Box::default() }, &[one])
 }
 
 /// Along axes of size one there is nothing to bring together.
