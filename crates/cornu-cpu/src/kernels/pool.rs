@@ -18,7 +18,7 @@ use super::simd::{Level, Portable, Simd, dispatch};
 
 /// Elements read that are worth a thread.
 const GRAIN: usize = 32 * 1024;
-/// Channels that are gone through together.
+/// Channels that are gone through together, at least as many as a vector has lanes.
 const CHANNELS: usize = 16;
 
 /// What is read for one place along an axis: `count` elements from `first` on, under taps from `tap` on.
@@ -111,6 +111,11 @@ impl Pool {
         self.outer.iter().map(|along| along.runs.len()).product()
     }
 
+    /// The most elements under a place, along the outer axes and along the last one.
+    fn most(&self) -> [usize; 2] {
+        [self.outer.iter().map(Along::most).product(), self.last.most()]
+    }
+
     /// Where the runs along the last axis begin for a row of places, in the order of what is read.
     ///
     /// # Safety
@@ -135,10 +140,31 @@ impl Pool {
             std::slice::from_raw_parts(room, count)
         }
     }
+
+    /// Writes where the elements are under a place with such a run, but for where that begins, and gives their number.
+    ///
+    /// # Safety
+    /// There is room for the most of them.
+    #[allow(clippy::cast_precision_loss, reason = "there are at most 2^24 taps")]
+    unsafe fn under(&self, corners: &[Corner], run: &Run, room: *mut Element) -> usize {
+        let mut count = 0;
+        for &(first, tap) in corners {
+            for i in 0..run.count {
+                let tap = tap + run.tap as isize + i as isize * self.last.taps;
+                // SAFETY: the caller's promise.
+                unsafe { room.add(count).write((first + i * self.last.step, tap as f32)) };
+                count += 1;
+            }
+        }
+        count
+    }
 }
 
 /// An element of what is read, and the number of its tap.
 type Corner = (usize, isize);
+
+/// The same, where the number is as singles have it.
+type Element = (usize, f32);
 
 impl Kernel for Pool {
     fn units(&self) -> usize {
@@ -146,12 +172,13 @@ impl Kernel for Pool {
     }
 
     fn grain(&self) -> usize {
-        let under = self.outer.iter().map(Along::most).product::<usize>() * self.last.most();
-        (GRAIN / (self.channels * under).max(1)).max(1)
+        let [outer, last] = self.most();
+        (GRAIN / (self.channels * outer * last).max(1)).max(1)
     }
 
     fn scratch(&self) -> usize {
-        self.outer.iter().map(Along::most).product::<usize>() * size_of::<Corner>()
+        let [outer, last] = self.most();
+        outer * (size_of::<Corner>() + last * size_of::<Element>())
     }
 
     unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, scratch: *mut u8) {
@@ -177,63 +204,44 @@ dispatch! {
 }
 
 /// # Safety
-/// As [`Kernel::run`]; there is room for the corners of a row.
+/// As [`Kernel::run`]; there is room for the corners of a row, and for the elements under a place.
 #[inline(always)]
 unsafe fn run_with<S: Simd, T: Pooled>(s: S, pool: &Pool, bases: Bases, mut units: Range<usize>, room: *mut Corner) {
-    let (from, to) = (bases.at::<T>(pool.ends[0]).cast_const(), bases.at::<T>(pool.ends[1]));
-    let (last, channels) = (&pool.last, pool.channels);
+    let runs = &pool.last.runs;
+    // SAFETY: the caller's promise; so below. Elements of runs lie in their image.
+    let elements = unsafe { room.add(pool.most()[0]) }.cast::<Element>();
     while !units.is_empty() {
-        let (row, column) = (units.start / last.runs.len(), units.start % last.runs.len());
-        // SAFETY: the caller's promise; elements of runs lie in their image.
-        unsafe {
-            let corners = pool.corners(row, room);
-            for run in last.runs[column..].iter().take(units.len()) {
-                for channel in (0..channels).step_by(CHANNELS) {
-                    let (width, at) = (CHANNELS.min(channels - channel), units.start * channels + channel);
-                    let (under, to) = (Under { corners, run, last, channel }, to.add(at));
-                    match pool.taps {
-                        Some(taps) if pool.largest => {
-                            put(s, bases, taps, at, &T::largest(s, under, from, to, width)[..width]);
-                        }
-                        taps => {
-                            let at = (!pool.back).then_some(at);
-                            T::sum(s, under, from, to, width, taps.map(|taps| Named { bases, taps, at }));
-                        }
-                    }
-                }
-                units.start += 1;
+        let (row, column) = (units.start / runs.len(), units.start % runs.len());
+        let corners = unsafe { pool.corners(row, room) };
+        let (mut alike, mut count) = (None, 0);
+        for run in runs[column..].iter().take(units.len()) {
+            // Places of a row differ in where they begin alone, but for those at borders and on the way back.
+            if alike.replace((run.tap, run.count)) != Some((run.tap, run.count)) {
+                count = unsafe { pool.under(corners, run, elements) };
             }
+            let under = unsafe { std::slice::from_raw_parts(elements, count) };
+            unsafe { T::place(s, pool, bases, Under { all: under, first: run.first, place: units.start }) };
+            units.start += 1;
         }
     }
 }
 
-/// What lies under one place, for some channels.
+/// What lies under a place.
 #[derive(Clone, Copy)]
 struct Under<'a> {
-    corners: &'a [Corner],
-    run: &'a Run,
-    last: &'a Along,
-    channel: usize,
+    /// Where elements are, in order.
+    all: &'a [Element],
+    /// How much further they are for this place.
+    first: usize,
+    /// The place, by number.
+    place: usize,
 }
 
 impl Under<'_> {
-    /// Each element's first channel, and the number of its tap.
-    #[inline(always)]
-    fn each(self, mut take: impl FnMut(usize, u32)) {
-        for &(first, tap) in self.corners {
-            let (mut at, mut tap) = (first + self.run.first + self.channel, tap + self.run.tap as isize);
-            for _ in 0..self.run.count {
-                take(at, tap as u32);
-                (at, tap) = (at + self.last.step, tap.wrapping_add(self.last.taps));
-            }
-        }
-    }
-
     /// The number of the first tap; 0 of none.
     #[inline(always)]
-    fn first(self) -> u32 {
-        let first = self.corners.first().filter(|_| self.run.count > 0);
-        first.map_or(0, |&(_, tap)| (tap + self.run.tap as isize) as u32)
+    fn tap(self) -> f32 {
+        self.all.first().map_or(0.0, |&(_, tap)| tap)
     }
 }
 
@@ -242,91 +250,158 @@ type Taps = [f32; CHANNELS];
 
 /// Elements that are pooled.
 trait Pooled: Stored {
-    /// Writes the largest elements, and gives their taps.
+    /// Writes all channels of a place, and the taps of the largest.
     ///
     /// # Safety
-    /// Elements are readable, and `width` results writable; so below.
+    /// As [`Kernel::run`]; so below.
     #[inline(always)]
-    unsafe fn largest<S: Simd>(_: S, under: Under, from: *const Self, to: *mut Self, width: usize) -> Taps {
-        let (mut most, mut taps) = ([Self::Register::LEAST; CHANNELS], [under.first() as f32; CHANNELS]);
-        under.each(|at, tap| {
-            for i in 0..width {
-                // SAFETY: a channel of the element.
-                let x = unsafe { *from.add(at + i) }.load();
-                if better::<_, true>(x, most[i]) {
-                    (most[i], taps[i]) = (x, tap as f32);
+    unsafe fn place<S: Simd>(_: S, pool: &Pool, bases: Bases, under: Under) {
+        for channel in (0..pool.channels).step_by(CHANNELS) {
+            let width = CHANNELS.min(pool.channels - channel);
+            // SAFETY: the caller's promise.
+            unsafe {
+                match pool.taps {
+                    Some(taps) if pool.largest => {
+                        let all = Self::largest(pool, bases, under, channel, width);
+                        put(bases, taps, under.place * pool.channels + channel, &all[..width]);
+                    }
+                    _ => Self::sum(pool, bases, under, channel, width),
                 }
             }
-        });
+        }
+    }
+
+    /// Writes the largest elements of some channels, and gives their taps.
+    #[inline(always)]
+    unsafe fn largest(pool: &Pool, bases: Bases, under: Under, channel: usize, width: usize) -> Taps {
+        let (from, to) = (bases.at::<Self>(pool.ends[0]), bases.at::<Self>(pool.ends[1]));
+        let (mut most, mut taps) = ([Self::Register::LEAST; CHANNELS], [under.tap(); CHANNELS]);
+        for &(at, tap) in under.all {
+            for i in 0..width {
+                // SAFETY: a channel of the element.
+                let x = unsafe { *from.add(under.first + at + channel + i) }.load();
+                if better::<_, true>(x, most[i]) {
+                    (most[i], taps[i]) = (x, tap);
+                }
+            }
+        }
+        let to = to.wrapping_add(under.place * pool.channels + channel);
         // SAFETY: one of the results.
         (0..width).for_each(|i| unsafe { *to.add(i) = Self::store(most[i]) });
         taps
     }
 
-    /// Writes the sums of elements: of all, or of those whose taps are `named`.
-    ///
-    /// # Safety
-    /// As above.
+    /// Writes the sums of elements: of all, or of those that taps name.
     #[inline(always)]
-    unsafe fn sum<S: Simd>(_: S, under: Under, from: *const Self, to: *mut Self, width: usize, named: Option<Named>) {
-        let mut sums = [Self::Register::ZERO; CHANNELS];
-        under.each(|at, tap| {
-            // SAFETY: there are taps beside the element, or beside the results.
-            let named = named.map(|named| unsafe { named.get(at, width) });
+    unsafe fn sum(pool: &Pool, bases: Bases, under: Under, channel: usize, width: usize) {
+        let (from, to) = (bases.at::<Self>(pool.ends[0]), bases.at::<Self>(pool.ends[1]));
+        let (mut sums, place) = ([Self::Register::ZERO; CHANNELS], under.place * pool.channels + channel);
+        for &(at, tap) in under.all {
+            let element = under.first + at + channel;
+            // SAFETY: there are taps beside the results or, on the way back, beside the elements.
+            let named =
+                pool.taps.map(|taps| unsafe { get(bases, taps, if pool.back { element } else { place }, width) });
             for i in 0..width {
                 // SAFETY: a channel of the element.
-                let x = unsafe { *from.add(at + i) }.load();
-                let counts = named.is_none_or(|named| named[i] == tap as f32);
+                let x = unsafe { *from.add(element + i) }.load();
+                let counts = named.is_none_or(|named| named[i] == tap);
                 sums[i] = sums[i].plus(if counts { x } else { Self::Register::ZERO });
             }
-        });
+        }
         // SAFETY: one of the results.
-        (0..width).for_each(|i| unsafe { *to.add(i) = Self::store(sums[i]) });
+        (0..width).for_each(|i| unsafe { *to.add(place + i) = Self::store(sums[i]) });
     }
 }
 
 /// In vectors.
 impl Pooled for f32 {
     #[inline(always)]
-    unsafe fn largest<S: Simd>(s: S, under: Under, from: *const f32, to: *mut f32, width: usize) -> Taps {
-        let (first, mut all) = (s.splat(under.first() as f32), [0.0; CHANNELS]);
-        for lane in (0..width).step_by(S::LANES) {
-            let n = S::LANES.min(width - lane);
-            let (mut most, mut taps) = (s.splat(f32::NEG_INFINITY), first);
-            under.each(|at, tap| {
-                // SAFETY: channels of the element.
-                let x = unsafe { s.load_first(n, from.add(at + lane)) };
-                let first_nan = s.both(s.ne(x, x), s.eq(most, most));
-                let take = s.either(s.lt(most, x), first_nan);
-                (most, taps) = (s.select(take, x, most), s.select(take, s.splat(tap as f32), taps));
-            });
-            // SAFETY: some of the results; there is room for whole vectors of taps.
-            unsafe {
-                s.store_first(n, to.add(lane), most);
-                s.store(all.as_mut_ptr().add(lane), taps);
+    unsafe fn place<S: Simd>(s: S, pool: &Pool, bases: Bases, under: Under) {
+        let whole = pool.channels - pool.channels % S::LANES;
+        // SAFETY: the caller's promise; so below.
+        unsafe {
+            for channel in (0..whole).step_by(S::LANES) {
+                vector::<S, true>(s, pool, bases, under, [channel, S::LANES]);
+            }
+            if whole < pool.channels {
+                vector::<S, false>(s, pool, bases, under, [whole, pool.channels - whole]);
             }
         }
-        all
     }
+}
 
-    #[inline(always)]
-    unsafe fn sum<S: Simd>(s: S, under: Under, from: *const f32, to: *mut f32, width: usize, named: Option<Named>) {
-        for lane in (0..width).step_by(S::LANES) {
-            let (n, mut sum) = (S::LANES.min(width - lane), s.splat(0.0));
-            under.each(|at, tap| {
-                // SAFETY: channels of the element.
-                let mut x = unsafe { s.load_first(n, from.add(at + lane)) };
-                if let Some(named) = named {
-                    // SAFETY: as many taps beside them, or beside the results.
-                    let counts = s.eq(unsafe { named.lanes(s, at, lane, n) }, s.splat(tap as f32));
-                    x = s.select(counts, x, s.splat(0.0));
+/// Writes a vector of the `n` channels of a place from one on: all lanes of it, if `WHOLE`.
+///
+/// # Safety
+/// As [`Kernel::run`]; so below.
+#[inline(always)]
+unsafe fn vector<S: Simd, const WHOLE: bool>(s: S, pool: &Pool, bases: Bases, under: Under, [channel, n]: [usize; 2]) {
+    let from = bases.at::<f32>(pool.ends[0]).cast_const().wrapping_add(under.first + channel);
+    let place = under.place * pool.channels + channel;
+    let to = bases.at::<f32>(pool.ends[1]).wrapping_add(place);
+    // SAFETY: the caller's promise.
+    unsafe {
+        let made = match pool.taps {
+            Some(taps) if pool.largest => {
+                let (most, all) = largest::<S, WHOLE>(s, under, from, n);
+                if WHOLE && taps.dtype == DType::U8 {
+                    s.store_bytes(bases.at::<u8>(taps.span).add(place), all);
+                } else {
+                    let mut lanes = [0.0; CHANNELS];
+                    s.store(lanes.as_mut_ptr(), all);
+                    put(bases, taps, place, &lanes[..n]);
                 }
-                sum = s.add(sum, x);
-            });
-            // SAFETY: some of the results.
-            unsafe { s.store_first(n, to.add(lane), sum) };
-        }
+                most
+            }
+            Some(taps) => {
+                let beside = if pool.back { under.first + channel } else { place };
+                let mut sum = s.splat(0.0);
+                for &(at, tap) in under.all {
+                    let beside = beside + if pool.back { at } else { 0 };
+                    let named = match taps.dtype {
+                        DType::U8 if WHOLE => s.load_bytes(bases.at::<u8>(taps.span).add(beside)),
+                        _ => s.load(get(bases, taps, beside, n).as_ptr()),
+                    };
+                    let x = load::<S, WHOLE>(s, from.add(at), n);
+                    sum = s.add(sum, s.select(s.eq(named, s.splat(tap)), x, s.splat(0.0)));
+                }
+                sum
+            }
+            None => {
+                let mut sum = s.splat(0.0);
+                for &(at, _) in under.all {
+                    sum = s.add(sum, load::<S, WHOLE>(s, from.add(at), n));
+                }
+                sum
+            }
+        };
+        if WHOLE { s.store(to, made) } else { s.store_first(n, to, made) }
     }
+}
+
+/// The largest elements of some channels, and their taps.
+///
+/// # Safety
+/// As above.
+#[inline(always)]
+unsafe fn largest<S: Simd, const WHOLE: bool>(s: S, under: Under, from: *const f32, n: usize) -> (S::F, S::F) {
+    let (mut most, mut taps) = (s.splat(f32::NEG_INFINITY), s.splat(under.tap()));
+    for &(at, tap) in under.all {
+        // SAFETY: channels of the element.
+        let x = unsafe { load::<S, WHOLE>(s, from.add(at), n) };
+        // Not-a-number is taken, and then stays.
+        let stays = s.either(s.le(x, most), s.ne(most, most));
+        (most, taps) = (s.select(stays, most, x), s.select(stays, taps, s.splat(tap)));
+    }
+    (most, taps)
+}
+
+/// # Safety
+/// As above.
+#[inline(always)]
+unsafe fn load<S: Simd, const WHOLE: bool>(s: S, from: *const f32, n: usize) -> S::F {
+    // SAFETY: the caller's promise.
+    unsafe { if WHOLE { s.load(from) } else { s.load_first(n, from) } }
 }
 
 macro_rules! one_by_one {
@@ -335,47 +410,20 @@ macro_rules! one_by_one {
 
 one_by_one! { f64 F16 Bf16 i64 i32 i16 i8 u64 u32 u16 u8 bool }
 
-/// Taps that name the elements that count.
-#[derive(Clone, Copy)]
-struct Named<'a> {
-    bases: Bases<'a>,
-    taps: Place,
-    /// Where they are for the results; else they are beside the elements.
-    at: Option<usize>,
-}
-
-impl Named<'_> {
-    /// The taps for an element, or for the results.
-    ///
-    /// # Safety
-    /// There are `width`; so below.
-    #[inline(always)]
-    #[allow(clippy::cast_precision_loss, reason = "there are at most 2^24 taps")]
-    unsafe fn get(self, element: usize, width: usize) -> Taps {
-        let mut all = [0.0; CHANNELS];
-        typed!(self.taps.dtype, T => {
-            let from = self.bases.at::<T>(self.taps.span).wrapping_add(self.at.unwrap_or(element));
-            // SAFETY: the caller's promise; so below.
-            (0..width).for_each(|i| all[i] = unsafe { *from.add(i) } as f32);
-        }; U8 u8, U16 u16, U32 u32);
-        all
-    }
-
-    /// `n` of them, from one on.
-    ///
-    /// # Safety
-    /// As above.
-    #[inline(always)]
-    unsafe fn lanes<S: Simd>(self, s: S, element: usize, lane: usize, n: usize) -> S::F {
-        let at = self.at.unwrap_or(element) + lane;
-        // SAFETY: as above.
-        unsafe {
-            if self.taps.dtype == DType::U8 && n == S::LANES {
-                return s.load_bytes(self.bases.at::<u8>(self.taps.span).add(at));
-            }
-            s.load(Named { at: Some(at), ..self }.get(element, n).as_ptr())
-        }
-    }
+/// The `width` numbers of taps from `at` on.
+///
+/// # Safety
+/// They are readable.
+#[inline(always)]
+#[allow(clippy::cast_precision_loss, reason = "there are at most 2^24 taps")]
+unsafe fn get(bases: Bases, taps: Place, at: usize, width: usize) -> Taps {
+    let mut all = [0.0; CHANNELS];
+    typed!(taps.dtype, T => {
+        let from = bases.at::<T>(taps.span).wrapping_add(at);
+        // SAFETY: the caller's promise.
+        (0..width).for_each(|i| all[i] = unsafe { *from.add(i) } as f32);
+    }; U8 u8, U16 u16, U32 u32);
+    all
 }
 
 /// Writes the numbers of taps from `at` on.
@@ -383,17 +431,10 @@ impl Named<'_> {
 /// # Safety
 /// There is room for them.
 #[inline(always)]
-unsafe fn put<S: Simd>(s: S, bases: Bases, taps: Place, at: usize, all: &[f32]) {
-    if taps.dtype == DType::U8 && all.len() == CHANNELS {
-        for lane in (0..CHANNELS).step_by(S::LANES) {
-            // SAFETY: the caller's promise; taps are whole numbers that the type has. So below.
-            unsafe { s.store_bytes(bases.at::<u8>(taps.span).add(at + lane), s.load(all.as_ptr().add(lane))) };
-        }
-        return;
-    }
+unsafe fn put(bases: Bases, taps: Place, at: usize, all: &[f32]) {
     typed!(taps.dtype, T => {
         let to = bases.at::<T>(taps.span).wrapping_add(at);
-        // SAFETY: as above.
+        // SAFETY: the caller's promise; taps are whole numbers that the type has.
         all.iter().enumerate().for_each(|(i, &tap)| unsafe { *to.add(i) = tap.to_int_unchecked() });
     }; U8 u8, U16 u16, U32 u32);
 }
