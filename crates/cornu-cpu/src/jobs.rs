@@ -88,19 +88,20 @@ impl Job {
 
 /// The jobs of the units, each group with its program.
 pub(crate) fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
-    // The unit of each node, and its place among the members.
+    // The unit of each node, the last if several make it, and its place among the members.
     let mut home = vec![(usize::MAX, 0); view.graph.values()];
-    for (number, unit) in units.iter().enumerate() {
-        let members = unit.members().iter().enumerate();
-        for (place, &value) in members {
+    let make = |home: &mut [(usize, usize)], number: usize, unit: &Unit| {
+        for (place, &value) in unit.members().iter().enumerate() {
             view.graph.node(value).results().for_each(|v| home[v.index()] = (number, place));
         }
-    }
+    };
+    units.iter().enumerate().for_each(|(number, unit)| make(&mut home, number, unit));
     let mut parts: Vec<Vec<(Value, Read)>> = vec![Vec::new(); units.len()];
     let in_parts: Vec<bool> = units.iter().map(|unit| written_in_parts(view, unit, units, &home, &mut parts)).collect();
     let mut needed = vec![false; view.graph.values()];
     view.graph.results().for_each(|value| needed[view.root(value).index()] = true);
     for (number, unit) in units.iter().enumerate().filter(|(number, _)| !in_parts[*number]) {
+        make(&mut home, number, unit);
         for (root, _) in unit.members().iter().flat_map(|&value| view.reads(value)) {
             needed[root.index()] |= home[root.index()].0 != number;
         }
@@ -111,6 +112,7 @@ pub(crate) fn draft(view: &View, units: &[Unit]) -> Vec<Job> {
         }
         Unit::Single(value) => Job::Single(*value),
         Unit::Group(members) => {
+            make(&mut home, number, unit);
             let register = |value: Value| Some(home[value.index()]).filter(|home| home.0 == number).map(|home| home.1);
             let parts = std::mem::take(&mut parts[number]);
             Job::Fused(vec![Draft::new(view, members, register, |value| needed[value.index()], parts)])

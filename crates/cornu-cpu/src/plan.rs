@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use cornu_graph::ops::{Leaf, Op};
 use cornu_graph::{Body, Graph, Value, VarId};
 
+use crate::blocks::in_blocks;
 use crate::ends::with_ends;
 use crate::jobs::{Homes, Job, draft, together};
 use crate::kernels::operand::{Place, Span};
 use crate::memory::{self, Life};
-use crate::row_programs::{in_blocks, over_rows};
+use crate::row_programs::over_rows;
 use crate::schedule::schedule;
 use crate::sums::with_products;
 use crate::tokens::by_tokens;

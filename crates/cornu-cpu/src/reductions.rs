@@ -9,7 +9,7 @@ use crate::jobs::Job;
 use crate::kernels::moves::Move;
 use crate::kernels::operand::{Kernel, Place, Span};
 use crate::kernels::over_rows::{Block, OverRows};
-use crate::kernels::reduce::{BLOCK, Reduce};
+use crate::kernels::reduce::Reduce;
 use crate::lower::Lowering;
 use crate::row_programs::RowProgram;
 use crate::step::Step;
@@ -38,15 +38,15 @@ impl Lowering<'_, '_> {
             });
             place
         };
-        // The results of blocks, and the step that brings them together.
-        let (mut of_blocks, mut last) = (None, None);
-        if program.in_blocks
-            && let Some(Job::Single(value)) = program.parts.last()
-        {
-            let to = self.place(*value);
-            let all = self.more(Place { len: program.rows, ..to });
-            let [_, second] = self.reduce(*value, [to; 2]).in_parts(all.span);
-            (of_blocks, last) = (Some(inside(all).span), Some(Step::new(second)));
+        // The results of blocks, and the steps that bring them together.
+        let (mut of_blocks, mut last) = (HashMap::new(), Vec::new());
+        for part in program.parts.iter().filter(|_| program.block.is_some()) {
+            let &Job::Single(value) = part else { continue };
+            let to = self.place(value);
+            let all = self.more(Place { len: program.rows * to.len, ..to });
+            let [_, second] = self.reduce(value, [to; 2]).in_parts(all.span);
+            of_blocks.insert(value, inside(all).span);
+            last.push(Step::new(second));
         }
         for &value in program.reads.iter().chain(&program.writes) {
             places.push((value, Some(inside(self.place(value)))));
@@ -59,26 +59,33 @@ impl Lowering<'_, '_> {
             blocks.push(Block { at, row: program.row(graph, value) });
         }
         places.iter_mut().for_each(|(value, place)| std::mem::swap(&mut self.places[value.index()], place));
-        let parts = program.parts.iter().map(|part| self.part(part, program, of_blocks)).collect::<Result<_>>();
+        let parts = program.parts.iter().map(|part| self.part(part, program, &of_blocks)).collect::<Result<_>>();
         places.iter_mut().for_each(|(value, place)| std::mem::swap(&mut self.places[value.index()], place));
         let first = Step::new(OverRows::new([program.rows, together], bases, (blocks, bytes), parts?));
         Ok(std::iter::once(first).chain(last).collect())
     }
 
     /// The kernel of a part of a program over rows, and its units of a row.
-    fn part(&self, job: &Job, program: &RowProgram, of_blocks: Option<Span>) -> Result<(Box<dyn Kernel>, usize)> {
-        match (job, of_blocks) {
-            (Job::Fused(drafts), Some(_)) => Ok((Box::new(self.fused(drafts)?), BLOCK)),
-            (Job::Fused(drafts), None) => Ok((Box::new(self.fused(drafts)?), drafts[0].size / program.rows)),
-            (&Job::Single(value), of_blocks) => {
+    fn part(
+        &self,
+        job: &Job,
+        program: &RowProgram,
+        of_blocks: &HashMap<Value, Span>,
+    ) -> Result<(Box<dyn Kernel>, usize)> {
+        let row = |len: usize| program.block.unwrap_or(len / program.rows);
+        match job {
+            Job::Fused(drafts) => Ok((Box::new(self.fused(drafts)?), row(drafts[0].size))),
+            &Job::Single(value) => {
                 let from = self.place(self.graph().node(value).args[0]);
                 let kernel = self.reduce(value, [from, self.place(value)]);
-                match of_blocks {
-                    Some(all) => Ok((Box::new(kernel.in_parts(all)[0].clone()), 1)),
-                    None => Ok((Box::new(kernel.clone()), kernel.units() / program.rows)),
-                }
+                let kernel = match of_blocks.get(&value) {
+                    Some(&all) => kernel.in_parts(all)[0].clone(),
+                    None => kernel,
+                };
+                let each = kernel.units() / program.rows;
+                Ok((Box::new(kernel), each))
             }
-            (other, _) => unreachable!("{other:?} is no part of a program over rows"),
+            other => unreachable!("{other:?} is no part of a program over rows"),
         }
     }
 

@@ -13,8 +13,7 @@ use crate::count;
 use crate::fuse::Read;
 use crate::jobs::Job;
 use crate::kernels::memory::LINE;
-use crate::kernels::operand::Span;
-use crate::kernels::reduce::{BLOCK, Reduce};
+use crate::kernels::reduce::BLOCK;
 use crate::memory::{self, Life};
 use crate::view::View;
 use crate::walk::Walk;
@@ -26,15 +25,15 @@ const LONGEST: usize = 8192;
 /// there is room for so few that starting each part takes a tenth of the time.
 const NEAR: usize = 256 * 1024;
 
-/// Blocks that are worked on together: those of singles stay in the nearest cache.
-const BLOCKS: usize = 16;
+/// Elements of blocks that are worked on together: singles stay in the nearest cache.
+const TOGETHER: usize = 16 * BLOCK;
 
 /// Jobs that are done to a few rows at a time.
 #[derive(Clone, Debug)]
 pub(crate) struct RowProgram {
     pub(crate) rows: usize,
-    /// Whether rows are blocks of a value that is brought together as a whole; the last one may be shorter.
-    pub(crate) in_blocks: bool,
+    /// How many elements a row has where rows are blocks of one value, of which the last one may be shorter.
+    pub(crate) block: Option<usize>,
     /// Programs of one draft, and reductions of rows.
     pub(crate) parts: Vec<Job>,
     /// The values that it reads, and those that it leaves in memory.
@@ -45,7 +44,7 @@ pub(crate) struct RowProgram {
 }
 
 impl RowProgram {
-    fn new(view: &View, rows: usize, parts: Vec<Job>, is_kept: impl Fn(Value) -> bool) -> RowProgram {
+    pub(crate) fn new(view: &View, rows: usize, parts: Vec<Job>, is_kept: impl Fn(Value) -> bool) -> RowProgram {
         let (mut reads, mut writes, mut between) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
         for (number, part) in parts.iter().enumerate() {
             part.each_write(view, |value| match is_kept(value) {
@@ -61,13 +60,13 @@ impl RowProgram {
         }
         writes.iter().for_each(|value| _ = reads.remove(value));
         let (reads, between) = (reads.into_iter().collect(), between.into_iter().collect());
-        RowProgram { rows, in_blocks: false, parts, reads, writes, between }
+        RowProgram { rows, block: None, parts, reads, writes, between }
     }
 
     /// The bytes of a row of a value.
     pub(crate) fn row(&self, graph: &Graph, value: Value) -> usize {
         let ty = graph.ty(value);
-        if self.in_blocks { BLOCK * ty.dtype.size() } else { ty.bytes().unwrap_or(0) / self.rows }
+        self.block.map_or(ty.bytes().unwrap_or(0) / self.rows, |len| len * ty.dtype.size())
     }
 
     /// Where blocks of so many rows of the values between begin, and how many bytes they take.
@@ -82,8 +81,8 @@ impl RowProgram {
 
     /// How many rows are worked on together; of short ones as many as reductions and vectors are quick with.
     pub(crate) fn together(&self, graph: &Graph) -> usize {
-        if self.in_blocks {
-            return BLOCKS.min(self.rows);
+        if let Some(len) = self.block {
+            return (TOGETHER / len).clamp(1, self.rows);
         }
         let outside: usize = self.reads.iter().chain(&self.writes).map(|&value| self.row(graph, value)).sum();
         let most = NEAR / (outside + self.blocks(graph, LINE).1 / LINE).max(1);
@@ -113,44 +112,6 @@ pub(crate) fn over_rows(view: &View, jobs: Vec<Job>) -> Vec<Job> {
         }
     };
     order.into_iter().map(job).collect()
-}
-
-/// Makes programs and reductions of all that they make one, block by block, where nothing else reads that.
-pub(crate) fn in_blocks(view: &View, jobs: Vec<Job>) -> Vec<Job> {
-    let mut readers = vec![0u32; view.graph.values()];
-    view.graph.results().for_each(|value| readers[view.root(value).index()] += 1);
-    let mut makers: Vec<Option<usize>> = vec![None; view.graph.values()];
-    for (number, job) in jobs.iter().enumerate() {
-        job.each_read(view, |value, _| readers[value.index()] += 1);
-        if let Job::Fused(drafts) = job
-            && let [(_, (value, None))] = drafts[0].outputs[..]
-        {
-            makers[value.index()] = Some(number);
-        }
-    }
-    let mut jobs: Vec<Option<Job>> = jobs.into_iter().map(Some).collect();
-    for number in 0..jobs.len() {
-        if let &Some(Job::Single(value)) = &jobs[number]
-            && let Some((from, rows)) = blocks_of(view, value)
-            && readers[from.index()] == 1
-            && let Some(maker) = makers[from.index()]
-        {
-            let parts = [maker, number].iter().filter_map(|&part| jobs[part].take()).collect();
-            let program = RowProgram::new(view, rows, parts, |value| value != from);
-            jobs[maker] = Some(Job::Rows(RowProgram { in_blocks: true, ..program }));
-        }
-    }
-    jobs.into_iter().flatten().collect()
-}
-
-/// The value that a reduction brings together as a whole, and its blocks, if there are several.
-fn blocks_of(view: &View, value: Value) -> Option<(Value, usize)> {
-    let node = view.graph.node(value);
-    let Op::Reduce(reduce) = &node.op else { return None };
-    let ty = view.graph.ty(node.args[0]);
-    let parts = Reduce::new(reduce.kind, ty, &reduce.axes, [Span::of(0); 2]).parts();
-    let is_whole = view.graph.ty(value).size() == 1 && !reduce.is_copy(ty);
-    (is_whole && parts > 0).then(|| (view.root(node.args[0]), parts))
 }
 
 /// What jobs have that can go row by row: a program has elements, a reduction rows, and so has what is made of both.

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::ops::Bound;
 
-use cornu_graph::ops::Op;
+use cornu_graph::ops::{Binary, Op, Unary};
 use cornu_graph::{Value, VarId};
 
 use crate::count;
@@ -64,24 +64,28 @@ pub(crate) fn schedule(view: &View) -> Vec<Unit> {
     put_off(view, brought_forward(view, units))
 }
 
-/// Puts off members of groups until the only group that reads them, where what they read is there anyway or takes no more
-/// memory than they do: so nothing is stored in between.
+/// Puts off members of groups until the groups that read them, where what they read is there anyway or takes no more memory
+/// than they do: so nothing is stored in between. What is quick to compute has several groups compute it.
 fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
-    let mut home = homes(view, &units);
-    let waits = waiting(view, &units, &home);
+    let mut homes = Homes::new(view, &units);
+    let waits = waiting(view, &units, &homes);
     let new = renewed(view);
     let mut sizes: Vec<usize> = units.iter().map(|unit| unit.members().len()).collect();
     for (number, unit) in units.iter().enumerate().rev() {
         let Unit::Group(members) = unit else { continue };
         for &value in members.iter().rev().filter(|value| waits[value.index()]) {
-            let mut readers = view.users(value).iter().map(|user| home[user.index()]);
-            let Some(reader) = readers.next().flatten().filter(|&reader| reader > number) else { continue };
+            let Some(readers) = homes.readers(view, value) else { continue };
             // A variable that is read later could not be written over.
-            let mut olds = view.reads(value).filter_map(|(root, _)| home[new.get(&root)?.index()]);
-            let fits = matches!(units[reader], Unit::Group(_)) && sizes[reader] < LARGEST_GROUP;
-            if fits && readers.all(|other| other == Some(reader)) && olds.all(|written| written >= reader) {
-                home[value.index()] = Some(reader);
-                sizes[reader] += 1;
+            let mut olds = view.reads(value).filter_map(|(root, _)| homes.first[new.get(&root)?.index()]);
+            let can_move = match readers[..] {
+                [] => false,
+                [reader] => reader > number,
+                _ => is_quick(view, value),
+            };
+            let fits = |&reader: &usize| matches!(units[reader], Unit::Group(_)) && sizes[reader] < LARGEST_GROUP;
+            if can_move && readers.iter().all(fits) && olds.all(|written| readers.iter().all(|&r| written >= r)) {
+                readers.iter().for_each(|&reader| sizes[reader] += 1);
+                homes.put(value, readers);
             }
         }
     }
@@ -89,9 +93,9 @@ fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
     for (number, unit) in units.iter_mut().enumerate() {
         let Unit::Group(members) = unit else { continue };
         members.retain(|&value| {
-            let reader = home[value.index()].filter(|&reader| reader != number);
-            reader.into_iter().for_each(|reader| late[reader].push(value));
-            reader.is_none()
+            let all = homes.of(value);
+            all.iter().filter(|&&home| home != number).for_each(|&home| late[home].push(value));
+            all.contains(&number)
         });
     }
     for (unit, late) in units.iter_mut().zip(late) {
@@ -103,13 +107,52 @@ fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
     units
 }
 
-/// The unit that makes each value.
-fn homes(view: &View, units: &[Unit]) -> Vec<Option<usize>> {
-    let mut home = vec![None; view.graph.values()];
-    for (number, &value) in units.iter().enumerate().flat_map(|(i, unit)| unit.members().iter().map(move |v| (i, v))) {
-        view.graph.node(value).results().for_each(|result| home[result.index()] = Some(number));
+/// Whether to compute it again takes no longer than to read it.
+fn is_quick(view: &View, value: Value) -> bool {
+    matches!(view.graph.op(value), Op::Binary(Binary::Add | Binary::Sub | Binary::Mul) | Op::Unary(Unary::Neg))
+}
+
+/// The units that make each value.
+struct Homes {
+    first: Vec<Option<usize>>,
+    /// Those of values that have several.
+    all: HashMap<Value, Vec<usize>>,
+}
+
+impl Homes {
+    fn new(view: &View, units: &[Unit]) -> Homes {
+        let mut first = vec![None; view.graph.values()];
+        for (number, &value) in
+            units.iter().enumerate().flat_map(|(i, unit)| unit.members().iter().map(move |v| (i, v)))
+        {
+            view.graph.node(value).results().for_each(|result| first[result.index()] = Some(number));
+        }
+        Homes { first, all: HashMap::new() }
     }
-    home
+
+    fn of(&self, value: Value) -> &[usize] {
+        self.all.get(&value).map_or(self.first[value.index()].as_slice(), Vec::as_slice)
+    }
+
+    fn put(&mut self, value: Value, units: Vec<usize>) {
+        self.first[value.index()] = units.first().copied();
+        if units.len() > 1 {
+            self.all.insert(value, units);
+        }
+    }
+
+    /// The units that read a value, unless it is found in the memory of something else.
+    fn readers(&self, view: &View, value: Value) -> Option<Vec<usize>> {
+        let mut readers = Vec::new();
+        for &user in view.users(value) {
+            let homes = self.of(user);
+            homes.first()?;
+            readers.extend(homes);
+        }
+        readers.sort_unstable();
+        readers.dedup();
+        Some(readers)
+    }
 }
 
 /// The new values of variables, by the old ones.
@@ -121,7 +164,7 @@ fn renewed(view: &View) -> HashMap<Value, Value> {
 
 /// The members of groups that can be put off: comparisons with a number, and what is made of given values and of at most
 /// one other that lies in memory.
-fn waiting(view: &View, units: &[Unit], home: &[Option<usize>]) -> Vec<bool> {
+fn waiting(view: &View, units: &[Unit], homes: &Homes) -> Vec<bool> {
     let mut waits = vec![false; view.graph.values()];
     // How many values in memory it is made of.
     let mut stored = vec![0u32; view.graph.values()];
@@ -130,7 +173,7 @@ fn waiting(view: &View, units: &[Unit], home: &[Option<usize>]) -> Vec<bool> {
         let mut can_wait = view.is_elementwise(value) && size > 1;
         for (root, _) in view.reads(value).filter(|&(root, _)| view.graph.ty(root).size() >= size) {
             count::step();
-            let is_own = home[root.index()] == Some(number);
+            let is_own = homes.first[root.index()] == Some(number);
             can_wait &= !is_own || waits[root.index()];
             stored[value.index()] += if is_own { stored[root.index()] } else { u32::from(!view.is_given(root)) };
         }
