@@ -200,7 +200,8 @@ fn sums_of_columns_take_their_programs_in() {
     let leading = |x: &Tensor| (0..x.rank() - 1).collect::<Vec<_>>();
     let columns = move |x: &Tensor| x.reduce(cornu_graph::ops::Reduction::Sum, &leading(x));
     let centered = move |x: &Tensor| x - columns(x) / 1000.0;
-    let functions: [(&str, usize, &dyn Fn(&Tensor, &Tensor) -> Vec<Tensor>); 6] = [
+    type Function<'f> = &'f dyn Fn(&Tensor, &Tensor) -> Vec<Tensor>;
+    let functions: [(&str, usize, Function); 6] = [
         ("a product", 1, &|x, y| vec![columns(&(x * y))]),
         ("one that is read", 1, &|x, y| vec![columns(&(x * y)), x * y]),
         ("two of one program", 1, &|x, y| vec![columns(&(x * y)), columns(&(x + y)), x.maximum(y)]),
