@@ -13,8 +13,10 @@ use super::simd::{Level, Portable, Simd, dispatch};
 
 /// Elements that are worth a thread.
 const GRAIN: usize = 16 * 1024;
-/// Columns that are gone through together.
+/// Columns, or short rows, that are gone through together.
 const COLUMNS: usize = 64;
+/// From this many elements on a row is gone through by itself.
+const LONG: usize = 64;
 
 /// The index of the first of the best elements: `x[outer, count, inner]` to `i64[outer, inner]`. Not-a-number is the best.
 /// Its units are results.
@@ -74,20 +76,24 @@ dispatch! { unsafe fn run_level<T: Stored> = run_with(arg: &Arg, bases: Bases, u
 #[inline(always)]
 unsafe fn run_with<S: Simd, T: Stored>(_: S, arg: &Arg, bases: Bases, mut units: Range<usize>) {
     let (from, to) = (bases.at::<T>(arg.from).cast_const(), bases.at::<i64>(arg.to));
+    let Arg { count, inner, .. } = *arg;
+    // From a result's first element to that of the next, and to its next one.
+    let (beside, along) = if inner == 1 { (count, 1) } else { (1, inner) };
     while !units.is_empty() {
-        let (outer, column) = (units.start / arg.inner, units.start % arg.inner);
-        let width = COLUMNS.min(arg.inner - column).min(units.len());
-        let from = from.wrapping_add(outer * arg.count * arg.inner + column);
+        let (outer, column) = (units.start / inner, units.start % inner);
+        let side_by_side = if inner == 1 { units.len() } else { inner - column };
+        let width = if inner == 1 && count >= LONG { 1 } else { COLUMNS.min(side_by_side).min(units.len()) };
+        let from = from.wrapping_add(outer * count * inner + column);
         // SAFETY: the elements of these results, and their places.
         unsafe {
             let to = to.add(units.start);
-            if arg.inner == 1 {
-                let row = std::slice::from_raw_parts(from, arg.count);
+            if inner == 1 && count >= LONG {
+                let row = std::slice::from_raw_parts(from, count);
                 *to = if arg.op.largest { best::<T, true>(row) } else { best::<T, false>(row) } as i64;
             } else if arg.op.largest {
-                columns::<T, true>(from, [arg.count, arg.inner, width], to);
+                columns::<T, true>(from, [count, along], [width, beside], to);
             } else {
-                columns::<T, false>(from, [arg.count, arg.inner, width], to);
+                columns::<T, false>(from, [count, along], [width, beside], to);
             }
         }
         units.start += width;
@@ -121,17 +127,23 @@ fn best<T: Stored, const LARGEST: bool>(row: &[T]) -> usize {
     row.iter().map(|x| x.load()).position(|x| x == most || (x != x) & (most != most)).unwrap_or(0)
 }
 
-/// The same for `width` columns side by side, at most `COLUMNS`: `sizes` are elements of each, of a row, and columns.
+/// The same for `width` results, at most `COLUMNS`, that begin so far `beside` each other, of `count` elements so far from
+/// each other `along`.
 ///
 /// # Safety
 /// The elements are readable, and the results writable.
 #[inline(always)]
-unsafe fn columns<T: Stored, const LARGEST: bool>(from: *const T, [count, row, width]: [usize; 3], to: *mut i64) {
+unsafe fn columns<T: Stored, const LARGEST: bool>(
+    from: *const T,
+    [count, along]: [usize; 2],
+    [width, beside]: [usize; 2],
+    to: *mut i64,
+) {
     let (mut most, mut places) = ([T::Register::ZERO; COLUMNS], [0i64; COLUMNS]);
     for i in 0..count {
         for (j, (most, place)) in most.iter_mut().zip(&mut places).enumerate().take(width) {
-            // SAFETY: an element of the columns.
-            let x = unsafe { *from.add(i * row + j) }.load();
+            // SAFETY: an element of the results.
+            let x = unsafe { *from.add(i * along + j * beside) }.load();
             let take = i == 0 || better::<_, LARGEST>(x, *most);
             (*most, *place) = if take { (x, i as i64) } else { (*most, *place) };
         }
@@ -149,7 +161,9 @@ mod tests {
     #[allow(clippy::cast_possible_wrap)]
     fn the_first_of_the_best_wins() {
         let numbers = [0.0, -0.0, 1.0, f32::NAN, 7.0, -7.0, f32::INFINITY, 7.0, 2.0, -7.0, f32::NEG_INFINITY];
-        for (outer, count, inner) in [(3, 1, 1), (5, 17, 1), (7, 40, 1), (2, 9, 70), (3, 33, 5), (1, 4, 130)] {
+        for (outer, count, inner) in
+            [(3, 1, 1), (5, 17, 1), (70, 10, 1), (7, 140, 1), (2, 9, 70), (3, 33, 5), (1, 4, 130)]
+        {
             for without_nan in [true, false] {
                 let number = |i: usize| numbers[(i * i + i / 7) % numbers.len()];
                 let mut x: Vec<f32> = (0..outer * count * inner).map(number).collect();
