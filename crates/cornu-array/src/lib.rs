@@ -21,6 +21,7 @@ mod convert;
 #[cfg(feature = "ndarray")]
 mod copy;
 mod error;
+mod fingerprint;
 mod half;
 mod number;
 pub mod numbers;
@@ -37,6 +38,7 @@ pub use convert::{AN_ARRAY, Nested, Numeric, ToArray};
 #[cfg(feature = "ndarray")]
 pub use convert::{from_array, into_ndarray};
 pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, nearest};
+pub use fingerprint::fingerprint64;
 pub use half::{Bf16, F16};
 pub use number::Number;
 pub use text::Elements;
