@@ -137,6 +137,36 @@ fn longer(text: &[u8]) -> u64 {
     mix(left, mix(v.1, w.1, mul).wrapping_add(x), mul)
 }
 
+/// SipHash-2-4 of a text under a key (Aumasson and Bernstein, 2012): what TensorFlow's `to_hash_bucket_strong` is made of.
+#[must_use]
+pub fn siphash64(text: &[u8], key: [u64; 2]) -> u64 {
+    const START: [u64; 4] = [0x736f_6d65_7073_6575, 0x646f_7261_6e64_6f6d, 0x6c79_6765_6e65_7261, 0x7465_6462_7974_6573];
+    let mut v = [0, 1, 2, 3].map(|i: usize| START[i] ^ key[i % 2]);
+    let (words, rest) = text.as_chunks::<8>();
+    let last = rest.iter().rev().fold(0, |word, &byte| (word << 8) | u64::from(byte)) | (text.len() as u64) << 56;
+    for word in words.iter().map(|word| u64::from_le_bytes(*word)).chain([last]) {
+        v[3] ^= word;
+        (0..2).for_each(|_| round(&mut v));
+        v[0] ^= word;
+    }
+    v[2] ^= 0xff;
+    (0..4).for_each(|_| round(&mut v));
+    v[0] ^ v[1] ^ v[2] ^ v[3]
+}
+
+fn round([a, b, c, d]: &mut [u64; 4]) {
+    *a = a.wrapping_add(*b);
+    *b = b.rotate_left(13) ^ *a;
+    *a = a.rotate_left(32);
+    *c = c.wrapping_add(*d);
+    *d = d.rotate_left(16) ^ *c;
+    *a = a.wrapping_add(*d);
+    *d = d.rotate_left(21) ^ *a;
+    *c = c.wrapping_add(*b);
+    *b = b.rotate_left(17) ^ *c;
+    *c = c.rotate_left(32);
+}
+
 #[cfg(test)]
 mod tests {
     use super::fingerprint64;

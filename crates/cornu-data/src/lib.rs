@@ -47,7 +47,6 @@ mod stats;
 mod table;
 #[cfg(test)]
 mod tests;
-mod texts;
 mod threads;
 mod to_csv;
 mod values;
@@ -77,6 +76,6 @@ pub use rows::{Sample, SortBy};
 pub use scalar::Scalar;
 pub use scores::*;
 pub use table::{ColumnNames, Concat, DropNa, Duplicates, IntoColumn, Table, concat, concat_with};
-pub use texts::Texts;
+pub use cornu_array::Texts;
 pub use to_csv::ToCsv;
 pub use values::{Category, NAT, Value, Values};
