@@ -159,7 +159,9 @@ by_name! {
 #[test]
 fn names_put_arrays_in_order() {
     let two = || [("b", vec![1.0, 2.0]), ("a", vec![3.0])].into_arrays().expect("numbers");
-    let sizes = |found: Vec<Option<AnyArray>>| found.iter().map(|one| one.as_ref().map(|array| array.shape().size())).collect::<Vec<_>>();
+    let sizes = |found: Vec<Option<AnyArray>>| {
+        found.iter().map(|one| one.as_ref().map(|array| array.shape().size())).collect::<Vec<_>>()
+    };
     assert_eq!(sizes(two().by_name("x", &["a", "none", "b"]).expect("known")), [Some(1), None, Some(2)]);
     let error = two().by_name("x", &["a", "bb"]).expect_err("not known");
     assert_eq!(error.message(), "`x` has no `b`; there are `a`, `bb`");

@@ -140,7 +140,8 @@ fn longer(text: &[u8]) -> u64 {
 /// SipHash-2-4 of a text under a key (Aumasson and Bernstein, 2012): what TensorFlow's `to_hash_bucket_strong` is made of.
 #[must_use]
 pub fn siphash64(text: &[u8], key: [u64; 2]) -> u64 {
-    const START: [u64; 4] = [0x736f_6d65_7073_6575, 0x646f_7261_6e64_6f6d, 0x6c79_6765_6e65_7261, 0x7465_6462_7974_6573];
+    const START: [u64; 4] =
+        [0x736f_6d65_7073_6575, 0x646f_7261_6e64_6f6d, 0x6c79_6765_6e65_7261, 0x7465_6462_7974_6573];
     let mut v = [0, 1, 2, 3].map(|i: usize| START[i] ^ key[i % 2]);
     let (words, rest) = text.as_chunks::<8>();
     let last = rest.iter().rev().fold(0, |word, &byte| (word << 8) | u64::from(byte)) | (text.len() as u64) << 56;
@@ -169,7 +170,7 @@ fn round([a, b, c, d]: &mut [u64; 4]) {
 
 #[cfg(test)]
 mod tests {
-    use super::fingerprint64;
+    use super::{fingerprint64, siphash64};
 
     /// TensorFlow 2.13's `to_hash_bucket_fast` of a text repeated, into so many buckets as have all bits tried.
     const BUCKETS: [(&str, usize, u64, u64); 20] = [
@@ -200,6 +201,24 @@ mod tests {
         for (text, times, most, odd) in BUCKETS {
             let hash = fingerprint64(text.repeat(times).as_bytes());
             assert_eq!((hash % (i64::MAX as u64), hash % ((1 << 61) + 1)), (most, odd), "{text:?} {times} times");
+        }
+    }
+
+    /// TensorFlow 2.13's `to_hash_bucket_strong` under the key `[133, 137]`, into two numbers of buckets.
+    const STRONG: [(&str, u64, u64); 6] = [
+        ("", 4928313950774450900, 316627932347062998),
+        ("a", 7077939996121841354, 160410968480759501),
+        ("cornu", 4794427732601932207, 182741714174544305),
+        ("eight888", 2995746371638024280, 689903362424330308),
+        ("seventeen chars17", 9115833907211904844, 2198304879570822991),
+        ("The quick brown fox jumps over the lazy dog", 4100171707309238755, 1794328698095544783),
+    ];
+
+    #[test]
+    fn texts_under_a_key_are_hashed_as_tensorflow_does() {
+        for (text, one, other) in STRONG {
+            let hash = siphash64(text.as_bytes(), [133, 137]);
+            assert_eq!((hash % ((1 << 63) - 25), hash % ((1 << 61) - 1)), (one, other), "{text:?}");
         }
     }
 }

@@ -71,7 +71,8 @@ pub use cornu_data::{self as data, datasets, model_selection};
 pub use cornu_display as display;
 pub use cornu_graph as graph;
 pub use cornu_graph::{
-    AnyArray, Array, Arrays, Context, DType, DataKind, Error, ErrorKind, Executor, Result, Shape, Tensor, TextArray, ToArrays, Type, VarId, gradients,
+    AnyArray, Array, Arrays, Context, DType, DataKind, Error, ErrorKind, Executor, Result, Shape, Tensor, TextArray,
+    ToArrays, Type, VarId, gradients,
 };
 pub use layers::clear_session;
 pub use model::{LayerView, Model, Sequential};

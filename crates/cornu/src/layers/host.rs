@@ -114,10 +114,17 @@ impl LayerRef {
     /// # Errors
     /// Another layer, values of another kind than it takes, and what it has no output for.
     pub fn transform(&self, x: impl ToArray) -> Result<AnyArray> {
+        self.transform_any(&x.into_any()?)
+    }
+
+    /// [`LayerRef::transform`] of what is one already.
+    ///
+    /// # Errors
+    /// Those of [`LayerRef::transform`].
+    pub(crate) fn transform_any(&self, x: &AnyArray) -> Result<AnyArray> {
         let host = self.on_host("transform")?;
-        let x = x.into_any()?;
         self.takes(host, x.kind())?;
-        host.transform(self.vocabulary()?.as_deref(), &x).context(self.name())
+        host.transform(self.vocabulary()?.as_deref(), x).context(self.name())
     }
 
     /// Whether values of that kind are for it.

@@ -148,7 +148,8 @@ impl Lookup<'_> {
     /// # Errors
     /// There is none.
     pub(crate) fn known(vocabulary: Option<&Vocabulary>) -> Result<&Vocabulary> {
-        let error = || Error::usage("there is no vocabulary yet").help("give `vocabulary`, or call `adapt` on the layer");
+        let error =
+            || Error::usage("there is no vocabulary yet").help("give `vocabulary`, or call `adapt` on the layer");
         vocabulary.ok_or_else(error)
     }
 
@@ -330,22 +331,26 @@ impl Lookup<'_> {
         if let Some(token) = tokens.iter().find(|token| reserved.contains(&Some(token))) {
             let error = Error::usage(format!("the special token {token:?} is among the tokens of the vocabulary"));
             let special: Vec<&str> = special.iter().map(String::as_str).collect();
-            return Err(error.help(format!("leave the special tokens out, or begin with all of them: {}", list(&special))));
+            return Err(
+                error.help(format!("leave the special tokens out, or begin with all of them: {}", list(&special)))
+            );
         }
         let size = self.start() + tokens.len();
         if let Some(most) = self.max_tokens.filter(|most| size > *most) {
             return Err(Error::usage(format!("`max_tokens` is {most}, got {size} with the special ones")));
         }
-        let known = Vocabulary::new(tokens).map_err(|token| {
-            Error::usage(format!("a vocabulary needs each token once, got {token:?} twice"))
-        })?;
+        let known = Vocabulary::new(tokens)
+            .map_err(|token| Error::usage(format!("a vocabulary needs each token once, got {token:?} twice")))?;
         let weights = match (idf, self.mode) {
             (None, Mode::TfIdf) => return Err(Error::usage("`idf_weights` are needed in the `output_mode` `tf_idf`")),
             (Some(_), mode) if mode != Mode::TfIdf => {
                 return Err(Error::usage("`idf_weights` need the `output_mode` `tf_idf`"));
             }
             (Some(idf), _) if idf.len() != count => {
-                return Err(Error::usage(format!("`idf_weights` needs {count} numbers, one a token, got {}", idf.len())));
+                return Err(Error::usage(format!(
+                    "`idf_weights` needs {count} numbers, one a token, got {}",
+                    idf.len()
+                )));
             }
             (idf, _) => idf.map(|idf| idf.into_iter().map(|weight| weight as f32).collect::<Vec<f32>>()),
         };

@@ -245,6 +245,7 @@ impl Model {
         let place = self.net.layers.len();
         let input = if is_first { Port::Input(0) } else { Port::Output { call: place - 1, output: 0 } };
         let shape = base.batch_shape.clone().filter(|_| is_first);
+        let on_host = self.net.host.is_some() || layer.host().is_some();
         self.places.insert(name, place);
         self.net.layers.push(layer);
         self.net.calls.push(Call {
@@ -254,7 +255,8 @@ impl Model {
             outputs: Vec::new(),
         });
         self.net.outputs = vec![Port::Output { call: place, output: 0 }];
-        if let Err(error) = self.net.split() {
+        // A line of many layers is looked through only where one of them runs on the host.
+        if on_host && let Err(error) = self.net.split() {
             self.note(error);
         }
         self.set_input(shape.as_ref());
@@ -277,7 +279,9 @@ impl Model {
         self.places.remove(layer.name());
         let place = self.net.layers.len();
         self.net.outputs = place.checked_sub(1).map(|call| Port::Output { call, output: 0 }).into_iter().collect();
-        _ = self.net.split();
+        if self.net.host.is_some() {
+            _ = self.net.split();
+        }
         self.look_for_variables();
         Some(layer)
     }

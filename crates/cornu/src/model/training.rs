@@ -128,7 +128,8 @@ impl Model {
         if let (true, Some(x)) = (inputs.is_empty(), given.x.iter().next()) {
             // A layer that takes numbers as they are is given whole ones whole.
             let as_they_are = self.net().layers.first().is_some_and(|layer| !layer.layer().autocast());
-            let whole = as_they_are && x.kind().dtype().is_some_and(|dtype| !dtype.is_float()) && self.input.1.is_none();
+            let whole =
+                as_they_are && x.kind().dtype().is_some_and(|dtype| !dtype.is_float()) && self.input.1.is_none();
             let kind = if whole { x.kind() } else { self.input_kind() };
             inputs = Cow::Owned(vec![InputSpec { name: "x".into(), shape: Vec::new(), kind }]);
         }

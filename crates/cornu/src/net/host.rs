@@ -52,11 +52,13 @@ impl HostStage {
         }
         // What makes texts of numbers for nobody but the outputs comes behind the graph.
         for at in (0..before.len()).rev() {
-            let read = (at + 1..before.len()).any(|call| before[call] && net.calls[call].inputs.iter().any(|port| of_call(*port) == Some(at)));
+            let read = (at + 1..before.len())
+                .any(|call| before[call] && net.calls[call].inputs.iter().any(|port| of_call(*port) == Some(at)));
             before[at] &= gives_numbers(at) || read;
         }
         let in_graph: Vec<bool> = (0..before.len()).map(|call| on_host(call).is_none()).collect();
-        let mut stage = HostStage { before: Vec::new(), entries: Vec::new(), exits: Vec::new(), behind: Vec::new(), in_graph };
+        let mut stage =
+            HostStage { before: Vec::new(), entries: Vec::new(), exits: Vec::new(), behind: Vec::new(), in_graph };
         for (at, call) in net.calls.iter().enumerate() {
             if before[at] {
                 stage.before.push((at, net.layers[call.layer].clone(), call.inputs[0]));
@@ -86,28 +88,24 @@ impl HostStage {
     /// # Errors
     /// Shapes other than those the model was built for, and those of the layers.
     pub(crate) fn before(&self, given: Vec<AnyArray>, inputs: &[InputSpec]) -> Result<Vec<AnyArray>> {
-        let mut made: Vec<(usize, AnyArray)> = Vec::with_capacity(self.before.len());
+        let missing = |port: Port| Error::graph(format!("{port:?} of the model is missing"));
+        let mut there: Vec<(Port, AnyArray)> =
+            given.into_iter().enumerate().map(|(index, x)| (Port::Input(index), x)).collect();
         for (call, layer, from) in &self.before {
-            let x = match *from {
-                Port::Input(index) => {
-                    if let Some(built) = inputs.get(index).filter(|input| !input.shape.is_empty()) {
-                        check_shape(layer.name(), &built.shape, given[index].shape())?;
-                    }
-                    Some(&given[index])
-                }
-                Port::Output { call, .. } => made.iter().find(|(of, _)| *of == call).map(|(_, array)| array),
-            };
-            let x = x.ok_or_else(|| Error::graph(format!("{from:?} of the model is missing")))?;
-            made.push((*call, layer.transform(x)?));
-        }
-        let of = |entry: &Port| match *entry {
-            Port::Input(index) => Ok(given[index].clone()),
-            Port::Output { call, .. } => {
-                let found = made.iter().find(|(of, _)| *of == call).map(|(_, array)| array.clone());
-                found.ok_or_else(|| Error::graph(format!("{entry:?} of the model is missing")))
+            let found = there.iter().find(|(port, _)| port == from).map(|(_, x)| x);
+            let x = found.ok_or_else(|| missing(*from))?;
+            let built = if let Port::Input(index) = *from { inputs.get(index) } else { None };
+            if let Some(built) = built.filter(|built| !built.shape.is_empty()) {
+                check_shape(layer.name(), &built.shape, x.shape())?;
             }
+            let made = layer.transform_any(x)?;
+            there.push((Port::Output { call: *call, output: 0 }, made));
+        }
+        let mut take = |entry: &Port| {
+            let place = there.iter().position(|(port, _)| port == entry).ok_or_else(|| missing(*entry))?;
+            Ok(there.swap_remove(place).1)
         };
-        self.entries.iter().map(of).collect()
+        self.entries.iter().map(&mut take).collect()
     }
 
     /// What comes out of the model for what comes out of the graph.
@@ -116,7 +114,7 @@ impl HostStage {
     /// Those of the layers.
     pub(crate) fn behind(&self, outputs: Vec<Array>) -> Result<Vec<AnyArray>> {
         let of = |(output, layers): (Array, &Vec<LayerRef>)| {
-            layers.iter().try_fold(output.into_any()?, |output, layer| layer.transform(&output))
+            layers.iter().try_fold(output.into_any()?, |output, layer| layer.transform_any(&output))
         };
         outputs.into_iter().zip(&self.behind).map(of).collect()
     }
@@ -169,6 +167,8 @@ fn enter(entries: &mut Vec<Port>, port: Port, before: &[bool]) {
 }
 
 fn between(host: &str, graph: &str) -> Error {
-    let message = format!("layer `{host}` runs on the host, so that `{graph}` cannot come behind it: it needs what others make");
-    Error::usage(message).help("such a layer stands at the beginning of a model, or at its end; make two models of this one")
+    let message =
+        format!("layer `{host}` runs on the host, so that `{graph}` cannot come behind it: it needs what others make");
+    Error::usage(message)
+        .help("such a layer stands at the beginning of a model, or at its end; make two models of this one")
 }

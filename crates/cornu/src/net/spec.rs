@@ -64,7 +64,11 @@ impl Spec {
 
     /// Of what its elements are.
     pub fn kind(&self) -> DataKind {
-        if self.texts { DataKind::Texts } else { DataKind::Numbers(self.pair().map_or(DType::F32, |[one, _]| one.dtype)) }
+        if self.texts {
+            DataKind::Texts
+        } else {
+            DataKind::Numbers(self.pair().map_or(DType::F32, |[one, _]| one.dtype))
+        }
     }
 }
 

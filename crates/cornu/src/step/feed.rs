@@ -5,8 +5,8 @@ use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use cornu_graph::{
-    AN_ARRAY, AnyArray, Array, Arrays, Buffer, Context, DType, DataKind, Error, Feed, Result, Run, Session, Shape, ToArray,
-    ToArrays, Type,
+    AN_ARRAY, AnyArray, Array, Arrays, Buffer, Context, DType, DataKind, Error, Feed, Result, Run, Session, Shape,
+    ToArray, ToArrays, Type,
 };
 
 use cornu_graph::room::{self, room};
@@ -111,7 +111,9 @@ impl Ends<'_> {
                 let got = x.kind();
                 let error = Error::data(format!("`{label}` needs `{}`, got `{}`", kind.keras_name(), got.keras_name()));
                 Err(match got {
-                    DataKind::Texts => error.help("a model takes texts by a layer such as `StringLookup`, as its first"),
+                    DataKind::Texts => {
+                        error.help("a model takes texts by a layer such as `StringLookup`, as its first")
+                    }
                     DataKind::Numbers(_) => error,
                 })
             }
@@ -172,7 +174,9 @@ fn features(x: Arrays, ends: &Ends) -> Result<Vec<AnyArray>> {
 }
 
 fn labels(y: Arrays, ends: &Ends, x: &[Array]) -> Result<Vec<Array>> {
-    if let Some(texts) = ends.judged.iter().find(|output| ends.host.as_ref().is_some_and(|host| host.is_behind(**output))) {
+    if let Some(texts) =
+        ends.judged.iter().find(|output| ends.host.as_ref().is_some_and(|host| host.is_behind(**output)))
+    {
         let error = Error::usage(format!("the output `{}` is texts, of which there is no loss", ends.outputs[*texts]));
         return Err(error.help("train a model that ends before the layer that gives texts"));
     }
@@ -433,13 +437,18 @@ mod tests {
     use super::*;
 
     fn inputs(all: &[(&str, DType)]) -> Cow<'static, [InputSpec]> {
-        let input = |&(name, dtype): &(&str, DType)| InputSpec { name: name.to_owned(), shape: Vec::new(), kind: DataKind::Numbers(dtype) };
+        let input = |&(name, dtype): &(&str, DType)| InputSpec {
+            name: name.to_owned(),
+            shape: Vec::new(),
+            kind: DataKind::Numbers(dtype),
+        };
         all.iter().map(input).collect()
     }
 
     #[test]
     fn rows_become_columns_and_only_features_become_floats() {
-        let ends = Ends { inputs: inputs(&[("x", DType::F32)]), outputs: vec!["y".into()], judged: vec![0], host: None };
+        let ends =
+            Ends { inputs: inputs(&[("x", DType::F32)]), outputs: vec!["y".into()], judged: vec![0], host: None };
         let of = |given: Result<Given>| given.and_then(|given| given.of(&ends));
         let data =
             of(Given::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1])).and_then(Data::here).expect("two rows each");

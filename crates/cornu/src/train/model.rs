@@ -286,7 +286,8 @@ impl Model {
             [AnyArray::Texts(texts)] => Ok(texts.clone()),
             outputs => {
                 let got = if outputs.len() > 1 { "several outputs" } else { "numbers" };
-                let error = Error::usage(format!("`predict_texts` needs a model that gives texts, got one that gives {got}"));
+                let error =
+                    Error::usage(format!("`predict_texts` needs a model that gives texts, got one that gives {got}"));
                 Err(error.help("`predict` gives numbers, `predict_any` the outputs of any model"))
             }
         }
