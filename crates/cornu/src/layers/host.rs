@@ -91,8 +91,7 @@ impl LayerRef {
     /// The settings name one that cannot be.
     pub(crate) fn vocabulary(&self) -> Result<Option<Arc<Vocabulary>>> {
         let Some(host) = self.host() else { return Ok(None) };
-        let kept = self.kept_vocabulary();
-        if let Some(known) = kept.clone() {
+        if let Some(known) = self.kept_vocabulary() {
             return Ok(Some(known));
         }
         let named = host.vocabulary().context(self.name())?.map(Arc::new);

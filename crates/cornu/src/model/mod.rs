@@ -22,7 +22,7 @@ pub use sequential::Sequential;
 
 use crate::flavor::{Flavor, flavor};
 use crate::layers::{BatchShape, InputLayer, IntoLayer, IntoShape, Keywords, Layer, LayerRef};
-use crate::net::{Call, InputSpec, Net, Port, Spec, check_sizes, infer, show};
+use crate::net::{InputSpec, Net, Port, Spec, check_sizes, infer, show};
 use crate::policy::DTypePolicy;
 use crate::random::SeedSource;
 use crate::step::{Stage, Training};
@@ -245,18 +245,8 @@ impl Model {
         let place = self.net.layers.len();
         let input = if is_first { Port::Input(0) } else { Port::Output { call: place - 1, output: 0 } };
         let shape = base.batch_shape.clone().filter(|_| is_first);
-        let on_host = self.net.host.is_some() || layer.host().is_some();
         self.places.insert(name, place);
-        self.net.layers.push(layer);
-        self.net.calls.push(Call {
-            layer: place,
-            inputs: vec![input],
-            keywords: Keywords::default(),
-            outputs: Vec::new(),
-        });
-        self.net.outputs = vec![Port::Output { call: place, output: 0 }];
-        // A line of many layers is looked through only where one of them runs on the host.
-        if on_host && let Err(error) = self.net.split() {
+        if let Err(error) = self.net.push(layer, input) {
             self.note(error);
         }
         self.set_input(shape.as_ref());

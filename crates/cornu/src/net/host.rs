@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use cornu_graph::{AnyArray, Array, Error, Result, Tensor, ToArray};
 
-use super::{InputSpec, Net, Port, check_shape};
-use crate::layers::{LayerRef, Wire};
+use super::{Call, InputSpec, Net, Port, check_shape};
+use crate::layers::{Keywords, LayerRef, Wire};
 
 /// The layers of a net that run on the host, and where the graph begins and ends.
 #[derive(Debug)]
@@ -33,6 +33,21 @@ impl Net {
             false => None,
         };
         Ok(())
+    }
+
+    /// Adds a layer at the end of a line, which is given that.
+    ///
+    /// # Errors
+    /// Those of [`Net::split`].
+    pub(crate) fn push(&mut self, layer: LayerRef, input: Port) -> Result<()> {
+        // A line of many layers is looked through only where one of them runs on the host.
+        let on_host = self.host.is_some() || layer.host().is_some();
+        let place = self.layers.len();
+        self.layers.push(layer);
+        let (inputs, keywords, outputs) = (vec![input], Keywords::default(), Vec::new());
+        self.calls.push(Call { layer: place, inputs, keywords, outputs });
+        self.outputs = vec![Port::Output { call: place, output: 0 }];
+        if on_host { self.split() } else { Ok(()) }
     }
 
     /// What the graph is given as its input of that number.
@@ -122,6 +137,16 @@ impl HostStage {
     /// Whether the output of that number is texts, made behind the graph.
     pub(crate) fn is_behind(&self, output: usize) -> bool {
         self.behind.get(output).is_some_and(|layers| !layers.is_empty())
+    }
+
+    /// Whether there can be a loss of each of those outputs.
+    ///
+    /// # Errors
+    /// One of them is texts.
+    pub(crate) fn judges(&self, judged: &[usize], names: &[String]) -> Result<()> {
+        let Some(output) = judged.iter().find(|output| self.is_behind(**output)) else { return Ok(()) };
+        let error = Error::usage(format!("the output `{}` is texts, of which there is no loss", names[*output]));
+        Err(error.help("train a model that ends before the layer that gives texts"))
     }
 
     /// The inputs of a model of which the graph is given those; the others nobody asks for.

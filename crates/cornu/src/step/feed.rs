@@ -174,12 +174,7 @@ fn features(x: Arrays, ends: &Ends) -> Result<Vec<AnyArray>> {
 }
 
 fn labels(y: Arrays, ends: &Ends, x: &[Array]) -> Result<Vec<Array>> {
-    if let Some(texts) =
-        ends.judged.iter().find(|output| ends.host.as_ref().is_some_and(|host| host.is_behind(**output)))
-    {
-        let error = Error::usage(format!("the output `{}` is texts, of which there is no loss", ends.outputs[*texts]));
-        return Err(error.help("train a model that ends before the layer that gives texts"));
-    }
+    ends.host.as_ref().map_or(Ok(()), |host| host.judges(&ends.judged, &ends.outputs))?;
     let one = |(y, name): (Option<Array>, String)| {
         let y = y.ok_or_else(|| Error::data(format!("there are no labels `{name}`")))?;
         let y = column(y.into_any()?, &name)?.into_array()?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cornu_graph::room::{empty, room};
-use cornu_graph::{AnyArray, Array, Context, Element, Error, Result, Session, TextArray, ToArrays, into_ndarray};
+use cornu_graph::{Array, Context, Element, Error, Result, Session, ToArrays, into_ndarray};
 use ndarray::ArrayD;
 
 use super::batches::{Batches, InOrder};
@@ -15,7 +15,6 @@ use super::run::{PREDICTIONS, Predicted, Run, evaluate, predict};
 use super::source::Source;
 use super::{Callback, Evaluate, Fit, History, Params, Predict, Scores, Warning, progress};
 use crate::model::Model;
-use crate::net::HostStage;
 use crate::random::{Seeds, Shuffle};
 use crate::step::{Data, Ended, Ends, Given, Kind, ORDER, Steps, checks};
 
@@ -264,47 +263,8 @@ impl Model {
         self.predict_graph(x, settings, callbacks)
     }
 
-    /// What the model makes of the rows of `x`, for each output numbers or texts: [`Model::predict_all`] of models that end
-    /// with a layer that gives texts, as a `StringLookup` that inverts.
-    ///
-    /// # Errors
-    /// Data that does not fit the model.
-    pub fn predict_any(&self, x: impl ToArrays, settings: Predict) -> Result<Vec<AnyArray>> {
-        let outputs = self.predict_graph(x, settings, Vec::new())?;
-        match &self.net().host {
-            None => Ok(outputs.into_iter().map(AnyArray::Numbers).collect()),
-            Some(host) => host.behind(outputs),
-        }
-    }
-
-    /// The texts that a model of one output makes of the rows of `x`.
-    ///
-    /// # Errors
-    /// Data that does not fit the model, and a model that gives numbers.
-    pub fn predict_texts(&self, x: impl ToArrays) -> Result<TextArray> {
-        match &self.predict_any(x, Predict::new())?[..] {
-            [AnyArray::Texts(texts)] => Ok(texts.clone()),
-            outputs => {
-                let got = if outputs.len() > 1 { "several outputs" } else { "numbers" };
-                let error =
-                    Error::usage(format!("`predict_texts` needs a model that gives texts, got one that gives {got}"));
-                Err(error.help("`predict` gives numbers, `predict_any` the outputs of any model"))
-            }
-        }
-    }
-
-    /// Whether no output is texts.
-    fn gives_numbers(&self) -> Result<()> {
-        let net = self.net();
-        let texts = |host: &HostStage| (0..net.outputs.len()).any(|output| host.is_behind(output));
-        if net.host.as_deref().is_some_and(texts) {
-            let error = Error::usage(format!("`predict` gives numbers, but model `{}` gives texts", self.name()));
-            return Err(error.help("`predict_texts` gives them, `predict_any` the outputs of any model"));
-        }
-        Ok(())
-    }
-
-    fn predict_graph(
+    /// [`Model::predict_watched`] up to the end of the graph.
+    pub(super) fn predict_graph(
         &self,
         x: impl ToArrays,
         settings: Predict,

@@ -198,6 +198,13 @@ fn mistakes_with_texts_say_what_was_needed() -> Result<()> {
     assert!(built(new().sparse(true).output_mode("count")).contains("only dense outputs"));
     assert!(built(new().encoding("latin-1")).contains("`encoding` is `utf-8` here"));
     assert!(built(new().vocabulary("/nowhere/words.txt")).starts_with("l: the vocabulary `/nowhere/words.txt`"));
+    Ok(())
+}
+
+#[test]
+fn texts_and_places_that_fit_nowhere_are_named() -> Result<()> {
+    let _turn = seeded(Flavor::Keras2, 1);
+    let (new, alone) = (StringLookup::new, |lookup: StringLookup| lookup.name("l").shared());
     let strict = alone(new().vocabulary(["a"]).num_oov_indices(0));
     assert_eq!(
         message(strict.transform(["a", "z", "y"])),
