@@ -117,6 +117,8 @@ pub(crate) struct Lookup<'a> {
     pub(crate) oov_token: Option<&'a str>,
     pub(crate) mask_token: Option<&'a str>,
     pub(crate) mode: Mode,
+    /// Whether places become texts.
+    pub(crate) invert: bool,
     /// Whether rows have `max_tokens` numbers.
     pub(crate) pad: bool,
     /// How many tokens there are, where only that is known yet.
@@ -128,11 +130,21 @@ pub(crate) struct Lookup<'a> {
 const NOWHERE: usize = usize::MAX;
 
 impl Lookup<'_> {
-    /// Looks at settings that all lookups have.
+    /// Looks at settings that all lookups have, and whether a vocabulary is given, and what its tokens weigh.
     ///
     /// # Errors
     /// The first that cannot be right.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self, given: bool, weighted: bool) -> Result<()> {
+        let (has_places, has_weights) = (self.mode == Mode::Int, self.mode == Mode::TfIdf);
+        if self.invert && !has_places {
+            return Err(Error::usage("`invert` needs the `output_mode` `int`"));
+        }
+        if weighted && !has_weights {
+            return Err(Error::usage("`idf_weights` need the `output_mode` `tf_idf`"));
+        }
+        if given && has_weights && !weighted {
+            return Err(Error::usage("a `vocabulary` needs `idf_weights` in the `output_mode` `tf_idf`"));
+        }
         match (self.max_tokens, self.salt) {
             (Some(tokens @ 0..=1), _) => Err(Error::usage(format!("`max_tokens` needs at least 2, got {tokens}"))),
             (None, _) if self.pad => Err(Error::usage("`pad_to_max_tokens` needs `max_tokens`")),
@@ -186,7 +198,8 @@ impl Lookup<'_> {
     /// Samples of no axis, where one is summed; no vocabulary, where the shape depends on it.
     pub(crate) fn output(&self, vocabulary: Option<&Vocabulary>, shape: &Shape) -> Result<(DataKind, Shape)> {
         if self.mode == Mode::Int {
-            return Ok((DataKind::Numbers(DType::I64), shape.clone()));
+            let places = DataKind::Numbers(DType::I64);
+            return Ok((if self.invert { DataKind::Texts } else { places }, shape.clone()));
         }
         if self.mode != Mode::OneHot && shape.rank() < 2 {
             let message = "an `output_mode` that sums samples needs [batch, .., tokens], got [batch]";
@@ -320,14 +333,14 @@ impl Lookup<'_> {
     ///
     /// # Errors
     /// None at all, a token that is there twice, a special one at another place, too many; weights that do not fit.
-    pub(crate) fn vocabulary(&self, told: Vec<String>, idf: Option<Vec<f64>>, invert: bool) -> Result<Vocabulary> {
+    pub(crate) fn vocabulary(&self, told: Vec<String>, idf: Option<Vec<f64>>) -> Result<Vocabulary> {
         if told.is_empty() {
             return Err(Error::usage("a vocabulary needs at least one token, got none"));
         }
         let (special, count) = (self.special(), told.len());
         let has_special = told.starts_with(&special);
         let tokens = if has_special { told[special.len()..].to_vec() } else { told };
-        let reserved = [self.mask_token, self.oov_token.filter(|_| invert)];
+        let reserved = [self.mask_token, self.oov_token.filter(|_| self.invert)];
         if let Some(token) = tokens.iter().find(|token| reserved.contains(&Some(token))) {
             let error = Error::usage(format!("the special token {token:?} is among the tokens of the vocabulary"));
             let special: Vec<&str> = special.iter().map(String::as_str).collect();

@@ -46,17 +46,14 @@ crate::config! {
 }
 
 impl StringLookup {
-    fn mode(&self) -> Result<Mode> {
-        Mode::of(&self.output_mode)
-    }
-
     fn lookup(&self) -> Lookup<'_> {
         Lookup {
             max_tokens: self.max_tokens,
             oov: self.num_oov_indices,
             oov_token: self.oov_token.as_deref(),
             mask_token: self.mask_token.as_deref(),
-            mode: self.mode().unwrap_or(Mode::Int),
+            mode: Mode::of(&self.output_mode).unwrap_or(Mode::Int),
+            invert: self.invert,
             pad: self.pad_to_max_tokens,
             saved_size: self.vocabulary_size,
             salt: self.salt.as_ref().map(OneOrMany::as_slice),
@@ -70,19 +67,10 @@ impl Layer for StringLookup {
     }
 
     fn check_settings(&self) -> Result<()> {
-        let mode = self.mode()?;
-        self.lookup().check()?;
+        Mode::of(&self.output_mode)?;
+        self.lookup().check(self.vocabulary.is_some(), self.idf_weights.is_some())?;
         if self.sparse {
             return Err(Error::unsupported("`sparse`: only dense outputs are supported").help("leave `sparse` out"));
-        }
-        if self.invert && mode != Mode::Int {
-            return Err(Error::usage("`invert` needs the `output_mode` `int`"));
-        }
-        if self.idf_weights.is_some() && mode != Mode::TfIdf {
-            return Err(Error::usage("`idf_weights` need the `output_mode` `tf_idf`"));
-        }
-        if self.vocabulary.is_some() && self.idf_weights.is_none() && mode == Mode::TfIdf {
-            return Err(Error::usage("a `vocabulary` needs `idf_weights` in the `output_mode` `tf_idf`"));
         }
         match &*self.encoding.to_lowercase() {
             "utf-8" | "utf8" => Ok(()),
@@ -97,7 +85,7 @@ impl HostLayer for StringLookup {
     }
 
     fn output(&self, vocabulary: Option<&Vocabulary>, shape: &Shape) -> Result<(DataKind, Shape)> {
-        if self.invert { Ok((DataKind::Texts, shape.clone())) } else { self.lookup().output(vocabulary, shape) }
+        self.lookup().output(vocabulary, shape)
     }
 
     fn transform(&self, vocabulary: Option<&Vocabulary>, x: &AnyArray) -> Result<AnyArray> {
@@ -127,7 +115,7 @@ impl HostLayer for StringLookup {
     }
 
     fn with_tokens(&self, tokens: Vec<String>, weights: Option<Vec<f64>>) -> Result<Vocabulary> {
-        self.lookup().vocabulary(tokens, weights, self.invert)
+        self.lookup().vocabulary(tokens, weights)
     }
 
     fn all_tokens(&self, vocabulary: &Vocabulary) -> Vec<String> {
