@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{Array, Error, Result, ToArray, list, nearest};
+use crate::{AnyArray, Array, Error, Result, ToArray, list, nearest};
 
-/// Several arrays, by position or all by name.
+/// Several arrays of numbers or texts, by position or all by name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Arrays {
-    arrays: Vec<Array>,
+    arrays: Vec<AnyArray>,
     names: Option<Vec<String>>,
 }
 
@@ -23,7 +23,7 @@ impl Arrays {
     }
 
     /// All of them, in the order in which they were given.
-    pub fn iter(&self) -> impl Iterator<Item = &Array> {
+    pub fn iter(&self) -> impl Iterator<Item = &AnyArray> {
         self.arrays.iter()
     }
 
@@ -42,9 +42,9 @@ impl Arrays {
     ///
     /// # Errors
     /// A name that is none of these, or that two have; `what` they are, for messages.
-    pub fn by_name(self, what: &str, names: &[&str]) -> Result<Vec<Option<Array>>> {
+    pub fn by_name(self, what: &str, names: &[&str]) -> Result<Vec<Option<AnyArray>>> {
         let Some(own) = self.names else { return Ok(self.arrays.into_iter().map(Some).collect()) };
-        let mut found: Vec<Option<Array>> = names.iter().map(|_| None).collect();
+        let mut found: Vec<Option<AnyArray>> = names.iter().map(|_| None).collect();
         for (name, array) in own.iter().zip(self.arrays) {
             let Some(place) = names.iter().position(|known| known == name) else {
                 let error = Error::data(format!("`{what}` has no `{name}`; there are {}", list(names)));
@@ -68,7 +68,7 @@ impl Arrays {
 /// assert_eq!(([[0.5, 1.0]], [3]).into_arrays()?.len(), 2);
 /// let named = [("ages", &[[0.5], [1.0]]), ("sizes", &[[1.0], [2.0]])].into_arrays()?;
 /// let sizes = &named.by_name("x", &["sizes", "ages"])?[0];
-/// assert_eq!(sizes.as_ref().map(|sizes| sizes.to_vec::<f64>()), Some(vec![1.0, 2.0]));
+/// assert_eq!(sizes.as_ref().and_then(|sizes| Some(sizes.numbers()?.to_vec::<f64>())), Some(vec![1.0, 2.0]));
 /// # Ok::<(), cornu_array::Error>(())
 /// ```
 pub trait ToArrays {
@@ -81,7 +81,7 @@ pub trait ToArrays {
 
 impl<T: ToArray> ToArrays for T {
     fn into_arrays(self) -> Result<Arrays> {
-        Ok(Arrays { arrays: vec![self.into_array()?], names: None })
+        Ok(Arrays { arrays: vec![self.into_any()?], names: None })
     }
 }
 
@@ -95,7 +95,7 @@ macro_rules! by_position {
     ($([$($generics:tt)*] $type:ty;)*) => {$(
         impl<$($generics)*> ToArrays for $type {
             fn into_arrays(self) -> Result<Arrays> {
-                let arrays = self.into_iter().map(ToArray::into_array).collect::<Result<_>>()?;
+                let arrays = self.into_iter().map(ToArray::into_any).collect::<Result<_>>()?;
                 Ok(Arrays { arrays, names: None })
             }
         }
@@ -104,6 +104,7 @@ macro_rules! by_position {
 
 by_position! {
     [] Vec<Array>;
+    [] Vec<AnyArray>;
     [] &Vec<Array>;
     [] &[Array];
     [const N: usize] [Array; N];
@@ -117,7 +118,7 @@ macro_rules! tuples {
             #[allow(non_snake_case)]
             fn into_arrays(self) -> Result<Arrays> {
                 let ($($array,)*) = self;
-                Ok(Arrays { arrays: vec![$($array.into_array()?),*], names: None })
+                Ok(Arrays { arrays: vec![$($array.into_any()?),*], names: None })
             }
         }
     )*};
@@ -138,7 +139,7 @@ macro_rules! by_name {
                 let mut named = Arrays { arrays: Vec::new(), names: Some(Vec::new()) };
                 for (name, array) in self {
                     let name = name.into();
-                    let array = array.into_array().map_err(|error| error.context(format!("`{name}`")))?;
+                    let array = array.into_any().map_err(|error| error.context(format!("`{name}`")))?;
                     named.arrays.push(array);
                     named.names.get_or_insert_default().push(name);
                 }
@@ -158,7 +159,9 @@ by_name! {
 #[test]
 fn names_put_arrays_in_order() {
     let two = || [("b", vec![1.0, 2.0]), ("a", vec![3.0])].into_arrays().expect("numbers");
-    let sizes = |found: Vec<Option<Array>>| found.iter().map(|one| one.as_ref().map(Array::len)).collect::<Vec<_>>();
+    let sizes = |found: Vec<Option<AnyArray>>| {
+        found.iter().map(|one| one.as_ref().map(|array| array.shape().size())).collect::<Vec<_>>()
+    };
     assert_eq!(sizes(two().by_name("x", &["a", "none", "b"]).expect("known")), [Some(1), None, Some(2)]);
     let error = two().by_name("x", &["a", "bb"]).expect_err("not known");
     assert_eq!(error.message(), "`x` has no `b`; there are `a`, `bb`");

@@ -1,16 +1,17 @@
-//! What is numbers: one trait for arrays, slices and nested vectors, and for `ndarray` arrays by the feature `ndarray`.
+//! What is numbers or texts: one trait for arrays, slices and nested vectors, and for `ndarray` arrays by the feature `ndarray`.
 
 #[cfg(feature = "ndarray")]
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
 #[cfg(feature = "ndarray")]
 use crate::copy;
-use crate::{Array, Bf16, Element, Error, F16, Result, Shape, room};
+use crate::{AnyArray, Array, Bf16, Element, Error, F16, Result, Shape, TextArray, Texts, room};
 
 /// What has no room.
 pub const AN_ARRAY: &str = "an array";
 
-/// Anything that holds numbers in rows: what `fit` and `predict` take, and whatever else wants numbers.
+/// Anything that holds numbers in rows: what `fit` and `predict` take, and whatever else wants numbers. What holds texts
+/// is such a thing too, for those that take them: [`ToArray::to_any`].
 ///
 /// ```
 /// use cornu_array::ToArray;
@@ -36,6 +37,25 @@ pub trait ToArray {
     {
         self.to_array()
     }
+
+    /// What there is, numbers or texts: for those that take both.
+    ///
+    /// # Errors
+    /// Those of [`ToArray::to_array`], but for texts.
+    fn to_any(&self) -> Result<AnyArray> {
+        self.to_array().map(AnyArray::Numbers)
+    }
+
+    /// [`ToArray::to_any`] of what is handed over.
+    ///
+    /// # Errors
+    /// Those of [`ToArray::to_any`].
+    fn into_any(self) -> Result<AnyArray>
+    where
+        Self: Sized,
+    {
+        self.to_any()
+    }
 }
 
 /// A Rust number, and the element it becomes. Those that are no [`Element`] become the narrowest one that holds
@@ -56,17 +76,54 @@ pub trait Numeric: Copy + Send + Sync {
     }
 }
 
-/// A number, or equally long rows of numbers, or rows of rows: what nested vectors, slices and arrays are made of.
+/// What is inside nested rows: a [`Numeric`] number, or a text.
+pub trait Leaf {
+    /// All of them.
+    type All;
+    /// Room for so many.
+    ///
+    /// # Errors
+    /// There is none.
+    fn room(count: usize) -> Result<Self::All>;
+    /// All of them in a shape.
+    ///
+    /// # Errors
+    /// There must be as many as the shape has places.
+    fn in_shape(shape: Vec<usize>, all: Self::All) -> Result<AnyArray>;
+}
+
+impl<N: Numeric> Leaf for N {
+    type All = Vec<N::Element>;
+    fn room(count: usize) -> Result<Vec<N::Element>> {
+        room::empty(AN_ARRAY, count)
+    }
+    fn in_shape(shape: Vec<usize>, all: Vec<N::Element>) -> Result<AnyArray> {
+        Array::new(shape, all).map(AnyArray::Numbers)
+    }
+}
+
+impl Leaf for str {
+    type All = Texts;
+    fn room(count: usize) -> Result<Texts> {
+        room::room::<i64>(AN_ARRAY, &[count, 2])?;
+        Ok(Texts::with_capacity(count, 0))
+    }
+    fn in_shape(shape: Vec<usize>, all: Texts) -> Result<AnyArray> {
+        TextArray::new(shape, all).map(AnyArray::Texts)
+    }
+}
+
+/// A number or a text, or equally long rows of them, or rows of rows: what nested vectors, slices and arrays are made of.
 pub trait Nested {
-    /// The numbers inside.
-    type Number: Numeric;
+    /// What is inside.
+    type Leaf: Leaf + ?Sized;
     /// Appends the sizes of the axes, outermost first, going by the first row of each.
     fn push_shape(&self, shape: &mut Vec<usize>);
-    /// Appends the numbers.
+    /// Appends what is inside.
     ///
     /// # Errors
     /// The sizes must be those of `shape`; the error names the row.
-    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<Self::Number as Numeric>::Element>) -> Result<()>;
+    fn push_leaves(&self, shape: &[usize], all: &mut <Self::Leaf as Leaf>::All) -> Result<()>;
 }
 
 macro_rules! numbers {
@@ -83,9 +140,9 @@ macro_rules! numbers {
         }
 
         impl Nested for $rust {
-            type Number = $rust;
+            type Leaf = $rust;
             fn push_shape(&self, _shape: &mut Vec<usize>) {}
-            fn push_numbers(&self, _shape: &[usize], numbers: &mut Vec<$element>) -> Result<()> {
+            fn push_leaves(&self, _shape: &[usize], numbers: &mut Vec<$element>) -> Result<()> {
                 self.check()?;
                 numbers.push(self.element());
                 Ok(())
@@ -117,8 +174,17 @@ fn below_2_to_63(value: u64) -> Result<()> {
     i64::try_from(value).map(drop).map_err(large)
 }
 
+impl Nested for str {
+    type Leaf = str;
+    fn push_shape(&self, _shape: &mut Vec<usize>) {}
+    fn push_leaves(&self, _shape: &[usize], texts: &mut Texts) -> Result<()> {
+        texts.push(Some(self));
+        Ok(())
+    }
+}
+
 impl<T: Nested> Nested for [T] {
-    type Number = T::Number;
+    type Leaf = T::Leaf;
 
     fn push_shape(&self, shape: &mut Vec<usize>) {
         shape.push(self.len());
@@ -127,13 +193,13 @@ impl<T: Nested> Nested for [T] {
         }
     }
 
-    fn push_numbers(&self, shape: &[usize], numbers: &mut Vec<<T::Number as Numeric>::Element>) -> Result<()> {
+    fn push_leaves(&self, shape: &[usize], all: &mut <T::Leaf as Leaf>::All) -> Result<()> {
         let Some((&len, rest)) = shape.split_first() else { return Err(Error::data("needs a number, got rows")) };
         if self.len() != len {
             return Err(Error::data(format!("needs {len} elements as the first row, got {}", self.len())));
         }
         for (i, row) in self.iter().enumerate() {
-            row.push_numbers(rest, numbers).map_err(|error| error.context(format!("row {i}")))?;
+            row.push_leaves(rest, all).map_err(|error| error.context(format!("row {i}")))?;
         }
         Ok(())
     }
@@ -143,18 +209,14 @@ impl<T: Nested> Nested for [T] {
 macro_rules! nested_as {
     ($([$($generics:tt)*] $type:ty, $inner:ty;)*) => {$(
         impl<$($generics)*> Nested for $type {
-            type Number = <$inner as Nested>::Number;
+            type Leaf = <$inner as Nested>::Leaf;
 
             fn push_shape(&self, shape: &mut Vec<usize>) {
                 <$inner>::push_shape(self, shape);
             }
 
-            fn push_numbers(
-                &self,
-                shape: &[usize],
-                numbers: &mut Vec<<Self::Number as Numeric>::Element>,
-            ) -> Result<()> {
-                <$inner>::push_numbers(self, shape, numbers)
+            fn push_leaves(&self, shape: &[usize], all: &mut <Self::Leaf as Leaf>::All) -> Result<()> {
+                <$inner>::push_leaves(self, shape, all)
             }
         }
     )*};
@@ -164,30 +226,43 @@ nested_as! {
     [T: Nested] Vec<T>, [T];
     [T: Nested, const N: usize] [T; N], [T];
     [T: Nested + ?Sized] &T, T;
+    [] String, str;
 }
 
-fn nested<T: Nested + ?Sized>(rows: &T) -> Result<Array> {
+fn nested<T: Nested + ?Sized>(rows: &T) -> Result<AnyArray> {
     let mut shape = Vec::new();
     rows.push_shape(&mut shape);
-    let mut numbers = room::empty(AN_ARRAY, Shape::from(&shape[..]).size())?;
-    rows.push_numbers(&shape, &mut numbers)?;
-    Array::new(shape, numbers)
+    let mut all = T::Leaf::room(Shape::from(&shape[..]).size())?;
+    rows.push_leaves(&shape, &mut all)?;
+    T::Leaf::in_shape(shape, all)
 }
 
 impl<T: Nested> ToArray for [T] {
     fn to_array(&self) -> Result<Array> {
+        nested(self)?.into_array()
+    }
+
+    fn to_any(&self) -> Result<AnyArray> {
         nested(self)
     }
 }
 
 impl<T: Nested> ToArray for Vec<T> {
     fn to_array(&self) -> Result<Array> {
+        nested(self)?.into_array()
+    }
+
+    fn to_any(&self) -> Result<AnyArray> {
         nested(self)
     }
 }
 
 impl<T: Nested, const N: usize> ToArray for [T; N] {
     fn to_array(&self) -> Result<Array> {
+        nested(self)?.into_array()
+    }
+
+    fn to_any(&self) -> Result<AnyArray> {
         nested(self)
     }
 }
@@ -195,6 +270,10 @@ impl<T: Nested, const N: usize> ToArray for [T; N] {
 impl<T: ToArray + ?Sized> ToArray for &T {
     fn to_array(&self) -> Result<Array> {
         T::to_array(self)
+    }
+
+    fn to_any(&self) -> Result<AnyArray> {
+        T::to_any(self)
     }
 }
 
@@ -206,6 +285,49 @@ impl ToArray for Array {
     fn into_array(self) -> Result<Array> {
         Ok(self)
     }
+
+    fn into_any(self) -> Result<AnyArray> {
+        Ok(AnyArray::Numbers(self))
+    }
+}
+
+impl ToArray for TextArray {
+    fn to_array(&self) -> Result<Array> {
+        Err(no_numbers())
+    }
+
+    fn to_any(&self) -> Result<AnyArray> {
+        Ok(AnyArray::Texts(self.clone()))
+    }
+
+    fn into_any(self) -> Result<AnyArray> {
+        Ok(AnyArray::Texts(self))
+    }
+}
+
+impl ToArray for AnyArray {
+    fn to_array(&self) -> Result<Array> {
+        self.numbers().cloned().ok_or_else(no_numbers)
+    }
+
+    fn into_array(self) -> Result<Array> {
+        match self {
+            AnyArray::Numbers(array) => Ok(array),
+            AnyArray::Texts(_) => Err(no_numbers()),
+        }
+    }
+
+    fn to_any(&self) -> Result<AnyArray> {
+        Ok(self.clone())
+    }
+
+    fn into_any(self) -> Result<AnyArray> {
+        Ok(self)
+    }
+}
+
+fn no_numbers() -> Error {
+    Error::data("needs numbers, got texts")
 }
 
 /// Owned, shared or a view, of any rank, in any order of memory.

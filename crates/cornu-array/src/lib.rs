@@ -1,6 +1,7 @@
 //! What graphs, files and tables have in common: numbers in arrays, and what is said when something is wrong.
 //!
-//! An [`Array`] is a [`Shape`] and elements of one [`DType`]; [`ToArray`] is whatever becomes one. An [`Error`] is that
+//! An [`Array`] is a [`Shape`] and elements of one [`DType`]; [`ToArray`] is whatever becomes one. A [`TextArray`] is
+//! texts in a shape, an [`AnyArray`] either of them. An [`Error`] is that
 //! of the whole workspace, a [`Warning`] what is said and goes on. [`random`] has the streams of TensorFlow, Python and
 //! NumPy, [`numbers`] the texts of numbers.
 //!
@@ -21,6 +22,7 @@ mod convert;
 #[cfg(feature = "ndarray")]
 mod copy;
 mod error;
+mod fingerprint;
 mod half;
 mod number;
 pub mod numbers;
@@ -28,17 +30,22 @@ pub mod pad;
 pub mod random;
 pub mod room;
 mod text;
+mod text_array;
+mod texts;
 mod types;
 mod warning;
 
 pub use array::{Array, Buffer, Element};
 pub use arrays::{Arrays, ToArrays};
-pub use convert::{AN_ARRAY, Nested, Numeric, ToArray};
+pub use convert::{AN_ARRAY, Leaf, Nested, Numeric, ToArray};
 #[cfg(feature = "ndarray")]
 pub use convert::{from_array, into_ndarray};
 pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, nearest};
+pub use fingerprint::{fingerprint64, siphash64};
 pub use half::{Bf16, F16};
 pub use number::Number;
 pub use text::Elements;
+pub use text_array::{AnyArray, DataKind, TextArray};
+pub use texts::Texts;
 pub use types::{DType, Shape, Type};
 pub use warning::{Code, Verbose, Warning, tell};

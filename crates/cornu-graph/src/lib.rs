@@ -49,9 +49,9 @@ pub use body::Body;
 pub use builder::Builder;
 pub use check::Check;
 pub use cornu_array::{
-    AN_ARRAY, Array, Arrays, Bf16, Buffer, Code, Context, DType, Element, Elements, Error, ErrorKind, F16, Nested,
-    Number, Numeric, Printable, Result, Shape, ToArray, ToArrays, Type, Verbose, Warning, bytes, list, nearest,
-    numbers, pad, random, room, tell,
+    AN_ARRAY, AnyArray, Array, Arrays, Bf16, Buffer, Code, Context, DType, DataKind, Element, Elements, Error,
+    ErrorKind, F16, Leaf, Nested, Number, Numeric, Printable, Result, Shape, TextArray, Texts, ToArray, ToArrays, Type,
+    Verbose, Warning, bytes, fingerprint64, list, nearest, numbers, pad, random, room, siphash64, tell,
 };
 #[cfg(feature = "ndarray")]
 pub use cornu_array::{from_array, into_ndarray};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cornu_files::npy::Npz;
-use cornu_graph::{Array, DType};
+use cornu_graph::{AnyArray, Array, DType, Shape, TextArray, Texts};
 use serde_json::Value;
 
 /// The copy of a group of golden files in this repository, whatever `CORNU_GOLDEN` says: for tests that mean one file.
@@ -91,6 +91,26 @@ impl<'a> Case<'a> {
             number => number.as_f64()?,
         };
         Some(Array::scalar(number).cast(DType::from_keras_name(json["dtype"].as_str()?)?))
+    }
+
+    /// The numbers or texts that are meant by [`Case::array`] or `{"$strings": rows, "shape": sizes}`.
+    ///
+    /// # Panics
+    /// If the texts are not of that shape.
+    pub fn any(&self, json: &Value) -> Option<AnyArray> {
+        fn push(json: &Value, texts: &mut Texts) {
+            match json {
+                Value::Array(rows) => rows.iter().for_each(|row| push(row, texts)),
+                text => texts.push(text.as_str()),
+            }
+        }
+        if json["$strings"].is_null() {
+            return self.array(json).map(AnyArray::Numbers);
+        }
+        let (mut texts, sizes) = (Texts::default(), json["shape"].as_array());
+        push(&json["$strings"], &mut texts);
+        let shape: Shape = sizes.into_iter().flatten().filter_map(Value::as_u64).map(|size| size as usize).collect();
+        Some(AnyArray::Texts(TextArray::new(shape, texts).unwrap_or_else(|error| panic!("{}: {error}", self.id))))
     }
 
     /// The arrays of a list.

@@ -3,14 +3,15 @@
 //! `cargo run --release --example text_lstm`
 
 use cornu::prelude::*;
-use ndarray::Array2;
 
-/// Word 0 is none: it fills sentences up, and the mask hides it.
-const WORDS: [&str; 16] = [
-    "", "the", "film", "book", "was", "and", "very", "not", "good", "great", "fine", "lovely", "bad", "dull", "poor",
+const WORDS: [&str; 15] = [
+    "the", "film", "book", "was", "and", "very", "not", "good", "great", "fine", "lovely", "bad", "dull", "poor",
     "awful",
 ];
 const LONGEST: usize = 9;
+
+/// Its words; none fill it up, which the mask hides.
+type Sentence = [&'static str; LONGEST];
 
 /// Numbers that look random: SplitMix64 (Steele, Lea and Flood, 2014).
 struct Numbers(u64);
@@ -25,27 +26,22 @@ impl Numbers {
 }
 
 /// A sentence, and whether it is praise: `the film was not very good`.
-fn sentence(numbers: &mut Numbers) -> (Vec<usize>, bool) {
+fn sentence(numbers: &mut Numbers) -> (Sentence, bool) {
     let (praise, turned) = (numbers.below(2) == 1, numbers.below(2) == 1);
-    let mut words = vec![1, 2 + numbers.below(2), 4];
-    words.extend(turned.then_some(7));
-    words.extend((0..numbers.below(3)).map(|_| 6));
-    let word = |numbers: &mut Numbers| if praise { 8 + numbers.below(4) } else { 12 + numbers.below(4) };
+    let mut words = vec!["the", ["film", "book"][numbers.below(2)], "was"];
+    words.extend(turned.then_some("not"));
+    words.extend((0..numbers.below(3)).map(|_| "very"));
+    let word = |numbers: &mut Numbers| WORDS[if praise { 7 } else { 11 } + numbers.below(4)];
     words.push(word(numbers));
     if numbers.below(2) == 1 {
-        words.extend([5, word(numbers)]);
+        words.extend(["and", word(numbers)]);
     }
-    (words, praise != turned)
+    words.resize(LONGEST, "");
+    (std::array::from_fn(|at| words[at]), praise != turned)
 }
 
-fn sentences(count: usize, numbers: &mut Numbers) -> (Array2<i32>, Array2<f32>) {
-    let (mut x, mut y) = (Array2::zeros((count, LONGEST)), Array2::zeros((count, 1)));
-    for (mut row, label) in x.outer_iter_mut().zip(&mut y) {
-        let (words, praise) = sentence(numbers);
-        words.iter().enumerate().for_each(|(at, &word)| row[at] = word as i32);
-        *label = f32::from(u8::from(praise));
-    }
-    (x, y)
+fn sentences(count: usize, numbers: &mut Numbers) -> (Vec<Sentence>, Vec<f32>) {
+    (0..count).map(|_| sentence(numbers)).map(|(words, praise)| (words, f32::from(praise))).unzip()
 }
 
 fn main() -> cornu::Result<()> {
@@ -54,8 +50,9 @@ fn main() -> cornu::Result<()> {
 
     set_random_seed(42);
     let mut model = sequential![
-        Input::new([LONGEST]).dtype("int32"),
-        Embedding::new(WORDS.len(), 8).mask_zero(true),
+        Input::new([LONGEST]).dtype("string"),
+        StringLookup::new().vocabulary(WORDS).mask_token("").num_oov_indices(0),
+        Embedding::new(WORDS.len() + 1, 8).mask_zero(true),
         LSTM::new(16),
         Dense::new(1).activation("sigmoid"),
     ];
@@ -65,10 +62,9 @@ fn main() -> cornu::Result<()> {
     let scores = model.evaluate_with(&x_test, &y_test, Evaluate::new().verbose(2))?;
     println!("Test accuracy: {:?}", scores["accuracy"]);
 
-    let predictions = model.predict_with(&x_test.slice(ndarray::s![..5, ..]), Predict::new().verbose(0))?;
-    for (row, prediction) in x_test.outer_iter().zip(predictions.iter()) {
-        let text: Vec<&str> = row.iter().filter(|&&word| word > 0).map(|&word| WORDS[word as usize]).collect();
-        println!("{prediction:.3}  {}", text.join(" "));
+    let predictions = model.predict_with(&x_test[..5], Predict::new().verbose(0))?;
+    for (words, prediction) in x_test.iter().zip(predictions.iter()) {
+        println!("{prediction:.3}  {}", words.join(" "));
     }
     Ok(())
 }

@@ -71,7 +71,8 @@ pub use cornu_data::{self as data, datasets, model_selection};
 pub use cornu_display as display;
 pub use cornu_graph as graph;
 pub use cornu_graph::{
-    Array, Arrays, Context, DType, Error, ErrorKind, Executor, Result, Shape, Tensor, ToArrays, Type, VarId, gradients,
+    AnyArray, Array, Arrays, Context, DType, DataKind, Error, ErrorKind, Executor, Result, Shape, Tensor, TextArray,
+    ToArrays, Type, VarId, gradients,
 };
 pub use layers::clear_session;
 pub use model::{LayerView, Model, Sequential};
@@ -81,7 +82,7 @@ pub use saving::load_model;
 #[doc(hidden)]
 pub use serde_json as json;
 pub use trace::{Cx, Random};
-pub use variables::{Named, Role, Variable, Variables};
+pub use variables::{Named, Role, Variable, Variables, Vocabulary};
 
 /// What most programs need, and those that declare layers, losses, metrics, optimizers or callbacks of their own:
 /// `use cornu::prelude::*;`
@@ -103,7 +104,7 @@ pub mod prelude {
         Activation, Add, Argument, Average, AveragePooling2D, BatchNormalization, Bidirectional, Concatenate, Conv1D,
         Conv2D, Dense, Dropout, Embedding, Flatten, GRU, GlobalAveragePooling1D, GlobalAveragePooling2D, Input, Inputs,
         IntoLayer, LSTM, Layer, LayerNormalization, LayerRef, MaxPooling2D, Maximum, Minimum, MultiHeadAttention,
-        Multiply, ReLU, Rescaling, Reshape, Subtract, Wire,
+        Multiply, ReLU, Rescaling, Reshape, StringLookup, Subtract, Wire,
     };
     pub use crate::losses::{
         BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanAbsoluteError, MeanSquaredError,

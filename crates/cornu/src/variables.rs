@@ -3,6 +3,7 @@
 
 mod programs;
 mod variable;
+mod vocabulary;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -20,6 +21,7 @@ use variable::Place;
 pub(crate) use variable::locked;
 pub(crate) use variable::{LayerState, Store};
 pub use variable::{Role, Variable};
+pub use vocabulary::Vocabulary;
 
 use crate::constraints::Constraint;
 use crate::flavor::{Flavor, Generator, STATELESS_MODULUS, flavor};

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cornu_array::room::room;
-use cornu_array::{Array, Element, Error, Result};
+use cornu_array::{AnyArray, Array, Context, Element, Error, Result, TextArray};
 use ndarray::Array1;
 
 pub(crate) use self::cast::TYPES;
@@ -296,6 +296,17 @@ impl PartialEq for Column {
 impl ToArray for Column {
     fn to_array(&self) -> Result<Array> {
         Column::to_array(self)
+    }
+
+    /// Texts as well, of which none may be missing.
+    fn to_any(&self) -> Result<AnyArray> {
+        match &*self.values {
+            Values::Text(texts) => {
+                let array = TextArray::new([texts.len()], texts.clone());
+                array.map(AnyArray::Texts).context(format_args!("`{}`", self.name()))
+            }
+            _ => self.to_array().map(AnyArray::Numbers),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use cornu_array::room::{empty, room};
-use cornu_array::{Array, Element, Error, Result};
+use cornu_array::{AnyArray, Array, Element, Error, Result, TextArray, Texts};
 use ndarray::Array2;
 
 use super::Table;
@@ -43,6 +43,18 @@ impl Table {
 impl ToArray for Table {
     fn to_array(&self) -> Result<Array> {
         Table::to_array(self)
+    }
+
+    /// Texts as well, where every column holds such and none is missing.
+    fn to_any(&self) -> Result<AnyArray> {
+        let of = |column: &Column| column.to_any().ok().filter(|any| any.texts().is_some());
+        let columns: Option<Vec<AnyArray>> = self.columns.iter().map(of).collect();
+        let Some(columns) = columns.filter(|columns| !columns.is_empty()) else {
+            return self.to_array().map(AnyArray::Numbers);
+        };
+        let row = |row: usize| columns.iter().map(move |column| column.texts().map(|texts| texts.get(row)));
+        let texts: Texts = (0..self.rows()).flat_map(row).collect();
+        TextArray::new([self.rows(), columns.len()], texts).map(AnyArray::Texts)
     }
 }
 

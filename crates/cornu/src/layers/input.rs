@@ -1,6 +1,6 @@
 //! The shape of what a model is given.
 
-use cornu_graph::{Context, DType, Error, Result, Tensor};
+use cornu_graph::{Context, DataKind, Error, Result, Tensor};
 use serde_json::{Map, Value, json};
 
 use super::base::dtype_name;
@@ -38,7 +38,8 @@ impl InputLayer {
         self
     }
 
-    /// The type of the numbers, by Keras's name: `"float32"`, `"uint8"`. Numbers that it cannot hold are refused.
+    /// The type of the numbers, by Keras's name: `"float32"`, `"uint8"`. Numbers that it cannot hold are refused. `"string"`
+    /// is one of texts.
     #[must_use]
     pub fn dtype(mut self, dtype: impl Into<String>) -> Self {
         self.base.dtype = dtype.into();
@@ -125,7 +126,7 @@ impl Layer for InputLayer {
     }
 
     fn check_settings(&self) -> Result<()> {
-        match DType::from_keras_name(&self.base.dtype) {
+        match DataKind::from_keras_name(&self.base.dtype) {
             Some(_) => Ok(()),
             None => {
                 Err(Error::unsupported(format!("the element type `{}` is not supported in inputs", self.base.dtype))

@@ -6,7 +6,7 @@ use cornu_graph::{Error, Result, Tensor};
 use serde_json::{Map, Value};
 
 use super::rnn::{CELL_ARGUMENTS, one_step};
-use super::{Argument, BatchShape, Cell, Inputs, LayerConfig, LayerRef, Recurrent, Wire};
+use super::{Argument, BatchShape, Cell, HostLayer, Inputs, LayerConfig, LayerRef, Recurrent, Wire};
 use crate::choice::Choice;
 use crate::config::Field;
 use crate::flavor::Flavor;
@@ -132,6 +132,11 @@ pub trait Layer: LayerConfig {
 
     /// What it is to a layer that runs it in two directions, if it is a recurrence.
     fn recurrent(&self) -> Option<&dyn Recurrent> {
+        None
+    }
+
+    /// What it is on the host, if it runs there: then it writes no `call`.
+    fn host(&self) -> Option<&dyn HostLayer> {
         None
     }
 

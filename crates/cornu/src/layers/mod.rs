@@ -6,7 +6,9 @@ mod conv;
 mod data_format;
 mod gates;
 mod global_pooling;
+mod host;
 mod layer;
+mod lookup;
 mod moments;
 mod names;
 mod padding;
@@ -20,8 +22,10 @@ pub(crate) use base::KEYS;
 pub(crate) use base::dtype_name;
 pub use base::{Base, BatchShape, IntoShape, LayerConfig};
 pub(crate) use data_format::DataFormat;
+pub use host::HostLayer;
 pub use input::Input;
 pub use layer::{Child, Layer};
+pub use lookup::Tokens;
 pub use names::clear_session;
 pub(crate) use names::{automatic, snake_case};
 pub(crate) use padding::{Padding, at_least_one};
@@ -58,5 +62,6 @@ family! {
         rescaling { Rescaling = ; }
         reshape { Reshape = ; }
         rnn { RNN = ; }
+        string_lookup { StringLookup = ; }
     ]
 }

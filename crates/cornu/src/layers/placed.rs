@@ -16,7 +16,7 @@ use crate::flavor::{Flavor, SeedsAt, flavor};
 use crate::random::SeedSource;
 use crate::registry::Family;
 use crate::trace::{Cx, Scope};
-use crate::variables::{LayerState, Role, Variable};
+use crate::variables::{LayerState, Role, Variable, Vocabulary, locked};
 
 /// A layer: the settings of one class, and what goes with them wherever it is used. A clone is the same layer, with the
 /// same weights; to use it in two places is to share it.
@@ -121,12 +121,23 @@ impl LayerRef {
             config.insert(key.into(), value);
         }
         self.layer().write_children(self.children(), &mut config);
+        if let (Some(host), Ok(Some(known))) = (self.host(), self.vocabulary()) {
+            host.write_vocabulary(&known, &mut config);
+        }
         config
     }
 
     /// The layers within it, each by the name of its field.
     pub fn children(&self) -> &[(&'static str, LayerRef)] {
         &self.0.children
+    }
+
+    pub(super) fn kept_vocabulary(&self) -> Option<Arc<Vocabulary>> {
+        locked(&self.0.state.vocabulary).clone()
+    }
+
+    pub(super) fn keep_vocabulary(&self, vocabulary: Arc<Vocabulary>) {
+        *locked(&self.0.state.vocabulary) = Some(vocabulary);
     }
 
     /// What it and the layers within it keep.
@@ -219,6 +230,10 @@ impl LayerRef {
     }
 
     fn trace(&self, cx: &mut Cx, inputs: Vec<Wire>, keywords: &Keywords) -> Result<Vec<Wire>> {
+        if self.host().is_some() {
+            let error = Error::graph("this layer runs on the host, and may not be within another");
+            return Err(error.help("put it before the model, or at its end").context(self.name()));
+        }
         let (layer, scope) = (self.layer(), self.scope()?);
         let dtype = scope.policy.compute_dtype;
         let inputs: Vec<Wire> = inputs.into_iter().map(|input| self.taken(input, dtype)).collect();

@@ -125,7 +125,7 @@ impl Model {
             model.places.insert(layer.name().to_owned(), place);
             add_variables(&mut model.variables, name, layer);
         }
-        model.input.1 = net.inputs.first().map(|input| input.dtype);
+        model.input.1 = net.inputs.first().map(|input| input.kind);
         model.class = Class::Functional;
         model.net = net;
         Ok(model)

@@ -27,6 +27,9 @@ fn layer_to_json(net: &Net, place: usize, flavor: Flavor) -> Value {
         Some(nested) => model_object(layer.name(), &nested.net, nested.class, flavor),
         None => layer.to_json(),
     };
+    if let (Some(host), Some(own)) = (layer.host(), json["config"].as_object_mut()) {
+        host.write_for_both(own);
+    }
     let Some(call) = net.first_call(place).filter(|call| !call.outputs.is_empty()) else { return json };
     let shapes: Vec<BatchShape> = call.inputs.iter().filter_map(|port| net.shape(*port)).collect();
     let arguments = layer.layer().arguments();
@@ -68,7 +71,7 @@ fn leave_out(json: &mut Value) {
 }
 
 fn input_to_json(input: &InputSpec) -> Value {
-    let layer = InputLayer::batch_shape(input.shape.clone()).name(&*input.name).dtype(input.dtype.keras_name());
+    let layer = InputLayer::batch_shape(input.shape.clone()).name(&*input.name).dtype(input.kind.keras_name());
     object(layer.module(), layer.class_name(), layer.to_json())
 }
 
@@ -179,8 +182,8 @@ fn push(object: &mut Map<String, Value>, key: String, value: Value) {
 fn node_of_keras_3(net: &Net, call: &Call) -> Value {
     let input = |port: &Port| {
         let dtype = match *port {
-            Port::Input(index) => net.inputs[index].dtype,
-            Port::Output { call, output } => net.calls[call].outputs[output].dtype(),
+            Port::Input(index) => net.inputs[index].kind,
+            Port::Output { call, output } => net.calls[call].outputs[output].kind(),
         };
         let (shape, history) = (net.shape(*port), history(net, *port, Of::Layer, Flavor::Keras3));
         let config = json!({ "shape": shape, "dtype": dtype.keras_name(), "keras_history": history });

@@ -13,7 +13,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Mutex, OnceLock};
 
-use cornu_graph::{Array, DType, Element, Error, Executor, Result, from_array};
+use cornu_graph::{Array, DType, DataKind, Element, Error, Executor, Result, from_array};
 use ndarray::ArrayD;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub use sequential::Sequential;
 
 use crate::flavor::{Flavor, flavor};
 use crate::layers::{BatchShape, InputLayer, IntoLayer, IntoShape, Keywords, Layer, LayerRef};
-use crate::net::{Call, InputSpec, Net, Port, Spec, check_sizes, infer, show};
+use crate::net::{InputSpec, Net, Port, Spec, check_sizes, infer, show};
 use crate::policy::DTypePolicy;
 use crate::random::SeedSource;
 use crate::step::{Stage, Training};
@@ -33,7 +33,7 @@ use crate::variables::{Named, Variables};
 pub struct Model {
     name: String,
     /// The name and the type of the input of a `Sequential`, if they were given.
-    input: (Option<String>, Option<DType>),
+    input: (Option<String>, Option<DataKind>),
     net: Net,
     variables: Variables,
     /// The places of its layers by their names.
@@ -128,10 +128,13 @@ impl Model {
         self.trainable = false;
     }
 
-    /// The element type of the input: as was told, else that of the first layer.
-    pub(crate) fn input_dtype(&self) -> DType {
-        let first = self.net.layers.first().and_then(|layer| layer.layer().base().policy().ok());
-        self.input.1.or(first.map(DTypePolicy::input_dtype)).unwrap_or(DType::F32)
+    /// Of what the elements of the input are: as was told, else what the first layer takes.
+    pub(crate) fn input_kind(&self) -> DataKind {
+        let first = self.net.layers.first();
+        let texts = first.and_then(LayerRef::host).filter(|host| host.takes_texts()).map(|_| DataKind::Texts);
+        let policy = first.and_then(|layer| layer.layer().base().policy().ok());
+        let numbers = || DataKind::Numbers(policy.map_or(DType::F32, DTypePolicy::input_dtype));
+        self.input.1.or(texts).unwrap_or_else(numbers)
     }
 
     /// The layers and how they are connected.
@@ -227,7 +230,7 @@ impl Model {
             if !is_first {
                 self.note(Error::usage(format!("`{name}`: an `Input` can only be the first layer")));
             }
-            self.input = (Some(name), DType::from_keras_name(&base.dtype));
+            self.input = (Some(name), DataKind::from_keras_name(&base.dtype));
             self.set_input(base.batch_shape.as_ref());
             return;
         }
@@ -243,14 +246,9 @@ impl Model {
         let input = if is_first { Port::Input(0) } else { Port::Output { call: place - 1, output: 0 } };
         let shape = base.batch_shape.clone().filter(|_| is_first);
         self.places.insert(name, place);
-        self.net.layers.push(layer);
-        self.net.calls.push(Call {
-            layer: place,
-            inputs: vec![input],
-            keywords: Keywords::default(),
-            outputs: Vec::new(),
-        });
-        self.net.outputs = vec![Port::Output { call: place, output: 0 }];
+        if let Err(error) = self.net.push(layer, input) {
+            self.note(error);
+        }
         self.set_input(shape.as_ref());
         self.build_layers();
     }
@@ -259,7 +257,7 @@ impl Model {
     fn set_input(&mut self, shape: Option<&BatchShape>) {
         if let Some(shape) = shape.filter(|_| self.net.inputs.is_empty()) {
             let name = self.input.0.clone().unwrap_or_else(|| "input_layer".into());
-            self.net.inputs.push(InputSpec { name, shape: shape.clone(), dtype: self.input_dtype() });
+            self.net.inputs.push(InputSpec { name, shape: shape.clone(), kind: self.input_kind() });
         }
     }
 
@@ -271,6 +269,9 @@ impl Model {
         self.places.remove(layer.name());
         let place = self.net.layers.len();
         self.net.outputs = place.checked_sub(1).map(|call| Port::Output { call, output: 0 }).into_iter().collect();
+        if self.net.host.is_some() {
+            _ = self.net.split();
+        }
         self.look_for_variables();
         Some(layer)
     }
@@ -327,7 +328,7 @@ impl Model {
     fn build_layers(&mut self) {
         let Some(input) = self.net.inputs.first().filter(|_| self.problem.is_none()) else { return };
         let built = self.net.calls.partition_point(|call| !call.outputs.is_empty());
-        let first = || vec![Spec::of_input(&input.shape, input.dtype)];
+        let first = || vec![Spec::of_input(&input.shape, input.kind)];
         let mut specs = built.checked_sub(1).map_or_else(first, |last| self.net.calls[last].outputs.clone());
         for call in &mut self.net.calls[built..] {
             let layer = &self.net.layers[call.layer];
@@ -445,7 +446,7 @@ fn check_settings(layer: &dyn Layer) -> Result<()> {
     layer.check()?;
     layer.check_settings()?;
     // An input may have types that no layer computes in.
-    if is_input(layer) { Ok(()) } else { layer.base().policy().map(drop) }
+    if is_input(layer) || layer.host().is_some() { Ok(()) } else { layer.base().policy().map(drop) }
 }
 
 impl<'a> LayerView<'a> {

@@ -124,17 +124,18 @@ impl Model {
 
     /// What such features, and labels if there are any, are for.
     pub(crate) fn ends(&self, given: &Given) -> Ends<'_> {
-        let mut inputs = self.net().named_inputs();
+        let (mut inputs, host) = (self.net().named_inputs(), self.net().host.clone());
         if let (true, Some(x)) = (inputs.is_empty(), given.x.iter().next()) {
             // A layer that takes numbers as they are is given whole ones whole.
             let as_they_are = self.net().layers.first().is_some_and(|layer| !layer.layer().autocast());
-            let whole = as_they_are && !x.dtype().is_float() && self.input.1.is_none();
-            let dtype = if whole { x.dtype() } else { self.input_dtype() };
-            inputs = Cow::Owned(vec![InputSpec { name: "x".into(), shape: Vec::new(), dtype }]);
+            let whole =
+                as_they_are && x.kind().dtype().is_some_and(|dtype| !dtype.is_float()) && self.input.1.is_none();
+            let kind = if whole { x.kind() } else { self.input_kind() };
+            inputs = Cow::Owned(vec![InputSpec { name: "x".into(), shape: Vec::new(), kind }]);
         }
         match given.y {
-            Some(_) => Ends { inputs, outputs: self.output_names(), judged: self.training().judged() },
-            None => Ends { inputs, outputs: Vec::new(), judged: Vec::new() },
+            Some(_) => Ends { inputs, outputs: self.output_names(), judged: self.training().judged(), host },
+            None => Ends { inputs, outputs: Vec::new(), judged: Vec::new(), host },
         }
     }
 

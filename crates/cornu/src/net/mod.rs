@@ -1,12 +1,15 @@
 //! The graph of layers: exactly what Keras's JSON says.
 
+mod host;
 mod spec;
 mod symbol;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use cornu_graph::{DType, Error, Result, Shape, Tensor};
+use cornu_graph::{DataKind, Error, Result, Shape, Tensor};
 
+pub(crate) use host::HostStage;
 pub use spec::Spec;
 pub(crate) use spec::infer;
 pub use symbol::{Apply, Keyword, Symbol, ToSymbols};
@@ -58,8 +61,8 @@ pub struct InputSpec {
     pub name: String,
     /// The shape of a batch.
     pub shape: BatchShape,
-    /// The type of its numbers.
-    pub dtype: DType,
+    /// Of what its elements are.
+    pub kind: DataKind,
 }
 
 /// A graph of layers. A `Sequential` is the case of a straight line.
@@ -78,6 +81,8 @@ pub struct Net {
     pub keys: [Vec<String>; 2],
     /// Which input stands where among layers and inputs, the furthest from the outputs first; nothing in a `Sequential`.
     pub inputs_in_order: Vec<(usize, usize)>,
+    /// What of it runs on the host, if anything does.
+    pub(crate) host: Option<Arc<HostStage>>,
 }
 
 impl Net {
@@ -95,7 +100,11 @@ impl Net {
     /// # Errors
     /// Those of [`Net::call`].
     pub fn trace(&self, cx: &mut Cx, inputs: &[Wire]) -> Result<Vec<Wire>> {
-        gather(&self.outputs, inputs, &self.trace_calls(cx, inputs)?)
+        let made = self.trace_calls(cx, inputs)?;
+        match &self.host {
+            None => gather(&self.outputs, inputs, &made),
+            Some(host) => gather(host.exits(), &host.inputs(self.inputs.len(), inputs), &made),
+        }
     }
 
     /// What each call gives.
@@ -103,7 +112,13 @@ impl Net {
         let tensors: Vec<Tensor> = inputs.iter().map(|input| input.tensor.clone()).collect();
         self.check_inputs(&tensors)?;
         let mut made: Vec<Vec<Wire>> = Vec::with_capacity(self.calls.len());
-        for call in &self.calls {
+        let (given, of_model) = (inputs, self.host.as_ref().map(|host| host.inputs(self.inputs.len(), inputs)));
+        let inputs = of_model.as_deref().unwrap_or(inputs);
+        for (at, call) in self.calls.iter().enumerate() {
+            if let Some(outputs) = self.host.as_ref().and_then(|host| host.given(at, given)) {
+                made.push(outputs);
+                continue;
+            }
             let xs = gather(&call.inputs, inputs, &made)?;
             made.push(self.layers[call.layer].call_all(cx, xs, &call.keywords)?);
         }
@@ -115,12 +130,18 @@ impl Net {
     /// # Errors
     /// Says which layer was built for what, and what was got.
     pub fn check_inputs(&self, inputs: &[Tensor]) -> Result<()> {
-        if !self.inputs.is_empty() && inputs.len() != self.inputs.len() {
-            let (needed, got) = (self.inputs.len(), inputs.len());
+        let entries = self.host.as_ref().map_or(self.inputs.len(), |host| host.entries.len());
+        if !self.inputs.is_empty() && inputs.len() != entries {
+            let (needed, got) = (entries, inputs.len());
             let plural = if needed == 1 { "" } else { "s" };
             return Err(Error::usage(format!("the model takes {needed} input{plural}, got {got}")));
         }
-        for (index, (x, built)) in inputs.iter().zip(&self.inputs).enumerate() {
+        let each = match &self.host {
+            None => inputs.iter().enumerate().collect(),
+            Some(host) => host.as_they_are(inputs),
+        };
+        for (index, x) in each {
+            let Some(built) = self.inputs.get(index) else { continue };
             let reader = self.calls.iter().find(|call| call.inputs.contains(&Port::Input(index)));
             let name = reader.map_or("input", |call| self.layers[call.layer].name());
             check_shape(name, &built.shape, &x.shape())?;
@@ -203,7 +224,7 @@ impl Net {
     /// What comes from somewhere, once it is known.
     pub(crate) fn spec(&self, port: Port) -> Option<Spec> {
         match port {
-            Port::Input(index) => self.inputs.get(index).map(|input| Spec::of_input(&input.shape, input.dtype)),
+            Port::Input(index) => self.inputs.get(index).map(|input| Spec::of_input(&input.shape, input.kind)),
             Port::Output { call, output } => self.calls.get(call)?.outputs.get(output).cloned(),
         }
     }

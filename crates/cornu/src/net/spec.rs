@@ -3,10 +3,10 @@
 //! A whole net is traced twice, call by call, with two numbers for each open size; what differs then is open. Each axis has
 //! numbers of its own; where a layer takes no such input, as the sum of two axes, all have the same two.
 
-use cornu_graph::{DType, Error, Result, Shape, Type};
+use cornu_graph::{Context, DType, DataKind, Error, Result, Shape, Type};
 
 use super::show;
-use crate::layers::{BatchShape, Keywords, LayerRef};
+use crate::layers::{BatchShape, HostLayer, Keywords, LayerRef};
 use crate::trace::Cx;
 use crate::variables::{Declared, Role, Variables};
 
@@ -16,18 +16,24 @@ const OPEN: usize = 960;
 /// A tensor between two layers: its type for two choices of the open sizes, by two ways to choose them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spec {
+    /// Whether it is texts: then the element types below mean nothing.
+    texts: bool,
     /// With numbers of its own for each axis; not if a layer before takes no such input.
     apart: Option<[Type; 2]>,
     /// With the same numbers for all axes.
     alike: Option<[Type; 2]>,
 }
 
+/// The type that stands for texts.
+const NO_NUMBERS: DType = DType::Bool;
+
 /// What a layer makes of inputs: types of its outputs for two choices of open sizes, and variables it asks for.
 type Outline = (Vec<[Type; 2]>, Vec<Declared>);
 
 impl Spec {
     /// An input of that shape and type.
-    pub(crate) fn of_input(shape: &BatchShape, dtype: DType) -> Spec {
+    pub(crate) fn of_input(shape: &BatchShape, kind: DataKind) -> Spec {
+        let dtype = kind.dtype().unwrap_or(NO_NUMBERS);
         let with = |apart: bool| {
             [0, 1].map(|choice: usize| {
                 let number = |axis: usize| OPEN * (1 + 2 * choice + if apart && axis > 0 { 6 + 4 * axis } else { 0 });
@@ -37,7 +43,7 @@ impl Spec {
             })
         };
         let several = shape.iter().filter(|size| size.is_none()).count() > 1;
-        Spec { apart: several.then(|| with(true)), alike: Some(with(false)) }
+        Spec { texts: kind == DataKind::Texts, apart: several.then(|| with(true)), alike: Some(with(false)) }
     }
 
     fn pairs(&self) -> impl Iterator<Item = &Type> {
@@ -56,9 +62,13 @@ impl Spec {
         self.pair().map_or_else(Vec::new, sizes)
     }
 
-    /// The element type.
-    pub fn dtype(&self) -> DType {
-        self.pair().map_or(DType::F32, |[one, _]| one.dtype)
+    /// Of what its elements are.
+    pub fn kind(&self) -> DataKind {
+        if self.texts {
+            DataKind::Texts
+        } else {
+            DataKind::Numbers(self.pair().map_or(DType::F32, |[one, _]| one.dtype))
+        }
     }
 }
 
@@ -77,6 +87,16 @@ pub(crate) fn infer(
         let message = format!("layer `{}`: inputs of shape {} fit no memory", layer.name(), show(&input.shape()));
         return Err(Error::usage(message));
     }
+    if let Some(host) = layer.host() {
+        let output = on_host(layer, host, inputs)?;
+        if !layer.is_built() {
+            variables.make(Vec::new(), &layer.states())?;
+        }
+        return Ok(vec![output]);
+    }
+    if let Some(at) = inputs.iter().position(|input| input.texts) {
+        return Err(needs_numbers(layer, at, keywords));
+    }
     let several = inputs.iter().any(|input| input.apart.is_some());
     let by = |choose: fn(&Spec) -> Option<&[Type; 2]>| {
         let pairs: Option<Vec<&[Type; 2]>> = inputs.iter().map(choose).collect();
@@ -86,21 +106,54 @@ pub(crate) fn infer(
     let alike = by(|input| input.alike.as_ref().or(input.apart.as_ref()));
     let (specs, declared) = match (apart, alike) {
         (Ok((apart, declared)), Ok(Ok((alike, _)))) if apart.len() == alike.len() => {
-            let both = |(apart, alike)| Spec { apart: Some(apart), alike: Some(alike) };
+            let both = |(apart, alike)| Spec { texts: false, apart: Some(apart), alike: Some(alike) };
             (apart.into_iter().zip(alike).map(both).collect::<Vec<_>>(), declared)
         }
         (Ok((apart, declared)), _) => {
-            (apart.into_iter().map(|apart| Spec { apart: Some(apart), alike: None }).collect(), declared)
+            (apart.into_iter().map(|apart| Spec { texts: false, apart: Some(apart), alike: None }).collect(), declared)
         }
         (Err(_), alike) => {
             let (alike, declared) = alike??;
-            (alike.into_iter().map(|alike| Spec { apart: None, alike: Some(alike) }).collect(), declared)
+            (alike.into_iter().map(|alike| Spec { texts: false, apart: None, alike: Some(alike) }).collect(), declared)
         }
     };
     if !layer.is_built() {
         variables.make(declared, &layer.states())?;
     }
     Ok(specs)
+}
+
+/// What a layer of the host makes of its input.
+fn on_host(layer: &LayerRef, host: &dyn HostLayer, inputs: &[Spec]) -> Result<Spec> {
+    let [input] = inputs else {
+        let class = layer.layer().class_name();
+        return Err(Error::graph(format!("`{class}` takes one input, got {}", inputs.len())).context(layer.name()));
+    };
+    layer.takes(host, input.kind())?;
+    let vocabulary = layer.vocabulary()?;
+    let mut texts = false;
+    let mut of = |ty: &Type| {
+        let (kind, shape) = host.output(vocabulary.as_deref(), &ty.shape).context(layer.name())?;
+        texts = kind == DataKind::Texts;
+        Ok(Type::new(kind.dtype().unwrap_or(NO_NUMBERS), shape))
+    };
+    let mut pair = |pair: &Option<[Type; 2]>| match pair {
+        Some([one, other]) => Ok::<_, Error>(Some([of(one)?, of(other)?])),
+        None => Ok(None),
+    };
+    let (apart, alike) = (pair(&input.apart)?, pair(&input.alike)?);
+    Ok(Spec { texts, apart, alike })
+}
+
+/// The error for a layer that is given texts as its input of that number.
+fn needs_numbers(layer: &LayerRef, at: usize, keywords: &Keywords) -> Error {
+    let arguments = layer.layer().arguments();
+    let by_name = keywords.tensors.iter().rev().nth(at).cloned();
+    let argument = by_name.or_else(|| arguments.get(at).map(|argument| argument.name.to_string()));
+    let argument = argument.unwrap_or_else(|| if at == 0 { "inputs".into() } else { format!("inputs[{at}]") });
+    let class = layer.layer().class_name();
+    let error = Error::data(format!("`{class}` needs numbers as `{argument}`, got `string`")).context(layer.name());
+    error.help("put a layer before it that makes numbers of texts, such as `StringLookup`")
 }
 
 fn unknown(layer: &LayerRef) -> Error {

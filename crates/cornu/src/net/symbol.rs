@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cornu_graph::{Context, DType, Error, Result};
+use cornu_graph::{Context, DataKind, Error, Result};
 
 use super::{Call, InputSpec, Net, Port, Spec, check_sizes, infer};
 use crate::layers::{BatchShape, InputLayer, IntoLayer, Keywords, LayerConfig, LayerRef, automatic};
@@ -75,7 +75,7 @@ impl Drop for Node {
 impl Symbol {
     /// An input of a model.
     pub(crate) fn input(input: InputSpec) -> Symbol {
-        let spec = Spec::of_input(&input.shape, input.dtype);
+        let spec = Spec::of_input(&input.shape, input.kind);
         Symbol { node: Node::new(Source::Input(input), vec![spec]), output: 0 }
     }
 
@@ -84,9 +84,9 @@ impl Symbol {
         self.node.outputs[self.output].shape()
     }
 
-    /// The element type.
-    pub fn dtype(&self) -> DType {
-        self.node.outputs[self.output].dtype()
+    /// Of what its elements are.
+    pub fn kind(&self) -> DataKind {
+        self.node.outputs[self.output].kind()
     }
 
     /// What a layer makes of inputs; its variables are made if they are not.
@@ -110,7 +110,7 @@ impl Symbol {
 /// `<Symbol shape=(None, 8), dtype=float32>`
 impl fmt::Debug for Symbol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Symbol shape={}, dtype={}>", super::show(&self.shape()), self.dtype().keras_name())
+        write!(f, "<Symbol shape={}, dtype={}>", super::show(&self.shape()), self.kind().keras_name())
     }
 }
 
@@ -123,9 +123,9 @@ impl InputLayer {
         let name = self.base().name.clone().unwrap_or_else(|| automatic("InputLayer"));
         let shape = self.base().batch_shape.clone().unwrap_or_default();
         check_sizes(&shape).context(&name)?;
-        let dtype = DType::from_keras_name(&self.base().dtype);
+        let kind = DataKind::from_keras_name(&self.base().dtype);
         let unknown = || Error::unsupported(format!("the element type `{}` is not supported", self.base().dtype));
-        Ok(Symbol::input(InputSpec { dtype: dtype.ok_or_else(unknown).context(&name)?, name, shape }))
+        Ok(Symbol::input(InputSpec { kind: kind.ok_or_else(unknown).context(&name)?, name, shape }))
     }
 }
 
@@ -353,6 +353,7 @@ impl Net {
             net.calls.push(Call { layer: places[&layer.address()], inputs, keywords, outputs });
         }
         net.outputs = outputs.iter().map(|output| port(output, &made)).collect();
+        net.split()?;
         Ok(net)
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn archive(model: &Model, save: Save) -> Result<(Archive, Vec<Warning
     // No date: the same model gives the same file.
     let metadata =
         json!({ "keras_version": KERAS_VERSION, "saved_with": concat!("cornu ", env!("CARGO_PKG_VERSION")) });
-    Ok((Archive { metadata, config, weights: builder.finish()?, extra: Vec::new() }, warnings))
+    Ok((Archive { metadata, config, weights: builder.finish()?, extra: weights::vocabularies(model) }, warnings))
 }
 
 /// A warning for every name that Keras refuses on TensorFlow.
@@ -62,10 +62,11 @@ fn refused_names(model: &Model) -> Vec<Warning> {
 
 /// The model of a file.
 pub(super) fn read(archive: Archive, compile: bool) -> Result<Loaded> {
-    let Archive { config, weights: bytes, .. } = archive;
+    let Archive { config, weights: bytes, extra, .. } = archive;
     let file = H5::read(bytes).context("`model.weights.h5`")?;
     let mut model = Model::from_config(&config, Some(room(&file))).map_err(of_the_file)?;
     weights::read(&file, &model)?;
+    weights::read_vocabularies(&extra, &file, &model)?;
     let mut warnings = Vec::new();
     // Keras 3 gives a model that was never compiled an empty object.
     let said = |settings: &&Value| !settings.is_null() && **settings != json!({});

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use cornu_files::h5::{Attribute, Builder, Entry, H5};
-use cornu_graph::{Array, Error, Result};
+use cornu_files::keras::Extra;
+use cornu_graph::{Array, Context, Error, Result};
 
 use crate::flavor::Flavor;
-use crate::layers::{LayerRef, snake_case};
+use crate::layers::{HostLayer, LayerRef, snake_case};
 use crate::model::{Model, Nested};
 use crate::variables::Variable;
 
@@ -26,7 +27,7 @@ fn root(flavor: Flavor) -> &'static str {
 /// A layer in a file: where its weights stand, its name, and they themselves, first those that learn.
 struct Placed<'a> {
     folder: String,
-    name: &'a str,
+    layer: &'a LayerRef,
     variables: Vec<Arc<Variable>>,
 }
 
@@ -57,8 +58,7 @@ fn one<'a>(flavor: Flavor, layer: &'a LayerRef, place: &str, found: &mut Vec<Pla
             None => folders.push((folder, vec![variable])),
         }
     }
-    let name = layer.name();
-    found.extend(folders.into_iter().map(|(folder, variables)| Placed { folder, name, variables }));
+    found.extend(folders.into_iter().map(|(folder, variables)| Placed { folder, layer, variables }));
     match layer.settings::<Nested>() {
         Some(nested) => placed(flavor, &nested.net.layers, &format!("{place}/"), found),
         None => {
@@ -84,13 +84,16 @@ pub(super) fn write(model: &Model, builder: &mut Builder) -> Result<()> {
     builder.group("vars")?;
     for flavor in ALL {
         builder.group(root(flavor))?;
-        for Placed { folder, name, variables } in all(flavor, model) {
+        for Placed { folder, layer, variables } in all(flavor, model) {
             builder.group(&folder)?;
             if flavor == Flavor::Keras3 {
-                builder.attribute(&folder, "name", Attribute::Text(name.into()))?;
+                builder.attribute(&folder, "name", Attribute::Text(layer.name().into()))?;
             }
             for (i, variable) in variables.iter().enumerate() {
                 builder.dataset(&format!("{folder}/{i}"), &variable.read())?;
+            }
+            if let Some(weights) = layer.token_weights() {
+                builder.dataset(&format!("{folder}/{TOKEN_WEIGHTS}"), &weights)?;
             }
         }
     }
@@ -106,14 +109,49 @@ pub(super) fn read(file: &H5, model: &Model) -> Result<()> {
         return if model.net().layers.is_empty() { Ok(()) } else { Err(no_weights(file)) };
     };
     let mut values: Vec<(Arc<Variable>, Array)> = Vec::new();
-    for Placed { folder, name, variables } in all(flavor, model) {
+    for Placed { folder, layer, variables } in all(flavor, model) {
         for (i, variable) in variables.iter().enumerate() {
-            let place = format!("layer `{name}`: weight `{}`", own_name(variable));
+            let place = format!("layer `{}`: weight `{}`", layer.name(), own_name(variable));
             values.push((Arc::clone(variable), value(file, variable, &format!("{folder}/{i}"), &place)?));
         }
     }
     refuse_left_over(file, model)?;
     values.iter().try_for_each(|(variable, value)| variable.write(value))
+}
+
+/// What tokens weigh, beside the weights of layers.
+const TOKEN_WEIGHTS: &str = "idf_weights";
+
+/// The folder of what layers keep in files of their own.
+const ASSETS: &str = "assets";
+
+/// The vocabularies of a model that are not among its settings, each in the places of both versions.
+pub(super) fn vocabularies(model: &Model) -> Vec<Extra> {
+    let of = |placed: Placed| {
+        let folder = placed.folder.strip_suffix("/vars")?;
+        Some(Extra::new(format!("{ASSETS}/{folder}/vocabulary.txt"), placed.layer.tokens_apart()?.into_bytes()))
+    };
+    ALL.into_iter().flat_map(|flavor| all(flavor, model)).filter_map(of).collect()
+}
+
+/// Takes the vocabularies of a file that are not among its settings, and what tokens weigh.
+///
+/// # Errors
+/// A vocabulary that its layer cannot have, or a damaged file.
+pub(super) fn read_vocabularies(extra: &[Extra], file: &H5, model: &Model) -> Result<()> {
+    for Placed { folder, layer, .. } in ALL.into_iter().flat_map(|flavor| all(flavor, model)) {
+        let name = format!("{ASSETS}/{}/vocabulary.txt", folder.strip_suffix("/vars").unwrap_or(&folder));
+        let Some(found) = extra.iter().find(|extra| extra.name() == name) else { continue };
+        if !layer.host().is_some_and(HostLayer::keeps_tokens_apart) {
+            continue;
+        }
+        let text = String::from_utf8(found.bytes()?);
+        let text = text.map_err(|_| Error::file(format!("`{name}` needs to be UTF-8")))?;
+        let weights = format!("{folder}/{TOKEN_WEIGHTS}");
+        let weights = file.find(&weights).map(|_| file.dataset(&weights)).transpose()?;
+        layer.read_tokens(&text, weights.as_ref()).context(format_args!("`{name}`"))?;
+    }
+    Ok(())
 }
 
 /// The last part of a variable's name.
@@ -151,8 +189,11 @@ const OTHER_MODEL: &str = "weights are found by the classes and the order of the
 /// saved. The states of random numbers and of metrics are no weights.
 fn refuse_left_over(file: &H5, model: &Model) -> Result<()> {
     let mut known = HashSet::new();
-    for Placed { folder, variables, .. } in ALL.into_iter().flat_map(|flavor| all(flavor, model)) {
+    for Placed { folder, variables, layer } in ALL.into_iter().flat_map(|flavor| all(flavor, model)) {
         known.extend((0..variables.len()).map(|i| format!("{folder}/{i}")));
+        if layer.host().is_some() {
+            known.insert(format!("{folder}/{TOKEN_WEIGHTS}"));
+        }
     }
     let of_weights = |path: &str| {
         let first = path.split('/').next().unwrap_or(path);

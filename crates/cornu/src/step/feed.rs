@@ -2,21 +2,27 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
+use std::sync::Arc;
 
-use cornu_graph::{AN_ARRAY, Array, Arrays, Buffer, DType, Error, Feed, Result, Run, Session, Shape, ToArrays, Type};
+use cornu_graph::{
+    AN_ARRAY, AnyArray, Array, Arrays, Buffer, Context, DType, DataKind, Error, Feed, Result, Run, Session, Shape,
+    ToArray, ToArrays, Type,
+};
 
 use cornu_graph::room::{self, room};
 
 use crate::layers::BatchShape;
-use crate::net::InputSpec;
+use crate::net::{HostStage, InputSpec, Port};
 
 /// What has no room, if there are too many rows.
 pub(crate) const ORDER: &str = "the order of the rows";
 
 /// Features, and labels and weights if there are any, with the same number of rows.
 pub(crate) struct Data {
-    /// One for each input.
+    /// One for each input of the graph.
     pub(crate) x: Vec<Array>,
+    /// The shape of the first input of the model, where that is not one of the graph.
+    given: Option<Shape>,
     /// One for each output that is judged; none to predict.
     pub(crate) y: Vec<Array>,
     /// None, one for all outputs that are judged, or one for each.
@@ -29,6 +35,8 @@ pub(crate) struct Ends<'a> {
     pub(crate) inputs: Cow<'a, [InputSpec]>,
     pub(crate) outputs: Vec<String>,
     pub(crate) judged: Vec<usize>,
+    /// What runs on the host before the graph.
+    pub(crate) host: Option<Arc<HostStage>>,
 }
 
 /// What one gives a model: features, labels, and what each row weighs.
@@ -65,16 +73,25 @@ impl Given {
     pub(crate) fn of(self, ends: &Ends) -> Result<Data> {
         let x = features(self.x, ends)?;
         let rows = x[0].shape()[0];
+        let given = ends.host.as_ref().map(|_| x[0].shape().clone());
+        let x: Result<Vec<Array>> = match &ends.host {
+            None => x.into_iter().zip(&*ends.inputs).map(|(x, input)| ends.cast(x, Some(input))).collect(),
+            Some(host) => {
+                let entries = host.entries.iter().map(|entry| match *entry {
+                    Port::Input(index) => ends.inputs.get(index),
+                    Port::Output { .. } => None,
+                });
+                host.before(x, &ends.inputs)?.into_iter().zip(entries).map(|(x, input)| ends.cast(x, input)).collect()
+            }
+        };
+        let x = x?;
         let y = self.y.map_or_else(|| Ok(Vec::new()), |y| labels(y, ends, &x))?;
         let weights = self.weights.map_or_else(|| Ok(Vec::new()), |weights| weights_of(weights, ends, rows))?;
-        let several = ends.inputs.len() > 1;
-        let cast_to = |(x, input): (Array, &InputSpec)| cast(x, input.dtype, &label("x", &input.name, several));
-        let x = x.into_iter().zip(&*ends.inputs).map(cast_to);
-        let doubles = ends.inputs.iter().any(|input| input.dtype == DType::F64);
+        let doubles = ends.inputs.iter().any(|input| input.kind == DataKind::Numbers(DType::F64));
         let floats = if doubles { DType::F64 } else { DType::F32 };
         let y = y.into_iter().zip(ends.labels("y"));
         let y = y.map(|(y, name)| if y.dtype().is_float() { cast(y, floats, &name) } else { Ok(y) });
-        Ok(Data { x: x.collect::<Result<_>>()?, y: y.collect::<Result<_>>()?, weights })
+        Ok(Data { x, given, y: y.collect::<Result<_>>()?, weights })
     }
 }
 
@@ -82,6 +99,25 @@ impl Ends<'_> {
     /// The same, for as long as one likes.
     pub(crate) fn owned(self) -> Ends<'static> {
         Ends { inputs: Cow::Owned(self.inputs.into_owned()), ..self }
+    }
+
+    /// An input of the graph in the type of that of the model, if it is one.
+    fn cast(&self, x: AnyArray, input: Option<&InputSpec>) -> Result<Array> {
+        let Some(InputSpec { name, kind, .. }) = input else { return x.into_array() };
+        let label = label("x", name, self.inputs.len() > 1);
+        match (x, kind) {
+            (AnyArray::Numbers(x), DataKind::Numbers(dtype)) => cast(x, *dtype, &label),
+            (x, kind) => {
+                let got = x.kind();
+                let error = Error::data(format!("`{label}` needs `{}`, got `{}`", kind.keras_name(), got.keras_name()));
+                Err(match got {
+                    DataKind::Texts => {
+                        error.help("a model takes texts by a layer such as `StringLookup`, as its first")
+                    }
+                    DataKind::Numbers(_) => error,
+                })
+            }
+        }
     }
 
     /// `y`, or `y["name"]` for each output that is judged.
@@ -92,7 +128,7 @@ impl Ends<'_> {
     /// What is given for the outputs that are judged, by name or position; nothing for one that has no name there.
     fn by_output(&self, what: &str, given: Arrays) -> Result<Vec<Option<Array>>> {
         let names: Vec<&str> = self.outputs.iter().map(String::as_str).collect();
-        let mut each = given.by_name(what, &names)?;
+        let mut each = numbers(what, given.by_name(what, &names)?)?;
         let (outputs, judged) = (self.outputs.len(), self.judged.len());
         match each.len() {
             got if got == outputs => Ok(self.judged.iter().map(|&output| each[output].take()).collect()),
@@ -105,7 +141,13 @@ impl Ends<'_> {
     }
 }
 
-fn features(x: Arrays, ends: &Ends) -> Result<Vec<Array>> {
+/// Those that are given, which have to be numbers.
+fn numbers(what: &str, given: Vec<Option<AnyArray>>) -> Result<Vec<Option<Array>>> {
+    let of = |any: Option<AnyArray>| any.map(AnyArray::into_array).transpose();
+    given.into_iter().map(of).collect::<Result<_>>().context(format_args!("`{what}`"))
+}
+
+fn features(x: Arrays, ends: &Ends) -> Result<Vec<AnyArray>> {
     let (needed, several) = (ends.inputs.len(), ends.inputs.len() > 1);
     let names: Vec<&str> = match x.are_named() {
         true => ends.inputs.iter().map(|input| input.name.as_str()).collect(),
@@ -116,14 +158,14 @@ fn features(x: Arrays, ends: &Ends) -> Result<Vec<Array>> {
         let plural = if several { "s" } else { "" };
         return Err(Error::usage(format!("the model takes {needed} input{plural}, got {}", given.len())));
     }
-    let one = |(x, InputSpec { name, shape, .. }): (Option<Array>, &InputSpec)| {
+    let one = |(x, InputSpec { name, shape, .. }): (Option<AnyArray>, &InputSpec)| {
         let x = x.ok_or_else(|| Error::data(format!("`x` needs an array for the input `{name}`")))?;
         let x = column(x, &label("x", name, several))?;
         // Samples that are numbers stay so, where the model takes such.
         let rows = x.shape()[0];
         if shape.len() == 1 && x.shape()[..] == [rows, 1] { x.reshape([rows]) } else { Ok(x) }
     };
-    let found = given.into_iter().zip(&*ends.inputs).map(one).collect::<Result<Vec<Array>>>()?;
+    let found = given.into_iter().zip(&*ends.inputs).map(one).collect::<Result<Vec<AnyArray>>>()?;
     let rows = found[0].shape()[0];
     match found.iter().map(|x| x.shape()[0]).find(|&got| got != rows) {
         None => Ok(found),
@@ -132,8 +174,10 @@ fn features(x: Arrays, ends: &Ends) -> Result<Vec<Array>> {
 }
 
 fn labels(y: Arrays, ends: &Ends, x: &[Array]) -> Result<Vec<Array>> {
+    ends.host.as_ref().map_or(Ok(()), |host| host.judges(&ends.judged, &ends.outputs))?;
     let one = |(y, name): (Option<Array>, String)| {
-        let y = column(y.ok_or_else(|| Error::data(format!("there are no labels `{name}`")))?, &name)?;
+        let y = y.ok_or_else(|| Error::data(format!("there are no labels `{name}`")))?;
+        let y = column(y.into_any()?, &name)?.into_array()?;
         let (rows, labels) = (x[0].shape()[0], y.shape()[0]);
         if rows == labels {
             return Ok(y);
@@ -152,7 +196,7 @@ fn weights_of(weights: Arrays, ends: &Ends, rows: usize) -> Result<Vec<Array>> {
     const WHAT: &str = "sample_weight";
     let for_all = weights.len() == 1 && !weights.are_named();
     let (each, names) = match for_all {
-        true => (weights.by_name(WHAT, &[])?, vec![WHAT.to_owned()]),
+        true => (numbers(WHAT, weights.by_name(WHAT, &[])?)?, vec![WHAT.to_owned()]),
         false => (ends.by_output(WHAT, weights)?, ends.labels(WHAT).collect()),
     };
     let one = |(weights, name): (Option<Array>, String)| {
@@ -184,7 +228,7 @@ impl Data {
             Ok(array.rows(rows))
         };
         let all = |arrays: &[Array]| arrays.iter().map(take).collect::<Result<_>>();
-        Ok(Data { x: all(&self.x)?, y: all(&self.y)?, weights: all(&self.weights)? })
+        Ok(Data { x: all(&self.x)?, given: self.given.clone(), y: all(&self.y)?, weights: all(&self.weights)? })
     }
 
     /// The arrays in the order of a step's inputs, with what `keep` makes of each.
@@ -213,9 +257,10 @@ impl Data {
         self.fed(|array| session.upload(array).map(Kept::There))
     }
 
-    /// The shape of batches of the first input.
+    /// The shape of batches of the first input of the model.
     pub(crate) fn batch_shape(&self) -> BatchShape {
-        std::iter::once(None).chain(self.x[0].shape()[1..].iter().map(|&size| Some(size))).collect()
+        let shape = self.given.as_ref().unwrap_or(self.x[0].shape());
+        std::iter::once(None).chain(shape[1..].iter().map(|&size| Some(size))).collect()
     }
 
     /// What the inputs of a step over so many rows are.
@@ -371,11 +416,11 @@ fn singles(numbers: impl ExactSizeIterator<Item = f32>) -> Result<Vec<f32>> {
 }
 
 /// A row of numbers as a column; anything with rows as it is.
-fn column(array: Array, name: &impl Display) -> Result<Array> {
+fn column(array: AnyArray, name: &impl Display) -> Result<AnyArray> {
     match array.shape().rank() {
         0 => Err(Error::data(format!("`{name}` needs rows, got a single number")).help("give a list with one element")),
         1 => {
-            let rows = array.len();
+            let rows = array.shape()[0];
             array.reshape([rows, 1])
         }
         _ => Ok(array),
@@ -387,13 +432,18 @@ mod tests {
     use super::*;
 
     fn inputs(all: &[(&str, DType)]) -> Cow<'static, [InputSpec]> {
-        let input = |&(name, dtype): &(&str, DType)| InputSpec { name: name.to_owned(), shape: Vec::new(), dtype };
+        let input = |&(name, dtype): &(&str, DType)| InputSpec {
+            name: name.to_owned(),
+            shape: Vec::new(),
+            kind: DataKind::Numbers(dtype),
+        };
         all.iter().map(input).collect()
     }
 
     #[test]
     fn rows_become_columns_and_only_features_become_floats() {
-        let ends = Ends { inputs: inputs(&[("x", DType::F32)]), outputs: vec!["y".into()], judged: vec![0] };
+        let ends =
+            Ends { inputs: inputs(&[("x", DType::F32)]), outputs: vec!["y".into()], judged: vec![0], host: None };
         let of = |given: Result<Given>| given.and_then(|given| given.of(&ends));
         let data =
             of(Given::labelled(&[[0.5, 1.5], [2.5, 3.5]], &[0i64, 1])).and_then(Data::here).expect("two rows each");
@@ -416,7 +466,7 @@ mod tests {
     #[test]
     fn arrays_go_to_inputs_and_outputs_by_name_or_position() {
         let inputs = inputs(&[("a", DType::I64), ("b", DType::F32)]);
-        let ends = Ends { inputs, outputs: vec!["p".into(), "q".into()], judged: vec![1] };
+        let ends = Ends { inputs, outputs: vec!["p".into(), "q".into()], judged: vec![1], host: None };
         let data =
             Given::labelled([("b", [0.5, 1.5]), ("a", [1.0, 2.0])], [("q", [3, 4])]).and_then(|given| given.of(&ends));
         let data = data.expect("by name");

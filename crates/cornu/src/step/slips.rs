@@ -34,7 +34,7 @@ impl Stage<'_> {
         }
         for (input, x) in data.x.iter().enumerate() {
             // A layer that scales or looks numbers up is given them as they are.
-            if self.reader(Port::Input(input)).is_some_and(|layer| layer.is::<layers::Dense>()) {
+            if self.reader(self.net.entry(input)).is_some_and(|layer| layer.is::<layers::Dense>()) {
                 warnings.extend(unscaled(x));
             }
         }

@@ -16,6 +16,7 @@ mod progress;
 mod run;
 mod snapshot;
 mod source;
+mod texts;
 
 pub use callback::{Callback, Control, Hook, Memory};
 pub use callbacks::*;

@@ -259,6 +259,17 @@ impl Model {
         settings: Predict,
         callbacks: Vec<Box<dyn Callback>>,
     ) -> Result<Vec<Array>> {
+        self.gives_numbers()?;
+        self.predict_graph(x, settings, callbacks)
+    }
+
+    /// [`Model::predict_watched`] up to the end of the graph.
+    pub(super) fn predict_graph(
+        &self,
+        x: impl ToArrays,
+        settings: Predict,
+        callbacks: Vec<Box<dyn Callback>>,
+    ) -> Result<Vec<Array>> {
         settings.check()?;
         let given = Given::features(x)?;
         let ends = self.ends(&given);
@@ -281,6 +292,7 @@ impl Model {
     /// Those of [`Model::predict`] and of the source, and a batch that is of another shape than the first.
     pub fn predict_source(&self, source: impl Source + 'static, settings: Predict) -> Result<Vec<Array>> {
         settings.check()?;
+        self.gives_numbers()?;
         if settings.batch_size.is_some() {
             return Err(of_rows("predict", "rows of a `batch_size`", "the batches are those of the source"));
         }

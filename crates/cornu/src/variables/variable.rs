@@ -7,6 +7,7 @@ use cornu_cpu::Cpu;
 pub use cornu_graph::Role;
 use cornu_graph::{Array, Context, Error, Executor, Result, Session, Type, VarId, VarSpec};
 
+use super::Vocabulary;
 use super::programs::Programs;
 use crate::constraints::Constraint;
 use crate::random::OpSeed;
@@ -123,6 +124,8 @@ pub(crate) struct LayerState {
     /// Whether it was said that the layer loses a mask.
     pub(crate) told: AtomicBool,
     pub(super) variables: Mutex<Option<Arc<[Arc<Variable>]>>>,
+    /// What it looks things up in, if it is such a layer and that is known.
+    pub(crate) vocabulary: Mutex<Option<Arc<Vocabulary>>>,
 }
 
 impl LayerState {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::lacks::lacks;
 use crate::layer_calls::{LayerCall, numbers_fit, slopes_are_differences};
+use crate::lookups::on_host;
 use crate::seeds::seeded;
 
 /// What Keras wrote, but for what only one version of it knows, and with policies by their names.
@@ -118,6 +119,12 @@ fn check(json: &Value) -> Result<(), String> {
     if json["config_only"] == true {
         input_returns(json)?;
         return unknown_key_is_refused(json);
+    }
+    let layer = LayerRef::from_json(&json["config"]).map_err(|error| error.to_string())?;
+    if layer.layer().host().is_some() {
+        config_returns(json, &layer)?;
+        unknown_key_is_refused(json)?;
+        return on_host(&Case::open("layers", json), &layer);
     }
     numbers_fit(&mut settings_and_shapes_fit(json, &json["config"])?)
 }

@@ -25,6 +25,7 @@ mod lacks;
 mod layer_calls;
 mod layers;
 mod lesson;
+mod lookups;
 mod loss_scale;
 mod masks;
 mod memory;

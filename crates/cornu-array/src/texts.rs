@@ -1,12 +1,11 @@
-//! Texts of a column in one row of bytes, as Arrow's `LargeUtf8` lays them out.
+//! Texts in one row of bytes, as Arrow's `LargeUtf8` lays them out.
 
-#[cfg(feature = "arrow")]
-use cornu_array::{Error, Result};
+use crate::{Error, Result};
 
 /// Texts, some of which may be missing. One allocation holds all of them.
 ///
 /// ```
-/// use cornu_data::Texts;
+/// use cornu_array::Texts;
 ///
 /// let texts: Texts = [Some("ann"), None, Some("bob")].into_iter().collect();
 /// assert_eq!((texts.len(), texts.get(0), texts.get(1)), (3, Some("ann"), None));
@@ -38,8 +37,7 @@ impl Texts {
     ///
     /// # Errors
     /// The offsets must ascend, between characters of `bytes`.
-    #[cfg(feature = "arrow")]
-    pub(crate) fn from_parts(bytes: String, offsets: Vec<i64>, present: Option<Vec<bool>>) -> Result<Texts> {
+    pub fn from_parts(bytes: String, offsets: Vec<i64>, present: Option<Vec<bool>>) -> Result<Texts> {
         let at = |offset: i64| usize::try_from(offset).ok().filter(|&offset| bytes.is_char_boundary(offset));
         let (Some(&first), Some(&last)) = (offsets.first(), offsets.last()) else { return Ok(Texts::default()) };
         if !offsets.is_sorted() || offsets.iter().any(|&offset| at(offset).is_none()) {
@@ -121,7 +119,7 @@ impl Texts {
     }
 
     /// Room for one more text of so many bytes; `false` if there is none.
-    pub(crate) fn reserve(&mut self, bytes: usize) -> bool {
+    pub fn reserve(&mut self, bytes: usize) -> bool {
         let present = self.present.as_mut().is_none_or(|present| present.try_reserve(1).is_ok());
         present && self.bytes.try_reserve(bytes).is_ok() && self.offsets.try_reserve(1).is_ok()
     }
