@@ -3,4 +3,37 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod about;
+mod display;
+mod draw;
+mod hypermodel;
+pub mod journal;
+mod ledger;
+mod objective;
+pub mod oracle;
+mod pruner;
 pub mod sampler;
+mod search;
+mod space;
+mod trial;
+mod tuner;
+mod value;
+
+pub use cornu::metrics::Direction;
+pub use hypermodel::{HyperModel, Results, TrainingData};
+pub use ledger::Ledger;
+pub use objective::Objective;
+pub use pruner::{MedianPruner, Pruner, SuccessiveHalvingPruner};
+pub use search::Finish;
+pub use space::{Boolean, Choice, Condition, Domain, Float, HyperParameters, Int, Parameter, Sampling, Space, Whole};
+pub use trial::{Execution, Status, Trial};
+pub use tuner::{GridSearch, Hyperband, RandomSearch, Tuner};
+pub use value::{Value, Values};
+
+/// What most searches need: `use cornu_tuner::prelude::*;`
+pub mod prelude {
+    pub use crate::{
+        GridSearch, HyperModel, HyperParameters, Hyperband, MedianPruner, Objective, RandomSearch, Status,
+        SuccessiveHalvingPruner, Trial, Tuner,
+    };
+}

@@ -3,21 +3,40 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use crate::random::scope;
+
+/// How many objects of each name there have been.
+type Counts = HashMap<String, usize>;
+
 thread_local! {
-    /// How many objects of each name there have been. One count for each thread, so that what one thread builds does
-    /// not change the names on another.
-    static COUNTS: RefCell<HashMap<String, usize>> = RefCell::default();
+    /// The counts of the scopes that the thread is in, by their numbers, outermost first. One list for each thread, so
+    /// that what one thread builds does not change the names on another.
+    static COUNTS: RefCell<Vec<(u64, Counts)>> = RefCell::default();
+}
+
+/// Calls `work` with the counts of the present scope.
+fn with_counts<T>(work: impl FnOnce(&mut Counts) -> T) -> T {
+    COUNTS.with_borrow_mut(|all| {
+        let scope = scope();
+        // Those of scopes that were left.
+        all.retain(|(number, _)| *number <= scope);
+        if all.last().is_none_or(|(number, _)| *number < scope) {
+            all.push((scope, Counts::new()));
+        }
+        let last = all.len() - 1;
+        work(&mut all[last].1)
+    })
 }
 
 /// `keras.backend.clear_session()`: names count from the beginning again. Models and seeds stay as they are.
 pub fn clear_session() {
-    COUNTS.with_borrow_mut(HashMap::clear);
+    with_counts(Counts::clear);
 }
 
 /// The next name for an object of that class.
 pub(crate) fn automatic(class: &str) -> String {
     let name = snake_case(class);
-    COUNTS.with_borrow_mut(|counts| {
+    with_counts(|counts| {
         let count = counts.entry(name.clone()).or_insert(0);
         *count += 1;
         if *count == 1 { name } else { format!("{name}_{}", *count - 1) }

@@ -8,6 +8,7 @@ mod callback;
 mod callbacks;
 mod feeding;
 mod fit;
+mod fits;
 #[cfg(feature = "interrupt")]
 mod interrupt;
 mod model;
@@ -17,9 +18,10 @@ mod run;
 mod snapshot;
 mod source;
 
-pub use callback::{Callback, Control, Hook, Memory};
+pub use callback::{Again, Callback, Control, Hook, Memory};
 pub use callbacks::*;
 pub use fit::{Evaluate, Fit, Predict};
+pub use fits::Fits;
 pub use source::{Batch, Rows, Source};
 
 pub use crate::step::{Code, Compile, Figures, History, Metrics, OptimizerState, Params, PerOutput, Scores, Warning};

@@ -1,0 +1,77 @@
+//! Journals: where a search is written down, so that no trial that has ended is lost or runs again.
+
+mod memory;
+mod sqlite;
+mod workers;
+
+use std::path::Path;
+
+use cornu::Result;
+use serde_json::Value as Json;
+
+pub use memory::MemoryJournal;
+pub use sqlite::SqliteJournal;
+
+use crate::trial::Trial;
+
+/// A trial that has ended, as it is written down.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// What came of it.
+    pub trial: Trial,
+    /// Its score, of which less is better; nothing where its model is not kept.
+    pub cost: Option<f64>,
+    /// The weights of its model after the best epoch.
+    pub weights: Vec<u8>,
+    /// The objective after each epoch, for pruners.
+    pub curve: Vec<f64>,
+}
+
+/// What is written in one step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written<'a> {
+    /// Trials that have ended.
+    pub ended: &'a [Record],
+    /// Of how many trials the models are kept, the best.
+    pub keep: usize,
+    /// The parameters, if there are new ones.
+    pub space: Option<&'a Json>,
+}
+
+/// What became known since the last step.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// Trials that others have begun or ended.
+    pub trials: Vec<Trial>,
+    /// The objective of these after each epoch, where it was written down.
+    pub curves: Vec<Vec<f64>>,
+    /// The parameters, if others have found new ones.
+    pub space: Option<Json>,
+    /// The numbers of trials that run nowhere any more: their processes have ended.
+    pub orphans: Vec<u64>,
+}
+
+/// Where a search is written down. Several processes may use one journal at a time.
+pub trait Journal: Send {
+    /// Begins a search that is told of so, or goes on with the one that is there; gives what that one is told of.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
+    fn begin(&mut self, about: &Json) -> Result<Json>;
+
+    /// One step, of which all is done or nothing, and meanwhile nothing by others: writes, tells what is new, and begins the
+    /// trials that are chosen then.
+    ///
+    /// # Errors
+    /// A journal that cannot be written now; a later try may succeed.
+    fn exchange(&mut self, written: Written, choose: &mut dyn FnMut(News) -> Vec<Trial>) -> Result<()>;
+
+    /// The weights of a trial's model, if they are kept.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn weights(&mut self, number: u64) -> Result<Option<Vec<u8>>>;
+
+    /// The folder for what else is kept, if there is one.
+    fn folder(&self) -> Option<&Path>;
+}

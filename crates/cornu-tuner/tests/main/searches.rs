@@ -1,0 +1,159 @@
+//! Whole searches.
+
+use cornu::prelude::*;
+use cornu_testkit::folder::Folder;
+use cornu_tuner::Finish;
+use cornu_tuner::prelude::*;
+
+use crate::{build, fit, rows, told};
+
+fn search(workers: usize) -> RandomSearch {
+    let (x, y) = rows(64);
+    let mut tuner = RandomSearch::new(build).objective("val_accuracy").max_trials(6).seed(42).workers(workers);
+    assert_eq!(tuner.search(&x, &y, fit()).unwrap(), Finish::MaxTrials);
+    tuner
+}
+
+#[test]
+fn ten_lines_search_and_give_a_trained_model() {
+    let (x, y) = rows(64);
+    let folder = Folder::new("tuner-ten-lines");
+    let mut tuner = RandomSearch::new(|hp: &mut HyperParameters| {
+        let mut model = Sequential::new();
+        model.add(Dense::new(hp.int("units", 4..=64).step(4)).activation("relu").input_shape([4]));
+        model.add(Dense::new(1).activation("sigmoid"));
+        let adam = Adam::new().learning_rate(hp.float("lr", 1e-4..=1e-1).log());
+        model.compile(Compile::new().loss("binary_crossentropy").optimizer(adam).metrics(["accuracy"]))?;
+        Ok(model)
+    })
+    .objective("val_accuracy")
+    .max_trials(5)
+    .seed(42)
+    .directory(folder.join("pima"));
+    tuner.search(&x, &y, Fit::new().epochs(3).batch_size(10).validation_split(0.25).verbose(0)).unwrap();
+    let summary = tuner.results_summary(10);
+    assert!(
+        summary.contains("Showing 10 best trials\nObjective(name=\"val_accuracy\", direction=\"max\")\n\nTrial "),
+        "{summary}"
+    );
+    let best = tuner.get_best_models(1).unwrap();
+    // The weights are those after its best epoch.
+    let scores = best[0].evaluate_with(&x[48..], &y[48..], Evaluate::new().verbose(0)).unwrap();
+    assert_eq!(Some(scores["accuracy"]), tuner.get_best_trials(1)[0].score);
+}
+
+#[test]
+fn two_searches_of_one_seed_are_equal_whatever_the_threads() {
+    let (one, three) = (search(1), search(3));
+    assert_eq!(told(one.trials()), told(three.trials()));
+    let weights = |mut tuner: RandomSearch| tuner.get_best_models(1).unwrap()[0].weights();
+    assert_eq!(weights(one), weights(three));
+}
+
+#[test]
+fn a_trial_is_what_its_model_is_alone() {
+    use cornu::random::{Seeds, scoped};
+    let (x, y) = rows(64);
+    let tuner = search(2);
+    let best = &tuner.get_best_trials(1)[0];
+    // Seeds other than the trial's give another model: the trial's own are what makes it reproducible.
+    let alone = |seed: u32| {
+        scoped(Seeds::new(seed), || {
+            let mut hp = HyperParameters::of(best.values.clone());
+            let mut model = build(&mut hp).unwrap();
+            model.fit(&x, &y, fit()).unwrap();
+            model.weights()
+        })
+    };
+    assert_eq!(alone(1), alone(1));
+    assert_ne!(alone(1), alone(2));
+}
+
+#[test]
+fn executions_and_folds_are_averaged_and_all_kept() {
+    let (x, y) = rows(48);
+    let tuner = || RandomSearch::new(build).objective("val_loss").max_trials(2).seed(1);
+    let mut thrice = tuner().executions_per_trial(3);
+    thrice.search(&x, &y, fit()).unwrap();
+    let mut folds = tuner().folds(KFold::new(4));
+    folds.search(&x, &y, Fit::new().epochs(2).verbose(0)).unwrap();
+    for (tuner, count) in [(&thrice, 3), (&folds, 4)] {
+        for trial in tuner.trials() {
+            let scores: Vec<f64> = trial.executions.iter().map(|execution| execution.score).collect();
+            assert_eq!(scores.len(), count);
+            assert_eq!(trial.score, Some(scores.iter().sum::<f64>() / count as f64));
+            assert!(scores.windows(2).any(|pair| pair[0] != pair[1]), "{scores:?}");
+        }
+    }
+}
+
+#[test]
+fn fit_settings_are_tuned_as_well() {
+    struct Batches;
+    impl HyperModel for Batches {
+        fn build(&self, hp: &mut HyperParameters) -> cornu::Result<Model> {
+            build(hp).map(Into::into)
+        }
+
+        fn fit(&self, hp: &mut HyperParameters, fit: Fit) -> cornu::Result<Fit> {
+            Ok(fit.batch_size(hp.choice("batch_size", [8, 16]).get()).shuffle(hp.boolean("shuffle").get()))
+        }
+    }
+    let (x, y) = rows(32);
+    let mut tuner = RandomSearch::new(Batches).objective("loss").max_trials(6).seed(3);
+    tuner.search(&x, &y, Fit::new().verbose(0)).unwrap();
+    let sizes: Vec<String> =
+        tuner.trials().iter().map(|trial| trial.values.get("batch_size").unwrap().to_string()).collect();
+    assert!(sizes.contains(&"8".into()) && sizes.contains(&"16".into()), "{sizes:?}");
+}
+
+#[test]
+fn early_stopping_begins_anew_for_each_trial() {
+    let (x, y) = rows(32);
+    let mut tuner = RandomSearch::new(build).objective("loss").max_trials(4).seed(3).workers(1);
+    let stop = EarlyStopping::new().monitor("loss").min_delta(10.0).patience(2);
+    tuner.search(&x, &y, Fit::new().epochs(50).verbose(0).callback(stop)).unwrap();
+    // Nothing gets better by 10: the third epoch is the last.
+    assert!(tuner.trials().iter().all(|trial| trial.executions[0].best_epoch <= 2));
+}
+
+#[test]
+fn pipelines_are_tuned_by_cross_validation() {
+    let (x, y) = rows(60);
+    let mut tuner = RandomSearch::default().max_trials(3).seed(5);
+    let build = |hp: &mut HyperParameters| Ok((build(hp)?, Fit::new().epochs(2).verbose(0)));
+    tuner.cross_validate(build, &x.to_vec(), &y, 3, "accuracy").unwrap();
+    let best = tuner.get_best_trials(1)[0];
+    assert!(best.score.is_some_and(|score| (0.0..=1.0).contains(&score)));
+    assert!(tuner.trials().iter().all(|trial| trial.score <= best.score));
+}
+
+#[test]
+fn several_figures_are_one_objective() {
+    let mut tuner = GridSearch::default().objective(Objective::sum([Objective::min("size"), Objective::max("gain")]));
+    let figures = |hp: &mut HyperParameters| {
+        let n = f64::from(hp.int("n", 1..=4).get());
+        Ok([("size", n * n), ("gain", 5.0 * n)])
+    };
+    tuner.optimize(figures).unwrap();
+    assert_eq!(tuner.get_best_trials(1)[0].score, Some(4.0 - 10.0));
+}
+
+#[test]
+fn hopeless_trials_are_given_up() {
+    let (x, y) = rows(64);
+    let median = || {
+        let tuner = RandomSearch::new(build).objective("val_loss").max_trials(16).seed(2).workers(1);
+        tuner.pruner(MedianPruner::new().startup_trials(3).warmup_epochs(1))
+    };
+    let halving = || {
+        let tuner = RandomSearch::new(build).objective("val_loss").max_trials(16).seed(2).workers(1);
+        tuner.pruner(SuccessiveHalvingPruner::new().factor(2))
+    };
+    for mut tuner in [median(), halving()] {
+        tuner.search(&x, &y, fit().epochs(8)).unwrap();
+        let pruned = tuner.trials().iter().filter(|trial| trial.status == Status::Pruned).count();
+        assert!((1..16).contains(&pruned), "{pruned}");
+        assert!(tuner.get_best_trials(16).iter().all(|trial| trial.status == Status::Completed));
+    }
+}
