@@ -66,7 +66,7 @@ fn main() -> cornu::Result<()> {
     let (trials, begun) = (trials.parse::<u64>().expect("a number of trials"), Instant::now());
     let threads = args.get(2).map_or(2, |threads| threads.parse().expect("a number of threads"));
     let table = Table::read_csv(format!("{folder}/pima-indians-diabetes.csv"))?;
-    let names: Vec<String> = table.names().map(ToString::to_string).collect();
+    let names: Vec<String> = table.names().into_iter().map(ToString::to_string).collect();
     let (x, y) = (table.drop(&names[8])?, &table[&*names[8]]);
     let (x, y) = (cornu::graph::ToArray::to_array(&x)?, cornu::graph::ToArray::to_array(y)?);
     let journal = std::env::temp_dir().join(format!("cornu-search-{}", std::process::id()));

@@ -40,7 +40,9 @@ pub(crate) fn compare(stored: &Json, own: &Json, seeded: bool) -> Result<()> {
 }
 
 fn difference(what: &str, stored: &Json, own: &Json, seeded: bool) -> Option<(String, String, String)> {
-    if stored == own || (what == "seed" && !seeded) {
+    // Before a model was built nobody knows which way is better.
+    let unknown = what == "direction" && (stored.is_null() || own.is_null());
+    if stored == own || (what == "seed" && !seeded) || unknown {
         return None;
     }
     match (stored, own) {

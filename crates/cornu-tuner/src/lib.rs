@@ -8,6 +8,7 @@ mod display;
 mod draw;
 mod hypermodel;
 pub mod journal;
+mod keras_tuner;
 mod ledger;
 mod objective;
 pub mod oracle;
@@ -21,6 +22,7 @@ mod value;
 
 pub use cornu::metrics::Direction;
 pub use hypermodel::{HyperModel, Results, TrainingData};
+pub use keras_tuner::KerasTunerProject;
 pub use ledger::Ledger;
 pub use objective::Objective;
 pub use pruner::{MedianPruner, Pruner, SuccessiveHalvingPruner};

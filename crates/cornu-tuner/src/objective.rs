@@ -80,6 +80,20 @@ impl Objective {
         self.name == PLAIN
     }
 
+    /// The word for which way is better, if that is known.
+    pub(crate) fn word(&self) -> Option<&'static str> {
+        self.direction.map(word)
+    }
+
+    /// The objective of that name, which says which way is better unless a word does.
+    pub(crate) fn named(self, name: &str, told: Option<&str>) -> Objective {
+        match told {
+            Some("max") if self.parts.is_empty() => Objective::max(name),
+            Some("min") if self.parts.is_empty() => Objective::min(name),
+            _ => self,
+        }
+    }
+
     /// Looks whether there are such figures, and which way is better where that was not told.
     ///
     /// # Errors
@@ -107,13 +121,13 @@ impl Objective {
     /// The error where there are other figures alone.
     pub(crate) fn missing(&self, names: &[String], validates: bool) -> Error {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let all = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-        let all = graph::list(&all.iter().map(String::as_str).collect::<Vec<_>>());
+        let all = graph::list(&names);
         let error = Error::usage(format!("objective `{}` is no figure of the model: there are {all}", self.name));
         if self.name.starts_with("val_") && !validates && names.contains(&&self.name["val_".len()..]) {
             return error.help("without validation there is no such figure: `Fit::new().validation_split(0.2)`");
         }
-        match graph::nearest(&self.name, names) {
+        let begun = names.iter().find(|name| name.starts_with(&self.name)).copied();
+        match begun.or_else(|| graph::nearest(&self.name, names)) {
             Some(name) => error.help(format!("is `{name}` meant?")),
             None => error.help("name one of these, or give the model such a metric: `Compile::new().metrics([…])`"),
         }

@@ -17,6 +17,7 @@ use crate::about;
 use crate::display::Display;
 use crate::hypermodel::{HyperModel, Results, TrainingData};
 use crate::journal::{Journal, MemoryJournal, SqliteJournal, Written};
+use crate::keras_tuner::KerasTunerProject;
 use crate::ledger::Ledger;
 use crate::objective::Objective;
 use crate::oracle::{GridSearchOracle, HyperbandOracle, Oracle, RandomSearchOracle};
@@ -337,6 +338,7 @@ impl<O: Oracle> Tuner<O> {
         let mut common = self.common(workers);
         self.ledger.objective = self.objective.clone();
         let found = explore(task, &common, &mut self.ledger)?;
+        about["direction"] = locked(&common.objective).word().into();
         about["space"] = found.config();
         let journal = self.journal.as_mut().ok_or_else(|| Error::usage("the search has no journal"))?;
         let stored = journal.begin(&about)?;
@@ -382,11 +384,22 @@ impl<O: Oracle> Tuner<O> {
         }
     }
 
-    /// Reads what is written down of the search, to look at it without going on.
+    /// Reads what is written down of the search, to look at it without going on; of one of KerasTuner's as well
+    /// (`directory/project_name`), whose weights stay in their files.
     ///
     /// # Errors
     /// There must be a search in the directory.
     pub fn reload(&mut self) -> Result<()> {
+        if let Some(folder) =
+            self.directory.as_ref().filter(|folder| KerasTunerProject::is_in(folder) && !SqliteJournal::is_in(folder))
+        {
+            let KerasTunerProject { space, trials, objective } = KerasTunerProject::open(folder)?;
+            self.ledger.space = space;
+            trials.into_iter().for_each(|trial| self.ledger.note(trial));
+            let told = Some(self.objective.clone()).filter(|known| !known.is_plain() && known.direction().is_some());
+            self.ledger.objective = told.or(objective).unwrap_or_else(|| self.objective.clone());
+            return Ok(());
+        }
         let directory = self.directory.clone().filter(|directory| SqliteJournal::is_in(directory));
         if directory.is_none() {
             let error = Error::file(format!("there is no search in {}", place(self.directory.as_deref())));
@@ -394,7 +407,10 @@ impl<O: Oracle> Tuner<O> {
         }
         self.open()?;
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        self.ledger.objective = self.objective.clone();
+        let about = journal.about()?.unwrap_or_default();
+        let name = about["objective"].as_str().unwrap_or_default();
+        self.ledger.objective = self.objective.clone().named(name, about["direction"].as_str());
+        self.ledger.seed = about["seed"].as_u64().unwrap_or_default();
         let ledger = &mut self.ledger;
         let mut space = None;
         journal.exchange(Written { keep: self.keep_models, ..Written::default() }, &mut |news| {

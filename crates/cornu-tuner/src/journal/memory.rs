@@ -21,6 +21,10 @@ impl Journal for MemoryJournal {
         Ok(self.about.get_or_insert_with(|| about.clone()).clone())
     }
 
+    fn about(&mut self) -> Result<Option<Json>> {
+        Ok(self.about.clone())
+    }
+
     fn exchange(&mut self, written: Written, choose: &mut dyn FnMut(News) -> Vec<Trial>) -> Result<()> {
         for record in written.ended {
             if let Some(cost) = record.cost {

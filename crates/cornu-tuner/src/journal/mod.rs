@@ -59,6 +59,12 @@ pub trait Journal: Send {
     /// A place that cannot be written.
     fn begin(&mut self, about: &Json) -> Result<Json>;
 
+    /// What the search that is there is told of, if there is one.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn about(&mut self) -> Result<Option<Json>>;
+
     /// One step, of which all is done or nothing, and meanwhile nothing by others: writes, tells what is new, and begins the
     /// trials that are chosen then.
     ///

@@ -253,6 +253,10 @@ impl Journal for SqliteJournal {
         json(stored).ok_or_else(|| Error::file("what it says of the search is damaged")).context(self.folder.display())
     }
 
+    fn about(&mut self) -> Result<Option<Json>> {
+        self.with(|open, _| value(&open.connection, "about")).map(json)
+    }
+
     fn exchange(&mut self, written: Written, choose: &mut dyn FnMut(News) -> Vec<Trial>) -> Result<()> {
         let (seen, look) = (self.seen, self.looked.is_none_or(|looked| looked.elapsed() > LOOK));
         let last = self.with(|open, worker| {

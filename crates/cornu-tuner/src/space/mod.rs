@@ -35,7 +35,8 @@ impl Space {
             self.0.push(parameter.clone());
             return Ok(true);
         };
-        if *known == *parameter {
+        // One that was read has its default in words.
+        if *known == *parameter || known.config() == parameter.config() {
             return Ok(false);
         }
         let told = |parameter: &Parameter| python(&parameter.config());
