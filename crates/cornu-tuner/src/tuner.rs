@@ -357,7 +357,7 @@ impl<O: Oracle> Tuner<O> {
             keep_models: self.keep_models,
             patience: self.patience,
         };
-        let display = Display::new(shown, max_trials, workers);
+        let display = Display::new(shown, max_trials);
         let common = Arc::new(common);
         let search =
             Search::new(limits, &mut self.oracle, &mut self.ledger, &mut **journal, Arc::clone(&common), display);
