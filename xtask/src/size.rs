@@ -7,7 +7,7 @@ use crate::{Result, entries};
 
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 11] = [
-    ("crates/cornu", 15_650),
+    ("crates/cornu", 15_850),
     ("crates/cornu-array", 2_050),
     ("crates/cornu-cpu", 10_700),
     ("crates/cornu-data", 19_500),

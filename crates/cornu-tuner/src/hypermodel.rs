@@ -45,6 +45,12 @@ pub trait HyperModel: Send + Sync {
         Ok(fit)
     }
 
+    /// The names of figures that [`HyperModel::run`] gives and a model does not have by itself, so that the objective can be
+    /// one of them.
+    fn figures(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Trains it, and says what came of it: the history, a number, or figures by name. The callbacks of `fit` are the tuner's:
     /// they keep the best weights, and prune.
     ///

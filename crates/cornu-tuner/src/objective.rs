@@ -94,17 +94,17 @@ impl Objective {
         }
     }
 
-    /// Looks whether there are such figures, and which way is better where that was not told.
+    /// Looks whether there are such figures, the model's or `own`, and which way is better where that was not told.
     ///
     /// # Errors
     /// Names that are not there, with those that are; a figure of which nobody knows which way is better.
-    pub(crate) fn settle(&mut self, model: &Model, validates: bool) -> Result<()> {
+    pub(crate) fn settle(&mut self, model: &Model, own: &[String], validates: bool) -> Result<()> {
         if self.is_plain() || !self.parts.is_empty() {
-            return self.parts.iter_mut().try_for_each(|part| part.settle(model, validates));
+            return self.parts.iter_mut().try_for_each(|part| part.settle(model, own, validates));
         }
         let names = model.metrics_names();
         let validation = names.iter().map(|name| format!("val_{name}")).filter(|_| validates);
-        let names: Vec<String> = names.iter().cloned().chain(validation).collect();
+        let names: Vec<String> = names.iter().cloned().chain(validation).chain(own.iter().cloned()).collect();
         if !names.contains(&self.name) {
             return Err(self.missing(&names, validates));
         }

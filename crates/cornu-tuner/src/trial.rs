@@ -105,6 +105,13 @@ impl Trial {
         Trial { number, values, ..Trial::default() }
     }
 
+    /// It has ended with these executions.
+    pub(crate) fn score(&mut self, status: Status, executions: Vec<Execution>) {
+        let total: f64 = executions.iter().map(|execution| execution.score).sum();
+        self.score = Some(total / executions.len().max(1) as f64);
+        (self.status, self.executions) = (status, executions);
+    }
+
     /// The figures after the best epochs, the mean of all executions.
     pub fn metrics(&self) -> Vec<(String, f64)> {
         let mut all: Vec<(String, Vec<f64>)> = Vec::new();

@@ -54,7 +54,7 @@ impl Oracle for SamplerOracle {
         let sampler = self.asked.get_or_insert_with(|| (self.sampler)(ledger.seed));
         untried(ledger, |attempt| {
             let point = match attempt {
-                0 => sampler.ask(&axes, &told, number, 1).pop(),
+                0 if !axes.is_empty() => sampler.ask(&axes, &told, number, 1).pop(),
                 // What it would have again is told already: at random, then.
                 _ => None,
             };

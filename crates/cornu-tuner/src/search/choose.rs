@@ -83,6 +83,14 @@ impl Turn<'_> {
     }
 }
 
+/// The trial that the training of this one began with.
+pub(crate) fn root(oracle: &dyn Oracle, ledger: &Ledger, number: u64) -> u64 {
+    let parent = |number: u64| oracle.budget(ledger.trials().get(number as usize)?)?.parent;
+    std::iter::successors(Some(number), |number| parent(*number).filter(|parent| parent < number))
+        .last()
+        .unwrap_or(number)
+}
+
 impl Search<'_> {
     /// Writes down what has ended, and hands out what is chosen. A journal that is away is tried again later.
     pub(super) fn exchange(&mut self, queue: &Queue) {
@@ -156,13 +164,7 @@ impl Search<'_> {
 
     fn job(&self, trial: Trial) -> Job {
         let budget = self.oracle.budget(&trial);
-        let mut root = trial.number;
-        while let Some(parent) = self.ledger.trials().get(root as usize).and_then(|t| self.oracle.budget(t)?.parent) {
-            if parent >= root {
-                break;
-            }
-            root = parent;
-        }
+        let root = root(self.oracle, self.ledger, trial.number);
         let drawn = Unknown::Drawn { seed: self.ledger.seed, trial: root };
         let unknown = if self.oracle.draws_unknown() { drawn } else { Unknown::Default };
         Job { number: trial.number, values: trial.values, unknown, budget, root }

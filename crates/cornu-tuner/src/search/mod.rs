@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use cornu::{Error, Result};
 
+pub(crate) use choose::root;
 pub(crate) use task::{Common, Fault, Function, Task, Training, caught, locked, seeds};
 
 use crate::display::Display;
@@ -232,9 +233,6 @@ impl<'a> Search<'a> {
         let Some(trial) = self.ledger.trials().get(number as usize).cloned() else { return };
         let mut record = Record { trial: Trial { is_built: true, seconds, ..trial }, ..Record::default() };
         let trial = &mut record.trial;
-        let mean = |executions: &[crate::trial::Execution]| {
-            executions.iter().map(|execution| execution.score).sum::<f64>() / executions.len().max(1) as f64
-        };
         let end = match built {
             Err(error) if !matches!(end, End::Stop(_)) => End::Failed(error.to_string()),
             _ => end,
@@ -246,13 +244,13 @@ impl<'a> Search<'a> {
                 return;
             }
             End::Completed { executions, weights, costs } => {
-                (trial.status, trial.score) = (Status::Completed, Some(mean(&executions)));
-                (trial.executions, record.curve) = (executions, costs);
+                trial.score(Status::Completed, executions);
+                record.curve = costs;
                 self.keep(&mut record, weights);
             }
             End::Pruned { executions, costs } => {
-                (trial.status, trial.score) = (Status::Pruned, Some(mean(&executions)));
-                (trial.executions, record.curve) = (executions, costs);
+                trial.score(Status::Pruned, executions);
+                record.curve = costs;
             }
             End::Failed(message) => (trial.status, trial.message) = (Status::Failed, Some(message)),
             End::Repeated(first) => {

@@ -1,11 +1,12 @@
 //! Trials on their way to the threads that run them, and back.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::task::{Built, Common, End, Job, Task, locked, run};
+use super::task::{Built, Common, End, Job, Task, locked, panicked, run};
 
 /// Trials that wait for a thread.
 #[derive(Default)]
@@ -79,12 +80,16 @@ pub(crate) fn work(task: &dyn Task, common: &Arc<Common>, queue: &Queue, tell: &
         let (begun, number, mut built) = (Instant::now(), job.number, None);
         // Nobody listens any more where a search has failed.
         _ = tell.send(Message::Began(number));
-        let end = run(task, common, &job, &mut |known| {
-            if follows {
-                _ = tell.send(Message::Built(number, known.clone()));
-            }
-            built = Some(known);
+        let ran = AssertUnwindSafe(|| {
+            run(task, common, &job, &mut |known| {
+                if follows {
+                    _ = tell.send(Message::Built(number, known.clone()));
+                }
+                built = Some(known);
+            })
         });
+        // Whatever is wrong, a thread that ends in silence would be waited for.
+        let end = catch_unwind(ran).unwrap_or_else(|panic| End::Failed(panicked(&*panic)));
         _ = tell.send(Message::Ended { number, end, built, seconds: begun.elapsed().as_secs_f64() });
     }
 }

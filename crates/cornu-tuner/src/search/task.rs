@@ -152,9 +152,10 @@ pub(crate) fn seeds(seed: u64, root: u64, execution: usize, attempt: usize) -> S
 }
 
 /// What was said in a panic.
-fn said(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".into())
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panicked: {}", text.unwrap_or_else(|| "without a word".into()))
 }
 
 /// Calls `work`; a panic is an error, or the mistake in a declaration that led to it.
@@ -163,7 +164,7 @@ pub(crate) fn caught<T>(
     work: impl FnOnce(&mut HyperParameters) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let done = catch_unwind(AssertUnwindSafe(|| work(hp)));
-    let done = done.unwrap_or_else(|panic| Err(Error::usage(format!("panicked: {}", said(&*panic))).into()));
+    let done = done.unwrap_or_else(|panic| Err(Error::usage(panicked(&*panic)).into()));
     match (done, hp.problem()) {
         (Ok(_) | Err(Fault::Trial(_)), Some(problem)) => Err(Fault::Trial(problem)),
         (done, _) => done,
@@ -249,7 +250,8 @@ impl Training {
     fn model(&self, hp: &mut HyperParameters, common: &Common) -> Result<Model, Fault> {
         let model = self.hypermodel.build(hp)?;
         model.check()?;
-        locked(&common.objective).settle(&model, self.validates()).map_err(Fault::Search)?;
+        let own = self.hypermodel.figures();
+        locked(&common.objective).settle(&model, &own, self.validates()).map_err(Fault::Search)?;
         Ok(model)
     }
 }
@@ -284,7 +286,12 @@ impl Task for Training {
         }
         let (watch, seen) = Watch::new(common, job, *execution);
         let results = self.hypermodel.run(hp, &mut model, data, fit.verbose(0).callback(watch))?;
-        let seen = std::mem::take(&mut *locked(&seen));
+        let mut seen = std::mem::take(&mut *locked(&seen));
+        if common.keeps && !matches!(results, Results::History(_)) {
+            // The epoch that the callback saw as the best is not what counts: the model is, as it is.
+            let weights = model.variables().weights();
+            seen.weights = weights.map(|variable| variable.read()).collect();
+        }
         let objective = locked(&common.objective).clone();
         finished(results, seen, &objective)
     }

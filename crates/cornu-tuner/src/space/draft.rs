@@ -43,7 +43,7 @@ impl<'a> Draft<'a> {
 
     fn declare(self, domain: Domain) -> Option<Value> {
         let Draft { hp, name, default, condition, possible } = self;
-        if possible { hp.declare(name, domain, default, condition) } else { None }
+        if possible { hp.declare(&name, domain, default, condition) } else { None }
     }
 }
 

@@ -88,9 +88,9 @@ impl HyperParameters {
     }
 
     /// A value that is always the same, to be noted with the others.
-    pub fn fixed<T: Clone + Into<Value>>(&self, name: impl Into<String>, value: T) -> T {
+    pub fn fixed<T: Clone + Into<Value>>(&self, name: &str, value: T) -> T {
         let domain = Domain::Fixed(value.clone().into());
-        self.declare(name.into(), domain, None, None);
+        self.declare(name, domain, None, None);
         value
     }
 
@@ -165,7 +165,7 @@ impl HyperParameters {
     /// Declares a parameter and gives its value; nothing, where its conditions do not hold.
     pub(super) fn declare(
         &self,
-        name: String,
+        name: &str,
         domain: Domain,
         default: Option<Value>,
         condition: Option<Condition>,
@@ -173,7 +173,7 @@ impl HyperParameters {
         let mut state = self.0.borrow_mut();
         let mut conditions = state.conditions.clone();
         conditions.extend(condition);
-        let name = state.full(&name);
+        let name = state.full(name);
         let parameter = Parameter { name, domain, default, conditions };
         if let Err(error) = parameter.check().and_then(|()| state.space.add(&parameter)) {
             state.note(error);

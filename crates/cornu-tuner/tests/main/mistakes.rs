@@ -23,7 +23,8 @@ fn refused(declare: impl Fn(&HyperParameters) + Send + Sync + 'static) -> String
 
 #[test]
 fn parameters_that_cannot_be_are_told_before_the_first_trial() {
-    let error = refused(|hp| _ = hp.int("n", 9..=4).get());
+    let [from, to] = [9, 4];
+    let error = refused(move |hp| _ = hp.int("n", from..=to).get());
     assert!(error.starts_with("parameter `n`: needs bounds from the smaller to the larger, got 9 to 4"), "{error}");
     let error = refused(|hp| _ = hp.float("r", 0.0..=1.0).log().get());
     assert!(error.starts_with("parameter `r`: the scale `log` needs bounds above 0, got 0.0"), "{error}");

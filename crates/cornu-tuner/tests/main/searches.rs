@@ -2,8 +2,10 @@
 
 use cornu::prelude::*;
 use cornu_testkit::folder::Folder;
-use cornu_tuner::Finish;
+use cornu_tuner::oracle::SamplerOracle;
 use cornu_tuner::prelude::*;
+use cornu_tuner::sampler::{Axis, Kind, Outcome, Point, Sampler, Told};
+use cornu_tuner::{Finish, Results, TrainingData};
 
 use crate::{build, fit, rows, told};
 
@@ -51,22 +53,90 @@ fn two_searches_of_one_seed_are_equal_whatever_the_threads() {
 }
 
 #[test]
-fn a_trial_is_what_its_model_is_alone() {
-    use cornu::random::{Seeds, scoped};
+fn a_trial_has_the_bits_of_its_model_alone() {
+    use cornu::random::scoped;
     let (x, y) = rows(64);
     let tuner = search(2);
-    let best = &tuner.get_best_trials(1)[0];
-    // Seeds other than the trial's give another model: the trial's own are what makes it reproducible.
-    let alone = |seed: u32| {
-        scoped(Seeds::new(seed), || {
-            let mut hp = HyperParameters::of(best.values.clone());
-            let mut model = build(&mut hp).unwrap();
-            model.fit(&x, &y, fit()).unwrap();
-            model.weights()
-        })
+    for trial in tuner.trials() {
+        let alone = scoped(tuner.seeds(trial, 0), || {
+            let mut model = build(&mut HyperParameters::of(trial.values.clone())).unwrap();
+            model.fit(&x, &y, fit()).unwrap()
+        });
+        let best = alone["val_accuracy"].iter().copied().fold(0.0, f64::max);
+        assert_eq!(trial.score, Some(best));
+        let epoch = trial.executions[0].best_epoch;
+        assert_eq!(trial.executions[0].metrics[0], ("loss".into(), alone["loss"][epoch]));
+    }
+}
+
+#[test]
+fn a_training_of_ones_own_gives_figures_and_keeps_its_model() {
+    struct Own;
+    impl HyperModel for Own {
+        fn build(&self, hp: &mut HyperParameters) -> cornu::Result<Model> {
+            build(hp).map(Into::into)
+        }
+
+        fn figures(&self) -> Vec<String> {
+            vec!["mine".into()]
+        }
+
+        fn run(&self, _: &HyperParameters, model: &mut Model, data: &TrainingData, fit: Fit) -> cornu::Result<Results> {
+            model.fit(data.x.clone(), data.y.clone(), fit)?;
+            let scores = model.evaluate_with(data.x.clone(), data.y.clone(), Evaluate::new().verbose(0))?;
+            Ok([("mine", scores["loss"] + 1.0)].into())
+        }
+    }
+    let (x, y) = rows(32);
+    let mut tuner = RandomSearch::new(Own).objective("loss").max_trials(2).seed(3);
+    let error = tuner.search(&x, &y, fit()).unwrap_err().to_string();
+    assert!(error.starts_with("objective `loss` is no figure of the model: there are `mine`"), "{error}");
+    let mut tuner = RandomSearch::new(Own).objective(Objective::min("mine")).max_trials(3).seed(3);
+    tuner.search(&x, &y, fit()).unwrap();
+    let score = tuner.get_best_trials(1)[0].score.unwrap();
+    let loss = tuner.get_best_models(1).unwrap()[0].evaluate_with(&x, &y, Evaluate::new().verbose(0)).unwrap()["loss"];
+    assert_eq!(score, loss + 1.0);
+}
+
+/// A sampler that stays near the best point, or draws near the middle.
+struct Near(u64);
+
+impl Sampler for Near {
+    fn ask(&mut self, axes: &[Axis], told: &[Told], first: u64, count: usize) -> Vec<Point> {
+        assert!(told.len() as u64 == first && axes[0].kind == Kind::Real && axes[1].kind == Kind::Steps(9));
+        let scored = told.iter().filter_map(|told| match told.outcome {
+            Outcome::Score(score) => Some((score, &told.point)),
+            _ => None,
+        });
+        let best = scored.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, point)| point.clone());
+        let best = best.unwrap_or_else(|| vec![Some(0.5), Some(4.0)]);
+        let step = ((first * 7 + self.0) % 11) as f64 / 11.0 - 0.5;
+        vec![
+            vec![
+                best[0].map(|x| (x + 0.3 * step).clamp(0.0, 1.0)),
+                best[1].map(|n| (n - step.signum()).clamp(0.0, 8.0))
+            ];
+            count
+        ]
+    }
+}
+
+/// A sampler is told what has ended, by places and costs, and its points become values.
+#[test]
+fn samplers_choose_the_trials() {
+    let search = |workers| {
+        let mut tuner = Tuner::with(SamplerOracle::new("Near", Near)).max_trials(60).seed(1).workers(workers);
+        let evaluate = |hp: &mut HyperParameters| {
+            Ok((hp.float("x", 1e-4..=1e-1).log().get().log10() + 1.5).abs() + f64::from(hp.int("n", 0..=8).get()))
+        };
+        tuner.optimize(evaluate).unwrap();
+        tuner
     };
-    assert_eq!(alone(1), alone(1));
-    assert_ne!(alone(1), alone(2));
+    assert_eq!(told(search(1).trials()), told(search(1).trials()));
+    for workers in [1, 3] {
+        let best = search(workers).get_best_trials(1)[0].score.unwrap();
+        assert!(best < 0.2, "{best}");
+    }
 }
 
 #[test]

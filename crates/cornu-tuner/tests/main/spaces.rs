@@ -151,7 +151,7 @@ fn scopes_give_names_and_conditions() {
     assert_eq!(filters, Some(8));
     // With a parent: a parameter that does not exist here has its default, and no value.
     assert_eq!(hp.int("depth", 2..=4).parent("model", ["mlp"]).get(), 2);
-    assert_eq!(hp.boolean("bn").parent("model", ["cnn"]).default(true).get(), true);
+    assert!(hp.boolean("bn").parent("model", ["cnn"]).default(true).get());
     let names: Vec<String> = hp.values().iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(names, ["model=cnn", "first/filters=8", "bn=True"]);
     assert_eq!((hp.get("bn"), hp.get("depth")), (Some(true.into()), None));

@@ -71,4 +71,16 @@ mod tests {
         clear_session();
         assert_eq!(["A", "A", "B"].map(automatic), ["a", "a_1", "b"]);
     }
+
+    #[test]
+    fn names_within_a_scope_begin_anew_and_go_on_around_it() {
+        use crate::random::{Seeds, scoped};
+        clear_session();
+        assert_eq!(automatic("A"), "a");
+        let within =
+            || scoped(Seeds::new(1), || [automatic("A"), scoped(Seeds::new(1), || automatic("A")), automatic("A")]);
+        assert_eq!(within(), ["a", "a", "a_1"]);
+        assert_eq!(within(), ["a", "a", "a_1"]);
+        assert_eq!(automatic("A"), "a_1");
+    }
 }
