@@ -39,3 +39,8 @@ pub mod prelude {
         SuccessiveHalvingPruner, Trial, Tuner,
     };
 }
+
+/// The programs of the documents, so that they are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/tuner.md")]
+struct Documents;

@@ -144,7 +144,8 @@ impl Trial {
         text
     }
 
-    pub(crate) fn to_json(&self) -> Json {
+    /// As journals write it.
+    pub fn to_json(&self) -> Json {
         json!({
             "values": self.values.to_json(),
             "status": self.status.name(),
@@ -155,7 +156,8 @@ impl Trial {
         })
     }
 
-    pub(crate) fn from_json(number: u64, json: &Json) -> Option<Trial> {
+    /// What [`Trial::to_json`] gave; nothing, if it is damaged.
+    pub fn from_json(number: u64, json: &Json) -> Option<Trial> {
         let status = Status::named(json["status"].as_str()?)?;
         let executions = json["executions"].as_array()?.iter().map(Execution::from_json).collect::<Option<_>>()?;
         Some(Trial {

@@ -1,7 +1,9 @@
 //! Journals: where a search is written down, so that no trial that has ended is lost or runs again.
 
 mod memory;
+#[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
 mod workers;
 
 use std::path::Path;
@@ -10,6 +12,7 @@ use cornu::Result;
 use serde_json::Value as Json;
 
 pub use memory::MemoryJournal;
+#[cfg(feature = "sqlite")]
 pub use sqlite::SqliteJournal;
 
 use crate::trial::Trial;
@@ -80,4 +83,30 @@ pub trait Journal: Send {
 
     /// The folder for what else is kept, if there is one.
     fn folder(&self) -> Option<&Path>;
+}
+
+/// The journal in that directory; what is there is removed, if it is to be written over.
+#[cfg(feature = "sqlite")]
+pub(crate) fn open(directory: &Path, overwrite: bool) -> Result<Box<dyn Journal>> {
+    if overwrite {
+        SqliteJournal::remove(directory)?;
+    }
+    Ok(Box::new(SqliteJournal::open(directory)?))
+}
+
+/// Whether there is a journal in that directory.
+#[cfg(feature = "sqlite")]
+pub(crate) fn is_in(directory: &Path) -> bool {
+    SqliteJournal::is_in(directory)
+}
+
+#[cfg(not(feature = "sqlite"))]
+pub(crate) fn open(directory: &Path, _: bool) -> Result<Box<dyn Journal>> {
+    let message = format!("a search in `{}` needs the feature `sqlite` of cornu-tuner", directory.display());
+    Err(cornu::Error::unsupported(message).help("add it, or leave the directory out"))
+}
+
+#[cfg(not(feature = "sqlite"))]
+pub(crate) fn is_in(_: &Path) -> bool {
+    false
 }

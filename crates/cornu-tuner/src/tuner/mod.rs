@@ -149,6 +149,13 @@ impl<O: Oracle> Tuner<O> {
         self
     }
 
+    /// Where the search is written down, if not in a directory.
+    #[must_use]
+    pub fn journal(mut self, journal: impl Journal + 'static) -> Self {
+        self.journal = Some(Box::new(journal));
+        self
+    }
+
     /// Whether a search that is in the directory is removed, instead of going on with it.
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {

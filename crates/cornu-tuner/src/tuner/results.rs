@@ -10,7 +10,7 @@ use cornu::{Error, Model, Result};
 use super::run::explore;
 use super::{Tuner, place};
 use crate::hypermodel::HyperModel;
-use crate::journal::{SqliteJournal, Written};
+use crate::journal::{self, Written};
 use crate::keras_tuner::KerasTunerProject;
 use crate::objective::Objective;
 use crate::oracle::Oracle;
@@ -27,7 +27,7 @@ impl<O: Oracle> Tuner<O> {
     /// There must be a search in the directory.
     pub fn reload(&mut self) -> Result<()> {
         if let Some(folder) =
-            self.directory.as_ref().filter(|folder| KerasTunerProject::is_in(folder) && !SqliteJournal::is_in(folder))
+            self.directory.as_ref().filter(|folder| KerasTunerProject::is_in(folder) && !journal::is_in(folder))
         {
             let KerasTunerProject { space, trials, objective } = KerasTunerProject::open(folder)?;
             self.ledger.space = space;
@@ -36,8 +36,8 @@ impl<O: Oracle> Tuner<O> {
             self.ledger.objective = told.or(objective).unwrap_or_else(|| self.objective.clone());
             return Ok(());
         }
-        let directory = self.directory.clone().filter(|directory| SqliteJournal::is_in(directory));
-        if directory.is_none() {
+        let directory = self.directory.clone().filter(|directory| journal::is_in(directory));
+        if directory.is_none() && self.journal.is_none() {
             let error = Error::file(format!("there is no search in {}", place(self.directory.as_deref())));
             return Err(error.help("name its directory: `.directory(\"…\")`"));
         }

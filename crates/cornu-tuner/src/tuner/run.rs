@@ -16,7 +16,7 @@ use super::{Tuner, place};
 use crate::about;
 use crate::display::Display;
 use crate::hypermodel::{Results, TrainingData};
-use crate::journal::{MemoryJournal, SqliteJournal};
+use crate::journal::{self, MemoryJournal};
 use crate::ledger::Ledger;
 use crate::objective::Objective;
 use crate::oracle::Oracle;
@@ -113,12 +113,7 @@ impl<O: Oracle> Tuner<O> {
         if self.journal.is_none() {
             self.journal = Some(match &self.directory {
                 None => Box::new(MemoryJournal::default()),
-                Some(directory) => {
-                    if std::mem::take(&mut self.overwrite) {
-                        SqliteJournal::remove(directory)?;
-                    }
-                    Box::new(SqliteJournal::open(directory)?)
-                }
+                Some(directory) => journal::open(directory, std::mem::take(&mut self.overwrite))?,
             });
         }
         Ok(())

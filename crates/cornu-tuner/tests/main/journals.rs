@@ -18,17 +18,29 @@ fn tuner(folder: &Path, trials: u64) -> RandomSearch {
     RandomSearch::new(build).objective("val_accuracy").max_trials(trials).seed(7).directory(folder.join("search"))
 }
 
-/// Searches in the folder that this process was started for.
-fn work(trials: u64, workers: usize) -> bool {
-    let Some(folder) = word() else { return false };
-    let (x, y) = rows(64);
-    tuner(Path::new(&folder), trials).workers(workers).search(&x, &y, fit()).expect("a search");
-    true
+/// How many epochs the trials have of a search that is killed often, so that it takes a while.
+const LONG: usize = 40;
+
+/// Searches in the folder that this process was started for: the processes of the tests below run this one.
+#[test]
+fn a_process_searches_where_it_is_told() {
+    let Some(folder) = word() else { return };
+    let (folder, (x, y)) = (Path::new(&folder), rows(64));
+    let epochs = if folder.join("long").exists() { LONG } else { 4 };
+    let trials = fs::read_to_string(folder.join("trials")).expect("a number").parse().expect("a number");
+    tuner(folder, trials).workers(1).search(&x, &y, fit().epochs(epochs)).expect("a search");
 }
 
-fn start(test: &str, folder: &Path) -> Child {
-    let mut command = again(test, "", folder);
+fn start(folder: &Path) -> Child {
+    let mut command = again("journals::a_process_searches_where_it_is_told", "", folder);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a process")
+}
+
+/// A folder for a search of so many trials.
+fn shared(name: &str, trials: u64) -> Folder {
+    let folder = Folder::new(name);
+    fs::write(folder.join("trials"), trials.to_string()).expect("a file");
+    folder
 }
 
 /// Waits until the journal is there, and so long.
@@ -40,94 +52,90 @@ fn wait(folder: &Path, milliseconds: u64) {
     sleep(Duration::from_millis(milliseconds));
 }
 
-/// Kills searches until one has come to its end; gives what came of all of them.
-fn killed(test: &str, folder: &Path, kills: usize, each: impl Fn(usize) -> u64) {
-    let mut kill = 0;
-    loop {
-        let mut child = start(test, folder);
-        if kill < kills {
-            wait(folder, each(kill));
-            child.kill().expect("a kill");
-            child.wait().expect("its end");
-            kill += 1;
-        } else {
-            assert!(child.wait().expect("its end").success());
-            return;
-        }
+/// Kills searches, then lets one come to its end.
+fn killed(folder: &Path, kills: usize, each: impl Fn(usize) -> u64) {
+    for kill in 0..kills {
+        let mut child = start(folder);
+        wait(folder, each(kill));
+        child.kill().expect("a kill");
+        child.wait().expect("its end");
     }
+    assert!(start(folder).wait().expect("its end").success());
 }
 
 /// No trial is lost, none has run twice to its end, and all are what they would have been.
-fn compare(folder: &Path, trials: u64) {
+fn compare(folder: &Path, trials: u64, epochs: usize) {
     let mut found = tuner(folder, trials);
     found.reload().unwrap();
     let (x, y) = rows(64);
     let mut whole = RandomSearch::new(build).objective("val_accuracy").max_trials(trials).seed(7).workers(1);
-    whole.search(&x, &y, fit()).unwrap();
+    whole.search(&x, &y, fit().epochs(epochs)).unwrap();
     assert_eq!(told(found.trials()), told(whole.trials()));
     let weights = |tuner: &mut RandomSearch| tuner.get_best_models(1).unwrap()[0].weights();
     assert_eq!(weights(&mut found), weights(&mut whole));
 }
 
-#[test]
-fn a_killed_search_goes_on_and_ends_as_if_it_had_not_been() {
-    const TRIALS: u64 = 40;
-    if work(TRIALS, 1) {
-        return;
-    }
-    let folder = Folder::new("tuner-killed");
-    killed("journals::a_killed_search_goes_on_and_ends_as_if_it_had_not_been", &folder, 6, |kill| 20 + 9 * kill as u64);
-    compare(&folder, TRIALS);
+/// How many trials have ended so far.
+fn ended(folder: &Path) -> usize {
+    let mut found = tuner(folder, 1);
+    found.reload().unwrap();
+    found.trials().iter().filter(|trial| trial.status == Status::Completed).count()
 }
 
-/// 300 kills over a search of 1,000 trials; takes minutes. `cargo test --release -- --ignored kills`
 #[test]
-#[ignore = "takes minutes"]
+fn a_killed_search_goes_on_and_ends_as_if_it_had_not_been() {
+    let folder = shared("tuner-killed", 40);
+    killed(&folder, 6, |kill| 20 + 9 * kill as u64);
+    compare(&folder, 40, 4);
+}
+
+/// 300 kills over a search of 1,000 trials: `cargo test --release --package cornu-tuner -- --ignored kills`
+#[test]
+#[ignore = "takes a minute"]
 fn three_hundred_kills_lose_nothing() {
-    const TRIALS: u64 = 1000;
-    let test = "journals::three_hundred_kills_lose_nothing";
-    if work(TRIALS, 1) {
-        return;
-    }
-    let folder = Folder::new("tuner-kills");
-    killed(test, &folder, 300, |kill| 5 + kill as u64 * 37 % 60);
-    compare(&folder, TRIALS);
+    let folder = shared("tuner-kills", 1000);
+    fs::write(folder.join("long"), "").unwrap();
+    let mut before = 0;
+    killed(&folder, 300, |kill| {
+        if kill % 50 == 1 {
+            let now = ended(&folder);
+            println!("{now} trials have ended before kill {kill}");
+            assert!(now >= before);
+            before = now;
+        }
+        5 + kill as u64 * 37 % 40
+    });
+    compare(&folder, 1000, LONG);
 }
 
 /// As above, with four processes at a time, of which one after the other is killed.
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes a minute"]
 fn three_hundred_kills_of_four_workers_lose_nothing() {
-    const TRIALS: u64 = 1000;
-    let test = "journals::three_hundred_kills_of_four_workers_lose_nothing";
-    if work(TRIALS, 1) {
-        return;
-    }
-    let folder = Folder::new("tuner-kills-of-four");
-    let mut children: Vec<Child> = (0..4).map(|_| start(test, &folder)).collect();
-    wait(&folder, 100);
+    let folder = shared("tuner-kills-of-four", 1000);
+    fs::write(folder.join("long"), "").unwrap();
+    let mut children: Vec<Child> = (0..4).map(|_| start(&folder)).collect();
+    wait(&folder, 50);
     for kill in 0..300 {
         let child = &mut children[kill % 4];
         child.kill().expect("a kill");
         child.wait().expect("its end");
-        *child = start(test, &folder);
-        sleep(Duration::from_millis(5 + kill as u64 * 37 % 60));
+        *child = start(&folder);
+        sleep(Duration::from_millis(5 + kill as u64 * 37 % 40));
+        if kill % 50 == 1 {
+            println!("{} trials have ended after kill {kill}", ended(&folder));
+        }
     }
     children.iter_mut().for_each(|child| assert!(child.wait().expect("its end").success()));
-    compare(&folder, TRIALS);
+    compare(&folder, 1000, LONG);
 }
 
 #[test]
 fn processes_share_a_search_and_never_find_it_locked() {
-    const TRIALS: u64 = 60;
-    if work(TRIALS, 1) {
-        return;
-    }
-    let folder = Folder::new("tuner-shared");
-    let test = "journals::processes_share_a_search_and_never_find_it_locked";
-    let mut children: Vec<Child> = (0..4).map(|_| start(test, &folder)).collect();
+    let folder = shared("tuner-shared", 60);
+    let mut children: Vec<Child> = (0..4).map(|_| start(&folder)).collect();
     assert!(children.iter_mut().all(|child| child.wait().expect("its end").success()));
-    compare(&folder, TRIALS);
+    compare(&folder, 60, 4);
 }
 
 #[test]
@@ -272,4 +280,45 @@ fn a_file_that_is_no_search_is_told() {
     .unwrap();
     let error = RandomSearch::default().directory(&*folder).optimize(|_| Ok(0.0)).unwrap_err().to_string();
     assert!(error.contains("search.sqlite`: ") && error.contains("help: "), "{error}");
+}
+
+/// The journal may be handed over, and go on to another tuner's eyes.
+#[test]
+fn a_journal_of_ones_own_is_written() {
+    use cornu_tuner::Trial;
+    use cornu_tuner::journal::{Journal, MemoryJournal, News, Written};
+    use std::sync::{Arc, Mutex};
+
+    /// Counts what is written.
+    #[derive(Clone, Default)]
+    struct Counted(Arc<Mutex<(usize, MemoryJournal)>>);
+
+    impl Journal for Counted {
+        fn begin(&mut self, about: &serde_json::Value) -> cornu::Result<serde_json::Value> {
+            self.0.lock().unwrap().1.begin(about)
+        }
+
+        fn about(&mut self) -> cornu::Result<Option<serde_json::Value>> {
+            self.0.lock().unwrap().1.about()
+        }
+
+        fn exchange(&mut self, written: Written, choose: &mut dyn FnMut(News) -> Vec<Trial>) -> cornu::Result<()> {
+            let (count, journal) = &mut *self.0.lock().unwrap();
+            *count += written.ended.len();
+            journal.exchange(written, choose)
+        }
+
+        fn weights(&mut self, number: u64) -> cornu::Result<Option<Vec<u8>>> {
+            self.0.lock().unwrap().1.weights(number)
+        }
+
+        fn folder(&self) -> Option<&Path> {
+            None
+        }
+    }
+
+    let journal = Counted::default();
+    let mut tuner = RandomSearch::default().max_trials(7).seed(1).journal(journal.clone());
+    tuner.optimize(|hp| Ok(hp.float("x", 0.0..=1.0).get())).unwrap();
+    assert_eq!(journal.0.lock().unwrap().0, 7);
 }
