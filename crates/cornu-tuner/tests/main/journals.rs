@@ -53,7 +53,7 @@ fn wait(folder: &Path, milliseconds: u64) {
 }
 
 /// Kills searches, then lets one come to its end.
-fn killed(folder: &Path, kills: usize, each: impl Fn(usize) -> u64) {
+fn killed(folder: &Path, kills: usize, mut each: impl FnMut(usize) -> u64) {
     for kill in 0..kills {
         let mut child = start(folder);
         wait(folder, each(kill));
