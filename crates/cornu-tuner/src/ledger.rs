@@ -19,6 +19,8 @@ pub struct Ledger {
     pub objective: Objective,
     /// Whether a configuration may run more than once.
     pub repeats: bool,
+    /// Whether executions are left to the journal, so that ten thousand trials take little room.
+    pub(crate) lean: bool,
     /// By their numbers.
     trials: Vec<Trial>,
     tried: HashSet<u64>,
@@ -52,7 +54,10 @@ impl Ledger {
     }
 
     /// Notes a trial, or what has become of one.
-    pub(crate) fn note(&mut self, trial: Trial) {
+    pub(crate) fn note(&mut self, mut trial: Trial) {
+        if self.lean {
+            trial.executions = Vec::new();
+        }
         self.tried.insert(fingerprint(&trial.values));
         let place = trial.number as usize;
         while self.trials.len() < place {

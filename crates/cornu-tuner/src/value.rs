@@ -1,6 +1,8 @@
 //! What a hyper-parameter can be.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cornu::graph::numbers::repr;
 use serde_json::Value as Json;
@@ -107,9 +109,22 @@ impl From<&str> for Value {
     }
 }
 
+/// The names that there are, so that many trials share them.
+static NAMES: Mutex<BTreeSet<Arc<str>>> = Mutex::new(BTreeSet::new());
+
+fn shared(name: &str) -> Arc<str> {
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return Arc::clone(known);
+    }
+    let name: Arc<str> = name.into();
+    names.insert(Arc::clone(&name));
+    name
+}
+
 /// The values of a trial by the names of their parameters, in the order in which those were declared.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Values(Vec<(Box<str>, Value)>);
+pub struct Values(Vec<(Arc<str>, Value)>);
 
 impl Values {
     /// The value of that name.
@@ -137,7 +152,7 @@ impl Values {
         let value = value.into();
         match self.0.iter_mut().find(|(key, _)| **key == *name) {
             Some((_, known)) => *known = value,
-            None => self.0.push((name.into(), value)),
+            None => self.0.push((shared(name), value)),
         }
     }
 
@@ -153,7 +168,7 @@ impl Values {
 
     pub(crate) fn from_json(json: &Json) -> Option<Values> {
         let pairs = json.as_object()?.iter();
-        let pairs = pairs.map(|(name, value)| Some((name.as_str().into(), Value::from_json(value)?)));
+        let pairs = pairs.map(|(name, value)| Some((shared(name), Value::from_json(value)?)));
         pairs.collect::<Option<_>>().map(Values)
     }
 }

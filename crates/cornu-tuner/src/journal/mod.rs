@@ -75,6 +75,12 @@ pub trait Journal: Send {
     /// A journal that cannot be written now; a later try may succeed.
     fn exchange(&mut self, written: Written, choose: &mut dyn FnMut(News) -> Vec<Trial>) -> Result<()>;
 
+    /// All trials as they are written down; none, where the search itself is the only one that knows them.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn trials(&mut self) -> Result<Vec<Trial>>;
+
     /// The weights of a trial's model, if they are kept.
     ///
     /// # Errors

@@ -216,6 +216,11 @@ fn write_weights(step: &Transaction, ended: &[Record], keep: usize) -> rusqlite:
     Ok(())
 }
 
+/// The trial of a row; nothing, if it is damaged.
+fn trial(number: i64, record: String) -> rusqlite::Result<Option<Trial>> {
+    Ok(json(Some(record)).and_then(|json| Trial::from_json(number.cast_unsigned(), &json)))
+}
+
 /// Trials that have changed since.
 fn changed(step: &Transaction, seen: i64, worker: &str, news: &mut News) -> rusqlite::Result<()> {
     let rows =
@@ -223,10 +228,10 @@ fn changed(step: &Transaction, seen: i64, worker: &str, news: &mut News) -> rusq
     let mut rows = step.prepare_cached(rows)?;
     let mut rows = rows.query(params![seen, worker])?;
     while let Some(row) = rows.next()? {
-        let (number, record): (i64, String) = (row.get(0)?, row.get(1)?);
-        let trial = json(Some(record)).and_then(|json| Trial::from_json(number.cast_unsigned(), &json));
-        news.trials.extend(trial);
-        news.curves.push(numbers(row.get(2)?));
+        if let Some(trial) = trial(row.get(0)?, row.get(1)?)? {
+            news.trials.push(trial);
+            news.curves.push(numbers(row.get(2)?));
+        }
     }
     Ok(())
 }
@@ -291,6 +296,14 @@ impl Journal for SqliteJournal {
             self.looked = Some(Instant::now());
         }
         Ok(())
+    }
+
+    fn trials(&mut self) -> Result<Vec<Trial>> {
+        self.with(|open, _| {
+            let mut rows = open.connection.prepare("SELECT number, record FROM trials ORDER BY number")?;
+            let rows = rows.query_map([], |row| trial(row.get(0)?, row.get(1)?))?;
+            rows.filter_map(Result::transpose).collect()
+        })
     }
 
     fn weights(&mut self, number: u64) -> Result<Option<Vec<u8>>> {

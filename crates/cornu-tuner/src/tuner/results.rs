@@ -47,10 +47,9 @@ impl<O: Oracle> Tuner<O> {
         let name = about["objective"].as_str().unwrap_or_default();
         self.ledger.objective = self.objective.clone().named(name, about["direction"].as_str());
         self.ledger.seed = about["seed"].as_u64().unwrap_or_default();
-        let ledger = &mut self.ledger;
+        journal.trials()?.into_iter().for_each(|trial| self.ledger.note(trial));
         let mut space = None;
         journal.exchange(Written { keep: self.keep_models, ..Written::default() }, &mut |news| {
-            news.trials.into_iter().for_each(|trial| ledger.note(trial));
             space = news.space;
             Vec::new()
         })?;

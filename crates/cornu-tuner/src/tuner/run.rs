@@ -132,7 +132,7 @@ impl<O: Oracle> Tuner<O> {
         let stored = journal.begin(&about)?;
         about::compare(&stored, &about, self.seed.is_some()).context(place(self.directory.as_deref()))?;
         self.ledger.seed = stored["seed"].as_u64().unwrap_or_default();
-        self.ledger.repeats = self.repeats;
+        (self.ledger.repeats, self.ledger.lean) = (self.repeats, journal.folder().is_some());
         self.ledger.objective = locked(&common.objective).clone();
         common.seed = self.ledger.seed;
         let scratch = self.oracle.has_rungs().then(|| Scratch::new(journal.folder())).transpose()?;
@@ -150,6 +150,10 @@ impl<O: Oracle> Tuner<O> {
         let search =
             Search::new(limits, &mut self.oracle, &mut self.ledger, &mut **journal, Arc::clone(&common), display);
         let done = search.run(task);
+        self.ledger.lean = false;
+        // What a disk that is gone does not give is there when it is read again.
+        let trials = journal.trials().unwrap_or_default();
+        trials.into_iter().for_each(|trial| self.ledger.note(trial));
         if let Some(pruning) = Arc::into_inner(common).and_then(|common| common.pruning) {
             self.pruner = Some(pruning.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).into_pruner());
         }

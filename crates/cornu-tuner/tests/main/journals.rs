@@ -308,6 +308,10 @@ fn a_journal_of_ones_own_is_written() {
             journal.exchange(written, choose)
         }
 
+        fn trials(&mut self) -> cornu::Result<Vec<Trial>> {
+            self.0.lock().unwrap().1.trials()
+        }
+
         fn weights(&mut self, number: u64) -> cornu::Result<Option<Vec<u8>>> {
             self.0.lock().unwrap().1.weights(number)
         }

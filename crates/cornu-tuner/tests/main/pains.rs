@@ -182,3 +182,31 @@ fn no_two_workers_take_one_trial() {
     std::thread::scope(|scope| (0..3).for_each(|_| drop(scope.spawn(|| work().unwrap()))));
     assert_eq!((values.lock().unwrap().len(), count.load(Ordering::Relaxed)), (120, 120));
 }
+
+/// The memory of this process, in kilobytes.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix("kB")?.trim().parse().ok())
+}
+
+/// keras-team/keras-tuner#395, #873, #1031. Alone in its process: `cargo test --release -- --ignored --exact pains::ten_…`
+#[test]
+#[ignore = "takes a minute, and needs a process of its own"]
+fn ten_thousand_trials_take_hardly_more_memory_than_a_thousand() {
+    let (folder, seen) = (Folder::new("tuner-memory"), Mutex::new(Vec::new()));
+    let (x, y) = rows(64);
+    let count = std::sync::Arc::new(AtomicUsize::new(0));
+    let (counted, seen) = (std::sync::Arc::clone(&count), std::sync::Arc::new(seen));
+    let noted = std::sync::Arc::clone(&seen);
+    let mut tuner = RandomSearch::new(move |hp: &mut HyperParameters| {
+        if [1_000, 5_000, 10_000].contains(&counted.fetch_add(1, Ordering::Relaxed)) {
+            noted.lock().unwrap().extend(resident());
+        }
+        build(hp)
+    });
+    tuner = tuner.objective("val_accuracy").max_trials(10_000).seed(7).directory(folder.join("search"));
+    tuner.search(&x, &y, fit()).unwrap();
+    let seen = seen.lock().unwrap().clone();
+    println!("{seen:?} kB after 1,000, 5,000 and 10,000 trials");
+    assert!(seen.len() < 3 || seen[2] * 10 <= seen[0] * 11, "{seen:?}");
+}
