@@ -80,7 +80,7 @@ fn trials_go_on_where_they_stopped_to_the_bit() {
     let noted = Noted::default();
     let mut tuner = Hyperband::new(noted.clone()).objective("val_loss").max_epochs(4).factor(2).seed(9).workers(2);
     tuner.search(&x, &y, fit()).unwrap();
-    let last = tuner.trials().iter().find(|trial| numbers(trial)[..2] == [Some(4), Some(2)]).expect("a last round");
+    let last = tuner.trials().iter().find(|trial| numbers(trial)[..4] == [4, 2, 2, 2].map(Some)).expect("a last round");
     let grandparent = numbers(&tuner.trials()[numbers(last)[4].unwrap() as usize])[4];
     assert!(grandparent.is_some(), "it has gone on twice");
     let lr = last.values.get("lr").unwrap().to_string();
