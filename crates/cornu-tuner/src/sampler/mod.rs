@@ -5,12 +5,14 @@
 //! answers as if it had never stopped.
 
 mod draw;
+mod gp;
 mod normal;
 mod parzen;
 mod random;
 mod space;
 mod tpe;
 
+pub use gp::GaussianProcess;
 pub use random::Random;
 pub use tpe::Tpe;
 
