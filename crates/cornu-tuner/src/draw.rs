@@ -1,6 +1,6 @@
-//! Draws that depend on a seed, a trial and a name alone: whoever asks, whenever, gets the same.
+//! What depends on a seed, a trial and a name alone: whoever asks, whenever, gets the same.
 
-use crate::sampler::Kind;
+use crate::sampler::{Axis, Kind, Random, Sampler};
 
 /// Bits of all that went in (SplitMix64 by Steele, Lea and Flood, 2014).
 fn mix(mut x: u64) -> u64 {
@@ -15,11 +15,9 @@ pub(crate) fn bits(seed: u64, trial: u64, name: &str) -> u64 {
     name.bytes().fold(mix(mix(seed) ^ trial), |bits, byte| mix(bits ^ u64::from(byte)))
 }
 
-/// A coordinate for that parameter.
+/// A coordinate for that parameter: what a random sampler gives for an axis of its name.
 pub(crate) fn coordinate(seed: u64, trial: u64, name: &str, kind: Kind) -> f64 {
-    let part = (bits(seed, trial, name) >> 11) as f64 / (1u64 << 53) as f64;
-    match kind {
-        Kind::Real => part,
-        Kind::Steps(count) | Kind::Choices(count) => (part * count as f64).floor(),
-    }
+    let axis = Axis { name: name.to_owned(), kind, when: Vec::new() };
+    let points = Random::new(seed).ask(&[axis], &[], trial, 1);
+    points.first().and_then(|point| point.first().copied().flatten()).unwrap_or_default()
 }

@@ -29,14 +29,14 @@ pub use pruner::{MedianPruner, Pruner, SuccessiveHalvingPruner};
 pub use search::Finish;
 pub use space::{Boolean, Choice, Condition, Domain, Float, HyperParameters, Int, Parameter, Sampling, Space, Whole};
 pub use trial::{Execution, Status, Trial};
-pub use tuner::{GridSearch, Hyperband, RandomSearch, Tuner};
+pub use tuner::{BayesianOptimization, GridSearch, Hyperband, RandomSearch, TpeSearch, Tuner};
 pub use value::{Value, Values};
 
 /// What most searches need: `use cornu_tuner::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        GridSearch, HyperModel, HyperParameters, Hyperband, MedianPruner, Objective, RandomSearch, Status,
-        SuccessiveHalvingPruner, Trial, Tuner,
+        BayesianOptimization, GridSearch, HyperModel, HyperParameters, Hyperband, MedianPruner, Objective,
+        RandomSearch, Status, SuccessiveHalvingPruner, TpeSearch, Trial, Tuner,
     };
 }
 

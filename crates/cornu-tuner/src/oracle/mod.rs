@@ -10,7 +10,7 @@ mod unique;
 pub use grid::GridSearchOracle;
 pub use hyperband::HyperbandOracle;
 pub use random::RandomSearchOracle;
-pub use sampled::SamplerOracle;
+pub use sampled::{BayesianOptimizationOracle, SamplerOracle, TpeOracle};
 
 use crate::ledger::Ledger;
 use crate::trial::Trial;

@@ -4,7 +4,7 @@ use super::unique::untried;
 use super::{Oracle, Proposal};
 use crate::draw;
 use crate::ledger::Ledger;
-use crate::sampler::{Outcome, Point, Sampler, Told};
+use crate::sampler::{GaussianProcess, Outcome, Point, Sampler, Told, Tpe};
 use crate::trial::{Status, Trial};
 
 /// Asks a [`Sampler`].
@@ -68,4 +68,39 @@ impl Oracle for SamplerOracle {
     fn ahead(&self, workers: usize) -> usize {
         usize::from(workers > 1)
     }
+}
+
+/// Oracles of one sampler each.
+macro_rules! oracles {
+    ($($(#[$doc:meta])* $oracle:ident = $name:literal, $sampler:ty;)*) => {$(
+        $(#[$doc])*
+        pub struct $oracle(SamplerOracle);
+
+        impl Default for $oracle {
+            fn default() -> Self {
+                $oracle(SamplerOracle::new($name, <$sampler>::new))
+            }
+        }
+
+        impl Oracle for $oracle {
+            fn name(&self) -> &'static str {
+                self.0.name()
+            }
+
+            fn populate(&mut self, ledger: &Ledger) -> Proposal {
+                self.0.populate(ledger)
+            }
+
+            fn ahead(&self, workers: usize) -> usize {
+                self.0.ahead(workers)
+            }
+        }
+    )*};
+}
+
+oracles! {
+    /// A Gaussian process.
+    BayesianOptimizationOracle = "BayesianOptimization", GaussianProcess;
+    /// Parzen estimators.
+    TpeOracle = "TpeSearch", Tpe;
 }

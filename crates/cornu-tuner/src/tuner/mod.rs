@@ -13,7 +13,9 @@ use crate::hypermodel::HyperModel;
 use crate::journal::Journal;
 use crate::ledger::Ledger;
 use crate::objective::Objective;
-use crate::oracle::{GridSearchOracle, HyperbandOracle, Oracle, RandomSearchOracle};
+use crate::oracle::{
+    BayesianOptimizationOracle, GridSearchOracle, HyperbandOracle, Oracle, RandomSearchOracle, TpeOracle,
+};
 use crate::pruner::Pruner;
 
 /// Searches at random: [`Tuner`].
@@ -25,8 +27,14 @@ pub type GridSearch = Tuner<GridSearchOracle>;
 /// Searches by many short trainings, of which the better ones go on: [`Tuner`].
 pub type Hyperband = Tuner<HyperbandOracle>;
 
-/// A search for hyper-parameters, with KerasTuner's settings and results. [`RandomSearch`], [`GridSearch`] and [`Hyperband`]
-/// are tuners that differ in their oracle.
+/// Searches by a Gaussian process, which learns what to expect of a configuration: [`Tuner`]. For few trials that take long.
+pub type BayesianOptimization = Tuner<BayesianOptimizationOracle>;
+
+/// Searches by Parzen estimators, which tell the better trials from the others: [`Tuner`]. For many trials.
+pub type TpeSearch = Tuner<TpeOracle>;
+
+/// A search for hyper-parameters, with KerasTuner's settings and results. [`RandomSearch`], [`GridSearch`], [`Hyperband`],
+/// [`BayesianOptimization`] and [`TpeSearch`] are tuners that differ in their oracle.
 ///
 /// ```
 /// use cornu::prelude::*;

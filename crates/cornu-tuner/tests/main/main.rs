@@ -4,6 +4,7 @@ mod hyperband;
 mod journals;
 mod mistakes;
 mod pains;
+mod samplers;
 mod searches;
 mod spaces;
 

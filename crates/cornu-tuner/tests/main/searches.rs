@@ -1,8 +1,10 @@
 //! Whole searches.
 
+use std::path::Path;
+
 use cornu::prelude::*;
 use cornu_testkit::folder::Folder;
-use cornu_tuner::oracle::SamplerOracle;
+use cornu_tuner::oracle::{BayesianOptimizationOracle, Oracle, SamplerOracle, TpeOracle};
 use cornu_tuner::prelude::*;
 use cornu_tuner::sampler::{Axis, Kind, Outcome, Point, Sampler, Told};
 use cornu_tuner::{Finish, Results, TrainingData};
@@ -226,4 +228,30 @@ fn hopeless_trials_are_given_up() {
         assert!((1..16).contains(&pruned), "{pruned}");
         assert!(tuner.get_best_trials(16).iter().all(|trial| trial.status == Status::Completed));
     }
+}
+
+/// Samplers that learn find the bottom of a bowl, and go on from a journal as if they had not stopped.
+#[test]
+fn searches_that_learn_go_on_where_they_stopped() {
+    fn bowl(hp: &mut HyperParameters) -> cornu::Result<f64> {
+        let x = hp.float("x", -1.0..=1.0).get();
+        let y = f64::from(hp.int("y", 0..=20).get());
+        Ok((x - 0.3).powi(2) + ((y - 7.0) / 10.0).powi(2))
+    }
+    fn search<O: Oracle + Default>(trials: u64, folder: Option<&Path>) -> Vec<(Vec<String>, Option<f64>)> {
+        let mut tuner = Tuner::<O>::default().max_trials(trials).seed(5).workers(1);
+        if let Some(folder) = folder {
+            tuner = tuner.directory(folder);
+        }
+        tuner.optimize(bowl).unwrap();
+        assert!(trials < 30 || tuner.get_best_trials(1)[0].score < Some(0.01));
+        told(tuner.trials())
+    }
+    fn compare<O: Oracle + Default>(name: &str) {
+        let folder = Folder::new(name);
+        search::<O>(13, Some(&folder));
+        assert_eq!(search::<O>(30, Some(&folder)), search::<O>(30, None));
+    }
+    compare::<BayesianOptimizationOracle>("tuner-bayesian");
+    compare::<TpeOracle>("tuner-tpe");
 }
