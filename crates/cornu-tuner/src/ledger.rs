@@ -8,6 +8,18 @@ use crate::space::{OWN, Space};
 use crate::trial::{Status, Trial};
 use crate::value::Values;
 
+/// What is left to a journal of trials that have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// All is kept.
+    #[default]
+    Nothing,
+    /// Executions.
+    Executions,
+    /// And values, where no oracle asks for them.
+    Values,
+}
+
 /// What an oracle goes by.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -19,8 +31,10 @@ pub struct Ledger {
     pub objective: Objective,
     /// Whether a configuration may run more than once.
     pub repeats: bool,
-    /// Whether executions are left to the journal, so that ten thousand trials take little room.
-    pub(crate) lean: bool,
+    /// What is left to the journal, so that ten thousand trials take little room.
+    pub(crate) left: Left,
+    /// What the best trials cost, sorted: their values are not left to the journal.
+    top: Vec<f64>,
     /// By their numbers.
     trials: Vec<Trial>,
     tried: HashSet<u64>,
@@ -55,10 +69,13 @@ impl Ledger {
 
     /// Notes a trial, or what has become of one.
     pub(crate) fn note(&mut self, mut trial: Trial) {
-        if self.lean {
+        self.tried.insert(fingerprint(&trial.values));
+        if self.left != Left::Nothing {
             trial.executions = Vec::new();
         }
-        self.tried.insert(fingerprint(&trial.values));
+        if self.left == Left::Values && trial.status != Status::Running && !self.is_among_the_best(&trial) {
+            trial.values = Values::default();
+        }
         let place = trial.number as usize;
         while self.trials.len() < place {
             // Numbers are given out in order: what is between is on its way.
@@ -68,6 +85,16 @@ impl Ledger {
             Some(known) => *known = trial,
             None => self.trials.push(trial),
         }
+    }
+
+    fn is_among_the_best(&mut self, trial: &Trial) -> bool {
+        const BEST: usize = 16;
+        let Some(score) = trial.score.filter(|_| trial.status == Status::Completed) else { return false };
+        let cost = self.objective.cost(score);
+        let place = self.top.partition_point(|other| *other <= cost);
+        self.top.insert(place, cost);
+        self.top.truncate(BEST);
+        place < BEST
     }
 
     /// Forgets the trials from that number on, which did not begin.

@@ -102,6 +102,8 @@ impl Open {
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // In kilobytes: what was written is hardly read again.
+        connection.pragma_update(None, "cache_size", -256)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch(TABLES)?;
         transaction.execute("INSERT OR IGNORE INTO search VALUES ('version', ?1)", [VERSION.to_string()])?;

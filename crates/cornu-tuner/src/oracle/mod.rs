@@ -55,6 +55,11 @@ pub trait Oracle: Send {
         0
     }
 
+    /// Whether it asks for the values of trials that have ended.
+    fn looks_back(&self) -> bool {
+        true
+    }
+
     /// Whether it needs to know what a trial has declared as soon as it is built.
     fn follows_builds(&self) -> bool {
         false

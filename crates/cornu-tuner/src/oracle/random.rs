@@ -22,6 +22,10 @@ impl Oracle for RandomSearchOracle {
     fn ahead(&self, workers: usize) -> usize {
         32 * workers
     }
+
+    fn looks_back(&self) -> bool {
+        false
+    }
 }
 
 /// Values at random, which were not tried before.

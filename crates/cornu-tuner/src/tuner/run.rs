@@ -17,7 +17,7 @@ use crate::about;
 use crate::display::Display;
 use crate::hypermodel::{Results, TrainingData};
 use crate::journal::{self, MemoryJournal};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Left};
 use crate::objective::Objective;
 use crate::oracle::Oracle;
 use crate::pruner::Pruning;
@@ -123,7 +123,7 @@ impl<O: Oracle> Tuner<O> {
     fn drive(&mut self, task: &dyn Task, mut about: Json, shown: Verbose) -> Result<Finish> {
         self.open()?;
         let workers = self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        let mut common = self.common(workers);
+        let (mut common, limits) = (self.common(workers), self.limits(workers));
         self.ledger.objective = self.objective.clone();
         let found = explore(task, &common, &mut self.ledger)?;
         about["direction"] = locked(&common.objective).word().into();
@@ -132,25 +132,22 @@ impl<O: Oracle> Tuner<O> {
         let stored = journal.begin(&about)?;
         about::compare(&stored, &about, self.seed.is_some()).context(place(self.directory.as_deref()))?;
         self.ledger.seed = stored["seed"].as_u64().unwrap_or_default();
-        (self.ledger.repeats, self.ledger.lean) = (self.repeats, journal.folder().is_some());
+        self.ledger.repeats = self.repeats;
+        self.ledger.left = match (journal.folder(), self.oracle.looks_back()) {
+            (None, _) => Left::Nothing,
+            (Some(_), true) => Left::Executions,
+            (Some(_), false) => Left::Values,
+        };
         self.ledger.objective = locked(&common.objective).clone();
         common.seed = self.ledger.seed;
         let scratch = self.oracle.has_rungs().then(|| Scratch::new(journal.folder())).transpose()?;
         common.snapshots = scratch.as_ref().map(|scratch| scratch.path.clone());
-        let max_trials = self.max_trials.or(if self.oracle.ends() { None } else { Some(10) });
-        let limits = Limits {
-            max_trials,
-            max_consecutive_failures: self.max_consecutive_failed_trials,
-            workers,
-            keep_models: self.keep_models,
-            patience: self.patience,
-        };
-        let display = Display::new(shown, max_trials);
+        let display = Display::new(shown, limits.max_trials);
         let common = Arc::new(common);
         let search =
             Search::new(limits, &mut self.oracle, &mut self.ledger, &mut **journal, Arc::clone(&common), display);
         let done = search.run(task);
-        self.ledger.lean = false;
+        self.ledger.left = Left::Nothing;
         // What a disk that is gone does not give is there when it is read again.
         let trials = journal.trials().unwrap_or_default();
         trials.into_iter().for_each(|trial| self.ledger.note(trial));
@@ -158,6 +155,17 @@ impl<O: Oracle> Tuner<O> {
             self.pruner = Some(pruning.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).into_pruner());
         }
         done
+    }
+
+    /// Where the search ends, if nothing else ends it.
+    fn limits(&self, workers: usize) -> Limits {
+        Limits {
+            max_trials: self.max_trials.or(if self.oracle.ends() { None } else { Some(10) }),
+            max_consecutive_failures: self.max_consecutive_failed_trials,
+            workers,
+            keep_models: self.keep_models,
+            patience: self.patience,
+        }
     }
 
     /// What the threads of a search share.

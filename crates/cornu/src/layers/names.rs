@@ -9,9 +9,9 @@ use crate::random::scope;
 type Counts = HashMap<String, usize>;
 
 thread_local! {
-    /// The counts of the scopes that the thread is in, by their numbers, outermost first. One list for each thread, so
-    /// that what one thread builds does not change the names on another.
-    static COUNTS: RefCell<Vec<(u64, Counts)>> = RefCell::default();
+    /// The counts of the scopes that the thread is in, outermost first, one at most for each depth. One list for each
+    /// thread, so that what one thread builds does not change the names on another.
+    static COUNTS: RefCell<Vec<([u64; 2], Counts)>> = RefCell::default();
 }
 
 /// Calls `work` with the counts of the present scope.
@@ -19,8 +19,8 @@ fn with_counts<T>(work: impl FnOnce(&mut Counts) -> T) -> T {
     COUNTS.with_borrow_mut(|all| {
         let scope = scope();
         // Those of scopes that were left.
-        all.retain(|(number, _)| *number <= scope);
-        if all.last().is_none_or(|(number, _)| *number < scope) {
+        all.retain(|(known, _)| known[0] < scope[0] || *known == scope);
+        if all.last().is_none_or(|(known, _)| *known != scope) {
             all.push((scope, Counts::new()));
         }
         let last = all.len() - 1;
@@ -81,6 +81,7 @@ mod tests {
             || scoped(Seeds::new(1), || [automatic("A"), scoped(Seeds::new(1), || automatic("A")), automatic("A")]);
         assert_eq!(within(), ["a", "a", "a_1"]);
         assert_eq!(within(), ["a", "a", "a_1"]);
+        assert_eq!(COUNTS.with_borrow(Vec::len), 2, "what is left is forgotten");
         assert_eq!(automatic("A"), "a_1");
     }
 }

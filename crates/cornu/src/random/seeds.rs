@@ -194,8 +194,10 @@ thread_local! {
     static AT_WORK: Cell<bool> = const { Cell::new(false) };
     /// The generators of the [`scoped`] work that this thread does, if it does any.
     static SCOPED: RefCell<Option<Seeds>> = const { RefCell::new(None) };
-    /// The number of that scope, and how many there have been; 0 outside of all.
+    /// How deep that scope lies within others, and its number; 0 outside of all.
     static SCOPE: Cell<[u64; 2]> = const { Cell::new([0; 2]) };
+    /// How many there have been.
+    static SCOPES: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Clears [`AT_WORK`], after a panic as well.
@@ -218,7 +220,7 @@ pub fn with_seeds<T>(work: impl FnOnce(&mut Seeds) -> T) -> T {
     let nested = AT_WORK.replace(true);
     assert!(!nested, "the process's seeds are in use on this thread: use the `Seeds` that `with_seeds` gave");
     let _end = AtWork;
-    if scope() > 0 {
+    if is_scoped() {
         return SCOPED.with_borrow_mut(|seeds| work(seeds.get_or_insert_with(Seeds::unseeded)));
     }
     #[cfg(test)]
@@ -248,36 +250,40 @@ pub fn scoped<T>(seeds: Seeds, work: impl FnOnce() -> T) -> T {
 
 /// What a scope goes back to, after a panic as well.
 struct Scope {
-    number: u64,
+    outer: [u64; 2],
     seeds: Option<Seeds>,
 }
 
 impl Scope {
     fn enter(seeds: Seeds) -> Scope {
-        let [number, all] = SCOPE.get();
-        let seeds = SCOPED.replace(Some(seeds));
-        SCOPE.set([all + 1; 2]);
-        Scope { number, seeds }
+        let (outer, seeds) = (SCOPE.get(), SCOPED.replace(Some(seeds)));
+        SCOPES.set(SCOPES.get() + 1);
+        SCOPE.set([outer[0] + 1, SCOPES.get()]);
+        Scope { outer, seeds }
     }
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
         SCOPED.set(self.seeds.take());
-        SCOPE.set([self.number, SCOPE.get()[1]]);
+        SCOPE.set(self.outer);
     }
 }
 
-/// The number of the scope that this thread is in, larger within than around it; 0 outside of all.
-pub(crate) fn scope() -> u64 {
-    SCOPE.get()[0]
+/// The scope that this thread is in: how deep it lies within others, and its number, which no other has; 0 outside of all.
+pub(crate) fn scope() -> [u64; 2] {
+    SCOPE.get()
+}
+
+fn is_scoped() -> bool {
+    scope()[0] > 0
 }
 
 /// `keras.utils.set_random_seed(seed)`: sets every generator of this process, that of NumPy (`cornu::data::random`) too;
 /// within [`scoped`] work only the generators of that.
 pub fn set_random_seed(seed: u32) {
     #[cfg(feature = "data")]
-    if scope() == 0 {
+    if !is_scoped() {
         cornu_data::random::seed(seed);
     }
     with_seeds(|seeds| seeds.set_random_seed(seed));
