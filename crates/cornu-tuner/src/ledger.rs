@@ -1,6 +1,6 @@
 //! All trials of a search, as far as this process knows them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use crate::objective::Objective;
@@ -31,6 +31,8 @@ pub struct Ledger {
     pub objective: Objective,
     /// Whether a configuration may run more than once.
     pub repeats: bool,
+    /// Trials that were handed out here and have not ended: where a search was stopped, the next runs them again.
+    pub(crate) unfinished: BTreeSet<u64>,
     /// What is left to the journal, so that ten thousand trials take little room.
     pub(crate) left: Left,
     /// What the best trials cost, sorted: their values are not left to the journal.

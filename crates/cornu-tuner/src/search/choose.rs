@@ -104,6 +104,8 @@ impl Search<'_> {
                 (self.away, self.next_try, self.since) = (None, None, None);
                 self.pending.clear();
                 self.in_flight += chosen.len();
+                self.begun = true;
+                self.ledger.unfinished.extend(chosen.iter().map(|trial| trial.number));
                 let jobs: Vec<Job> = chosen.into_iter().map(|trial| self.job(trial)).collect();
                 queue.push(jobs);
             }
@@ -119,6 +121,7 @@ impl Search<'_> {
         let room = if self.wants() { self.target().saturating_sub(self.in_flight) } else { 0 };
         let (mark, max_trials) = (self.ledger.next_number(), self.limits.max_trials);
         let (common, wants) = (&self.common, self.wants());
+        let stopped = if self.begun { Vec::new() } else { Vec::from_iter(self.ledger.unfinished.iter().copied()) };
         let mut turn = Turn {
             ledger: self.ledger,
             oracle: self.oracle,
@@ -138,6 +141,7 @@ impl Search<'_> {
                 ended.for_each(|(_, costs)| locked(pruning).ended(costs, false));
             }
             if wants {
+                turn.adopt(&stopped);
                 turn.adopt(&news.orphans);
                 turn.choose();
             }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use cornu::{Error, Result};
+use cornu::{Error, ErrorKind, Result};
 
 pub(crate) use choose::root;
 pub(crate) use task::{Common, Fault, Function, Task, Training, caught, locked, seeds};
@@ -79,6 +79,8 @@ pub(crate) struct Search<'a> {
     failures: usize,
     /// The costs of the models that are kept, the best first.
     kept: Vec<f64>,
+    /// Whether there was a turn.
+    begun: bool,
     /// How many parameters are written down.
     known: usize,
     finish: Option<Finish>,
@@ -109,6 +111,7 @@ impl<'a> Search<'a> {
             in_flight: 0,
             failures: 0,
             kept: Vec::new(),
+            begun: false,
             known: 0,
             finish: None,
             stop: None,
@@ -240,7 +243,7 @@ impl<'a> Search<'a> {
         match end {
             End::Stop(error) => {
                 // The trial stays under way: the next search runs it again.
-                self.stop.get_or_insert(error);
+                self.stop.get_or_insert_with(|| stopped(number, error));
                 return;
             }
             End::Completed { executions, weights, costs } => {
@@ -258,6 +261,7 @@ impl<'a> Search<'a> {
                 trial.message = Some(format!("it is the configuration of trial {first}"));
             }
         }
+        self.ledger.unfinished.remove(&number);
         self.count_failures(&record.trial);
         self.objective();
         if let Some(pruning) = &self.common.pruning
@@ -306,4 +310,13 @@ impl<'a> Search<'a> {
             self.stop = Some(error.help(help));
         }
     }
+}
+
+/// The error of a search whose trial was stopped from outside; others are told as they are.
+fn stopped(number: u64, error: Error) -> Error {
+    if error.kind() != ErrorKind::Interrupted {
+        return error;
+    }
+    let message = format!("the search was stopped in trial {number}: {}", error.message());
+    Error::new(ErrorKind::Interrupted, message).help("what has ended is kept; `search` again goes on from there")
 }

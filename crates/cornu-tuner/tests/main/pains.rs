@@ -141,13 +141,34 @@ fn an_interrupted_trial_is_repeated_with_its_values_and_others_do_not_run_again(
         (ended, ran.into_inner().unwrap())
     };
     let (ended, first) = search(Some(4));
-    assert_eq!(ended.unwrap_err().message(), "stopped");
+    assert_eq!(ended.unwrap_err().message(), "the search was stopped in trial 4: stopped");
     let (ended, second) = search(None);
     assert_eq!((ended.unwrap(), first.len(), second.len()), (Finish::MaxTrials, 4, 5));
     let mut whole = RandomSearch::default().max_trials(9).seed(3);
     whole.optimize(|hp| Ok(hp.float("x", 0.0..=1.0).get())).unwrap();
     let scores: Vec<f64> = whole.trials().iter().filter_map(|trial| trial.score).collect();
     assert_eq!([first, second].concat(), scores);
+}
+
+/// In one process too, with a journal and without.
+#[test]
+fn a_search_that_was_stopped_goes_on_when_it_is_called_again() {
+    let folder = Folder::new("tuner-again");
+    for directory in [None, Some(folder.join("search"))] {
+        let count = AtomicUsize::new(0);
+        let mut tuner = RandomSearch::default().max_trials(9).seed(3).workers(2);
+        if let Some(directory) = directory {
+            tuner = tuner.directory(directory);
+        }
+        let evaluate = |hp: &mut HyperParameters| match count.fetch_add(1, Ordering::Relaxed) {
+            4 => Err(cornu::Error::new(cornu::ErrorKind::Interrupted, "stopped")),
+            _ => Ok(hp.float("x", 0.0..=1.0).get()),
+        };
+        tuner.optimize(evaluate).unwrap_err();
+        assert_eq!(tuner.optimize(evaluate).unwrap(), Finish::MaxTrials);
+        assert_eq!((tuner.trials().len(), tuner.get_best_trials(99).len()), (9, 9));
+        assert_eq!(count.into_inner(), 10);
+    }
 }
 
 /// keras-team/keras-tuner#234, #803.
