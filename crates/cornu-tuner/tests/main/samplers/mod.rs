@@ -2,6 +2,7 @@
 
 mod bars;
 mod functions;
+mod laws;
 
 use cornu_tuner::sampler::{Outcome, Sampler, Told};
 use functions::Function;
