@@ -13,14 +13,14 @@ use super::{Axis, Kind, Outcome, Point, Sampler, Told};
 /// The most trials that the process is made of: one half the best, the other the newest.
 const MOST: usize = 200;
 /// Of how many trials parameters are fitted, with how many trials of parameters: each begins where that before it ended.
-const FITS: [(usize, usize); 3] = [(24, 60), (64, 16), (MOST, 3)];
+const FITS: [(usize, usize); 3] = [(24, 60), (64, 30), (MOST, 20)];
 /// Points at random that are looked at, and near each of the best trials; and how many are made better.
-const ANYWHERE: usize = 192;
-const NEAR: usize = 24;
+const ANYWHERE: usize = 512;
+const NEAR: usize = 32;
 const BEST: usize = 3;
-const STARTS: usize = 5;
+const STARTS: usize = 8;
 /// Values of what is hoped for in one search.
-const VALUES: usize = 40;
+const VALUES: usize = 80;
 /// Rounds through axes with steps and choices.
 const ROUNDS: usize = 3;
 
