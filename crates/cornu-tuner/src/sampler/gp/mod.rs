@@ -3,11 +3,13 @@
 mod minimize;
 mod model;
 
+use std::ops::Range;
+
 use self::minimize::minimize;
 use self::model::{At, Model, Parameters};
 use super::draw::Draws;
 use super::normal;
-use super::space::Space;
+use super::space::{Space, in_order};
 use super::{Axis, Kind, Outcome, Point, Sampler, Told};
 
 /// The most trials that the process is made of: one half the best, the other the newest.
@@ -44,12 +46,10 @@ impl GaussianProcess {
         self.startup = trials;
         self
     }
-}
 
-impl Sampler for GaussianProcess {
-    fn ask(&mut self, axes: &[Axis], told: &[Told], first: u64, count: usize) -> Vec<Point> {
+    /// The points of trials, whose numbers these are.
+    fn answer(&self, axes: &[Axis], told: &[Told], trials: Range<u64>) -> Vec<Point> {
         let space = Space::new(axes);
-        let trials = first..first + count as u64;
         let clean = |told: &Told| (0..axes.len()).map(|i| space.seen(i, &told.point)).collect::<Point>();
         let of = |told: &Told| match told.outcome {
             Outcome::Score(score) if score.is_finite() => Some((clean(told), score)),
@@ -62,6 +62,12 @@ impl Sampler for GaussianProcess {
         let running = told.iter().filter(|told| told.outcome == Outcome::Running).map(clean).collect();
         let mut search = Search::new(&space, axes.len(), scored, running);
         trials.map(|trial| search.next(self.seed, trial)).collect()
+    }
+}
+
+impl Sampler for GaussianProcess {
+    fn ask(&mut self, axes: &[Axis], told: &[Told], first: u64, count: usize) -> Vec<Point> {
+        in_order(axes, told, |axes, told| self.answer(axes, told, first..first + count as u64))
     }
 }
 

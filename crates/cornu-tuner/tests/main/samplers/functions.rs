@@ -130,7 +130,7 @@ fn mixed(point: &Point) -> f64 {
 #[test]
 fn the_least_values_are_those_of_the_definitions() {
     let best = [
-        vec![(std::f64::consts::PI + 5.0) / 15.0, 2.275 / 15.0],
+        vec![(PI + 5.0) / 15.0, 2.275 / 15.0],
         vec![0.114614, 0.555649, 0.852547],
         vec![0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573],
         vec![3.048 / 4.096; 4],

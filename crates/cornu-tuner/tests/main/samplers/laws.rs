@@ -8,6 +8,8 @@ fn all(seed: u64) -> [Box<dyn Sampler>; 3] {
     [Box::new(Random::new(seed)), Box::new(Tpe::new(seed)), Box::new(GaussianProcess::new(seed))]
 }
 
+type Score<'a> = &'a dyn Fn(usize, &Point) -> Outcome;
+
 /// What is told of trials at random with these scores.
 fn history(axes: &[Axis], score: impl Fn(usize, &Point) -> Outcome, count: usize) -> Vec<Told> {
     let points = Random::new(9).ask(axes, &[], 0, count).into_iter().enumerate();
@@ -95,7 +97,7 @@ fn any_history_is_answered() {
     let failed = |_: usize, _: &Point| Outcome::Failed;
     let running = |i: usize, _: &Point| if i < 11 { Outcome::Score(i as f64) } else { Outcome::Running };
     let tiny = |i: usize, _: &Point| Outcome::Score(1.0 + (i % 3) as f64 * 1e-16);
-    let scores: [&dyn Fn(usize, &Point) -> Outcome; 6] = [&same, &huge, &endless, &failed, &running, &tiny];
+    let scores: [Score; 6] = [&same, &huge, &endless, &failed, &running, &tiny];
     let one = vec![axis("only", Kind::Steps(1), &[])];
     let spaces = [functions().pop().unwrap().axes, functions().remove(0).axes, one, Vec::new()];
     for axes in &spaces {
