@@ -1,3 +1,4 @@
 //! What a user of the crate sees of it.
 
+mod plots;
 mod samplers;
