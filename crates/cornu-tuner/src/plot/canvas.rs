@@ -12,10 +12,11 @@ text{fill:#333}.h{font-size:18px;font-weight:600;fill:#111}.t{font-size:14px;fon
 .p{font-size:11px}.g{stroke:#e4e4e4;stroke-width:1}.a{stroke:#999;stroke-width:1}\
 .d{fill:#7f9fc4;fill-opacity:.75}.o{fill:none;stroke:#7f9fc4;stroke-width:1.2}\
 .b{fill:none;stroke:#c2410c;stroke-width:2;stroke-linejoin:round}.s{fill:#c2410c}.x{stroke:#b0b0b0;stroke-width:1.2}\
-.r{fill:#3b6ea5}.f{fill:#f0f0f0}.l{fill:none;stroke-width:1}\
+.r{fill:#3b6ea5}.f{fill:#f0f0f0}.l{fill:none;stroke-width:1}.k{fill:#fff;fill-opacity:.8}\
 @media (prefers-color-scheme:dark){svg{background:#16181b}text{fill:#c9ccd1}.h,.t{fill:#f2f2f2}.m{fill:#8d939c}\
 .g{stroke:#2c3036}.a{stroke:#6b7078}.d{fill:#6f95c2}.o{stroke:#6f95c2}.b{stroke:#fb923c}.s{fill:#fb923c}\
-.x{stroke:#6b7078}.r{fill:#6fa3dc}.f{fill:#24272c}}";
+.x{stroke:#6b7078}.r{fill:#6fa3dc}.f{fill:#24272c}\
+.k{fill:#16181b}}";
 
 /// Shapes, from the top down.
 pub(super) struct Canvas {

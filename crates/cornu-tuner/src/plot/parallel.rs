@@ -1,7 +1,7 @@
 //! Parallel coordinates: an axis for each parameter, a line for each trial, the better the stronger.
 
 use super::axis::{Scale, text};
-use super::canvas::{Canvas, Hold, WIDTH, cut};
+use super::canvas::{Canvas, Hold, WIDTH, cut, width};
 use super::importance::{number, value};
 use super::report::describe;
 use super::{Search, Trial, Value, importance};
@@ -80,8 +80,8 @@ fn stroke(part: f64) -> String {
     let at = part * part * (COLOURS.len() - 1) as f64;
     let (low, rest) = ((at as usize).min(COLOURS.len() - 2), at - (at as usize).min(COLOURS.len() - 2) as f64);
     let [r, g, b] = [0, 1, 2].map(|i| COLOURS[low][i] + rest * (COLOURS[low + 1][i] - COLOURS[low][i]));
-    let (opacity, width) = (0.25 + 0.65 * part * part, if part >= 1.0 { 2.4 } else { 0.8 + 0.5 * part });
-    format!(" style=\"stroke:rgb({r:.0},{g:.0},{b:.0});stroke-opacity:{opacity:.2};stroke-width:{width:.1}\"")
+    let (opacity, wide) = (0.25 + 0.65 * part * part, if part >= 1.0 { 2.4 } else { 0.8 + 0.5 * part });
+    format!(" style=\"stroke:rgb({r:.0},{g:.0},{b:.0});stroke-opacity:{opacity:.2};stroke-width:{wide:.1}\"")
 }
 
 fn axis(canvas: &mut Canvas, [x, top, step]: [f64; 3], name: &str, labels: &[(f64, String)]) {
@@ -90,7 +90,9 @@ fn axis(canvas: &mut Canvas, [x, top, step]: [f64; 3], name: &str, labels: &[(f6
     for (part, label) in labels {
         let y = top + height(*part);
         canvas.line("a", [x, y, x + 4.0, y]);
-        canvas.text(x + 7.0, y + 4.0, "m p", Hold::Start, &cut(label, step - 16.0));
+        let label = cut(label, step - 16.0);
+        canvas.bar("k", [x + 5.0, y - 7.0, width(&label) + 3.0, 14.0]);
+        canvas.text(x + 7.0, y + 4.0, "m p", Hold::Start, &label);
     }
 }
 

@@ -18,6 +18,13 @@ fn search(names: &[&str], count: usize, score: fn(&[f64]) -> f64) -> Search {
     Search { parameters, trials: (0..).zip(points).map(trial).collect(), ..Search::default() }
 }
 
+/// What a small net might reach.
+fn accuracy(point: &[Option<f64>]) -> f64 {
+    let at = |i: usize| point[i].unwrap_or(0.5);
+    let (units, rate, dropout) = ((at(0) - 9.0).abs(), (at(1) - 0.55).powi(2), at(4).powi(2));
+    0.79 - 0.5 * rate - 0.0006 * units - 0.03 * dropout - 0.02 * f64::from(at(2) != 0.0) - 0.01 * (at(3) - 0.6).abs()
+}
+
 /// The search of a small net, as it might be: choices, conditions, steps, failures.
 fn pima() -> Search {
     let axes = [
@@ -32,13 +39,7 @@ fn pima() -> Search {
     let (mut told, mut trials) = (Vec::new(), Vec::new());
     for number in 0..120 {
         let point = sampler.ask(&axes, &told, number, 1).remove(0);
-        let at = |i: usize| point[i].unwrap_or(0.5);
-        let score = 0.79
-            - 0.05 * (at(1) - 0.55).powi(2) / 0.1
-            - 0.0006 * (at(0) - 9.0).abs()
-            - 0.03 * at(4).powi(2)
-            - 0.02 * f64::from(at(2) != 0.0)
-            - 0.01 * (at(3) - 0.6).abs();
+        let score = accuracy(&point);
         let failed = number % 29 == 7;
         let value = |i: usize| {
             point[i].map(|at| match i {
