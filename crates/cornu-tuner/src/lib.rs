@@ -12,6 +12,7 @@ mod keras_tuner;
 mod ledger;
 mod objective;
 pub mod oracle;
+pub mod plot;
 mod pruner;
 pub mod sampler;
 mod search;

@@ -5,21 +5,21 @@ use std::f64::consts::TAU;
 use cornu_array::random::{Philox, Stream};
 
 /// The numbers of one trial and one name, each from a word pair of a Philox stream of their own.
-pub(super) struct Draws {
+pub(crate) struct Draws {
     words: Philox,
     second: Option<f64>,
 }
 
 impl Draws {
     /// The counter is the hash of the name, the trial, and 16 bits for the blocks.
-    pub(super) fn new(seed: u64, trial: u64, name: &str) -> Draws {
+    pub(crate) fn new(seed: u64, trial: u64, name: &str) -> Draws {
         let place = u128::from(hash(name)) << 64 | u128::from(trial << 16);
         let counter = [0, 32, 64, 96].map(|shift| (place >> shift) as u32);
         Draws { words: Philox::new(Stream { key: [seed as u32, (seed >> 32) as u32], counter }), second: None }
     }
 
     /// The next number of 0 to 1, without 1.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         self.second.take().unwrap_or_else(|| {
             let [a, b, c, d] = self.words.block();
             self.second = Some(double(c, d));
@@ -28,18 +28,18 @@ impl Draws {
     }
 
     /// The next whole number below `count`, or 0.
-    pub(super) fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         ((self.unit() * count as f64) as usize).min(count.saturating_sub(1))
     }
 
     /// The next number of the standard normal distribution (Box and Muller).
-    pub(super) fn normal(&mut self) -> f64 {
+    pub(crate) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
         radius * (TAU * self.unit()).cos()
     }
 
     /// The next number of a normal distribution, of those within 0 to 1, in which `mean` lies.
-    pub(super) fn truncated(&mut self, mean: f64, deviation: f64) -> f64 {
+    pub(crate) fn truncated(&mut self, mean: f64, deviation: f64) -> f64 {
         // At least a third of the mass lies within, where the deviation is at most 1.
         let within = (0..64).map(|_| mean + deviation * self.normal()).find(|x| (0.0..=1.0).contains(x));
         within.unwrap_or(mean)

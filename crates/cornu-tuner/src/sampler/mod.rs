@@ -4,7 +4,7 @@
 //! follows from its settings, its seed and what it is told alone, so a search that goes on from a journal is asked and
 //! answers as if it had never stopped.
 
-mod draw;
+pub(crate) mod draw;
 mod gp;
 mod normal;
 mod parzen;

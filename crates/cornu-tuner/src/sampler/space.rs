@@ -1,7 +1,7 @@
 //! The axes in an order in which each comes after those that it depends on; which exist, and what was seen of them.
 
 use super::draw::Draws;
-use super::{Axis, Kind, Point};
+use super::{Axis, Kind, Point, Told, When};
 
 /// The axes of a search.
 pub(super) struct Space<'a> {
@@ -61,6 +61,26 @@ impl<'a> Space<'a> {
         }
         point
     }
+}
+
+/// The points of an `answer` that sees the axes in the order of the space, so that sums along axes keep their bits in
+/// whatever order these were declared.
+pub(super) fn in_order(
+    axes: &[Axis],
+    told: &[Told],
+    answer: impl FnOnce(&[Axis], &[Told]) -> Vec<Point>,
+) -> Vec<Point> {
+    let order = Space::new(axes).order;
+    let place = |i: usize| order.iter().position(|&at| at == i);
+    let moved = |when: &When| When { axis: place(when.axis).unwrap_or(usize::MAX), among: when.among.clone() };
+    let axis = |&i: &usize| Axis { when: axes[i].when.iter().map(moved).collect(), ..axes[i].clone() };
+    let turned = |told: &Told| Told {
+        point: order.iter().map(|&i| told.point.get(i).copied().flatten()).collect(),
+        outcome: told.outcome,
+    };
+    let points = answer(&order.iter().map(axis).collect::<Vec<_>>(), &told.iter().map(turned).collect::<Vec<_>>());
+    let back = |point: Point| (0..axes.len()).map(|i| point[place(i)?]).collect();
+    points.into_iter().map(back).collect()
 }
 
 /// Any coordinate of an axis, each as likely as the others.

@@ -1,5 +1,6 @@
 //! Tuners: a hyper-model, an oracle, and how a search is run.
 
+mod plots;
 mod results;
 mod run;
 

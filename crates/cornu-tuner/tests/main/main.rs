@@ -4,6 +4,7 @@ mod hyperband;
 mod journals;
 mod mistakes;
 mod pains;
+mod plots;
 mod samplers;
 mod searches;
 mod spaces;

@@ -256,3 +256,22 @@ fn searches_that_learn_go_on_where_they_stopped() {
     compare::<BayesianOptimizationOracle>("tuner-bayesian");
     compare::<TpeOracle>("tuner-tpe");
 }
+
+#[test]
+fn a_search_is_drawn_and_says_what_matters() {
+    let folder = Folder::new("tuner-plot");
+    let mut tuner = RandomSearch::default().max_trials(60).seed(2);
+    let evaluate = |hp: &mut HyperParameters| {
+        Ok(hp.float("much", 1e-3..=1.0).log().get().ln() + 0.01 * f64::from(hp.int("little", 0..=9).get()))
+    };
+    tuner.optimize(evaluate).unwrap();
+    let importance = tuner.importance();
+    assert!(importance[0].0 == "much" && importance[0].1 > 0.9, "{importance:?}");
+    for (name, begin) in [("search.svg", "<svg"), ("search.html", "<!")] {
+        tuner.plot(folder.join(name)).unwrap();
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        assert!(text.starts_with(begin) && text.contains("little"), "{name}");
+    }
+    let error = tuner.plot(folder.join("search.png")).unwrap_err().to_string();
+    assert!(error.starts_with("`plot` writes `.svg` and `.html`, got `"), "{error}");
+}

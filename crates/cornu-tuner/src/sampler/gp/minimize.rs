@@ -20,16 +20,9 @@ pub(super) fn minimize(
     let mut steps: VecDeque<(Vec<f64>, Vec<f64>)> = VecDeque::new();
     let mut count = 1;
     while count < most {
-        let waits: Vec<bool> =
-            x.iter().zip(&slope).map(|(&x, &g)| x <= low && g > 0.0 || x >= high && g < 0.0).collect();
-        let free = |v: &[f64]| v.iter().zip(&waits).map(|(&v, &waits)| if waits { 0.0 } else { v }).collect();
-        let down: Vec<f64> = free(&slope);
+        let Some((direction, down)) = downwards(&x, &slope, &steps, [low, high]) else { break };
         if down.iter().all(|g| g.abs() < flat) {
             break;
-        }
-        let mut direction = free(&direction(&down, &steps));
-        if dot(&direction, &down) >= 0.0 {
-            direction = down.iter().map(|g| -g).collect();
         }
         let longest = direction.iter().fold(0.0, |most: f64, d| most.max(d.abs()));
         // Without a memory of the curvature a step is short.
@@ -59,6 +52,22 @@ pub(super) fn minimize(
         }
     }
     x
+}
+
+/// A direction in which the value falls, and the slope along coordinates that may move; none where no one may.
+fn downwards(
+    x: &[f64],
+    slope: &[f64],
+    steps: &VecDeque<(Vec<f64>, Vec<f64>)>,
+    [low, high]: [f64; 2],
+) -> Option<(Vec<f64>, Vec<f64>)> {
+    let waits: Vec<bool> = x.iter().zip(slope).map(|(&x, &g)| x <= low && g > 0.0 || x >= high && g < 0.0).collect();
+    let free = |v: &[f64]| v.iter().zip(&waits).map(|(&v, &waits)| if waits { 0.0 } else { v }).collect::<Vec<_>>();
+    let down = free(slope);
+    let curved = free(&direction(&down, steps));
+    let falls = dot(&curved, &down) < 0.0;
+    let direction = if falls { curved } else { down.iter().map(|g| -g).collect() };
+    direction.iter().any(|&d| d != 0.0).then_some((direction, down))
 }
 
 /// Minus the slope times the inverse of the curvature that the steps tell, the newest first.

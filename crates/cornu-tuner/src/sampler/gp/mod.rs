@@ -3,24 +3,26 @@
 mod minimize;
 mod model;
 
+use std::ops::Range;
+
 use self::minimize::minimize;
 use self::model::{At, Model, Parameters};
 use super::draw::Draws;
 use super::normal;
-use super::space::Space;
+use super::space::{Space, in_order};
 use super::{Axis, Kind, Outcome, Point, Sampler, Told};
 
 /// The most trials that the process is made of: one half the best, the other the newest.
 const MOST: usize = 200;
 /// Of how many trials parameters are fitted, with how many trials of parameters: each begins where that before it ended.
-const FITS: [(usize, usize); 3] = [(24, 60), (64, 16), (MOST, 3)];
+const FITS: [(usize, usize); 3] = [(24, 60), (64, 30), (MOST, 20)];
 /// Points at random that are looked at, and near each of the best trials; and how many are made better.
-const ANYWHERE: usize = 192;
-const NEAR: usize = 24;
+const ANYWHERE: usize = 512;
+const NEAR: usize = 32;
 const BEST: usize = 3;
-const STARTS: usize = 5;
+const STARTS: usize = 8;
 /// Values of what is hoped for in one search.
-const VALUES: usize = 40;
+const VALUES: usize = 80;
 /// Rounds through axes with steps and choices.
 const ROUNDS: usize = 3;
 
@@ -44,12 +46,10 @@ impl GaussianProcess {
         self.startup = trials;
         self
     }
-}
 
-impl Sampler for GaussianProcess {
-    fn ask(&mut self, axes: &[Axis], told: &[Told], first: u64, count: usize) -> Vec<Point> {
+    /// The points of trials, whose numbers these are.
+    fn answer(&self, axes: &[Axis], told: &[Told], trials: Range<u64>) -> Vec<Point> {
         let space = Space::new(axes);
-        let trials = first..first + count as u64;
         let clean = |told: &Told| (0..axes.len()).map(|i| space.seen(i, &told.point)).collect::<Point>();
         let of = |told: &Told| match told.outcome {
             Outcome::Score(score) if score.is_finite() => Some((clean(told), score)),
@@ -62,6 +62,12 @@ impl Sampler for GaussianProcess {
         let running = told.iter().filter(|told| told.outcome == Outcome::Running).map(clean).collect();
         let mut search = Search::new(&space, axes.len(), scored, running);
         trials.map(|trial| search.next(self.seed, trial)).collect()
+    }
+}
+
+impl Sampler for GaussianProcess {
+    fn ask(&mut self, axes: &[Axis], told: &[Told], first: u64, count: usize) -> Vec<Point> {
+        in_order(axes, told, |axes, told| self.answer(axes, told, first..first + count as u64))
     }
 }
 

@@ -5,9 +5,9 @@ use super::super::Kind;
 use super::minimize::minimize;
 
 /// The least variance of noise: it keeps the matrix of equal places regular.
-const LEAST_NOISE: f64 = 1e-6;
+const LEAST_NOISE: f64 = 1e-9;
 /// Bounds of the logarithms of the parameters.
-const BOUNDS: [f64; 2] = [-12.0, 12.0];
+const BOUNDS: [f64; 2] = [-18.0, 18.0];
 
 /// Where something lies: its place within 0 to 1 along each axis, or the number of a choice; not a number along axes that
 /// do not exist for it.
@@ -143,35 +143,30 @@ fn unlikelihood(logs: &[f64], pairs: &[Vec<f64>], y: &[f64]) -> (f64, Vec<f64>) 
     let mut slope = vec![0.0; logs.len()];
     let Some((root, log)) = inverse_root((0..n).map(row).collect()) else { return (f64::INFINITY, slope) };
     let alpha = solve(&root, y);
-    let mut value = 0.5 * dot(y, &alpha) + 0.5 * log;
-    // The inverse, of which half of the trace of products is asked.
-    let mut inverse: Vec<Vec<f64>> = (0..n).map(|i| vec![0.0; i + 1]).collect();
-    for row in &root {
+    let mut value = 0.5 * dot(y, &alpha) + 0.5 * log + variance - logs[axes] + 30.0 * noise - 0.1 * logs[axes + 1];
+    let (shares, own) = shares(&root, &alpha);
+    let along = |of: fn(&(f64, f64)) -> f64| kernel.iter().zip(&shares).map(|(k, share)| of(k) * share).collect();
+    let (values, slopes): (Vec<f64>, Vec<f64>) = (along(|k| k.0), along(|k| k.1));
+    slope[axes] = variance - 1.0 - variance * (own + values.iter().sum::<f64>());
+    slope[axes + 1] = 30.0 * noise - 0.1 - noise * own;
+    for ((slope, pairs), &weight) in slope.iter_mut().zip(pairs).zip(&weights) {
+        *slope = 0.1 * weight - 0.1 / weight - weight * variance * dot(pairs, &slopes);
+        value += 0.1 / weight + 0.1 * weight;
+    }
+    (value, slope)
+}
+
+/// How much more likely scores are with a higher covariance of each pair, and with a higher variance of all.
+fn shares(root: &[Vec<f64>], alpha: &[f64]) -> (Vec<f64>, f64) {
+    let mut inverse: Vec<Vec<f64>> = (0..alpha.len()).map(|i| vec![0.0; i + 1]).collect();
+    for row in root {
         for (i, &factor) in row.iter().enumerate() {
             inverse[i].iter_mut().zip(row).for_each(|(to, x)| *to += factor * x);
         }
     }
-    let mut at = 0;
-    let mut slopes = vec![0.0; kernel.len()];
-    for i in 0..n {
-        for j in 0..i {
-            let share = alpha[i] * alpha[j] - inverse[i][j];
-            slope[axes] -= share * variance * kernel[at].0;
-            slopes[at] = share * variance * kernel[at].1;
-            at += 1;
-        }
-        let share = 0.5 * (alpha[i] * alpha[i] - inverse[i][i]);
-        slope[axes] -= share * variance;
-        slope[axes + 1] -= share * noise;
-    }
-    for ((slope, pairs), &weight) in slope.iter_mut().zip(pairs).zip(&weights) {
-        *slope -= weight * dot(pairs, &slopes) + 0.1 / weight - 0.1 * weight;
-        value += 0.1 / weight + 0.1 * weight;
-    }
-    value += variance - logs[axes] + 30.0 * noise - 0.1 * logs[axes + 1];
-    slope[axes] += variance - 1.0;
-    slope[axes + 1] += 30.0 * noise - 0.1;
-    (value, slope)
+    let pairs = (0..alpha.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
+    let own = (0..alpha.len()).map(|i| 0.5 * (alpha[i] * alpha[i] - inverse[i][i])).sum();
+    (pairs.map(|(i, j)| alpha[i] * alpha[j] - inverse[i][j]).collect(), own)
 }
 
 impl<'a> Model<'a> {

@@ -51,7 +51,7 @@ pub(super) fn functions() -> Vec<Function> {
 }
 
 /// An axis that exists where others have one coordinate each.
-pub(super) fn axis(name: &str, kind: Kind, when: &[(usize, usize)]) -> Axis {
+pub(crate) fn axis(name: &str, kind: Kind, when: &[(usize, usize)]) -> Axis {
     let when = when.iter().map(|&(axis, among)| When { axis, among: vec![among] }).collect();
     Axis { name: name.to_owned(), kind, when }
 }

@@ -2,9 +2,11 @@
 
 mod bars;
 mod functions;
+mod laws;
 
 use cornu_tuner::sampler::{Outcome, Sampler, Told};
 use functions::Function;
+pub(crate) use functions::axis;
 
 /// The scores of so many trials, asked for and told by `batch`.
 fn search(sampler: &mut dyn Sampler, function: &Function, trials: usize, batch: usize) -> Vec<f64> {
