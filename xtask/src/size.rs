@@ -7,7 +7,7 @@ use crate::{Result, entries};
 
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 11] = [
-    ("crates/cornu", 16_600),
+    ("crates/cornu", 16_850),
     ("crates/cornu-array", 2_550),
     ("crates/cornu-cpu", 10_800),
     ("crates/cornu-data", 19_500),

@@ -278,6 +278,13 @@ impl Variables {
         Ok(())
     }
 
+    /// The machine that was chosen for them, or that they are on already.
+    pub(crate) fn machine(&self) -> Option<String> {
+        let chosen = locked(&self.whereabouts).machine.as_ref().map(|machine| machine.name().to_owned());
+        let placed = || self.list.iter().find_map(|named| named.placed()).map(|(store, _)| store.machine().to_owned());
+        chosen.or_else(placed)
+    }
+
     /// The session; opens it first, if need be.
     ///
     /// # Errors

@@ -4,6 +4,18 @@
 //! follows from its settings, its seed and what it is told alone, so a search that goes on from a journal is asked and
 //! answers as if it had never stopped.
 
+pub(crate) mod draw;
+mod gp;
+mod normal;
+mod parzen;
+mod random;
+mod space;
+mod tpe;
+
+pub use gp::GaussianProcess;
+pub use random::Random;
+pub use tpe::Tpe;
+
 /// One hyper-parameter as a sampler sees it. Observations and draws are keyed by its name, never by its place or range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {

@@ -3,21 +3,40 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use crate::random::scope;
+
+/// How many objects of each name there have been.
+type Counts = HashMap<String, usize>;
+
 thread_local! {
-    /// How many objects of each name there have been. One count for each thread, so that what one thread builds does
-    /// not change the names on another.
-    static COUNTS: RefCell<HashMap<String, usize>> = RefCell::default();
+    /// The counts of the scopes that the thread is in, outermost first, one at most for each depth. One list for each
+    /// thread, so that what one thread builds does not change the names on another.
+    static COUNTS: RefCell<Vec<([u64; 2], Counts)>> = RefCell::default();
+}
+
+/// Calls `work` with the counts of the present scope.
+fn with_counts<T>(work: impl FnOnce(&mut Counts) -> T) -> T {
+    COUNTS.with_borrow_mut(|all| {
+        let scope = scope();
+        // Those of scopes that were left.
+        all.retain(|(known, _)| known[0] < scope[0] || *known == scope);
+        if all.last().is_none_or(|(known, _)| *known != scope) {
+            all.push((scope, Counts::new()));
+        }
+        let last = all.len() - 1;
+        work(&mut all[last].1)
+    })
 }
 
 /// `keras.backend.clear_session()`: names count from the beginning again. Models and seeds stay as they are.
 pub fn clear_session() {
-    COUNTS.with_borrow_mut(HashMap::clear);
+    with_counts(Counts::clear);
 }
 
 /// The next name for an object of that class.
 pub(crate) fn automatic(class: &str) -> String {
     let name = snake_case(class);
-    COUNTS.with_borrow_mut(|counts| {
+    with_counts(|counts| {
         let count = counts.entry(name.clone()).or_insert(0);
         *count += 1;
         if *count == 1 { name } else { format!("{name}_{}", *count - 1) }
@@ -51,5 +70,18 @@ mod tests {
         assert_eq!(names.map(snake_case), snakes.map(String::from));
         clear_session();
         assert_eq!(["A", "A", "B"].map(automatic), ["a", "a_1", "b"]);
+    }
+
+    #[test]
+    fn names_within_a_scope_begin_anew_and_go_on_around_it() {
+        use crate::random::{Seeds, scoped};
+        clear_session();
+        assert_eq!(automatic("A"), "a");
+        let within =
+            || scoped(Seeds::new(1), || [automatic("A"), scoped(Seeds::new(1), || automatic("A")), automatic("A")]);
+        assert_eq!(within(), ["a", "a", "a_1"]);
+        assert_eq!(within(), ["a", "a", "a_1"]);
+        assert_eq!(COUNTS.with_borrow(Vec::len), 2, "what is left is forgotten");
+        assert_eq!(automatic("A"), "a_1");
     }
 }

@@ -171,6 +171,11 @@ impl Model {
         self.variables.move_to(Box::new(machine))
     }
 
+    /// The name of the machine that [`Model::run_on`] chose, or that its variables are on; none, where that is still open.
+    pub fn machine(&self) -> Option<String> {
+        self.variables().machine()
+    }
+
     /// What a step of training is made of.
     pub(crate) fn stage(&self) -> Stage<'_> {
         let (net, variables, training) = (self.net(), self.variables(), &self.training);

@@ -111,6 +111,12 @@ impl fmt::Debug for Sequential {
     }
 }
 
+impl From<Sequential> for Model {
+    fn from(sequential: Sequential) -> Model {
+        sequential.into_model()
+    }
+}
+
 /// A model whose layers stand in a line, as one to which more can be added.
 impl TryFrom<Model> for Sequential {
     type Error = Error;

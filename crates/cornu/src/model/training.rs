@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use cornu_graph::{Array, Error, Result};
 
 use super::Model;
+use crate::metrics::Direction;
 use crate::net::InputSpec;
 use crate::optimizers::Optimizer;
 use crate::random::Seeds;
@@ -28,6 +29,22 @@ impl Model {
         let compiled = compile.resolve(self.flavor(), &self.output_names())?;
         self.training.compile(compiled);
         Ok(())
+    }
+
+    /// The names of the figures that training and evaluation report: the loss, then the metrics; none before `compile`.
+    /// Those of a validation are the same behind `val_`.
+    pub fn metrics_names(&self) -> Vec<String> {
+        self.training().figures()
+    }
+
+    /// Which way the figure of that name is better, with or without `val_`; nothing where that is not known.
+    pub fn direction(&self, figure: &str) -> Option<Direction> {
+        let plain = figure.strip_prefix("val_").unwrap_or(figure);
+        if plain == "loss" || plain.ends_with("_loss") {
+            Some(Direction::Down)
+        } else {
+            self.training().direction(plain)
+        }
     }
 
     /// How the model was compiled, if it was.

@@ -8,9 +8,9 @@ mod seeds;
 mod shuffle;
 
 pub use cornu_graph::random::{LegacyRandomState, Mersenne, PyRandom, Stream};
-pub(crate) use seeds::OpSeed;
+pub(crate) use seeds::{OpSeed, scope};
 pub use seeds::{
-    SeedGenerator, SeedSource, Seeds, generation, global_seed, keras_seed, op_seed, set_random_seed, with_seeds,
+    SeedGenerator, SeedSource, Seeds, generation, global_seed, keras_seed, op_seed, scoped, set_random_seed, with_seeds,
 };
 
 pub use crate::flavor::{Flavor, flavor, set_flavor};

@@ -1,6 +1,6 @@
 //! What `set_random_seed` sets: the generators that seeds come from.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use cornu_graph::Array;
@@ -192,6 +192,12 @@ static PROCESS: LazyLock<Mutex<Seeds>> = LazyLock::new(|| Mutex::new(Seeds::unse
 thread_local! {
     /// Whether this thread holds the lock on [`PROCESS`].
     static AT_WORK: Cell<bool> = const { Cell::new(false) };
+    /// The generators of the [`scoped`] work that this thread does, if it does any.
+    static SCOPED: RefCell<Option<Seeds>> = const { RefCell::new(None) };
+    /// How deep that scope lies within others, and its number; 0 outside of all.
+    static SCOPE: Cell<[u64; 2]> = const { Cell::new([0; 2]) };
+    /// How many there have been.
+    static SCOPES: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Clears [`AT_WORK`], after a panic as well.
@@ -211,19 +217,75 @@ impl Drop for AtWork {
 /// # Panics
 /// If `work` calls this function again, or another that draws from the state of this process: it would wait for itself.
 pub fn with_seeds<T>(work: impl FnOnce(&mut Seeds) -> T) -> T {
-    #[cfg(test)]
-    super::tests::assert_turn();
     let nested = AT_WORK.replace(true);
     assert!(!nested, "the process's seeds are in use on this thread: use the `Seeds` that `with_seeds` gave");
     let _end = AtWork;
+    if is_scoped() {
+        return SCOPED.with_borrow_mut(|seeds| work(seeds.get_or_insert_with(Seeds::unseeded)));
+    }
+    #[cfg(test)]
+    super::tests::assert_turn();
     // After a panic in `work` the state is still one that its own methods made.
     work(&mut PROCESS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// `keras.utils.set_random_seed(seed)`: sets every generator of this process, that of NumPy (`cornu::data::random`) too.
+/// Calls `work` with these seeds in the place of the process's, on this thread alone: models that it builds and trains are
+/// the same whatever other threads do meanwhile. Names of layers count from the beginning, and go on afterwards where
+/// they were. NumPy's generator (`cornu::data::random`) stays that of the process.
+///
+/// ```
+/// use cornu::prelude::*;
+/// use cornu::random::{Seeds, scoped};
+///
+/// let made = || sequential![Dense::new(1).input_shape([2])].weights();
+/// assert_eq!(scoped(Seeds::new(42), made), scoped(Seeds::new(42), made));
+/// ```
+///
+/// # Panics
+/// Within the work of [`with_seeds`].
+pub fn scoped<T>(seeds: Seeds, work: impl FnOnce() -> T) -> T {
+    let _end = Scope::enter(seeds);
+    work()
+}
+
+/// What a scope goes back to, after a panic as well.
+struct Scope {
+    outer: [u64; 2],
+    seeds: Option<Seeds>,
+}
+
+impl Scope {
+    fn enter(seeds: Seeds) -> Scope {
+        let (outer, seeds) = (SCOPE.get(), SCOPED.replace(Some(seeds)));
+        SCOPES.set(SCOPES.get() + 1);
+        SCOPE.set([outer[0] + 1, SCOPES.get()]);
+        Scope { outer, seeds }
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        SCOPED.set(self.seeds.take());
+        SCOPE.set(self.outer);
+    }
+}
+
+/// The scope that this thread is in: how deep it lies within others, and its number, which no other has; 0 outside of all.
+pub(crate) fn scope() -> [u64; 2] {
+    SCOPE.get()
+}
+
+fn is_scoped() -> bool {
+    scope()[0] > 0
+}
+
+/// `keras.utils.set_random_seed(seed)`: sets every generator of this process, that of NumPy (`cornu::data::random`) too;
+/// within [`scoped`] work only the generators of that.
 pub fn set_random_seed(seed: u32) {
     #[cfg(feature = "data")]
-    cornu_data::random::seed(seed);
+    if !is_scoped() {
+        cornu_data::random::seed(seed);
+    }
     with_seeds(|seeds| seeds.set_random_seed(seed));
 }
 

@@ -312,3 +312,28 @@ fn the_process_has_one_state() {
     assert!(elsewhere(|| with_seeds(|_| panic!("on purpose"))).join().is_err());
     assert_eq!(keras_seed(), 423938500);
 }
+
+/// Within a scope the seeds are the scope's, on this thread alone; what is around it is as it was, after a panic as well.
+#[test]
+fn scopes_have_seeds_of_their_own() {
+    let _turn = turn(Flavor::Keras2);
+    set_random_seed(5);
+    let outer = [keras_seed(), keras_seed()];
+    set_random_seed(5);
+    let drawn = || [keras_seed(), keras_seed()];
+    let first = keras_seed();
+    let scoped_first = scoped(Seeds::new(42), || {
+        let inner = scoped(Seeds::new(5), drawn);
+        assert_eq!((inner, global_seed()), (outer, Some(42)));
+        set_random_seed(42);
+        drawn()
+    });
+    assert_eq!(scoped_first, [686_579_304, 119_540_832]);
+    assert_eq!([first, keras_seed()], outer);
+    assert!(std::panic::catch_unwind(|| scoped(Seeds::new(1), || panic!("within"))).is_err());
+    assert_eq!((global_seed(), scope()), (Some(5), [0, 0]));
+    // Other threads need no turn at the seeds of the process: they are not asked.
+    let others = [1, 2].map(|seed| std::thread::spawn(move || scoped(Seeds::new(seed), keras_seed)));
+    let others = others.map(|thread| thread.join().expect("a seed"));
+    assert_eq!(others, [1, 2].map(|seed| Seeds::new(seed).keras_seed(Flavor::Keras2)));
+}

@@ -40,7 +40,7 @@ pub(crate) struct Ends<'a> {
 }
 
 /// What one gives a model: features, labels, and what each row weighs.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Given {
     pub(crate) x: Arrays,
     pub(crate) y: Option<Arrays>,

@@ -194,6 +194,14 @@ impl Training {
         }
     }
 
+    /// The names of the figures, in the order in which they are reported.
+    pub(crate) fn figures(&self) -> Vec<String> {
+        let heads = || self.compiled.iter().flat_map(|compiled| &compiled.heads);
+        let loss = self.compiled.iter().map(|_| "loss".to_owned());
+        let metrics = heads().flat_map(|head| &head.figures).map(|figure| figure.key.clone());
+        loss.chain(heads().filter_map(|head| head.key.clone())).chain(metrics).collect()
+    }
+
     /// What makes new weights, if the model is compiled.
     pub(crate) fn optimizer(&self) -> Option<&dyn Optimizer> {
         self.compiled.as_ref().map(|compiled| &*compiled.optimizer)

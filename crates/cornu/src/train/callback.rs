@@ -42,6 +42,13 @@ macro_rules! hooks {
                 None
             }
 
+            /// How to make others like it, which have seen nothing: so one `Fit` is of use to many models, on many threads.
+            /// Nothing, where there cannot be several, as of one that writes a file. A callback that can be copied says
+            /// [`Again::copies`](super::Again::copies)`(self)`.
+            fn again(&self) -> Option<Again> {
+                None
+            }
+
             /// Takes up what a callback of its kind had seen, after `on_train_begin`.
             ///
             /// # Errors
@@ -64,6 +71,10 @@ macro_rules! hooks {
         impl<C: Callback + ?Sized> Callback for Box<C> {
             fn memory(&self) -> Option<Memory> {
                 (**self).memory()
+            }
+
+            fn again(&self) -> Option<Again> {
+                (**self).again()
             }
 
             fn recall(&mut self, memory: Memory) -> Result<()> {
@@ -147,6 +158,28 @@ hooks! {
         PredictBatchEnd on_predict_batch_end(batch);
         /// After a prediction.
         PredictEnd on_predict_end;
+    }
+}
+
+/// What makes callbacks that are alike.
+#[derive(Clone)]
+pub struct Again(Arc<dyn Fn() -> Box<dyn Callback> + Send + Sync>);
+
+impl Again {
+    /// Calls that each time.
+    pub fn new<C: Callback + 'static>(make: impl Fn() -> C + Send + Sync + 'static) -> Again {
+        Again(Arc::new(move || Box::new(make())))
+    }
+
+    /// Copies of that callback.
+    pub fn copies<C: Callback + Clone + Send + Sync + 'static>(callback: &C) -> Again {
+        let callback = callback.clone();
+        Again::new(move || callback.clone())
+    }
+
+    /// The next.
+    pub fn make(&self) -> Box<dyn Callback> {
+        (self.0)()
     }
 }
 

@@ -8,6 +8,7 @@ mod callback;
 mod callbacks;
 mod feeding;
 mod fit;
+mod fits;
 #[cfg(feature = "interrupt")]
 mod interrupt;
 mod model;
@@ -18,9 +19,10 @@ mod snapshot;
 mod source;
 mod texts;
 
-pub use callback::{Callback, Control, Hook, Memory};
+pub use callback::{Again, Callback, Control, Hook, Memory};
 pub use callbacks::*;
 pub use fit::{Evaluate, Fit, Predict};
+pub use fits::Fits;
 pub use source::{Batch, Rows, Source};
 
 pub use crate::step::{Code, Compile, Figures, History, Metrics, OptimizerState, Params, PerOutput, Scores, Warning};

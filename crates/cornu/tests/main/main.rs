@@ -14,6 +14,7 @@ mod doubles;
 mod dropout;
 mod families;
 mod first_lines;
+mod fits;
 mod flavor_differences;
 mod flavors;
 mod functional;

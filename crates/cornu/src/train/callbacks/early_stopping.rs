@@ -4,7 +4,7 @@ use cornu_graph::{Array, Result};
 
 use super::monitor::Monitor;
 use super::{memory, recalled};
-use crate::train::{Callback, Control, Memory};
+use crate::train::{Again, Callback, Control, Memory};
 
 crate::config! {
     /// Ends the training when a figure has not become better for some epochs.
@@ -68,6 +68,10 @@ impl EarlyStopping {
 }
 
 impl Callback for EarlyStopping {
+    fn again(&self) -> Option<Again> {
+        Some(Again::copies(self))
+    }
+
     fn memory(&self) -> Option<Memory> {
         let Kept { wait, best, best_epoch, best_weights, stopped_epoch, .. } = &self.kept;
         let arrays = best_weights.clone().unwrap_or_default();

@@ -5,7 +5,7 @@ use cornu_graph::{Error, Result};
 
 use super::monitor::Monitor;
 use super::{log_learning_rate, memory, recalled};
-use crate::train::{Callback, Control, Memory};
+use crate::train::{Again, Callback, Control, Memory};
 
 crate::config! {
     /// Makes the learning rate smaller when a figure has not become better for some epochs.
@@ -64,6 +64,10 @@ impl ReduceLROnPlateau {
 }
 
 impl Callback for ReduceLROnPlateau {
+    fn again(&self) -> Option<Again> {
+        Some(Again::copies(self))
+    }
+
     fn memory(&self) -> Option<Memory> {
         Some(memory("ReduceLROnPlateau", &[self.kept.wait, self.kept.cooldown_counter], &[self.kept.best]))
     }

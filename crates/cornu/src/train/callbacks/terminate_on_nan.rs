@@ -3,7 +3,7 @@
 use cornu_graph::numbers::repr;
 use cornu_graph::{Error, Result};
 
-use crate::train::{Callback, Code, Control};
+use crate::train::{Again, Callback, Code, Control};
 
 crate::config! {
     /// Ends the training after the first batch with a running loss that is infinite or not a number, and names the first
@@ -22,6 +22,10 @@ pub struct Kept {
 }
 
 impl Callback for TerminateOnNaN {
+    fn again(&self) -> Option<Again> {
+        Some(Again::copies(self))
+    }
+
     fn on_train_batch_end(&mut self, batch: usize, control: &mut Control) -> Result<()> {
         let Some(loss) = control.logs()?.get("loss").filter(|loss| !loss.is_finite()) else { return Ok(()) };
         let found = control.at().map(|at| {

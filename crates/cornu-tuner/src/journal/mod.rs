@@ -1,0 +1,118 @@
+//! Journals: where a search is written down, so that no trial that has ended is lost or runs again.
+
+mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(feature = "sqlite")]
+mod workers;
+
+use std::path::Path;
+
+use cornu::Result;
+use serde_json::Value as Json;
+
+pub use memory::MemoryJournal;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteJournal;
+
+use crate::trial::Trial;
+
+/// A trial that has ended, as it is written down.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// What came of it.
+    pub trial: Trial,
+    /// Its score, of which less is better; nothing where its model is not kept.
+    pub cost: Option<f64>,
+    /// The weights of its model after the best epoch.
+    pub weights: Vec<u8>,
+    /// The objective after each epoch, for pruners.
+    pub curve: Vec<f64>,
+}
+
+/// What is written in one step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written<'a> {
+    /// Trials that have ended.
+    pub ended: &'a [Record],
+    /// Of how many trials the models are kept, the best.
+    pub keep: usize,
+    /// The parameters, if there are new ones.
+    pub space: Option<&'a Json>,
+}
+
+/// What became known since the last step.
+#[derive(Clone, Debug, Default)]
+pub struct News {
+    /// Trials that others have begun or ended.
+    pub trials: Vec<Trial>,
+    /// The objective of these after each epoch, where it was written down.
+    pub curves: Vec<Vec<f64>>,
+    /// The parameters, if others have found new ones.
+    pub space: Option<Json>,
+    /// The numbers of trials that run nowhere any more: their processes have ended.
+    pub orphans: Vec<u64>,
+}
+
+/// Where a search is written down. Several processes may use one journal at a time.
+pub trait Journal: Send {
+    /// Begins a search that is told of so, or goes on with the one that is there; gives what that one is told of.
+    ///
+    /// # Errors
+    /// A place that cannot be written.
+    fn begin(&mut self, about: &Json) -> Result<Json>;
+
+    /// What the search that is there is told of, if there is one.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn about(&mut self) -> Result<Option<Json>>;
+
+    /// One step, of which all is done or nothing, and meanwhile nothing by others: writes, tells what is new, and begins the
+    /// trials that are chosen then.
+    ///
+    /// # Errors
+    /// A journal that cannot be written now; a later try may succeed.
+    fn exchange(&mut self, written: Written, choose: &mut dyn FnMut(News) -> Vec<Trial>) -> Result<()>;
+
+    /// All trials as they are written down; none, where the search itself is the only one that knows them.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn trials(&mut self) -> Result<Vec<Trial>>;
+
+    /// The weights of a trial's model, if they are kept.
+    ///
+    /// # Errors
+    /// A journal that cannot be read.
+    fn weights(&mut self, number: u64) -> Result<Option<Vec<u8>>>;
+
+    /// The folder for what else is kept, if there is one.
+    fn folder(&self) -> Option<&Path>;
+}
+
+/// The journal in that directory; what is there is removed, if it is to be written over.
+#[cfg(feature = "sqlite")]
+pub(crate) fn open(directory: &Path, overwrite: bool) -> Result<Box<dyn Journal>> {
+    if overwrite {
+        SqliteJournal::remove(directory)?;
+    }
+    Ok(Box::new(SqliteJournal::open(directory)?))
+}
+
+/// Whether there is a journal in that directory.
+#[cfg(feature = "sqlite")]
+pub(crate) fn is_in(directory: &Path) -> bool {
+    SqliteJournal::is_in(directory)
+}
+
+#[cfg(not(feature = "sqlite"))]
+pub(crate) fn open(directory: &Path, _: bool) -> Result<Box<dyn Journal>> {
+    let message = format!("a search in `{}` needs the feature `sqlite` of cornu-tuner", directory.display());
+    Err(cornu::Error::unsupported(message).help("add it, or leave the directory out"))
+}
+
+#[cfg(not(feature = "sqlite"))]
+pub(crate) fn is_in(_: &Path) -> bool {
+    false
+}
