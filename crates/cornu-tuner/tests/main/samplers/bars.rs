@@ -64,8 +64,10 @@ fn a_gaussian_process_finds_the_bottom_of_a_smooth_function_soon() {
 #[test]
 fn the_best_kind_of_a_conditional_space_is_found() {
     let mixed = functions().pop().unwrap();
+    // A sampler that stays with the kind that is best at first ends at 0.5.
     let [_, usual, _] = quartiles("mixed", "tpe", 200);
-    assert!(medians(SAMPLERS[1].1, &mixed, 5, 1, &[200]).0[0] < usual);
+    let (reached, _) = medians(SAMPLERS[1].1, &mixed, 15, 1, &[200]);
+    assert!(reached[0] < usual, "{reached:?}");
 }
 
 /// `cargo test --release --package cornu-tuner -- --ignored --nocapture all_seeds`
