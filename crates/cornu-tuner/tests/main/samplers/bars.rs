@@ -81,7 +81,7 @@ fn all_seeds_reach_the_quartiles_of_the_references() {
             for (reached, &after) in reached.iter().zip(after) {
                 let [lower, median, upper] = quartiles(function.name, name, after);
                 let line = format!(
-                    "{:11} {name:11} {after}: {reached:9.5}, reference {lower:9.5} {median:9.5} {upper:9.5}, {ms:.3} ms",
+                    "{:11} {name:11} {after}: {reached:9.5}, usual {lower:9.5} {median:9.5} {upper:9.5}, {ms:.3} ms",
                     function.name
                 );
                 println!("{line}");
