@@ -12,8 +12,8 @@ const NEWEST: usize = 1000;
 /// others makes least likely.
 ///
 /// As in Optuna's sampler by default, kernels lie over all axes that exist together, trials under way count among the
-/// bad ones, and trials that failed are left out. Axes within a conditional scope learn from the trials that have them, and
-/// in one trial of eight what others depend on is drawn at random.
+/// bad ones, and trials that failed are left out. Axes within a conditional scope learn from the trials that have them,
+/// and in one trial of eight what others depend on is drawn at random.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tpe {
     seed: u64,
