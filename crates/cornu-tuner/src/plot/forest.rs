@@ -19,8 +19,9 @@ impl Leaf {
     }
 }
 
-/// The share of each axis, given by its column of places, in the variance of what a forest learned, were its places drawn evenly (Hutter and others, "An
-/// efficient approach for assessing hyperparameter importance", 2014): that of its mean over all other axes.
+/// The share of each axis, given by its column of places, in the variance of what a forest learned, were its places
+/// drawn evenly: that of its mean over all other axes (Hutter and others, "An efficient approach for assessing hyperparameter
+/// importance", 2014).
 pub(super) fn shares(columns: &[Vec<f64>], scores: &[f64]) -> Vec<f64> {
     let axes = columns.len();
     let mut shares = vec![0.0; axes];

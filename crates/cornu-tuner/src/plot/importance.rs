@@ -9,8 +9,8 @@ const MOST: usize = 400;
 /// The parameters and their shares in the variance of the score, the largest first; the shares sum to one, or are all
 /// zero where nothing can be said.
 ///
-/// It is the functional analysis of variance of a random forest (fANOVA), of what each parameter does by itself. The same
-/// trials give the same shares.
+/// It is the functional analysis of variance of a random forest (fANOVA), of what each parameter does by itself. The
+/// same trials give the same shares.
 pub fn importance(search: &Search) -> Vec<(String, f64)> {
     let all: Vec<(&Trial, f64)> = search.scored().collect();
     let stride = all.len().div_ceil(MOST).max(1);

@@ -10,13 +10,14 @@ use super::{Search, State, Trial, bars, history, parallel};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark}body{font:15px/1.5 system-ui,'Helvetica Neue',Helvetica,Arial,sans-serif;max-width:800px;\
-margin:32px auto;padding:0 16px;color:#222;background:#fff}h1{font-size:24px;margin:0 0 4px}p{margin:0 0 20px;color:#666}\
-table{border-collapse:collapse;margin:0 0 20px}td,th{text-align:left;padding:3px 18px 3px 0;border-bottom:1px solid #e4e4e4;\
-font-variant-numeric:tabular-nums}div{overflow-x:auto;margin:0 0 12px}\
+margin:32px auto;padding:0 16px;color:#222;background:#fff}h1{font-size:24px;margin:0 0 4px}\
+p{margin:0 0 20px;color:#666}\
+table{border-collapse:collapse;margin:0 0 20px}td,th{text-align:left;padding:3px 18px 3px 0;\
+border-bottom:1px solid #e4e4e4;font-variant-numeric:tabular-nums}div{overflow-x:auto;margin:0 0 12px}\
 @media (prefers-color-scheme:dark){body{color:#d6d8dc;background:#16181b}p{color:#8d939c}td,th{border-color:#2c3036}}";
 
-/// One page with everything in it: the best trial, and the three pictures, whose dots and lines tell of their trial where
-/// a pointer rests on them. It needs no network and no script, and follows a light or dark screen.
+/// One page with everything in it: the best trial, and the three pictures, whose dots and lines tell of their trial
+/// where a pointer rests on them. It needs no network and no script, and follows a light or dark screen.
 pub fn html(search: &Search) -> String {
     let title = if search.title.is_empty() { "Search" } else { &search.title };
     let mut page = format!(

@@ -29,6 +29,11 @@ impl<'a> Space<'a> {
         &self.axes[i]
     }
 
+    /// Whether other axes exist or not by where this one is.
+    pub(super) fn is_parent(&self, i: usize) -> bool {
+        self.axes.iter().any(|axis| axis.when.iter().any(|when| when.axis == i))
+    }
+
     /// A point without coordinates.
     pub(super) fn nowhere(&self) -> Point {
         vec![None; self.axes.len()]

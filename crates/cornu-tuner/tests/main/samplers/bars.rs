@@ -64,8 +64,10 @@ fn a_gaussian_process_finds_the_bottom_of_a_smooth_function_soon() {
 #[test]
 fn the_best_kind_of_a_conditional_space_is_found() {
     let mixed = functions().pop().unwrap();
+    // A sampler that stays with the kind that is best at first ends at 0.5.
     let [_, usual, _] = quartiles("mixed", "tpe", 200);
-    assert!(medians(SAMPLERS[1].1, &mixed, 5, 1, &[200]).0[0] < usual);
+    let (reached, _) = medians(SAMPLERS[1].1, &mixed, 15, 1, &[200]);
+    assert!(reached[0] < usual, "{reached:?}");
 }
 
 /// `cargo test --release --package cornu-tuner -- --ignored --nocapture all_seeds`
@@ -79,7 +81,7 @@ fn all_seeds_reach_the_quartiles_of_the_references() {
             for (reached, &after) in reached.iter().zip(after) {
                 let [lower, median, upper] = quartiles(function.name, name, after);
                 let line = format!(
-                    "{:11} {name:11} {after}: {reached:9.5}, reference {lower:9.5} {median:9.5} {upper:9.5}, {ms:.3} ms",
+                    "{:11} {name:11} {after}: {reached:9.5}, usual {lower:9.5} {median:9.5} {upper:9.5}, {ms:.3} ms",
                     function.name
                 );
                 println!("{line}");
