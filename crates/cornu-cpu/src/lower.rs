@@ -14,7 +14,7 @@ use crate::fuse::{Draft, Read};
 use crate::jobs::{self, Job};
 use crate::kernels::arg::Arg;
 use crate::kernels::conv::Makes;
-use crate::kernels::dot::{Ending, Product};
+use crate::kernels::dot::{Ending, Product, beside};
 use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
@@ -307,6 +307,11 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let [a, b] = [0, 1].map(|i| self.place(node.args[i]));
         let out = self.place(job.end.map_or(job.value, |end| end.makes));
         let spans = [a, b, out].map(|place| place.span);
+        if dot.side_by_side && x.rank() > 2 {
+            let (on, sizes) = ((out.dtype, self.target.level), (batch, m, k, n));
+            let kernel = beside::kernel(on, spans, sizes, [dot.transpose_a, dot.transpose_b]);
+            return Ok(vec![Step::Kernel(Task::new(kernel))]);
+        }
         let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
         (product.by_rows, product.sums) = (self.by_rows, job.sums.map(|sums| self.place(sums).span));
         if dot.transpose_b
