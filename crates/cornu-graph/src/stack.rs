@@ -327,6 +327,30 @@ impl Lanes {
     }
 }
 
+/// Arrays of one type, a model's each, side by side along a last axis.
+///
+/// # Panics
+/// If there are none.
+pub fn beside(arrays: &[&Array]) -> Array {
+    let (ty, models) = (arrays[0].ty(), arrays.len());
+    let wide = Type::new(ty.dtype, behind(&ty.shape, models));
+    let singles: Option<Vec<&[f32]>> = arrays.iter().map(|array| array.as_slice()).collect();
+    match singles {
+        // The type of nearly all variables.
+        Some(all) => {
+            let numbers: Vec<f32> = (0..ty.size()).flat_map(|i| all.iter().map(move |one| one[i])).collect();
+            Array::new(wide.shape, numbers).expect("as many")
+        }
+        None => Array::from_numbers(&wide, |i| arrays[i % models].number(i / models)),
+    }
+}
+
+/// A model's part of an array with a last axis of models.
+pub fn part(array: &Array, model: usize) -> Array {
+    let (rest, models) = (array.shape().rank() - 1, array.shape().last().copied().unwrap_or(1));
+    array.pick(Shape::from(&array.shape()[..rest]), |i| i * models + model)
+}
+
 /// A shape with one more axis.
 fn behind(shape: &Shape, last: usize) -> Shape {
     Shape::from(&*longer(shape, last))

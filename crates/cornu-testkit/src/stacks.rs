@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use cornu_graph::ops::{Op, Sample};
-use cornu_graph::{Array, Executor, Given, Graph, Stack, Type};
+use cornu_graph::{Array, Executor, Given, Graph, Stack, beside, part};
 
 use crate::golden::Report;
 use crate::ops::{graph_of, name, run, same_bits};
@@ -43,7 +43,7 @@ fn compare(executor: &dyn Executor, sample: &Sample, models: usize, same: usize)
     let got = run(executor, &stack.graph(&graph, |var| var), &stacked)?;
     for (model, args) in each.iter().enumerate() {
         for (got, want) in got.iter().zip(run(executor, &graph, args)?) {
-            same_bits(&lane(got, models, model), &want).map_err(|problem| format!("model {model}: {problem}"))?;
+            same_bits(&part(got, model), &want).map_err(|problem| format!("model {model}: {problem}"))?;
         }
     }
     Ok(())
@@ -52,20 +52,6 @@ fn compare(executor: &dyn Executor, sample: &Sample, models: usize, same: usize)
 /// The elements, from another one on.
 fn turned(array: &Array, by: usize) -> Array {
     array.pick(array.shape().clone(), |i| (i + by) % array.len())
-}
-
-/// Arrays of one type side by side along a last axis.
-pub fn beside(arrays: &[&Array]) -> Array {
-    let (ty, count) = (arrays[0].ty(), arrays.len());
-    let shape = [&ty.shape[..], &[count]].concat();
-    Array::from_numbers(&Type::new(ty.dtype, shape), |i| arrays[i % count].number(i / count))
-}
-
-/// One of the arrays that lie side by side.
-pub fn lane(array: &Array, count: usize, which: usize) -> Array {
-    let shape = array.shape();
-    let shape: cornu_graph::Shape = shape[..shape.rank() - 1].into();
-    array.pick(shape, |i| i * count + which)
 }
 
 /// The graph of a step whose variables are each model's own, and whose inputs are rows of tables of so many.

@@ -16,11 +16,13 @@ mod progress;
 mod run;
 mod snapshot;
 mod source;
+mod together;
 
 pub use callback::{Callback, Control, Hook, Memory};
 pub use callbacks::*;
 pub use fit::{Evaluate, Fit, Predict};
 pub use source::{Batch, Rows, Source};
+pub use together::fit_together;
 
 pub use crate::step::{Code, Compile, Figures, History, Metrics, OptimizerState, Params, PerOutput, Scores, Warning};
 
