@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use cornu_graph::ops::{Op, Sample};
-use cornu_graph::{Array, Executor, Given, Graph, Stack, beside, part};
+use cornu_graph::{Array, Executor, Feed, Given, Graph, Role, Stack, VarId, VarSpec, beside, part};
 
 use crate::golden::Report;
+use crate::nets::Mlp;
 use crate::ops::{graph_of, name, run, same_bits};
 
 /// Runs every sample for `models` with other operands each, side by side and one by one: with operands of their own, and
@@ -64,4 +65,53 @@ pub fn step(graph: &Graph, models: usize, rows: usize) -> Graph {
     };
     stack.spread(graph);
     stack.graph(graph, |var| var)
+}
+
+/// Trains models with weights of their own, on rows in orders of their own, side by side and alone.
+///
+/// # Panics
+/// If a variable or an output differs.
+pub fn training_keeps_every_bit(executor: &dyn Executor, mlp: &Mlp, models: usize) {
+    const STEPS: usize = 4;
+    let (solo, rows) = (mlp.step(), 3 * mlp.batch);
+    let (x, y) = mlp.data(rows);
+    let order = |model: usize| (0..STEPS * mlp.batch).map(move |i| ((i * 7 + model * 5) % rows) as u32);
+    let alone = |model: usize| {
+        let session = mlp.session(executor);
+        let weights: Vec<Array> =
+            session.read(&vars(mlp)).expect("variables").iter().map(|v| turned(v, model)).collect();
+        session.write(&vars(mlp).into_iter().zip(&weights).collect::<Vec<_>>()).expect("of their types");
+        let mut run = session.compile(&solo).and_then(|program| program.room()).expect("a sound graph");
+        let data = [&x, &y].map(|array| session.upload(array.clone()).expect("memory"));
+        run.steps(&[&data[0], &data[1]], &order(model).collect::<Vec<_>>(), mlp.batch).expect("steps");
+        (weights, session.read(&vars(mlp)).expect("variables"))
+    };
+    let (starts, ends): (Vec<Vec<Array>>, Vec<Vec<Array>>) = (0..models).map(alone).unzip();
+    let graph = step(&solo, models, rows);
+    let session = executor.open().expect("a machine");
+    for place in 0..vars(mlp).len() {
+        let all: Vec<&Array> = starts.iter().map(|weights| &weights[place]).collect();
+        let is_own = graph.updates.iter().any(|(var, new)| var.index() == place && *graph.ty(*new) != all[0].ty());
+        let start = if is_own { beside(&all) } else { all[0].clone() };
+        session.declare(VarSpec::value("variable", Role::Weight, start)).expect("memory");
+    }
+    let mut run = session.compile(&graph).and_then(|program| program.room()).expect("a sound graph");
+    let data = [&x, &y].map(|array| session.upload(array.clone()).expect("memory"));
+    let orders: Vec<Vec<u32>> = (0..models).map(|model| order(model).collect()).collect();
+    let numbers = (0..STEPS * mlp.batch).flat_map(|i| orders.iter().map(move |order| order[i])).collect();
+    let numbers = Array::new([STEPS * mlp.batch, models], numbers).expect("as many");
+    let numbers = session.upload(numbers).expect("memory");
+    for batch in Vec::from_iter(0..(STEPS * mlp.batch) as u32).chunks(mlp.batch) {
+        run.start(&[Feed::Whole(&data[0]), Feed::Whole(&data[1]), Feed::Rows(&numbers, batch)]).expect("a step");
+    }
+    for (place, got) in session.read(&vars(mlp)).expect("variables").iter().enumerate() {
+        for (model, want) in ends.iter().map(|end| &end[place]).enumerate() {
+            let own = if got.ty() == want.ty() { got.clone() } else { part(got, model) };
+            same_bits(&own, want).unwrap_or_else(|problem| panic!("v{place} of model {model}: {problem}"));
+        }
+    }
+}
+
+fn vars(mlp: &Mlp) -> Vec<VarId> {
+    (0..mlp.vars().len()).map(VarId::new).collect()
 }

@@ -66,6 +66,7 @@ pub fn fit_together<M: DerefMut<Target = Model>>(
 ) -> Result<Vec<History>> {
     fit.check()?;
     let given = Given::labelled(x, y)?;
+    let by_name = std::iter::once(&given.x).chain(&given.y).any(|arrays| arrays.are_named());
     let mut prepared = Vec::with_capacity(models.len());
     for (number, model) in models.iter_mut().enumerate() {
         model.training().compiled("fit_together")?;
@@ -81,7 +82,7 @@ pub fn fit_together<M: DerefMut<Target = Model>>(
         runs.push(run);
     }
     let mut trained = vec![false; runs.len()];
-    let forms = if share_variables(&models) { Vec::new() } else { forms(&runs)? };
+    let forms = if share_variables(&models) { Vec::new() } else { forms(&runs, by_name)? };
     for form in forms.iter().filter(|form| form.members.len() >= FEW) {
         form.train(&mut runs)?;
         form.members.iter().for_each(|member| trained[member.run] = true);
@@ -122,28 +123,28 @@ struct Member {
 }
 
 /// The forms of all models that can be trained side by side.
-fn forms(runs: &[Run]) -> Result<Vec<Form>> {
+fn forms(runs: &[Run], by_name: bool) -> Result<Vec<Form>> {
     let mut forms: Vec<Form> = Vec::new();
     for (number, run) in runs.iter().enumerate() {
         let Some(steps) = steps(run)? else { continue };
         let names = named(&steps);
-        if !forms
-            .iter_mut()
-            .any(|form| is_same_data(run, &runs[form.members[0].run]) && form.takes(number, &steps, &names))
-        {
+        let fits = |form: &mut Form| {
+            let first = &runs[form.members[0].run];
+            is_same_data(run, first, by_name) && form.takes(number, &steps, &names)
+        };
+        if !forms.iter_mut().any(fits) {
             forms.push(Form::new(number, steps, &names));
         }
     }
     Ok(forms)
 }
 
-/// Whether both are trained on the same rows in batches of one size.
-fn is_same_data(a: &Run, b: &Run) -> bool {
+/// Whether both are trained on the same rows in batches of one size; those that go by name need the same names.
+fn is_same_data(a: &Run, b: &Run, by_name: bool) -> bool {
     let inputs =
         |run: &Run| -> Vec<String> { run.model.net().named_inputs().iter().map(|input| input.name.clone()).collect() };
-    a.feeding.told() == b.feeding.told()
-        && (inputs(a), a.model.output_names()) == (inputs(b), b.model.output_names())
-        && a.model.flavor() == b.model.flavor()
+    let names = |run: &Run| by_name.then(|| (inputs(run), run.model.output_names()));
+    a.feeding.told() == b.feeding.told() && names(a) == names(b) && a.model.flavor() == b.model.flavor()
 }
 
 /// The steps of a run, if they are such as can be done side by side and gain by it.

@@ -19,6 +19,11 @@ fn model(flavor: Flavor, seed: u32, add: impl Fn(&mut Sequential), compile: Comp
     model
 }
 
+/// Whether no model had a program of its own.
+fn are_side_by_side(models: &[Sequential]) -> bool {
+    models.iter().all(|model| model.variables().session().expect("a session").memory().programs == 0)
+}
+
 /// Trains models together and each alone, and compares all that comes of it.
 fn same_bits(name: &str, count: u32, rows_of: usize, make: &dyn Fn(u32) -> Sequential, fit: &dyn Fn() -> Fit) {
     let (x, y) = rows(rows_of);
@@ -63,6 +68,11 @@ fn models_that_differ_in_seeds_and_rates_are_those_trained_alone() {
     same_bits("validation", 6, 90, &lesson, &|| fit().validation_split(0.2));
     same_bits("in order", 4, 30, &lesson, &|| fit().shuffle(false).validation_split(0.5).validation_freq(2));
     same_bits("few", 2, 30, &lesson, &fit);
+    let ((x, y), mut models) = (rows(30), Vec::from_iter((0..20).map(lesson)));
+    fit_together(&mut models, &x, &y, fit().validation_split(0.2)).expect("sound fits");
+    assert!(are_side_by_side(&models));
+    fit_together(&mut models[..2], &x, &y, fit()).expect("sound fits");
+    assert!(!are_side_by_side(&models[..2]));
     same_bits("long rows", 4, 150, &lesson, &|| Fit::new().epochs(2).batch_size(70));
 }
 

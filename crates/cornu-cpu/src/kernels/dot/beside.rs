@@ -7,8 +7,8 @@ use std::ops::Range;
 use cornu_graph::DType;
 
 use super::lanes::Lanes;
-use super::tile::Element;
-use super::{GRAIN, pieces};
+use super::tile::{Element, Last};
+use super::{Ending, GRAIN, pieces};
 use crate::kernels::operand::{Bases, Kernel, Span};
 use crate::kernels::simd::Level;
 
@@ -28,6 +28,7 @@ pub(crate) struct Sides {
 pub(crate) struct Beside<T: 'static> {
     sides: Sides,
     spans: [Span; 3],
+    end: Option<Ending<Span>>,
     run: super::tile::Beside<T>,
 }
 
@@ -37,6 +38,7 @@ pub(crate) fn kernel(
     spans: [Span; 3],
     (count, m, k, n): (usize, usize, usize, usize),
     transposed: [bool; 2],
+    end: Option<Ending<Span>>,
 ) -> Box<dyn Kernel> {
     let steps = |columns: usize, rows: usize, transposed| {
         if transposed { [count, rows * count] } else { [columns * count, count] }
@@ -44,7 +46,7 @@ pub(crate) fn kernel(
     let (a, b) = (steps(k, m, transposed[0]), steps(n, k, transposed[1]));
     let half = if pieces(k, n, transposed) == 2 { k / 2 } else { k };
     let sides = Sides { sizes: [m, k, n], count, a, b, half };
-    of_type!(dtype, T => Box::new(Beside::<T> { sides, spans, run: T::kernels(level, count).beside }))
+    of_type!(dtype, T => Box::new(Beside::<T> { sides, spans, end, run: T::kernels(level, count).beside }))
 }
 
 impl<T: Element> Kernel for Beside<T> {
@@ -63,8 +65,9 @@ impl<T: Element> Kernel for Beside<T> {
 
     unsafe fn run(&self, _: Level, bases: Bases, units: Range<usize>, _: *mut u8) {
         let [a, b, out] = self.spans.map(|span| bases.at::<T>(span));
+        let last = Last::new(self.end, bases, self.sides.sizes[2] * self.sides.count);
         // SAFETY: promised by the caller; these rows are its own.
-        unsafe { (self.run)(&self.sides, units, a, b, out) };
+        unsafe { (self.run)(&self.sides, units, a, b, out, last) };
     }
 }
 
@@ -72,7 +75,8 @@ impl<T: Element> Kernel for Beside<T> {
 impl<T: Element> fmt::Display for Beside<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Sides { sizes: [m, k, n], count, .. } = self.sides;
-        write!(f, "dot {count} side by side {} {} -> {}", count * m * k, count * k * n, count * m * n)
+        write!(f, "dot {count} side by side {} {} -> {}", count * m * k, count * k * n, count * m * n)?;
+        Ending::print(self.end, f)
     }
 }
 
@@ -88,6 +92,7 @@ pub(super) unsafe fn beside<S: Lanes>(
     a: *const S::T,
     b: *const S::T,
     out: *mut S::T,
+    last: Last<S::T>,
 ) {
     let (n, count) = (sides.sizes[2], sides.count);
     for lane in (0..count).step_by(S::LANES) {
@@ -105,7 +110,8 @@ pub(super) unsafe fn beside<S: Lanes>(
                     let a = a.add(row * sides.a[0] + lane);
                     let b = b.add(column * sides.b[1] + lane);
                     let out = out.add((row * n + column) * count + lane);
-                    any_tile(s, sides, [height, width], count - lane, a, b, out);
+                    let last = last.at(row, column * count + lane);
+                    any_tile(s, sides, [height, width], count - lane, a, b, out, last);
                 }
                 column += width;
             }
@@ -127,6 +133,7 @@ const fn most<S: Lanes>() -> [usize; 2] {
 /// # Safety
 /// See [`tile`].
 #[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "as of a tile")]
 unsafe fn any_tile<S: Lanes>(
     s: S,
     sides: &Sides,
@@ -135,6 +142,7 @@ unsafe fn any_tile<S: Lanes>(
     a: *const S::T,
     b: *const S::T,
     out: *mut S::T,
+    last: Last<S::T>,
 ) {
     macro_rules! sizes {
         ($($rows:literal $columns:literal),*) => {
@@ -144,8 +152,8 @@ unsafe fn any_tile<S: Lanes>(
                     // SAFETY: promised by the caller.
                     unsafe {
                         match lanes < S::LANES {
-                            true => tile::<S, $rows, $columns, true>(s, sides, lanes, a, b, out),
-                            false => tile::<S, $rows, $columns, false>(s, sides, lanes, a, b, out),
+                            true => tile::<S, $rows, $columns, true>(s, sides, lanes, a, b, out, last),
+                            false => tile::<S, $rows, $columns, false>(s, sides, lanes, a, b, out, last),
                         }
                     }
                 })*
@@ -162,6 +170,7 @@ unsafe fn any_tile<S: Lanes>(
 /// # Safety
 /// The tile, and the rows and columns that it needs, must be there.
 #[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "they stay in registers")]
 unsafe fn tile<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bool>(
     s: S,
     sides: &Sides,
@@ -169,6 +178,7 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bo
     a: *const S::T,
     b: *const S::T,
     out: *mut S::T,
+    last: Last<S::T>,
 ) {
     let ([_, k, n], count) = (sides.sizes, sides.count);
     // SAFETY: promised by the caller.
@@ -183,6 +193,19 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bo
         for (i, sums) in sums.into_iter().enumerate() {
             for (j, sum) in sums.into_iter().enumerate() {
                 let out = out.add((i * n + j) * count);
+                // No closure: it would not be inlined into the instruction set.
+                macro_rules! read {
+                    ($from:expr) => {
+                        if TAIL { s.load_first(lanes, $from) } else { s.load($from) }
+                    };
+                }
+                let sum = match last {
+                    _ if !S::ENDS => sum,
+                    Last::Nothing => sum,
+                    Last::Bias(bias, false) => s.add(sum, read!(bias.add(j * count))),
+                    Last::Bias(bias, true) => s.rectify(s.add(sum, read!(bias.add(j * count)))),
+                    Last::Slope(slope, stride) => s.keep(sum, read!(slope.add(i * stride + j * count))),
+                };
                 if TAIL { s.store_first(lanes, out, sum) } else { s.store(out, sum) }
             }
         }
