@@ -114,13 +114,9 @@ impl Stack {
             let args: Vec<(Value, bool)> = node.args.iter().map(of).collect();
             let made = match &node.op {
                 Op::Leaf(Leaf::Input { .. }) => continue,
-                Op::Leaf(Leaf::Var { id, ty }) => {
-                    let ty = if own[first.index()] { lanes.wide(ty) } else { ty.clone() };
-                    vec![lanes.new.add(Leaf::Var { id: name(*id), ty }, &[])]
-                }
+                Op::Leaf(Leaf::Var { id, .. }) => vec![lanes.var(name(*id), graph.ty(first), own[first.index()])],
                 Op::Leaf(Leaf::Constant(_)) if own[first.index()] => {
-                    let ty = lanes.wide(graph.ty(first));
-                    vec![lanes.new.add(Leaf::Var { id: self.constants[&first], ty }, &[])]
+                    vec![lanes.var(self.constants[&first], graph.ty(first), true)]
                 }
                 _ if own[first.index()] => lanes.node(node, &args),
                 op => lanes.new.add_all(op.clone(), &args.iter().map(|arg| arg.0).collect::<Vec<_>>()),
@@ -129,11 +125,8 @@ impl Stack {
         }
         let of = |value: Value| (renamed[value.index()].expect("results are live"), own[value.index()]);
         let outputs = graph.outputs.iter().map(|&output| lanes.each(of(output))).collect();
-        let updates = graph.updates.iter().map(|&(var, new)| {
-            let new = if self.own.contains(&var) { lanes.each(of(new)) } else { of(new).0 };
-            (name(var), new)
-        });
-        let updates = updates.collect();
+        let mut new = |var, new| if self.own.contains(&var) { lanes.each(of(new)) } else { of(new).0 };
+        let updates = graph.updates.iter().map(|&(var, value)| (name(var), new(var, value))).collect();
         let checks = graph.checks.iter().map(|check| lanes.check(check, &of)).collect();
         lanes.new.finish(outputs, updates, checks)
     }
@@ -149,6 +142,12 @@ impl Lanes {
     /// That type with the last axis.
     fn wide(&self, ty: &Type) -> Type {
         Type::new(ty.dtype, behind(&ty.shape, self.models))
+    }
+
+    /// A variable of that type, or with the last axis.
+    fn var(&mut self, id: VarId, ty: &Type, own: bool) -> Value {
+        let ty = if own { self.wide(ty) } else { ty.clone() };
+        self.new.add(Leaf::Var { id, ty }, &[])
     }
 
     fn shape(&self, value: Value) -> Shape {
