@@ -2,8 +2,9 @@
 //! --bench step`.
 
 use cornu_cpu::Cpu;
-use cornu_graph::{Array, DType, Data, Executor, Feed, Trace, Type, VarId, gradients};
+use cornu_graph::{Array, DType, Data, Executor, Feed, Role, Trace, Type, VarId, VarSpec, gradients};
 use cornu_testkit::nets::Mlp;
+use cornu_testkit::stacks;
 use divan::Bencher;
 
 fn main() {
@@ -26,6 +27,34 @@ fn step(bencher: Bencher, mlp: &Mlp, rows: usize, threads: usize) {
 #[divan::bench(sample_size = 100)]
 fn pima(bencher: Bencher) {
     step(bencher, &Mlp::pima(), 610, 1);
+}
+
+/// Sixteen models side by side, each with rows of its own.
+#[divan::bench(sample_size = 100)]
+fn pima_stacked(bencher: Bencher) {
+    const MODELS: usize = 16;
+    let (mlp, rows) = (Mlp::pima(), 610);
+    let (x, y) = mlp.data(rows);
+    let graph = stacks::step(&mlp.step(), MODELS, rows);
+    let session = Cpu::new().threads(1).open().expect("a session");
+    let mut all = graph.vars.clone();
+    all.sort_unstable();
+    for (var, value) in all {
+        let ty = graph.ty(value);
+        let start = Array::from_fn(ty, |i| ((i * 7919) % 97) as f64 * 0.01 - 0.4);
+        let start = if ty.rank() == 0 { Array::zeros(ty) } else { start };
+        assert_eq!(session.declare(VarSpec::value("v", Role::Weight, start)).expect("memory"), var);
+    }
+    let program = session.compile(&graph).expect("a sound graph");
+    let mut run = program.room().expect("memory");
+    let order = Array::from_fn(&Type::new(DType::U32, [rows, MODELS]), |i| (i * 7919 % rows) as f64);
+    let [x, y, order] = [x, y, order].map(|array| session.upload(array).expect("memory"));
+    let rows: Vec<u32> = (0..rows as u32).collect();
+    let mut batches = rows.chunks_exact(mlp.batch).cycle();
+    bencher.bench_local(|| {
+        let rows = batches.next().expect("batches go on for ever");
+        run.start(&[Feed::Whole(&x), Feed::Whole(&y), Feed::Rows(&order, rows)]).expect("a step");
+    });
 }
 
 #[divan::bench(args = [1, 2], sample_size = 100)]

@@ -102,10 +102,11 @@ pub(crate) fn program(end: Option<Ending<Value>>, dtype: DType) -> Vec<Instructi
 }
 
 /// Whether a value is a product that can have an end: of one matrix by another of several columns, but for a row by a
-/// transposed one; or a convolution.
+/// transposed one; of several side by side; or a convolution.
 fn is_product(view: &View, value: Value) -> bool {
     let ty = view.graph.ty(value);
     match view.graph.op(value) {
+        Op::Dot(dot) if dot.side_by_side && ty.rank() > 2 => true,
         Op::Dot(dot) => ty.rank() == 2 && ty.shape[1] > 1 && !(ty.shape[0] == 1 && dot.transpose_b),
         Op::Conv(_) | Op::ConvInput(_) => true,
         _ => false,
@@ -115,7 +116,11 @@ fn is_product(view: &View, value: Value) -> bool {
 /// The value of which an element is read for each column of a product.
 fn columns(view: &View, (value, walk): &Read, product: Value) -> Option<Value> {
     let ty = view.graph.ty(product);
-    let columns = ty.shape[ty.rank() - 1];
+    let columns = match view.graph.op(product) {
+        // One for each column of each product.
+        Op::Dot(dot) if dot.side_by_side => ty.shape[1..].iter().product(),
+        _ => ty.shape[ty.rank() - 1],
+    };
     let (rows, size) = (ty.size() / columns.max(1), view.graph.ty(*value).size());
     let walk = walk.clone().unwrap_or_else(|| Walk::whole(size));
     (size == columns && walk == Walk::repeated(rows, columns)).then_some(*value)

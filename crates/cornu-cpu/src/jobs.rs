@@ -46,6 +46,7 @@ impl Job {
         count::step();
         match self {
             Job::Single(value) | Job::Product(Product { value, end: None, .. }) => {
+                view.picked(*value).into_iter().flatten().for_each(|value| see(value, false));
                 view.graph.node(*value).args.iter().for_each(|&arg| see(view.root(arg), true));
             }
             Job::Product(Product { value, end: Some(end), .. }) => {

@@ -14,13 +14,14 @@ use crate::fuse::{Draft, Read};
 use crate::jobs::{self, Job};
 use crate::kernels::arg::Arg;
 use crate::kernels::conv::Makes;
-use crate::kernels::dot::{Ending, Product};
+use crate::kernels::dot::{Ending, Product, beside};
 use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
 use crate::kernels::operand::{Axis, Place, Span, Strided};
 use crate::kernels::order::{ByTokens, Order};
 use crate::kernels::parallel::Task;
+use crate::kernels::picked::Picked;
 use crate::kernels::pool::Pool;
 use crate::kernels::random::Draw;
 use crate::kernels::rows::{Gather, ScatterAdd};
@@ -255,7 +256,10 @@ impl<'p, 'g> Lowering<'p, 'g> {
             Op::Reduce(reduce) => return Ok(self.reduction(value, reduce.is_copy(types[0]), args[0], out)),
             Op::Arg(arg) => Step::new(Arg::new(*arg, types[0], args[0].span, out.span)),
             Op::Broadcast(op) => return Ok(copies(op)),
-            Op::Transpose(op) => return Ok(copies(op)),
+            Op::Transpose(op) => match self.plan.view.picked(value) {
+                Some(of) => Step::new(self.picked(of, out)),
+                None => return Ok(copies(op)),
+            },
             Op::Slice(op) => return Ok(copies(op)),
             Op::Pad(op) => return Ok(copies(op)),
             Op::Concatenate(op) => return Ok(copies(op)),
@@ -294,6 +298,14 @@ impl<'p, 'g> Lowering<'p, 'g> {
         ScatterAdd { dtype: to.dtype, table, rows, width, tokens: args[1].into(), new: args[2].span, to: to.span }
     }
 
+    /// Rows of a table that each model picks.
+    fn picked(&self, of: [Value; 2], to: Place) -> Picked {
+        let ([table, numbers], [rows, tokens]) = (of.map(|v| self.place(v).span), of.map(|v| self.graph().ty(v)));
+        let (models, before) = tokens.shape.split_last().expect("an axis of models");
+        let (width, count) = (size(&rows.shape[1..]), size(before));
+        Picked { table, rows: rows.shape[0], width, models: *models, numbers, count, to: to.span }
+    }
+
     fn product(&mut self, job: jobs::Product) -> Result<Vec<Step>> {
         let (graph, node) = (self.graph(), self.graph().node(job.value));
         let dot = match &node.op {
@@ -307,6 +319,11 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let [a, b] = [0, 1].map(|i| self.place(node.args[i]));
         let out = self.place(job.end.map_or(job.value, |end| end.makes));
         let spans = [a, b, out].map(|place| place.span);
+        if dot.side_by_side && x.rank() > 2 {
+            let (on, sizes) = ((out.dtype, self.target.level), (batch, m, k, n));
+            let kernel = beside::kernel(on, spans, sizes, [dot.transpose_a, dot.transpose_b], self.ending(job));
+            return Ok(vec![Step::Kernel(Task::new(kernel))]);
+        }
         let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
         (product.by_rows, product.sums) = (self.by_rows, job.sums.map(|sums| self.place(sums).span));
         if dot.transpose_b

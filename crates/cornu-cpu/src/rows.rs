@@ -33,7 +33,7 @@ fn is_row_wise(graph: &Graph, node: &Node, by_row: impl Fn(Value) -> bool) -> bo
     match &node.op {
         op if op.is_elementwise() => true,
         Op::Reshape(_) => true,
-        Op::Dot(dot) => graph.ty(node.args[0]).rank() > 2 || !dot.transpose_a && !rows(1),
+        Op::Dot(dot) => dot.matrix(graph.ty(node.args[0]).rank()) > 0 || !dot.transpose_a && !rows(1),
         Op::Broadcast(op) => !rows(0) || op.axes.first() == Some(&0),
         Op::Transpose(op) => !rows(0) || op.0.first() == Some(&0),
         Op::Slice(op) => !rows(0) || (op.starts[0], op.strides[0]) == (0, 1),

@@ -111,6 +111,10 @@ impl Session for CpuSession {
         Ok(Arc::new(Loaded::new(&self.0, wide).inspect_err(|_| self.0.forget())?))
     }
 
+    fn lanes(&self) -> usize {
+        self.0.level.lanes()
+    }
+
     fn read(&self, vars: &[VarId]) -> Result<Vec<Array>> {
         let vars = self.0.vars(vars.iter().copied())?;
         let _turn = self.0.turn.take(false);

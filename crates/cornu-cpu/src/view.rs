@@ -20,6 +20,8 @@ pub(crate) struct View<'g> {
     roots: Vec<Value>,
     /// Sums by tokens that programs make where they read them: in their place lies the order of the tokens.
     pub(crate) by_tokens: HashSet<Value>,
+    /// Gathers of several models, which lie only where they are put side by side: each is known by its table.
+    beside: HashSet<Value>,
     /// Whether a check needs it: those go first.
     pub(crate) guarded: Option<Vec<bool>>,
 }
@@ -67,6 +69,7 @@ impl<'g> View<'g> {
             walks: vec![None; graph.values()],
             roots: Vec::with_capacity(graph.values()),
             by_tokens: HashSet::new(),
+            beside: HashSet::new(),
             guarded: guarded(graph),
             graph,
             live,
@@ -93,7 +96,27 @@ impl<'g> View<'g> {
 
     /// Whether the node needs no work, now that its operands are there.
     pub(crate) fn is_free(&self, value: Value) -> bool {
-        self.is_alias(value) || self.walks[value.index()].is_some()
+        self.is_alias(value) || self.walks[value.index()].is_some() || self.beside.contains(&value)
+    }
+
+    /// The table, and the numbers of its rows for several models, that a transpose puts side by side.
+    pub(crate) fn picked(&self, transpose: Value) -> Option<[Value; 2]> {
+        let of = *self.graph.node(transpose).args.first().filter(|of| self.beside.contains(of))?;
+        let args = &self.graph.node(of).args;
+        matches!(self.graph.op(transpose), Op::Transpose(_)).then(|| [self.root(args[0]), self.root(args[1])])
+    }
+
+    /// Whether all that becomes of a gather is that the last axis of its tokens goes behind all others.
+    fn goes_beside(&self, value: Value) -> bool {
+        let (Op::Gather(_), &[user]) = (self.graph.op(value), self.users(value)) else { return false };
+        let types = self.graph.types(&self.graph.node(value).args);
+        let (rank, inner) = (types[1].rank(), types[0].rank() - 1);
+        let order = |rank: usize| (0..rank - 1).chain(rank..rank + inner).chain([rank - 1]);
+        (types[0].dtype, types[1].dtype) == (DType::F32, DType::U32)
+            && rank > 0
+            && matches!(self.graph.op(user), Op::Transpose(to) if to.0.iter().copied().eq(order(rank)))
+            && self.walks[user.index()].is_none()
+            && self.graph.ty(value).size() > 0
     }
 
     /// The value whose memory this one has.
@@ -153,6 +176,9 @@ impl<'g> View<'g> {
         for (value, node) in self.graph.nodes() {
             if self.walks[value.index()].is_some() {
                 self.walks[value.index()] = self.walk(value);
+            }
+            if !kept[value.index()] && self.goes_beside(value) {
+                self.beside.insert(value);
             }
             let of = node.args.first().filter(|_| self.is_free(value));
             let root = of.map(|of| self.roots[of.index()]);

@@ -9,7 +9,7 @@ use cornu_graph::{
 };
 use cornu_testkit::lstm::Lstm;
 use cornu_testkit::nets::Mlp;
-use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, sessions, text};
+use cornu_testkit::{bodies, checks, edges, ends, ops, random_graphs, sessions, stacks, text};
 
 #[path = "main/calls.rs"]
 mod calls;
@@ -66,6 +66,18 @@ fn whole_numbers_are_what_rust_makes_of_them() {
 fn ends_of_types_are_as_in_numpy() {
     ends::are_as_in_numpy(&Cpu::new());
     ends::are_as_in_numpy(&Cpu::new().raw());
+}
+
+#[test]
+fn models_side_by_side_have_the_bits_of_each_alone() {
+    for level in Level::all() {
+        for models in [16, 3] {
+            stacks::samples_keep_every_bit(&Cpu::new().level(level), models);
+            for mlp in [Mlp::pima(), Mlp { sizes: vec![9, 70], batch: 5 }, Mlp { sizes: vec![300, 230, 3], batch: 4 }] {
+                stacks::training_keeps_every_bit(&Cpu::new().level(level), &mlp, models);
+            }
+        }
+    }
 }
 
 #[test]

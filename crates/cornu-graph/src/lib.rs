@@ -41,6 +41,7 @@ mod print;
 mod read;
 mod rewrite;
 mod session;
+mod stack;
 mod tensor;
 mod trace;
 mod verify;
@@ -65,6 +66,7 @@ pub use session::{
     Data, Executor, Failure, Feed, Memory, Outcome, Program, Role, Run, Session, Start, VarSpec, check_batches,
     check_feeds, missing,
 };
+pub use stack::{Given, Stack, beside, differences, part};
 pub use tensor::{IntoTensor, Tensor};
 pub use trace::Trace;
 pub use verify::verify;

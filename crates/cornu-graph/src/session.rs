@@ -251,6 +251,14 @@ pub trait Session: Send + Sync {
 
     /// How many bytes are held.
     fn memory(&self) -> Memory;
+
+    /// How many models it trains in little more than the time of one, side by side along a last axis ([`Stack`]); 1 where
+    /// nothing is gained.
+    ///
+    /// [`Stack`]: crate::Stack
+    fn lanes(&self) -> usize {
+        1
+    }
 }
 
 impl dyn Session + '_ {

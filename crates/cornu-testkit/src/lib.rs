@@ -16,5 +16,6 @@ pub mod process;
 pub mod random_graphs;
 pub mod sessions;
 pub mod slopes;
+pub mod stacks;
 pub mod text;
 mod whole;

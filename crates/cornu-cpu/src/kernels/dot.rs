@@ -8,6 +8,27 @@
 //! So an element depends on its row of `a`, its column of `b` and the shape of `b` only, not on the other rows, the sizes
 //! of blocks, the number of threads or how many lanes a vector has.
 
+/// What is made for elements of that type. (Those of two bytes are widened before.)
+macro_rules! of_type {
+    ($dtype:expr, $t:ident => $made:expr) => {
+        match $dtype {
+            DType::F32 => of_type!(@ $t f32 $made),
+            DType::F64 => of_type!(@ $t f64 $made),
+            // What wraps has the same bits with a sign and without.
+            DType::I8 | DType::U8 => of_type!(@ $t i8 $made),
+            DType::I16 | DType::U16 => of_type!(@ $t i16 $made),
+            DType::I32 | DType::U32 => of_type!(@ $t i32 $made),
+            DType::I64 | DType::U64 => of_type!(@ $t i64 $made),
+            other => unreachable!("the type rule and `widen` leave no product of {other}"),
+        }
+    };
+    (@ $t:ident $type:ident $made:expr) => {{
+        type $t = $type;
+        $made
+    }};
+}
+
+pub(crate) mod beside;
 mod lanes;
 mod strips;
 pub(super) mod tile;
@@ -125,18 +146,9 @@ impl Product {
         self.pieces == 2 && is_one && is_read && !self.by_rows
     }
 
-    /// The kernel for elements of that type. (Those of two bytes are widened before.)
+    /// The kernel for elements of that type.
     pub fn kernel(&self, dtype: DType, level: Level) -> Box<dyn Kernel> {
-        match dtype {
-            DType::F32 => Box::new(Dot::<f32>::new(level, self)),
-            DType::F64 => Box::new(Dot::<f64>::new(level, self)),
-            // What wraps has the same bits with a sign and without.
-            DType::I8 | DType::U8 => Box::new(Dot::<i8>::new(level, self)),
-            DType::I16 | DType::U16 => Box::new(Dot::<i16>::new(level, self)),
-            DType::I32 | DType::U32 => Box::new(Dot::<i32>::new(level, self)),
-            DType::I64 | DType::U64 => Box::new(Dot::<i64>::new(level, self)),
-            other => unreachable!("the type rule and `widen` leave no product of {other}"),
-        }
+        of_type!(dtype, T => Box::new(Dot::<T>::new(level, self)))
     }
 }
 

@@ -15,6 +15,7 @@ pub mod operand;
 pub(crate) mod order;
 pub(crate) mod over_rows;
 pub mod parallel;
+pub(crate) mod picked;
 pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use cornu_graph::ops::Reduction;
+use cornu_graph::ops::{LONG_ROW, Reduction};
 use cornu_graph::{DType, Type};
 
 use super::memory::typed;
@@ -20,7 +20,7 @@ use super::simd::{Level, Simd, dispatch};
 /// Longer sums are sums of sums of this many elements: their error grows with the number of blocks.
 pub(crate) const BLOCK: usize = 512;
 /// From this many elements in a row on, they are brought together in lanes.
-const LANES_FROM: usize = 64;
+const LANES_FROM: usize = LONG_ROW;
 const LANES: usize = 16;
 /// Elements that are worth a thread.
 const GRAIN: usize = 32 * 1024;

@@ -66,6 +66,17 @@ impl Kernel for Gather {
 
     unsafe fn run(&self, _: Level, bases: Bases, units: Range<usize>, _: *mut u8) {
         let (table, to): (*const u8, *mut u8) = (bases.at(self.table), bases.at(self.to));
+        if (self.tokens.dtype, self.width) == (DType::U32, size_of::<u32>()) {
+            let (tokens, table): (*const u32, *const u32) = (bases.at(self.tokens.at), table.cast());
+            for i in units {
+                // SAFETY: the caller's promise, for this token; the row is one of the table's.
+                unsafe {
+                    let row = *tokens.add(i) as usize;
+                    *to.cast::<u32>().add(i) = if row < self.rows { *table.add(row) } else { 0 };
+                }
+            }
+            return;
+        }
         for i in units {
             // SAFETY: the caller's promise, for this token; the row is one of the table's.
             unsafe {

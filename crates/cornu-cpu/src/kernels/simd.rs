@@ -337,6 +337,17 @@ impl Level {
         std::iter::once(Level::Portable).chain(wider.into_iter().flatten()).collect()
     }
 
+    /// Lanes of one vector of `f32`.
+    pub fn lanes(self) -> usize {
+        match self {
+            Level::Portable => Portable::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2(_) => Avx2::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512(_) => Avx512::LANES,
+        }
+    }
+
     /// The word that `CORNU_SIMD` knows it by.
     pub fn name(self) -> &'static str {
         match self {

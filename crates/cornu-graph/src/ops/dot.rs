@@ -2,35 +2,47 @@
 
 use super::*;
 
-/// `a · b` over the last two axes; the axes before them are the same for both and go along.
+/// `a · b` over the last two axes; the axes before them are the same for both and go along. Or over the first two, where
+/// those behind them go along: products side by side.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Dot {
     /// Whether `a` is given as `[.., k, m]` instead of `[.., m, k]`.
     pub transpose_a: bool,
     /// Whether `b` is given as `[.., n, k]` instead of `[.., k, n]`.
     pub transpose_b: bool,
+    /// Whether the axes that go along are the last ones: `[m, k, ..]` and `[k, n, ..]`.
+    pub side_by_side: bool,
 }
 
 impl Dot {
-    const NAMES: [(&str, Dot); 4] = [
-        ("dot", Dot { transpose_a: false, transpose_b: false }),
-        ("dot_ta", Dot { transpose_a: true, transpose_b: false }),
-        ("dot_tb", Dot { transpose_a: false, transpose_b: true }),
-        ("dot_ta_tb", Dot { transpose_a: true, transpose_b: true }),
-    ];
+    /// By `transpose_a`, twice `transpose_b`, and four times `side_by_side`.
+    const NAMES: [&str; 8] =
+        ["dot", "dot_ta", "dot_tb", "dot_ta_tb", "dots", "dots_ta", "dots_tb", "dots_ta_tb"];
+
+    /// The product whose name is at that place.
+    fn named(place: usize) -> Dot {
+        Dot { transpose_a: place & 1 > 0, transpose_b: place & 2 > 0, side_by_side: place & 4 > 0 }
+    }
+
+    /// Where the axes of the matrices begin.
+    pub fn matrix(&self, rank: usize) -> usize {
+        if self.side_by_side { 0 } else { rank - 2 }
+    }
 
     /// `(batch, m, k, n)`: that many products of `[m, k]` with `[k, n]`; `None` where the operands do not fit.
     pub fn sizes(&self, a: &Shape, b: &Shape) -> Option<(usize, usize, usize, usize)> {
         let rank = a.rank();
-        if rank < 2 || b.rank() != rank || a[..rank - 2] != b[..rank - 2] {
+        if rank < 2 || b.rank() != rank {
             return None;
         }
-        let last_two = |shape: &Shape, swapped| {
-            let (x, y) = (shape[rank - 2], shape[rank - 1]);
+        let first = self.matrix(rank);
+        let along = |shape: &Shape| [&shape[..first], &shape[first + 2..]].concat();
+        let matrix = |shape: &Shape, swapped| {
+            let (x, y) = (shape[first], shape[first + 1]);
             if swapped { (y, x) } else { (x, y) }
         };
-        let ((m, k), (k2, n)) = (last_two(a, self.transpose_a), last_two(b, self.transpose_b));
-        (k == k2).then(|| (Shape::from(&a[..rank - 2]).size(), m, k, n))
+        let ((m, k), (k2, n)) = (matrix(a, self.transpose_a), matrix(b, self.transpose_b));
+        (k == k2 && along(a) == along(b)).then(|| (Shape::from(along(a)).size(), m, k, n))
     }
 
     /// Each edge with each; sums of whole numbers that wrap; sums of nothing, and nothing.
@@ -44,7 +56,7 @@ impl Dot {
             edge(Dot::default(), [zeros([0, 2]), zeros([2, 3])]),
         ];
         if !dtype.is_float() {
-            samples.push(edge(Dot { transpose_a: true, transpose_b: false }, [shaped([n, 1]), shaped([n, 1])]));
+            samples.push(edge(Dot { transpose_a: true, ..Dot::default() }, [shaped([n, 1]), shaped([n, 1])]));
         }
         samples
     }
@@ -58,53 +70,57 @@ impl Dot {
 
 impl OneResult for Dot {
     fn infer(&self, args: &[&Type]) -> Result<Type, String> {
-        let needed = match (self.transpose_a, self.transpose_b) {
-            (false, false) => "[.., m, k] and [.., k, n]",
-            (true, false) => "[.., k, m] and [.., k, n]",
-            (false, true) => "[.., m, k] and [.., n, k]",
-            (true, true) => "[.., k, m] and [.., n, k]",
+        let needed = || {
+            let of = |x, y, swapped| if swapped { [y, x] } else { [x, y] }.join(", ");
+            let matrices = [of("m", "k", self.transpose_a), of("k", "n", self.transpose_b)];
+            let [a, b] = matrices.map(|m| if self.side_by_side { format!("[{m}, ..]") } else { format!("[.., {m}]") });
+            mismatch(&format!("{a} and {b}"), args)
         };
-        let [a, b] = args else { return Err(mismatch(needed, args)) };
+        let [a, b] = args else { return Err(needed()) };
         match self.sizes(&a.shape, &b.shape) {
             Some((_, m, _, n)) if a.dtype == b.dtype && a.dtype != DType::Bool => {
-                let rank = a.rank();
-                Ok(Type::new(a.dtype, a.shape.with(rank - 2, m).with(rank - 1, n)))
+                let first = self.matrix(a.rank());
+                Ok(Type::new(a.dtype, a.shape.with(first, m).with(first + 1, n)))
             }
-            _ => Err(mismatch(needed, args)),
+            _ => Err(needed()),
         }
     }
 
     fn vjp(&self, x: &[Tensor], _: &Tensor, ct: &Tensor) -> Vec<Grad> {
         let (a, b) = (&x[0], &x[1]);
-        let Dot { transpose_a, transpose_b } = *self;
-        let da = if transpose_a { b.dot_as(ct, transpose_b, true) } else { ct.dot_as(b, false, !transpose_b) };
-        let db = if transpose_b { ct.dot_as(a, true, transpose_a) } else { a.dot_as(ct, !transpose_a, false) };
+        let Dot { transpose_a, transpose_b, side_by_side } = *self;
+        let dot = |a: &Tensor, b: &Tensor, transpose_a, transpose_b| {
+            a.apply_to(Dot { transpose_a, transpose_b, side_by_side }, &[b])
+        };
+        let da = if transpose_a { dot(b, ct, transpose_b, true) } else { dot(ct, b, false, !transpose_b) };
+        let db = if transpose_b { dot(ct, a, true, transpose_a) } else { dot(a, ct, !transpose_a, false) };
         vec![Grad::By(da), Grad::By(db)]
     }
 
     fn eval(&self, args: &[&Array], ty: &Type) -> Array {
-        let (_, m, k, n) = self.sizes(args[0].shape(), args[1].shape()).expect("the type rule was asked first");
+        let (batch, m, k, n) = self.sizes(args[0].shape(), args[1].shape()).expect("the type rule was asked first");
+        let place = |cell, cells, which| if self.side_by_side { cell * batch + which } else { which * cells + cell };
         Array::from_numbers(ty, |at| {
-            let (batch, row, column) = (at / (m * n), at / n % m, at % n);
+            let (which, cell) = if self.side_by_side { (at % batch, at / batch) } else { (at / (m * n), at % (m * n)) };
+            let (row, column) = (cell / n, cell % n);
             let a = |i| if self.transpose_a { i * m + row } else { row * k + i };
             let b = |i| if self.transpose_b { column * k + i } else { i * n + column };
-            let pair = |i| (args[0].number(batch * m * k + a(i)), args[1].number(batch * k * n + b(i)));
+            let pair = |i| (args[0].number(place(a(i), m * k, which)), args[1].number(place(b(i), k * n, which)));
             Dot::sum(ty.dtype, (0..k).map(pair)).computed(ty.dtype)
         })
     }
 
     fn print(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let name = Dot::NAMES.iter().find(|(_, dot)| dot == self).map_or("dot", |(name, _)| name);
-        f.write_str(name)
+        let Dot { transpose_a, transpose_b, side_by_side } = *self;
+        f.write_str(Dot::NAMES[usize::from(transpose_a) + 2 * usize::from(transpose_b) + 4 * usize::from(side_by_side)])
     }
 
     fn read(text: &mut OpText, _: &Type) -> Option<Self> {
-        text.one_of(&Dot::NAMES).map(|(dot, _)| dot)
+        Dot::NAMES.iter().position(|&name| name == text.name()).map(Dot::named)
     }
 
     fn samples() -> Vec<Sample> {
-        let both = [false, true];
-        let flags = both.into_iter().flat_map(|transpose_a| both.map(|transpose_b| Dot { transpose_a, transpose_b }));
+        let flags = (0..4).map(Dot::named);
         let sizes = [(1, 1, 1), (3, 4, 5), (10, 8, 12), (1, 9, 33), (17, 3, 1)];
         let swap = |(x, y), swapped| if swapped { [y, x] } else { [x, y] };
         let mut samples: Vec<Sample> = flags
@@ -112,8 +128,15 @@ impl OneResult for Dot {
             .map(|(op, a, b)| sample(op, [f32s(a, -1.0, 1.0), f32s(b, 1.0, -1.0)]))
             .collect();
         samples.push(sample(Dot::default(), [f32s([2, 3, 4, 5], -1.0, 1.0), f32s([2, 3, 5, 2], 1.0, -1.0)]));
+        let behind = |[x, y]: [usize; 2], count| f32s([x, y, count], -1.0, 1.0);
+        samples.extend((4..8).map(Dot::named).flat_map(|op| {
+            let shapes = [swap((6, 3), op.transpose_a), swap((3, 7), op.transpose_b)];
+            [16, 8, 5, 1].map(|count| sample(op, shapes.map(|shape| behind(shape, count))))
+        }));
         for dtype in [DType::F16, DType::Bf16, DType::F64, DType::I32, DType::I64] {
             samples.push(sample(Dot::default(), [spread(dtype, [3, 4], 0.0, 9.0), spread(dtype, [4, 2], 9.0, 0.0)]));
+            let several = [spread(dtype, [3, 4, 3], 0.0, 9.0), spread(dtype, [4, 2, 3], 9.0, 0.0)];
+            samples.push(sample(Dot::named(4), several));
         }
         samples.extend(DType::ALL.into_iter().filter(|&dtype| dtype != DType::Bool).flat_map(Self::edges));
         samples
@@ -137,6 +160,7 @@ impl Tensor {
     #[track_caller]
     pub fn dot_as(&self, other: &Tensor, transpose_a: bool, transpose_b: bool) -> Tensor {
         let dtype = self.dtype().joined(other.dtype());
-        self.cast(dtype).apply_to(Dot { transpose_a, transpose_b }, &[&other.cast(dtype)])
+        let dot = Dot { transpose_a, transpose_b, side_by_side: false };
+        self.cast(dtype).apply_to(dot, &[&other.cast(dtype)])
     }
 }

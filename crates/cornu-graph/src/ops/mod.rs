@@ -253,7 +253,7 @@ ops! {
     conv: Conv;
     conv_input: ConvInput;
     conv_weights: ConvWeights;
-    reduce: Reduce with Reduction;
+    reduce: Reduce with Reduction LONG_ROW;
     arg: Arg;
     reshape: Reshape;
     transpose: Transpose;

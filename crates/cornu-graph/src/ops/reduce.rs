@@ -37,6 +37,9 @@ impl Reduction {
     }
 }
 
+/// From so many elements on that lie in a row, executors may make a sum of several.
+pub const LONG_ROW: usize = 64;
+
 /// Brings together all elements along `axes`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Reduce {

@@ -41,8 +41,12 @@ fn lifted(op: &Op, operands: &[Operand], types: &[&Type], count: usize) -> Optio
             Pad { low, high, between }.into()
         }
         Op::Gather(_) if operands == [Operand::Fixed, Operand::Stacked] => op.clone(),
-        Op::Dot(_) if !operands.contains(&Operand::Fixed) => op.clone(),
-        Op::Dot(dot) if operands[1] == Operand::Fixed && types[0].rank() == 2 && !dot.transpose_a => op.clone(),
+        Op::Dot(dot) if !operands.contains(&Operand::Fixed) && !dot.side_by_side => op.clone(),
+        Op::Dot(dot)
+            if operands[1] == Operand::Fixed && types[0].rank() == 2 && !dot.transpose_a && !dot.side_by_side =>
+        {
+            op.clone()
+        }
         _ => return None,
     })
 }
@@ -62,7 +66,7 @@ pub(super) fn narrowed(op: &Op, operands: &[Operand], types: &[&Type]) -> Option
         Op::Slice(Slice { starts, limits, strides }) if (starts[0], strides[0]) == (0, 1) => {
             Slice { starts: starts.clone(), limits: before(1, &limits[1..]), strides: strides.clone() }.into()
         }
-        Op::Dot(_) if all_rows && types.iter().all(|ty| ty.rank() > 2) => op.clone(),
+        Op::Dot(dot) if all_rows && !dot.side_by_side && types.iter().all(|ty| ty.rank() > 2) => op.clone(),
         _ => return None,
     })
 }

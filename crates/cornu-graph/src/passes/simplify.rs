@@ -112,7 +112,7 @@ fn product(b: &mut Builder, [x, w]: [Value; 2], transpose_b: bool) -> Option<Ins
     let [c, k] = [2, 1].map(|axis| b.graph().ty(w).shape[rank - axis]);
     let rows = shape[..rank - 1].iter().product();
     let (images, kernel) = (b.add(Reshape([rows, shape[rank - 1]].into()), &[x]), b.add(Reshape([c, k].into()), &[w]));
-    let all = b.add(Dot { transpose_a: false, transpose_b }, &[images, kernel]);
+    let all = b.add(Dot { transpose_b, ..Dot::default() }, &[images, kernel]);
     Instead::node(Reshape(shape.with(rank - 1, if transpose_b { c } else { k })), &[all])
 }
 

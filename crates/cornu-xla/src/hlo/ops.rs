@@ -207,16 +207,21 @@ impl Writer {
 
     fn dot(&mut self, op: Dot, a: &Val, b: &Val, ty: &Type) -> Val {
         let rank = a.ty.rank();
-        let batch: Vec<usize> = (0..rank - 2).collect();
-        let over_a = if op.transpose_a { rank - 2 } else { rank - 1 };
-        let over_b = if op.transpose_b { rank - 1 } else { rank - 2 };
+        let first = op.matrix(rank);
+        let batch: Vec<usize> = (0..rank).filter(|axis| !(first..first + 2).contains(axis)).collect();
+        let [over_a, over_b] = [!op.transpose_a, op.transpose_b].map(|last| first + usize::from(last));
         let batching = if rank > 2 { format!("batching_dims = {batch:?} x {batch:?}, ") } else { String::new() };
+        // Its result has the axes that go along in front.
+        let front = batch.iter().copied().chain(first..first + 2).map(|axis| ty.shape[axis]);
+        let made = Type::new(ty.dtype, front.collect::<cornu_graph::Shape>());
         let text = format!(
             "stablehlo.dot_general {a}, {b}, {batching}contracting_dims = [{over_a}] x [{over_b}], \
              precision = [HIGHEST, HIGHEST] : {}",
-            from_two(a, b, ty)
+            from_two(a, b, &made)
         );
-        self.add(ty.clone(), text)
+        let y = self.add(made, text);
+        let order: Vec<usize> = (rank - 2..rank).chain(0..rank - 2).collect();
+        if op.side_by_side && rank > 2 { self.transposed(&order, &y, ty) } else { y }
     }
 
     fn reduced(&mut self, op: &Reduce, x: &Val, ty: &Type) -> Val {

@@ -307,6 +307,12 @@ impl Fed {
         self.arrays[0].ty().1[0]
     }
 
+    /// The arrays, if all of them are on the machine.
+    pub(crate) fn there(&self) -> Option<Vec<&cornu_graph::Data>> {
+        let there = |array| if let &Kept::There(ref data) = array { Some(data) } else { None };
+        self.arrays.iter().map(there).collect()
+    }
+
     /// The rows of each batch, if `size` leaves no shorter last one.
     pub(crate) fn one_size(&self, size: usize) -> Option<usize> {
         self.rows().is_multiple_of(size).then_some(size)
@@ -332,12 +338,7 @@ impl Fed {
 
     /// Steps over those rows, in whole batches.
     pub(crate) fn start_all(&self, run: &mut dyn Run, rows: &[u32], batch: usize) -> Result<()> {
-        let there = self.arrays.iter().filter_map(|array| match array {
-            Kept::Here(_) => None,
-            Kept::There(data) => Some(data),
-        });
-        let there: Vec<&cornu_graph::Data> = there.collect();
-        if there.len() == self.arrays.len() {
+        if let Some(there) = self.there() {
             return run.steps(&there, rows, batch);
         }
         rows.chunks_exact(batch).try_for_each(|rows| self.start(run, rows))

@@ -1,6 +1,7 @@
 //! One step as a graph: forward pass, loss, metrics, gradients, optimizer; one program for each shape of batch.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::ThreadId;
 
@@ -12,7 +13,7 @@ use super::compile::Compiled;
 use super::feed::{Data, Fed};
 use super::keras2_streams::Keras2Streams;
 use super::variables::{Judged, State};
-use super::{Compile, History, OptimizerState, Warning};
+use super::{Compile, History, OptimizerState, Scores, Warning};
 use crate::choice::Choice;
 use crate::flavor::Flavor;
 use crate::layers::Wire;
@@ -268,7 +269,8 @@ impl<'a> Steps<'a> {
         }
     }
 
-    fn trace(&self, kind: Kind, data: &Fed, types: &[Type]) -> Result<Graph> {
+    /// The graph of a step over such data.
+    pub(crate) fn trace(&self, kind: Kind, data: &Fed, types: &[Type]) -> Result<Graph> {
         let mut cx = Cx::new(self.variables, kind == Kind::Train)?;
         let inputs: Vec<Tensor> = types.iter().map(|ty| cx.input(ty.clone())).collect();
         let (xs, labels) = inputs.split_at(data.inputs);
@@ -390,6 +392,16 @@ impl Stage<'_> {
     pub(crate) fn reset(&self) -> Result<()> {
         let starts = self.state()?.totals().iter().map(|(id, start)| (*id, start));
         self.session()?.write(&starts.collect::<Vec<_>>())
+    }
+
+    /// The running totals and what they are at first.
+    pub(crate) fn starts(&self) -> Result<Vec<(VarId, Array)>> {
+        Ok(self.state()?.totals().to_vec())
+    }
+
+    /// The figures that such running totals say.
+    pub(crate) fn figures(&self, totals: &HashMap<VarId, Array>) -> Result<Scores> {
+        self.state()?.figures(totals).map(Scores::new)
     }
 
     /// The running totals.

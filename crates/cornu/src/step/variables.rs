@@ -236,12 +236,16 @@ impl State {
     /// The running figures, all as one step left them.
     pub(super) fn logs(&self) -> Result<Vec<(String, f64)>> {
         let ids: Vec<VarId> = self.totals().iter().map(|(id, _)| *id).collect();
-        let values: HashMap<VarId, Array> = ids.iter().copied().zip(self.all.session.read(&ids)?).collect();
+        self.figures(&ids.iter().copied().zip(self.all.session.read(&ids)?).collect())
+    }
+
+    /// The figures that running totals say.
+    pub(super) fn figures(&self, values: &HashMap<VarId, Array>) -> Result<Vec<(String, f64)>> {
         let mean = |ids: [VarId; 2]| {
             let [total, count] = ids.map(|id| values[&id].get(0) as f32);
             f64::from(if count == 0.0 { 0.0 } else { total / count })
         };
-        let figure = |tracked: &Tracked| Ok((tracked.key.clone(), tracked.figure(&values)?));
+        let figure = |tracked: &Tracked| Ok((tracked.key.clone(), tracked.figure(values)?));
         let loss = std::iter::once(("loss".to_owned(), mean(self.loss)));
         let losses = self.losses.iter().flatten().map(|(key, ids)| (key.clone(), mean(*ids)));
         loss.chain(losses).map(Ok).chain(self.metrics.iter().map(figure)).collect()

@@ -140,6 +140,11 @@ impl Drawn {
 }
 
 impl Feeding {
+    /// The data on the machine and the order of its rows, if there are.
+    pub(super) fn of_rows(&mut self) -> Option<(&Fed, &mut Batches)> {
+        if let Feeding::Rows(data, batches) = self { Some((data, batches)) } else { None }
+    }
+
     /// How many batches an epoch has, if that is known.
     pub(super) fn batches(&self) -> Option<usize> {
         match self {
@@ -173,6 +178,11 @@ impl Feeding {
             Feeding::Rows(data, batches) => (data, batches.rows(), batches.size),
             Feeding::Drawn(drawn) => (&drawn.now, &drawn.rows, drawn.rows.len()),
         }
+    }
+
+    /// The rows of a batch.
+    pub(super) fn size(&self) -> usize {
+        self.rows().2
     }
 
     /// The rows of each batch, if all have as many.

@@ -18,12 +18,14 @@ mod run;
 mod snapshot;
 mod source;
 mod texts;
+mod together;
 
 pub use callback::{Again, Callback, Control, Hook, Memory};
 pub use callbacks::*;
 pub use fit::{Evaluate, Fit, Predict};
 pub use fits::Fits;
 pub use source::{Batch, Rows, Source};
+pub use together::fit_together;
 
 pub use crate::step::{Code, Compile, Figures, History, Metrics, OptimizerState, Params, PerOutput, Scores, Warning};
 

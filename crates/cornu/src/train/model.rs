@@ -46,7 +46,13 @@ impl Model {
         self.fit_given(given, fit)
     }
 
-    fn fit_given(&mut self, given: Given, mut fit: Fit) -> Result<History> {
+    fn fit_given(&mut self, given: Given, fit: Fit) -> Result<History> {
+        let Prepared { feeding, validation, fit, seeds, own, warnings } = self.prepared(given, fit)?;
+        self.run(feeding, validation, fit, (&seeds, own), warnings)
+    }
+
+    /// All that a fit needs, checked and on the machine.
+    pub(super) fn prepared(&mut self, given: Given, mut fit: Fit) -> Result<Prepared> {
         // Whatever becomes of the process's seeds, this fit goes by those of its start.
         let own = fit.seeds.is_some();
         let seeds = fit.seeds.take().unwrap_or_else(|| self.copy_of_seeds());
@@ -67,7 +73,7 @@ impl Model {
         let rows = data.rows();
         let shuffle = fit.shuffle.then(|| Shuffle::new(self.flavor(), &seeds, rows));
         let batches = Batches::new(shuffle, rows, batch_rows(fit.batch_size, fit.steps_per_epoch, rows));
-        self.run(Feeding::Rows(data, batches), validation, fit, (&seeds, own), warnings)
+        Ok(Prepared { feeding: Feeding::Rows(data, batches), validation, fit, seeds, own, warnings })
     }
 
     /// [`Model::fit`] on what a [`Source`] gives: its batches are those of the training. `batch_size`, `shuffle`,
@@ -133,7 +139,12 @@ impl Model {
         warnings: Vec<Warning>,
     ) -> Result<History> {
         let mut run = Run::new(self, feeding, validation, fit, warnings);
-        let end = run.epochs(seeds, own);
+        let end = run.take_up_streams(seeds, own).and_then(|()| run.epochs());
+        self.ended(run, end)
+    }
+
+    /// Keeps what a fit leaves.
+    pub(super) fn ended(&self, run: Run, end: Result<()>) -> Result<History> {
         let (position, memories) = (run.position(), Arc::new(run.memories()));
         let history = run.history;
         self.training().end(Ended { history: history.clone(), position, memories });
@@ -369,6 +380,16 @@ impl Model {
         stage.steps()?.step(kind, data, &data.order()?, &mut None)?;
         Ok(Scores::new(stage.logs()?))
     }
+}
+
+/// All that a fit needs: rows on their way, its seeds, and whether these are its own.
+pub(super) struct Prepared {
+    pub(super) feeding: Feeding,
+    pub(super) validation: Option<Whole>,
+    pub(super) fit: Fit,
+    pub(super) seeds: Seeds,
+    pub(super) own: bool,
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// What a fit validates with: rows, or a source and its first batch.

@@ -195,10 +195,10 @@ fn append(all: &mut Array, done: usize, part: &Array) -> Result<()> {
 
 /// A fit that has been checked.
 pub(super) struct Run<'a> {
-    model: &'a Model,
-    feeding: Feeding,
-    validation: Option<Whole>,
-    fit: Fit,
+    pub(super) model: &'a Model,
+    pub(super) feeding: Feeding,
+    pub(super) validation: Option<Whole>,
+    pub(super) fit: Fit,
     callbacks: Callbacks,
     flavor: Flavor,
     steps: usize,
@@ -261,11 +261,15 @@ impl<'a> Run<'a> {
         each.map_or(usize::MAX, |each| each.saturating_mul(self.fit.epochs.saturating_sub(self.first)))
     }
 
-    /// Trains, epoch by epoch. The history is there also where this ends with an error.
-    pub(super) fn epochs(&mut self, seeds: &Seeds, own: bool) -> Result<()> {
-        self.warn_if_too_few_rows();
+    /// Takes up the random streams of the model.
+    pub(super) fn take_up_streams(&mut self, seeds: &Seeds, own: bool) -> Result<()> {
         let size = self.feeding.one_size();
-        self.model.stage().take_up_streams(self.feeding.rows().0, size, seeds, own)?;
+        self.model.stage().take_up_streams(self.feeding.rows().0, size, seeds, own)
+    }
+
+    /// Trains, epoch by epoch. The history is there also where this ends with an error.
+    pub(super) fn epochs(&mut self) -> Result<()> {
+        self.warn_if_too_few_rows();
         if self.fit.verbose != Verbose::Silent {
             self.history.warnings.iter().for_each(tell);
         }
@@ -408,6 +412,19 @@ impl<'a> Run<'a> {
             logs.sort();
         }
         Ok(logs)
+    }
+
+    /// Notes an epoch that was trained elsewhere, by its figures and those of its validation.
+    pub(super) fn note(&mut self, mut logs: Scores, validation: Option<Scores>) {
+        let epoch = self.epoch;
+        validation.iter().flat_map(Scores::iter).for_each(|(name, value)| logs.set(&format!("val_{name}"), value));
+        if self.flavor.sorts_figures() {
+            logs.sort();
+        }
+        self.warn_if_not_finite(epoch, &logs);
+        self.history.push(epoch, &logs);
+        self.epoch = epoch + 1;
+        self.seen += self.feeding.batches().unwrap_or(0);
     }
 
     /// Says once that training has failed: nothing brings weights back that are no numbers.

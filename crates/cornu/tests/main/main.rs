@@ -61,6 +61,7 @@ mod steps;
 mod strangers;
 mod summaries;
 mod tables;
+mod together;
 mod training;
 mod trajectories;
 mod trials;

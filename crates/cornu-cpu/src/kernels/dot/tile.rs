@@ -4,7 +4,10 @@
 //! fused multiply-add each: for one stretch of `p` in a product, for one after the other, each with places of its own in `a`
 //! and `b`, in a convolution. Tiles differ in how many elements they compute at once, never in what an element is.
 
+use std::ops::Range;
+
 use super::Ending;
+use super::beside::{Sides, beside};
 use super::lanes::Lanes;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Doubles256, Doubles512};
@@ -93,6 +96,9 @@ pub(crate) type Along<T> = unsafe fn(usize, usize, *const T, *const T, usize, *m
 /// b, b_stride, resume, to)`.
 pub(crate) type Sums<T> = unsafe fn(usize, usize, *const T, usize, bool, *mut T);
 
+/// Rows of products side by side: `(sides, rows, a, b, out, last)`, the pointers at the first elements.
+pub(crate) type Beside<T> = unsafe fn(&Sides, Range<usize>, *const T, *const T, *mut T, Last<T>);
+
 /// The kernels of an element type on one instruction set.
 pub(crate) struct Kernels<T: 'static> {
     /// Lanes of a vector.
@@ -105,6 +111,7 @@ pub(crate) struct Kernels<T: 'static> {
     pub(crate) pack_transposed: Pack<T>,
     pub(crate) along: Along<T>,
     pub(crate) sums: Sums<T>,
+    pub(crate) beside: Beside<T>,
 }
 
 /// How a tile reads `a`: the steps of a row side by side; the rows of a step side by side, as where `a` is transposed; or a
@@ -327,6 +334,11 @@ macro_rules! compile {
                 (depth: usize, columns: usize, b: *const T, b_stride: usize, resume: bool, to: *mut T)
             }
 
+            compile! {
+                @plain beside, $(#[$feature])?,
+                (sides: &Sides, rows: Range<usize>, a: *const T, b: *const T, out: *mut T, last: Last<T>)
+            }
+
             pub(in crate::kernels::dot) static KERNELS: Kernels<T> = Kernels {
                 lanes: S::LANES,
                 tiles: [
@@ -340,6 +352,7 @@ macro_rules! compile {
                 pack_transposed,
                 along,
                 sums,
+                beside,
             };
         }
     };

@@ -1,0 +1,307 @@
+//! Several models at once: those whose steps are alike lie side by side in vectors, and have the bits of each alone.
+
+mod stacks;
+
+use std::collections::{HashMap, HashSet};
+use std::ops::DerefMut;
+use std::sync::Arc;
+
+use cornu_graph::ops::{Constant, Leaf, Op};
+use cornu_graph::{Array, Graph, Result, Session, Stack, ToArrays, Value, VarId, differences, passes};
+
+use self::stacks::{Lane, Plan, inputs, of_rows};
+use super::batches::Batches;
+use super::feeding::Feeding;
+use super::model::Prepared;
+use super::run::Run;
+use super::{Fit, History};
+use crate::model::Model;
+use crate::step::{Fed, Given, Kind};
+
+/// Fewer models of a kind are trained one after the other: a stack takes about as long as two or three of them.
+const FEW: usize = 4;
+
+/// Multiply-adds of a product from which on a model alone is as quick.
+const LARGE: usize = 100_000;
+
+/// Trains several models on the same rows, each as its own [`fit`](Model::fit) would: with its seeds, first weights, order of
+/// rows and rates. Every weight and figure has the bits of the model trained alone.
+///
+/// Models that differ in numbers only (first weights, seeds, rates, strengths of penalties) are trained side by side, sixteen
+/// in the time of two or three where vectors have sixteen lanes, and as many such stacks at once as there are cores. It pays
+/// for layers of up to about fifty units. All others are trained one after the other. Nothing is printed.
+///
+/// ```
+/// use cornu::prelude::*;
+/// use cornu::random::{Flavor, Seeds};
+/// use cornu::train::fit_together;
+///
+/// let (x, y) = ([[0., 0.], [0., 1.], [1., 0.], [1., 1.]], [0, 1, 1, 1]);
+/// let model = |seed: u32| -> cornu::Result<Sequential> {
+///     let mut model = Sequential::seeded(Flavor::Keras3, Seeds::new(seed));
+///     model.add(Dense::new(4).input_shape([2]).activation("relu"));
+///     model.add(Dense::new(1).activation("sigmoid"));
+///     let rate = 0.01 * f64::from(seed);
+///     model.compile(Compile::new().loss("binary_crossentropy").optimizer(Adam::new().learning_rate(rate)))?;
+///     Ok(model)
+/// };
+/// let mut models = (1..=8).map(model).collect::<cornu::Result<Vec<_>>>()?;
+/// let histories = fit_together(&mut models, &x, &y, Fit::new().epochs(20))?;
+/// assert_eq!(histories.len(), 8);
+///
+/// let alone = model(3)?.fit(&x, &y, Fit::new().epochs(20).verbose(0))?;
+/// assert_eq!(histories[2]["loss"], alone["loss"]);
+/// # Ok::<(), cornu::Error>(())
+/// ```
+///
+/// # Errors
+/// Those of [`Model::fit`] for the first model that has one; callbacks and a `validation_source`, which are of one model.
+pub fn fit_together<M: DerefMut<Target = Model>>(
+    models: &mut [M],
+    x: impl ToArrays,
+    y: impl ToArrays,
+    fit: Fit,
+) -> Result<Vec<History>> {
+    fit.check()?;
+    let given = Given::labelled(x, y)?;
+    let by_name = std::iter::once(&given.x).chain(&given.y).any(|arrays| arrays.are_named());
+    let mut prepared = Vec::with_capacity(models.len());
+    for (number, model) in models.iter_mut().enumerate() {
+        model.training().compiled("fit_together")?;
+        let one = model.prepared(given.clone(), fit.again()?);
+        prepared.push(one.map_err(|error| error.context(format!("model {number}")))?);
+    }
+    let models: Vec<&Model> = models.iter().map(|model| &**model).collect();
+    let mut runs = Vec::with_capacity(models.len());
+    for (&model, one) in models.iter().zip(prepared) {
+        let Prepared { feeding, validation, fit, seeds, own, warnings } = one;
+        let mut run = Run::new(model, feeding, validation, fit, warnings);
+        run.take_up_streams(&seeds, own)?;
+        runs.push(run);
+    }
+    let mut trained = vec![false; runs.len()];
+    let forms = if share_variables(&models) { Vec::new() } else { forms(&runs, by_name)? };
+    for form in forms.iter().filter(|form| form.members.len() >= FEW) {
+        form.train(&mut runs)?;
+        form.members.iter().for_each(|member| trained[member.run] = true);
+    }
+    let end = |((mut run, model), trained): ((Run, &Model), bool)| {
+        let end = if trained { model.stage().finalize() } else { run.epochs() };
+        model.ended(run, end)
+    };
+    runs.into_iter().zip(models).zip(trained).map(end).collect()
+}
+
+/// Whether models have variables in common: then one after the other changes them.
+fn share_variables(models: &[&Model]) -> bool {
+    let mut seen = HashSet::new();
+    let all = models.iter().flat_map(|model| model.variables().all());
+    let mut places = all.map(|named| std::ptr::from_ref(&**named));
+    !places.all(|place| seen.insert(place))
+}
+
+/// Models whose steps are alike.
+struct Form {
+    /// The steps of the first, by what they are for and how many rows they take.
+    steps: Vec<(Kind, usize, Graph)>,
+    /// Its variables, at the places where each is first named.
+    vars: Vec<VarId>,
+    firsts: Vec<usize>,
+    /// The constants in which others differ, by step.
+    constants: HashSet<(usize, Value)>,
+    members: Vec<Member>,
+}
+
+struct Member {
+    /// Which run it is.
+    run: usize,
+    vars: Vec<VarId>,
+    /// Its constants, by step.
+    constants: HashMap<(usize, Value), Constant>,
+}
+
+/// The forms of all models that can be trained side by side.
+fn forms(runs: &[Run], by_name: bool) -> Result<Vec<Form>> {
+    let mut forms: Vec<Form> = Vec::new();
+    for (number, run) in runs.iter().enumerate() {
+        let Some(steps) = steps(run)? else { continue };
+        let names = named(&steps);
+        let fits = |form: &mut Form| {
+            let first = &runs[form.members[0].run];
+            is_same_data(run, first, by_name) && form.takes(number, &steps, &names)
+        };
+        if !forms.iter_mut().any(fits) {
+            forms.push(Form::new(number, steps, &names));
+        }
+    }
+    Ok(forms)
+}
+
+/// Whether both are trained on the same rows in batches of one size; those that go by name need the same names.
+fn is_same_data(a: &Run, b: &Run, by_name: bool) -> bool {
+    let inputs =
+        |run: &Run| -> Vec<String> { run.model.net().named_inputs().iter().map(|input| input.name.clone()).collect() };
+    let names = |run: &Run| by_name.then(|| (inputs(run), run.model.output_names()));
+    a.feeding.told() == b.feeding.told() && names(a) == names(b) && a.model.flavor() == b.model.flavor()
+}
+
+/// The steps of a run, if they are such as can be done side by side and gain by it.
+fn steps(run: &Run) -> Result<Option<Vec<(Kind, usize, Graph)>>> {
+    let Feeding::Rows(data, batches) = &run.feeding else { return Ok(None) };
+    let validation = match &run.validation {
+        Some(whole) => match &whole.feeding {
+            Feeding::Rows(data, batches) => Some((data, batches, whole.steps)),
+            Feeding::Drawn(_) => return Ok(None),
+        },
+        None => None,
+    };
+    let stage = run.model.stage();
+    if stage.session()?.lanes() == 1 || run.fit.steps_per_epoch.is_some() || run.fit.epochs <= run.fit.initial_epoch {
+        return Ok(None);
+    }
+    let own = stage.steps()?;
+    let sizes = |rows: usize, size: usize| [size.min(rows), if rows > size { rows % size } else { 0 }];
+    let mut wanted: Vec<(Kind, usize, &Fed)> =
+        sizes(data.rows(), batches.size).map(|size| (Kind::Train, size, data)).into();
+    if let Some((data, batches, steps)) = validation {
+        let rows = steps.saturating_mul(batches.size).min(data.rows());
+        wanted.extend(sizes(rows, batches.size).map(|size| (Kind::Test, size, data)));
+    }
+    let mut all = Vec::with_capacity(wanted.len());
+    for (kind, rows, data) in wanted.into_iter().filter(|&(_, rows, _)| rows > 0) {
+        // As executors fold constants: what is known of one model is known of each.
+        let graph = passes::fold(&own.trace(kind, data, &data.types(rows))?);
+        if !gains(&graph) {
+            return Ok(None);
+        }
+        all.push((kind, rows, graph));
+    }
+    Ok(Some(all))
+}
+
+/// Whether a step is quicker side by side: no product is large, and no op has to be done one by one.
+fn gains(graph: &Graph) -> bool {
+    graph.nodes().all(|(value, node)| match &node.op {
+        Op::Dot(dot) => {
+            let [a, b] = [0, 1].map(|i| &graph.ty(node.args[i]).shape);
+            graph.ty(value).rank() == 2 && dot.sizes(a, b).is_some_and(|(_, m, k, n)| m * k * n < LARGE)
+        }
+        Op::Conv(_) | Op::ConvInput(_) | Op::ConvWeights(_) | Op::MaxPool(_) | Op::SumPool(_) | Op::Unpool(_) => false,
+        Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_) | Op::ScatterAdd(_) => false,
+        _ => true,
+    })
+}
+
+/// The variables that steps name, node by node, then those that they update.
+fn named(steps: &[(Kind, usize, Graph)]) -> Vec<VarId> {
+    let of = |graph: &Graph| -> Vec<VarId> {
+        let read = graph
+            .nodes()
+            .filter_map(|(_, node)| if let Op::Leaf(Leaf::Var { id, .. }) = node.op { Some(id) } else { None });
+        read.chain(graph.updates.iter().map(|&(id, _)| id)).collect()
+    };
+    steps.iter().flat_map(|(.., graph)| of(graph)).collect()
+}
+
+/// The constants of steps.
+fn constants(steps: &[(Kind, usize, Graph)]) -> HashMap<(usize, Value), Constant> {
+    let of = |(step, (.., graph)): (usize, &(Kind, usize, Graph))| {
+        let constants = graph.nodes().filter_map(move |(value, node)| match &node.op {
+            Op::Leaf(Leaf::Constant(constant)) => Some(((step, value), constant.clone())),
+            _ => None,
+        });
+        constants.collect::<Vec<_>>()
+    };
+    steps.iter().enumerate().flat_map(of).collect()
+}
+
+impl Form {
+    fn new(run: usize, steps: Vec<(Kind, usize, Graph)>, names: &[VarId]) -> Form {
+        let mut seen = HashSet::new();
+        let firsts: Vec<usize> = (0..names.len()).filter(|&i| seen.insert(names[i])).collect();
+        let vars: Vec<VarId> = firsts.iter().map(|&i| names[i]).collect();
+        let member = Member { run, vars: vars.clone(), constants: constants(&steps) };
+        Form { steps, vars, firsts, constants: HashSet::new(), members: vec![member] }
+    }
+
+    /// Takes in a model if its steps are alike.
+    fn takes(&mut self, run: usize, steps: &[(Kind, usize, Graph)], names: &[VarId]) -> bool {
+        if steps.len() != self.steps.len() {
+            return false;
+        }
+        let mut found = Vec::new();
+        for (step, (own, other)) in self.steps.iter().zip(steps).enumerate() {
+            let Ok(values) = differences(&own.2, &other.2) else { return false };
+            if (own.0, own.1) != (other.0, other.1) {
+                return false;
+            }
+            found.extend(values.into_iter().map(|value| (step, value)));
+        }
+        let vars: Vec<VarId> = self.firsts.iter().map(|&i| names[i]).collect();
+        let known: HashMap<VarId, VarId> = self.vars.iter().copied().zip(vars.iter().copied()).collect();
+        let own = named(&self.steps);
+        if own.len() != names.len() || own.iter().zip(names).any(|(own, other)| known[own] != *other) {
+            return false;
+        }
+        self.constants.extend(found);
+        self.members.push(Member { run, vars, constants: constants(steps) });
+        true
+    }
+
+    /// Trains its models, as many stacks at once as there are cores.
+    fn train(&self, runs: &mut [Run]) -> Result<()> {
+        let sessions = self.members.iter().map(|member| Ok(Arc::clone(runs[member.run].model.stage().session()?)));
+        let sessions: Vec<Arc<dyn Session>> = sessions.collect::<Result<_>>()?;
+        let mut lanes: Vec<Lane> = Vec::with_capacity(self.members.len());
+        for (member, session) in self.members.iter().zip(&sessions) {
+            let values = session.read(&member.vars)?;
+            let (_, batches) = runs[member.run].feeding.of_rows().ok_or_else(of_rows)?;
+            let batches = std::mem::replace(batches, Batches::new(None, 0, 1));
+            lanes.push(Lane { values, batches, constants: &member.constants, logs: Vec::new() });
+        }
+        let plan = Plan::new(self, &runs[self.members[0].run], &lanes)?;
+        let end = plan.train(&mut lanes, &sessions);
+        for ((member, session), lane) in self.members.iter().zip(&sessions).zip(lanes) {
+            let run = &mut runs[member.run];
+            session.write(&member.vars.iter().copied().zip(&lane.values).collect::<Vec<_>>())?;
+            if let Some((_, batches)) = run.feeding.of_rows() {
+                *batches = lane.batches;
+            }
+            if let Some(whole) =
+                run.validation.as_ref().filter(|_| lane.logs.iter().any(|(_, scores)| scores.is_some()))
+            {
+                run.model.training().evaluating(whole.feeding.one_size());
+            }
+            lane.logs.into_iter().for_each(|(logs, validation)| run.note(logs, validation));
+        }
+        end
+    }
+
+    /// Which variables are each model's own, by the first one's names.
+    fn own(&self, lanes: &[Lane]) -> HashSet<VarId> {
+        let differs = |place: usize| lanes.iter().any(|lane| !same(&lane.values[place], &lanes[0].values[place]));
+        let own = (0..self.vars.len()).filter(|&place| differs(place)).map(|place| self.vars[place]).collect();
+        let mut stack = Stack { models: 1, inputs: Vec::new(), own, constants: HashMap::new() };
+        loop {
+            let mut grows = false;
+            for (step, (kind, _, graph)) in self.steps.iter().enumerate() {
+                stack.inputs = vec![inputs(*kind, 1); graph.inputs.len()];
+                stack.constants = self.of_step(step).map(|value| (value, VarId::new(0))).collect();
+                grows |= stack.spread(graph);
+            }
+            if !grows {
+                return stack.own;
+            }
+        }
+    }
+
+    /// The constants of a step in which models differ.
+    fn of_step(&self, step: usize) -> impl Iterator<Item = Value> {
+        self.constants.iter().filter(move |(of, _)| *of == step).map(|&(_, value)| value)
+    }
+}
+
+/// Whether two arrays have the same bits.
+fn same(a: &Array, b: &Array) -> bool {
+    Constant::new(a.clone()) == Constant::new(b.clone())
+}

@@ -1,0 +1,309 @@
+//! Stacks of models: their variables side by side in one session, and the epochs of their training.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use cornu_graph::ops::Constant;
+use cornu_graph::{
+    Array, Data, Error, ErrorKind, Feed, Given as Stands, Result, Role, Run as Steps, Session, Shape, Stack, Type,
+    Value, VarId, VarSpec, beside, part,
+};
+
+use super::Form;
+use crate::model::Model;
+use crate::step::Kind;
+use crate::train::Scores;
+use crate::train::batches::Batches;
+use crate::train::feeding::Feeding;
+use crate::train::interrupt::Interrupt;
+use crate::train::run::Run;
+use crate::variables::locked;
+
+/// What stands for the inputs of a step: each model has its own order of the rows to train on.
+pub(super) fn inputs(kind: Kind, rows: usize) -> Stands {
+    if kind == Kind::Train { Stands::Rows(rows) } else { Stands::Same }
+}
+
+/// A model in a stack.
+pub(super) struct Lane<'a> {
+    /// Its variables.
+    pub(super) values: Vec<Array>,
+    pub(super) batches: Batches,
+    pub(super) constants: &'a HashMap<(usize, Value), Constant>,
+    /// The figures of each epoch, and those of its validation.
+    pub(super) logs: Vec<(Scores, Option<Scores>)>,
+}
+
+/// How the models of a form are trained: on which data, and for how long.
+pub(super) struct Plan<'a> {
+    form: &'a Form,
+    own: HashSet<VarId>,
+    /// The first, whose metrics say what running totals mean.
+    model: &'a Model,
+    starts: Vec<(VarId, Array)>,
+    data: Vec<Data>,
+    rows: Split,
+    validation: Option<(Vec<Data>, Split)>,
+    /// The numbers of rows, from the first on.
+    order: Vec<u32>,
+    epochs: std::ops::Range<usize>,
+    freq: usize,
+    interrupt: Interrupt,
+}
+
+/// Rows in batches of one size.
+#[derive(Clone, Copy)]
+struct Split {
+    rows: usize,
+    size: usize,
+}
+
+pub(super) fn of_rows() -> Error {
+    Error::usage("fit_together needs rows in memory")
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(form: &'a Form, run: &Run<'a>, lanes: &[Lane]) -> Result<Plan<'a>> {
+        let on_machine = |feeding: &Feeding| -> Result<Vec<Data>> {
+            Ok(feeding.rows().0.there().ok_or_else(of_rows)?.into_iter().cloned().collect())
+        };
+        let split = |feeding: &Feeding, most: usize| {
+            let (data, size) = (feeding.rows().0, feeding.size());
+            Split { rows: most.saturating_mul(size).min(data.rows()), size }
+        };
+        let validation = run.validation.as_ref();
+        let validation = validation.map(|whole| Ok((on_machine(&whole.feeding)?, split(&whole.feeding, whole.steps))));
+        let validation: Option<(Vec<Data>, Split)> = validation.transpose()?;
+        let rows = Split { size: lanes[0].batches.size, ..split(&run.feeding, usize::MAX) };
+        let most = validation.as_ref().map_or(0, |(_, split)| split.rows).max(rows.rows);
+        Ok(Plan {
+            order: (0..most as u32).collect(),
+            form,
+            own: form.own(lanes),
+            model: run.model,
+            starts: starts(form, run.model)?,
+            data: on_machine(&run.feeding)?,
+            rows,
+            validation,
+            epochs: run.fit.initial_epoch..run.fit.epochs,
+            freq: run.fit.validation_freq,
+            interrupt: Interrupt::watch(),
+        })
+    }
+
+    pub(super) fn train(&self, lanes: &mut [Lane], sessions: &[Arc<dyn Session>]) -> Result<()> {
+        let width = sessions[0].lanes();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let stacks = Mutex::new(lanes.chunks_mut(width));
+        let work = |session: &Arc<dyn Session>| -> Result<()> {
+            let mut machine = Machine::new(self, Arc::clone(session), width)?;
+            while let Some(stack) = { locked(&stacks).next() } {
+                machine.train(stack)?;
+            }
+            Ok(())
+        };
+        let count = sessions.len().div_ceil(width).min(cores);
+        std::thread::scope(|scope| {
+            let others: Vec<_> = sessions[1..count].iter().map(|session| scope.spawn(|| work(session))).collect();
+            let own = work(&sessions[0]);
+            let join = |other: std::thread::ScopedJoinHandle<Result<()>>| {
+                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            others.into_iter().map(join).fold(own, |end, other| end.and(other))
+        })
+    }
+}
+
+/// A session with the variables of one stack after the other, and its programs.
+struct Machine<'a> {
+    plan: &'a Plan<'a>,
+    session: Arc<dyn Session>,
+    width: usize,
+    vars: Vec<VarId>,
+    constants: Vec<((usize, Value), VarId)>,
+    steps: Vec<(Kind, usize, Box<dyn Steps>)>,
+    /// The running totals, and what they are at first.
+    totals: Vec<(VarId, Array)>,
+}
+
+impl Drop for Machine<'_> {
+    fn drop(&mut self) {
+        self.session.release(&self.vars);
+        self.session.release(&self.constants.iter().map(|&(_, var)| var).collect::<Vec<_>>());
+    }
+}
+
+impl<'a> Machine<'a> {
+    fn new(plan: &'a Plan, session: Arc<dyn Session>, width: usize) -> Result<Machine<'a>> {
+        let mut machine = Machine {
+            plan,
+            session,
+            width,
+            vars: Vec::new(),
+            constants: Vec::new(),
+            steps: Vec::new(),
+            totals: Vec::new(),
+        };
+        machine.declare()?;
+        machine.compile()?;
+        let wide = |(var, start): &(VarId, Array)| {
+            let array = if plan.own.contains(var) { beside(&vec![start; width]) } else { start.clone() };
+            (machine.var(*var), array)
+        };
+        machine.totals = plan.starts.iter().map(wide).collect();
+        Ok(machine)
+    }
+
+    /// Declares the variables, and those that hold constants in which models differ.
+    fn declare(&mut self) -> Result<()> {
+        let form = self.plan.form;
+        for (var, ty) in form.vars.iter().zip(self.types()) {
+            let ty = if self.plan.own.contains(var) { self.wide(&ty) } else { ty };
+            self.vars.push(self.session.declare(VarSpec::zeros("stacked", Role::State, ty))?);
+        }
+        for &(step, value) in &form.constants {
+            let ty = self.wide(form.steps[step].2.ty(value));
+            let var = self.session.declare(VarSpec::zeros("stacked", Role::State, ty))?;
+            self.constants.push(((step, value), var));
+        }
+        Ok(())
+    }
+
+    fn compile(&mut self) -> Result<()> {
+        for (step, (kind, rows, graph)) in self.plan.form.steps.iter().enumerate() {
+            let constants = self.constants.iter().filter(|((of, _), _)| *of == step);
+            let stack = Stack {
+                models: self.width,
+                inputs: vec![inputs(*kind, self.plan.rows.rows); graph.inputs.len()],
+                own: self.plan.own.clone(),
+                constants: constants.map(|&((_, value), var)| (value, var)).collect(),
+            };
+            let program = self.session.compile(&stack.graph(graph, |var| self.var(var)))?;
+            self.steps.push((*kind, *rows, program.room()?));
+        }
+        Ok(())
+    }
+
+    fn wide(&self, ty: &Type) -> Type {
+        Type::new(ty.dtype, ty.shape.iter().copied().chain([self.width]).collect::<Shape>())
+    }
+
+    /// The types of the variables, of each model alone.
+    fn types(&self) -> Vec<Type> {
+        let mut types = HashMap::new();
+        for (.., graph) in &self.plan.form.steps {
+            let all = graph.vars.iter().chain(&graph.updates);
+            all.for_each(|&(var, value)| _ = types.insert(var, graph.ty(value).clone()));
+        }
+        self.plan.form.vars.iter().map(|var| types[var].clone()).collect()
+    }
+
+    /// What a variable of the first model is called here.
+    fn var(&self, var: VarId) -> VarId {
+        let place = self.plan.form.vars.iter().position(|&known| known == var);
+        self.vars[place.expect("every variable of a step is declared")]
+    }
+
+    /// Trains the models of a stack; where there are fewer than lanes, the first fills the others.
+    fn train(&mut self, lanes: &mut [Lane]) -> Result<()> {
+        let filled = |lane: usize| &lanes[if lane < lanes.len() { lane } else { 0 }];
+        let all: Vec<&Lane> = (0..self.width).map(filled).collect();
+        let value = |place: usize, var: &VarId| match self.plan.own.contains(var) {
+            true => beside(&all.iter().map(|lane| &lane.values[place]).collect::<Vec<_>>()),
+            false => lanes[0].values[place].clone(),
+        };
+        let mut values: Vec<(VarId, Array)> =
+            self.plan.form.vars.iter().enumerate().map(|(place, var)| (self.vars[place], value(place, var))).collect();
+        values.extend(
+            self.constants.iter().map(|(of, var)| {
+                (*var, beside(&all.iter().map(|lane| lane.constants[of].array()).collect::<Vec<_>>()))
+            }),
+        );
+        self.write(&values)?;
+        let end = self.plan.epochs.clone().try_for_each(|epoch| self.epoch(epoch, lanes));
+        let values = self.session.read(&self.vars)?;
+        for (place, (var, value)) in self.plan.form.vars.iter().zip(values).enumerate() {
+            for (number, lane) in lanes.iter_mut().enumerate() {
+                lane.values[place] = if self.plan.own.contains(var) { part(&value, number) } else { value.clone() };
+            }
+        }
+        end
+    }
+
+    fn write(&self, values: &[(VarId, Array)]) -> Result<()> {
+        self.session.write(&values.iter().map(|(var, value)| (*var, value)).collect::<Vec<_>>())
+    }
+
+    fn epoch(&mut self, epoch: usize, lanes: &mut [Lane]) -> Result<()> {
+        if self.plan.interrupt.is_pressed() {
+            let message = format!("stopped before epoch {}", epoch + 1);
+            return Err(Error::new(ErrorKind::Interrupted, message).help("the models keep what they have learned"));
+        }
+        let order = self.order(lanes)?;
+        let mut tables: Vec<Feed> = self.plan.data.iter().map(Feed::Whole).collect();
+        self.write(&self.totals)?;
+        for batch in self.plan.order[..self.plan.rows.rows].chunks(self.plan.rows.size) {
+            tables.push(Feed::Rows(&order, batch));
+            step(&mut self.steps, Kind::Train, batch.len())?.start(&tables)?;
+            tables.pop();
+        }
+        let logs = self.figures(lanes.len())?;
+        let due = (epoch + 1).is_multiple_of(self.plan.freq);
+        let validation = match self.plan.validation.as_ref().filter(|_| due) {
+            Some((data, split)) => {
+                self.write(&self.totals)?;
+                for batch in self.plan.order[..split.rows].chunks(split.size) {
+                    let feeds: Vec<Feed> = data.iter().map(|data| Feed::Rows(data, batch)).collect();
+                    step(&mut self.steps, Kind::Test, batch.len())?.start(&feeds)?;
+                }
+                self.figures(lanes.len())?.into_iter().map(Some).collect()
+            }
+            None => vec![None; lanes.len()],
+        };
+        let all = lanes.iter_mut().zip(logs.into_iter().zip(validation));
+        all.for_each(|(lane, logs)| lane.logs.push(logs));
+        Ok(())
+    }
+
+    /// The numbers of rows of an epoch, `[row, model]`.
+    fn order(&self, lanes: &mut [Lane]) -> Result<Data> {
+        let Split { rows, .. } = self.plan.rows;
+        let mut numbers = vec![0; rows * self.width];
+        lanes.iter_mut().for_each(|lane| lane.batches.next(usize::MAX));
+        for number in 0..self.width {
+            let lane = &lanes[if number < lanes.len() { number } else { 0 }];
+            numbers[number..].iter_mut().step_by(self.width).zip(lane.batches.rows()).for_each(|(to, &row)| *to = row);
+        }
+        self.session.upload(Array::new([rows, self.width], numbers)?)
+    }
+
+    /// What the running totals say of each model.
+    fn figures(&self, models: usize) -> Result<Vec<Scores>> {
+        let totals: Vec<VarId> = self.totals.iter().map(|&(var, _)| var).collect();
+        let values = self.session.read(&totals)?;
+        let stage = self.plan.model.stage();
+        let mut own: HashMap<VarId, Array> = HashMap::new();
+        let mut of = |model: usize| {
+            for ((var, _), value) in self.plan.starts.iter().zip(&values) {
+                own.insert(*var, if self.plan.own.contains(var) { part(value, model) } else { value.clone() });
+            }
+            stage.figures(&own)
+        };
+        (0..models).map(&mut of).collect()
+    }
+}
+
+/// The running totals, which some step of training changes.
+fn starts(form: &Form, model: &Model) -> Result<Vec<(VarId, Array)>> {
+    let starts = model.stage().starts()?;
+    match starts.iter().all(|(var, _)| form.vars.contains(var)) {
+        true => Ok(starts),
+        false => Err(Error::usage("a metric has a running total that no step changes")),
+    }
+}
+
+/// The run for batches of so many rows.
+fn step(steps: &mut [(Kind, usize, Box<dyn Steps>)], kind: Kind, rows: usize) -> Result<&mut dyn Steps> {
+    let step = steps.iter_mut().find(|(of, size, _)| (*of, *size) == (kind, rows));
+    Ok(&mut *step.ok_or_else(|| Error::usage(format!("no step is for batches of {rows} rows")))?.2)
+}
