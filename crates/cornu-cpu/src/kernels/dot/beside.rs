@@ -96,22 +96,20 @@ pub(super) unsafe fn beside<S: Lanes>(
 ) {
     let (n, count) = (sides.sizes[2], sides.count);
     for lane in (0..count).step_by(S::LANES) {
+        let lanes = count - lane;
         let mut row = rows.start;
         while row < rows.end {
-            // As even as possible, so that no tile is left with a single chain.
-            let left = (rows.end - row).div_ceil(most::<S>()[0]);
-            let height = (rows.end - row).div_ceil(left);
+            let height = largest(rows.end - row, most::<S>(lanes)[0]);
             let mut column = 0;
             while column < n {
-                let left = (n - column).div_ceil(most::<S>()[1]);
-                let width = (n - column).div_ceil(left);
+                let width = largest(n - column, most::<S>(lanes)[1]);
                 // SAFETY: a tile inside the rows and columns that the caller promises.
                 unsafe {
                     let a = a.add(row * sides.a[0] + lane);
                     let b = b.add(column * sides.b[1] + lane);
                     let out = out.add((row * n + column) * count + lane);
-                    let last = last.at(row, column * count + lane);
-                    any_tile(s, sides, [height, width], count - lane, a, b, out, last);
+                    any_tile(s, sides, [height, width], lanes, a, b, out);
+                    finish(s, sides, [height, width], lanes, out, last.at(row, column * count + lane));
                 }
                 column += width;
             }
@@ -120,48 +118,96 @@ pub(super) unsafe fn beside<S: Lanes>(
     }
 }
 
-/// The most rows and columns of a tile: their sums and a row of `b` must fit the registers.
+/// The most rows and columns of a tile: their sums and a row of `b` must fit the registers. Every size takes its time to
+/// compile.
 #[inline(always)]
-const fn most<S: Lanes>() -> [usize; 2] {
-    match (S::ENDS, S::LANES) {
+const fn most<S: Lanes>(lanes: usize) -> [usize; 2] {
+    match (S::ENDS && lanes >= S::LANES, S::LANES) {
         (true, 16) => [5, 4],
-        (true, _) => [3, 3],
-        (false, _) => [1, 2],
+        (true, _) => [2, 4],
+        (false, _) => [1, 1],
+    }
+}
+
+/// How many of the rows or columns that are left make the next tile.
+#[inline(always)]
+const fn largest(left: usize, most: usize) -> usize {
+    match (left, most) {
+        (5.., 5) => 5,
+        (4.., 4) => 4,
+        (2.., 2..) => 2,
+        _ => 1,
     }
 }
 
 /// # Safety
 /// See [`tile`].
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "as of a tile")]
 unsafe fn any_tile<S: Lanes>(
     s: S,
     sides: &Sides,
-    [height, width]: [usize; 2],
+    size: [usize; 2],
     lanes: usize,
     a: *const S::T,
     b: *const S::T,
     out: *mut S::T,
-    last: Last<S::T>,
 ) {
     macro_rules! sizes {
         ($($rows:literal $columns:literal),*) => {
-            match (height, width) {
-                // What is larger than the largest is compiled for nobody.
-                $(($rows, $columns) if $rows <= most::<S>()[0] && $columns <= most::<S>()[1] => {
+            match size {
+                $([$rows, $columns] if S::ENDS && ($rows < 5 || S::LANES == 16) => {
                     // SAFETY: promised by the caller.
-                    unsafe {
-                        match lanes < S::LANES {
-                            true => tile::<S, $rows, $columns, true>(s, sides, lanes, a, b, out, last),
-                            false => tile::<S, $rows, $columns, false>(s, sides, lanes, a, b, out, last),
-                        }
-                    }
+                    unsafe { tile::<S, $rows, $columns, false>(s, sides, lanes, a, b, out) }
                 })*
-                _ => unreachable!("no tile is larger than the largest"),
+                // SAFETY: promised by the caller.
+                _ => unsafe { tile::<S, 1, 1, true>(s, sides, lanes.min(S::LANES), a, b, out) },
             }
         };
     }
-    sizes!(5 4, 5 3, 5 2, 5 1, 4 4, 4 3, 4 2, 4 1, 3 4, 3 3, 3 2, 3 1, 2 4, 2 3, 2 2, 2 1, 1 4, 1 3, 1 2, 1 1);
+    match lanes < S::LANES {
+        // SAFETY: promised by the caller.
+        true => unsafe { tile::<S, 1, 1, true>(s, sides, lanes, a, b, out) },
+        false => sizes!(5 4, 5 2, 5 1, 2 4, 2 2, 2 1, 1 4, 1 2, 1 1),
+    }
+}
+
+/// What is done to the elements of a tile in the end.
+///
+/// # Safety
+/// The tile, and what goes along, must be there.
+#[inline(always)]
+unsafe fn finish<S: Lanes>(
+    s: S,
+    sides: &Sides,
+    [height, width]: [usize; 2],
+    lanes: usize,
+    out: *mut S::T,
+    last: Last<S::T>,
+) {
+    let (row, lanes) = (sides.sizes[2] * sides.count, lanes.min(S::LANES));
+    if !S::ENDS || matches!(last, Last::Nothing) {
+        return;
+    }
+    for i in 0..height {
+        for j in 0..width {
+            // SAFETY: promised by the caller.
+            unsafe {
+                let at = out.add(i * row + j * sides.count);
+                let sum = s.load_first(lanes, at);
+                let sum = match last {
+                    Last::Nothing => sum,
+                    Last::Bias(bias, relu) => {
+                        let sum = s.add(sum, s.load_first(lanes, bias.add(j * sides.count)));
+                        if relu { s.rectify(sum) } else { sum }
+                    }
+                    Last::Slope(slope, stride) => {
+                        s.keep(sum, s.load_first(lanes, slope.add(i * stride + j * sides.count)))
+                    }
+                };
+                s.store_first(lanes, at, sum);
+            }
+        }
+    }
 }
 
 /// A tile of sums for one vector of products, of which there are `lanes` if `TAIL`: each takes its products for ascending `p`,
@@ -170,7 +216,6 @@ unsafe fn any_tile<S: Lanes>(
 /// # Safety
 /// The tile, and the rows and columns that it needs, must be there.
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "they stay in registers")]
 unsafe fn tile<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bool>(
     s: S,
     sides: &Sides,
@@ -178,7 +223,6 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bo
     a: *const S::T,
     b: *const S::T,
     out: *mut S::T,
-    last: Last<S::T>,
 ) {
     let ([_, k, n], count) = (sides.sizes, sides.count);
     // SAFETY: promised by the caller.
@@ -193,19 +237,6 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bo
         for (i, sums) in sums.into_iter().enumerate() {
             for (j, sum) in sums.into_iter().enumerate() {
                 let out = out.add((i * n + j) * count);
-                // No closure: it would not be inlined into the instruction set.
-                macro_rules! read {
-                    ($from:expr) => {
-                        if TAIL { s.load_first(lanes, $from) } else { s.load($from) }
-                    };
-                }
-                let sum = match last {
-                    _ if !S::ENDS => sum,
-                    Last::Nothing => sum,
-                    Last::Bias(bias, false) => s.add(sum, read!(bias.add(j * count))),
-                    Last::Bias(bias, true) => s.rectify(s.add(sum, read!(bias.add(j * count)))),
-                    Last::Slope(slope, stride) => s.keep(sum, read!(slope.add(i * stride + j * count))),
-                };
                 if TAIL { s.store_first(lanes, out, sum) } else { s.store(out, sum) }
             }
         }
