@@ -7,14 +7,14 @@ use crate::{Result, entries};
 
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 11] = [
-    ("crates/cornu", 16_850),
+    ("crates/cornu", 17_300),
     ("crates/cornu-array", 2_550),
-    ("crates/cornu-cpu", 10_800),
+    ("crates/cornu-cpu", 11_150),
     ("crates/cornu-data", 19_500),
     ("crates/cornu-display", 1_050),
     ("crates/cornu-files", 2_500),
-    ("crates/cornu-graph", 6_300),
-    ("crates/cornu-testkit", 2_600),
+    ("crates/cornu-graph", 6_650),
+    ("crates/cornu-testkit", 2_700),
     ("crates/cornu-tuner", 6_000),
     ("crates/cornu-xla", 2_200),
     ("xtask", 700),

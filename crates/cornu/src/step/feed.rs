@@ -309,8 +309,11 @@ impl Fed {
 
     /// The arrays, if all of them are on the machine.
     pub(crate) fn there(&self) -> Option<Vec<&cornu_graph::Data>> {
-        let there = |array| if let &Kept::There(ref data) = array { Some(data) } else { None };
-        self.arrays.iter().map(there).collect()
+        let there = self.arrays.iter().map(|array| match array {
+            Kept::There(data) => Some(data),
+            Kept::Here(_) => None,
+        });
+        there.collect()
     }
 
     /// The rows of each batch, if `size` leaves no shorter last one.
