@@ -309,11 +309,7 @@ impl Fed {
 
     /// The arrays, if all of them are on the machine.
     pub(crate) fn there(&self) -> Option<Vec<&cornu_graph::Data>> {
-        let there = self.arrays.iter().map(|array| match array {
-            Kept::There(data) => Some(data),
-            Kept::Here(_) => None,
-        });
-        there.collect()
+        self.arrays.iter().map(|array| if let Kept::There(data) = array { Some(data) } else { None }).collect()
     }
 
     /// The rows of each batch, if `size` leaves no shorter last one.
