@@ -264,8 +264,12 @@ impl Fed {
 
     /// The arrays, if all of them are on the machine.
     pub(crate) fn there(&self) -> Option<Vec<&cornu_graph::Data>> {
-        let there = |array| if let &Kept::There(ref data) = array { Some(data) } else { None };
-        self.arrays.iter().map(there).collect()
+        let mut there = Vec::with_capacity(self.arrays.len());
+        for array in &self.arrays {
+            let Kept::There(data) = array else { return None };
+            there.push(data);
+        }
+        Some(there)
     }
 
     /// The rows of each batch, if `size` leaves no shorter last one.

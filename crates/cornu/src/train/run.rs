@@ -415,9 +415,9 @@ impl<'a> Run<'a> {
     }
 
     /// Notes an epoch that was trained elsewhere, by its figures and those of its validation.
-    pub(super) fn note(&mut self, mut logs: Scores, validation: Option<Scores>) {
+    pub(super) fn note(&mut self, mut logs: Scores, validation: Option<&Scores>) {
         let epoch = self.epoch;
-        validation.iter().flat_map(Scores::iter).for_each(|(name, value)| logs.set(&format!("val_{name}"), value));
+        validation.into_iter().flat_map(Scores::iter).for_each(|(name, value)| logs.set(&format!("val_{name}"), value));
         if self.flavor.sorts_figures() {
             logs.sort();
         }

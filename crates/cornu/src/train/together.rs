@@ -56,6 +56,7 @@ const LARGE: usize = 100_000;
 ///
 /// # Errors
 /// Those of [`Model::fit`] for the first model that has one; callbacks and a `validation_source`, which are of one model.
+#[allow(clippy::needless_pass_by_value, reason = "as of `fit`")]
 pub fn fit_together<M: DerefMut<Target = Model>>(
     models: &mut [M],
     x: impl ToArrays,
@@ -272,7 +273,7 @@ impl Form {
             {
                 run.model.training().evaluating(whole.feeding.one_size());
             }
-            lane.logs.into_iter().for_each(|(logs, validation)| run.note(logs, validation));
+            lane.logs.into_iter().for_each(|(logs, validation)| run.note(logs, validation.as_ref()));
         }
         end
     }
