@@ -16,8 +16,7 @@ pub struct Dot {
 
 impl Dot {
     /// By `transpose_a`, twice `transpose_b`, and four times `side_by_side`.
-    const NAMES: [&str; 8] =
-        ["dot", "dot_ta", "dot_tb", "dot_ta_tb", "dots", "dots_ta", "dots_tb", "dots_ta_tb"];
+    const NAMES: [&str; 8] = ["dot", "dot_ta", "dot_tb", "dot_ta_tb", "dots", "dots_ta", "dots_tb", "dots_ta_tb"];
 
     /// The product whose name is at that place.
     fn named(place: usize) -> Dot {
