@@ -43,5 +43,7 @@ pub mod prelude {
 
 /// The programs of the documents, so that they are compiled.
 #[cfg(doctest)]
+#[doc = include_str!("../../../docs/search.en.md")]
+#[doc = include_str!("../../../docs/search.es.md")]
 #[doc = include_str!("../../../docs/tuner.md")]
 struct Documents;
