@@ -19,13 +19,12 @@ const LARGEST: usize = 64 * BLOCK;
 pub(crate) fn in_blocks(view: &View, jobs: Vec<Job>) -> Vec<Job> {
     let mut readers = vec![0u32; view.graph.values()];
     view.graph.results().for_each(|value| readers[view.root(value).index()] += 1);
-    let mut is_new = vec![false; view.graph.values()];
-    view.graph.updates.iter().for_each(|&(_, value)| is_new[view.root(value).index()] = true);
+    let is_new = view.new_variables();
     let mut makers: Vec<Option<usize>> = vec![None; view.graph.values()];
     let mut reductions: BTreeMap<usize, (Blocks, Vec<usize>)> = BTreeMap::new();
     for (number, job) in jobs.iter().enumerate() {
         job.each_read(view, |value, _| readers[value.index()] += 1);
-        if makes_rows(job, &is_new) {
+        if matches!(job, Job::Fused(drafts) if drafts[0].makes_rows(&is_new)) {
             job.each_write(view, |value| makers[value.index()] = Some(number));
         }
         if let &Job::Single(value) = job
@@ -45,12 +44,6 @@ pub(crate) fn in_blocks(view: &View, jobs: Vec<Job>) -> Vec<Job> {
         jobs[maker] = Some(Job::Rows(RowProgram { block: Some(each), ..program }));
     }
     jobs.into_iter().flatten().collect()
-}
-
-/// Whether a job makes values element by element, none of which is written over an old variable.
-fn makes_rows(job: &Job, is_new: &[bool]) -> bool {
-    let Job::Fused(drafts) = job else { return false };
-    drafts[0].outputs.iter().all(|(_, (value, walk))| walk.is_none() && !is_new[value.index()])
 }
 
 /// Blocks of a value, and the elements of each.

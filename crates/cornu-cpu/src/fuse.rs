@@ -90,6 +90,11 @@ impl Draft {
             && self.outputs.iter().map(written).eq(other.outputs.iter().map(written))
     }
 
+    /// Whether all that it writes is values as a whole, none of them over an old variable.
+    pub(crate) fn makes_rows(&self, is_new: &[bool]) -> bool {
+        self.outputs.iter().all(|(_, (value, walk))| walk.is_none() && !is_new[value.index()])
+    }
+
     /// The values that it reads.
     pub(crate) fn reads(&self) -> impl Iterator<Item = Value> {
         self.inputs.iter().map(|&(value, _)| value).chain(self.added.iter().copied())

@@ -10,7 +10,6 @@ use cornu_graph::ops::Op;
 use cornu_graph::{Graph, Value};
 
 use crate::count;
-use crate::fuse::Read;
 use crate::jobs::Job;
 use crate::kernels::memory::LINE;
 use crate::kernels::reduce::BLOCK;
@@ -125,8 +124,7 @@ impl Form {
     fn new(view: &View, is_new: &[bool], job: &Job) -> Form {
         match job {
             Job::Fused(drafts) => {
-                let stays = |(_, (value, walk)): &(u16, Read)| !is_new[value.index()] && walk.is_none();
-                let fits = drafts.len() == 1 && drafts[0].outputs.iter().all(stays);
+                let fits = drafts.len() == 1 && drafts[0].makes_rows(is_new);
                 Form { rows: None, elements: Some(drafts[0].size).filter(|_| fits) }
             }
             Job::Single(value) => Form { rows: reduced(view, *value), elements: None },
@@ -167,7 +165,7 @@ struct Groups<'v, 'g> {
     all: Vec<Group>,
     into: Vec<usize>,
     makers: Vec<Option<usize>>,
-    /// Whether a value becomes that of a variable: it may be written over the old one.
+    /// As [`View::new_variables`] says.
     is_new: Vec<bool>,
     /// Groups before the checks are complete.
     complete: usize,
@@ -175,9 +173,8 @@ struct Groups<'v, 'g> {
 
 impl<'v, 'g> Groups<'v, 'g> {
     fn new(view: &'v View<'g>) -> Self {
-        let mut is_new = vec![false; view.graph.values()];
-        view.graph.updates.iter().for_each(|&(_, value)| is_new[view.root(value).index()] = true);
-        Groups { view, all: Vec::new(), into: Vec::new(), makers: vec![None; view.graph.values()], is_new, complete: 0 }
+        let (makers, is_new) = (vec![None; view.graph.values()], view.new_variables());
+        Groups { view, all: Vec::new(), into: Vec::new(), makers, is_new, complete: 0 }
     }
 
     /// The group of a job.

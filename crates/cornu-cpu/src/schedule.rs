@@ -67,16 +67,16 @@ pub(crate) fn schedule(view: &View) -> Vec<Unit> {
 /// Puts off members of groups until the groups that read them, where what they read is there anyway or takes no more memory
 /// than they do: so nothing is stored in between. What is quick to compute has several groups compute it.
 fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
-    let mut homes = Homes::new(view, &units);
-    let waits = waiting(view, &units, &homes);
+    let mut makers = Makers::new(view, &units);
+    let waits = waiting(view, &units, &makers);
     let new = renewed(view);
     let mut sizes: Vec<usize> = units.iter().map(|unit| unit.members().len()).collect();
     for (number, unit) in units.iter().enumerate().rev() {
         let Unit::Group(members) = unit else { continue };
         for &value in members.iter().rev().filter(|value| waits[value.index()]) {
-            let Some(readers) = homes.readers(view, value) else { continue };
+            let Some(readers) = makers.readers(view, value) else { continue };
             // A variable that is read later could not be written over.
-            let mut olds = view.reads(value).filter_map(|(root, _)| homes.first[new.get(&root)?.index()]);
+            let mut olds = view.reads(value).filter_map(|(root, _)| makers.first[new.get(&root)?.index()]);
             let can_move = match readers[..] {
                 [] => false,
                 [reader] => reader > number,
@@ -85,7 +85,7 @@ fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
             let fits = |&reader: &usize| matches!(units[reader], Unit::Group(_)) && sizes[reader] < LARGEST_GROUP;
             if can_move && readers.iter().all(fits) && olds.all(|written| readers.iter().all(|&r| written >= r)) {
                 readers.iter().for_each(|&reader| sizes[reader] += 1);
-                homes.put(value, readers);
+                makers.put(value, readers);
             }
         }
     }
@@ -93,7 +93,7 @@ fn put_off(view: &View, mut units: Vec<Unit>) -> Vec<Unit> {
     for (number, unit) in units.iter_mut().enumerate() {
         let Unit::Group(members) = unit else { continue };
         members.retain(|&value| {
-            let all = homes.of(value);
+            let all = makers.of(value);
             all.iter().filter(|&&home| home != number).for_each(|&home| late[home].push(value));
             all.contains(&number)
         });
@@ -113,21 +113,21 @@ fn is_quick(view: &View, value: Value) -> bool {
 }
 
 /// The units that make each value.
-struct Homes {
+struct Makers {
     first: Vec<Option<usize>>,
     /// Those of values that have several.
     all: HashMap<Value, Vec<usize>>,
 }
 
-impl Homes {
-    fn new(view: &View, units: &[Unit]) -> Homes {
+impl Makers {
+    fn new(view: &View, units: &[Unit]) -> Makers {
         let mut first = vec![None; view.graph.values()];
         for (number, &value) in
             units.iter().enumerate().flat_map(|(i, unit)| unit.members().iter().map(move |v| (i, v)))
         {
             view.graph.node(value).results().for_each(|result| first[result.index()] = Some(number));
         }
-        Homes { first, all: HashMap::new() }
+        Makers { first, all: HashMap::new() }
     }
 
     fn of(&self, value: Value) -> &[usize] {
@@ -164,7 +164,7 @@ fn renewed(view: &View) -> HashMap<Value, Value> {
 
 /// The members of groups that can be put off: comparisons with a number, and what is made of given values and of at most
 /// one other that lies in memory.
-fn waiting(view: &View, units: &[Unit], homes: &Homes) -> Vec<bool> {
+fn waiting(view: &View, units: &[Unit], makers: &Makers) -> Vec<bool> {
     let mut waits = vec![false; view.graph.values()];
     // How many values in memory it is made of.
     let mut stored = vec![0u32; view.graph.values()];
@@ -173,7 +173,7 @@ fn waiting(view: &View, units: &[Unit], homes: &Homes) -> Vec<bool> {
         let mut can_wait = view.is_elementwise(value) && size > 1;
         for (root, _) in view.reads(value).filter(|&(root, _)| view.graph.ty(root).size() >= size) {
             count::step();
-            let is_own = homes.first[root.index()] == Some(number);
+            let is_own = makers.first[root.index()] == Some(number);
             can_wait &= !is_own || waits[root.index()];
             stored[value.index()] += if is_own { stored[root.index()] } else { u32::from(!view.is_given(root)) };
         }

@@ -129,6 +129,13 @@ impl<'g> View<'g> {
         matches!(self.graph.op(value), Op::Leaf(_) | Op::Iota(_))
     }
 
+    /// Whether each value becomes that of a variable: it may be written over the old one.
+    pub(crate) fn new_variables(&self) -> Vec<bool> {
+        let mut is_new = vec![false; self.graph.values()];
+        self.graph.updates.iter().for_each(|&(_, value)| is_new[self.root(value).index()] = true);
+        is_new
+    }
+
     /// Whether the node can be a member of a group.
     pub(crate) fn is_elementwise(&self, value: Value) -> bool {
         self.elementwise[value.index()]

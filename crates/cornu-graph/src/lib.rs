@@ -66,7 +66,7 @@ pub use session::{
     Data, Executor, Failure, Feed, Memory, Outcome, Program, Role, Run, Session, Start, VarSpec, check_batches,
     check_feeds, missing,
 };
-pub use stack::{Given, Stack, beside, differences, part};
+pub use stack::{Given, Stack, beside, differences, part, wide};
 pub use tensor::{IntoTensor, Tensor};
 pub use trace::Trace;
 pub use verify::verify;

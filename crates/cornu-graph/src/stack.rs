@@ -139,14 +139,9 @@ struct Lanes {
 }
 
 impl Lanes {
-    /// That type with the last axis.
-    fn wide(&self, ty: &Type) -> Type {
-        Type::new(ty.dtype, behind(&ty.shape, self.models))
-    }
-
     /// A variable of that type, or with the last axis.
     fn var(&mut self, id: VarId, ty: &Type, own: bool) -> Value {
-        let ty = if own { self.wide(ty) } else { ty.clone() };
+        let ty = if own { wide(ty, self.models) } else { ty.clone() };
         self.new.add(Leaf::Var { id, ty }, &[])
     }
 
@@ -163,7 +158,7 @@ impl Lanes {
             let ty = graph.ty(value);
             all.push(match given {
                 Given::Same => input(index, ty.clone()),
-                Given::Each => input(index, Type::new(ty.dtype, behind(&ty.shape, self.models))),
+                Given::Each => input(index, wide(ty, self.models)),
                 Given::Rows(rows) => {
                     count = ty.shape[0];
                     input(index, Type::new(ty.dtype, ty.shape.with(0, *rows)))
@@ -332,7 +327,7 @@ impl Lanes {
 /// If there are none.
 pub fn beside(arrays: &[&Array]) -> Array {
     let (ty, models) = (arrays[0].ty(), arrays.len());
-    let wide = Type::new(ty.dtype, behind(&ty.shape, models));
+    let wide = wide(&ty, models);
     let singles: Option<Vec<&[f32]>> = arrays.iter().map(|array| array.as_slice()).collect();
     match singles {
         // The type of nearly all variables.
@@ -348,6 +343,11 @@ pub fn beside(arrays: &[&Array]) -> Array {
 pub fn part(array: &Array, model: usize) -> Array {
     let (rest, models) = (array.shape().rank() - 1, array.shape().last().copied().unwrap_or(1));
     array.pick(Shape::from(&array.shape()[..rest]), |i| i * models + model)
+}
+
+/// That type with a last axis of so many models.
+pub fn wide(ty: &Type, models: usize) -> Type {
+    Type::new(ty.dtype, behind(&ty.shape, models))
 }
 
 /// A shape with one more axis.

@@ -9,6 +9,7 @@ use cornu::{Error, Result};
 use serde_json::Value as Json;
 
 use crate::hypermodel::TrainingData;
+use crate::sampler::draw::hash;
 use crate::space::python;
 
 /// A number that is another each time.
@@ -17,20 +18,17 @@ pub(crate) fn number() -> u64 {
     RandomState::new().hash_one(0)
 }
 
-/// Arrays in a word: their types, and a number that others hardly have (FNV-1a over their elements).
+/// Arrays in a word: their types, and a number that others hardly have.
 pub(crate) fn told(arrays: &Arrays) -> String {
-    let hash = |words: &mut dyn Iterator<Item = u64>| {
-        words.fold(0xcbf2_9ce4_8422_2325, |hash: u64, word| (hash ^ word).wrapping_mul(0x0100_0000_01b3))
-    };
     let told = |array: &AnyArray| match array {
         AnyArray::Numbers(array) => {
-            let hash = hash(&mut array.to_vec::<f64>().into_iter().map(f64::to_bits));
+            let hash = hash(array.to_vec::<f64>().into_iter().map(f64::to_bits));
             format!("{} #{hash:016x}", array.ty())
         }
         AnyArray::Texts(texts) => {
             // No byte of a text is 256.
             let bytes = texts.iter().flat_map(|text| text.bytes().map(u64::from).chain([256]));
-            format!("string{} #{:016x}", texts.shape(), hash(&mut { bytes }))
+            format!("string{} #{:016x}", texts.shape(), hash(bytes))
         }
     };
     arrays.iter().map(told).collect::<Vec<_>>().join(", ")

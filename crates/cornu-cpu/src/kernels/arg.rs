@@ -77,17 +77,18 @@ dispatch! { unsafe fn run_level<T: Stored> = run_with(arg: &Arg, bases: Bases, u
 unsafe fn run_with<S: Simd, T: Stored>(_: S, arg: &Arg, bases: Bases, mut units: Range<usize>) {
     let (from, to) = (bases.at::<T>(arg.from).cast_const(), bases.at::<i64>(arg.to));
     let Arg { count, inner, .. } = *arg;
+    let is_long_row = inner == 1 && count >= LONG;
     // From a result's first element to that of the next, and to its next one.
     let (beside, along) = if inner == 1 { (count, 1) } else { (1, inner) };
     while !units.is_empty() {
         let (outer, column) = (units.start / inner, units.start % inner);
         let side_by_side = if inner == 1 { units.len() } else { inner - column };
-        let width = if inner == 1 && count >= LONG { 1 } else { COLUMNS.min(side_by_side).min(units.len()) };
+        let width = if is_long_row { 1 } else { COLUMNS.min(side_by_side).min(units.len()) };
         let from = from.wrapping_add(outer * count * inner + column);
         // SAFETY: the elements of these results, and their places.
         unsafe {
             let to = to.add(units.start);
-            if inner == 1 && count >= LONG {
+            if is_long_row {
                 let row = std::slice::from_raw_parts(from, count);
                 *to = if arg.op.largest { best::<T, true>(row) } else { best::<T, false>(row) } as i64;
             } else if arg.op.largest {

@@ -2,6 +2,7 @@
 
 use super::axis::Scale;
 use super::{Search, Trial, Value, forest};
+use crate::sampler::normal;
 
 /// Of how many trials the forest learns at most.
 const MOST: usize = 400;
@@ -15,7 +16,7 @@ pub fn importance(search: &Search) -> Vec<(String, f64)> {
     let all: Vec<(&Trial, f64)> = search.scored().collect();
     let stride = all.len().div_ceil(MOST).max(1);
     let (trials, scores): (Vec<&Trial>, Vec<f64>) = all.into_iter().step_by(stride).unzip();
-    let scores = standard(&scores);
+    let scores = normal::standard(&scores);
     let columns: Vec<Vec<f64>> = (0..search.parameters.len()).map(|i| column(search, &trials, &scores, i)).collect();
     let shares = forest::shares(&columns, &scores);
     let total: f64 = shares.iter().sum();
@@ -24,16 +25,6 @@ pub fn importance(search: &Search) -> Vec<(String, f64)> {
     let mut named: Vec<(String, f64)> = shares.iter().enumerate().map(|(i, &s)| (name(i), share(s))).collect();
     named.sort_by(|a, b| b.1.total_cmp(&a.1));
     named
-}
-
-/// Scores of mean 0 and variance 1.
-fn standard(scores: &[f64]) -> Vec<f64> {
-    let largest = scores.iter().map(|score| score.abs()).fold(f64::MIN_POSITIVE, f64::max);
-    let count = scores.len() as f64;
-    let mean = scores.iter().map(|score| score / largest).sum::<f64>() / count;
-    let apart: Vec<f64> = scores.iter().map(|score| score / largest - mean).collect();
-    let deviation = (apart.iter().map(|apart| apart * apart).sum::<f64>() / count).sqrt();
-    apart.iter().map(|apart| if deviation > 1e-12 { apart / deviation } else { 0.0 }).collect()
 }
 
 /// Where the values of a parameter lie within 0 to 1. Trials without one have a part of their own at the beginning, as

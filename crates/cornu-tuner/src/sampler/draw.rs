@@ -13,7 +13,7 @@ pub(crate) struct Draws {
 impl Draws {
     /// The counter is the hash of the name, the trial, and 16 bits for the blocks.
     pub(crate) fn new(seed: u64, trial: u64, name: &str) -> Draws {
-        let place = u128::from(hash(name)) << 64 | u128::from(trial << 16);
+        let place = u128::from(hash(name.bytes().map(u64::from))) << 64 | u128::from(trial << 16);
         let counter = [0, 32, 64, 96].map(|shift| (place >> shift) as u32);
         Draws { words: Philox::new(Stream { key: [seed as u32, (seed >> 32) as u32], counter }), second: None }
     }
@@ -46,9 +46,9 @@ impl Draws {
     }
 }
 
-/// FNV-1a.
-fn hash(name: &str) -> u64 {
-    name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+/// FNV-1a of words; of a text its bytes are such.
+pub(crate) fn hash(words: impl IntoIterator<Item = u64>) -> u64 {
+    words.into_iter().fold(0xCBF2_9CE4_8422_2325, |hash, word| (hash ^ word).wrapping_mul(0x0100_0000_01B3))
 }
 
 /// 53 bits of two words as a number of 0 to 1, without 1.

@@ -6,7 +6,7 @@
 
 pub(crate) mod draw;
 mod gp;
-mod normal;
+pub(crate) mod normal;
 mod parzen;
 mod random;
 mod space;

@@ -1,4 +1,5 @@
-//! The standard normal distribution: its mass, its tail far out, and the improvement that is expected of it.
+//! The standard normal distribution: its mass, its tail far out, and the improvement that is expected of it; and scores
+//! brought to its mean and variance.
 
 use std::f64::consts::{PI, TAU};
 
@@ -56,6 +57,18 @@ pub(super) fn log_excess(z: f64) -> (f64, f64) {
     let tail = mills(-z);
     let rest = if z < -1e3 { 1.0 / (z * z) } else { 1.0 + z * tail };
     (rest.ln() - 0.5 * z * z - 0.5 * (2.0 * PI).ln(), tail / rest)
+}
+
+/// Scores of mean 0 and variance 1.
+pub(crate) fn standard(scores: &[f64]) -> Vec<f64> {
+    let n = scores.len() as f64;
+    let largest = scores.iter().fold(0.0, |most: f64, x| most.max(x.abs())).max(f64::MIN_POSITIVE);
+    // Of huge numbers squares would be infinite.
+    let small: Vec<f64> = scores.iter().map(|x| x / largest).collect();
+    let mean = small.iter().sum::<f64>() / n;
+    let deviation = (small.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt();
+    let scale = if deviation > 1e-12 { deviation } else { 1.0 };
+    small.iter().map(|x| (x - mean) / scale).collect()
 }
 
 #[cfg(test)]

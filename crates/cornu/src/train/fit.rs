@@ -187,28 +187,6 @@ impl Fit {
         self
     }
 
-    /// The same arguments for one more model.
-    ///
-    /// # Errors
-    /// There is what can follow or feed one model only.
-    pub(super) fn again(&self) -> Result<Fit> {
-        if !self.callbacks.is_empty() || self.validation_source.is_some() {
-            let error = Error::usage("fit_together: callbacks and a `validation_source` are of one model");
-            return Err(error.help("`fit` the models that need one by themselves; `validation_data` serves all"));
-        }
-        Ok(Fit {
-            seeds: self.seeds.clone(),
-            validation_data: self.validation_data.clone(),
-            validation_source: None,
-            validation_weights: self.validation_weights.clone(),
-            sample_weight: self.sample_weight.clone(),
-            class_weight: self.class_weight.clone(),
-            callbacks: Vec::new(),
-            verbose: Verbose::Silent,
-            ..*self
-        })
-    }
-
     /// Whether the numbers can be right, whatever the data.
     pub(crate) fn check(&self) -> Result<()> {
         let at_least_one = [

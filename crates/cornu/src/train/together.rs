@@ -7,14 +7,14 @@ use std::ops::DerefMut;
 use std::sync::Arc;
 
 use cornu_graph::ops::{Constant, Leaf, Op};
-use cornu_graph::{Array, Graph, Result, Session, Stack, ToArrays, Value, VarId, differences, passes};
+use cornu_graph::{Array, Error, Graph, Result, Session, Stack, ToArrays, Value, VarId, differences, passes};
 
 use self::stacks::{Lane, Plan, inputs, of_rows};
 use super::batches::Batches;
 use super::feeding::Feeding;
 use super::model::Prepared;
 use super::run::Run;
-use super::{Fit, History};
+use super::{Fit, Fits, History};
 use crate::model::Model;
 use crate::step::{Fed, Given, Kind};
 
@@ -56,20 +56,19 @@ const LARGE: usize = 100_000;
 ///
 /// # Errors
 /// Those of [`Model::fit`] for the first model that has one; callbacks and a `validation_source`, which are of one model.
-#[allow(clippy::needless_pass_by_value, reason = "the settings of fits are handed over")]
 pub fn fit_together<M: DerefMut<Target = Model>>(
     models: &mut [M],
     x: impl ToArrays,
     y: impl ToArrays,
     fit: Fit,
 ) -> Result<Vec<History>> {
-    fit.check()?;
+    let fits = fits(fit)?;
     let given = Given::labelled(x, y)?;
     let by_name = std::iter::once(&given.x).chain(&given.y).any(|arrays| arrays.are_named());
     let mut prepared = Vec::with_capacity(models.len());
     for (number, model) in models.iter_mut().enumerate() {
         model.training().compiled("fit_together")?;
-        let one = model.prepared(given.clone(), fit.again()?);
+        let one = model.prepared(given.clone(), fits.fit().verbose(0));
         prepared.push(one.map_err(|error| error.context(format!("model {number}")))?);
     }
     let models: Vec<&Model> = models.iter().map(|model| &**model).collect();
@@ -91,6 +90,15 @@ pub fn fit_together<M: DerefMut<Target = Model>>(
         model.ended(run, end)
     };
     runs.into_iter().zip(models).zip(trained).map(end).collect()
+}
+
+/// A fit for each model, none of which can have what follows or feeds one alone.
+fn fits(fit: Fit) -> Result<Fits> {
+    if !fit.callbacks.is_empty() || fit.validation_source.is_some() {
+        let error = Error::usage("fit_together: callbacks and a `validation_source` are of one model");
+        return Err(error.help("`fit` the models that need one by themselves; `validation_data` serves all"));
+    }
+    Fits::new(fit)
 }
 
 /// Whether models have variables in common: then one after the other changes them.
@@ -304,5 +312,5 @@ impl Form {
 
 /// Whether two arrays have the same bits.
 fn same(a: &Array, b: &Array) -> bool {
-    Constant::new(a.clone()) == Constant::new(b.clone())
+    a.ty() == b.ty() && a.bits().eq(b.bits())
 }

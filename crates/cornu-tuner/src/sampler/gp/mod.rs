@@ -107,7 +107,7 @@ impl<'a> Search<'a> {
     fn new(space: &'a Space<'a>, axes: usize, scored: Vec<(Point, f64)>, running: Vec<Point>) -> Search<'a> {
         let kinds: Vec<Kind> = (0..axes).map(|i| space.axis(i).kind).collect();
         let (seen, scores): (Vec<Point>, Vec<f64>) = scored.into_iter().unzip();
-        let scores = standard(&scores);
+        let scores = normal::standard(&scores);
         let places: Vec<At> = seen.iter().map(|point| place(&kinds, point)).collect();
         let best = ranks(&scores);
         let mut parameters = Parameters::new(axes);
@@ -134,18 +134,30 @@ impl<'a> Search<'a> {
 
     /// Takes in a trial under way, as if it scored what is expected of it.
     fn believe(&mut self, point: Point) {
-        let score = self.model().map_or(0.0, |model| model.expected(&place(&self.kinds, &point)).0);
+        let score = self.model().map_or(0.0, |model| self.expected(&model, &point));
+        self.take_in(point, score);
+    }
+
+    fn expected(&self, model: &Model, point: &Point) -> f64 {
+        model.expected(&place(&self.kinds, point)).0
+    }
+
+    fn take_in(&mut self, point: Point, score: f64) {
         self.seen.push(point);
         self.scores.push(score);
     }
 
     /// The most promising point, which is under way from here on.
     fn next(&mut self, seed: u64, trial: u64) -> Point {
-        let point = match self.model() {
-            Some(model) => self.promising(&model, seed, trial),
-            None => self.space.draw(seed, trial),
+        let (point, score) = match self.model() {
+            Some(model) => {
+                let point = self.promising(&model, seed, trial);
+                let score = self.expected(&model, &point);
+                (point, score)
+            }
+            None => (self.space.draw(seed, trial), 0.0),
         };
-        self.believe(point.clone());
+        self.take_in(point.clone(), score);
         point
     }
 
@@ -274,16 +286,4 @@ fn place(kinds: &[Kind], point: &Point) -> At {
         (_, Some(at)) => *at,
     };
     kinds.iter().zip(point).map(along).collect()
-}
-
-/// Scores of mean 0 and variance 1.
-fn standard(scores: &[f64]) -> Vec<f64> {
-    let n = scores.len() as f64;
-    let largest = scores.iter().fold(0.0, |most: f64, x| most.max(x.abs())).max(f64::MIN_POSITIVE);
-    // Of huge numbers squares would be infinite.
-    let small: Vec<f64> = scores.iter().map(|x| x / largest).collect();
-    let mean = small.iter().sum::<f64>() / n;
-    let deviation = (small.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n).sqrt();
-    let scale = if deviation > 1e-12 { deviation } else { 1.0 };
-    small.iter().map(|x| (x - mean) / scale).collect()
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use cornu_graph::ops::Constant;
 use cornu_graph::{
-    Array, Data, Error, ErrorKind, Feed, Given as Stands, Result, Role, Run as Steps, Session, Shape, Stack, Type,
-    Value, VarId, VarSpec, beside, part,
+    Array, Data, Error, ErrorKind, Feed, Given as Stands, Result, Role, Run as Steps, Session, Stack, Type, Value,
+    VarId, VarSpec, beside, part, wide,
 };
 
 use super::Form;
@@ -158,11 +158,11 @@ impl<'a> Machine<'a> {
     fn declare(&mut self) -> Result<()> {
         let form = self.plan.form;
         for (var, ty) in form.vars.iter().zip(self.types()) {
-            let ty = if self.plan.own.contains(var) { self.wide(&ty) } else { ty };
+            let ty = if self.plan.own.contains(var) { wide(&ty, self.width) } else { ty };
             self.vars.push(self.session.declare(VarSpec::zeros("stacked", Role::State, ty))?);
         }
         for &(step, value) in &form.constants {
-            let ty = self.wide(form.steps[step].2.ty(value));
+            let ty = wide(form.steps[step].2.ty(value), self.width);
             let var = self.session.declare(VarSpec::zeros("stacked", Role::State, ty))?;
             self.constants.push(((step, value), var));
         }
@@ -182,10 +182,6 @@ impl<'a> Machine<'a> {
             self.steps.push((*kind, *rows, program.room()?));
         }
         Ok(())
-    }
-
-    fn wide(&self, ty: &Type) -> Type {
-        Type::new(ty.dtype, ty.shape.iter().copied().chain([self.width]).collect::<Shape>())
     }
 
     /// The types of the variables, of each model alone.
