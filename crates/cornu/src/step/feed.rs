@@ -71,27 +71,39 @@ impl Given {
     /// The data as a model takes it: features of the types of its inputs, labels in its precision but for whole numbers,
     /// which keep their type until the loss.
     pub(crate) fn of(self, ends: &Ends) -> Result<Data> {
-        let x = features(self.x, ends)?;
-        let rows = x[0].shape()[0];
-        let given = ends.host.as_ref().map(|_| x[0].shape().clone());
-        let x: Result<Vec<Array>> = match &ends.host {
-            None => x.into_iter().zip(&*ends.inputs).map(|(x, input)| ends.cast(x, Some(input))).collect(),
+        let given = features(self.x, ends)?;
+        // Collected in place, the arrays would be moved to smaller memory, as they take less of it than any that may be texts.
+        let mut x = Vec::with_capacity(ends.inputs.len());
+        let mut first = None;
+        match &ends.host {
+            None => {
+                for found in given {
+                    let (found, input) = found?;
+                    x.push(ends.cast(found, Some(input))?);
+                }
+            }
             Some(host) => {
+                let given = given.map(|x| Ok(x?.0)).collect::<Result<Vec<AnyArray>>>()?;
+                same_rows(given.iter().map(AnyArray::shape))?;
+                first = Some(given[0].shape().clone());
                 let entries = host.entries.iter().map(|entry| match *entry {
                     Port::Input(index) => ends.inputs.get(index),
                     Port::Output { .. } => None,
                 });
-                host.before(x, &ends.inputs)?.into_iter().zip(entries).map(|(x, input)| ends.cast(x, input)).collect()
+                for (found, input) in host.before(given, &ends.inputs)?.into_iter().zip(entries) {
+                    x.push(ends.cast(found, input)?);
+                }
             }
-        };
-        let x = x?;
+        }
+        same_rows(x.iter().map(Array::shape))?;
+        let rows = x[0].shape()[0];
         let y = self.y.map_or_else(|| Ok(Vec::new()), |y| labels(y, ends, &x))?;
         let weights = self.weights.map_or_else(|| Ok(Vec::new()), |weights| weights_of(weights, ends, rows))?;
         let doubles = ends.inputs.iter().any(|input| input.kind == DataKind::Numbers(DType::F64));
         let floats = if doubles { DType::F64 } else { DType::F32 };
         let y = y.into_iter().zip(ends.labels("y"));
         let y = y.map(|(y, name)| if y.dtype().is_float() { cast(y, floats, &name) } else { Ok(y) });
-        Ok(Data { x, given, y: y.collect::<Result<_>>()?, weights })
+        Ok(Data { x, given: first, y: y.collect::<Result<_>>()?, weights })
     }
 }
 
@@ -147,7 +159,8 @@ fn numbers(what: &str, given: Vec<Option<AnyArray>>) -> Result<Vec<Option<Array>
     given.into_iter().map(of).collect::<Result<_>>().context(format_args!("`{what}`"))
 }
 
-fn features(x: Arrays, ends: &Ends) -> Result<Vec<AnyArray>> {
+/// What is given for each input, with it.
+fn features<'a>(x: Arrays, ends: &'a Ends) -> Result<impl Iterator<Item = Result<(AnyArray, &'a InputSpec)>>> {
     let (needed, several) = (ends.inputs.len(), ends.inputs.len() > 1);
     let names: Vec<&str> = match x.are_named() {
         true => ends.inputs.iter().map(|input| input.name.as_str()).collect(),
@@ -158,17 +171,21 @@ fn features(x: Arrays, ends: &Ends) -> Result<Vec<AnyArray>> {
         let plural = if several { "s" } else { "" };
         return Err(Error::usage(format!("the model takes {needed} input{plural}, got {}", given.len())));
     }
-    let one = |(x, InputSpec { name, shape, .. }): (Option<AnyArray>, &InputSpec)| {
-        let x = x.ok_or_else(|| Error::data(format!("`x` needs an array for the input `{name}`")))?;
-        let x = column(x, &label("x", name, several))?;
+    Ok(given.into_iter().zip(&*ends.inputs).map(move |(x, input)| {
+        let x = x.ok_or_else(|| Error::data(format!("`x` needs an array for the input `{}`", input.name)))?;
+        let x = column(x, &label("x", &input.name, several))?;
         // Samples that are numbers stay so, where the model takes such.
         let rows = x.shape()[0];
-        if shape.len() == 1 && x.shape()[..] == [rows, 1] { x.reshape([rows]) } else { Ok(x) }
-    };
-    let found = given.into_iter().zip(&*ends.inputs).map(one).collect::<Result<Vec<AnyArray>>>()?;
-    let rows = found[0].shape()[0];
-    match found.iter().map(|x| x.shape()[0]).find(|&got| got != rows) {
-        None => Ok(found),
+        let x = if input.shape.len() == 1 && x.shape()[..] == [rows, 1] { x.reshape([rows])? } else { x };
+        Ok((x, input))
+    }))
+}
+
+/// Whether all inputs have as many rows as the first.
+fn same_rows<'a>(mut shapes: impl Iterator<Item = &'a Shape>) -> Result<()> {
+    let rows = shapes.next().map_or(0, |shape| shape[0]);
+    match shapes.map(|shape| shape[0]).find(|&got| got != rows) {
+        None => Ok(()),
         Some(got) => Err(Error::data(format!("all inputs need the same number of rows, got {rows} and {got}"))),
     }
 }
