@@ -28,7 +28,7 @@ const INTERVAL: f64 = 0.1;
 /// assert_eq!(printed, b"Epoch 1/5\n2/2 - 1s - loss: 0.7000 - val_loss: 0.8000 - 1s/epoch - 500ms/step\n");
 /// ```
 pub struct Progress<'a> {
-    out: Box<dyn Write + 'a>,
+    out: Box<dyn Write + Send + 'a>,
     terminal: Terminal,
     style: Style,
     verbose: Verbose,
@@ -46,7 +46,7 @@ pub struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// Prints to `out`, which `terminal` describes.
-    pub fn new(out: impl Write + 'a, terminal: Terminal, style: impl Into<Style>, verbose: Verbose) -> Self {
+    pub fn new(out: impl Write + Send + 'a, terminal: Terminal, style: impl Into<Style>, verbose: Verbose) -> Self {
         let style = style.into();
         let (start, done, live) = (0.0, 0, 0);
         let due = f64::INFINITY;

@@ -36,7 +36,7 @@ macro_rules! hooks {
 
         $(#[$trait_doc])*
         #[allow(unused_variables)]
-        pub trait Callback {
+        pub trait Callback: Send {
             /// What it has seen, for snapshots; nothing, if it has seen nothing that counts.
             fn memory(&self) -> Option<Memory> {
                 None
@@ -47,6 +47,12 @@ macro_rules! hooks {
             /// [`Again::copies`](super::Again::copies)`(self)`.
             fn again(&self) -> Option<Again> {
                 None
+            }
+
+            /// Whether it is called before the training, between epochs and after it only: then models that it is called
+            /// for may be trained side by side ([`fit_together`](super::fit_together)).
+            fn between_epochs(&self) -> bool {
+                false
             }
 
             /// Takes up what a callback of its kind had seen, after `on_train_begin`.
@@ -77,6 +83,10 @@ macro_rules! hooks {
                 (**self).again()
             }
 
+            fn between_epochs(&self) -> bool {
+                (**self).between_epochs()
+            }
+
             fn recall(&mut self, memory: Memory) -> Result<()> {
                 (**self).recall(memory)
             }
@@ -90,6 +100,10 @@ macro_rules! hooks {
         impl<C: Callback + ?Sized> Callback for Arc<Mutex<C>> {
             fn memory(&self) -> Option<Memory> {
                 locked(self).memory()
+            }
+
+            fn between_epochs(&self) -> bool {
+                locked(self).between_epochs()
             }
 
             fn recall(&mut self, memory: Memory) -> Result<()> {
@@ -388,6 +402,11 @@ impl Callbacks {
     /// Whether any of them uses a hook.
     pub(super) fn use_any(&self, hooks: &[Hook]) -> bool {
         hooks.iter().any(|hook| self.used & bit(*hook) != 0)
+    }
+
+    /// Whether all of them are called between epochs only.
+    pub(super) fn between_epochs(&self) -> bool {
+        self.all.iter().all(|(callback, _)| callback.between_epochs())
     }
 
     /// Calls a hook, with the number of the epoch or the batch.

@@ -140,11 +140,6 @@ impl Drawn {
 }
 
 impl Feeding {
-    /// The data on the machine and the order of its rows, if there are.
-    pub(super) fn of_rows(&mut self) -> Option<(&Fed, &mut Batches)> {
-        if let Feeding::Rows(data, batches) = self { Some((data, batches)) } else { None }
-    }
-
     /// How many batches an epoch has, if that is known.
     pub(super) fn batches(&self) -> Option<usize> {
         match self {

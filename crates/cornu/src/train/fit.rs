@@ -187,6 +187,11 @@ impl Fit {
         self
     }
 
+    /// Whether the figures of an epoch have those of a validation among them, if there is one.
+    pub(super) fn validates_in(&self, epoch: usize) -> bool {
+        (epoch + 1).is_multiple_of(self.validation_freq)
+    }
+
     /// Whether the numbers can be right, whatever the data.
     pub(crate) fn check(&self) -> Result<()> {
         let at_least_one = [
@@ -221,10 +226,22 @@ impl Default for Fit {
     }
 }
 
-/// Goes on from a snapshot.
-struct Resume(PathBuf);
+/// Goes on from a snapshot: what [`Fit::resume`] adds.
+#[derive(Clone, Debug)]
+pub struct Resume(PathBuf);
+
+impl Resume {
+    /// From the one in that file.
+    pub fn new(path: impl AsRef<Path>) -> Resume {
+        Resume(path.as_ref().to_path_buf())
+    }
+}
 
 impl Callback for Resume {
+    fn between_epochs(&self) -> bool {
+        true
+    }
+
     fn on_train_begin(&mut self, control: &mut Control) -> Result<()> {
         control.load_snapshot(&self.0)
     }

@@ -22,10 +22,10 @@ mod together;
 
 pub use callback::{Again, Callback, Control, Hook, Memory};
 pub use callbacks::*;
-pub use fit::{Evaluate, Fit, Predict};
+pub use fit::{Evaluate, Fit, Predict, Resume};
 pub use fits::Fits;
 pub use source::{Batch, Rows, Source};
-pub use together::fit_together;
+pub use together::{fit_together, fit_together_with};
 
 pub use crate::step::{Code, Compile, Figures, History, Metrics, OptimizerState, Params, PerOutput, Scores, Warning};
 

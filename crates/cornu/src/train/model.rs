@@ -11,6 +11,7 @@ use super::batches::{Batches, InOrder};
 use super::callback::Callbacks;
 use super::feeding::{Begun, Feeding, Whole};
 use super::fit::{batch_rows, of_rows};
+use super::interrupt::Interrupt;
 use super::run::{PREDICTIONS, Predicted, Run, evaluate, predict};
 use super::source::Source;
 use super::{Callback, Evaluate, Fit, History, Params, Predict, Scores, Warning, progress};
@@ -139,7 +140,9 @@ impl Model {
         warnings: Vec<Warning>,
     ) -> Result<History> {
         let mut run = Run::new(self, feeding, validation, fit, warnings);
-        let end = run.take_up_streams(seeds, own).and_then(|()| run.epochs());
+        let interrupt = Interrupt::watch();
+        let begun = run.take_up_streams(seeds, own).and_then(|()| run.begin());
+        let end = begun.and_then(|()| run.epochs(&interrupt));
         self.ended(run, end)
     }
 

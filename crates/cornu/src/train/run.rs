@@ -214,6 +214,8 @@ pub(super) struct Run<'a> {
     /// The runs of whole batches, and of the shorter one at the end of an epoch.
     held: [Held; 2],
     pub(super) history: History,
+    /// The figures of the last epoch.
+    last: Scores,
 }
 
 impl<'a> Run<'a> {
@@ -250,6 +252,7 @@ impl<'a> Run<'a> {
             pace: Pace::default(),
             held: [None, None],
             history,
+            last: Scores::default(),
         };
         run.all = run.until_rows_end();
         run
@@ -267,30 +270,43 @@ impl<'a> Run<'a> {
         self.model.stage().take_up_streams(self.feeding.rows().0, size, seeds, own)
     }
 
-    /// Trains, epoch by epoch. The history is there also where this ends with an error.
-    pub(super) fn epochs(&mut self) -> Result<()> {
+    /// The training begins, or goes on from where a snapshot was made.
+    pub(super) fn begin(&mut self) -> Result<()> {
         self.warn_if_too_few_rows();
         if self.fit.verbose != Verbose::Silent {
             self.history.warnings.iter().for_each(tell);
         }
-        let interrupt = Interrupt::watch();
         self.call(Hook::TrainBegin, 0)?;
-        if let Some(resumed) = self.callbacks.shared.resumed.take() {
-            self.resume(resumed)?;
-        }
-        let mut last = Scores::default();
-        while self.epoch < self.fit.epochs {
-            // Keras reports a loss of 0 for an epoch without a batch.
-            if self.flavor.rows_end() == RowsEnd::Training && self.seen >= self.all {
-                break;
-            }
-            last = self.one_epoch(&interrupt)?;
-            if self.callbacks.shared.stop {
+        self.callbacks.shared.resumed.take().map_or(Ok(()), |resumed| self.resume(resumed))
+    }
+
+    /// Trains, epoch by epoch. The history is there also where this ends with an error.
+    pub(super) fn epochs(&mut self, interrupt: &Interrupt) -> Result<()> {
+        while let Some(epoch) = self.next_epoch() {
+            self.one_epoch(epoch, interrupt)?;
+            if self.is_stopped() {
                 break;
             }
         }
+        self.end()
+    }
+
+    /// The number of the next epoch, if there is one.
+    pub(super) fn next_epoch(&self) -> Option<usize> {
+        // Keras reports a loss of 0 for an epoch without a batch.
+        let rows_end = self.flavor.rows_end() == RowsEnd::Training && self.seen >= self.all;
+        (self.epoch < self.fit.epochs && !rows_end).then_some(self.epoch)
+    }
+
+    /// Whether a callback has ended the training.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.callbacks.shared.stop
+    }
+
+    /// The training ends.
+    pub(super) fn end(&mut self) -> Result<()> {
         self.model.stage().finalize()?;
-        self.callbacks.shared.logs = Some(last);
+        self.callbacks.shared.logs = Some(std::mem::take(&mut self.last));
         let end = self.call(Hook::TrainEnd, 0);
         self.history.warnings.append(&mut self.callbacks.shared.warnings);
         end
@@ -326,12 +342,31 @@ impl<'a> Run<'a> {
     }
 
     /// One epoch: its batches, then the validation.
-    fn one_epoch(&mut self, interrupt: &Interrupt) -> Result<Scores> {
-        let epoch = self.epoch;
-        self.callbacks.shared.logs = Some(Scores::default());
-        self.call(Hook::EpochBegin, epoch)?;
+    fn one_epoch(&mut self, epoch: usize, interrupt: &Interrupt) -> Result<()> {
+        self.begin_epoch(epoch)?;
         let done = self.train(epoch, interrupt)?;
-        let logs = self.logs(epoch)?;
+        let logs = Scores::new(self.model.stage().logs()?);
+        let validation = match self.validation.as_mut().filter(|_| self.fit.validates_in(epoch)) {
+            Some(validation) => Some(evaluate(self.model, validation, epoch, &mut self.callbacks)?),
+            None => None,
+        };
+        self.end_epoch(epoch, logs, validation.as_ref())?;
+        // Pressed in the validation, or in a callback.
+        self.go_on(interrupt, epoch, done)
+    }
+
+    /// An epoch begins.
+    pub(super) fn begin_epoch(&mut self, epoch: usize) -> Result<()> {
+        self.callbacks.shared.logs = Some(Scores::default());
+        self.call(Hook::EpochBegin, epoch)
+    }
+
+    /// An epoch has ended, with its figures and those of its validation.
+    pub(super) fn end_epoch(&mut self, epoch: usize, mut logs: Scores, validation: Option<&Scores>) -> Result<()> {
+        validation.into_iter().flat_map(Scores::iter).for_each(|(name, value)| logs.set(&format!("val_{name}"), value));
+        if self.flavor.sorts_figures() {
+            logs.sort();
+        }
         self.warn_if_not_finite(epoch, &logs);
         (self.epoch, self.batch) = (epoch + 1, 0);
         self.callbacks.shared.logs = Some(logs.clone());
@@ -339,10 +374,30 @@ impl<'a> Run<'a> {
         // What callbacks have added is for those after them and for the history.
         self.history.push(epoch, self.callbacks.shared.logs.as_ref().unwrap_or(&logs));
         self.history.warnings.append(&mut self.callbacks.shared.warnings);
-        told?;
-        // Pressed in the validation, or in a callback.
-        self.go_on(interrupt, epoch, done)?;
-        Ok(logs)
+        self.last = logs;
+        told
+    }
+
+    /// The rows of the next epoch, which is trained elsewhere.
+    pub(super) fn rows_elsewhere(&mut self) -> &[u32] {
+        self.seen += self.feeding.batches().unwrap_or(0);
+        match &mut self.feeding {
+            Feeding::Rows(_, batches) => {
+                batches.next(usize::MAX);
+                batches.rows()
+            }
+            Feeding::Drawn(_) => &[],
+        }
+    }
+
+    /// Whether callbacks are called between epochs, where they may look at the model and change it.
+    pub(super) fn looks_between_epochs(&self) -> bool {
+        self.callbacks.use_any(&[Hook::EpochBegin, Hook::EpochEnd])
+    }
+
+    /// Whether its epochs can be trained elsewhere: it begins with one, and callbacks are called between epochs only.
+    pub(super) fn can_be_elsewhere(&self) -> bool {
+        self.batch == 0 && self.callbacks.between_epochs()
     }
 
     /// The batches of an epoch; gives how many there were. Where no callback looks at them, many are one run.
@@ -398,33 +453,6 @@ impl<'a> Run<'a> {
             RowsEnd::Training => self.seen >= self.all,
             RowsEnd::Epoch => self.feeding.is_used_up(),
         }
-    }
-
-    /// The figures of an epoch, in the order of Keras's history.
-    fn logs(&mut self, epoch: usize) -> Result<Scores> {
-        let mut logs = Scores::new(self.model.stage().logs()?);
-        let due = (epoch + 1).is_multiple_of(self.fit.validation_freq);
-        if let Some(validation) = self.validation.as_mut().filter(|_| due) {
-            let scores = evaluate(self.model, validation, epoch, &mut self.callbacks)?;
-            scores.iter().for_each(|(name, value)| logs.set(&format!("val_{name}"), value));
-        }
-        if self.flavor.sorts_figures() {
-            logs.sort();
-        }
-        Ok(logs)
-    }
-
-    /// Notes an epoch that was trained elsewhere, by its figures and those of its validation.
-    pub(super) fn note(&mut self, mut logs: Scores, validation: Option<&Scores>) {
-        let epoch = self.epoch;
-        validation.into_iter().flat_map(Scores::iter).for_each(|(name, value)| logs.set(&format!("val_{name}"), value));
-        if self.flavor.sorts_figures() {
-            logs.sort();
-        }
-        self.warn_if_not_finite(epoch, &logs);
-        self.history.push(epoch, &logs);
-        self.epoch = epoch + 1;
-        self.seen += self.feeding.batches().unwrap_or(0);
     }
 
     /// Says once that training has failed: nothing brings weights back that are no numbers.

@@ -36,7 +36,7 @@ use crate::step::Given;
 /// assert!(history["loss"][9] < history["loss"][0]);
 /// # Ok::<(), cornu::Error>(())
 /// ```
-pub trait Source {
+pub trait Source: Send {
     /// How many batches an epoch has, if that is known. Else it ends when there is no next.
     fn batches(&self) -> Option<usize> {
         None

@@ -4,17 +4,16 @@ mod stacks;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::DerefMut;
-use std::sync::Arc;
 
 use cornu_graph::ops::{Constant, Leaf, Op};
-use cornu_graph::{Array, Error, Graph, Result, Session, Stack, ToArrays, Value, VarId, differences, passes};
+use cornu_graph::{Array, Graph, Result, Stack, ToArrays, Value, VarId, differences, passes};
 
-use self::stacks::{Lane, Plan, inputs, of_rows};
-use super::batches::Batches;
+use self::stacks::{Lane, Plan, inputs};
 use super::feeding::Feeding;
+use super::interrupt::Interrupt;
 use super::model::Prepared;
 use super::run::Run;
-use super::{Fit, Fits, History};
+use super::{Callback, Fit, Fits, History};
 use crate::model::Model;
 use crate::step::{Fed, Given, Kind};
 
@@ -29,7 +28,9 @@ const LARGE: usize = 100_000;
 ///
 /// Models that differ in numbers only (first weights, seeds, rates, strengths of penalties) are trained side by side, sixteen
 /// in the time of two or three where vectors have sixteen lanes, and as many such stacks at once as there are cores. It pays
-/// for layers of up to about fifty units. All others are trained one after the other. Nothing is printed.
+/// for layers of up to about fifty units. All others are trained one after the other, among them those with a callback that
+/// is called within epochs ([`Callback::between_epochs`]). Each model has callbacks of its own, made by
+/// [`Callback::again`]; one that is stopped keeps what it had learned by then. Nothing is printed.
 ///
 /// ```
 /// use cornu::prelude::*;
@@ -55,50 +56,59 @@ const LARGE: usize = 100_000;
 /// ```
 ///
 /// # Errors
-/// Those of [`Model::fit`] for the first model that has one; callbacks and a `validation_source`, which are of one model.
+/// Those of [`Model::fit`] for the first model that has one; a `validation_source`, and callbacks of which there cannot be
+/// several.
 pub fn fit_together<M: DerefMut<Target = Model>>(
     models: &mut [M],
     x: impl ToArrays,
     y: impl ToArrays,
     fit: Fit,
 ) -> Result<Vec<History>> {
-    let fits = fits(fit)?;
+    fit_together_with(models, x, y, fit, |_| Vec::new())
+}
+
+/// [`fit_together`], with callbacks of each model, by its number.
+///
+/// # Errors
+/// Those of [`fit_together`].
+pub fn fit_together_with<M: DerefMut<Target = Model>>(
+    models: &mut [M],
+    x: impl ToArrays,
+    y: impl ToArrays,
+    fit: Fit,
+    mut callbacks: impl FnMut(usize) -> Vec<Box<dyn Callback>>,
+) -> Result<Vec<History>> {
+    let fits = Fits::new(fit)?;
     let given = Given::labelled(x, y)?;
     let by_name = std::iter::once(&given.x).chain(&given.y).any(|arrays| arrays.are_named());
     let mut prepared = Vec::with_capacity(models.len());
     for (number, model) in models.iter_mut().enumerate() {
         model.training().compiled("fit_together")?;
-        let one = model.prepared(given.clone(), fits.fit().verbose(0));
+        let fit = fits.fit().verbose(0).callbacks(callbacks(number));
+        let one = model.prepared(given.clone(), fit);
         prepared.push(one.map_err(|error| error.context(format!("model {number}")))?);
     }
     let models: Vec<&Model> = models.iter().map(|model| &**model).collect();
+    let interrupt = Interrupt::watch();
     let mut runs = Vec::with_capacity(models.len());
     for (&model, one) in models.iter().zip(prepared) {
         let Prepared { feeding, validation, fit, seeds, own, warnings } = one;
         let mut run = Run::new(model, feeding, validation, fit, warnings);
         run.take_up_streams(&seeds, own)?;
+        run.begin()?;
         runs.push(run);
     }
     let mut trained = vec![false; runs.len()];
     let forms = if share_variables(&models) { Vec::new() } else { forms(&runs, by_name)? };
     for form in forms.iter().filter(|form| form.members.len() >= FEW) {
-        form.train(&mut runs)?;
+        form.train(&mut runs, &interrupt)?;
         form.members.iter().for_each(|member| trained[member.run] = true);
     }
     let end = |((mut run, model), trained): ((Run, &Model), bool)| {
-        let end = if trained { model.stage().finalize() } else { run.epochs() };
+        let end = if trained { run.end() } else { run.epochs(&interrupt) };
         model.ended(run, end)
     };
     runs.into_iter().zip(models).zip(trained).map(end).collect()
-}
-
-/// A fit for each model, none of which can have what follows or feeds one alone.
-fn fits(fit: Fit) -> Result<Fits> {
-    if !fit.callbacks.is_empty() || fit.validation_source.is_some() {
-        let error = Error::usage("fit_together: callbacks and a `validation_source` are of one model");
-        return Err(error.help("`fit` the models that need one by themselves; `validation_data` serves all"));
-    }
-    Fits::new(fit)
 }
 
 /// Whether models have variables in common: then one after the other changes them.
@@ -146,12 +156,13 @@ fn forms(runs: &[Run], by_name: bool) -> Result<Vec<Form>> {
     Ok(forms)
 }
 
-/// Whether both are trained on the same rows in batches of one size; those that go by name need the same names.
+/// Whether both are trained on the same rows in batches of one size, from the same epoch on; those that go by name need the same names.
 fn is_same_data(a: &Run, b: &Run, by_name: bool) -> bool {
     let inputs =
         |run: &Run| -> Vec<String> { run.model.net().named_inputs().iter().map(|input| input.name.clone()).collect() };
     let names = |run: &Run| by_name.then(|| (inputs(run), run.model.output_names()));
-    a.feeding.told() == b.feeding.told() && names(a) == names(b) && a.model.flavor() == b.model.flavor()
+    let place = |run: &Run| (run.next_epoch(), run.feeding.told(), run.model.flavor());
+    place(a) == place(b) && names(a) == names(b)
 }
 
 /// The steps of a run, if they are such as can be done side by side and gain by it.
@@ -165,7 +176,11 @@ fn steps(run: &Run) -> Result<Option<Vec<(Kind, usize, Graph)>>> {
         None => None,
     };
     let stage = run.model.stage();
-    if stage.session()?.lanes() == 1 || run.fit.steps_per_epoch.is_some() || run.fit.epochs <= run.fit.initial_epoch {
+    if stage.session()?.lanes() == 1
+        || run.fit.steps_per_epoch.is_some()
+        || run.next_epoch().is_none()
+        || !run.can_be_elsewhere()
+    {
         return Ok(None);
     }
     let own = stage.steps()?;
@@ -258,38 +273,25 @@ impl Form {
     }
 
     /// Trains its models, as many stacks at once as there are cores.
-    fn train(&self, runs: &mut [Run]) -> Result<()> {
-        let sessions = self.members.iter().map(|member| Ok(Arc::clone(runs[member.run].model.stage().session()?)));
-        let sessions: Vec<Arc<dyn Session>> = sessions.collect::<Result<_>>()?;
-        let mut lanes: Vec<Lane> = Vec::with_capacity(self.members.len());
-        for (member, session) in self.members.iter().zip(&sessions) {
-            let values = session.read(&member.vars)?;
-            let (_, batches) = runs[member.run].feeding.of_rows().ok_or_else(of_rows)?;
-            let batches = std::mem::replace(batches, Batches::new(None, 0, 1));
-            lanes.push(Lane { values, batches, constants: &member.constants, logs: Vec::new() });
-        }
-        let plan = Plan::new(self, &runs[self.members[0].run], &lanes)?;
-        let end = plan.train(&mut lanes, &sessions);
-        for ((member, session), lane) in self.members.iter().zip(&sessions).zip(lanes) {
-            let run = &mut runs[member.run];
-            session.write(&member.vars.iter().copied().zip(&lane.values).collect::<Vec<_>>())?;
-            if let Some((_, batches)) = run.feeding.of_rows() {
-                *batches = lane.batches;
+    fn train(&self, runs: &mut [Run], interrupt: &Interrupt) -> Result<()> {
+        let mut lanes = Vec::with_capacity(self.members.len());
+        let mut members = self.members.iter().peekable();
+        for (number, run) in runs.iter_mut().enumerate() {
+            if let Some(member) = members.next_if(|member| member.run == number) {
+                lanes.push(Lane::new(run, member)?);
             }
-            if let Some(whole) =
-                run.validation.as_ref().filter(|_| lane.logs.iter().any(|(_, scores)| scores.is_some()))
-            {
-                run.model.training().evaluating(whole.feeding.one_size());
-            }
-            lane.logs.into_iter().for_each(|(logs, validation)| run.note(logs, validation.as_ref()));
         }
-        end
+        Plan::new(self, &lanes, interrupt)?.train(&mut lanes)
     }
 
     /// Which variables are each model's own, by the first one's names.
     fn own(&self, lanes: &[Lane]) -> HashSet<VarId> {
         let differs = |place: usize| lanes.iter().any(|lane| !same(&lane.values[place], &lanes[0].values[place]));
-        let own = (0..self.vars.len()).filter(|&place| differs(place)).map(|place| self.vars[place]).collect();
+        // What callbacks change, as a learning rate, they change in one model; but for counters, which count the same.
+        let looked_at = lanes.iter().any(Lane::is_looked_at);
+        let is_float = |place: usize| lanes[0].values[place].dtype().is_float();
+        let is_own = |place: &usize| differs(*place) || looked_at && is_float(*place);
+        let own = (0..self.vars.len()).filter(is_own).map(|place| self.vars[place]).collect();
         let mut stack = Stack { models: 1, inputs: Vec::new(), own, constants: HashMap::new() };
         loop {
             let mut grows = false;

@@ -21,7 +21,7 @@ use crate::seeds::seeded;
 /// Does something after the third batch.
 struct AfterThree<F>(F);
 
-impl<F: FnMut()> Callback for AfterThree<F> {
+impl<F: FnMut() + Send> Callback for AfterThree<F> {
     fn on_train_batch_end(&mut self, batch: usize, _: &mut Control) -> cornu::Result<()> {
         if batch == 2 {
             (self.0)();
@@ -35,7 +35,7 @@ fn press() {
 }
 
 /// Five batches, with something after the third.
-fn fit(third: impl FnMut() + 'static) -> cornu::Result<()> {
+fn fit(third: impl FnMut() + Send + Send + 'static) -> cornu::Result<()> {
     let (x, y) = ([[0.0], [0.5], [1.0], [1.5], [2.0]], [0.0, 1.0, 2.0, 3.0, 4.0]);
     let mut model = sequential![Dense::new(1).kernel_initializer("zeros").input_shape([1])];
     model.compile(Compile::new().loss("mse").optimizer("sgd"))?;

@@ -2,7 +2,7 @@
 
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
-use cornu::train::{OptimizerState, fit_together};
+use cornu::train::{CSVLogger, OptimizerState, Resume, TerminateOnNaN, fit_together, fit_together_with};
 
 /// Rows of eight numbers and a label, of the form of the lesson's.
 fn rows(count: usize) -> (Array, Array) {
@@ -188,12 +188,72 @@ fn any_models_are_trained() {
     same_bits("mixed", 14, 40, &mixed, &|| Fit::new().epochs(2).batch_size(8));
 }
 
+/// Callbacks between epochs see each model as it is, stop it, and change its rate and weights.
+#[test]
+fn callbacks_between_epochs_are_each_models_own() {
+    let stop = || EarlyStopping::new().monitor("val_accuracy").patience(2);
+    let fit = || Fit::new().epochs(9).batch_size(10).validation_split(0.3);
+    let count =
+        |flavor| move |seed: u32| other(seed, plain, |seed| usual(seed).optimizer(SGD::from(part(seed))), flavor);
+    for flavor in [Flavor::Keras2, Flavor::Keras3] {
+        let make = count(flavor);
+        same_bits("stopped", 18, 40, &make, &|| fit().callback(stop()));
+        same_bits("restored", 6, 40, &make, &|| fit().callback(stop().restore_best_weights(true)));
+        let slower = || ReduceLROnPlateau::new().monitor("loss").factor(0.5).patience(0).min_delta(0.01);
+        same_bits("slower", 6, 40, &make, &|| fit().callback(slower()).callback(stop()));
+    }
+    let ((x, y), mut models) = (rows(40), Vec::from_iter((0..18).map(count(Flavor::Keras3))));
+    let histories = fit_together(&mut models, &x, &y, fit().callback(stop())).expect("sound fits");
+    assert!(are_side_by_side(&models));
+    let lengths = histories.iter().map(|history| history.epoch.len()).collect::<std::collections::HashSet<_>>();
+    assert!(lengths.len() > 1, "all models stop after the same epoch: {lengths:?}");
+    fit_together(&mut models, &x, &y, fit().epochs(2).callback(TerminateOnNaN::new())).expect("sound fits");
+    assert!(!are_side_by_side(&models[..1]), "a callback of each batch needs a step of its own");
+}
+
+/// Writes a snapshot after an epoch.
+struct After(usize, std::path::PathBuf);
+
+impl Callback for After {
+    fn between_epochs(&self) -> bool {
+        true
+    }
+
+    fn on_epoch_end(&mut self, epoch: usize, control: &mut Control) -> cornu::Result<()> {
+        if epoch == self.0 { control.save_snapshot(&self.1) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn models_go_on_from_snapshots_that_were_made_side_by_side() {
+    let folder = cornu_testkit::folder::Folder::new("together");
+    let path = |number: usize| folder.join(format!("{number}.snapshot"));
+    let make = |seed: u32| other(seed + 1, OTHERS[0].1, usual, Flavor::Keras2);
+    let ((x, y), fit) = (rows(50), |epochs| Fit::new().epochs(epochs).batch_size(10).verbose(0));
+    let models = || Vec::from_iter((0..5).map(make));
+    let mut begun = models();
+    let save = |number: usize| vec![Box::new(After(2, path(number))) as Box<dyn Callback>];
+    fit_together_with(&mut begun, &x, &y, fit(3), save).expect("sound fits");
+    let mut going_on = models();
+    let resume = |number: usize| vec![Box::new(Resume::new(path(number))) as Box<dyn Callback>];
+    let histories = fit_together_with(&mut going_on, &x, &y, fit(6), resume).expect("sound fits");
+    assert!(are_side_by_side(&begun), "begun");
+    assert!(are_side_by_side(&going_on), "going on");
+    for (number, (history, model)) in histories.iter().zip(&going_on).enumerate() {
+        let mut whole = make(number as u32);
+        let want = whole.fit(&x, &y, fit(6)).expect("a sound fit");
+        assert_eq!(history["loss"], want["loss"], "model {number}");
+        assert_eq!(model.weights(), whole.weights(), "model {number}");
+    }
+}
+
 #[test]
 fn what_follows_one_model_is_refused() {
     let (x, y) = rows(20);
     let mut models = [lesson(0), lesson(1)];
-    let error = fit_together(&mut models, &x, &y, Fit::new().callback(EarlyStopping::new())).expect_err("a callback");
-    assert!(error.to_string().starts_with("fit_together: callbacks and a `validation_source`"), "{error}");
+    let logger = Fit::new().callback(CSVLogger::new("log.csv"));
+    let error = fit_together(&mut models, &x, &y, logger).expect_err("one file for two models");
+    assert!(error.to_string().starts_with("a fit for several models needs callbacks that can be copied"), "{error}");
     let mut plain = [Sequential::seeded(Flavor::Keras2, Seeds::new(1))];
     let error = fit_together(&mut plain, &x, &y, Fit::new()).expect_err("it is not compiled");
     assert!(error.to_string().contains("needs a compiled model"), "{error}");

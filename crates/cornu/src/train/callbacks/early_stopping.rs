@@ -72,6 +72,10 @@ impl Callback for EarlyStopping {
         Some(Again::copies(self))
     }
 
+    fn between_epochs(&self) -> bool {
+        true
+    }
+
     fn memory(&self) -> Option<Memory> {
         let Kept { wait, best, best_epoch, best_weights, stopped_epoch, .. } = &self.kept;
         let arrays = best_weights.clone().unwrap_or_default();

@@ -14,13 +14,13 @@ use crate::train::{Callback, Control};
 /// let fit = Fit::new().epochs(50).callback(LearningRateScheduler::new(halved));
 /// ```
 pub struct LearningRateScheduler {
-    schedule: Box<dyn FnMut(usize, f64) -> f64>,
+    schedule: Box<dyn FnMut(usize, f64) -> f64 + Send>,
     verbose: usize,
 }
 
 impl LearningRateScheduler {
     /// By that function.
-    pub fn new(schedule: impl FnMut(usize, f64) -> f64 + 'static) -> LearningRateScheduler {
+    pub fn new(schedule: impl FnMut(usize, f64) -> f64 + Send + 'static) -> LearningRateScheduler {
         LearningRateScheduler { schedule: Box::new(schedule), verbose: 0 }
     }
 
@@ -33,6 +33,10 @@ impl LearningRateScheduler {
 }
 
 impl Callback for LearningRateScheduler {
+    fn between_epochs(&self) -> bool {
+        true
+    }
+
     fn on_epoch_begin(&mut self, epoch: usize, control: &mut Control) -> Result<()> {
         let rate = (self.schedule)(epoch, control.learning_rate()?);
         control.set_learning_rate(rate)?;

@@ -68,6 +68,10 @@ impl Callback for ReduceLROnPlateau {
         Some(Again::copies(self))
     }
 
+    fn between_epochs(&self) -> bool {
+        true
+    }
+
     fn memory(&self) -> Option<Memory> {
         Some(memory("ReduceLROnPlateau", &[self.kept.wait, self.kept.cooldown_counter], &[self.kept.best]))
     }

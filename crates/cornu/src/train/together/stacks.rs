@@ -1,19 +1,18 @@
 //! Stacks of models: their variables side by side in one session, and the epochs of their training.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
-use cornu_graph::ops::Constant;
 use cornu_graph::{
     Array, Data, Error, ErrorKind, Feed, Given as Stands, Result, Role, Run as Steps, Session, Stack, Type, Value,
     VarId, VarSpec, beside, part, wide,
 };
 
-use super::Form;
+use super::{Form, Member, same};
 use crate::model::Model;
 use crate::step::Kind;
 use crate::train::Scores;
-use crate::train::batches::Batches;
 use crate::train::feeding::Feeding;
 use crate::train::interrupt::Interrupt;
 use crate::train::run::Run;
@@ -25,30 +24,62 @@ pub(super) fn inputs(kind: Kind, rows: usize) -> Stands {
 }
 
 /// A model in a stack.
-pub(super) struct Lane<'a> {
-    /// Its variables.
+pub(super) struct Lane<'r, 'a> {
+    run: &'r mut Run<'a>,
+    member: &'r Member,
+    session: Arc<dyn Session>,
+    /// Its variables, as its session has them.
     pub(super) values: Vec<Array>,
-    pub(super) batches: Batches,
-    pub(super) constants: &'a HashMap<(usize, Value), Constant>,
-    /// The figures of each epoch, and those of its validation.
-    pub(super) logs: Vec<(Scores, Option<Scores>)>,
+    /// Whether its training goes on; if not, nothing is made of what becomes of it in the stack.
+    goes_on: bool,
+}
+
+impl<'r, 'a> Lane<'r, 'a> {
+    pub(super) fn new(run: &'r mut Run<'a>, member: &'r Member) -> Result<Lane<'r, 'a>> {
+        let session = Arc::clone(run.model.stage().session()?);
+        let values = session.read(&member.vars)?;
+        Ok(Lane { run, member, session, values, goes_on: true })
+    }
+
+    /// Whether callbacks may look at the model between epochs, and change it.
+    pub(super) fn is_looked_at(&self) -> bool {
+        self.goes_on && self.run.looks_between_epochs()
+    }
+
+    /// Takes up what callbacks have changed; says whether that is anything.
+    fn take_up(&mut self) -> Result<bool> {
+        let now = self.session.read(&self.member.vars)?;
+        let changed = now.iter().zip(&self.values).any(|(now, known)| !same(now, known));
+        self.values = now;
+        Ok(changed)
+    }
+
+    fn end_epoch(&mut self, epoch: usize, (logs, validation): (Scores, Option<Scores>)) -> Result<()> {
+        let Run { model, validation: whole, .. } = &mut *self.run;
+        if let Some(whole) = whole.as_ref().filter(|_| validation.is_some()) {
+            model.training().evaluating(whole.feeding.one_size());
+        }
+        self.run.end_epoch(epoch, logs, validation.as_ref())?;
+        self.goes_on = !self.run.is_stopped();
+        Ok(())
+    }
 }
 
 /// How the models of a form are trained: on which data, and for how long.
-pub(super) struct Plan<'a> {
-    form: &'a Form,
+pub(super) struct Plan<'p, 'a> {
+    form: &'p Form,
     own: HashSet<VarId>,
-    /// The first, whose metrics say what running totals mean.
+    /// The first, whose metrics say what running totals mean, and its fit.
     model: &'a Model,
+    epochs: Range<usize>,
+    freq: usize,
     starts: Vec<(VarId, Array)>,
     data: Vec<Data>,
     rows: Split,
     validation: Option<(Vec<Data>, Split)>,
     /// The numbers of rows, from the first on.
     order: Vec<u32>,
-    epochs: std::ops::Range<usize>,
-    freq: usize,
-    interrupt: Interrupt,
+    interrupt: &'p Interrupt,
 }
 
 /// Rows in batches of one size.
@@ -62,8 +93,9 @@ pub(super) fn of_rows() -> Error {
     Error::usage("fit_together needs rows in memory")
 }
 
-impl<'a> Plan<'a> {
-    pub(super) fn new(form: &'a Form, run: &Run<'a>, lanes: &[Lane]) -> Result<Plan<'a>> {
+impl<'p, 'a> Plan<'p, 'a> {
+    pub(super) fn new(form: &'p Form, lanes: &[Lane<'_, 'a>], interrupt: &'p Interrupt) -> Result<Plan<'p, 'a>> {
+        let run = &*lanes[0].run;
         let on_machine = |feeding: &Feeding| -> Result<Vec<Data>> {
             Ok(feeding.rows().0.there().ok_or_else(of_rows)?.into_iter().cloned().collect())
         };
@@ -74,7 +106,7 @@ impl<'a> Plan<'a> {
         let validation = run.validation.as_ref();
         let validation = validation.map(|whole| Ok((on_machine(&whole.feeding)?, split(&whole.feeding, whole.steps))));
         let validation: Option<(Vec<Data>, Split)> = validation.transpose()?;
-        let rows = Split { size: lanes[0].batches.size, ..split(&run.feeding, usize::MAX) };
+        let rows = split(&run.feeding, usize::MAX);
         let most = validation.as_ref().map_or(0, |(_, split)| split.rows).max(rows.rows);
         Ok(Plan {
             order: (0..most as u32).collect(),
@@ -85,13 +117,14 @@ impl<'a> Plan<'a> {
             data: on_machine(&run.feeding)?,
             rows,
             validation,
-            epochs: run.fit.initial_epoch..run.fit.epochs,
+            epochs: run.next_epoch().unwrap_or(run.fit.epochs)..run.fit.epochs,
             freq: run.fit.validation_freq,
-            interrupt: Interrupt::watch(),
+            interrupt,
         })
     }
 
-    pub(super) fn train(&self, lanes: &mut [Lane], sessions: &[Arc<dyn Session>]) -> Result<()> {
+    pub(super) fn train(&self, lanes: &mut [Lane]) -> Result<()> {
+        let sessions: Vec<Arc<dyn Session>> = lanes.iter().map(|lane| Arc::clone(&lane.session)).collect();
         let width = sessions[0].lanes();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let stacks = Mutex::new(lanes.chunks_mut(width));
@@ -115,8 +148,8 @@ impl<'a> Plan<'a> {
 }
 
 /// A session with the variables of one stack after the other, and its programs.
-struct Machine<'a> {
-    plan: &'a Plan<'a>,
+struct Machine<'m> {
+    plan: &'m Plan<'m, 'm>,
     session: Arc<dyn Session>,
     width: usize,
     vars: Vec<VarId>,
@@ -124,6 +157,8 @@ struct Machine<'a> {
     steps: Vec<(Kind, usize, Box<dyn Steps>)>,
     /// The running totals, and what they are at first.
     totals: Vec<(VarId, Array)>,
+    /// Whether the models have what the stack has learned.
+    is_given: bool,
 }
 
 impl Drop for Machine<'_> {
@@ -133,8 +168,8 @@ impl Drop for Machine<'_> {
     }
 }
 
-impl<'a> Machine<'a> {
-    fn new(plan: &'a Plan, session: Arc<dyn Session>, width: usize) -> Result<Machine<'a>> {
+impl<'m> Machine<'m> {
+    fn new(plan: &'m Plan<'m, 'm>, session: Arc<dyn Session>, width: usize) -> Result<Machine<'m>> {
         let mut machine = Machine {
             plan,
             session,
@@ -143,6 +178,7 @@ impl<'a> Machine<'a> {
             constants: Vec::new(),
             steps: Vec::new(),
             totals: Vec::new(),
+            is_given: true,
         };
         machine.declare()?;
         machine.compile()?;
@@ -200,30 +236,72 @@ impl<'a> Machine<'a> {
         self.vars[place.expect("every variable of a step is declared")]
     }
 
-    /// Trains the models of a stack; where there are fewer than lanes, the first fills the others.
+    /// Trains the models of a stack.
     fn train(&mut self, lanes: &mut [Lane]) -> Result<()> {
-        let filled = |lane: usize| &lanes[if lane < lanes.len() { lane } else { 0 }];
+        self.load(lanes)?;
+        let mut epochs = self.plan.epochs.clone();
+        let end =
+            epochs.try_for_each(
+                |epoch| {
+                    if lanes.iter().any(|lane| lane.goes_on) { self.epoch(epoch, lanes) } else { Ok(()) }
+                },
+            );
+        self.give(lanes).and(end)
+    }
+
+    /// Brings the models into the stack; where there are fewer than lanes, one fills the others.
+    fn load(&self, lanes: &[Lane]) -> Result<()> {
+        let first = lanes.iter().find(|lane| lane.goes_on).unwrap_or(&lanes[0]);
+        let filled = |lane: usize| lanes.get(lane).unwrap_or(first);
         let all: Vec<&Lane> = (0..self.width).map(filled).collect();
         let value = |place: usize, var: &VarId| match self.plan.own.contains(var) {
             true => beside(&all.iter().map(|lane| &lane.values[place]).collect::<Vec<_>>()),
-            false => lanes[0].values[place].clone(),
+            // Of those that go on: a model that has stopped has its counters of then.
+            false => first.values[place].clone(),
         };
         let mut values: Vec<(VarId, Array)> =
             self.plan.form.vars.iter().enumerate().map(|(place, var)| (self.vars[place], value(place, var))).collect();
-        values.extend(
-            self.constants.iter().map(|(of, var)| {
-                (*var, beside(&all.iter().map(|lane| lane.constants[of].array()).collect::<Vec<_>>()))
-            }),
-        );
-        self.write(&values)?;
-        let end = self.plan.epochs.clone().try_for_each(|epoch| self.epoch(epoch, lanes));
+        values.extend(self.constants.iter().map(|(of, var)| {
+            (*var, beside(&all.iter().map(|lane| lane.member.constants[of].array()).collect::<Vec<_>>()))
+        }));
+        self.write(&values)
+    }
+
+    /// Gives the models whose training goes on what the stack has learned.
+    fn give(&mut self, lanes: &mut [Lane]) -> Result<()> {
+        if std::mem::replace(&mut self.is_given, true) {
+            return Ok(());
+        }
         let values = self.session.read(&self.vars)?;
-        for (place, (var, value)) in self.plan.form.vars.iter().zip(values).enumerate() {
-            for (number, lane) in lanes.iter_mut().enumerate() {
-                lane.values[place] = if self.plan.own.contains(var) { part(&value, number) } else { value.clone() };
+        for (number, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.goes_on) {
+            for (place, (var, value)) in self.plan.form.vars.iter().zip(&values).enumerate() {
+                lane.values[place] = if self.plan.own.contains(var) { part(value, number) } else { value.clone() };
+            }
+            lane.session.write(&lane.member.vars.iter().copied().zip(&lane.values).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// Takes up what callbacks have changed between epochs.
+    fn take_up(&self, lanes: &mut [Lane]) -> Result<()> {
+        let mut changed = false;
+        for lane in lanes.iter_mut().filter(|lane| lane.is_looked_at()) {
+            changed |= lane.take_up()?;
+        }
+        if !changed {
+            return Ok(());
+        }
+        let is_single = |(_, var): &(usize, &VarId)| !self.plan.own.contains(var);
+        for (place, _) in self.plan.form.vars.iter().enumerate().filter(is_single) {
+            let mut going_on = lanes.iter().filter(|lane| lane.goes_on).map(|lane| &lane.values[place]);
+            let first = going_on.next();
+            if going_on.any(|value| !first.is_some_and(|first| same(value, first))) {
+                let error =
+                    Error::usage("fit_together: a callback has changed a counter of one model, which all share");
+                return Err(error.help("train the models that have this callback by themselves, with `fit`"));
             }
         }
-        end
+        self.load(lanes)
     }
 
     fn write(&self, values: &[(VarId, Array)]) -> Result<()> {
@@ -235,6 +313,9 @@ impl<'a> Machine<'a> {
             let message = format!("stopped before epoch {}", epoch + 1);
             return Err(Error::new(ErrorKind::Interrupted, message).help("the models keep what they have learned"));
         }
+        lanes.iter_mut().filter(|lane| lane.goes_on).try_for_each(|lane| lane.run.begin_epoch(epoch))?;
+        self.take_up(lanes)?;
+        self.is_given = false;
         let order = self.order(lanes)?;
         let mut tables: Vec<Feed> = self.plan.data.iter().map(Feed::Whole).collect();
         self.write(&self.totals)?;
@@ -244,31 +325,33 @@ impl<'a> Machine<'a> {
             tables.pop();
         }
         let logs = self.figures(lanes.len())?;
+        let validation = self.validation(epoch, lanes.len())?;
+        if lanes.iter().any(Lane::is_looked_at) {
+            self.give(lanes)?;
+        }
+        let mut all = lanes.iter_mut().zip(logs.into_iter().zip(validation)).filter(|(lane, _)| lane.goes_on);
+        all.try_for_each(|(lane, figures)| lane.end_epoch(epoch, figures))
+    }
+
+    /// The figures of the validation of each model, if there is one in this epoch.
+    fn validation(&mut self, epoch: usize, models: usize) -> Result<Vec<Option<Scores>>> {
         let due = (epoch + 1).is_multiple_of(self.plan.freq);
-        let validation = match self.plan.validation.as_ref().filter(|_| due) {
-            Some((data, split)) => {
-                self.write(&self.totals)?;
-                for batch in self.plan.order[..split.rows].chunks(split.size) {
-                    let feeds: Vec<Feed> = data.iter().map(|data| Feed::Rows(data, batch)).collect();
-                    step(&mut self.steps, Kind::Test, batch.len())?.start(&feeds)?;
-                }
-                self.figures(lanes.len())?.into_iter().map(Some).collect()
-            }
-            None => vec![None; lanes.len()],
-        };
-        let all = lanes.iter_mut().zip(logs.into_iter().zip(validation));
-        all.for_each(|(lane, logs)| lane.logs.push(logs));
-        Ok(())
+        let Some((data, split)) = self.plan.validation.as_ref().filter(|_| due) else { return Ok(vec![None; models]) };
+        self.write(&self.totals)?;
+        for batch in self.plan.order[..split.rows].chunks(split.size) {
+            let feeds: Vec<Feed> = data.iter().map(|data| Feed::Rows(data, batch)).collect();
+            step(&mut self.steps, Kind::Test, batch.len())?.start(&feeds)?;
+        }
+        Ok(self.figures(models)?.into_iter().map(Some).collect())
     }
 
     /// The numbers of rows of an epoch, `[row, model]`.
     fn order(&self, lanes: &mut [Lane]) -> Result<Data> {
         let Split { rows, .. } = self.plan.rows;
         let mut numbers = vec![0; rows * self.width];
-        lanes.iter_mut().for_each(|lane| lane.batches.next(usize::MAX));
-        for number in 0..self.width {
-            let lane = &lanes[if number < lanes.len() { number } else { 0 }];
-            numbers[number..].iter_mut().step_by(self.width).zip(lane.batches.rows()).for_each(|(to, &row)| *to = row);
+        for (number, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.goes_on) {
+            let own = lane.run.rows_elsewhere();
+            numbers[number..].iter_mut().step_by(self.width).zip(own).for_each(|(to, &row)| *to = row);
         }
         self.session.upload(Array::new([rows, self.width], numbers)?)
     }
