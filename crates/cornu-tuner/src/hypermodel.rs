@@ -45,6 +45,12 @@ pub trait HyperModel: Send + Sync {
         Ok(fit)
     }
 
+    /// Whether it leaves [`HyperModel::fit`] and [`HyperModel::run`] as they are, so that models that are alike may be trained
+    /// side by side ([`fit_together`](cornu::train::fit_together)). Functions do.
+    fn trains_as_told(&self) -> bool {
+        false
+    }
+
     /// The names of figures that [`HyperModel::run`] gives and a model does not have by itself, so that the objective can be
     /// one of them.
     fn figures(&self) -> Vec<String> {
@@ -69,6 +75,10 @@ where
 {
     fn build(&self, hp: &mut HyperParameters) -> Result<Model> {
         self(hp).map(Into::into)
+    }
+
+    fn trains_as_told(&self) -> bool {
+        true
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod choose;
 mod queue;
+mod stack;
 mod task;
 mod watch;
 pub(crate) mod weights;
@@ -130,9 +131,10 @@ impl<'a> Search<'a> {
         let (common, follows) = (Arc::clone(&self.common), self.oracle.follows_builds());
         std::thread::scope(|scope| {
             let _closes = Closes(&queue);
-            for _ in 0..self.limits.workers {
+            let workers = self.limits.workers;
+            for _ in 0..workers {
                 let (tell, common, queue) = (tell.clone(), &common, &queue);
-                scope.spawn(move || work(task, common, queue, &tell, follows));
+                scope.spawn(move || work(task, common, (queue, workers), &tell, follows));
             }
             drop(tell);
             self.turn(&queue, &hear)

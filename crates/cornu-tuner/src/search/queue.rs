@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::stack::{self, LANES};
 use super::task::{Built, Common, End, Job, Task, locked, panicked, run};
 
 /// Trials that wait for a thread.
@@ -50,12 +51,13 @@ impl Queue {
         std::mem::take(&mut locked(&self.waiting).jobs).len()
     }
 
-    /// The next; waits for it.
-    fn take(&self) -> Option<Job> {
+    /// The next, up to so many of those that wait, of which other threads take as many; waits for the first.
+    fn take(&self, most: usize, threads: usize) -> Option<Vec<Job>> {
         let mut waiting = locked(&self.waiting);
         loop {
-            if let Some(job) = waiting.jobs.pop_front() {
-                return Some(job);
+            if !waiting.jobs.is_empty() {
+                let share = waiting.jobs.len().div_ceil(threads).min(most);
+                return Some(waiting.jobs.drain(..share).collect());
             }
             if waiting.closed {
                 return None;
@@ -74,22 +76,40 @@ impl Drop for Closes<'_> {
     }
 }
 
-/// Runs trials as long as there are any. Whether what a trial has declared is told at once, or with its end, is `follows`.
-pub(crate) fn work(task: &dyn Task, common: &Arc<Common>, queue: &Queue, tell: &Sender<Message>, follows: bool) {
-    while let Some(job) = queue.take() {
-        let (begun, number, mut built) = (Instant::now(), job.number, None);
-        // Nobody listens any more where a search has failed.
-        _ = tell.send(Message::Began(number));
-        let ran = AssertUnwindSafe(|| {
-            run(task, common, &job, &mut |known| {
-                if follows {
-                    _ = tell.send(Message::Built(number, known.clone()));
-                }
-                built = Some(known);
-            })
-        });
-        // Whatever is wrong, a thread that ends in silence would be waited for.
-        let end = catch_unwind(ran).unwrap_or_else(|panic| End::Failed(panicked(&*panic)));
-        _ = tell.send(Message::Ended { number, end, built, seconds: begun.elapsed().as_secs_f64() });
+/// Runs trials as long as there are any, on one of so many threads. Whether what a trial has declared is told at once, or with
+/// its end, is `follows`.
+pub(crate) fn work(
+    task: &dyn Task,
+    common: &Arc<Common>,
+    (queue, threads): (&Queue, usize),
+    tell: &Sender<Message>,
+    follows: bool,
+) {
+    let stacks = task.stacks().filter(|_| !follows);
+    let most = stacks.map_or(1, |_| (LANES / task.executions(common).max(1)).max(1));
+    while let Some(jobs) = queue.take(most, threads) {
+        let stack = stacks.filter(|_| jobs.len() * task.executions(common) > 1);
+        match stack {
+            Some(training) => stack::work(training, common, jobs, tell),
+            None => jobs.iter().for_each(|job| alone(task, common, job, tell, follows)),
+        }
     }
+}
+
+/// Runs a trial.
+pub(super) fn alone(task: &dyn Task, common: &Arc<Common>, job: &Job, tell: &Sender<Message>, follows: bool) {
+    let (begun, number, mut built) = (Instant::now(), job.number, None);
+    // Nobody listens any more where a search has failed.
+    _ = tell.send(Message::Began(number));
+    let ran = AssertUnwindSafe(|| {
+        run(task, common, job, &mut |known| {
+            if follows {
+                _ = tell.send(Message::Built(number, known.clone()));
+            }
+            built = Some(known);
+        })
+    });
+    // Whatever is wrong, a thread that ends in silence would be waited for.
+    let end = catch_unwind(ran).unwrap_or_else(|panic| End::Failed(panicked(&*panic)));
+    _ = tell.send(Message::Ended { number, end, built, seconds: begun.elapsed().as_secs_f64() });
 }

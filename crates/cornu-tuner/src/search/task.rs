@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cornu::graph::ErrorKind;
 use cornu::random::{Seeds, scoped};
-use cornu::train::Fits;
+use cornu::train::{Callback, Fit, Fits, Resume};
 use cornu::{Array, Cpu, Error, Model, Result};
 
 use super::watch::{Seen, Watch};
@@ -107,6 +107,11 @@ pub(crate) trait Task: Sync {
     fn executions(&self, common: &Common) -> usize {
         common.executions
     }
+
+    /// What trains models that are alike side by side, if it may.
+    fn stacks(&self) -> Option<&Training> {
+        None
+    }
 }
 
 /// Which execution it is.
@@ -134,6 +139,7 @@ impl Execute<'_> {
 }
 
 /// What came of an execution.
+#[derive(Debug)]
 pub(crate) struct Run {
     execution: Execution,
     weights: Vec<Array>,
@@ -195,13 +201,29 @@ fn attempted(
     attempt: usize,
     tell: &mut dyn FnMut(Built),
 ) -> Result<End, Fault> {
+    let runs = (0..task.executions(common))
+        .map(|execution| executed(common, job, (execution, attempt), &mut *tell, |hp, run| task.execute(hp, run)));
+    ended(common, runs)
+}
+
+/// Does `work` as that execution of a trial, in that attempt: within its seeds.
+pub(super) fn executed<T>(
+    common: &Arc<Common>,
+    job: &Job,
+    (execution, attempt): (usize, usize),
+    tell: &mut dyn FnMut(Built),
+    work: impl FnOnce(&mut HyperParameters, &mut Execute) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let mut hp = HyperParameters::with(job.values.clone(), job.unknown);
+    let mut run = Execute { common, job, execution, again: attempt > 0, tell };
+    scoped(seeds(common.seed, job.root, execution, attempt), || caught(&mut hp, |hp| work(hp, &mut run)))
+}
+
+/// What the executions of a trial come to: after one that is pruned there is no other.
+pub(super) fn ended(common: &Common, runs: impl Iterator<Item = Result<Run, Fault>>) -> Result<End, Fault> {
     let (mut executions, mut best, mut all_costs) = (Vec::new(), None::<(f64, Vec<Array>)>, Vec::new());
-    for execution in 0..task.executions(common) {
-        let mut hp = HyperParameters::with(job.values.clone(), job.unknown);
-        let mut run = Execute { common, job, execution, again: attempt > 0, tell: &mut *tell };
-        let seeds = seeds(common.seed, job.root, execution, attempt);
-        let Run { execution, weights, costs, pruned } =
-            scoped(seeds, || caught(&mut hp, |hp| task.execute(hp, &mut run)))?;
+    for run in runs {
+        let Run { execution, weights, costs, pruned } = run?;
         if execution.score.is_nan() {
             let name = locked(&common.objective).name().to_owned();
             return Err(Error::data(format!("its objective `{name}` is not a number")).into());
@@ -254,9 +276,54 @@ impl Training {
         locked(&common.objective).settle(&model, &own, self.validates()).map_err(Fault::Search)?;
         Ok(model)
     }
+
+    /// A model that is to be trained, and how.
+    pub(super) fn ready(&self, hp: &mut HyperParameters, run: &mut Execute) -> Result<(Model, Fit), Fault> {
+        let mut model = self.model(hp, run.common)?;
+        let fit = self.hypermodel.fit(hp, self.fits.fit())?;
+        run.declared(hp)?;
+        if run.common.alone && model.machine().is_none() {
+            model.run_on(Cpu::new().threads(1))?;
+        }
+        Ok((model, fit))
+    }
+
+    /// The rows of an execution.
+    pub(super) fn rows(&self, execution: usize) -> &TrainingData {
+        &self.data[execution % self.data.len()]
+    }
+
+    /// How an execution of a trial is trained, but for its callbacks.
+    pub(super) fn told(&self, job: &Job, execution: usize, mut fit: Fit) -> Fit {
+        if let Some((x, y)) = &self.rows(execution).validation {
+            fit = fit.validation_data(x.clone(), y.clone());
+        }
+        let fit = fit.verbose(0);
+        match &job.budget {
+            Some(budget) => fit.epochs(budget.epochs),
+            None => fit,
+        }
+    }
+}
+
+/// What a training goes on from, if it does, and what looks at it.
+pub(super) fn callbacks(
+    common: &Arc<Common>,
+    job: &Job,
+    execution: usize,
+) -> (Vec<Box<dyn Callback>>, Arc<Mutex<Seen>>) {
+    let parent = job.budget.as_ref().and_then(|budget| budget.parent);
+    let path = parent.and_then(|parent| common.snapshot(parent, execution));
+    let resume = path.map(|path| Box::new(Resume::new(path)) as Box<dyn Callback>);
+    let (watch, seen) = Watch::new(common, job, execution);
+    (resume.into_iter().chain([Box::new(watch) as Box<dyn Callback>]).collect(), seen)
 }
 
 impl Task for Training {
+    fn stacks(&self) -> Option<&Training> {
+        self.hypermodel.trains_as_told().then_some(self)
+    }
+
     fn declare(&self, hp: &mut HyperParameters, common: &Common) -> Result<(), Fault> {
         self.model(hp, common)?;
         Ok(self.hypermodel.fit(hp, self.fits.fit()).map(drop)?)
@@ -267,25 +334,11 @@ impl Task for Training {
     }
 
     fn execute(&self, hp: &mut HyperParameters, run: &mut Execute) -> Result<Run, Fault> {
-        let mut model = self.model(hp, run.common)?;
-        let mut fit = self.hypermodel.fit(hp, self.fits.fit())?;
-        run.declared(hp)?;
+        let (mut model, fit) = self.ready(hp, run)?;
         let Execute { common, job, execution, .. } = run;
-        if common.alone && model.machine().is_none() {
-            model.run_on(Cpu::new().threads(1))?;
-        }
-        let data = &self.data[*execution % self.data.len()];
-        if let Some((x, y)) = &data.validation {
-            fit = fit.validation_data(x.clone(), y.clone());
-        }
-        if let Some(budget) = &job.budget {
-            fit = fit.epochs(budget.epochs);
-            if let Some(path) = budget.parent.and_then(|parent| common.snapshot(parent, *execution)) {
-                fit = fit.resume(path);
-            }
-        }
-        let (watch, seen) = Watch::new(common, job, *execution);
-        let results = self.hypermodel.run(hp, &mut model, data, fit.verbose(0).callback(watch))?;
+        let (callbacks, seen) = callbacks(common, job, *execution);
+        let fit = self.told(job, *execution, fit).callbacks(callbacks);
+        let results = self.hypermodel.run(hp, &mut model, self.rows(*execution), fit)?;
         let mut seen = std::mem::take(&mut *locked(&seen));
         if common.keeps && !matches!(results, Results::History(_)) {
             // The epoch that the callback saw as the best is not what counts: the model is, as it is.
@@ -305,7 +358,7 @@ impl Common {
 }
 
 /// What results mean: of a history the best epoch, as it was seen.
-fn finished(results: Results, seen: Seen, objective: &Objective) -> Result<Run, Fault> {
+pub(super) fn finished(results: Results, seen: Seen, objective: &Objective) -> Result<Run, Fault> {
     let missing = |names: &[String]| Fault::Search(objective.missing(names, true));
     let Seen { best, weights, costs, pruned } = seen;
     let execution = match results {

@@ -56,6 +56,10 @@ impl Watch {
 }
 
 impl Callback for Watch {
+    fn between_epochs(&self) -> bool {
+        true
+    }
+
     fn on_epoch_end(&mut self, epoch: usize, control: &mut Control) -> Result<()> {
         if let Some((_, path)) = self.snapshot.as_ref().filter(|(last, _)| *last == epoch) {
             control.save_snapshot(path)?;

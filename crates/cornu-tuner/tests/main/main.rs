@@ -8,6 +8,7 @@ mod plots;
 mod samplers;
 mod searches;
 mod spaces;
+mod stacks;
 
 use std::path::PathBuf;
 
