@@ -171,13 +171,6 @@ impl Model {
         self.variables.move_to(Box::new(machine))
     }
 
-    /// From now on the model draws from generators of its own. They stand where those stand that it drew from: the
-    /// process's, or those of [`scoped`](crate::random::scoped) work, which it can so be trained without.
-    pub fn own_seeds(&mut self) {
-        let seeds = self.copy_of_seeds();
-        *self.parts().1.seeds() = seeds.into();
-    }
-
     /// The name of the machine that [`Model::run_on`] chose, or that its variables are on; none, where that is still open.
     pub fn machine(&self) -> Option<String> {
         self.variables().machine()

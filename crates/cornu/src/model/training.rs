@@ -156,6 +156,13 @@ impl Model {
         }
     }
 
+    /// From now on the model draws from generators of its own. They stand where those stand that it drew from: the
+    /// process's, or those of [`scoped`](crate::random::scoped) work, which it can so be trained without.
+    pub fn own_seeds(&mut self) {
+        let seeds = self.copy_of_seeds();
+        *self.parts().1.seeds() = seeds.into();
+    }
+
     /// The state of the generators that the model draws from.
     pub(crate) fn copy_of_seeds(&mut self) -> Seeds {
         self.parts().1.seeds().with(|seeds| seeds.clone())

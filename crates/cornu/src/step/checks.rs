@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use cornu_graph::ops::{Binary, Op, Unary};
 use cornu_graph::{Array, Error, Result, Shape};
 
-use super::feed::{Data, first};
+use super::cast::first;
+use super::feed::Data;
 use super::{Code, Compile, Warning};
 use crate::layers::Wire;
 use crate::losses::{Labels, Loss};

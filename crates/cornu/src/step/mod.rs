@@ -3,6 +3,7 @@
 //! A step is one graph for each shape of batch: forward pass, loss, gradients, optimizer, and the running totals of loss
 //! and metrics, which are variables like the weights.
 
+mod cast;
 pub(crate) mod checks;
 mod compile;
 mod feed;

@@ -5,8 +5,9 @@ use std::any::Any;
 
 use cornu_graph::{Array, Result, Shape};
 
+use super::cast::first;
 use super::checks::{Activation, Output, class_of_rows, column, shown};
-use super::feed::{Data, first};
+use super::feed::Data;
 use super::stage::Stage;
 use super::{Code, Warning};
 use crate::choice::Choice;
