@@ -99,7 +99,7 @@ pub fn fit_together_with<M: DerefMut<Target = Model>>(
         runs.push(run);
     }
     let mut trained = vec![false; runs.len()];
-    let forms = if share_variables(&models) { Vec::new() } else { forms(&runs, by_name)? };
+    let forms = if models.len() < FEW || share_variables(&models) { Vec::new() } else { forms(&runs, by_name)? };
     for form in forms.iter().filter(|form| form.members.len() >= FEW) {
         form.train(&mut runs, &interrupt)?;
         form.members.iter().for_each(|member| trained[member.run] = true);
