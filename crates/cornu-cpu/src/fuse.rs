@@ -82,8 +82,10 @@ impl Draft {
     pub(crate) fn is_like(&self, other: &Draft) -> bool {
         let kind = |(_, walk): &Read| walk.as_ref().map(Walk::is_scalar);
         let written = |(from, (_, walk)): &(u16, Read)| (*from, walk.is_some());
-        // All that a program of one element reads is one number, and in a row.
-        let alike = |(a, b)| kind(a) == kind(b) || self.size == 1 || other.size == 1;
+        let row = |draft: &Draft, (_, walk): &Read| walk.as_ref().map_or(Some(draft.size), Walk::row);
+        let same_row = |a, b| row(self, a).is_some_and(|size| row(other, b) == Some(size));
+        // All that a program of one element reads is one number, and in a row. A row may be repeated once.
+        let alike = |(a, b)| kind(a) == kind(b) || self.size == 1 || other.size == 1 || same_row(a, b);
         self.code == other.code
             && self.inputs.len() == other.inputs.len()
             && self.inputs.iter().zip(&other.inputs).all(alike)

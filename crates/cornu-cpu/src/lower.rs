@@ -321,7 +321,8 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let spans = [a, b, out].map(|place| place.span);
         if dot.side_by_side && x.rank() > 2 {
             let (on, sizes) = ((out.dtype, self.target.level), (batch, m, k, n));
-            let kernel = beside::kernel(on, spans, sizes, [dot.transpose_a, dot.transpose_b], self.ending(job));
+            let along = (job.sums.map(|sums| self.place(sums).span), self.ending(job));
+            let kernel = beside::kernel(on, spans, sizes, [dot.transpose_a, dot.transpose_b], along);
             return Ok(vec![Step::Kernel(Task::new(kernel))]);
         }
         let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);

@@ -1,7 +1,8 @@
 //! The order of work: element-wise nodes gathered into groups that run as one loop, everything else as it comes.
 //!
 //! Groups are put off until nothing else can go on, so that they find as many members as possible; among those that
-//! could run, the one traced first goes first. That leaves the updates of all variables together at the end.
+//! could run, what larger ones are made of goes first, and then what was traced first. That leaves the updates of all
+//! variables together at the end.
 //! Then groups take in what goes on from them alone, and what they alone read, so that less is stored in between.
 
 use std::cmp::Reverse;
@@ -51,7 +52,7 @@ pub(crate) fn schedule(view: &View) -> Vec<Unit> {
             }
             queue.complete(value);
         }
-        if let Some(&seed) = queue.elementwise.first() {
+        if let Some(&(_, seed)) = queue.elementwise.first() {
             units.push(Unit::Group(group(view, &mut queue, seed)));
         } else if let Some(parked) = queue.parked.take() {
             units.push(Unit::Checks);
@@ -251,7 +252,10 @@ enum Kin {
 struct Queue<'v, 'g> {
     view: &'v View<'g>,
     plain: BTreeSet<Value>,
-    elementwise: BTreeSet<Value>,
+    /// Those that larger ones wait for come first.
+    elementwise: BTreeSet<(bool, Value)>,
+    /// Whether nothing larger is made of a node's elements, each repeated, or a node is one number.
+    stays: Vec<bool>,
     /// The element-wise ones by what they read.
     kin: BTreeSet<(Kin, Value)>,
     /// Element-wise nodes that came in since somebody looked.
@@ -268,6 +272,7 @@ impl<'v, 'g> Queue<'v, 'g> {
             view,
             plain: BTreeSet::new(),
             elementwise: BTreeSet::new(),
+            stays: staying(view),
             kin: BTreeSet::new(),
             new: Vec::new(),
             waiting: vec![0; view.graph.values()],
@@ -289,7 +294,7 @@ impl<'v, 'g> Queue<'v, 'g> {
             match (&mut self.parked, &self.view.guarded) {
                 (Some(parked), Some(guarded)) if !guarded[value.index()] => parked.push(value),
                 _ if self.view.is_elementwise(value) => {
-                    self.elementwise.insert(value);
+                    self.elementwise.insert((self.stays[value.index()], value));
                     let Queue { view, kin, .. } = self;
                     kin.extend(kin_of(view, value).map(|of| (of, value)));
                     self.new.push(value);
@@ -300,9 +305,14 @@ impl<'v, 'g> Queue<'v, 'g> {
         }
     }
 
+    /// Whether it is an element-wise node whose operands are all there.
+    fn is_ready(&self, value: Value) -> bool {
+        self.elementwise.contains(&(self.stays[value.index()], value))
+    }
+
     /// Takes a node out and lets in those that waited for it.
     fn complete(&mut self, value: Value) {
-        if self.elementwise.remove(&value) {
+        if self.elementwise.remove(&(self.stays[value.index()], value)) {
             kin_of(self.view, value).for_each(|of| _ = self.kin.remove(&(of, value)));
         }
         let mut ready = Vec::new();
@@ -328,7 +338,7 @@ impl<'v, 'g> Queue<'v, 'g> {
         let others = self.view.users(value).iter().filter(waits).flat_map(|&user| self.view.reads(user));
         let same = move |&(root, _): &(Value, _)| self.view.graph.ty(root).size() == size;
         let others = others.inspect(|_| count::step()).filter(same).map(|(root, _)| root);
-        others.filter(|root| self.elementwise.contains(root))
+        others.filter(|&root| self.is_ready(root))
     }
 
     /// The first ready node behind `after` of that kin.
@@ -336,6 +346,26 @@ impl<'v, 'g> Queue<'v, 'g> {
         let next = self.kin.range((Bound::Excluded((kin, after)), Bound::Unbounded)).next();
         next.filter(|(of, _)| *of == kin).map(|&(of, value)| Reverse((value, Some(of))))
     }
+}
+
+/// For each node, whether no larger element-wise one is made of it, or it is one number.
+fn staying(view: &View) -> Vec<bool> {
+    // The most elements of an element-wise node that needs it.
+    let mut largest = vec![0; view.graph.values()];
+    let nodes: Vec<Value> = view.graph.nodes().map(|(value, _)| value).collect();
+    for &value in nodes.iter().rev().filter(|&&value| view.is_elementwise(value) || view.is_free(value)) {
+        for &user in view.users(value) {
+            count::step();
+            let own = if view.is_elementwise(user) { view.graph.ty(user).size() } else { 0 };
+            largest[value.index()] = largest[value.index()].max(own).max(largest[user.index()]);
+        }
+    }
+    let mut stays = vec![true; view.graph.values()];
+    for (value, _) in view.graph.nodes() {
+        let size = view.graph.ty(value).size();
+        stays[value.index()] = size == 1 || largest[value.index()] <= size;
+    }
+    stays
 }
 
 /// What a member has in common with others.
@@ -367,7 +397,7 @@ fn group(view: &View, queue: &mut Queue, seed: Value) -> Vec<Value> {
         count::step();
         candidates.extend(of.and_then(|of| queue.next(of, value)));
         let apart = view.reads(value).all(|(root, walk)| walk.is_none() || !made.contains(&root));
-        if !apart || !queue.elementwise.contains(&value) {
+        if !apart || !queue.is_ready(value) {
             continue;
         }
         members.push(value);

@@ -6,6 +6,7 @@ use cornu_graph::ops::{Op, Reduction};
 use cornu_graph::{DType, Value};
 
 use crate::jobs::{Job, Product};
+use crate::kernels::reduce::BLOCK;
 use crate::view::View;
 
 /// Makes a sum of columns part of a product with the same rows, where nothing reads it before the product is done.
@@ -46,16 +47,18 @@ fn summed(view: &View, value: Value) -> Option<(Value, usize)> {
     let node = view.graph.node(value);
     let Op::Reduce(reduce) = &node.op else { return None };
     let ty = view.graph.ty(node.args[0]);
-    let columns = *ty.shape.last()?;
-    let is_sum = reduce.kind == Reduction::Sum && reduce.axes.iter().copied().eq(0..ty.rank() - 1);
-    let fits = ty.dtype == DType::F32 && ty.rank() > 1 && columns > 1 && !reduce.is_copy(ty);
+    let is_sum = reduce.kind == Reduction::Sum && reduce.axes.iter().copied().eq(0..reduce.axes.len());
+    let columns = ty.shape[reduce.axes.len()..].iter().product();
+    let fits = ty.dtype == DType::F32 && columns > 1 && !reduce.is_copy(ty);
     (is_sum && fits).then(|| (view.root(node.args[0]), columns))
 }
 
-/// The matrix, and its columns, that a product reads row by row.
+/// The matrix, and its columns, that a product reads row by row; all columns of products side by side, which add up no
+/// blocks of rows.
 fn multiplied(view: &View, value: Value) -> Option<(Value, usize)> {
     let node = view.graph.node(value);
     let Op::Dot(dot) = &node.op else { return None };
     let ty = view.graph.ty(node.args[1]);
-    (ty.rank() == 2 && !dot.transpose_b).then(|| (view.root(node.args[1]), ty.shape[1]))
+    let fits = ty.rank() == 2 || dot.side_by_side && ty.shape[0] <= BLOCK;
+    (fits && !dot.transpose_b).then(|| (view.root(node.args[1]), ty.shape[1..].iter().product()))
 }

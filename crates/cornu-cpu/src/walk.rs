@@ -63,6 +63,14 @@ impl Walk {
         self.axes.last().is_none_or(|axis| matches!(axis.step, 0 | 1))
     }
 
+    /// How many elements the row has that it repeats, if it does no more.
+    pub(crate) fn row(&self) -> Option<usize> {
+        match *self.axes {
+            [Axis { step: 0, .. }, Axis { size, step: 1 }] => Some(size),
+            _ => None,
+        }
+    }
+
     /// Whether it is one element for all.
     pub(crate) fn is_scalar(&self) -> bool {
         self.axes.iter().all(|axis| axis.step == 0)

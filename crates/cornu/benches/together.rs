@@ -1,5 +1,5 @@
 //! Many models of the lesson's form that differ in seed and rate: trained together, and each by itself on as many threads as
-//! there are cores. `cargo bench --package cornu --bench together`.
+//! there are cores; and so many that it tells of memory. `cargo bench --package cornu --bench together`.
 
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use cornu::random::{Flavor, Seeds};
 use cornu::train::fit_together;
 
 const MODELS: usize = 256;
+const MANY: usize = 1_000;
 const EPOCHS: usize = 150;
 
 fn model(number: usize) -> cornu::Result<Sequential> {
@@ -21,15 +22,30 @@ fn model(number: usize) -> cornu::Result<Sequential> {
     Ok(model)
 }
 
+/// Trains the first so many models together; gives the seconds from the first model on, and their histories.
+fn together(models: usize, x: &Array, y: &Array) -> cornu::Result<(f64, Vec<History>)> {
+    let begun = Instant::now();
+    let mut models = (0..models).map(model).collect::<cornu::Result<Vec<_>>>()?;
+    let histories = fit_together(&mut models, x, y, fit())?;
+    Ok((begun.elapsed().as_secs_f64(), histories))
+}
+
+fn fit() -> Fit {
+    Fit::new().epochs(EPOCHS).batch_size(10).verbose(0)
+}
+
+/// The most megabytes that the process has held, where the system tells.
+fn peak() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kilobytes| kilobytes / 1024)
+}
+
 fn main() -> cornu::Result<()> {
     let x = Array::from_fn(&Type::f32([614, 8]), |i| ((i + 1) as f64 * 0.618_033_988_7).fract() * 4.0 - 1.5);
     let y = Array::from_fn(&Type::f32([614, 1]), |i| ((i * i + i / 3) % 3 / 2) as f64);
-    let fit = || Fit::new().epochs(EPOCHS).batch_size(10).verbose(0);
     for _ in 0..3 {
-        let begun = Instant::now();
-        let mut models = (0..MODELS).map(model).collect::<cornu::Result<Vec<_>>>()?;
-        let histories = fit_together(&mut models, &x, &y, fit())?;
-        let together = begun.elapsed().as_secs_f64();
+        let (seconds, histories) = together(MODELS, &x, &y)?;
         let begun = Instant::now();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let alone = |thread: usize| -> cornu::Result<f64> {
@@ -46,9 +62,15 @@ fn main() -> cornu::Result<()> {
         let by_hand = begun.elapsed().as_secs_f64();
         assert_eq!(last[(MODELS - 1) % cores].to_bits(), histories[MODELS - 1]["loss"][EPOCHS - 1].to_bits());
         println!(
-            "{MODELS} models: together {together:.3} s, each by itself {by_hand:.3} s: {:.1} times",
-            by_hand / together
+            "{MODELS} models: together {seconds:.3} s, each by itself {by_hand:.3} s: {:.1} times",
+            by_hand / seconds
         );
+    }
+    for _ in 0..3 {
+        let before = peak();
+        let (seconds, _) = together(MANY, &x, &y)?;
+        let memory = peak().zip(before).map(|(peak, before)| format!(", {peak} MB at most, {before} before"));
+        println!("{MANY} models: together {seconds:.3} s{}", memory.unwrap_or_default());
     }
     Ok(())
 }

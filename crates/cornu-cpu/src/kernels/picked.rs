@@ -3,7 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::moves::copy;
 use super::operand::{Bases, Kernel, Span};
 use super::simd::{Level, Simd, dispatch};
 
@@ -38,7 +37,7 @@ impl Kernel for Picked {
     }
 
     fn scratch(&self) -> usize {
-        self.width.saturating_mul(LANES * size_of::<f32>())
+        self.width.saturating_mul(size_of::<f32>())
     }
 
     unsafe fn run(&self, level: Level, bases: Bases, units: Range<usize>, scratch: *mut u8) {
@@ -49,38 +48,59 @@ impl Kernel for Picked {
 
 dispatch! { unsafe fn pick = pick_with(picked: &Picked, bases: Bases, units: Range<usize>, scratch: *mut f32); }
 
-/// Rows of as many models as there are lanes are laid one behind the other, and turned four columns at a time.
+/// Each vector of models has its rows turned. A row that is not there is read from the scratch memory.
 ///
 /// # Safety
 /// As [`Kernel::run`].
 #[inline(always)]
-unsafe fn pick_with<S: Simd>(s: S, picked: &Picked, bases: Bases, units: Range<usize>, scratch: *mut f32) {
+unsafe fn pick_with<S: Simd>(s: S, picked: &Picked, bases: Bases, units: Range<usize>, zeros: *mut f32) {
     let &Picked { width, models, rows, .. } = picked;
     let (table, numbers): (*const f32, *const u32) = (bases.at(picked.table), bases.at(picked.numbers));
     let to: *mut f32 = bases.at(picked.to);
-    for i in units {
-        for model in (0..models).step_by(S::LANES) {
-            let lanes = S::LANES.min(models - model);
-            // SAFETY: the numbers and the row of the result are there, rows are those of the table, and the scratch memory
-            // has a row for each lane.
-            unsafe {
-                for lane in 0..lanes {
+    // SAFETY: the scratch memory has room for a row; the numbers and the rows of the result are there, and rows are those of
+    // the table.
+    unsafe {
+        zeros.write_bytes(0, width);
+        for i in units {
+            for model in (0..models).step_by(S::LANES) {
+                let lanes = S::LANES.min(models - model);
+                let mut from = [zeros.cast_const(); LANES];
+                for (lane, from) in from.iter_mut().enumerate().take(lanes) {
                     let row = *numbers.add(i * models + model + lane) as usize;
-                    let laid = scratch.add(lane * width);
-                    match row < rows {
-                        true => copy(table.add(row * width).cast(), laid.cast(), width * size_of::<f32>()),
-                        false => laid.write_bytes(0, width),
+                    if row < rows {
+                        *from = table.add(row * width);
                     }
                 }
-                for column in (0..width).step_by(4) {
-                    let columns = 4.min(width - column);
-                    let turned = s.load_columns(columns, lanes, scratch.add(column), width);
-                    for (q, turned) in turned.into_iter().enumerate().take(columns) {
-                        let to = to.add((i * width + column + q) * models + model);
-                        if lanes < S::LANES { s.store_first(lanes, to, turned) } else { s.store(to, turned) }
-                    }
-                }
+                turn(s, (lanes, width), &from, to.add(i * width * models + model), models);
             }
+        }
+    }
+}
+
+/// Writes the columns of so many rows of one width, `apart` from each other.
+///
+/// # Safety
+/// The rows are readable, the columns writable.
+#[inline(always)]
+unsafe fn turn<S: Simd>(s: S, (lanes, width): (usize, usize), from: &[*const f32; LANES], to: *mut f32, apart: usize) {
+    let mut column = 0;
+    // SAFETY: promised by the caller.
+    unsafe {
+        // With numbers known when this is compiled.
+        while column + 4 <= width && lanes == S::LANES {
+            let turned = s.load_columns(4, S::LANES, |lane| from[lane].wrapping_add(column));
+            for (q, turned) in turned.into_iter().enumerate() {
+                s.store(to.add((column + q) * apart), turned);
+            }
+            column += 4;
+        }
+        while column < width {
+            let columns = 4.min(width - column);
+            let turned = s.load_columns(columns, lanes, |lane| from[lane].wrapping_add(column));
+            for (q, turned) in turned.into_iter().enumerate().take(columns) {
+                s.store_first(lanes, to.add((column + q) * apart), turned);
+            }
+            column += columns;
         }
     }
 }

@@ -48,11 +48,11 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// # Safety
     /// `n` floats must be writable at `to`.
     unsafe fn store_first(self, n: usize, to: *mut f32, x: Self::F);
-    /// Reads a block of `rows <= LANES` rows, `stride` floats apart, and `columns <= 4` columns, and turns it: vector `q`
-    /// holds column `q`, one row in each lane. Lanes and vectors beyond are unspecified.
+    /// Reads a block of `rows <= LANES` rows, which begin where `row` says, and `columns <= 4` columns, and turns it: vector
+    /// `q` holds column `q`, one row in each lane. Lanes and vectors beyond are unspecified.
     /// # Safety
-    /// There must be a row and a column, and `columns` floats readable at each `from + row * stride`.
-    unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [Self::F; 4];
+    /// There must be a row and a column, and `columns` floats readable at each row.
+    unsafe fn load_columns(self, columns: usize, rows: usize, row: impl Fn(usize) -> *const f32) -> [Self::F; 4];
 
     /// Reads the truths of the first `n <= LANES` lanes, a byte each that is not 0 for true; the others are false.
     /// # Safety
@@ -231,12 +231,12 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
-    unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [Self::F; 4] {
+    unsafe fn load_columns(self, columns: usize, rows: usize, row: impl Fn(usize) -> *const f32) -> [Self::F; 4] {
         let mut turned = [[0.0; 8]; 4];
-        for row in 0..rows {
+        for lane in 0..rows {
             for (column, turned) in turned.iter_mut().enumerate().take(columns) {
                 // SAFETY: an element of the block that the caller promises.
-                turned[row] = unsafe { *from.add(row * stride + column) };
+                turned[lane] = unsafe { *row(lane).add(column) };
             }
         }
         turned

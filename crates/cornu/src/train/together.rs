@@ -4,6 +4,7 @@ mod stacks;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::DerefMut;
+use std::sync::Arc;
 
 use cornu_graph::ops::{Constant, Leaf, Op};
 use cornu_graph::{Array, Graph, Result, Stack, ToArrays, Value, VarId, differences, passes};
@@ -100,7 +101,7 @@ pub fn fit_together_with<M: DerefMut<Target = Model>>(
     }
     let mut trained = vec![false; runs.len()];
     let forms = if models.len() < FEW || share_variables(&models) { Vec::new() } else { forms(&runs, by_name)? };
-    for form in forms.iter().filter(|form| form.members.len() >= FEW) {
+    for form in forms.iter().filter(|form| form.gains && form.members.len() >= FEW) {
         form.train(&mut runs, &interrupt)?;
         form.members.iter().for_each(|member| trained[member.run] = true);
     }
@@ -119,11 +120,27 @@ fn share_variables(models: &[&Model]) -> bool {
     !places.all(|place| seen.insert(place))
 }
 
+/// The steps of a model, by what they are for and how many rows they take.
+type Traced = Vec<(Kind, usize, Graph)>;
+
+/// What is to be traced of a run.
+struct Wanted<'a> {
+    run: usize,
+    model: &'a Model,
+    steps: Vec<(Kind, usize, &'a Fed)>,
+    /// What models have to have in common to be trained on the same rows.
+    data: String,
+}
+
 /// Models whose steps are alike.
 struct Form {
-    /// The steps of the first, by what they are for and how many rows they take.
-    steps: Vec<(Kind, usize, Graph)>,
-    /// Its variables, at the places where each is first named.
+    data: String,
+    /// The steps of the first, as they were traced, and as executors fold constants.
+    traced: Traced,
+    steps: Traced,
+    /// Whether it is quicker to train them side by side.
+    gains: bool,
+    /// The variables of the first, at the places where each is first named.
     vars: Vec<VarId>,
     firsts: Vec<usize>,
     /// The constants in which others differ, by step.
@@ -136,71 +153,105 @@ struct Member {
     run: usize,
     vars: Vec<VarId>,
     /// Its constants, by step.
-    constants: HashMap<(usize, Value), Constant>,
+    constants: Arc<HashMap<(usize, Value), Constant>>,
 }
+
+/// Models that are traced at once, for each core.
+const AT_ONCE: usize = 16;
 
 /// The forms of all models that can be trained side by side.
 fn forms(runs: &[Run], by_name: bool) -> Result<Vec<Form>> {
-    let mut forms: Vec<Form> = Vec::new();
+    let mut wanted = Vec::with_capacity(runs.len());
     for (number, run) in runs.iter().enumerate() {
-        let Some(steps) = steps(run)? else { continue };
-        let names = named(&steps);
-        let fits = |form: &mut Form| {
-            let first = &runs[form.members[0].run];
-            is_same_data(run, first, by_name) && form.takes(number, &steps, &names)
+        wanted.extend(Wanted::new(number, run, by_name)?);
+    }
+    let mut forms: Vec<Form> = Vec::new();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // The first is compared with by all that follow.
+    let (first, others) = wanted.split_at(wanted.len().min(1));
+    for wanted in std::iter::once(first).chain(others.chunks(AT_ONCE * cores)) {
+        let known = &forms[..];
+        let look = |wanted: &Wanted| {
+            let traced = wanted.trace()?;
+            let alike = known.iter().position(|form| form.data == wanted.data && form.is_like(&traced));
+            Ok((traced, alike))
         };
-        if !forms.iter_mut().any(fits) {
-            forms.push(Form::new(number, steps, &names));
+        for (wanted, (traced, alike)) in wanted.iter().zip(on_all_cores(wanted, cores, look)?) {
+            match alike {
+                Some(form) => forms[form].add(wanted.run, &traced),
+                None => add(&mut forms, wanted, traced),
+            }
         }
     }
     Ok(forms)
 }
 
-/// Whether both are trained on the same rows in batches of one size, from the same epoch on; those that go by name need the same names.
-fn is_same_data(a: &Run, b: &Run, by_name: bool) -> bool {
-    let inputs =
-        |run: &Run| -> Vec<String> { run.model.net().named_inputs().iter().map(|input| input.name.clone()).collect() };
-    let names = |run: &Run| by_name.then(|| (inputs(run), run.model.output_names()));
-    let place = |run: &Run| (run.next_epoch(), run.feeding.told(), run.model.flavor());
-    place(a) == place(b) && names(a) == names(b)
+/// Does something with each, on as many threads.
+fn on_all_cores<T: Sync, R: Send>(all: &[T], threads: usize, work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let some = |part: &[T]| part.iter().map(&work).collect::<Result<Vec<R>>>();
+    let (own, others) = all.split_at(all.len().div_ceil(threads));
+    std::thread::scope(|scope| {
+        let threads = others.chunks(own.len().max(1)).map(|part| scope.spawn(|| some(part)));
+        let threads: Vec<_> = threads.collect();
+        let mut done = some(own)?;
+        for thread in threads {
+            done.extend(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        }
+        Ok(done)
+    })
 }
 
-/// The steps of a run, if they are such as can be done side by side and gain by it.
-fn steps(run: &Run) -> Result<Option<Vec<(Kind, usize, Graph)>>> {
-    let Feeding::Rows(data, batches) = &run.feeding else { return Ok(None) };
-    let validation = match &run.validation {
-        Some(whole) => match &whole.feeding {
-            Feeding::Rows(data, batches) => Some((data, batches, whole.steps)),
-            Feeding::Drawn(_) => return Ok(None),
-        },
-        None => None,
-    };
-    let stage = run.model.stage();
-    if stage.session()?.lanes() == 1
-        || run.fit.steps_per_epoch.is_some()
-        || run.next_epoch().is_none()
-        || !run.can_be_elsewhere()
-    {
-        return Ok(None);
+/// Adds a model to the form whose steps are like its own but for constants, or to a new one.
+fn add(forms: &mut Vec<Form>, wanted: &Wanted, traced: Traced) {
+    // As executors fold constants: what is known of one model is known of each.
+    let steps: Traced = traced.iter().map(|(kind, rows, graph)| (*kind, *rows, passes::fold(graph))).collect();
+    let takes = |form: &mut Form| form.data == wanted.data && form.takes(wanted.run, &traced, &steps);
+    if !forms.iter_mut().any(takes) {
+        forms.push(Form::new(wanted, traced, steps));
     }
-    let own = stage.steps()?;
-    let sizes = |rows: usize, size: usize| [size.min(rows), if rows > size { rows % size } else { 0 }];
-    let mut wanted: Vec<(Kind, usize, &Fed)> =
-        sizes(data.rows(), batches.size).map(|size| (Kind::Train, size, data)).into();
-    if let Some((data, batches, steps)) = validation {
-        let rows = steps.saturating_mul(batches.size).min(data.rows());
-        wanted.extend(sizes(rows, batches.size).map(|size| (Kind::Test, size, data)));
-    }
-    let mut all = Vec::with_capacity(wanted.len());
-    for (kind, rows, data) in wanted.into_iter().filter(|&(_, rows, _)| rows > 0) {
-        // As executors fold constants: what is known of one model is known of each.
-        let graph = passes::fold(&own.trace(kind, data, &data.types(rows))?);
-        if !gains(&graph) {
+}
+
+impl<'a> Wanted<'a> {
+    /// The steps of a run, if they are such as can be done side by side.
+    fn new(number: usize, run: &'a Run<'a>, by_name: bool) -> Result<Option<Wanted<'a>>> {
+        let Feeding::Rows(data, batches) = &run.feeding else { return Ok(None) };
+        let validation = match &run.validation {
+            Some(whole) => match &whole.feeding {
+                Feeding::Rows(data, batches) => Some((data, batches, whole.steps)),
+                Feeding::Drawn(_) => return Ok(None),
+            },
+            None => None,
+        };
+        let one_lane = run.model.stage().session()?.lanes() == 1;
+        if one_lane || run.fit.steps_per_epoch.is_some() || run.next_epoch().is_none() || !run.can_be_elsewhere() {
             return Ok(None);
         }
-        all.push((kind, rows, graph));
+        let sizes = |rows: usize, size: usize| [size.min(rows), if rows > size { rows % size } else { 0 }];
+        let mut steps: Vec<(Kind, usize, &Fed)> =
+            sizes(data.rows(), batches.size).map(|size| (Kind::Train, size, data)).into();
+        if let Some((data, batches, count)) = validation {
+            let rows = count.saturating_mul(batches.size).min(data.rows());
+            steps.extend(sizes(rows, batches.size).map(|size| (Kind::Test, size, data)));
+        }
+        steps.retain(|&(_, rows, _)| rows > 0);
+        Ok(Some(Wanted { run: number, model: run.model, steps, data: same_data(run, by_name) }))
     }
-    Ok(Some(all))
+
+    fn trace(&self) -> Result<Traced> {
+        let stage = self.model.stage();
+        let own = stage.steps()?;
+        let trace =
+            |&(kind, rows, data): &(Kind, usize, &Fed)| Ok((kind, rows, own.trace(kind, data, &data.types(rows))?));
+        self.steps.iter().map(trace).collect()
+    }
+}
+
+/// What models have to have in common to be trained on the same rows: batches of one size, from one epoch on; those that go by
+/// name need the same names.
+fn same_data(run: &Run, by_name: bool) -> String {
+    let inputs = || run.model.net().named_inputs().iter().map(|input| input.name.clone()).collect::<Vec<_>>();
+    let names = by_name.then(|| (inputs(), run.model.output_names()));
+    format!("{:?} {} {names:?} {:?}", run.next_epoch(), run.feeding.told(), run.model.flavor())
 }
 
 /// Whether a step is quicker side by side: no product is large, and no op has to be done one by one.
@@ -217,18 +268,18 @@ fn gains(graph: &Graph) -> bool {
 }
 
 /// The variables that steps name, node by node, then those that they update.
-fn named(steps: &[(Kind, usize, Graph)]) -> Vec<VarId> {
-    let of = |graph: &Graph| -> Vec<VarId> {
-        let read = graph
-            .nodes()
-            .filter_map(|(_, node)| if let Op::Leaf(Leaf::Var { id, .. }) = node.op { Some(id) } else { None });
-        read.chain(graph.updates.iter().map(|&(id, _)| id)).collect()
-    };
-    steps.iter().flat_map(|(.., graph)| of(graph)).collect()
+fn named(steps: &Traced) -> impl Iterator<Item = VarId> {
+    steps.iter().flat_map(|(.., graph)| {
+        let read = graph.nodes().filter_map(|(_, node)| match node.op {
+            Op::Leaf(Leaf::Var { id, .. }) => Some(id),
+            _ => None,
+        });
+        read.chain(graph.updates.iter().map(|&(id, _)| id))
+    })
 }
 
 /// The constants of steps.
-fn constants(steps: &[(Kind, usize, Graph)]) -> HashMap<(usize, Value), Constant> {
+fn constants(steps: &Traced) -> HashMap<(usize, Value), Constant> {
     let of = |(step, (.., graph)): (usize, &(Kind, usize, Graph))| {
         let constants = graph.nodes().filter_map(move |(value, node)| match &node.op {
             Op::Leaf(Leaf::Constant(constant)) => Some(((step, value), constant.clone())),
@@ -239,37 +290,57 @@ fn constants(steps: &[(Kind, usize, Graph)]) -> HashMap<(usize, Value), Constant
     steps.iter().enumerate().flat_map(of).collect()
 }
 
+/// The constants in which steps differ that else do the same, but for the names of variables.
+fn differing(first: &Traced, other: &Traced) -> Option<Vec<(usize, Value)>> {
+    let mut found = Vec::new();
+    for (step, (own, other)) in first.iter().zip(other).enumerate() {
+        let values = differences(&own.2, &other.2).ok().filter(|_| (own.0, own.1) == (other.0, other.1))?;
+        found.extend(values.into_iter().map(|value| (step, value)));
+    }
+    (first.len() == other.len()).then_some(found)
+}
+
 impl Form {
-    fn new(run: usize, steps: Vec<(Kind, usize, Graph)>, names: &[VarId]) -> Form {
-        let mut seen = HashSet::new();
+    fn new(wanted: &Wanted, traced: Traced, steps: Traced) -> Form {
+        let (mut seen, names) = (HashSet::new(), named(&traced).collect::<Vec<_>>());
         let firsts: Vec<usize> = (0..names.len()).filter(|&i| seen.insert(names[i])).collect();
         let vars: Vec<VarId> = firsts.iter().map(|&i| names[i]).collect();
-        let member = Member { run, vars: vars.clone(), constants: constants(&steps) };
-        Form { steps, vars, firsts, constants: HashSet::new(), members: vec![member] }
+        let member = Member { run: wanted.run, vars: vars.clone(), constants: Arc::new(constants(&steps)) };
+        let gains = steps.iter().all(|(.., graph)| gains(graph));
+        let (data, constants, members) = (wanted.data.clone(), HashSet::new(), vec![member]);
+        Form { data, traced, steps, gains, vars, firsts, constants, members }
     }
 
-    /// Takes in a model if its steps are alike.
-    fn takes(&mut self, run: usize, steps: &[(Kind, usize, Graph)], names: &[VarId]) -> bool {
-        if steps.len() != self.steps.len() {
-            return false;
-        }
-        let mut found = Vec::new();
-        for (step, (own, other)) in self.steps.iter().zip(steps).enumerate() {
-            let Ok(values) = differences(&own.2, &other.2) else { return false };
-            if (own.0, own.1) != (other.0, other.1) {
-                return false;
-            }
-            found.extend(values.into_iter().map(|value| (step, value)));
-        }
-        let vars: Vec<VarId> = self.firsts.iter().map(|&i| names[i]).collect();
-        let known: HashMap<VarId, VarId> = self.vars.iter().copied().zip(vars.iter().copied()).collect();
-        let own = named(&self.steps);
-        if own.len() != names.len() || own.iter().zip(names).any(|(own, other)| known[own] != *other) {
-            return false;
-        }
+    /// Whether a model differs from the first in nothing but the names of variables.
+    fn is_like(&self, traced: &Traced) -> bool {
+        differing(&self.traced, traced).is_some_and(|found| found.is_empty()) && self.has_names_of(traced)
+    }
+
+    /// Whether another has the same variables at the same places, under names of its own.
+    fn has_names_of(&self, traced: &Traced) -> bool {
+        let mut known: HashMap<VarId, VarId> = HashMap::with_capacity(self.vars.len());
+        named(&self.traced).zip(named(traced)).all(|(own, other)| *known.entry(own).or_insert(other) == other)
+    }
+
+    /// Takes in a model whose steps are those of the first.
+    fn add(&mut self, run: usize, traced: &Traced) {
+        let constants = Arc::clone(&self.members[0].constants);
+        self.push(run, traced, constants);
+    }
+
+    /// Takes in a model if its steps are alike but for constants.
+    fn takes(&mut self, run: usize, traced: &Traced, steps: &Traced) -> bool {
+        let found = differing(&self.steps, steps).filter(|_| differing(&self.traced, traced).is_some());
+        let Some(found) = found.filter(|_| self.has_names_of(traced)) else { return false };
         self.constants.extend(found);
-        self.members.push(Member { run, vars, constants: constants(steps) });
+        self.push(run, traced, Arc::new(constants(steps)));
         true
+    }
+
+    fn push(&mut self, run: usize, traced: &Traced, constants: Arc<HashMap<(usize, Value), Constant>>) {
+        let names: Vec<VarId> = named(traced).collect();
+        let vars = self.firsts.iter().map(|&i| names[i]).collect();
+        self.members.push(Member { run, vars, constants });
     }
 
     /// Trains its models, as many stacks at once as there are cores.

@@ -28,6 +28,8 @@ pub(crate) struct Sides {
 pub(crate) struct Beside<T: 'static> {
     sides: Sides,
     spans: [Span; 3],
+    /// Where the sums of the columns of `b` go, each added from the first row to the last.
+    sums: Option<Span>,
     end: Option<Ending<Span>>,
     run: super::tile::Beside<T>,
 }
@@ -38,7 +40,7 @@ pub(crate) fn kernel(
     spans: [Span; 3],
     (count, m, k, n): (usize, usize, usize, usize),
     transposed: [bool; 2],
-    end: Option<Ending<Span>>,
+    (sums, end): (Option<Span>, Option<Ending<Span>>),
 ) -> Box<dyn Kernel> {
     let steps = |columns: usize, rows: usize, transposed| {
         if transposed { [count, rows * count] } else { [columns * count, count] }
@@ -46,7 +48,7 @@ pub(crate) fn kernel(
     let (a, b) = (steps(k, m, transposed[0]), steps(n, k, transposed[1]));
     let half = if pieces(k, n, transposed) == 2 { k / 2 } else { k };
     let sides = Sides { sizes: [m, k, n], count, a, b, half };
-    of_type!(dtype, T => Box::new(Beside::<T> { sides, spans, end, run: T::kernels(level, count).beside }))
+    of_type!(dtype, T => Box::new(Beside::<T> { sides, spans, sums, end, run: T::kernels(level, count).beside }))
 }
 
 impl<T: Element> Kernel for Beside<T> {
@@ -66,8 +68,10 @@ impl<T: Element> Kernel for Beside<T> {
     unsafe fn run(&self, _: Level, bases: Bases, units: Range<usize>, _: *mut u8) {
         let [a, b, out] = self.spans.map(|span| bases.at::<T>(span));
         let last = Last::new(self.end, bases, self.sides.sizes[2] * self.sides.count);
+        // Whoever has the first row adds the columns.
+        let sums = self.sums.filter(|_| units.start == 0).map(|span| bases.at::<T>(span));
         // SAFETY: promised by the caller; these rows are its own.
-        unsafe { (self.run)(&self.sides, units, a, b, out, last) };
+        unsafe { (self.run)(&self.sides, units, a, b, out, (sums, last)) };
     }
 }
 
@@ -76,14 +80,15 @@ impl<T: Element> fmt::Display for Beside<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Sides { sizes: [m, k, n], count, .. } = self.sides;
         write!(f, "dot {count} side by side {} {} -> {}", count * m * k, count * k * n, count * m * n)?;
+        f.write_str(if self.sums.is_some() { " and sums" } else { "" })?;
         Ending::print(self.end, f)
     }
 }
 
-/// Rows of all products.
+/// Rows of all products, and the sums of the columns of `b` if they are asked for.
 ///
 /// # Safety
-/// The matrices are readable, and those rows of the output writable.
+/// The matrices are readable, and those rows of the output, and the sums, writable.
 #[inline(always)]
 pub(super) unsafe fn beside<S: Lanes>(
     s: S,
@@ -92,121 +97,116 @@ pub(super) unsafe fn beside<S: Lanes>(
     a: *const S::T,
     b: *const S::T,
     out: *mut S::T,
-    last: Last<S::T>,
+    (sums, last): (Option<*mut S::T>, Last<S::T>),
 ) {
     let (n, count) = (sides.sizes[2], sides.count);
     for lane in (0..count).step_by(S::LANES) {
         let lanes = count - lane;
+        if let Some(sums) = sums {
+            // SAFETY: promised by the caller.
+            unsafe { add_columns(s, sides, lanes.min(S::LANES), b.add(lane), sums.add(lane)) };
+        }
+        let whole = S::ENDS && lanes >= S::LANES;
         let mut row = rows.start;
         while row < rows.end {
-            let height = largest(rows.end - row, most::<S>(lanes)[0]);
-            let mut column = 0;
-            while column < n {
-                let width = largest(n - column, most::<S>(lanes)[1]);
-                // SAFETY: a tile inside the rows and columns that the caller promises.
-                unsafe {
-                    let a = a.add(row * sides.a[0] + lane);
-                    let b = b.add(column * sides.b[1] + lane);
-                    let out = out.add((row * n + column) * count + lane);
-                    any_tile(s, sides, [height, width], lanes, a, b, out);
-                    finish(s, sides, [height, width], lanes, out, last.at(row, column * count + lane));
+            let height = if whole { even(rows.end - row, most::<S>()) } else { 1 };
+            // SAFETY: rows that the caller promises.
+            unsafe {
+                let from = [a.add(row * sides.a[0] + lane), b.add(lane)];
+                let at = (from, out.add(row * n * count + lane), last.at(row, lane));
+                macro_rules! bands {
+                    ($($rows:literal),*) => {
+                        match height {
+                            $($rows if whole && $rows <= most::<S>() => band::<S, $rows>(s, sides, at),)*
+                            _ => thin_band(s, sides, lanes.min(S::LANES), at),
+                        }
+                    };
                 }
-                column += width;
+                bands!(1, 2, 3, 4, 5);
             }
             row += height;
         }
     }
 }
 
-/// The most rows and columns of a tile: their sums and a row of `b` must fit the registers. Every size takes its time to
-/// compile.
-#[inline(always)]
-const fn most<S: Lanes>(lanes: usize) -> [usize; 2] {
-    match (S::ENDS && lanes >= S::LANES, S::LANES) {
-        (true, 16) => [5, 4],
-        (true, _) => [2, 4],
-        (false, _) => [1, 1],
-    }
-}
-
-/// How many of the rows or columns that are left make the next tile.
-#[inline(always)]
-const fn largest(left: usize, most: usize) -> usize {
-    match (left, most) {
-        (5.., 5) => 5,
-        (4.., 4) => 4,
-        (2.., 2..) => 2,
-        _ => 1,
-    }
-}
-
-/// # Safety
-/// See [`tile`].
-#[inline(always)]
-unsafe fn any_tile<S: Lanes>(
-    s: S,
-    sides: &Sides,
-    size: [usize; 2],
-    lanes: usize,
-    a: *const S::T,
-    b: *const S::T,
-    out: *mut S::T,
-) {
-    macro_rules! sizes {
-        ($($rows:literal $columns:literal),*) => {
-            match size {
-                $([$rows, $columns] if S::ENDS && ($rows < 5 || S::LANES == 16) => {
-                    // SAFETY: promised by the caller.
-                    unsafe { tile::<S, $rows, $columns, false>(s, sides, lanes, a, b, out) }
-                })*
-                // SAFETY: promised by the caller.
-                _ => unsafe { tile::<S, 1, 1, true>(s, sides, lanes.min(S::LANES), a, b, out) },
-            }
-        };
-    }
-    match lanes < S::LANES {
-        // SAFETY: promised by the caller.
-        true => unsafe { tile::<S, 1, 1, true>(s, sides, lanes, a, b, out) },
-        false => sizes!(5 4, 5 2, 5 1, 2 4, 2 2, 2 1, 1 4, 1 2, 1 1),
-    }
-}
-
-/// What is done to the elements of a tile in the end.
+/// The sums of the columns of `b`, for one vector of products, of which there are so many.
 ///
 /// # Safety
-/// The tile, and what goes along, must be there.
+/// They must be there.
 #[inline(always)]
-unsafe fn finish<S: Lanes>(
-    s: S,
-    sides: &Sides,
-    [height, width]: [usize; 2],
-    lanes: usize,
-    out: *mut S::T,
-    last: Last<S::T>,
-) {
-    let (row, lanes) = (sides.sizes[2] * sides.count, lanes.min(S::LANES));
-    if !S::ENDS || matches!(last, Last::Nothing) {
-        return;
-    }
-    for i in 0..height {
-        for j in 0..width {
-            // SAFETY: promised by the caller.
-            unsafe {
-                let at = out.add(i * row + j * sides.count);
-                let sum = s.load_first(lanes, at);
-                let sum = match last {
-                    Last::Nothing => sum,
-                    Last::Bias(bias, relu) => {
-                        let sum = s.add(sum, s.load_first(lanes, bias.add(j * sides.count)));
-                        if relu { s.rectify(sum) } else { sum }
-                    }
-                    Last::Slope(slope, stride) => {
-                        s.keep(sum, s.load_first(lanes, slope.add(i * stride + j * sides.count)))
-                    }
-                };
-                s.store_first(lanes, at, sum);
+unsafe fn add_columns<S: Lanes>(s: S, sides: &Sides, lanes: usize, b: *const S::T, sums: *mut S::T) {
+    let ([_, k, n], count) = (sides.sizes, sides.count);
+    for j in 0..n {
+        let mut sum = s.splat(S::T::default());
+        // SAFETY: promised by the caller.
+        unsafe {
+            for p in 0..k {
+                sum = s.add(sum, s.load_first(lanes, b.add(p * sides.b[0] + j * sides.b[1])));
             }
+            s.store_first(lanes, sums.add(j * count), sum);
         }
+    }
+}
+
+/// The most rows of a tile: its sums, four in a row, and a row of `b` must fit the registers. Every size takes its time to
+/// compile.
+#[inline(always)]
+const fn most<S: Lanes>() -> usize {
+    if S::LANES == 16 { 5 } else { 2 }
+}
+
+/// How many of the rows that are left make the next tile, so that all tiles are about as high.
+#[inline(always)]
+const fn even(left: usize, most: usize) -> usize {
+    left.div_ceil(left.div_ceil(most))
+}
+
+/// The first elements of `a` and `b`, of the output, and of what is done in the end.
+type At<T> = ([*const T; 2], *mut T, Last<T>);
+
+/// The same, so many columns further.
+///
+/// # Safety
+/// The column is there.
+#[inline(always)]
+unsafe fn column<S: Lanes>(sides: &Sides, ([a, b], out, last): At<S::T>, column: usize) -> At<S::T> {
+    // SAFETY: promised by the caller.
+    let (b, out) = unsafe { (b.add(column * sides.b[1]), out.add(column * sides.count)) };
+    ([a, b], out, last.at(0, column * sides.count))
+}
+
+/// `ROWS` rows of a whole vector of products, in tiles of up to four columns.
+///
+/// # Safety
+/// See [`beside`].
+#[inline(always)]
+unsafe fn band<S: Lanes, const ROWS: usize>(s: S, sides: &Sides, at: At<S::T>) {
+    let (n, mut done) = (sides.sizes[2], 0);
+    // SAFETY: tiles inside the rows and columns that the caller promises.
+    unsafe {
+        while done + 4 <= n {
+            tile::<S, ROWS, 4, false>(s, sides, S::LANES, column::<S>(sides, at, done));
+            done += 4;
+        }
+        if done + 2 <= n {
+            tile::<S, ROWS, 2, false>(s, sides, S::LANES, column::<S>(sides, at, done));
+            done += 2;
+        }
+        if done < n {
+            tile::<S, ROWS, 1, false>(s, sides, S::LANES, column::<S>(sides, at, done));
+        }
+    }
+}
+
+/// A row of so many products, element by element.
+///
+/// # Safety
+/// See [`beside`].
+#[inline(always)]
+unsafe fn thin_band<S: Lanes>(s: S, sides: &Sides, lanes: usize, at: At<S::T>) {
+    for done in 0..sides.sizes[2] {
+        // SAFETY: an element inside the row that the caller promises.
+        unsafe { tile::<S, 1, 1, true>(s, sides, lanes, column::<S>(sides, at, done)) };
     }
 }
 
@@ -220,9 +220,7 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bo
     s: S,
     sides: &Sides,
     lanes: usize,
-    a: *const S::T,
-    b: *const S::T,
-    out: *mut S::T,
+    ([a, b], out, last): At<S::T>,
 ) {
     let ([_, k, n], count) = (sides.sizes, sides.count);
     // SAFETY: promised by the caller.
@@ -237,9 +235,34 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bo
         for (i, sums) in sums.into_iter().enumerate() {
             for (j, sum) in sums.into_iter().enumerate() {
                 let out = out.add((i * n + j) * count);
+                let sum = if S::ENDS { ended::<S, TAIL>(s, sum, last, lanes, [i, j * count]) } else { sum };
                 if TAIL { s.store_first(lanes, out, sum) } else { s.store(out, sum) }
             }
         }
+    }
+}
+
+/// What becomes of the sum in that row, and so many elements from the first column, in the end.
+///
+/// # Safety
+/// What goes along must be there.
+#[inline(always)]
+unsafe fn ended<S: Lanes, const TAIL: bool>(
+    s: S,
+    sum: S::V,
+    last: Last<S::T>,
+    lanes: usize,
+    [row, column]: [usize; 2],
+) -> S::V {
+    // SAFETY: promised by the caller.
+    let load = |from| unsafe { if TAIL { s.load_first(lanes, from) } else { s.load(from) } };
+    match last {
+        Last::Nothing => sum,
+        Last::Bias(bias, relu) => {
+            let sum = s.add(sum, load(bias.wrapping_add(column)));
+            if relu { s.rectify(sum) } else { sum }
+        }
+        Last::Slope(slope, stride) => s.keep(sum, load(slope.wrapping_add(row * stride + column))),
     }
 }
 

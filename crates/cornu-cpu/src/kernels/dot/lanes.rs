@@ -111,7 +111,7 @@ impl<S: Simd> Lanes for Singles<S> {
     #[inline(always)]
     unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [S::F; 4] {
         // SAFETY: see above.
-        unsafe { self.0.load_columns(columns, rows, from, stride) }
+        unsafe { self.0.load_columns(columns, rows, |row| from.wrapping_add(row * stride)) }
     }
     #[inline(always)]
     fn splat(self, x: f32) -> S::F {

@@ -96,8 +96,8 @@ pub(crate) type Along<T> = unsafe fn(usize, usize, *const T, *const T, usize, *m
 /// b, b_stride, resume, to)`.
 pub(crate) type Sums<T> = unsafe fn(usize, usize, *const T, usize, bool, *mut T);
 
-/// Rows of products side by side: `(sides, rows, a, b, out, last)`, the pointers at the first elements.
-pub(crate) type Beside<T> = unsafe fn(&Sides, Range<usize>, *const T, *const T, *mut T, Last<T>);
+/// Rows of products side by side: `(sides, rows, a, b, out, (sums, last))`, the pointers at the first elements.
+pub(crate) type Beside<T> = unsafe fn(&Sides, Range<usize>, *const T, *const T, *mut T, (Option<*mut T>, Last<T>));
 
 /// The kernels of an element type on one instruction set.
 pub(crate) struct Kernels<T: 'static> {
@@ -336,7 +336,7 @@ macro_rules! compile {
 
             compile! {
                 @plain beside, $(#[$feature])?,
-                (sides: &Sides, rows: Range<usize>, a: *const T, b: *const T, out: *mut T, last: Last<T>)
+                (sides: &Sides, rows: Range<usize>, a: *const T, b: *const T, out: *mut T, along: (Option<*mut T>, Last<T>))
             }
 
             pub(in crate::kernels::dot) static KERNELS: Kernels<T> = Kernels {

@@ -10,7 +10,7 @@ use cornu_graph::ops::{Binary, Unary};
 
 use super::super::operand::Bases;
 use super::super::simd::Simd;
-use super::{Fused, Instruction, Opcode, Operand, Place};
+use super::{Fused, Instruction, LINE, Opcode, Operand, Place};
 
 /// Instructions of a program that are Adam's step, on singles:
 ///
@@ -19,7 +19,7 @@ use super::{Fused, Instruction, Opcode, Operand, Place};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Adam {
-    /// `g`, `m`, `v`, `w`, then the numbers `p`, `q`, `a`, `e`.
+    /// `g`, `m`, `v`, `w`, then the numbers `p`, `q`, `a`, `e`; `a` may be a short row that is repeated.
     pub(super) reads: [Operand; 8],
     /// The registers of `m'`, `v'`, `w'`.
     pub(super) makes: [usize; 3],
@@ -33,6 +33,8 @@ pub(super) struct Ready {
     pub(super) from: [u16; 8],
     pub(super) to: [u16; 3],
     pub(super) flushes: bool,
+    /// After how many elements `a` begins again: 1, or another divisor of a [`LINE`].
+    pub(super) period: usize,
 }
 
 /// What finds an [`Adam`] in a program.
@@ -43,6 +45,8 @@ pub(super) struct Search<'a> {
     pub(super) is_output: &'a dyn Fn(usize) -> bool,
     /// Whether an operand is one number for all elements.
     pub(super) is_number: &'a dyn Fn(Operand) -> bool,
+    /// Whether it is a number, or a short row that is repeated.
+    pub(super) is_short: &'a dyn Fn(Operand) -> bool,
 }
 
 /// A running mean: the register of what it becomes, whether that is flushed, what it was, what it follows, and by which part.
@@ -66,7 +70,8 @@ impl Search<'_> {
         let (m, v) = (self.mean(m, &mut between)?, self.mean(v, &mut between)?);
         let [g, same] = self.inner(Binary::Mul, v.follows, &mut between)?;
         let numbers = [m.part, v.part, a, e];
-        let fits = g == same && g == m.follows && m.flushes == v.flushes && numbers.into_iter().all(self.is_number);
+        let are_numbers = [m.part, v.part, e].into_iter().all(self.is_number) && (self.is_short)(a);
+        let fits = g == same && g == m.follows && m.flushes == v.flushes && are_numbers;
         let kept = [m.register, v.register];
         between.extend(kept);
         let own = |&user: &usize| user == k || between.contains(&user);
@@ -106,8 +111,13 @@ impl Search<'_> {
 }
 
 impl Adam {
-    pub(super) fn ready(&self, from: [u16; 8], to: [u16; 3]) -> Ready {
-        Ready { from, to, flushes: self.flushes }
+    /// `a`
+    pub(super) fn rate(&self) -> Operand {
+        self.reads[6]
+    }
+
+    pub(super) fn ready(&self, from: [u16; 8], to: [u16; 3], period: usize) -> Ready {
+        Ready { from, to, flushes: self.flushes, period }
     }
 }
 
@@ -123,9 +133,9 @@ pub(super) unsafe fn run<S: Simd>(s: S, adam: &Ready, table: *const Place, start
         let at = |place: u16| (*table.add(place.into())).at(start).cast::<f32>();
         let [g, m, v, w, p, q, a, e] = adam.from;
         let from = [g, m, v, w].map(at).map(<*mut f32>::cast_const);
-        let numbers = [p, q, a, e].map(|place| s.splat(*(*table.add(place.into())).from.cast::<f32>()));
+        let numbers = [p, q, a, e].map(|place| (*table.add(place.into())).from.cast::<f32>().cast_const());
         let to = adam.to.map(at);
-        adam.all(s, from, numbers, to, len);
+        adam.all(s, from, numbers, to, start, len);
     }
 }
 
@@ -148,9 +158,8 @@ pub(super) unsafe fn segments<S: Simd>(s: S, adam: &Ready, fused: &Fused, bases:
             let from = [g, m, v, w].map(|from| from.wrapping_add(skipped).cast_const());
             // SAFETY: promised by the caller: operands are in their buffers, numbers among the constants.
             unsafe {
-                let numbers = [p, q, a, e].map(|number| s.splat(*number));
                 let to = adam.to.map(|place| at(place).wrapping_add(skipped));
-                adam.all(s, from, numbers, to, end - start);
+                adam.all(s, from, [p, q, a, e].map(<*mut f32>::cast_const), to, skipped, end - start);
             }
         }
         before += segment.len;
@@ -159,42 +168,66 @@ pub(super) unsafe fn segments<S: Simd>(s: S, adam: &Ready, fused: &Fused, bases:
 
 impl Ready {
     /// # Safety
-    /// So many elements are readable and writable; what is written is what is read, or overlaps none.
+    /// So many elements are readable and writable, numbers are readable; what is written is what is read, or overlaps none.
     #[inline(always)]
-    unsafe fn all<S: Simd>(&self, s: S, from: [*const f32; 4], by: [S::F; 4], to: [*mut f32; 3], len: usize) {
+    unsafe fn all<S: Simd>(
+        &self,
+        s: S,
+        from: [*const f32; 4],
+        [p, q, a, e]: [*const f32; 4],
+        to: [*mut f32; 3],
+        start: usize,
+        len: usize,
+    ) {
+        let mut row = [0.0; LINE + LANES];
+        if self.period > 1 {
+            let elements = row.iter_mut().enumerate();
+            // SAFETY: promised by the caller.
+            elements.for_each(|(i, to)| *to = unsafe { *a.add((start + i) % self.period) });
+        }
         // SAFETY: promised by the caller.
         unsafe {
-            if self.flushes {
-                vectors::<S, true>(s, from, by, to, len);
-            } else {
-                vectors::<S, false>(s, from, by, to, len);
+            let by = [p, q, a, e].map(|number| s.splat(*number));
+            match (self.flushes, self.period > 1) {
+                (true, false) => vectors::<S, true, false>(s, from, by, &row, to, len),
+                (true, true) => vectors::<S, true, true>(s, from, by, &row, to, len),
+                (false, false) => vectors::<S, false, false>(s, from, by, &row, to, len),
+                (false, true) => vectors::<S, false, true>(s, from, by, &row, to, len),
             }
         }
     }
 }
 
+/// The most lanes of a vector.
+const LANES: usize = 16;
+
+/// Where `a` is a `ROW`, element `i` of it is `row[i % LINE]`.
+///
 /// # Safety
 /// As [`Ready::all`].
 #[inline(always)]
-unsafe fn vectors<S: Simd, const FLUSH: bool>(
+unsafe fn vectors<S: Simd, const FLUSH: bool, const ROW: bool>(
     s: S,
     from: [*const f32; 4],
-    by: [S::F; 4],
+    [p, q, a, e]: [S::F; 4],
+    row: &[f32; LINE + LANES],
     to: [*mut f32; 3],
     len: usize,
 ) {
     let mut i = 0;
     // SAFETY: as the caller promises; elements are read before they are written.
     unsafe {
+        let rate = |i: usize| if ROW { s.load(row.as_ptr().add(i % LINE)) } else { a };
         while i + S::LANES <= len {
-            let made = vector::<S, FLUSH>(s, from.map(|from| s.load(from.add(i))), by);
+            let made = vector::<S, FLUSH>(s, from.map(|from| s.load(from.add(i))), [p, q, rate(i), e]);
             for k in 0..3 {
                 s.store(to[k].add(i), made[k]);
             }
             i += S::LANES;
         }
         if i < len {
-            let made = vector::<S, FLUSH>(s, from.map(|from| s.load_first(len - i, from.add(i))), by);
+            let from = from.map(|from| s.load_first(len - i, from.add(i)));
+            let made = vector::<S, FLUSH>(s, from, [p, q, rate(i), e]);
             for k in 0..3 {
                 s.store_first(len - i, to[k].add(i), made[k]);
             }

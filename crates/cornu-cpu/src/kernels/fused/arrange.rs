@@ -66,8 +66,12 @@ fn typed(instruction: &Instruction) -> impl Iterator<Item = (Operand, DType)> {
     instruction.operands().iter().enumerate().map(|(i, &operand)| (operand, instruction.operand_type(i)))
 }
 
-/// The steps of a program of those outputs; `same` says which operands are one number for all elements.
-pub(super) fn arrange(code: &[Instruction], outputs: &[u16], same: &dyn Fn(Operand) -> bool) -> Vec<Todo> {
+/// What may be asked of an operand.
+pub(super) type Asked<'a> = &'a dyn Fn(Operand) -> bool;
+
+/// The steps of a program of those outputs; `same` says which operands are one number for all elements, `short` which are
+/// that or a short row that is repeated.
+pub(super) fn arrange(code: &[Instruction], outputs: &[u16], same: Asked, short: Asked) -> Vec<Todo> {
     let mut users = vec![Vec::new(); code.len()];
     for (k, instruction) in code.iter().enumerate() {
         for operand in instruction.operands() {
@@ -79,7 +83,7 @@ pub(super) fn arrange(code: &[Instruction], outputs: &[u16], same: &dyn Fn(Opera
         }
     }
     let is_output = |k: usize| outputs.iter().any(|&r| usize::from(r) == k);
-    let search = Search { code, users: &users, is_output: &is_output, is_number: same };
+    let search = Search { code, users: &users, is_output: &is_output, is_number: same, is_short: short };
     let adams: Vec<_> = (0..code.len()).filter_map(|k| search.ends_with(k)).collect();
     let is_taken = |k: usize| adams.iter().any(|(_, between)| between.contains(&k));
     let goes_on = |k: usize| matches!(users[k][..], [user] if !is_output(k) && moves(code, k, user));

@@ -3,7 +3,7 @@
 
 use super::super::operand::{Axis, Bases, Strided};
 use super::fill::{ask_for, place};
-use super::{Input, LARGEST_BLOCK, Place, Program};
+use super::{Input, LARGEST_BLOCK, LINE, Place, Program, Segment};
 
 /// The least elements of a block that is as long as rows are: of shorter ones several are spread out side by side.
 const LEAST: usize = 128;
@@ -36,6 +36,24 @@ impl Near {
     }
 }
 
+/// An input or an output.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Side {
+    Input(usize),
+    Output(usize),
+}
+
+/// Where an input or output of a segment is in memory.
+pub(super) fn strided(segment: &Segment, side: Side) -> Option<&Strided> {
+    match side {
+        Side::Output(o) => Some(&segment.outputs[o]),
+        Side::Input(i) => match &segment.inputs[i] {
+            Input::Memory(strided) => Some(strided),
+            Input::Count(..) | Input::ByTokens(_) => None,
+        },
+    }
+}
+
 /// How the elements of each block lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lies {
@@ -53,6 +71,21 @@ pub(super) fn lies(axes: &[Axis], block: usize) -> Option<Lies> {
         1 => Some(Lies::InARow),
         _ => None,
     }
+}
+
+/// How many elements the row has that an input repeats in every segment, if they are a divisor of a line.
+pub(super) fn row(program: &Program, input: usize) -> Option<usize> {
+    let row = |segment: &Segment| match &segment.inputs[input] {
+        Input::Memory(Strided { axes, .. }) => match **axes {
+            [Axis { size, step: 1 }] if size == segment.len => Some(size),
+            [Axis { step: 0, .. }, Axis { size, step: 1 }] => Some(size),
+            _ => None,
+        },
+        Input::Count(..) | Input::ByTokens(_) => None,
+    };
+    let mut rows = program.segments.iter().map(row);
+    let first = rows.next()?.filter(|&size| size > 1 && LINE.is_multiple_of(size))?;
+    rows.all(|row| row == Some(first)).then_some(first)
 }
 
 /// The most elements of a block that divide all rows of what would be spread out, block by block, in those of `block`; or

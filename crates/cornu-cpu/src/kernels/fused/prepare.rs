@@ -10,10 +10,10 @@ use super::chain::{Act, Link, NOWHERE};
 use super::checks::check;
 use super::fill::Spill;
 use super::loops::{calls, copy, is_turned};
-use super::near::{self, Lies, Near, lies};
+use super::near::{self, Lies, Near, Side, lies, strided};
 use super::{
     Axis, Fill, Fused, Input, Instruction, LARGEST_BLOCK, LINE, Line, Operand, Place, Program, Ready, Segment, Step,
-    Strided, WHOLE,
+    WHOLE,
 };
 
 /// Elements of a block, unless the shape suggests a better number.
@@ -32,6 +32,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
         rows: inputs().filter(|&i| all(is_row, i)).collect(),
         numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
         outs: (0..program.outputs.len()).filter(|&o| program.segments.iter().all(|s| s.outputs[o].is_row())).collect(),
+        repeated: Vec::new(),
         block,
         near: Vec::new(),
         fills: HashMap::new(),
@@ -124,13 +125,6 @@ enum At {
     Near(usize),
 }
 
-/// An input or an output.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Side {
-    Input(usize),
-    Output(usize),
-}
-
 /// A link whose places have no numbers yet: what it does, whether its first operand is one number, its operands, and
 /// where it writes.
 type Unnumbered = (Act, bool, Vec<At>, Option<At>);
@@ -139,7 +133,8 @@ type Unnumbered = (Act, bool, Vec<At>, Option<At>);
 enum Part {
     Chain(Vec<Unnumbered>),
     Call(super::Call, Vec<At>, At),
-    Adam(Adam, Vec<At>, Vec<At>),
+    /// With the period of its rate.
+    Adam(Adam, Vec<At>, Vec<At>, usize),
 }
 
 impl Part {
@@ -158,7 +153,9 @@ impl Part {
                 Step::Chain(links.into_iter().map(link).collect())
             }
             Part::Call(call, from, to) => Step::Call { call, from: some(from, &number), to: number(to) },
-            Part::Adam(adam, from, to) => Step::Adam(adam.ready(some(from, &number), some(to, &number))),
+            Part::Adam(adam, from, to, period) => {
+                Step::Adam(adam.ready(some(from, &number), some(to, &number), period))
+            }
         }
     }
 }
@@ -172,6 +169,8 @@ struct Plan<'p> {
     numbers: Vec<usize>,
     /// The outputs that lie in a row in every segment.
     outs: Vec<usize>,
+    /// Those that are a short row, repeated, and read as one.
+    repeated: Vec<usize>,
     /// Elements of a block, and what is read or written near, where it lies.
     block: usize,
     near: Vec<Side>,
@@ -189,7 +188,7 @@ struct Plan<'p> {
 impl Plan<'_> {
     /// How many places of the table are in memory.
     fn spans(&self) -> usize {
-        self.rows.len() + self.outs.len() + self.numbers.len()
+        self.rows.len() + self.outs.len() + self.numbers.len() + self.repeated.len()
     }
 
     /// Whether nothing is kept between steps, so that nothing need be cut into blocks.
@@ -224,7 +223,7 @@ impl Plan<'_> {
     fn sizes(&self) -> Box<[usize]> {
         let inputs = self.rows.iter().map(|&i| self.program.inputs[i].size());
         let outputs = self.outs.iter().map(|&o| self.made(o).size());
-        inputs.chain(outputs).chain(self.numbers.iter().map(|_| 0)).collect()
+        inputs.chain(outputs).chain(self.numbers.iter().chain(&self.repeated).map(|_| 0)).collect()
     }
 
     /// The type of an output.
@@ -290,7 +289,7 @@ impl Plan<'_> {
             Near::new(strided(segment, side).expect("what is near is in memory").clone(), size, block)
         };
         let spans = self.rows.iter().map(span).chain(self.outs.iter().map(|&o| segment.outputs[o].span));
-        let spans = spans.chain(self.numbers.iter().map(span)).collect();
+        let spans = spans.chain(self.numbers.iter().chain(&self.repeated).map(span)).collect();
         let spill =
             |&(o, at): &(usize, At)| Spill::new(segment.outputs[o].clone(), self.made(o), self.number(at), block);
         let spills = self.spills.iter().map(spill).collect();
@@ -300,7 +299,8 @@ impl Plan<'_> {
 
     fn steps(&mut self) -> Vec<Part> {
         let code = &self.program.code;
-        let todo = arrange(code, &self.program.outputs, &|operand| self.is_number(operand));
+        let is_short = |operand| self.is_number(operand) || self.row(operand).is_some();
+        let todo = arrange(code, &self.program.outputs, &|operand| self.is_number(operand), &is_short);
         let (direct, late) = self.divide(&todo);
         let mut last = HashMap::new();
         for (i, todo) in todo.iter().enumerate() {
@@ -329,7 +329,10 @@ impl Plan<'_> {
             self.release(reads.filter(|operand| last.get(operand) == Some(&i)), &places);
             match *todo {
                 Todo::Call(k) => self.call(&code[k], from, to.first().copied(), &mut parts),
-                Todo::Adam(adam) => parts.push(Part::Adam(adam, from, to)),
+                Todo::Adam(adam) => {
+                    let row = if self.is_number(adam.rate()) { None } else { self.row(adam.rate()) };
+                    parts.push(Part::Adam(adam, from, to, row.unwrap_or(1)));
+                }
                 _ => add(&mut parts, link(todo, same & 1 != 0, from, to.first().copied())),
             }
         }
@@ -411,13 +414,30 @@ impl Plan<'_> {
         matches!(operand, Operand::Input(i) if self.lies(Side::Input(i.into())) == Some(Lies::Same))
     }
 
+    /// The elements of a short row that is repeated.
+    fn row(&self, operand: Operand) -> Option<usize> {
+        if let Operand::Input(i) = operand { near::row(self.program, i.into()) } else { None }
+    }
+
+    /// The place of a short row, repeated, of which no block is needed.
+    fn repeated(&mut self, input: usize) -> Option<At> {
+        near::row(self.program, input)?;
+        let known = self.repeated.iter().position(|&known| known == input);
+        let place = known.unwrap_or_else(|| {
+            self.repeated.push(input);
+            self.repeated.len() - 1
+        });
+        Some(At::Span(self.rows.len() + self.outs.len() + self.numbers.len() + place))
+    }
+
     /// The place of an operand that is a number.
     fn one(&mut self, operand: Operand, dtype: DType) -> At {
         let number = |i: u16| self.numbers.iter().position(|&number| number == usize::from(i));
         match operand {
             Operand::Input(i) => number(i)
                 .map(|i| At::Span(self.rows.len() + self.outs.len() + i))
-                .or_else(|| self.near(Side::Input(i.into()), Lies::Same)),
+                .or_else(|| self.near(Side::Input(i.into()), Lies::Same))
+                .or_else(|| self.repeated(i.into())),
             _ => None,
         }
         .unwrap_or_else(|| self.block(operand, dtype, &HashMap::new()))
@@ -446,17 +466,6 @@ impl Plan<'_> {
                 }))
             }
         }
-    }
-}
-
-/// Where an input or output of a segment is in memory.
-fn strided(segment: &Segment, side: Side) -> Option<&Strided> {
-    match side {
-        Side::Output(o) => Some(&segment.outputs[o]),
-        Side::Input(i) => match &segment.inputs[i] {
-            Input::Memory(strided) => Some(strided),
-            Input::Count(..) | Input::ByTokens(_) => None,
-        },
     }
 }
 

@@ -62,8 +62,8 @@ impl Avx512 {
 
 /// The first `columns` floats of row `row`, or of the last row if there are fewer.
 macro_rules! quad {
-    ($s:expr, $from:ident, $stride:ident, $rows:ident, $columns:ident, $row:expr) => {{
-        let from = $from.add(usize::min($row, $rows - 1) * $stride);
+    ($s:expr, $at:ident, $rows:ident, $columns:ident, $row:expr) => {{
+        let from = $at(usize::min($row, $rows - 1));
         if $columns == 4 {
             _mm_loadu_ps(from)
         } else {
@@ -124,14 +124,14 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [__m256; 4] {
+    unsafe fn load_columns(self, columns: usize, rows: usize, row: impl Fn(usize) -> *const f32) -> [__m256; 4] {
         // SAFETY: see `load`; lanes without a row repeat the last one.
         unsafe {
             macro_rules! quads {
                 ($q:literal) => {
                     _mm256_insertf128_ps::<1>(
-                        _mm256_castps128_ps256(quad!(self, from, stride, rows, columns, $q)),
-                        quad!(self, from, stride, rows, columns, 4 + $q),
+                        _mm256_castps128_ps256(quad!(self, row, rows, columns, $q)),
+                        quad!(self, row, rows, columns, 4 + $q),
                     )
                 };
             }
@@ -304,15 +304,15 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn load_columns(self, columns: usize, rows: usize, from: *const f32, stride: usize) -> [__m512; 4] {
+    unsafe fn load_columns(self, columns: usize, rows: usize, row: impl Fn(usize) -> *const f32) -> [__m512; 4] {
         // SAFETY: see `load`; lanes without a row repeat the last one.
         unsafe {
             macro_rules! quads {
                 ($q:literal) => {{
-                    let x = _mm512_castps128_ps512(quad!(self.avx2(), from, stride, rows, columns, $q));
-                    let x = _mm512_insertf32x4::<1>(x, quad!(self.avx2(), from, stride, rows, columns, 4 + $q));
-                    let x = _mm512_insertf32x4::<2>(x, quad!(self.avx2(), from, stride, rows, columns, 8 + $q));
-                    _mm512_insertf32x4::<3>(x, quad!(self.avx2(), from, stride, rows, columns, 12 + $q))
+                    let x = _mm512_castps128_ps512(quad!(self.avx2(), row, rows, columns, $q));
+                    let x = _mm512_insertf32x4::<1>(x, quad!(self.avx2(), row, rows, columns, 4 + $q));
+                    let x = _mm512_insertf32x4::<2>(x, quad!(self.avx2(), row, rows, columns, 8 + $q));
+                    _mm512_insertf32x4::<3>(x, quad!(self.avx2(), row, rows, columns, 12 + $q))
                 }};
             }
             let rows = [quads!(0), quads!(1), quads!(2), quads!(3)];

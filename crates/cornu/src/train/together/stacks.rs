@@ -223,7 +223,7 @@ impl<'m> Machine<'m> {
     /// The types of the variables, of each model alone.
     fn types(&self) -> Vec<Type> {
         let mut types = HashMap::new();
-        for (.., graph) in &self.plan.form.steps {
+        for (.., graph) in &self.plan.form.traced {
             let all = graph.vars.iter().chain(&graph.updates);
             all.for_each(|&(var, value)| _ = types.insert(var, graph.ty(value).clone()));
         }

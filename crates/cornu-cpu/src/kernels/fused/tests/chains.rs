@@ -27,6 +27,16 @@ fn chains() {
         let mut inputs = rows(&[DType::F32; 4], len);
         inputs.push(Source::Memory(numbers(DType::F32, 1, 0), 0, vec![Axis { size: len, step: 0 }]));
         check("Adam", len, &inputs, &adam(), &[11, 2, 6], &[(0, 0), (1, 1), (2, 2)]);
+        for row in [1, 2, 5, 8, 16, 32, len] {
+            let rate = numbers(DType::F32, row, 0);
+            inputs[4] = match row == len {
+                true => Source::row(rate),
+                false => Source::Memory(rate, 0, vec![Axis { size: len, step: 0 }, Axis { size: row, step: 1 }]),
+            };
+            let (what, len) = (format!("Adam at rates {row}"), if row == len { len } else { len * row });
+            inputs.splice(..4, rows(&[DType::F32; 4], len));
+            check(&what, len, &inputs, &adam(), &[11, 2, 6], &[(0, 0), (1, 1), (2, 2)]);
+        }
     }
     let inputs = rows(&[DType::F32, DType::F32, DType::F32, DType::Bool], 300);
     for a in Binary::ALL.iter().filter(|op| !matches!(op, Binary::And | Binary::Or)) {
