@@ -11,11 +11,21 @@ use crate::plan::Plan;
 use crate::rows::rows;
 
 /// Turns the plan of a body into steps. `scan` says how many inputs are the same for all steps of a loop, and how many
-/// outputs are carries.
-pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, around: &Lowering) -> Result<Frame> {
+/// outputs are carries; `over`, which outputs are written over which inputs.
+pub(crate) fn frame(
+    plan: &Plan,
+    target: Target,
+    scan: Option<[usize; 2]>,
+    over: &[(usize, usize)],
+    around: &Lowering,
+) -> Result<Frame> {
     let ends = Ends::new(plan);
     let [consts, carries] = scan.unwrap_or_default();
-    let (given, twins) = ends.given(plan, carries);
+    let (mut given, twins) = ends.given(plan, carries);
+    for &(output, input) in over {
+        let ((value, place), (_, of)) = (ends.outputs[output], ends.inputs[input]);
+        given.insert(plan.view.root(value), Place { span: of.span, ..place });
+    }
     let kept = ends.kept(plan, consts, &twins);
     let lowered = |by_rows: bool| {
         let places = plan.places(&HashMap::new(), &given);
@@ -25,7 +35,9 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
         lowering.jobs()?;
         for (number, &(value, to)) in ends.outputs.iter().enumerate() {
             let from = lowering.place(value);
-            let in_place = twins.get(number).is_some_and(Option::is_some) || kept.contains(&Some(number));
+            let in_place = twins.get(number).is_some_and(Option::is_some)
+                || kept.contains(&Some(number))
+                || over.iter().any(|&(output, _)| output == number);
             if from.span != to.span && !in_place {
                 lowering.copy(value, from, to);
             }
