@@ -84,12 +84,12 @@ fn writes_over(plan: &Plan, input: Value, output: Value) -> bool {
     for (number, job) in plan.jobs.iter().enumerate() {
         job.each_write(view, |value| {
             if value == output {
-                writers.push(number)
+                writers.push(number);
             }
         });
         job.each_read(view, |value, _| {
             if value == input {
-                last = Some(number)
+                last = Some(number);
             }
         });
     }
