@@ -10,12 +10,15 @@ use crate::lower::{Before, Lowering, Target};
 use crate::plan::Plan;
 use crate::rows::rows;
 
-/// Turns the plan of a body into steps. `scan` says how many inputs are the same for all steps of a loop, and how many
-/// outputs are carries.
-pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, around: &Lowering) -> Result<Frame> {
+/// How a body is run: by a loop, how many inputs are the same for all steps, and how many outputs are carries; and which
+/// outputs are written over which inputs.
+pub(crate) type Use = (Option<[usize; 2]>, Vec<(usize, usize)>);
+
+/// Turns the plan of a body into steps.
+pub(crate) fn frame(plan: &Plan, target: Target, (scan, over): &Use, around: &Lowering) -> Result<Frame> {
     let ends = Ends::new(plan);
     let [consts, carries] = scan.unwrap_or_default();
-    let (given, twins) = ends.given(plan, carries);
+    let (given, twins) = ends.given(plan, carries, over);
     let kept = ends.kept(plan, consts, &twins);
     let lowered = |by_rows: bool| {
         let places = plan.places(&HashMap::new(), &given);
@@ -25,7 +28,8 @@ pub(crate) fn frame(plan: &Plan, target: Target, scan: Option<[usize; 2]>, aroun
         lowering.jobs()?;
         for (number, &(value, to)) in ends.outputs.iter().enumerate() {
             let from = lowering.place(value);
-            let in_place = twins.get(number).is_some_and(Option::is_some) || kept.contains(&Some(number));
+            let is_over = over.iter().any(|&(output, _)| output == number);
+            let in_place = is_over || twins.get(number).is_some_and(Option::is_some) || kept.contains(&Some(number));
             if from.span != to.span && !in_place {
                 lowering.copy(value, from, to);
             }
@@ -85,7 +89,12 @@ impl Ends {
 
     /// The places of what is not made in memory between, and for each carry the stacked output that is the same value,
     /// where the next step finds it.
-    fn given(&self, plan: &Plan, carries: usize) -> (HashMap<Value, Place>, Vec<Option<usize>>) {
+    fn given(
+        &self,
+        plan: &Plan,
+        carries: usize,
+        over: &[(usize, usize)],
+    ) -> (HashMap<Value, Place>, Vec<Option<usize>>) {
         let mut given = plan.given.clone();
         given.values_mut().for_each(|place| place.span.base = self.numbers[&place.span.base]);
         given.extend(self.inputs.iter().copied());
@@ -101,6 +110,10 @@ impl Ends {
                 }
                 _ => {}
             }
+        }
+        for &(output, input) in over {
+            let ((value, place), (_, of)) = (self.outputs[output], self.inputs[input]);
+            given.insert(plan.view.root(value), Place { span: of.span, ..place });
         }
         (given, twins)
     }

@@ -34,6 +34,7 @@ mod jobs;
 pub mod kernels;
 mod lower;
 mod memory;
+mod over;
 mod plan;
 mod program;
 mod reductions;

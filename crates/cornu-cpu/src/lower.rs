@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cornu_graph::ops::{self, Leaf, Op};
 use cornu_graph::{Body, DType, Error, Graph, Node, Result, Shape, Type, Value, VarId};
 
-use crate::bodies;
+use crate::bodies::{self, Use};
 use crate::control::{Control, Frame};
 use crate::copies::{Copies, Site};
 use crate::ends;
@@ -109,8 +109,8 @@ pub(crate) struct Lowering<'p, 'g> {
     pub(crate) steps: Steps,
     /// The numbers that constants have here, by those in the program; nothing where they are the same.
     numbers: Option<HashMap<u32, u32>>,
-    /// Bodies by their plans and by how many inputs are the same for all steps of a loop, and outputs carries.
-    frames: HashMap<(usize, Option<[usize; 2]>), Arc<Frame>>,
+    /// Bodies by their plans, and by how they are run.
+    frames: HashMap<(usize, Use), Arc<Frame>>,
 }
 
 impl<'p, 'g> Lowering<'p, 'g> {
@@ -153,12 +153,12 @@ impl<'p, 'g> Lowering<'p, 'g> {
         self.numbers.as_ref().map_or(constant, |numbers| numbers[&constant])
     }
 
-    fn frame(&mut self, body: &Body, scan: Option<[usize; 2]>) -> Result<Arc<Frame>> {
-        let key = (self.plan.number(body), scan);
+    fn frame(&mut self, body: &Body, how: Use) -> Result<Arc<Frame>> {
+        let key = (self.plan.number(body), how);
         if let Some(frame) = self.frames.get(&key) {
             return Ok(Arc::clone(frame));
         }
-        let frame = Arc::new(bodies::frame(&self.plan.bodies[key.0], self.target, scan, self)?);
+        let frame = Arc::new(bodies::frame(&self.plan.bodies[key.0], self.target, &key.1, self)?);
         self.frames.insert(key, Arc::clone(&frame));
         Ok(frame)
     }
@@ -288,7 +288,8 @@ impl<'p, 'g> Lowering<'p, 'g> {
     fn control(&mut self, op: &Op, node: &Node, args: Vec<Place>) -> Result<Step> {
         let scan = if let Op::Scan(scan) = op { Some([scan.consts, scan.carries]) } else { None };
         let results = node.results().map(|value| self.place(value)).collect();
-        let frames = op.bodies().iter().map(|body| self.frame(body, scan)).collect::<Result<_>>()?;
+        let over = self.plan.over.pairs(&self.plan.view, node);
+        let frames = op.bodies().iter().map(|body| self.frame(body, (scan, over.clone()))).collect::<Result<_>>()?;
         Ok(Step::Control(Control { op: op.clone(), frames, args, results }))
     }
 

@@ -10,6 +10,7 @@ use crate::ends::with_ends;
 use crate::jobs::{Homes, Job, draft, together};
 use crate::kernels::operand::{Place, Span};
 use crate::memory::{self, Life};
+use crate::over::Over;
 use crate::row_programs::over_rows;
 use crate::schedule::schedule;
 use crate::sums::with_products;
@@ -20,12 +21,14 @@ use crate::view::View;
 pub(crate) struct Plan<'g> {
     pub(crate) view: View<'g>,
     pub(crate) jobs: Vec<Job>,
-    homes: Homes,
+    pub(crate) homes: Homes,
     /// Whether the graph is a body: its inputs stay until its end.
-    is_body: bool,
+    pub(crate) is_body: bool,
     /// The bodies of its ops, each once.
     pub(crate) bodies: Vec<Plan<'g>>,
     numbers: HashMap<&'g Body, usize>,
+    /// What loops stack where rows were that they read.
+    pub(crate) over: Over,
     /// Where constants lie, once the session has put them there.
     pub(crate) given: HashMap<Value, Place>,
 }
@@ -45,9 +48,11 @@ impl<'g> Plan<'g> {
         // Rows of a body are stretches of one segment.
         let jobs = if is_body { jobs } else { together(&homes, jobs) };
         let bodies: Vec<&'g Body> = jobs.iter().flat_map(|job| job.bodies(graph)).collect();
-        let mut plan =
-            Plan { view, jobs, homes, is_body, bodies: Vec::new(), numbers: HashMap::new(), given: HashMap::new() };
+        let (numbers, given) = (HashMap::new(), HashMap::new());
+        let (over, inner) = (Over::default(), Vec::new());
+        let mut plan = Plan { view, jobs, homes, is_body, bodies: inner, numbers, over, given };
         bodies.into_iter().for_each(|body| plan.body(body));
+        plan.over = Over::new(&plan);
         plan
     }
 
@@ -93,7 +98,8 @@ impl<'g> Plan<'g> {
         vars: &HashMap<VarId, Place>,
         given: &HashMap<Value, Place>,
     ) -> (Vec<Option<Place>>, usize) {
-        let lives = self.lifetimes();
+        let mut lives = self.lifetimes();
+        self.over.join(&mut lives);
         let graph = self.view.graph;
         let scratch = |value: Value, at: usize| Place::new(&self.view.stored(value), Span { base: 0, at });
         let mut places: Vec<Option<Place>> = vec![None; graph.values()];
@@ -112,12 +118,13 @@ impl<'g> Plan<'g> {
         for ((value, _), at) in free.into_iter().zip(offsets) {
             places[value.index()] = Some(scratch(value, at));
         }
+        self.over.each(|value, below| places[value.index()] = places[below.index()]);
         (places, total)
     }
 
     /// For each value in memory, the first and the last job that need it. Inputs are there before the first job (0),
     /// and results after the last.
-    fn lifetimes(&self) -> Vec<Option<(usize, usize)>> {
+    pub(crate) fn lifetimes(&self) -> Vec<Option<(usize, usize)>> {
         let end = self.jobs.len() + 1;
         let mut lives: Vec<Option<(usize, usize)>> = vec![None; self.view.graph.values()];
         let mut seen = |value: Value, when: usize| {

@@ -101,7 +101,7 @@ impl Store {
 
     pub(crate) fn declare(&self, mut spec: VarSpec) -> Result<VarId> {
         let buffer = match &spec.start {
-            Start::Zeros => Buffer::new(&spec.ty, Place::new(&spec.ty, Span::of(0)).padded())?.taken(),
+            Start::Zeros => Buffer::new(&spec.ty, Place::new(&spec.ty, Span::of(0)).padded())?.taken(&self.threads),
             Start::Value(value) => self.filled(value)?,
         };
         spec.start = Start::Zeros;

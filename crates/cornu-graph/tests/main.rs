@@ -77,6 +77,7 @@ fn made(words: &[&str], graph: &Graph) -> Result<String, String> {
         ["trim"] => text::printed(&passes::trim(graph)),
         ["fold"] => text::printed(&passes::fold(graph)),
         ["hoist"] => text::printed(&passes::hoist(graph)),
+        ["columns"] => text::printed(&passes::columns(graph)),
         ["parts"] => text::printed(&passes::parts(graph)),
         ["slices"] => text::printed(&passes::slices(graph, 0)),
         ["widen"] => text::printed(&passes::widen(graph.clone())),

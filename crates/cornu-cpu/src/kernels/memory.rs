@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cornu_graph::{Error, Result};
 
 use super::operand::{Bases, Place, Span};
+use super::threads::{Threads, share};
 
 /// Bytes of a line. Buffers and what is planned in them begin at multiples of it, and are padded to multiples of it.
 pub const LINE: usize = 64;
@@ -44,6 +45,9 @@ const ALIGNED: usize = 16;
 /// Bytes of a page, or less.
 const PAGE: usize = 4096;
 
+/// How many pages to be taken are worth a thread.
+const PAGES: usize = 64;
+
 // SAFETY: it owns its bytes.
 unsafe impl Send for Buffer {}
 // SAFETY: it only gives pointers.
@@ -68,11 +72,14 @@ impl Buffer {
 
     /// The same with all pages taken: for what is read before it is written. A page that is read first is one of zeros which
     /// all share, and to write it then interrupts every other core.
-    pub(crate) fn taken(self) -> Buffer {
-        for at in (0..self.bytes).step_by(PAGE) {
-            // SAFETY: it is inside, and nobody else has the buffer. The compiler may not leave out what writes no news.
-            unsafe { self.start.wrapping_add(at).write_volatile(0) };
-        }
+    pub(crate) fn taken(self, threads: &Threads) -> Buffer {
+        let pages = self.bytes.div_ceil(PAGE);
+        threads.run(pages / PAGES, &|part, parts| {
+            for page in share(pages, part, parts) {
+                // SAFETY: it is inside, and only this part has it. The compiler may not leave out what writes no news.
+                unsafe { self.room().start.wrapping_add(page * PAGE).write_volatile(0) };
+            }
+        });
         self
     }
 

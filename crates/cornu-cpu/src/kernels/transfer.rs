@@ -1,5 +1,7 @@
 //! What enters and leaves buffers: arrays, and rows of them.
 
+use std::ops::Range;
+
 use cornu_graph::{Array, Buffer, DType, Element, Error, Result, Type};
 
 use super::memory::{LINE, collect, typed};
@@ -7,8 +9,9 @@ use super::operand::{Bases, Place};
 use super::simd::foresee;
 use super::threads::{Threads, share};
 
-/// Bytes to be copied that are worth a thread.
+/// Bytes of rows to be picked that are worth a thread, and of a whole array, which is copied from end to end.
 const GRAIN: usize = 32 * 1024;
+const WHOLE: usize = 512 * 1024;
 
 /// Bytes of rows that are asked for ahead, since they lie anywhere, and how many rows ahead.
 const FAR: usize = 256;
@@ -23,8 +26,11 @@ pub(crate) fn write(bases: Bases, place: Place, array: &Array, rows: Option<&[u3
     // SAFETY: whoever feeds a place has it for himself, and all bytes are elements of those types that they are read as.
     let to = unsafe { bases.slice_mut::<u8>(Place { dtype: DType::U8, len: place.bytes(), ..place }) };
     match rows {
-        None => to.copy_from_slice(from),
-        Some(rows) => pick(threads, from, rows, to),
+        None => by_parts(threads, WHOLE, to, 1, |to, bytes| to.copy_from_slice(&from[bytes])),
+        Some(rows) => {
+            let width = to.len() / rows.len().max(1);
+            by_parts(threads, GRAIN, to, width, |to, part| copy_rows(from, &rows[part], width, to));
+        }
     }
 }
 
@@ -33,26 +39,31 @@ fn as_bytes<T: Element>(elements: &[T]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(elements.as_ptr().cast(), size_of_val(elements)) }
 }
 
-/// Copies those rows of `from` to `to`, which has exactly their size, on several threads if the work is worth it.
-fn pick(threads: &Threads, from: &[u8], rows: &[u32], to: &mut [u8]) {
-    let width = to.len() / rows.len().max(1);
-    let parts = threads.count().min(to.len() / GRAIN);
-    if parts <= 1 {
-        return copy_rows(from, rows, width, to);
+/// Fills `to`, which is rows of so many bytes, on a thread for each `grain` of it: `fill` is given some rows, and which.
+fn by_parts(
+    threads: &Threads,
+    grain: usize,
+    to: &mut [u8],
+    width: usize,
+    fill: impl Fn(&mut [u8], Range<usize>) + Sync,
+) {
+    let (rows, most) = (to.len() / width.max(1), threads.count().min(to.len() / grain));
+    if most <= 1 {
+        return fill(to, 0..rows);
     }
     let target = Shared(to.as_mut_ptr());
-    threads.run(parts, &|part, parts| {
-        let part = share(rows.len(), part, parts);
+    threads.run(most, &|part, parts| {
+        let part = share(rows, part, parts);
         // SAFETY: `to` has room for the rows and is lent to this call; parts are other rows of it.
         let to = unsafe { std::slice::from_raw_parts_mut(target.at(part.start * width), part.len() * width) };
-        copy_rows(from, &rows[part], width, to);
+        fill(to, part);
     });
 }
 
 /// A pointer that threads may share, each for its own bytes.
 struct Shared(*mut u8);
 
-// SAFETY: `pick` hands every thread other bytes of it.
+// SAFETY: `by_parts` hands every thread other bytes of it.
 unsafe impl Sync for Shared {}
 
 impl Shared {
@@ -118,4 +129,16 @@ pub(crate) fn read_into(bases: Bases, place: Place, to: &mut Array) {
         // SAFETY: nothing runs while results are read.
         to.copy_from_slice(unsafe { bases.slice::<T>(place) });
     });
+}
+
+#[test]
+fn large_arrays_arrive_whole_on_any_number_of_threads() {
+    let ty = Type::new(DType::U16, [WHOLE + 3]);
+    let array = Array::from_fn(&ty, |at| (at % 65_521) as f64);
+    for threads in [1, 2, 3, 5] {
+        let (threads, place) = (Threads::new(threads), Place::new(&ty, super::operand::Span::of(0)));
+        let buffer = super::memory::Buffer::new("a buffer", place.padded()).expect("memory").taken(&threads);
+        write(buffer.bases(), place, &array, None, &threads);
+        assert!(read(buffer.bases(), place, &ty).expect("memory") == array);
+    }
 }

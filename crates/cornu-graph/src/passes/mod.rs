@@ -1,5 +1,6 @@
 //! Passes: each takes a graph and gives one that computes the same, with less to do. A pass is a list of rules.
 
+mod columns;
 mod fold;
 mod hoist;
 mod join;
@@ -10,6 +11,7 @@ mod slices;
 mod trim;
 mod widen;
 
+pub use columns::columns;
 pub use fold::FOLD;
 pub use hoist::hoist;
 pub use join::join;
@@ -57,7 +59,7 @@ impl From<Value> for Instead {
 }
 
 /// The passes of an executor, in order.
-pub const ALL: &[Pass] = &[join, trim, algebra, hoist, parts];
+pub const ALL: &[Pass] = &[join, trim, algebra, hoist, parts, columns];
 
 /// The passes that are lists of rules, with their names.
 pub const RULES: [(&str, &[Rule]); 2] = [("simplify", SIMPLIFY), ("fold", FOLD)];

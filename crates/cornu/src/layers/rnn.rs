@@ -98,16 +98,12 @@ pub(super) fn one_step(cell: &dyn Cell, cx: &mut Cx, inputs: &Inputs) -> Result<
 
 /// The states that are given, if they are as the cell has them.
 fn given(wires: &[&Wire], argument: &str, sizes: &[usize], batch: usize) -> Result<Vec<Tensor>> {
-    let (needed, got) =
-        (sizes.iter().map(|&units| [batch, units].into()), wires.iter().map(|wire| wire.tensor.shape()));
-    let (needed, got): (Vec<Shape>, Vec<Shape>) = (needed.collect(), got.collect());
+    let needed: Vec<Shape> = sizes.iter().map(|&units| [batch, units].into()).collect();
+    let got: Vec<Shape> = wires.iter().map(|wire| wire.tensor.shape()).collect();
     if needed == got {
         return Ok(wires.iter().map(|wire| wire.tensor.clone()).collect());
     }
-    let list = |shapes: &[Shape]| match shapes {
-        [] => "none".to_owned(),
-        shapes => shapes.iter().map(Shape::to_string).collect::<Vec<_>>().join(", "),
-    };
+    let list = |all: &[Shape]| all.iter().map(Shape::to_string).reduce(|a, b| a + ", " + &b).unwrap_or("none".into());
     Err(Error::graph(format!("`{argument}` needs states of shape {}, got {}", list(&needed), list(&got))))
 }
 

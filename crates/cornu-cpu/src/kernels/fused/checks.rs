@@ -86,6 +86,14 @@ fn overlaps(program: &Program) -> Result<()> {
     for (k, segment) in program.segments.iter().enumerate().filter(|(_, segment)| segment.len > 0) {
         for (i, input) in segment.inputs.iter().enumerate() {
             let is_whole = |out: &Strided| matches!(input, Input::Memory(of) if out.span == of.span) && out.is_row();
+            // Outputs lie apart: what lies exactly where one does meets no other.
+            let is_one = |(out, &r): (&Strided, &u16)| {
+                let size = program.code[usize::from(r)].result().size();
+                matches!(input, Input::Memory(of) if of == out) && size == program.inputs[i].size()
+            };
+            if segment.outputs.iter().zip(&program.outputs).any(is_one) {
+                continue;
+            }
             for (base, read) in reads(input, program.inputs[i].size()) {
                 let next = outputs.partition_point(|&(of, _, end, _)| (of, end) <= (base, read.start));
                 let mut clash = outputs[next..].iter().take_while(|out| out.0 == base && out.1 < read.end);
