@@ -52,11 +52,13 @@ impl Turn<'_> {
         }
     }
 
-    /// Trials of processes that have ended come first: they are repeated from their seeds.
-    fn adopt(&mut self, orphans: &[u64]) {
-        for number in orphans {
-            let known = self.ledger.trials().get(*number as usize).cloned();
-            self.chosen.extend(known.filter(|trial| trial.status == Status::Running));
+    /// Trials that were stopped, and those of processes that have ended, come first: they are repeated from their seeds. What runs
+    /// here is none of these, also where its connection was cut.
+    fn adopt(&mut self, stopped: &[u64], orphans: &[u64]) {
+        let Turn { ledger, chosen, .. } = self;
+        for number in stopped.iter().chain(orphans.iter().filter(|number| !ledger.unfinished.contains(number))) {
+            let known = ledger.trials().get(*number as usize).cloned();
+            chosen.extend(known.filter(|trial| trial.status == Status::Running));
         }
     }
 
@@ -141,8 +143,7 @@ impl Search<'_> {
                 ended.for_each(|(_, costs)| locked(pruning).ended(costs, false));
             }
             if wants {
-                turn.adopt(&stopped);
-                turn.adopt(&news.orphans);
+                turn.adopt(&stopped, &news.orphans);
                 turn.choose();
             }
             turn.chosen.clone()

@@ -280,7 +280,9 @@ impl Task for Training {
         }
         if let Some(budget) = &job.budget {
             fit = fit.epochs(budget.epochs);
-            if let Some(path) = budget.parent.and_then(|parent| common.snapshot(parent, *execution)) {
+            // What another machine has trained is trained anew, from the same seeds.
+            let snapshot = budget.parent.and_then(|parent| common.snapshot(parent, *execution));
+            if let Some(path) = snapshot.filter(|path| path.exists()) {
                 fit = fit.resume(path);
             }
         }
