@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::error::Error as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cornu::graph::Context;
 use cornu::{Error, Result};
@@ -16,10 +16,6 @@ use super::super::hidden;
 /// The class of advisory locks that are this crate's: `corn` in ASCII. A worker holds the one of its number; that of 0 is for
 /// whoever makes the tables.
 pub(super) const LOCKS: i32 = 0x636f_726e;
-
-/// How long others may be silent until their trials are given out again, where the server, or the way to it, was away: they
-/// connect anew, as this one does.
-pub(super) const GRACE: Duration = Duration::from_secs(15);
 
 /// How long the server may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -58,8 +54,6 @@ pub(super) struct Connection {
     /// This worker's number, once it has been connected.
     worker: Option<i32>,
     open: Option<Open>,
-    /// Until when nobody counts as dead, after the connection was lost.
-    grace: Option<Instant>,
 }
 
 struct Open {
@@ -120,7 +114,7 @@ impl Connection {
             config.application_name("cornu-tuner");
         }
         config.keepalives_idle(ANSWER).tcp_user_timeout(3 * ANSWER);
-        Ok(Connection { config, place, worker: None, open: None, grace: None })
+        Ok(Connection { config, place, worker: None, open: None })
     }
 
     /// Does `work` at once or not at all, on a connection that is opened where there is none.
@@ -137,9 +131,7 @@ impl Connection {
             Some(open) => open,
             None => {
                 let (open, worker) = Open::new(&self.config, self.worker).map_err(|error| explain(&error))?;
-                if self.worker.replace(worker).is_some() {
-                    self.grace = Some(Instant::now() + GRACE);
-                }
+                self.worker = Some(worker);
                 self.open.insert(open)
             }
         };
@@ -149,11 +141,6 @@ impl Connection {
         let done = work(&mut step)?;
         step.transaction.commit().map_err(|error| explain(&error))?;
         Ok(done)
-    }
-
-    /// Whether others may have lost their connections just now, as this has.
-    pub(super) fn was_lost(&self) -> bool {
-        self.grace.is_some_and(|until| Instant::now() < until)
     }
 
     /// Opens it anew if it is lost: others see by it that this worker lives.

@@ -2,6 +2,7 @@
 
 mod connection;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,7 @@ use cornu::graph::Context;
 use cornu::{Error, Result};
 use serde_json::Value as Json;
 
-use self::connection::{Connection, GRACE, LOCKS, Step, cell};
+use self::connection::{Connection, LOCKS, Step, cell};
 use super::rows::{bytes, json, numbers, trial};
 use super::{Journal, News, Record, Written, hidden};
 use crate::search::locked;
@@ -23,6 +24,9 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// How often to look whether the connection is there.
 const BEAT: Duration = Duration::from_secs(2);
+
+/// How long a worker may be without a connection: a server or a way to it that was away cuts all of them, and each connects anew.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// How long the server may take to find that a program has ended.
 const END: Duration = Duration::from_millis(200);
@@ -58,6 +62,8 @@ pub struct PostgresJournal {
     /// The last change that is known here.
     seen: i64,
     looked: Option<Instant>,
+    /// Workers that have no connection, and since when.
+    missing: HashMap<i32, Instant>,
     folder: Option<PathBuf>,
 }
 
@@ -85,7 +91,16 @@ impl PostgresJournal {
         let started = thread::Builder::new().name("journal".into()).spawn(move || keep(&kept, &ended));
         started.map_err(|error| Error::file(format!("{}: {error}", hidden(url))))?;
         let (name, beat) = (name.to_owned(), Some(beat));
-        Ok(PostgresJournal { name, connection, beat, search: None, seen: 0, looked: None, folder: None })
+        Ok(PostgresJournal {
+            name,
+            connection,
+            beat,
+            search: None,
+            seen: 0,
+            looked: None,
+            missing: HashMap::new(),
+            folder: None,
+        })
     }
 
     /// A folder that all machines share, for the trainings that others go on with ([`Hyperband`](crate::Hyperband)). Without it a
@@ -143,16 +158,15 @@ fn keep(connection: &Mutex<Connection>, ended: &Receiver<()>) {
 struct Running {
     number: i64,
     worker: i32,
-    /// Whether its worker, if it lives, has had the time to connect since the server was started.
-    known: bool,
+    /// Whether the server has run since it began.
+    steady: bool,
 }
 
 fn running(step: &mut Step, search: i64) -> Result<Vec<Running>> {
-    let statement = "SELECT number, worker, server = pg_postmaster_start_time()
-            OR clock_timestamp() > pg_postmaster_start_time() + make_interval(secs => $3)
-        FROM cornu_trials WHERE search = $1 AND status = 'RUNNING' AND worker <> $2 ORDER BY number";
-    let rows = step.query(statement, &[&search, &step.worker.clone(), &GRACE.as_secs_f64()])?;
-    let running = |row| Ok(Running { number: cell(row, 0)?, worker: cell(row, 1)?, known: cell(row, 2)? });
+    let statement = "SELECT number, worker, server = pg_postmaster_start_time() FROM cornu_trials
+        WHERE search = $1 AND status = 'RUNNING' AND worker <> $2 ORDER BY number";
+    let rows = step.query(statement, &[&search, &step.worker.clone()])?;
+    let running = |row| Ok(Running { number: cell(row, 0)?, worker: cell(row, 1)?, steady: cell(row, 2)? });
     rows.iter().map(running).collect()
 }
 
@@ -189,11 +203,14 @@ fn changed(step: &mut Step, search: i64, seen: i64, news: &mut News) -> Result<(
     Ok(())
 }
 
-/// Trials of workers that have ended.
-fn orphans(step: &mut Step, search: i64) -> Result<Vec<u64>> {
-    let (living, running) = (living(step)?, running(step, search)?);
-    let dead = running.into_iter().filter(|trial| trial.known && !living.contains(&trial.worker));
-    Ok(dead.map(|trial| trial.number.cast_unsigned()).collect())
+/// Trials of workers that have ended: those that a new worker finds, and those that were missing for a while.
+fn orphans(step: &mut Step, search: i64, new: bool, missing: &mut HashMap<i32, Instant>) -> Result<Vec<u64>> {
+    let (living, mut running) = (living(step)?, running(step, search)?);
+    running.retain(|trial| !living.contains(&trial.worker));
+    missing.retain(|worker, _| running.iter().any(|trial| trial.worker == *worker));
+    let mut ended = |trial: &Running| missing.entry(trial.worker).or_insert_with(Instant::now).elapsed() > GRACE;
+    running.retain(|trial| ended(trial) || new && trial.steady);
+    Ok(running.iter().map(|trial| trial.number.cast_unsigned()).collect())
 }
 
 /// Writes what is known of trials; gives the numbers of those that had not ended before, which others may have run as well.
@@ -275,12 +292,11 @@ impl Journal for PostgresJournal {
     }
 
     fn exchange(&mut self, written: Written, choose: &mut dyn FnMut(News) -> Vec<Trial>) -> Result<()> {
-        let look = self.looked.is_none_or(|looked| looked.elapsed() > LOOK);
-        if let (None, Some(search)) = (self.looked, self.search) {
+        let (look, new) = (self.looked.is_none_or(|looked| looked.elapsed() > LOOK), self.looked.is_none());
+        if let Some(search) = self.search.filter(|_| new) {
             self.settle(search)?;
         }
-        let mut connection = locked(&self.connection);
-        let look = look && !connection.was_lost();
+        let (mut connection, missing) = (locked(&self.connection), &mut self.missing);
         let (search, last) = connection.with(|step| {
             let (search, last, space) = taken(step, &self.name, self.search)?;
             let (mut news, change) = (News::default(), last + 1);
@@ -289,7 +305,7 @@ impl Journal for PostgresJournal {
                 news.space = json(space);
             }
             if look {
-                news.orphans.append(&mut orphans(step, search)?);
+                news.orphans.append(&mut orphans(step, search, new, missing)?);
             }
             let ended = written.ended.iter().map(|record| (&record.trial, &*record.curve));
             let new = write(step, (search, change), ended)?;
