@@ -7,7 +7,7 @@ mod postgres;
 mod rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod workers;
 
 use std::path::Path;
@@ -58,6 +58,8 @@ pub struct News {
     pub space: Option<Json>,
     /// The numbers of trials that run nowhere any more: their processes have ended.
     pub orphans: Vec<u64>,
+    /// Whether there may soon be more of these, of processes that do not answer: the search waits for that.
+    pub missing: bool,
 }
 
 /// Where a search is written down. Several processes may use one journal at a time.

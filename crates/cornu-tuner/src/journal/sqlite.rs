@@ -126,7 +126,7 @@ impl SqliteJournal {
         let folder = folder.as_ref().to_path_buf();
         let failed = |error: std::io::Error| Error::file(format!("`{}`: {error}", folder.display()));
         fs::create_dir_all(&folder).map_err(failed)?;
-        let worker = Worker::new(&folder).map_err(failed)?;
+        let worker = Worker::new(folder.join("workers")).map_err(failed)?;
         let open = Open::new(&folder.join(FILE), true).map_err(|error| explain(&error, &folder))?;
         let mut journal = SqliteJournal { folder, worker, open: Some(open), seen: 0, looked: None };
         let found = journal.with(|open, _| value(&open.connection, "version"))?;

@@ -28,6 +28,8 @@ struct Turn<'t> {
     max_trials: Option<u64>,
     /// How many trials are wanted; none, where the search is to end.
     room: usize,
+    /// Whether trials of others may have to be run again.
+    missing: bool,
     chosen: Vec<Trial>,
     finish: Option<Finish>,
     problem: Result<()>,
@@ -36,6 +38,7 @@ struct Turn<'t> {
 impl Turn<'_> {
     /// Takes up what others did.
     fn hear(&mut self, news: &News) {
+        self.missing = news.missing;
         if let Some(space) = news.space.as_ref().and_then(Space::from_config) {
             for parameter in space.parameters() {
                 if let Err(error) = self.ledger.space.add(parameter) {
@@ -65,7 +68,7 @@ impl Turn<'_> {
     fn choose(&mut self) {
         while self.chosen.len() < self.room && self.finish.is_none() {
             if self.max_trials.is_some_and(|most| self.ledger.counted() >= most) {
-                self.finish = Some(Finish::MaxTrials);
+                self.finish = (!self.missing).then_some(Finish::MaxTrials);
                 return;
             }
             let running = || self.ledger.trials().iter().any(|trial| trial.status == Status::Running);
@@ -130,6 +133,7 @@ impl Search<'_> {
             built: self.common.built.as_ref(),
             max_trials,
             room,
+            missing: false,
             chosen: Vec::new(),
             finish: None,
             problem: Ok(()),

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(crate) fn tuner(folder: &Path, trials: u64) -> RandomSearch {
 }
 
 /// How many epochs the trials have of a search that is killed often, so that it takes a while.
-const LONG: usize = 40;
+pub(crate) const LONG: usize = 40;
 
 /// Searches in the folder that this process was started for: the processes of the tests below run this one.
 #[test]
@@ -36,9 +36,14 @@ fn a_process_searches_where_it_is_told() {
     tuner(folder, trials).workers(1).search(&x, &y, fit().epochs(epochs)).expect("a search");
 }
 
-pub(crate) fn start(folder: &Path) -> Child {
+pub(crate) fn process(folder: &Path) -> Command {
     let mut command = again("journals::a_process_searches_where_it_is_told", "", folder);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a process")
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+pub(crate) fn start(folder: &Path) -> Child {
+    process(folder).spawn().expect("a process")
 }
 
 /// A folder for a search of so many trials.

@@ -1,10 +1,13 @@
 //! Searches in a database, on a server of the test's own: stopped, shared, gone on with. Where none is installed, the tests say
 //! that they did not run.
 
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ use cornu_tuner::journal::PostgresJournal;
 use cornu_tuner::prelude::*;
 use cornu_tuner::{Finish, Trial};
 
-use crate::journals::{compare, killed, killed_often, shared, start, tuner, waits};
+use crate::journals::{LONG, compare, killed, killed_often, process, shared, start, tuner, waits};
 use crate::{build, fit, rows, told};
 
 /// A server that ends with the test.
@@ -107,9 +110,33 @@ fn processes_share_a_search_and_one_waits_for_the_other() {
     waits(&server.place("waits"));
 }
 
+/// One that goes on takes up what another had under way: on one machine at once, elsewhere when it has waited for a while.
+#[test]
+fn trials_of_a_program_that_is_killed_are_given_out_again() {
+    let Some(server) = Server::start("pg-dead") else { return };
+    for elsewhere in [false, true] {
+        let folder = server.shared(&format!("pg-dead-{elsewhere}"), 12);
+        std::fs::write(folder.join("long"), "").unwrap();
+        let mut first = process(&folder);
+        if elsewhere {
+            // What lies in another folder is as good as on another machine.
+            std::fs::create_dir(folder.join("tmp")).unwrap();
+            first.env("TMPDIR", folder.join("tmp"));
+        }
+        let (mut first, mut found) = (first.spawn().expect("a process"), tuner(&folder, 1));
+        while found.reload().is_err() || found.trials().len() < 3 {
+            sleep(Duration::from_millis(5));
+        }
+        first.kill().unwrap();
+        first.wait().unwrap();
+        assert!(start(&folder).wait().unwrap().success());
+        compare(&folder, 12, LONG);
+    }
+}
+
 /// Searches with four tuners of two threads; gives how often a trial was run, and the trials.
 fn together(place: &Path, trials: u64, milliseconds: u64, meanwhile: impl FnOnce()) -> (usize, Vec<Trial>) {
-    let (runs, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let runs = AtomicUsize::new(0);
     let search = || {
         let mut tuner = RandomSearch::default().max_trials(trials).seed(1).workers(2).directory(place);
         let ended = tuner.optimize(|hp| {
@@ -125,9 +152,8 @@ fn together(place: &Path, trials: u64, milliseconds: u64, meanwhile: impl FnOnce
     });
     let mut tuner = RandomSearch::default().directory(place);
     tuner.reload().unwrap();
-    found.lock().unwrap().extend_from_slice(tuner.trials());
     assert!(tuner.trials().iter().all(|trial| trial.status == Status::Completed));
-    (runs.into_inner(), found.into_inner().unwrap())
+    (runs.into_inner(), tuner.trials().to_vec())
 }
 
 /// What the trials are of a search in memory.
@@ -159,6 +185,69 @@ fn no_trial_runs_twice_though_connections_are_cut_and_the_server_is_stopped() {
         }
     });
     assert_eq!((runs, told(&found) == wanted), (400, true));
+}
+
+/// A way to a server on which the answer to each third commit is lost, with the connection.
+fn lossy(server: &Path, way: &Path) {
+    fn copy(mut from: UnixStream, mut to: UnixStream, mut goes_on: impl FnMut(&[u8]) -> bool) {
+        let mut bytes = [0; 1 << 16];
+        while let Ok(count @ 1..) = from.read(&mut bytes) {
+            if !goes_on(&bytes[..count]) || to.write_all(&bytes[..count]).is_err() {
+                break;
+            }
+        }
+        [from, to].iter().for_each(|end| _ = end.shutdown(Shutdown::Both));
+    }
+    const SOCKET: &str = ".s.PGSQL.5432";
+    let (listener, server) = (UnixListener::bind(way.join(SOCKET)).expect("a socket"), server.join(SOCKET));
+    let commits = Arc::new(AtomicUsize::new(0));
+    std::thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let Ok(server) = UnixStream::connect(&server) else { continue };
+            let lost = Arc::new(AtomicBool::new(false));
+            let (back, forth) = ((server.try_clone(), client.try_clone()), (client, server));
+            let (known, commits) = (Arc::clone(&lost), Arc::clone(&commits));
+            let asked = move |bytes: &[u8]| {
+                if bytes.windows(6).any(|word| word == b"COMMIT") {
+                    // The first are those that connect and begin.
+                    let count = commits.fetch_add(1, Ordering::Relaxed);
+                    known.store(count > 8 && count.is_multiple_of(3), Ordering::Relaxed);
+                }
+                true
+            };
+            std::thread::spawn(move || copy(forth.0, forth.1, asked));
+            let (Ok(from), Ok(to)) = back else { continue };
+            std::thread::spawn(move || copy(from, to, |_| !lost.load(Ordering::Relaxed)));
+        }
+    });
+}
+
+#[test]
+fn a_step_whose_end_nobody_was_told_of_is_neither_lost_nor_done_again() {
+    let Some(server) = Server::start("pg-lossy") else { return };
+    let way = Folder::new("pg-way");
+    lossy(&server.0, &way);
+    let runs = AtomicUsize::new(0);
+    let search = |folder: &Path| {
+        let place = server.place("lossy").display().to_string();
+        let encoded = |folder: &Path| folder.display().to_string().replace('/', "%2F");
+        let place = place.replace(&encoded(&server.0), &encoded(folder));
+        let mut tuner = RandomSearch::default().max_trials(120).seed(1).workers(2).directory(place);
+        let ended = tuner.optimize(|hp| {
+            runs.fetch_add(1, Ordering::Relaxed);
+            sleep(Duration::from_millis(30));
+            Ok(hp.float("x", 0.0..=1.0).get())
+        });
+        assert_eq!(ended.unwrap(), Finish::MaxTrials);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| search(&server.0));
+        search(&way);
+    });
+    let mut found = RandomSearch::default().directory(server.place("lossy"));
+    found.reload().unwrap();
+    assert!(found.trials().iter().all(|trial| trial.status == Status::Completed));
+    assert_eq!((runs.into_inner(), told(found.trials()) == told(&alone(120))), (120, true));
 }
 
 #[test]
@@ -262,7 +351,7 @@ fn a_hyperband_of_several_programs_is_that_of_one() {
         let name = format!("stopped {stop}");
         // Each has a folder of its own for what it has trained.
         let journal = || PostgresJournal::connect(&server.url(), &name).unwrap();
-        let count = std::sync::Arc::new(AtomicUsize::new(0));
+        let count = Arc::new(AtomicUsize::new(0));
         let mut first = search().journal(journal()).hypermodel(move |hp: &mut HyperParameters| {
             // The first build declares the parameters.
             match count.fetch_add(1, Ordering::Relaxed) > stop {

@@ -13,10 +13,6 @@ use postgres::{Client, Config, NoTls, Row, Statement, Transaction};
 
 use super::super::hidden;
 
-/// The class of advisory locks that are this crate's: `corn` in ASCII. A worker holds the one of its number; that of 0 is for
-/// whoever makes the tables.
-pub(super) const LOCKS: i32 = 0x636f_726e;
-
 /// How long the server may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -29,15 +25,14 @@ const SESSION: &str = "
     SET tcp_keepalives_interval = 5;
     SET tcp_keepalives_count = 3";
 
-/// Numbers in `change` rise with each step, so that everybody finds what is new. `server` says since when the server ran.
+/// Numbers in `change` rise with each step, so that everybody finds what is new. Trials of nobody have no name of a worker.
 const TABLES: &str = "
-    CREATE SEQUENCE cornu_workers AS integer CYCLE;
     CREATE TABLE cornu_searches (
         search bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE, version integer NOT NULL,
         last bigint NOT NULL, about text NOT NULL, space text);
     CREATE TABLE cornu_trials (
         search bigint REFERENCES cornu_searches ON DELETE CASCADE, number bigint, status text NOT NULL,
-        worker integer NOT NULL, server timestamptz NOT NULL, change bigint NOT NULL, record text NOT NULL, curve bytea,
+        worker text NOT NULL, change bigint NOT NULL, record text NOT NULL, curve bytea,
         PRIMARY KEY (search, number));
     CREATE TABLE cornu_weights (
         search bigint REFERENCES cornu_searches ON DELETE CASCADE, number bigint, cost double precision NOT NULL,
@@ -51,8 +46,8 @@ pub(super) struct Connection {
     config: Config,
     /// Where it leads, in words.
     place: String,
-    /// This worker's number, once it has been connected.
-    worker: Option<i32>,
+    /// This worker's name, of which it holds the lock.
+    worker: String,
     open: Option<Open>,
 }
 
@@ -65,8 +60,8 @@ struct Open {
 pub(super) struct Step<'c> {
     transaction: Transaction<'c>,
     prepared: &'c mut HashMap<&'static str, Statement>,
-    /// This worker's number.
-    pub(super) worker: i32,
+    /// This worker's name.
+    pub(super) worker: &'c str,
 }
 
 /// A value of a row.
@@ -101,7 +96,7 @@ fn explain(error: &postgres::Error) -> Error {
 
 impl Connection {
     /// A connection that is to be opened to that database.
-    pub(super) fn new(url: &str, name: &str) -> Result<Connection> {
+    pub(super) fn new(url: &str, name: &str, worker: &str) -> Result<Connection> {
         let place = format!("search `{name}` in {}", hidden(url));
         let mut config: Config = url.parse().map_err(|error| explain(&error)).context(&place)?;
         if let (None, Ok(password)) = (config.get_password(), std::env::var("PGPASSWORD")) {
@@ -114,7 +109,7 @@ impl Connection {
             config.application_name("cornu-tuner");
         }
         config.keepalives_idle(ANSWER).tcp_user_timeout(3 * ANSWER);
-        Ok(Connection { config, place, worker: None, open: None })
+        Ok(Connection { config, place, worker: worker.to_owned(), open: None })
     }
 
     /// Does `work` at once or not at all, on a connection that is opened where there is none.
@@ -130,14 +125,12 @@ impl Connection {
         let open = match &mut self.open {
             Some(open) => open,
             None => {
-                let (open, worker) = Open::new(&self.config, self.worker).map_err(|error| explain(&error))?;
-                self.worker = Some(worker);
+                let open = Open::new(&self.config, &self.worker).map_err(|error| explain(&error))?;
                 self.open.insert(open)
             }
         };
         let transaction = open.client.transaction().map_err(|error| explain(&error))?;
-        let worker = self.worker.unwrap_or_default();
-        let mut step = Step { transaction, prepared: &mut open.prepared, worker };
+        let mut step = Step { transaction, prepared: &mut open.prepared, worker: &self.worker };
         let done = work(&mut step)?;
         step.transaction.commit().map_err(|error| explain(&error))?;
         Ok(done)
@@ -154,37 +147,33 @@ impl Connection {
         }
     }
 
-    /// Closes it: the trials of this worker may be given out again.
+    /// Closes it, where it is open: the trials of this worker are nobody's.
     pub(super) fn close(&mut self) {
-        if let Some(mut open) = self.open.take() {
-            // The server itself takes the locks a moment after the connection has ended.
-            _ = open.client.batch_execute("SELECT pg_advisory_unlock_all()");
+        if self.open.is_some() {
+            let left = "UPDATE cornu_trials SET worker = '' WHERE worker = $1 AND status = 'RUNNING'";
+            let worker = self.worker.clone();
+            _ = self.with(|step| step.query(left, &[&worker]));
         }
+        self.open = None;
     }
 }
 
 impl Open {
-    /// Connects as that worker, or as a new one.
-    fn new(config: &Config, worker: Option<i32>) -> Result<(Open, i32), postgres::Error> {
+    /// Connects, and takes the lock of that worker.
+    fn new(config: &Config, worker: &str) -> Result<Open, postgres::Error> {
         let mut client = config.connect(NoTls)?;
         client.batch_execute(SESSION)?;
-        let worker = match worker {
-            Some(worker) => worker,
-            None => {
-                tables(&mut client)?;
-                client.query_one("SELECT nextval('cornu_workers')::integer", &[])?.try_get(0)?
-            }
-        };
+        tables(&mut client)?;
         // Shared, so that a connection that the server does not know to be lost is not in the way of the next.
-        client.execute("SELECT pg_advisory_lock_shared($1, $2)", &[&LOCKS, &worker])?;
-        Ok((Open { client, prepared: HashMap::new() }, worker))
+        client.execute("SELECT pg_advisory_lock_shared(hashtextextended($1, 0))", &[&worker])?;
+        Ok(Open { client, prepared: HashMap::new() })
     }
 }
 
 /// Makes the tables, where they are not there.
 fn tables(client: &mut Client) -> Result<(), postgres::Error> {
     let mut step = client.transaction()?;
-    step.execute("SELECT pg_advisory_xact_lock($1, 0)", &[&LOCKS])?;
+    step.batch_execute("SELECT pg_advisory_xact_lock(hashtextextended('cornu_searches', 0))")?;
     // To make what is there already needs a right that one who only uses it may lack.
     if step.query_one("SELECT to_regclass('cornu_searches') IS NULL", &[])?.try_get(0)? {
         step.batch_execute(TABLES)?;

@@ -2,7 +2,7 @@
 
 mod connection;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -13,8 +13,9 @@ use cornu::graph::Context;
 use cornu::{Error, Result};
 use serde_json::Value as Json;
 
-use self::connection::{Connection, LOCKS, Step, cell};
+use self::connection::{Connection, Step, cell};
 use super::rows::{bytes, json, numbers, trial};
+use super::workers::Worker;
 use super::{Journal, News, Record, Written, hidden};
 use crate::search::locked;
 use crate::trial::{Status, Trial};
@@ -25,11 +26,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often to look whether the connection is there.
 const BEAT: Duration = Duration::from_secs(2);
 
-/// How long a worker may be without a connection: a server or a way to it that was away cuts all of them, and each connects anew.
+/// How long a worker on another machine may be without a connection: a server or a way to it that was away cuts all of them, and
+/// each connects anew.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// How long the server may take to find that a program has ended.
-const END: Duration = Duration::from_millis(200);
 
 /// Other versions are refused.
 const VERSION: i32 = 1;
@@ -54,6 +53,8 @@ const VERSION: i32 = 1;
 /// journal is: a pooler must give it a session. Like all that waits, it is for threads, and panics within an asynchronous task.
 pub struct PostgresJournal {
     name: String,
+    /// Says to others on this machine that it lives.
+    worker: Worker,
     connection: Arc<Mutex<Connection>>,
     /// Its end ends the thread that looks after the connection.
     beat: Option<Sender<()>>,
@@ -62,8 +63,8 @@ pub struct PostgresJournal {
     /// The last change that is known here.
     seen: i64,
     looked: Option<Instant>,
-    /// Workers that have no connection, and since when.
-    missing: HashMap<i32, Instant>,
+    /// Workers elsewhere that have no connection, and since when.
+    missing: HashMap<String, Instant>,
     folder: Option<PathBuf>,
 }
 
@@ -84,23 +85,17 @@ impl PostgresJournal {
     /// # Errors
     /// A URL that is none; a database that cannot be reached, or in which tables cannot be made.
     pub fn connect(url: &str, name: &str) -> Result<PostgresJournal> {
-        let mut connection = Connection::new(url, name)?;
+        let worker = Worker::new(std::env::temp_dir());
+        let worker = worker.map_err(|error| Error::file(format!("`{}`: {error}", std::env::temp_dir().display())))?;
+        let mut connection = Connection::new(url, name, worker.name())?;
         connection.with(|_| Ok(()))?;
         let (connection, (beat, ended)) = (Arc::new(Mutex::new(connection)), channel());
         let kept = Arc::clone(&connection);
         let started = thread::Builder::new().name("journal".into()).spawn(move || keep(&kept, &ended));
         started.map_err(|error| Error::file(format!("{}: {error}", hidden(url))))?;
         let (name, beat) = (name.to_owned(), Some(beat));
-        Ok(PostgresJournal {
-            name,
-            connection,
-            beat,
-            search: None,
-            seen: 0,
-            looked: None,
-            missing: HashMap::new(),
-            folder: None,
-        })
+        let (looked, missing, folder) = (None, HashMap::new(), None);
+        Ok(PostgresJournal { name, worker, connection, beat, search: None, seen: 0, looked, missing, folder })
     }
 
     /// A folder that all machines share, for the trainings that others go on with ([`Hyperband`](crate::Hyperband)). Without it a
@@ -117,24 +112,11 @@ impl PostgresJournal {
     /// A database that cannot be written.
     pub fn remove(url: &str, name: &str) -> Result<()> {
         let statement = "DELETE FROM cornu_searches WHERE name = $1";
-        Connection::new(url, name)?.with(|step| step.query(statement, &[&name]).map(drop))
+        Connection::new(url, name, "")?.with(|step| step.query(statement, &[&name]).map(drop))
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Step) -> Result<T>) -> Result<T> {
         locked(&self.connection).with(work)
-    }
-
-    /// Waits until the server knows of those programs that have just ended: their trials are the first that are given out.
-    fn settle(&self, search: i64) -> Result<()> {
-        let begun = Instant::now();
-        let others = |step: &mut Step| {
-            let living = living(step)?;
-            Ok(running(step, search)?.iter().any(|trial| living.contains(&trial.worker)))
-        };
-        while self.with(others)? && begun.elapsed() < END {
-            thread::sleep(END / 10);
-        }
-        Ok(())
     }
 }
 
@@ -154,29 +136,6 @@ fn keep(connection: &Mutex<Connection>, ended: &Receiver<()>) {
     }
 }
 
-/// A trial that runs elsewhere.
-struct Running {
-    number: i64,
-    worker: i32,
-    /// Whether the server has run since it began.
-    steady: bool,
-}
-
-fn running(step: &mut Step, search: i64) -> Result<Vec<Running>> {
-    let statement = "SELECT number, worker, server = pg_postmaster_start_time() FROM cornu_trials
-        WHERE search = $1 AND status = 'RUNNING' AND worker <> $2 ORDER BY number";
-    let rows = step.query(statement, &[&search, &step.worker.clone()])?;
-    let running = |row| Ok(Running { number: cell(row, 0)?, worker: cell(row, 1)?, steady: cell(row, 2)? });
-    rows.iter().map(running).collect()
-}
-
-/// The numbers of the workers that hold their locks.
-fn living(step: &mut Step) -> Result<Vec<i32>> {
-    let statement = "SELECT objid::bigint::integer FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND granted
-        AND classid::bigint = $1::integer AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    step.query(statement, &[&LOCKS])?.iter().map(|row| cell(row, 0)).collect()
-}
-
 /// The search of that name, which nobody else changes until the end of the step: its number, its last change, its parameters.
 fn taken(step: &mut Step, name: &str, known: Option<i64>) -> Result<(i64, i64, Option<String>)> {
     let row = step.row("SELECT search, last, space FROM cornu_searches WHERE name = $1 FOR UPDATE", &[&name])?;
@@ -194,7 +153,7 @@ fn changed(step: &mut Step, search: i64, seen: i64, news: &mut News) -> Result<(
         "SELECT number, record, curve, worker FROM cornu_trials WHERE search = $1 AND change > $2 ORDER BY number";
     for row in step.query(statement, &[&search, &seen])? {
         let Some(trial) = trial(cell(&row, 0)?, cell(&row, 1)?) else { continue };
-        if trial.status == Status::Running && cell::<i32>(&row, 3)? == step.worker {
+        if trial.status == Status::Running && cell::<&str>(&row, 3)? == step.worker {
             news.orphans.push(trial.number);
         }
         news.trials.push(trial);
@@ -203,14 +162,41 @@ fn changed(step: &mut Step, search: i64, seen: i64, news: &mut News) -> Result<(
     Ok(())
 }
 
-/// Trials of workers that have ended: those that a new worker finds, and those that were missing for a while.
-fn orphans(step: &mut Step, search: i64, new: bool, missing: &mut HashMap<i32, Instant>) -> Result<Vec<u64>> {
-    let (living, mut running) = (living(step)?, running(step, search)?);
-    running.retain(|trial| !living.contains(&trial.worker));
-    missing.retain(|worker, _| running.iter().any(|trial| trial.worker == *worker));
-    let mut ended = |trial: &Running| missing.entry(trial.worker).or_insert_with(Instant::now).elapsed() > GRACE;
-    running.retain(|trial| ended(trial) || new && trial.steady);
-    Ok(running.iter().map(|trial| trial.number.cast_unsigned()).collect())
+/// A trial of another worker, and whether that one has a connection.
+struct Running {
+    number: i64,
+    worker: String,
+    connected: bool,
+}
+
+fn running(step: &mut Step, search: i64) -> Result<Vec<Running>> {
+    let statement = "SELECT number, worker, hashtextextended(worker, 0) IN (
+            SELECT classid::bigint << 32 | objid::bigint FROM pg_locks
+            WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+        FROM cornu_trials WHERE search = $1 AND status = 'RUNNING' AND worker <> $2 ORDER BY number";
+    let worker = step.worker;
+    let rows = step.query(statement, &[&search, &worker])?;
+    let running = |row| Ok(Running { number: cell(row, 0)?, worker: cell(row, 1)?, connected: cell(row, 2)? });
+    rows.iter().map(running).collect()
+}
+
+/// Of these trials those whose workers have ended: on this machine that is known at once, elsewhere after a while without a
+/// connection.
+fn orphans(mut running: Vec<Running>, worker: &Worker, missing: &mut HashMap<String, Instant>) -> Vec<u64> {
+    let (here, away) = running.iter().partition::<Vec<_>, _>(|trial| worker.is_here(&trial.worker));
+    let mut dead = worker.dead(here.into_iter().map(|trial| trial.worker.clone()).collect());
+    let away = away.into_iter().filter(|trial| !trial.connected).map(|trial| trial.worker.clone());
+    let away = HashSet::<String>::from_iter(away);
+    missing.retain(|worker, _| away.contains(worker));
+    for worker in away {
+        if worker.is_empty() || missing.entry(worker.clone()).or_insert_with(Instant::now).elapsed() > GRACE {
+            missing.remove(&worker);
+            dead.push(worker);
+        }
+    }
+    running.retain(|trial| dead.contains(&trial.worker));
+    running.iter().map(|trial| trial.number.cast_unsigned()).collect()
 }
 
 /// Writes what is known of trials; gives the numbers of those that had not ended before, which others may have run as well.
@@ -219,11 +205,11 @@ fn write<'t>(
     (search, change): (i64, i64),
     trials: impl Iterator<Item = (&'t Trial, &'t [f64])>,
 ) -> Result<Vec<i64>> {
-    let statement = "INSERT INTO cornu_trials AS known (search, number, status, worker, server, change, record, curve)
-        SELECT $1, number, status, $2, pg_postmaster_start_time(), $3, record, curve
+    let statement = "INSERT INTO cornu_trials AS known (search, number, status, worker, change, record, curve)
+        SELECT $1, number, status, $2, $3, record, curve
         FROM unnest($4::bigint[], $5::text[], $6::text[], $7::bytea[]) AS new (number, status, record, curve)
         ON CONFLICT (search, number) DO UPDATE SET status = excluded.status, worker = excluded.worker,
-            server = excluded.server, change = excluded.change, record = excluded.record, curve = excluded.curve
+            change = excluded.change, record = excluded.record, curve = excluded.curve
         WHERE known.status = 'RUNNING' RETURNING number";
     let (mut numbers, mut states, mut records, mut curves) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (trial, curve) in trials {
@@ -292,10 +278,7 @@ impl Journal for PostgresJournal {
     }
 
     fn exchange(&mut self, written: Written, choose: &mut dyn FnMut(News) -> Vec<Trial>) -> Result<()> {
-        let (look, new) = (self.looked.is_none_or(|looked| looked.elapsed() > LOOK), self.looked.is_none());
-        if let Some(search) = self.search.filter(|_| new) {
-            self.settle(search)?;
-        }
+        let look = self.looked.is_none_or(|looked| looked.elapsed() > LOOK);
         let (mut connection, missing) = (locked(&self.connection), &mut self.missing);
         let (search, last) = connection.with(|step| {
             let (search, last, space) = taken(step, &self.name, self.search)?;
@@ -305,8 +288,9 @@ impl Journal for PostgresJournal {
                 news.space = json(space);
             }
             if look {
-                news.orphans.append(&mut orphans(step, search, new, missing)?);
+                news.orphans.extend(orphans(running(step, search)?, &self.worker, missing));
             }
+            news.missing = !missing.is_empty();
             let ended = written.ended.iter().map(|record| (&record.trial, &*record.curve));
             let new = write(step, (search, change), ended)?;
             write_weights(step, search, written.ended, &new, written.keep)?;
