@@ -131,6 +131,7 @@ pub(crate) fn place(directory: &Path) -> String {
 }
 
 /// The journal in that directory, or in that database; what is there is removed, if it is to be written over.
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), allow(unused_variables))]
 pub(crate) fn open(directory: &Path, overwrite: bool) -> Result<Box<dyn Journal>> {
     match database(directory) {
         Some((_, "")) => {

@@ -228,6 +228,7 @@ fn orphans(step: &Transaction, worker: &Worker) -> rusqlite::Result<Vec<u64>> {
     let running = rows.query_map([worker.name()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let running = running.collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
     let dead = worker.dead(running.iter().map(|(_, worker)| worker.clone()).collect());
+    dead.iter().for_each(|name| worker.forget(name));
     Ok(running.into_iter().filter(|(_, worker)| dead.contains(worker)).map(|(n, _)| n.cast_unsigned()).collect())
 }
 

@@ -2,7 +2,7 @@
 //! however it ends.
 
 use std::collections::HashMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::PathBuf;
@@ -55,15 +55,15 @@ impl Worker {
     fn is_dead(&self, name: &str) -> bool {
         let Some(path) = self.file(name).filter(|_| name != self.name) else { return name != self.name };
         let Ok(file) = File::open(&path) else { return !path.exists() };
-        let free = match file.try_lock() {
-            Ok(()) => true,
-            // A system without locks: whoever is not known to live is taken for alive.
-            Err(TryLockError::WouldBlock | TryLockError::Error(_)) => false,
-        };
-        if free {
-            _ = fs::remove_file(&path);
+        // A system without locks: whoever is not known to live is taken for alive.
+        file.try_lock().is_ok()
+    }
+
+    /// Removes what is left of a worker that is there no more.
+    pub(super) fn forget(&self, name: &str) {
+        if let Some(path) = self.file(name) {
+            _ = fs::remove_file(path);
         }
-        free
     }
 }
 

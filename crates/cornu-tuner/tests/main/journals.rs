@@ -1,5 +1,6 @@
 //! Searches that are written down: killed, gone on with, shared by processes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use cornu_testkit::folder::Folder;
 use cornu_testkit::process::{again, word};
 use cornu_tuner::Finish;
+use cornu_tuner::journal::{Journal, SqliteJournal, Written};
 use cornu_tuner::prelude::*;
 
 use crate::{build, fit, rows, told};
@@ -31,9 +33,14 @@ pub(crate) const LONG: usize = 40;
 fn a_process_searches_where_it_is_told() {
     let Some(folder) = word() else { return };
     let (folder, (x, y)) = (Path::new(&folder), rows(64));
-    let epochs = if folder.join("long").exists() { LONG } else { 4 };
+    let is_long = folder.join("long").exists();
+    let epochs = if is_long { LONG } else { 4 };
     let trials = fs::read_to_string(folder.join("trials")).expect("a number").parse().expect("a number");
-    tuner(folder, trials).workers(1).search(&x, &y, fit().epochs(epochs)).expect("a search");
+    let slow = move |hp: &mut HyperParameters| {
+        sleep(Duration::from_millis(if is_long { 60 } else { 0 }));
+        build(hp)
+    };
+    tuner(folder, trials).hypermodel(slow).workers(1).search(&x, &y, fit().epochs(epochs)).expect("a search");
 }
 
 pub(crate) fn process(folder: &Path) -> Command {
@@ -54,33 +61,37 @@ pub(crate) fn shared(name: &str, trials: u64) -> Folder {
 }
 
 /// Kills workers, one after the other, and begins others in their places: each when its part of the trials has ended, at a moment
-/// of its own. Then lets them come to their end.
-pub(crate) fn killed(folder: &Path, trials: usize, kills: usize, workers: usize) {
+/// of its own, after `meanwhile`. Then lets them come to their end. Gives how many kills found trials that had not ended.
+pub(crate) fn killed(
+    folder: &Path,
+    trials: usize,
+    kills: usize,
+    workers: usize,
+    mut meanwhile: impl FnMut(usize),
+) -> usize {
     let mut children: Vec<Child> = (0..workers).map(|_| start(folder)).collect();
-    let (mut found, mut before) = (tuner(folder, 1), 0);
+    let (mut journal, mut ended, mut under_way) = (None, BTreeSet::new(), 0);
     for kill in 0..kills {
         // Part by part, so that the last kill is near the last trial.
         let part = (kill * trials).div_ceil(kills).saturating_sub(workers);
         let begun = Instant::now();
-        let now = loop {
-            // The first to come makes the journal.
-            let now = found.reload().map_or(0, |()| ended(&found));
-            if now >= part {
-                break now;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(60), "{now} trials have ended, {part} are waited for");
+        // The first to come makes the journal.
+        while look(journal.get_or_insert_with(|| open(folder)), &mut ended) < part {
+            let waited = begun.elapsed();
+            assert!(waited < Duration::from_secs(60), "{} trials have ended, {part} are waited for", ended.len());
             sleep(Duration::from_millis(1));
-        };
-        assert!(now >= before, "{now} of {before} trials are there");
-        before = now;
+        }
+        under_way += usize::from(ended.len() < trials);
+        meanwhile(kill);
         sleep(Duration::from_micros(kill as u64 * 7919 % 10_000));
         let child = &mut children[kill % workers];
         child.kill().expect("a kill");
         child.wait().expect("its end");
         *child = start(folder);
     }
-    println!("{before} of {trials} trials had ended before the last of {kills} kills");
+    println!("{under_way} of {kills} kills came while some of {trials} trials had not ended");
     children.iter_mut().for_each(|child| assert!(child.wait().expect("its end").success()));
+    under_way
 }
 
 /// No trial is lost, none has run twice to its end, and all are what they would have been.
@@ -95,22 +106,37 @@ pub(crate) fn compare(folder: &Path, trials: u64, epochs: usize) {
     assert_eq!(weights(&mut found), weights(&mut whole));
 }
 
-/// How many trials have ended.
-fn ended(tuner: &RandomSearch) -> usize {
-    tuner.trials().iter().filter(|trial| trial.status == Status::Completed).count()
+/// The journal of a search, to look at.
+fn open(folder: &Path) -> Box<dyn Journal> {
+    #[cfg(feature = "postgres")]
+    if let Some((url, name)) = place(folder).to_str().and_then(|place| place.split_once('#')) {
+        return Box::new(cornu_tuner::journal::PostgresJournal::connect(url, name).expect("a server"));
+    }
+    Box::new(SqliteJournal::open(place(folder)).expect("a file"))
+}
+
+/// Notes which trials have ended since; gives how many have.
+fn look(journal: &mut Box<dyn Journal>, ended: &mut BTreeSet<u64>) -> usize {
+    // Before the search is begun there is nothing to look at.
+    _ = journal.exchange(Written::default(), &mut |news| {
+        let new = news.trials.iter().filter(|trial| trial.status == Status::Completed);
+        ended.extend(new.map(|trial| trial.number));
+        Vec::new()
+    });
+    ended.len()
 }
 
 /// 300 kills over a search of 1,000 trials.
-pub(crate) fn killed_often(folder: &Path, workers: usize) {
+pub(crate) fn killed_often(folder: &Path, workers: usize, meanwhile: impl FnMut(usize)) {
     fs::write(folder.join("long"), "").unwrap();
-    killed(folder, 1000, 300, workers);
+    assert!(killed(folder, 1000, 300, workers, meanwhile) > 270);
     compare(folder, 1000, LONG);
 }
 
 #[test]
 fn a_killed_search_goes_on_and_ends_as_if_it_had_not_been() {
     let folder = shared("tuner-killed", 40);
-    killed(&folder, 40, 6, 1);
+    killed(&folder, 40, 6, 1, |_| {});
     compare(&folder, 40, 4);
 }
 
@@ -118,14 +144,14 @@ fn a_killed_search_goes_on_and_ends_as_if_it_had_not_been() {
 #[test]
 #[ignore = "takes a minute"]
 fn three_hundred_kills_lose_nothing() {
-    killed_often(&shared("tuner-kills", 1000), 1);
+    killed_often(&shared("tuner-kills", 1000), 1, |_| {});
 }
 
 /// As above, with four processes at a time, of which one after the other is killed.
 #[test]
 #[ignore = "takes a minute"]
 fn three_hundred_kills_of_four_workers_lose_nothing() {
-    killed_often(&shared("tuner-kills-of-four", 1000), 4);
+    killed_often(&shared("tuner-kills-of-four", 1000), 4, |_| {});
 }
 
 #[test]
@@ -307,7 +333,7 @@ fn a_file_that_is_no_search_is_told() {
 #[test]
 fn a_journal_of_ones_own_is_written() {
     use cornu_tuner::Trial;
-    use cornu_tuner::journal::{Journal, MemoryJournal, News, Written};
+    use cornu_tuner::journal::{MemoryJournal, News};
     use std::sync::{Arc, Mutex};
 
     /// Counts what is written.

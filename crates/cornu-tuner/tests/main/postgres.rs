@@ -80,7 +80,7 @@ impl Drop for Server {
 fn a_killed_search_goes_on_and_ends_as_if_it_had_not_been() {
     let Some(server) = Server::start("pg-killed") else { return };
     let folder = server.shared("pg-killed-search", 40);
-    killed(&folder, 40, 6, 1);
+    killed(&folder, 40, 6, 1, |_| {});
     compare(&folder, 40, 4);
 }
 
@@ -89,7 +89,7 @@ fn a_killed_search_goes_on_and_ends_as_if_it_had_not_been() {
 #[ignore = "takes a minute"]
 fn three_hundred_kills_lose_nothing() {
     let Some(server) = Server::start("pg-kills") else { return };
-    killed_often(&server.shared("pg-kills-search", 1000), 1);
+    killed_often(&server.shared("pg-kills-search", 1000), 1, |_| {});
 }
 
 /// As above, with four processes at a time, of which one after the other is killed.
@@ -97,7 +97,23 @@ fn three_hundred_kills_lose_nothing() {
 #[ignore = "takes a minute"]
 fn three_hundred_kills_of_four_workers_lose_nothing() {
     let Some(server) = Server::start("pg-kills-of-four") else { return };
-    killed_often(&server.shared("pg-kills-of-four-search", 1000), 4);
+    killed_often(&server.shared("pg-kills-of-four-search", 1000), 4, |_| {});
+}
+
+/// As above, and the server is away for a minute.
+#[test]
+#[ignore = "takes minutes"]
+fn three_hundred_kills_and_a_minute_without_a_server_lose_nothing() {
+    for workers in [1, 4] {
+        let Some(server) = Server::start("pg-minute") else { return };
+        killed_often(&server.shared("pg-minute-search", 1000), workers, |kill| {
+            if kill == 150 {
+                assert!(script("stop", &server.0));
+                sleep(Duration::from_secs(60));
+                assert!(script("start", &server.0));
+            }
+        });
+    }
 }
 
 #[test]

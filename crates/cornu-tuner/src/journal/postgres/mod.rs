@@ -164,7 +164,7 @@ fn changed(step: &mut Step, search: i64, seen: i64, news: &mut News) -> Result<(
 
 /// A trial of another worker, and whether that one has a connection.
 struct Running {
-    number: i64,
+    number: u64,
     worker: String,
     connected: bool,
 }
@@ -177,13 +177,15 @@ fn running(step: &mut Step, search: i64) -> Result<Vec<Running>> {
         FROM cornu_trials WHERE search = $1 AND status = 'RUNNING' AND worker <> $2 ORDER BY number";
     let worker = step.worker;
     let rows = step.query(statement, &[&search, &worker])?;
-    let running = |row| Ok(Running { number: cell(row, 0)?, worker: cell(row, 1)?, connected: cell(row, 2)? });
+    let running = |row| {
+        Ok(Running { number: cell::<i64>(row, 0)?.cast_unsigned(), worker: cell(row, 1)?, connected: cell(row, 2)? })
+    };
     rows.iter().map(running).collect()
 }
 
 /// Of these trials those whose workers have ended: on this machine that is known at once, elsewhere after a while without a
 /// connection.
-fn orphans(mut running: Vec<Running>, worker: &Worker, missing: &mut HashMap<String, Instant>) -> Vec<u64> {
+fn orphans(mut running: Vec<Running>, worker: &Worker, missing: &mut HashMap<String, Instant>) -> Vec<Running> {
     let (here, away) = running.iter().partition::<Vec<_>, _>(|trial| worker.is_here(&trial.worker));
     let mut dead = worker.dead(here.into_iter().map(|trial| trial.worker.clone()).collect());
     let away = away.into_iter().filter(|trial| !trial.connected).map(|trial| trial.worker.clone());
@@ -196,7 +198,7 @@ fn orphans(mut running: Vec<Running>, worker: &Worker, missing: &mut HashMap<Str
         }
     }
     running.retain(|trial| dead.contains(&trial.worker));
-    running.iter().map(|trial| trial.number.cast_unsigned()).collect()
+    running
 }
 
 /// Writes what is known of trials; gives the numbers of those that had not ended before, which others may have run as well.
@@ -279,7 +281,7 @@ impl Journal for PostgresJournal {
 
     fn exchange(&mut self, written: Written, choose: &mut dyn FnMut(News) -> Vec<Trial>) -> Result<()> {
         let look = self.looked.is_none_or(|looked| looked.elapsed() > LOOK);
-        let (mut connection, missing) = (locked(&self.connection), &mut self.missing);
+        let (mut connection, missing, mut left) = (locked(&self.connection), &mut self.missing, Vec::new());
         let (search, last) = connection.with(|step| {
             let (search, last, space) = taken(step, &self.name, self.search)?;
             let (mut news, change) = (News::default(), last + 1);
@@ -288,13 +290,15 @@ impl Journal for PostgresJournal {
                 news.space = json(space);
             }
             if look {
-                news.orphans.extend(orphans(running(step, search)?, &self.worker, missing));
+                left = orphans(running(step, search)?, &self.worker, missing);
+                news.orphans.extend(left.iter().map(|trial| trial.number));
             }
             news.missing = !missing.is_empty();
             let ended = written.ended.iter().map(|record| (&record.trial, &*record.curve));
             let new = write(step, (search, change), ended)?;
             write_weights(step, search, written.ended, &new, written.keep)?;
             let chosen = choose(news);
+            left.retain(|orphan| chosen.iter().any(|trial| trial.number == orphan.number));
             write(step, (search, change), chosen.iter().map(|trial| (trial, &[][..])))?;
             if new.is_empty() && chosen.is_empty() && written.space.is_none() {
                 return Ok((search, last));
@@ -305,6 +309,8 @@ impl Journal for PostgresJournal {
             Ok((search, change))
         })?;
         (self.search, self.seen) = (Some(search), last);
+        // Others know by the file that its worker has ended, until its trials have another.
+        left.iter().for_each(|trial| self.worker.forget(&trial.worker));
         if look {
             self.looked = Some(Instant::now());
         }
