@@ -15,7 +15,7 @@ const CEILINGS: [(&str, usize); 11] = [
     ("crates/cornu-files", 2_500),
     ("crates/cornu-graph", 6_800),
     ("crates/cornu-testkit", 2_700),
-    ("crates/cornu-tuner", 6_000),
+    ("crates/cornu-tuner", 6_300),
     ("crates/cornu-xla", 2_200),
     ("xtask", 700),
 ];

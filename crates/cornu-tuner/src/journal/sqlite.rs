@@ -10,6 +10,7 @@ use cornu::{Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde_json::Value as Json;
 
+use super::rows::{bytes, json, numbers, trial};
 use super::workers::Worker;
 use super::{Journal, News, Record, Written};
 use crate::trial::Trial;
@@ -125,7 +126,7 @@ impl SqliteJournal {
         let folder = folder.as_ref().to_path_buf();
         let failed = |error: std::io::Error| Error::file(format!("`{}`: {error}", folder.display()));
         fs::create_dir_all(&folder).map_err(failed)?;
-        let worker = Worker::new(&folder).map_err(failed)?;
+        let worker = Worker::new(folder.join("workers")).map_err(failed)?;
         let open = Open::new(&folder.join(FILE), true).map_err(|error| explain(&error, &folder))?;
         let mut journal = SqliteJournal { folder, worker, open: Some(open), seen: 0, looked: None };
         let found = journal.with(|open, _| value(&open.connection, "version"))?;
@@ -180,19 +181,6 @@ fn value(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>>
     connection.query_row("SELECT value FROM search WHERE key = ?1", [key], |row| row.get(0)).optional()
 }
 
-fn json(text: Option<String>) -> Option<Json> {
-    serde_json::from_str(&text?).ok()
-}
-
-fn bytes(curve: &[f64]) -> Option<Vec<u8>> {
-    (!curve.is_empty()).then(|| curve.iter().flat_map(|value| value.to_le_bytes()).collect())
-}
-
-fn numbers(bytes: Option<Vec<u8>>) -> Vec<f64> {
-    let bytes = bytes.unwrap_or_default();
-    bytes.chunks_exact(8).filter_map(|chunk| chunk.try_into().ok().map(f64::from_le_bytes)).collect()
-}
-
 /// Writes what is known of a trial.
 fn write(step: &Transaction, trial: &Trial, worker: &str, change: i64, curve: &[f64]) -> rusqlite::Result<()> {
     let row =
@@ -218,11 +206,6 @@ fn write_weights(step: &Transaction, ended: &[Record], keep: usize) -> rusqlite:
     Ok(())
 }
 
-/// The trial of a row; nothing, if it is damaged.
-fn trial(number: i64, record: String) -> rusqlite::Result<Option<Trial>> {
-    Ok(json(Some(record)).and_then(|json| Trial::from_json(number.cast_unsigned(), &json)))
-}
-
 /// Trials that have changed since.
 fn changed(step: &Transaction, seen: i64, worker: &str, news: &mut News) -> rusqlite::Result<()> {
     let rows =
@@ -230,7 +213,7 @@ fn changed(step: &Transaction, seen: i64, worker: &str, news: &mut News) -> rusq
     let mut rows = step.prepare_cached(rows)?;
     let mut rows = rows.query(params![seen, worker])?;
     while let Some(row) = rows.next()? {
-        if let Some(trial) = trial(row.get(0)?, row.get(1)?)? {
+        if let Some(trial) = trial(row.get(0)?, row.get(1)?) {
             news.trials.push(trial);
             news.curves.push(numbers(row.get(2)?));
         }
@@ -245,6 +228,7 @@ fn orphans(step: &Transaction, worker: &Worker) -> rusqlite::Result<Vec<u64>> {
     let running = rows.query_map([worker.name()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let running = running.collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
     let dead = worker.dead(running.iter().map(|(_, worker)| worker.clone()).collect());
+    dead.iter().for_each(|name| worker.forget(name));
     Ok(running.into_iter().filter(|(_, worker)| dead.contains(worker)).map(|(n, _)| n.cast_unsigned()).collect())
 }
 
@@ -286,12 +270,14 @@ impl Journal for SqliteJournal {
             if let Some(space) = written.space {
                 step.execute("INSERT OR REPLACE INTO search VALUES ('space', ?1)", [space.to_string()])?;
             }
-            for trial in choose(news) {
-                write(&step, &trial, worker.name(), last + 1, &[])?;
+            let chosen = choose(news);
+            for trial in &chosen {
+                write(&step, trial, worker.name(), last + 1, &[])?;
             }
             step.commit()?;
             *version = now;
-            Ok(last + 1)
+            // Who writes no trial does not take the number of the change: the next to write has it.
+            Ok(last + i64::from(!(written.ended.is_empty() && chosen.is_empty())))
         })?;
         self.seen = last;
         if look {
@@ -303,7 +289,7 @@ impl Journal for SqliteJournal {
     fn trials(&mut self) -> Result<Vec<Trial>> {
         self.with(|open, _| {
             let mut rows = open.connection.prepare("SELECT number, record FROM trials ORDER BY number")?;
-            let rows = rows.query_map([], |row| trial(row.get(0)?, row.get(1)?))?;
+            let rows = rows.query_map([], |row| Ok(trial(row.get(0)?, row.get(1)?)))?;
             rows.filter_map(Result::transpose).collect()
         })
     }

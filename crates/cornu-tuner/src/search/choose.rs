@@ -28,6 +28,8 @@ struct Turn<'t> {
     max_trials: Option<u64>,
     /// How many trials are wanted; none, where the search is to end.
     room: usize,
+    /// Whether trials of others may have to be run again.
+    missing: bool,
     chosen: Vec<Trial>,
     finish: Option<Finish>,
     problem: Result<()>,
@@ -36,6 +38,7 @@ struct Turn<'t> {
 impl Turn<'_> {
     /// Takes up what others did.
     fn hear(&mut self, news: &News) {
+        self.missing = news.missing;
         if let Some(space) = news.space.as_ref().and_then(Space::from_config) {
             for parameter in space.parameters() {
                 if let Err(error) = self.ledger.space.add(parameter) {
@@ -52,18 +55,20 @@ impl Turn<'_> {
         }
     }
 
-    /// Trials of processes that have ended come first: they are repeated from their seeds.
-    fn adopt(&mut self, orphans: &[u64]) {
-        for number in orphans {
-            let known = self.ledger.trials().get(*number as usize).cloned();
-            self.chosen.extend(known.filter(|trial| trial.status == Status::Running));
+    /// Trials that were stopped, and those of processes that have ended, come first: they are repeated from their seeds. What runs
+    /// here is none of these, also where its connection was cut.
+    fn adopt(&mut self, stopped: &[u64], orphans: &[u64]) {
+        let Turn { ledger, chosen, .. } = self;
+        for number in stopped.iter().chain(orphans.iter().filter(|number| !ledger.unfinished.contains(number))) {
+            let known = ledger.trials().get(*number as usize).cloned();
+            chosen.extend(known.filter(|trial| trial.status == Status::Running));
         }
     }
 
     fn choose(&mut self) {
         while self.chosen.len() < self.room && self.finish.is_none() {
             if self.max_trials.is_some_and(|most| self.ledger.counted() >= most) {
-                self.finish = Some(Finish::MaxTrials);
+                self.finish = (!self.missing).then_some(Finish::MaxTrials);
                 return;
             }
             let running = || self.ledger.trials().iter().any(|trial| trial.status == Status::Running);
@@ -128,6 +133,7 @@ impl Search<'_> {
             built: self.common.built.as_ref(),
             max_trials,
             room,
+            missing: false,
             chosen: Vec::new(),
             finish: None,
             problem: Ok(()),
@@ -141,8 +147,7 @@ impl Search<'_> {
                 ended.for_each(|(_, costs)| locked(pruning).ended(costs, false));
             }
             if wants {
-                turn.adopt(&stopped);
-                turn.adopt(&news.orphans);
+                turn.adopt(&stopped, &news.orphans);
                 turn.choose();
             }
             turn.chosen.clone()

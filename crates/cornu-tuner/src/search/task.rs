@@ -313,7 +313,8 @@ pub(super) fn callbacks(
     execution: usize,
 ) -> (Vec<Box<dyn Callback>>, Arc<Mutex<Seen>>) {
     let parent = job.budget.as_ref().and_then(|budget| budget.parent);
-    let path = parent.and_then(|parent| common.snapshot(parent, execution));
+    // What another machine has trained is trained anew, from the same seeds.
+    let path = parent.and_then(|parent| common.snapshot(parent, execution)).filter(|path| path.exists());
     let resume = path.map(|path| Box::new(Resume::new(path)) as Box<dyn Callback>);
     let (watch, seen) = Watch::new(common, job, execution);
     (resume.into_iter().chain([Box::new(watch) as Box<dyn Callback>]).collect(), seen)

@@ -11,7 +11,7 @@ use std::time::Duration;
 use cornu::data::model_selection::CrossValidator;
 
 use crate::hypermodel::HyperModel;
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::ledger::Ledger;
 use crate::objective::Objective;
 use crate::oracle::{
@@ -151,7 +151,8 @@ impl<O: Oracle> Tuner<O> {
     }
 
     /// Where the search is written down: in one file, from which it goes on when it is killed, and which several processes
-    /// may search at a time. Without it a search ends with its process.
+    /// may search at a time. `postgres://user@host/database#name` is the search of that name in a database, which many machines
+    /// may search (feature `postgres`). Without it a search ends with its process.
     #[must_use]
     pub fn directory(mut self, directory: impl AsRef<Path>) -> Self {
         self.directory = Some(directory.as_ref().to_path_buf());
@@ -264,5 +265,5 @@ impl Tuner<HyperbandOracle> {
 
 /// Where a search is written down, in words.
 fn place(directory: Option<&Path>) -> String {
-    directory.map_or_else(|| "memory".into(), |directory| format!("`{}`", directory.display()))
+    directory.map_or_else(|| "memory".into(), journal::place)
 }

@@ -26,9 +26,9 @@ impl<O: Oracle> Tuner<O> {
     /// # Errors
     /// There must be a search in the directory.
     pub fn reload(&mut self) -> Result<()> {
-        if let Some(folder) =
-            self.directory.as_ref().filter(|folder| KerasTunerProject::is_in(folder) && !journal::is_in(folder))
-        {
+        let directory = self.directory.clone().filter(|_| self.journal.is_none());
+        let is_in = directory.as_deref().map(journal::is_in).transpose()?;
+        if let Some(folder) = directory.filter(|folder| is_in == Some(false) && KerasTunerProject::is_in(folder)) {
             let KerasTunerProject { space, trials, objective } = KerasTunerProject::open(folder)?;
             self.ledger.space = space;
             trials.into_iter().for_each(|trial| self.ledger.note(trial));
@@ -36,8 +36,7 @@ impl<O: Oracle> Tuner<O> {
             self.ledger.objective = told.or(objective).unwrap_or_else(|| self.objective.clone());
             return Ok(());
         }
-        let directory = self.directory.clone().filter(|directory| journal::is_in(directory));
-        if directory.is_none() && self.journal.is_none() {
+        if is_in != Some(true) && self.journal.is_none() {
             let error = Error::file(format!("there is no search in {}", place(self.directory.as_deref())));
             return Err(error.help("name its directory: `.directory(\"…\")`"));
         }

@@ -133,10 +133,10 @@ impl<O: Oracle> Tuner<O> {
         about::compare(&stored, &about, self.seed.is_some()).context(place(self.directory.as_deref()))?;
         self.ledger.seed = stored["seed"].as_u64().unwrap_or_default();
         self.ledger.repeats = self.repeats;
-        self.ledger.left = match (journal.folder(), self.oracle.looks_back()) {
-            (None, _) => Left::Nothing,
-            (Some(_), true) => Left::Executions,
-            (Some(_), false) => Left::Values,
+        self.ledger.left = match (journal.keeps(), self.oracle.looks_back()) {
+            (false, _) => Left::Nothing,
+            (true, true) => Left::Executions,
+            (true, false) => Left::Values,
         };
         self.ledger.objective = locked(&common.objective).clone();
         common.seed = self.ledger.seed;

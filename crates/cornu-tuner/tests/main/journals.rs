@@ -1,8 +1,9 @@
 //! Searches that are written down: killed, gone on with, shared by processes.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
-use std::process::{Child, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -10,61 +11,91 @@ use std::time::{Duration, Instant};
 use cornu_testkit::folder::Folder;
 use cornu_testkit::process::{again, word};
 use cornu_tuner::Finish;
+use cornu_tuner::journal::{Journal, SqliteJournal, Written};
 use cornu_tuner::prelude::*;
 
 use crate::{build, fit, rows, told};
 
-fn tuner(folder: &Path, trials: u64) -> RandomSearch {
-    RandomSearch::new(build).objective("val_accuracy").max_trials(trials).seed(7).directory(folder.join("search"))
+/// Where the search of a folder is written down: there, or where it says.
+fn place(folder: &Path) -> PathBuf {
+    fs::read_to_string(folder.join("place")).map_or_else(|_| folder.join("search"), PathBuf::from)
+}
+
+pub(crate) fn tuner(folder: &Path, trials: u64) -> RandomSearch {
+    RandomSearch::new(build).objective("val_accuracy").max_trials(trials).seed(7).directory(place(folder))
 }
 
 /// How many epochs the trials have of a search that is killed often, so that it takes a while.
-const LONG: usize = 40;
+pub(crate) const LONG: usize = 40;
 
 /// Searches in the folder that this process was started for: the processes of the tests below run this one.
 #[test]
 fn a_process_searches_where_it_is_told() {
     let Some(folder) = word() else { return };
     let (folder, (x, y)) = (Path::new(&folder), rows(64));
-    let epochs = if folder.join("long").exists() { LONG } else { 4 };
+    let is_long = folder.join("long").exists();
+    let epochs = if is_long { LONG } else { 4 };
     let trials = fs::read_to_string(folder.join("trials")).expect("a number").parse().expect("a number");
-    tuner(folder, trials).workers(1).search(&x, &y, fit().epochs(epochs)).expect("a search");
+    let slow = move |hp: &mut HyperParameters| {
+        sleep(Duration::from_millis(if is_long { 60 } else { 0 }));
+        build(hp)
+    };
+    tuner(folder, trials).hypermodel(slow).workers(1).search(&x, &y, fit().epochs(epochs)).expect("a search");
 }
 
-fn start(folder: &Path) -> Child {
+pub(crate) fn process(folder: &Path) -> Command {
     let mut command = again("journals::a_process_searches_where_it_is_told", "", folder);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a process")
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+pub(crate) fn start(folder: &Path) -> Child {
+    process(folder).spawn().expect("a process")
 }
 
 /// A folder for a search of so many trials.
-fn shared(name: &str, trials: u64) -> Folder {
+pub(crate) fn shared(name: &str, trials: u64) -> Folder {
     let folder = Folder::new(name);
     fs::write(folder.join("trials"), trials.to_string()).expect("a file");
     folder
 }
 
-/// Waits until the journal is there, and so long.
-fn wait(folder: &Path, milliseconds: u64) {
-    let begun = Instant::now();
-    while !folder.join("search/search.sqlite").exists() && begun.elapsed() < Duration::from_secs(10) {
-        sleep(Duration::from_millis(2));
-    }
-    sleep(Duration::from_millis(milliseconds));
-}
-
-/// Kills searches, then lets one come to its end.
-fn killed(folder: &Path, kills: usize, mut each: impl FnMut(usize) -> u64) {
+/// Kills workers, one after the other, and begins others in their places: each when its part of the trials has ended, at a moment
+/// of its own, after `meanwhile`. Then lets them come to their end. Gives how many kills found trials that had not ended.
+pub(crate) fn killed(
+    folder: &Path,
+    trials: usize,
+    kills: usize,
+    workers: usize,
+    mut meanwhile: impl FnMut(usize),
+) -> usize {
+    let mut children: Vec<Child> = (0..workers).map(|_| start(folder)).collect();
+    let (mut journal, mut ended, mut under_way) = (None, BTreeSet::new(), 0);
     for kill in 0..kills {
-        let mut child = start(folder);
-        wait(folder, each(kill));
+        // Part by part, so that the last kill is near the last trial.
+        let part = (kill * trials).div_ceil(kills).saturating_sub(workers);
+        let begun = Instant::now();
+        // The first to come makes the journal.
+        while look(journal.get_or_insert_with(|| open(folder)), &mut ended) < part {
+            let waited = begun.elapsed();
+            assert!(waited < Duration::from_secs(60), "{} trials have ended, {part} are waited for", ended.len());
+            sleep(Duration::from_millis(1));
+        }
+        under_way += usize::from(ended.len() < trials);
+        meanwhile(kill);
+        sleep(Duration::from_micros(kill as u64 * 7919 % 10_000));
+        let child = &mut children[kill % workers];
         child.kill().expect("a kill");
         child.wait().expect("its end");
+        *child = start(folder);
     }
-    assert!(start(folder).wait().expect("its end").success());
+    println!("{under_way} of {kills} kills came while some of {trials} trials had not ended");
+    children.iter_mut().for_each(|child| assert!(child.wait().expect("its end").success()));
+    under_way
 }
 
 /// No trial is lost, none has run twice to its end, and all are what they would have been.
-fn compare(folder: &Path, trials: u64, epochs: usize) {
+pub(crate) fn compare(folder: &Path, trials: u64, epochs: usize) {
     let mut found = tuner(folder, trials);
     found.reload().unwrap();
     let (x, y) = rows(64);
@@ -75,59 +106,52 @@ fn compare(folder: &Path, trials: u64, epochs: usize) {
     assert_eq!(weights(&mut found), weights(&mut whole));
 }
 
-/// How many trials have ended so far.
-fn ended(folder: &Path) -> usize {
-    let mut found = tuner(folder, 1);
-    found.reload().unwrap();
-    found.trials().iter().filter(|trial| trial.status == Status::Completed).count()
+/// The journal of a search, to look at.
+fn open(folder: &Path) -> Box<dyn Journal> {
+    #[cfg(feature = "postgres")]
+    if let Some((url, name)) = place(folder).to_str().and_then(|place| place.split_once('#')) {
+        return Box::new(cornu_tuner::journal::PostgresJournal::connect(url, name).expect("a server"));
+    }
+    Box::new(SqliteJournal::open(place(folder)).expect("a file"))
+}
+
+/// Notes which trials have ended since; gives how many have.
+fn look(journal: &mut Box<dyn Journal>, ended: &mut BTreeSet<u64>) -> usize {
+    // Before the search is begun there is nothing to look at.
+    _ = journal.exchange(Written::default(), &mut |news| {
+        let new = news.trials.iter().filter(|trial| trial.status == Status::Completed);
+        ended.extend(new.map(|trial| trial.number));
+        Vec::new()
+    });
+    ended.len()
+}
+
+/// 300 kills over a search of 1,000 trials.
+pub(crate) fn killed_often(folder: &Path, workers: usize, meanwhile: impl FnMut(usize)) {
+    fs::write(folder.join("long"), "").unwrap();
+    assert!(killed(folder, 1000, 300, workers, meanwhile) > 270);
+    compare(folder, 1000, LONG);
 }
 
 #[test]
 fn a_killed_search_goes_on_and_ends_as_if_it_had_not_been() {
     let folder = shared("tuner-killed", 40);
-    killed(&folder, 6, |kill| 20 + 9 * kill as u64);
+    killed(&folder, 40, 6, 1, |_| {});
     compare(&folder, 40, 4);
 }
 
-/// 300 kills over a search of 1,000 trials: `cargo test --release --package cornu-tuner -- --ignored kills`
+/// `cargo test --release --package cornu-tuner -- --ignored kills`
 #[test]
 #[ignore = "takes a minute"]
 fn three_hundred_kills_lose_nothing() {
-    let folder = shared("tuner-kills", 1000);
-    fs::write(folder.join("long"), "").unwrap();
-    let mut before = 0;
-    killed(&folder, 300, |kill| {
-        if kill % 50 == 1 {
-            let now = ended(&folder);
-            println!("{now} trials have ended before kill {kill}");
-            assert!(now >= before);
-            before = now;
-        }
-        5 + kill as u64 * 37 % 40
-    });
-    compare(&folder, 1000, LONG);
+    killed_often(&shared("tuner-kills", 1000), 1, |_| {});
 }
 
 /// As above, with four processes at a time, of which one after the other is killed.
 #[test]
 #[ignore = "takes a minute"]
 fn three_hundred_kills_of_four_workers_lose_nothing() {
-    let folder = shared("tuner-kills-of-four", 1000);
-    fs::write(folder.join("long"), "").unwrap();
-    let mut children: Vec<Child> = (0..4).map(|_| start(&folder)).collect();
-    wait(&folder, 50);
-    for kill in 0..300 {
-        let child = &mut children[kill % 4];
-        child.kill().expect("a kill");
-        child.wait().expect("its end");
-        *child = start(&folder);
-        sleep(Duration::from_millis(5 + kill as u64 * 37 % 40));
-        if kill % 50 == 1 {
-            println!("{} trials have ended after kill {kill}", ended(&folder));
-        }
-    }
-    children.iter_mut().for_each(|child| assert!(child.wait().expect("its end").success()));
-    compare(&folder, 1000, LONG);
+    killed_often(&shared("tuner-kills-of-four", 1000), 4, |_| {});
 }
 
 #[test]
@@ -154,6 +178,29 @@ fn threads_of_several_tuners_share_a_search_and_no_trial_runs_twice() {
         all.into_iter().for_each(|one| assert_eq!(one.join().unwrap().unwrap(), Finish::MaxTrials));
     });
     assert_eq!(runs.into_inner(), 200);
+}
+
+/// One that has nothing to do waits for the last trial of the other, and hears of its end.
+#[test]
+fn who_waits_for_others_hears_of_what_they_end() {
+    let folder = Folder::new("tuner-waits");
+    waits(&folder.join("search"));
+}
+
+pub(crate) fn waits(place: &Path) {
+    let search = || {
+        let mut tuner = GridSearch::default().workers(1).directory(place);
+        let ended = tuner.optimize(|hp| {
+            sleep(Duration::from_millis(if hp.int("x", 0..=1).get() == 0 { 100 } else { 1000 }));
+            Ok(0.0)
+        });
+        assert_eq!(ended.unwrap(), Finish::UsedUp);
+        tuner.trials().len()
+    };
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..2).map(|_| scope.spawn(search)).collect();
+        all.into_iter().for_each(|one| assert_eq!(one.join().unwrap(), 2));
+    });
 }
 
 #[test]
@@ -286,7 +333,7 @@ fn a_file_that_is_no_search_is_told() {
 #[test]
 fn a_journal_of_ones_own_is_written() {
     use cornu_tuner::Trial;
-    use cornu_tuner::journal::{Journal, MemoryJournal, News, Written};
+    use cornu_tuner::journal::{MemoryJournal, News};
     use std::sync::{Arc, Mutex};
 
     /// Counts what is written.

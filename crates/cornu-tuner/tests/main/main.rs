@@ -5,6 +5,8 @@ mod journals;
 mod mistakes;
 mod pains;
 mod plots;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod samplers;
 mod searches;
 mod spaces;
