@@ -1,8 +1,8 @@
 //! The order of work: element-wise nodes gathered into groups that run as one loop, everything else as it comes.
 //!
 //! Groups are put off until nothing else can go on, so that they find as many members as possible; among those that
-//! could run, what larger ones are made of goes first, and then what was traced first. That leaves the updates of all
-//! variables together at the end.
+//! could run, rows that others repeat go first, and then what was traced first. That leaves the updates of all variables
+//! together at the end.
 //! Then groups take in what goes on from them alone, and what they alone read, so that less is stored in between.
 
 use std::cmp::Reverse;
@@ -252,9 +252,9 @@ enum Kin {
 struct Queue<'v, 'g> {
     view: &'v View<'g>,
     plain: BTreeSet<Value>,
-    /// Those that larger ones wait for come first.
+    /// Those that stay come behind the others.
     elementwise: BTreeSet<(bool, Value)>,
-    /// Whether nothing larger is made of a node's elements, each repeated, or a node is one number.
+    /// Whether no node repeats it as a row.
     stays: Vec<bool>,
     /// The element-wise ones by what they read.
     kin: BTreeSet<(Kin, Value)>,
@@ -348,22 +348,17 @@ impl<'v, 'g> Queue<'v, 'g> {
     }
 }
 
-/// For each node, whether no larger element-wise one is made of it, or it is one number.
+/// For each value, whether no element-wise node repeats it as a row, or what is made of it.
 fn staying(view: &View) -> Vec<bool> {
-    // The most elements of an element-wise node that needs it.
-    let mut largest = vec![0; view.graph.values()];
-    let nodes: Vec<Value> = view.graph.nodes().map(|(value, _)| value).collect();
-    for &value in nodes.iter().rev().filter(|&&value| view.is_elementwise(value) || view.is_free(value)) {
-        for &user in view.users(value) {
-            count::step();
-            let own = if view.is_elementwise(user) { view.graph.ty(user).size() } else { 0 };
-            largest[value.index()] = largest[value.index()].max(own).max(largest[user.index()]);
-        }
-    }
     let mut stays = vec![true; view.graph.values()];
-    for (value, _) in view.graph.nodes() {
-        let size = view.graph.ty(value).size();
-        stays[value.index()] = size == 1 || largest[value.index()] <= size;
+    let nodes: Vec<Value> = view.graph.nodes().map(|(value, _)| value).filter(|&v| view.is_elementwise(v)).collect();
+    for &value in nodes.iter().rev() {
+        for (root, walk) in view.reads(value) {
+            count::step();
+            let size = view.graph.ty(root).size();
+            let repeats = size > 1 && walk.is_some_and(|walk| walk.row() == Some(size));
+            stays[root.index()] &= stays[value.index()] && !repeats;
+        }
     }
     stays
 }
