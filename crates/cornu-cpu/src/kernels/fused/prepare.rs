@@ -13,7 +13,7 @@ use super::loops::{calls, copy, is_turned};
 use super::near::{self, Lies, Near, Side, lies, strided};
 use super::{
     Axis, Fill, Fused, Input, Instruction, LARGEST_BLOCK, LINE, Line, Operand, Place, Program, Ready, Segment, Step,
-    Strided, WHOLE,
+    WHOLE,
 };
 
 /// Elements of a block, unless the shape suggests a better number.
