@@ -80,7 +80,7 @@ unsafe fn turned<S: Simd, F: Vectors>(s: S, from: *const f32, [rows, step]: [usi
     while column < len {
         let n = 4.min(len - column);
         // SAFETY: `n` columns of the rows.
-        let columns = unsafe { s.load_columns(n, rows, from.add(column), step) };
+        let columns = unsafe { s.load_columns(n, rows, |row| from.wrapping_add(row * step + column)) };
         for &x in &columns[..n] {
             totals = F::join(s, totals, x);
         }
