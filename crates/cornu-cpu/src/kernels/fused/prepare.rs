@@ -24,7 +24,8 @@ const BYTES: usize = size_of::<Line>();
 /// What [`Fused::new`] does.
 pub(super) fn prepare(program: &Program) -> Result<Fused> {
     check(program)?;
-    let block = block(program);
+    let whole = block(program);
+    let block = near::rows(program, whole, |axes, len| !is_same(axes, len, whole));
     let all = |is: fn(&Input) -> bool, i: usize| program.segments.iter().all(|segment| is(&segment.inputs[i]));
     let inputs = || 0..program.inputs.len();
     let mut plan = Plan {
@@ -33,6 +34,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
         numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
         outs: (0..program.outputs.len()).filter(|&o| program.segments.iter().all(|s| s.outputs[o].is_row())).collect(),
         block,
+        by_rows: block != whole,
         near: Vec::new(),
         fills: HashMap::new(),
         spills: Vec::new(),
@@ -41,7 +43,9 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
         constants: Vec::new(),
     };
     let parts = plan.steps();
-    let (block, lines) = if plan.is_whole(&parts) { (WHOLE, LINE) } else { (block, block) };
+    let (row, together) = if plan.is_whole(&parts) { (WHOLE, 1) } else { (block, plan.together(&parts)) };
+    let block = row * together;
+    let lines = if block == WHOLE { LINE } else { block };
     let (slots, scratch) = plan.room(block);
     let number = |at: At| plan.number(at);
     let sizes = plan.sizes();
@@ -49,6 +53,7 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
     Ok(Fused {
         len: program.segments.iter().map(|segment| segment.len).sum(),
         block,
+        row,
         steps: parts.into_iter().map(|part| part.numbered(number)).collect(),
         segments: program.segments.iter().map(|segment| plan.ready(segment, block)).collect(),
         sizes,
@@ -77,7 +82,7 @@ fn period(axes: &[Axis]) -> usize {
 }
 
 /// The size of a block: a multiple of a line and, where it can be, of all rows that are repeated, so that they look the
-/// same in every block. Where there are others, a part of them, so that they are read and written where they lie.
+/// same in every block.
 fn block(program: &Program) -> usize {
     let longest = program.segments.iter().map(|segment| segment.len).max().unwrap_or(0);
     if longest <= LARGEST_BLOCK {
@@ -86,8 +91,7 @@ fn block(program: &Program) -> usize {
     let segments = program.segments.iter();
     let periods = segments.flat_map(|segment| segment.inputs.iter().map(|input| (segment.len, period(input.axes()))));
     let repeated = periods.filter(|&(len, period)| period < len).fold(LINE, |all, (_, period)| multiple(all, period));
-    let block = if repeated <= LARGEST_BLOCK { (BLOCK / repeated).max(1) * repeated } else { BLOCK };
-    near::rows(program, block, |axes, len| !is_same(axes, len, block))
+    if repeated <= LARGEST_BLOCK { (BLOCK / repeated).max(1) * repeated } else { BLOCK }
 }
 
 /// Whether so many elements that are walked over like that look the same in every block.
@@ -172,8 +176,10 @@ struct Plan<'p> {
     numbers: Vec<usize>,
     /// The outputs that lie in a row in every segment.
     outs: Vec<usize>,
-    /// Elements of a block, and what is read or written near, where it lies.
+    /// Elements of a block; whether it is a part of each row, so that rows are read and written where they lie.
     block: usize,
+    by_rows: bool,
+    /// What is read or written near, where it lies.
     near: Vec<Side>,
     /// Where those are spread out that are needed as blocks and do not lie in a row.
     fills: HashMap<usize, At>,
@@ -195,6 +201,22 @@ impl Plan<'_> {
     /// Whether nothing is kept between steps, so that nothing need be cut into blocks.
     fn is_whole(&self, parts: &[Part]) -> bool {
         self.slots.is_empty() && self.near.is_empty() && parts.iter().all(|part| matches!(part, Part::Adam(..)))
+    }
+
+    /// How many rows of what is near are one block: several where chains alone read and write it, and each lies as far from
+    /// the next as all.
+    fn together(&self, parts: &[Part]) -> usize {
+        let is_near = |at: &At| matches!(at, At::Near(_));
+        let is_apart = |part: &Part| match part {
+            Part::Chain(_) => true,
+            Part::Call(_, from, to) => !from.iter().chain([to]).any(is_near),
+            Part::Adam(_, from, to) => !from.iter().chain(to).any(is_near),
+        };
+        let is_even = |segment: &Segment| {
+            self.near.iter().filter_map(|&side| strided(segment, side)).all(|near| Near::is_even(near, self.block))
+        };
+        let several = !self.near.is_empty() && parts.iter().all(is_apart) && self.program.segments.iter().all(is_even);
+        if several { (2 * LARGEST_BLOCK / self.block).max(1) } else { 1 }
     }
 
     /// Where blocks begin behind the table in the scratch memory, and the bytes of all.
@@ -253,6 +275,18 @@ impl Plan<'_> {
         if changes { self.near(Side::Input(input), Lies::InARow) } else { None }
     }
 
+    /// The place of an input that lies in a row in each block, for a chain, which finds it where it lies in each row.
+    fn row(&mut self, todo: &Todo, operand: Operand) -> Option<At> {
+        match operand {
+            Operand::Input(i)
+                if self.by_rows && !self.rows.contains(&i.into()) && !matches!(todo, Todo::Call(_) | Todo::Adam(_)) =>
+            {
+                self.near(Side::Input(i.into()), Lies::InARow)
+            }
+            _ => None,
+        }
+    }
+
     /// The place of what lies like that in each block.
     fn near(&mut self, side: Side, want: Lies) -> Option<At> {
         let known = self.near.iter().position(|&near| near == side);
@@ -287,7 +321,7 @@ impl Plan<'_> {
                 Side::Input(i) => self.program.inputs[i].size(),
                 Side::Output(o) => self.made(o).size(),
             };
-            Near::new(strided(segment, side).expect("what is near is in memory").clone(), size, block)
+            Near::new(strided(segment, side).expect("what is near is in memory").clone(), size, self.block)
         };
         let spans = self.rows.iter().map(span).chain(self.outs.iter().map(|&o| segment.outputs[o].span));
         let spans = spans.chain(self.numbers.iter().map(span)).collect();
@@ -314,7 +348,7 @@ impl Plan<'_> {
             let reads = todo.reads(code).into_iter().enumerate();
             let from: Vec<At> = reads
                 .map(|(k, (operand, dtype))| match same & 1 << k {
-                    0 => self.block(operand, dtype, &places),
+                    0 => self.row(todo, operand).unwrap_or_else(|| self.block(operand, dtype, &places)),
                     _ => self.one(operand, dtype),
                 })
                 .collect();
