@@ -7,6 +7,7 @@
 
 mod adam;
 mod arrange;
+mod blocks;
 mod casts;
 mod chain;
 mod checks;
@@ -197,9 +198,10 @@ enum Step {
 /// A program that is ready to run.
 #[derive(Clone, Debug)]
 pub struct Fused {
-    /// Elements in all, and of a block.
+    /// Elements in all, of a block, and of what chains go through at a time: the rows of what is near.
     len: usize,
     block: usize,
+    row: usize,
     steps: Box<[Step]>,
     segments: Box<[Ready]>,
     /// Bytes of an element, for each input and output of a segment that is read or written in place.
@@ -385,11 +387,22 @@ unsafe fn run_segment<S: Simd>(
                 fill.run(s, bases, (*table.add(fill.to())).from, [start, len], first);
             }
             for (i, found) in segment.near.iter().enumerate() {
-                near.add(i).write(found.at(bases, start, len));
+                near.add(i).write(found.at(bases, start));
             }
             for step in &fused.steps {
                 match step {
-                    Step::Chain(links) => chain::run(s, links, table, start, len),
+                    Step::Chain(links) => {
+                        let (mut i, mut end, mut rows) = (0, len.min(fused.row - start % fused.row), 0);
+                        chain::run(s, links, table, start, i..end);
+                        while end < len {
+                            (i, end, rows) = (end, len.min(end + fused.row), rows + 1);
+                            move_on(&segment.near, near, 1, i);
+                            chain::run(s, links, table, start, i..end);
+                        }
+                        if rows > 0 {
+                            move_on(&segment.near, near, -rows, 0);
+                        }
+                    }
                     Step::Adam(adam) => adam::run(s, adam, table, start, len),
                     Step::Call { call, from, to } => {
                         let at = |place: u16| (*table.add(place.into())).at(start);
@@ -403,6 +416,18 @@ unsafe fn run_segment<S: Simd>(
             }
             (start, len) = (start + len, fused.block);
         }
+    }
+}
+
+/// Moves what is near to other rows, the next of which begins at element `i` of the block.
+///
+/// # Safety
+/// The table has a place for each.
+#[inline(always)]
+unsafe fn move_on(all: &[Near], places: *mut Place, rows: isize, i: usize) {
+    for (k, near) in all.iter().enumerate() {
+        // SAFETY: as the caller promises.
+        unsafe { places.add(k).write(near.moved(*places.add(k), rows, i)) };
     }
 }
 
