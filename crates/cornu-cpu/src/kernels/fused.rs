@@ -391,18 +391,7 @@ unsafe fn run_segment<S: Simd>(
             }
             for step in &fused.steps {
                 match step {
-                    Step::Chain(links) => {
-                        let (mut i, mut end, mut rows) = (0, len.min(fused.row - start % fused.row), 0);
-                        chain::run(s, links, table, start, i..end);
-                        while end < len {
-                            (i, end, rows) = (end, len.min(end + fused.row), rows + 1);
-                            move_on(&segment.near, near, 1, i);
-                            chain::run(s, links, table, start, i..end);
-                        }
-                        if rows > 0 {
-                            move_on(&segment.near, near, -rows, 0);
-                        }
-                    }
+                    Step::Chain(links) => run_chain(s, links, table, (&segment.near, near), fused.row, [start, len]),
                     Step::Adam(adam) => adam::run(s, adam, table, start, len),
                     Step::Call { call, from, to } => {
                         let at = |place: u16| (*table.add(place.into())).at(start);
@@ -415,6 +404,34 @@ unsafe fn run_segment<S: Simd>(
                 spill.run(s, bases, (*table.add(spill.from())).at(start), start, len);
             }
             (start, len) = (start + len, fused.block);
+        }
+    }
+}
+
+/// Runs a chain over the `len` elements from `start` on, row by row where something is near.
+///
+/// # Safety
+/// As [`chain::run`], for each row; `places` are those of what is near.
+#[inline(always)]
+unsafe fn run_chain<S: Simd>(
+    s: S,
+    links: &[Link],
+    table: *const Place,
+    (near, places): (&[Near], *mut Place),
+    row: usize,
+    [start, len]: [usize; 2],
+) {
+    let (mut i, mut end, mut rows) = (0, len.min(row - start % row), 0);
+    // SAFETY: as the caller promises.
+    unsafe {
+        chain::run(s, links, table, start, i..end);
+        while end < len {
+            (i, end, rows) = (end, len.min(end + row), rows + 1);
+            move_on(near, places, 1, i);
+            chain::run(s, links, table, start, i..end);
+        }
+        if rows > 0 {
+            move_on(near, places, -rows, 0);
         }
     }
 }

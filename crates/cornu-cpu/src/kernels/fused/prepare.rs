@@ -6,43 +6,22 @@ use cornu_graph::{DType, Result};
 
 use super::adam::Adam;
 use super::arrange::{Todo, arrange};
-use super::blocks::{block, is_same};
+use super::blocks::{BYTES, block, constants, is_same};
 use super::chain::{Act, Link, NOWHERE};
 use super::checks::check;
 use super::fill::Spill;
 use super::loops::{calls, copy, is_turned};
 use super::near::{self, Lies, Near, Side, lies, strided};
 use super::{
-    Fill, Fused, Input, Instruction, LARGEST_BLOCK, LINE, Line, Operand, Place, Program, Ready, Segment, Step, WHOLE,
+    Fill, Fused, Input, Instruction, LARGEST_BLOCK, LINE, Operand, Place, Program, Ready, Segment, Step, WHOLE,
 };
-
-/// Bytes of a line.
-const BYTES: usize = size_of::<Line>();
 
 /// What [`Fused::new`] does.
 pub(super) fn prepare(program: &Program) -> Result<Fused> {
     check(program)?;
-    let whole = block(program);
-    let block = near::rows(program, whole, |axes, len| !is_same(axes, len, whole));
-    let all = |is: fn(&Input) -> bool, i: usize| program.segments.iter().all(|segment| is(&segment.inputs[i]));
-    let inputs = || 0..program.inputs.len();
-    let mut plan = Plan {
-        program,
-        rows: inputs().filter(|&i| all(is_row, i)).collect(),
-        numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
-        outs: (0..program.outputs.len()).filter(|&o| program.segments.iter().all(|s| s.outputs[o].is_row())).collect(),
-        repeated: Vec::new(),
-        block,
-        by_rows: block != whole,
-        near: Vec::new(),
-        fills: HashMap::new(),
-        spills: Vec::new(),
-        slots: Vec::new(),
-        free: HashMap::new(),
-        constants: Vec::new(),
-    };
+    let mut plan = Plan::new(program);
     let parts = plan.steps();
-    let (row, together) = if plan.is_whole(&parts) { (WHOLE, 1) } else { (block, plan.together(&parts)) };
+    let (row, together) = if plan.is_whole(&parts) { (WHOLE, 1) } else { (plan.block, plan.together(&parts)) };
     let block = row * together;
     let lines = if block == WHOLE { LINE } else { block };
     let (slots, scratch) = plan.room(block);
@@ -73,19 +52,6 @@ pub(super) fn is_row(input: &Input) -> bool {
 /// Whether all elements of an input are one in memory.
 fn is_number(input: &Input) -> bool {
     matches!(input, Input::Memory(strided) if strided.axes.iter().all(|axis| axis.step == 0 || axis.size <= 1))
-}
-
-/// One block of each constant, and its lines.
-fn constants(all: &[(u64, DType)], block: usize) -> (Box<[Line]>, usize) {
-    let most = all.iter().map(|(_, dtype)| dtype.size()).max().unwrap_or(1);
-    let lines = block * most / BYTES + 1;
-    let word = |&(bits, dtype): &(u64, DType)| match dtype.size() {
-        1 => (bits & 0xff) * 0x0101_0101_0101_0101,
-        2 => (bits & 0xffff) * 0x0001_0001_0001_0001,
-        4 => (bits & 0xffff_ffff) * 0x0000_0001_0000_0001,
-        _ => bits,
-    };
-    (all.iter().flat_map(|constant| std::iter::repeat_n(Line([word(constant); 8]), lines)).collect(), lines)
 }
 
 /// Where an operand is.
@@ -162,6 +128,30 @@ struct Plan<'p> {
 }
 
 impl Plan<'_> {
+    fn new(program: &Program) -> Plan<'_> {
+        let whole = block(program);
+        let block = near::rows(program, whole, |axes, len| !is_same(axes, len, whole));
+        let all = |is: fn(&Input) -> bool, i: usize| program.segments.iter().all(|segment| is(&segment.inputs[i]));
+        let inputs = || 0..program.inputs.len();
+        Plan {
+            program,
+            rows: inputs().filter(|&i| all(is_row, i)).collect(),
+            numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
+            outs: (0..program.outputs.len())
+                .filter(|&o| program.segments.iter().all(|s| s.outputs[o].is_row()))
+                .collect(),
+            repeated: Vec::new(),
+            block,
+            by_rows: block != whole,
+            near: Vec::new(),
+            fills: HashMap::new(),
+            spills: Vec::new(),
+            slots: Vec::new(),
+            free: HashMap::new(),
+            constants: Vec::new(),
+        }
+    }
+
     /// How many places of the table are in memory.
     fn spans(&self) -> usize {
         self.rows.len() + self.outs.len() + self.numbers.len() + self.repeated.len()
@@ -302,10 +292,8 @@ impl Plan<'_> {
         let is_short = |operand| self.is_number(operand) || self.row(operand).is_some();
         let todo = arrange(code, &self.program.outputs, &|operand| self.is_number(operand), &is_short);
         let (direct, late) = self.divide(&todo);
-        let mut last = HashMap::new();
-        for (i, todo) in todo.iter().enumerate() {
-            todo.reads(code).into_iter().for_each(|(operand, _)| _ = last.insert(operand, i));
-        }
+        let reads = |(i, todo): (usize, &Todo)| todo.reads(code).into_iter().map(move |(operand, _)| (operand, i));
+        let mut last: HashMap<Operand, usize> = todo.iter().enumerate().flat_map(reads).collect();
         late.iter().for_each(|&(r, _)| _ = last.remove(&Operand::Register(r as u16)));
         let mut places: HashMap<usize, At> = HashMap::new();
         let mut parts = Vec::new();
@@ -329,10 +317,7 @@ impl Plan<'_> {
             self.release(reads.filter(|operand| last.get(operand) == Some(&i)), &places);
             match *todo {
                 Todo::Call(k) => self.call(&code[k], from, to.first().copied(), &mut parts),
-                Todo::Adam(adam) => {
-                    let row = if self.is_number(adam.rate()) { None } else { self.row(adam.rate()) };
-                    parts.push(Part::Adam(adam, from, to, row.unwrap_or(1)));
-                }
+                Todo::Adam(adam) => parts.push(Part::Adam(adam, from, to, self.period(&adam))),
                 _ => add(&mut parts, link(todo, same & 1 != 0, from, to.first().copied())),
             }
         }
@@ -343,6 +328,11 @@ impl Plan<'_> {
             }
         }
         parts
+    }
+
+    /// After how many elements a rate begins again.
+    fn period(&self, adam: &Adam) -> usize {
+        if self.is_number(adam.rate()) { 1 } else { self.row(adam.rate()).unwrap_or(1) }
     }
 
     /// Frees the slots of operands that nobody reads any more.
