@@ -293,8 +293,8 @@ impl<'a> Run<'a> {
 
     /// The number of the next epoch, if there is one.
     pub(super) fn next_epoch(&self) -> Option<usize> {
-        // Keras reports a loss of 0 for an epoch without a batch.
-        let rows_end = self.flavor.rows_end() == RowsEnd::Training && self.seen >= self.all;
+        // Keras reports a loss of 0 for an epoch without a batch. One that was begun, up to its last batch, has an end.
+        let rows_end = self.batch == 0 && self.flavor.rows_end() == RowsEnd::Training && self.seen >= self.all;
         (self.epoch < self.fit.epochs && !rows_end).then_some(self.epoch)
     }
 

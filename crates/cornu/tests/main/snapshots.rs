@@ -135,6 +135,31 @@ fn six_epochs_are_three_and_three_more_in_another_process() -> Result<()> {
     Ok(())
 }
 
+/// Saves a snapshot after each batch, over the one before.
+struct AfterEach(std::path::PathBuf);
+
+impl Callback for AfterEach {
+    fn on_train_batch_end(&mut self, _: usize, control: &mut Control) -> Result<()> {
+        control.save_snapshot(&self.0)
+    }
+}
+
+#[test]
+fn a_training_that_ends_after_its_last_batch_has_its_last_epoch() -> Result<()> {
+    let folder = Folder::new("last-batch");
+    let (x, y) = data();
+    for case in [2, 3].map(Case) {
+        let _turn = seeded(case.flavor(), 3);
+        let path = folder.join(&format!("{}.snapshot", case.0));
+        let mut whole = case.model()?;
+        let history = whole.fit(&x, &y, case.fit(2).callback(AfterEach(path.clone())))?;
+        let mut again = case.model()?;
+        let resumed = again.fit(&x, &y, case.fit(2).resume(&path))?;
+        assert_eq!(bits(&again, &resumed), bits(&whole, &history), "case {}", case.0);
+    }
+    Ok(())
+}
+
 /// What callbacks have seen is part of it: when the rate falls and the training ends is as if nothing had come between.
 #[test]
 fn callbacks_go_on_as_well() -> Result<()> {
