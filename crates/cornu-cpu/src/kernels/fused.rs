@@ -7,7 +7,6 @@
 
 mod adam;
 mod arrange;
-mod blocks;
 mod casts;
 mod chain;
 mod checks;
@@ -198,10 +197,9 @@ enum Step {
 /// A program that is ready to run.
 #[derive(Clone, Debug)]
 pub struct Fused {
-    /// Elements in all, of a block, and of what chains go through at a time: the rows of what is near.
+    /// Elements in all, and of a block.
     len: usize,
     block: usize,
-    row: usize,
     steps: Box<[Step]>,
     segments: Box<[Ready]>,
     /// Bytes of an element, for each input and output of a segment that is read or written in place.
@@ -387,11 +385,11 @@ unsafe fn run_segment<S: Simd>(
                 fill.run(s, bases, (*table.add(fill.to())).from, [start, len], first);
             }
             for (i, found) in segment.near.iter().enumerate() {
-                near.add(i).write(found.at(bases, start));
+                near.add(i).write(found.at(bases, start, len));
             }
             for step in &fused.steps {
                 match step {
-                    Step::Chain(links) => run_chain(s, links, table, (&segment.near, near), fused.row, [start, len]),
+                    Step::Chain(links) => chain::run(s, links, table, start, len),
                     Step::Adam(adam) => adam::run(s, adam, table, start, len),
                     Step::Call { call, from, to } => {
                         let at = |place: u16| (*table.add(place.into())).at(start);
@@ -405,46 +403,6 @@ unsafe fn run_segment<S: Simd>(
             }
             (start, len) = (start + len, fused.block);
         }
-    }
-}
-
-/// Runs a chain over the `len` elements from `start` on, row by row where something is near.
-///
-/// # Safety
-/// As [`chain::run`], for each row; `places` are those of what is near.
-#[inline(always)]
-unsafe fn run_chain<S: Simd>(
-    s: S,
-    links: &[Link],
-    table: *const Place,
-    (near, places): (&[Near], *mut Place),
-    row: usize,
-    [start, len]: [usize; 2],
-) {
-    let (mut i, mut end, mut rows) = (0, len.min(row - start % row), 0);
-    // SAFETY: as the caller promises.
-    unsafe {
-        chain::run(s, links, table, start, i..end);
-        while end < len {
-            (i, end, rows) = (end, len.min(end + row), rows + 1);
-            move_on(near, places, 1, i);
-            chain::run(s, links, table, start, i..end);
-        }
-        if rows > 0 {
-            move_on(near, places, -rows, 0);
-        }
-    }
-}
-
-/// Moves what is near to other rows, the next of which begins at element `i` of the block.
-///
-/// # Safety
-/// The table has a place for each.
-#[inline(always)]
-unsafe fn move_on(all: &[Near], places: *mut Place, rows: isize, i: usize) {
-    for (k, near) in all.iter().enumerate() {
-        // SAFETY: as the caller promises.
-        unsafe { places.add(k).write(near.moved(*places.add(k), rows, i)) };
     }
 }
 

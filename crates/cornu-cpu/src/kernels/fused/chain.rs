@@ -1,7 +1,5 @@
 //! Chains: operations on singles, one after the other, with the number in between in vector registers.
 
-use std::ops::Range;
-
 use cornu_graph::ops::Compare;
 
 use super::super::simd::Simd;
@@ -75,15 +73,15 @@ const WIDE: usize = 16;
 const NARROW: usize = 8;
 const FEW: usize = 4;
 
-/// Runs a chain over those elements of the block from `start` on.
+/// Runs a chain over the `len` elements of the block from `start` on.
 ///
 /// # Safety
 /// The table has places for the operands, each of which holds the block; what is written is an operand's place or
 /// overlaps none.
 #[inline(always)]
-pub(super) unsafe fn run<S: Simd>(s: S, links: &[Link], table: *const Place, start: usize, elements: Range<usize>) {
+pub(super) unsafe fn run<S: Simd>(s: S, links: &[Link], table: *const Place, start: usize, len: usize) {
     let (wide, narrow) = (WIDE * S::LANES, NARROW * S::LANES);
-    let (mut i, len) = (elements.start, elements.end);
+    let mut i = 0;
     // SAFETY: as the caller promises.
     unsafe {
         while S::LANES == 16 && i + wide <= len {

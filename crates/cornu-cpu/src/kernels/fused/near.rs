@@ -13,48 +13,26 @@ const LEAST: usize = 128;
 pub(super) struct Near {
     strided: Strided,
     size: usize,
-    /// The bytes of a row, and how many bytes further the next one is, whose lines are asked for where it does not follow.
-    row: usize,
+    /// How many elements further the next block is, whose lines are asked for where it does not follow.
     ahead: isize,
-    /// How many bytes further than in the row before an element of the same place in the block is found.
-    next: isize,
 }
 
 impl Near {
-    pub(super) fn new(strided: Strided, size: usize, row: usize) -> Near {
-        let is_same = lies(&strided.axes, row) == Some(Lies::Same);
-        let [ahead, along] = [place(&strided.axes, row), row.cast_signed()].map(|place| place * size.cast_signed());
-        let next = if is_same { ahead } else { ahead - along };
-        Near { strided, size, row: row * size, ahead: if is_same || next == 0 { 0 } else { ahead }, next }
+    pub(super) fn new(strided: Strided, size: usize, block: usize) -> Near {
+        let ahead = place(&strided.axes, block);
+        let follows = ahead == block.cast_signed() || lies(&strided.axes, block) == Some(Lies::Same);
+        Near { ahead: if follows { 0 } else { ahead }, strided, size }
     }
 
-    /// Where the elements from `start` on lie, as far as they are of one row.
+    /// Where the `len` elements from `start` on lie, which are of one block.
     #[inline(always)]
-    pub(super) fn at(&self, bases: Bases, start: usize) -> Place {
-        let Strided { span, axes } = &self.strided;
-        let from: *mut u8 = bases.at::<u8>(*span).wrapping_offset(place(axes, start) * self.size.cast_signed());
-        self.ask(from);
-        Place { from, step: 0 }
-    }
-
-    /// The same for the next row, which begins `i` elements behind the first; or for as many rows before.
-    #[inline(always)]
-    pub(super) fn moved(&self, place: Place, rows: isize, i: usize) -> Place {
-        let from = place.from.wrapping_offset(rows * self.next);
-        self.ask(from.wrapping_add(i * self.size));
-        Place { from, ..place }
-    }
-
-    #[inline(always)]
-    fn ask(&self, row: *mut u8) {
-        if self.ahead != 0 {
-            ask_for(row.wrapping_offset(self.ahead).cast_const(), self.row);
+    pub(super) fn at(&self, bases: Bases, start: usize, len: usize) -> Place {
+        let Near { strided: Strided { span, axes }, size, ahead } = self;
+        let from: *mut u8 = bases.at::<u8>(*span).wrapping_offset(place(axes, start) * size.cast_signed());
+        if *ahead != 0 {
+            ask_for(from.wrapping_offset(ahead * size.cast_signed()).cast_const(), len * size);
         }
-    }
-
-    /// Whether each row of so many elements lies as far behind the one before as all others.
-    pub(super) fn is_even(strided: &Strided, row: usize) -> bool {
-        matches!(*strided.axes, [_, Axis { size, .. }] if size == row)
+        Place { from, step: 0 }
     }
 }
 

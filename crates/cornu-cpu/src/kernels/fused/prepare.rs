@@ -6,24 +6,43 @@ use cornu_graph::{DType, Result};
 
 use super::adam::Adam;
 use super::arrange::{Todo, arrange};
-use super::blocks::{BYTES, block, constants, is_same};
 use super::chain::{Act, Link, NOWHERE};
 use super::checks::check;
 use super::fill::Spill;
 use super::loops::{calls, copy, is_turned};
 use super::near::{self, Lies, Near, Side, lies, strided};
 use super::{
-    Fill, Fused, Input, Instruction, LARGEST_BLOCK, LINE, Operand, Place, Program, Ready, Segment, Step, WHOLE,
+    Axis, Fill, Fused, Input, Instruction, LARGEST_BLOCK, LINE, Line, Operand, Place, Program, Ready, Segment, Step,
+    WHOLE,
 };
+
+/// Elements of a block, unless the shape suggests a better number.
+const BLOCK: usize = 256;
+/// Bytes of a line.
+const BYTES: usize = size_of::<Line>();
 
 /// What [`Fused::new`] does.
 pub(super) fn prepare(program: &Program) -> Result<Fused> {
     check(program)?;
-    let mut plan = Plan::new(program);
+    let block = block(program);
+    let all = |is: fn(&Input) -> bool, i: usize| program.segments.iter().all(|segment| is(&segment.inputs[i]));
+    let inputs = || 0..program.inputs.len();
+    let mut plan = Plan {
+        program,
+        rows: inputs().filter(|&i| all(is_row, i)).collect(),
+        numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
+        outs: (0..program.outputs.len()).filter(|&o| program.segments.iter().all(|s| s.outputs[o].is_row())).collect(),
+        repeated: Vec::new(),
+        block,
+        near: Vec::new(),
+        fills: HashMap::new(),
+        spills: Vec::new(),
+        slots: Vec::new(),
+        free: HashMap::new(),
+        constants: Vec::new(),
+    };
     let parts = plan.steps();
-    let (row, together) = if plan.is_whole(&parts) { (WHOLE, 1) } else { (plan.block, plan.together(&parts)) };
-    let block = row * together;
-    let lines = if block == WHOLE { LINE } else { block };
+    let (block, lines) = if plan.is_whole(&parts) { (WHOLE, LINE) } else { (block, block) };
     let (slots, scratch) = plan.room(block);
     let number = |at: At| plan.number(at);
     let sizes = plan.sizes();
@@ -31,7 +50,6 @@ pub(super) fn prepare(program: &Program) -> Result<Fused> {
     Ok(Fused {
         len: program.segments.iter().map(|segment| segment.len).sum(),
         block,
-        row,
         steps: parts.into_iter().map(|part| part.numbered(number)).collect(),
         segments: program.segments.iter().map(|segment| plan.ready(segment, block)).collect(),
         sizes,
@@ -52,6 +70,48 @@ pub(super) fn is_row(input: &Input) -> bool {
 /// Whether all elements of an input are one in memory.
 fn is_number(input: &Input) -> bool {
     matches!(input, Input::Memory(strided) if strided.axes.iter().all(|axis| axis.step == 0 || axis.size <= 1))
+}
+
+/// After how many elements an input begins again.
+fn period(axes: &[Axis]) -> usize {
+    axes.iter().skip_while(|axis| axis.step == 0).map(|axis| axis.size).product()
+}
+
+/// The size of a block: a multiple of a line and, where it can be, of all rows that are repeated, so that they look the
+/// same in every block. Where there are others, a part of them, so that they are read and written where they lie.
+fn block(program: &Program) -> usize {
+    let longest = program.segments.iter().map(|segment| segment.len).max().unwrap_or(0);
+    if longest <= LARGEST_BLOCK {
+        return longest.next_multiple_of(LINE).max(LINE);
+    }
+    let segments = program.segments.iter();
+    let periods = segments.flat_map(|segment| segment.inputs.iter().map(|input| (segment.len, period(input.axes()))));
+    let repeated = periods.filter(|&(len, period)| period < len).fold(LINE, |all, (_, period)| multiple(all, period));
+    let block = if repeated <= LARGEST_BLOCK { (BLOCK / repeated).max(1) * repeated } else { BLOCK };
+    near::rows(program, block, |axes, len| !is_same(axes, len, block))
+}
+
+/// Whether so many elements that are walked over like that look the same in every block.
+fn is_same(axes: &[Axis], len: usize, block: usize) -> bool {
+    len <= block || block.is_multiple_of(period(axes).max(1))
+}
+
+/// The least common multiple; more than a block, if it is.
+fn multiple(a: usize, b: usize) -> usize {
+    if a > LARGEST_BLOCK { a } else { (a / near::common(a, b.max(1))).saturating_mul(b.max(1)) }
+}
+
+/// One block of each constant, and its lines.
+fn constants(all: &[(u64, DType)], block: usize) -> (Box<[Line]>, usize) {
+    let most = all.iter().map(|(_, dtype)| dtype.size()).max().unwrap_or(1);
+    let lines = block * most / BYTES + 1;
+    let word = |&(bits, dtype): &(u64, DType)| match dtype.size() {
+        1 => (bits & 0xff) * 0x0101_0101_0101_0101,
+        2 => (bits & 0xffff) * 0x0001_0001_0001_0001,
+        4 => (bits & 0xffff_ffff) * 0x0000_0001_0000_0001,
+        _ => bits,
+    };
+    (all.iter().flat_map(|constant| std::iter::repeat_n(Line([word(constant); 8]), lines)).collect(), lines)
 }
 
 /// Where an operand is.
@@ -111,10 +171,8 @@ struct Plan<'p> {
     outs: Vec<usize>,
     /// Those that are a short row, repeated, and read as one.
     repeated: Vec<usize>,
-    /// Elements of a block; whether it is a part of each row, so that rows are read and written where they lie.
+    /// Elements of a block, and what is read or written near, where it lies.
     block: usize,
-    by_rows: bool,
-    /// What is read or written near, where it lies.
     near: Vec<Side>,
     /// Where those are spread out that are needed as blocks and do not lie in a row.
     fills: HashMap<usize, At>,
@@ -128,30 +186,6 @@ struct Plan<'p> {
 }
 
 impl Plan<'_> {
-    fn new(program: &Program) -> Plan<'_> {
-        let whole = block(program);
-        let block = near::rows(program, whole, |axes, len| !is_same(axes, len, whole));
-        let all = |is: fn(&Input) -> bool, i: usize| program.segments.iter().all(|segment| is(&segment.inputs[i]));
-        let inputs = || 0..program.inputs.len();
-        Plan {
-            program,
-            rows: inputs().filter(|&i| all(is_row, i)).collect(),
-            numbers: inputs().filter(|&i| all(is_number, i) && !all(is_row, i)).collect(),
-            outs: (0..program.outputs.len())
-                .filter(|&o| program.segments.iter().all(|s| s.outputs[o].is_row()))
-                .collect(),
-            repeated: Vec::new(),
-            block,
-            by_rows: block != whole,
-            near: Vec::new(),
-            fills: HashMap::new(),
-            spills: Vec::new(),
-            slots: Vec::new(),
-            free: HashMap::new(),
-            constants: Vec::new(),
-        }
-    }
-
     /// How many places of the table are in memory.
     fn spans(&self) -> usize {
         self.rows.len() + self.outs.len() + self.numbers.len() + self.repeated.len()
@@ -160,22 +194,6 @@ impl Plan<'_> {
     /// Whether nothing is kept between steps, so that nothing need be cut into blocks.
     fn is_whole(&self, parts: &[Part]) -> bool {
         self.slots.is_empty() && self.near.is_empty() && parts.iter().all(|part| matches!(part, Part::Adam(..)))
-    }
-
-    /// How many rows of what is near are one block: several where chains alone read and write it, and each lies as far from
-    /// the next as all.
-    fn together(&self, parts: &[Part]) -> usize {
-        let is_near = |at: &At| matches!(at, At::Near(_));
-        let is_apart = |part: &Part| match part {
-            Part::Chain(_) => true,
-            Part::Call(_, from, to) => !from.iter().chain([to]).any(is_near),
-            Part::Adam(_, from, to, _) => !from.iter().chain(to).any(is_near),
-        };
-        let is_even = |segment: &Segment| {
-            self.near.iter().filter_map(|&side| strided(segment, side)).all(|near| Near::is_even(near, self.block))
-        };
-        let several = !self.near.is_empty() && parts.iter().all(is_apart) && self.program.segments.iter().all(is_even);
-        if several { (2 * LARGEST_BLOCK / self.block).max(1) } else { 1 }
     }
 
     /// Where blocks begin behind the table in the scratch memory, and the bytes of all.
@@ -234,14 +252,6 @@ impl Plan<'_> {
         if changes { self.near(Side::Input(input), Lies::InARow) } else { None }
     }
 
-    /// The place of an input that lies in a row in each block, for a chain, which finds it where it lies in each row.
-    fn in_rows(&mut self, todo: &Todo, operand: Operand) -> Option<At> {
-        let Operand::Input(i) = operand else { return None };
-        let is_chain = !matches!(todo, Todo::Call(_) | Todo::Adam(_));
-        let is_there = self.by_rows && is_chain && !self.rows.contains(&i.into());
-        if is_there { self.near(Side::Input(i.into()), Lies::InARow) } else { None }
-    }
-
     /// The place of what lies like that in each block.
     fn near(&mut self, side: Side, want: Lies) -> Option<At> {
         let known = self.near.iter().position(|&near| near == side);
@@ -276,7 +286,7 @@ impl Plan<'_> {
                 Side::Input(i) => self.program.inputs[i].size(),
                 Side::Output(o) => self.made(o).size(),
             };
-            Near::new(strided(segment, side).expect("what is near is in memory").clone(), size, self.block)
+            Near::new(strided(segment, side).expect("what is near is in memory").clone(), size, block)
         };
         let spans = self.rows.iter().map(span).chain(self.outs.iter().map(|&o| segment.outputs[o].span));
         let spans = spans.chain(self.numbers.iter().chain(&self.repeated).map(span)).collect();
@@ -302,7 +312,7 @@ impl Plan<'_> {
             let reads = todo.reads(code).into_iter().enumerate();
             let from: Vec<At> = reads
                 .map(|(k, (operand, dtype))| match same & 1 << k {
-                    0 => self.in_rows(todo, operand).unwrap_or_else(|| self.block(operand, dtype, &places)),
+                    0 => self.block(operand, dtype, &places),
                     _ => self.one(operand, dtype),
                 })
                 .collect();

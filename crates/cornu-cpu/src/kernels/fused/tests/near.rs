@@ -6,21 +6,21 @@ use super::*;
 fn rows_and_numbers_of_rows_are_read_where_they_lie() {
     for width in [63, 64, 128, 200, 521, 784, 1000, 1024] {
         for dtype in [DType::F32, DType::F64, DType::U8] {
-            let (rows, len) = (19, 19 * width);
+            let (rows, len) = (7, 7 * width);
             let of = |len: usize, seed: usize, at: usize, steps: [isize; 2]| {
                 let axes = [rows, width].into_iter().zip(steps).map(|(size, step)| Axis { size, step });
                 Source::Memory(numbers(dtype, len, seed), at, axes.collect())
             };
             let apart = width as isize + 5;
             let inputs = [
-                of(rows * (width + 5), 1, 3, [apart, 1]),
+                of(7 * (width + 5), 1, 3, [apart, 1]),
                 of(rows, 2, 0, [1, 0]),
                 of(width, 3, 0, [0, 1]),
                 Source::row(numbers(dtype, len, 4)),
                 of(len, 5, len - width, [-(width as isize), 1]),
             ];
             let add = |a, b| Instruction::new(Binary::Add, dtype, &[a, b]);
-            let mut code = vec![
+            let code = [
                 add(In(0), In(1)),
                 Instruction::new(Binary::Mul, dtype, &[Reg(0), In(2)]),
                 Instruction::new(Binary::Max, dtype, &[In(1), In(4)]),
@@ -29,11 +29,6 @@ fn rows_and_numbers_of_rows_are_read_where_they_lie() {
                 add(Reg(4), In(3)),
             ];
             check(&format!("rows of {width}, {dtype}"), len, &inputs, &code, &[3, 5, 2], &[(0, 3)]);
-            if dtype == DType::F32 {
-                code.push(Instruction::new(Unary::Exp, dtype, &[Reg(2)]));
-                code.push(Instruction::new(Binary::Max, dtype, &[Reg(6), In(1)]));
-                check(&format!("a loop between rows of {width}"), len, &inputs, &code, &[3, 5, 2, 7], &[(0, 3)]);
-            }
         }
     }
 }
