@@ -5,8 +5,6 @@
 //! axis is one of those that disappear and a result has 64 elements or more, a block's sum is made of sixteen sums of every
 //! sixteenth element, added from the first to the last. Of zeros of both signs the first one is the extreme.
 
-mod rows;
-
 use std::fmt;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -14,7 +12,6 @@ use std::ops::Range;
 use cornu_graph::ops::{LONG_ROW, Reduction};
 use cornu_graph::{DType, Type};
 
-use self::rows::Vectors;
 use super::memory::typed;
 use super::num::{Num, Stored};
 use super::operand::{Axis, Bases, Kernel, Span};
@@ -32,6 +29,8 @@ const FEW: [usize; 2] = [512, 4];
 /// Columns, and rows, that are gone through together.
 const PANEL: usize = 1024;
 const ROWS: usize = 16;
+/// Short rows whose results are found at a time.
+const TOGETHER: usize = 8;
 
 /// A reduction of an array whose elements follow each other. Its units are results, or those of blocks.
 #[derive(Clone, Debug)]
@@ -137,6 +136,11 @@ impl Reduce {
     unsafe fn run_as<T: Stored, F: Fold<T::Register>, const QUICK: bool>(&self, bases: Bases, units: Range<usize>) {
         let (from, to) = (bases.at::<T>(self.from).cast_const(), bases.at::<T>(self.to));
         let (parts, columns) = (self.units_of_each(), self.columns);
+        let in_a_row = matches!(*self.reduced, [Axis { step: 1, .. }]);
+        if QUICK && in_a_row && (self.part == self.count || self.results == 1) {
+            // SAFETY: the caller's promise.
+            return unsafe { self.rows::<T, F>(from, to, units) };
+        }
         let mut unit = units.start;
         while unit < units.end {
             let (row, column) = (unit / columns, unit % columns);
@@ -157,22 +161,41 @@ impl Reduce {
         }
     }
 
-    /// The results of rows of singles that follow each other, or of blocks of a single one, whose last may be shorter.
+    /// The results of rows that follow each other, or of blocks of a single one; of short ones some at a time, since each is
+    /// one chain of operations.
     ///
     /// # Safety
     /// As [`Kernel::run`].
     #[inline(always)]
-    unsafe fn in_rows<S: Simd, F: Vectors>(&self, s: S, bases: Bases, units: Range<usize>) {
-        let (from, to) = (bases.at::<f32>(self.from).cast_const(), bases.at::<f32>(self.to));
-        let whole = if self.part == self.count { units.end } else { self.count / self.part };
-        let whole = whole.clamp(units.start, units.end);
+    #[allow(clippy::needless_range_loop, reason = "lanes of some rows come at a time")]
+    unsafe fn rows<T: Stored, F: Fold<T::Register>>(&self, from: *const T, to: *mut T, mut units: Range<usize>) {
         // SAFETY: rows and results of these units.
         unsafe {
-            let (first, last) = (from.add(units.start * self.part), from.add(whole * self.part));
-            rows::rows::<S, F>(s, first, [whole - units.start, self.part], self.lanes, to.add(units.start));
-            if whole < units.end {
-                let len = self.count - whole * self.part;
-                rows::rows::<S, F>(s, last, [1, len], self.lanes, to.add(whole));
+            let all = self.results * self.count;
+            let row = |unit: usize| {
+                let len = self.part.min(all - unit * self.part);
+                std::slice::from_raw_parts(from.add(unit * self.part), len)
+            };
+            let are_whole = |units: &Range<usize>| (units.start + TOGETHER) * self.part <= all;
+            while units.len() >= TOGETHER && self.part <= BLOCK && are_whole(&units) {
+                let rows: [&[T]; TOGETHER] = std::array::from_fn(|i| row(units.start + i));
+                let mut totals = [F::START; TOGETHER];
+                if self.lanes {
+                    totals = in_lanes::<T, F>(rows);
+                } else {
+                    for at in 0..self.part {
+                        for i in 0..TOGETHER {
+                            totals[i] = F::step(totals[i], rows[i].get_unchecked(at).load());
+                        }
+                    }
+                }
+                for (i, total) in totals.into_iter().enumerate() {
+                    *to.add(units.start + i) = T::store(total);
+                }
+                units.start += TOGETHER;
+            }
+            for unit in units {
+                *to.add(unit) = T::store(self.row::<T, F>(row(unit).as_ptr(), 0..row(unit).len()));
             }
         }
     }
@@ -302,18 +325,9 @@ dispatch! { unsafe fn singles = singles_with(reduce: &Reduce, bases: Bases, unit
 /// # Safety
 /// As [`Kernel::run`].
 #[inline(always)]
-unsafe fn singles_with<S: Simd>(s: S, reduce: &Reduce, bases: Bases, units: Range<usize>) {
-    let follow =
-        matches!(*reduce.reduced, [Axis { step: 1, .. }]) && (reduce.part == reduce.count || reduce.results == 1);
+unsafe fn singles_with<S: Simd>(_: S, reduce: &Reduce, bases: Bases, units: Range<usize>) {
     // SAFETY: the caller's promise.
-    unsafe {
-        match reduce.kind {
-            _ if !follow => reduce.run_kind::<f32, true>(bases, units),
-            Reduction::Sum => reduce.in_rows::<S, Sum>(s, bases, units),
-            Reduction::Max => reduce.in_rows::<S, Max>(s, bases, units),
-            Reduction::Min => reduce.in_rows::<S, Min>(s, bases, units),
-        }
-    }
+    unsafe { reduce.run_kind::<f32, true>(bases, units) };
 }
 
 /// How elements are brought together.
@@ -379,6 +393,27 @@ macro_rules! extremes {
 extremes! {
     Max LEAST >;
     Min MOST <;
+}
+
+/// The results of rows in lanes. (Functions that are handed to another do not take part in the inlining.)
+#[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "lanes of some rows come at a time")]
+fn in_lanes<T: Stored, F: Fold<T::Register>>(rows: [&[T]; TOGETHER]) -> [T::Register; TOGETHER] {
+    let (mut totals, mut all) = ([F::START; TOGETHER], [[F::START; LANES]; TOGETHER]);
+    for i in 0..TOGETHER {
+        if F::IN_ORDER {
+            all[i] = lanes::<T, F, LANES>(rows[i]);
+            totals[i] = all[i][0];
+        } else {
+            totals[i] = F::in_lanes(rows[i]);
+        }
+    }
+    for lane in 1..if F::IN_ORDER { LANES } else { 1 } {
+        for i in 0..TOGETHER {
+            totals[i] = F::step(totals[i], all[i][lane]);
+        }
+    }
+    totals
 }
 
 #[inline(always)]
