@@ -4,13 +4,10 @@ use std::fmt;
 use std::ops::Range;
 
 use super::operand::{Bases, Kernel, Span};
-use super::simd::{Level, Simd, dispatch};
+use super::simd::{Level, MOST_LANES, Simd, dispatch};
 
 /// Elements to be picked that are worth a thread.
 const GRAIN: usize = 8 * 1024;
-
-/// The most lanes of a vector.
-const LANES: usize = 16;
 
 /// `to[i][column][model]` is from the row of singles that the number `[i][model]` says; a row that is not there is zeros.
 /// Its units are rows of the result.
@@ -64,7 +61,7 @@ unsafe fn pick_with<S: Simd>(s: S, picked: &Picked, bases: Bases, units: Range<u
         for i in units {
             for model in (0..models).step_by(S::LANES) {
                 let lanes = S::LANES.min(models - model);
-                let mut from = [zeros.cast_const(); LANES];
+                let mut from = [zeros.cast_const(); MOST_LANES];
                 for (lane, from) in from.iter_mut().enumerate().take(lanes) {
                     let row = *numbers.add(i * models + model + lane) as usize;
                     if row < rows {
@@ -82,7 +79,13 @@ unsafe fn pick_with<S: Simd>(s: S, picked: &Picked, bases: Bases, units: Range<u
 /// # Safety
 /// The rows are readable, the columns writable.
 #[inline(always)]
-unsafe fn turn<S: Simd>(s: S, (lanes, width): (usize, usize), from: &[*const f32; LANES], to: *mut f32, apart: usize) {
+unsafe fn turn<S: Simd>(
+    s: S,
+    (lanes, width): (usize, usize),
+    from: &[*const f32; MOST_LANES],
+    to: *mut f32,
+    apart: usize,
+) {
     let mut column = 0;
     // SAFETY: promised by the caller.
     unsafe {

@@ -10,6 +10,9 @@ mod x86;
 #[cfg(target_arch = "x86_64")]
 pub use x86::{Avx2, Avx512};
 
+/// The most lanes of a vector.
+pub(crate) const MOST_LANES: usize = 16;
+
 /// An instruction set: how many lanes a vector has, and what can be done with them.
 ///
 /// Comparisons follow IEEE 754: anything against NaN is false, except `ne`, which is true.

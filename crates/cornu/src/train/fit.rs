@@ -84,7 +84,7 @@ impl Fit {
     /// [`Model::save_snapshot`](crate::Model::save_snapshot)) as if nothing had come between, to the bit: with the same
     /// model, data and arguments. `epochs` may be other ones; seeds and the first epoch are those of the snapshot.
     pub fn resume(self, path: impl AsRef<Path>) -> Fit {
-        self.callback(Resume(path.as_ref().to_path_buf()))
+        self.callback(Resume::new(path))
     }
 
     /// Rows in a batch; the last batch of an epoch may have fewer.

@@ -176,7 +176,9 @@ fn forms(runs: &[Run], by_name: bool) -> Result<Vec<Form>> {
             let alike = known.iter().position(|form| form.data == wanted.data && form.is_like(&traced));
             Ok((traced, alike))
         };
-        for (wanted, (traced, alike)) in wanted.iter().zip(on_all_cores(wanted, cores, look)?) {
+        // A thread of its own is for as many as one stack takes: whoever trains one such has the other cores at work.
+        let threads = wanted.len().div_ceil(AT_ONCE).clamp(1, cores);
+        for (wanted, (traced, alike)) in wanted.iter().zip(by_threads(wanted, threads, look)?) {
             match alike {
                 Some(form) => forms[form].add(wanted.run, &traced),
                 None => add(&mut forms, wanted, traced),
@@ -186,8 +188,8 @@ fn forms(runs: &[Run], by_name: bool) -> Result<Vec<Form>> {
     Ok(forms)
 }
 
-/// Does something with each, on as many threads.
-fn on_all_cores<T: Sync, R: Send>(all: &[T], threads: usize, work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
+/// Does something with each, on so many threads.
+fn by_threads<T: Sync, R: Send>(all: &[T], threads: usize, work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let some = |part: &[T]| part.iter().map(&work).collect::<Result<Vec<R>>>();
     let (own, others) = all.split_at(all.len().div_ceil(threads));
     std::thread::scope(|scope| {

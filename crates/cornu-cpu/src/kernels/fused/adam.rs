@@ -9,7 +9,7 @@ use cornu_graph::DType;
 use cornu_graph::ops::{Binary, Unary};
 
 use super::super::operand::Bases;
-use super::super::simd::Simd;
+use super::super::simd::{MOST_LANES, Simd};
 use super::{Fused, Instruction, LINE, Opcode, Operand, Place};
 
 /// Instructions of a program that are Adam's step, on singles:
@@ -179,7 +179,7 @@ impl Ready {
         start: usize,
         len: usize,
     ) {
-        let mut row = [0.0; LINE + LANES];
+        let mut row = [0.0; LINE + MOST_LANES];
         if self.period > 1 {
             let elements = row.iter_mut().enumerate();
             // SAFETY: promised by the caller.
@@ -198,9 +198,6 @@ impl Ready {
     }
 }
 
-/// The most lanes of a vector.
-const LANES: usize = 16;
-
 /// Where `a` is a `ROW`, element `i` of it is `row[i % LINE]`.
 ///
 /// # Safety
@@ -210,7 +207,7 @@ unsafe fn vectors<S: Simd, const FLUSH: bool, const ROW: bool>(
     s: S,
     from: [*const f32; 4],
     [p, q, a, e]: [S::F; 4],
-    row: &[f32; LINE + LANES],
+    row: &[f32; LINE + MOST_LANES],
     to: [*mut f32; 3],
     len: usize,
 ) {

@@ -69,10 +69,9 @@ impl<'r, 'a> Lane<'r, 'a> {
 pub(super) struct Plan<'p, 'a> {
     form: &'p Form,
     own: HashSet<VarId>,
-    /// The first, whose metrics say what running totals mean, and its fit.
+    /// The first, whose metrics say what running totals mean.
     model: &'a Model,
     epochs: Range<usize>,
-    freq: usize,
     starts: Vec<(VarId, Array)>,
     data: Vec<Data>,
     rows: Split,
@@ -89,7 +88,7 @@ struct Split {
     size: usize,
 }
 
-pub(super) fn of_rows() -> Error {
+fn of_rows() -> Error {
     Error::usage("fit_together needs rows in memory")
 }
 
@@ -118,7 +117,6 @@ impl<'p, 'a> Plan<'p, 'a> {
             rows,
             validation,
             epochs: run.next_epoch().unwrap_or(run.fit.epochs)..run.fit.epochs,
-            freq: run.fit.validation_freq,
             interrupt,
         })
     }
@@ -240,12 +238,10 @@ impl<'m> Machine<'m> {
     fn train(&mut self, lanes: &mut [Lane]) -> Result<()> {
         self.load(lanes)?;
         let mut epochs = self.plan.epochs.clone();
-        let end =
-            epochs.try_for_each(
-                |epoch| {
-                    if lanes.iter().any(|lane| lane.goes_on) { self.epoch(epoch, lanes) } else { Ok(()) }
-                },
-            );
+        let end = epochs.try_for_each(|epoch| match lanes.iter().any(|lane| lane.goes_on) {
+            true => self.epoch(epoch, lanes),
+            false => Ok(()),
+        });
         self.give(lanes).and(end)
     }
 
@@ -325,7 +321,8 @@ impl<'m> Machine<'m> {
             tables.pop();
         }
         let logs = self.figures(lanes.len())?;
-        let validation = self.validation(epoch, lanes.len())?;
+        let due = lanes[0].run.fit.validates_in(epoch);
+        let validation = if due { self.validation(lanes.len())? } else { vec![None; lanes.len()] };
         if lanes.iter().any(Lane::is_looked_at) {
             self.give(lanes)?;
         }
@@ -333,10 +330,9 @@ impl<'m> Machine<'m> {
         all.try_for_each(|(lane, figures)| lane.end_epoch(epoch, figures))
     }
 
-    /// The figures of the validation of each model, if there is one in this epoch.
-    fn validation(&mut self, epoch: usize, models: usize) -> Result<Vec<Option<Scores>>> {
-        let due = (epoch + 1).is_multiple_of(self.plan.freq);
-        let Some((data, split)) = self.plan.validation.as_ref().filter(|_| due) else { return Ok(vec![None; models]) };
+    /// The figures of the validation of each model, if there is one.
+    fn validation(&mut self, models: usize) -> Result<Vec<Option<Scores>>> {
+        let Some((data, split)) = &self.plan.validation else { return Ok(vec![None; models]) };
         self.write(&self.totals)?;
         for batch in self.plan.order[..split.rows].chunks(split.size) {
             let feeds: Vec<Feed> = data.iter().map(|data| Feed::Rows(data, batch)).collect();
