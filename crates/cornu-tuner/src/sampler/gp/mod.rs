@@ -163,11 +163,7 @@ impl<'a> Search<'a> {
 
     fn promising(&self, model: &Model, seed: u64, trial: u64) -> Point {
         let least = self.scores.iter().copied().fold(f64::INFINITY, f64::min);
-        let hope = |full: &[f64]| {
-            let (mean, variance) = model.expected(&place(&self.kinds, &self.point(full)));
-            let deviation = variance.sqrt();
-            deviation.ln() + normal::log_excess((least - mean) / deviation).0
-        };
+        let hope = |full: &[f64]| improvement(model.expected(&place(&self.kinds, &self.point(full))), least).0;
         let mut starts: Vec<(f64, Vec<f64>)> =
             self.candidates(seed, trial).into_iter().map(|full| (hope(&full), full)).collect();
         starts.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -231,15 +227,9 @@ impl<'a> Search<'a> {
         let start: Vec<f64> = axes.iter().map(|&i| full[i]).collect();
         let fear = |x: &[f64]| {
             axes.iter().zip(x).for_each(|(&i, &x)| at[i] = x);
-            let ((mean, variance), slopes) = model.slopes(&at, &axes);
-            let deviation = variance.sqrt();
-            let z = (least - mean) / deviation;
-            let (log, steep) = normal::log_excess(z);
-            let along = |(mean, variance): (f64, f64)| {
-                let share = variance / (2.0 * deviation * deviation);
-                -(share + steep * (-mean / deviation - z * share))
-            };
-            (-(deviation.ln() + log), slopes.into_iter().map(along).collect())
+            let (expected, slopes) = model.slopes(&at, &axes);
+            let (log, along) = improvement(expected, least);
+            (-log, slopes.into_iter().map(|slopes| -along(slopes)).collect())
         };
         let found = minimize(fear, start, [0.0, 1.0], VALUES, 1e-4);
         axes.iter().zip(found).for_each(|(&i, x)| full[i] = x);
@@ -267,6 +257,19 @@ impl<'a> Search<'a> {
         }
         changed
     }
+}
+
+/// The logarithm of how far below `least` a score of this mean and variance is expected to be (Jones and others, equation 15;
+/// its logarithm: Ament and others, 2023), and its slope where those of mean and variance are known.
+fn improvement((mean, variance): (f64, f64), least: f64) -> (f64, impl Fn((f64, f64)) -> f64) {
+    let deviation = variance.sqrt();
+    let z = (least - mean) / deviation;
+    let (log, steep) = normal::log_excess(z);
+    let along = move |(mean, variance): (f64, f64)| {
+        let share = variance / (2.0 * deviation * deviation);
+        share + steep * (-mean / deviation - z * share)
+    };
+    (deviation.ln() + log, along)
 }
 
 /// Other coordinates to be tried: all of few, else those 1, 2, 4, … further on either side.

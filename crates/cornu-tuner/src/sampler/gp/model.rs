@@ -38,6 +38,15 @@ fn apart(kind: Kind, a: f64, b: f64) -> f64 {
     }
 }
 
+/// Of each axis: how far all pairs of places are apart along it, squared.
+fn pairs(kinds: &[Kind], seen: &[At]) -> Vec<Vec<f64>> {
+    let along = |(d, &kind): (usize, &Kind)| {
+        let rows = (0..seen.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
+        rows.map(|(i, j)| apart(kind, seen[i][d], seen[j][d])).collect()
+    };
+    kinds.iter().enumerate().map(along).collect()
+}
+
 /// The correlation at a squared distance, and its slope.
 fn matern(square: f64) -> (f64, f64) {
     let r = (5.0 * square).sqrt();
@@ -114,12 +123,7 @@ impl Parameters {
 
     /// Those under which scores at places are likeliest, beginning with these, after at most so many trials.
     pub(super) fn fit(self, kinds: &[Kind], seen: &[At], scores: &[f64], most: usize) -> Parameters {
-        let pairs: Vec<Vec<f64>> = (0..kinds.len())
-            .map(|d| {
-                let rows = (0..seen.len()).flat_map(|i| (0..i).map(move |j| (i, j)));
-                rows.map(|(i, j)| apart(kinds[d], seen[i][d], seen[j][d])).collect()
-            })
-            .collect();
+        let pairs = pairs(kinds, seen);
         Parameters(minimize(|logs| unlikelihood(logs, &pairs, scores), self.0, BOUNDS, most, 1e-2))
     }
 }
@@ -223,6 +227,9 @@ fn square(kinds: &[Kind], weights: &[f64], a: &At, b: &At) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
+    use super::super::{improvement, normal};
     use super::*;
 
     const KINDS: [Kind; 3] = [Kind::Real, Kind::Choices(3), Kind::Real];
@@ -236,14 +243,7 @@ mod tests {
     #[test]
     fn slopes_are_those_of_the_values() {
         let (seen, y) = places();
-        let pairs: Vec<Vec<f64>> = (0..3)
-            .map(|d| {
-                (0..12)
-                    .flat_map(|i| (0..i).map(move |j| (i, j)))
-                    .map(|(i, j)| apart(KINDS[d], seen[i][d], seen[j][d]))
-                    .collect()
-            })
-            .collect();
+        let pairs = pairs(&KINDS, &seen);
         let logs = [0.3, -0.5, 1.0, 0.2, -3.0];
         let (_, slope) = unlikelihood(&logs, &pairs, &y);
         for d in 0..5 {
@@ -268,7 +268,42 @@ mod tests {
             let (up, down) = (moved(1e-5), moved(-1e-5));
             assert!((slope.0 - (up.0 - down.0) / 2e-5).abs() < 1e-7, "{slope:?}");
             assert!((slope.1 - (up.1 - down.1) / 2e-5).abs() < 1e-7, "{slope:?}");
+            let want = (improvement(up, -1.0).0 - improvement(down, -1.0).0) / 2e-5;
+            assert!((improvement(expected, -1.0).1(slope) - want).abs() < 1e-6 * want.abs().max(1.0), "{want}");
         }
+    }
+
+    /// The reference is Optuna's Gaussian process; `scripts/golden_gaussian.py` asks it.
+    #[test]
+    fn likelihood_fit_and_expected_improvement_are_those_of_a_reference() {
+        let golden: Value =
+            serde_json::from_str(include_str!("../../../../../testdata/samplers/gaussian.json")).unwrap();
+        let numbers = |list: &Value| list.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect::<Vec<f64>>();
+        let rows = |key: &str| golden[key].as_array().unwrap().iter().map(numbers).collect::<Vec<At>>();
+        let near = |value: &[f64], key: &str, tolerance: f64| {
+            let right = match &golden[key] {
+                list @ Value::Array(_) => numbers(list),
+                one => vec![one.as_f64().unwrap()],
+            };
+            assert_eq!(value.len(), right.len());
+            assert!(value.iter().zip(&right).all(|(a, b)| (a - b).abs() <= tolerance), "{key}: {value:?}, {right:?}");
+        };
+        let (places, scores) = (rows("places"), normal::standard(&numbers(&golden["raw"])));
+        near(&scores, "scores", 1e-12);
+        let parameters = Parameters(numbers(&golden["logs"]));
+        near(&[unlikelihood(&parameters.0, &pairs(&KINDS, &places), &scores).0], "unlikelihood", 1e-6);
+
+        let model = Model::new(&KINDS, &parameters, places.clone(), &scores).expect("a regular matrix");
+        let expected: Vec<(f64, f64)> = rows("elsewhere").iter().map(|at| model.expected(at)).collect();
+        let of = |part: &dyn Fn(&(f64, f64)) -> f64| expected.iter().map(part).collect::<Vec<f64>>();
+        near(&of(&|expected| expected.0), "mean", 1e-6);
+        near(&of(&|expected| expected.1), "variance", 1e-6);
+        let least = scores.iter().copied().fold(f64::INFINITY, f64::min);
+        near(&of(&|&expected| improvement(expected, least).0), "log_improvement", 1e-4);
+
+        let fitted = Parameters::new(3).fit(&KINDS, &places, &scores, 200);
+        near(&[unlikelihood(&fitted.0, &pairs(&KINDS, &places), &scores).0], "fitted_unlikelihood", 1e-4);
+        near(&fitted.0, "fitted_logs", 0.05);
     }
 
     #[test]
