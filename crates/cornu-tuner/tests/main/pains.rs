@@ -1,13 +1,16 @@
 //! What users of other tuners suffer from, each by name.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cornu::prelude::*;
 use cornu_testkit::folder::Folder;
 use cornu_tuner::Finish;
+use cornu_tuner::oracle::SamplerOracle;
 use cornu_tuner::prelude::*;
+use cornu_tuner::sampler::Tpe;
 
 use crate::{build, fit, rows, told};
 
@@ -184,6 +187,31 @@ fn more_iterations_are_done_when_they_are_asked_for() {
     };
     let first = search(1);
     assert_eq!((search(1), search(2)), (first, 2 * first));
+}
+
+/// keras-team/keras-tuner#234, #803: what can change counts from there on, what cannot is refused.
+#[test]
+fn other_settings_of_a_search_that_goes_on_are_taken_or_refused() {
+    let folder = Folder::new("tuner-settings");
+    let search = |folder: &Path, trials, startup| {
+        let oracle = SamplerOracle::new("TpeSearch", move |seed| Tpe::new(seed).startup(startup));
+        let mut tuner = Tuner::with(oracle).max_trials(trials).seed(5).workers(1).directory(folder);
+        tuner.optimize(|hp| Ok((hp.float("x", -1.0..=1.0).get() - 0.3).powi(2))).unwrap();
+        told(tuner.trials())
+    };
+    let (here, random) = (folder.join("here"), search(&folder.join("random"), 24, 99));
+    assert_eq!(search(&here, 12, 99), random[..12]);
+    let on = search(&here, 24, 4);
+    assert_eq!(on, search(&folder.join("whole"), 24, 12));
+    assert!((12..24).all(|i| on[i] != random[i]));
+
+    let hyperband = |factor| {
+        let tuner = Hyperband::default().max_epochs(4).factor(factor).seed(9).directory(folder.join("rungs"));
+        tuner.hypermodel(build).objective("val_loss").search(rows(32).0, rows(32).1, fit())
+    };
+    hyperband(2).unwrap();
+    let error = hyperband(3).unwrap_err().to_string();
+    assert!(error.contains("its settings.factor is '2', here it is '3'"), "{error}");
 }
 
 /// optuna/optuna#4002; #820 and #4994 are `processes_share_a_search_and_never_find_it_locked`.
