@@ -1,6 +1,6 @@
 //! What a model gives that ends with texts.
 
-use cornu_graph::{AnyArray, Error, Result, TextArray, ToArrays};
+use cornu_graph::{AnyArray, Error, Result, TextArray, ToArrays, lending};
 
 use super::Predict;
 use crate::model::Model;
@@ -13,7 +13,7 @@ impl Model {
     /// # Errors
     /// Data that does not fit the model.
     pub fn predict_any(&self, x: impl ToArrays, settings: Predict) -> Result<Vec<AnyArray>> {
-        let outputs = self.predict_graph(x, settings, Vec::new())?;
+        let outputs = lending(|loan| self.predict_graph(x.lend_arrays(loan)?, settings, Vec::new()))?;
         match &self.net().host {
             None => Ok(outputs.into_iter().map(AnyArray::Numbers).collect()),
             Some(host) => host.behind(outputs),
