@@ -1,6 +1,7 @@
 //! The elements of an array: a vector of its own, or memory that is lent to it for a while.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "ndarray")]
 use std::any::TypeId;
 use std::fmt;
 use std::io::Write;
@@ -62,6 +63,7 @@ impl<'env> Loan<'env> {
     }
 
     /// The slice as elements of an array, if these are of its type.
+    #[cfg(feature = "ndarray")]
     pub(crate) fn lend_as<T: Copy + 'static, E: Copy + 'static>(&self, slice: &'env [T]) -> Option<Storage<E>> {
         let is_same = TypeId::of::<T>() == TypeId::of::<E>();
         // SAFETY: both types are one.

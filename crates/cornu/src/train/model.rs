@@ -1,4 +1,5 @@
 //! What a model does with data: `fit`, `evaluate`, `predict`, and steps on single batches.
+#![allow(clippy::needless_pass_by_value, reason = "data may be handed over, and is lent from here on")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! What a model gives that ends with texts.
+#![allow(clippy::needless_pass_by_value, reason = "data may be handed over, and is lent from here on")]
 
 use cornu_graph::{AnyArray, Error, Result, TextArray, ToArrays, lending};
 

@@ -1,4 +1,5 @@
 //! Several models at once: those whose steps are alike lie side by side in vectors, and have the bits of each alone.
+#![allow(clippy::needless_pass_by_value, reason = "data may be handed over, and is lent from here on")]
 
 mod stacks;
 
