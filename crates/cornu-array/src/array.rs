@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use crate::{Bf16, DType, Error, F16, Number, Result, Shape, Type};
+use crate::{Bf16, DType, Error, F16, Loan, Number, Result, Shape, Storage, Type};
 
 /// A Rust type that can be an element.
 pub trait Element: Copy + PartialEq + PartialOrd + fmt::Debug + Send + Sync + 'static + sealed::Sealed {
     /// Its element type.
     const DTYPE: DType;
-    /// Wraps a vector of elements.
-    fn wrap(data: Vec<Self>) -> Buffer;
+    /// Wraps elements, such as a vector of them.
+    fn wrap(data: impl Into<Storage<Self>>) -> Buffer;
     /// The elements of a buffer that are of this type; else the buffer.
     ///
     /// # Errors
@@ -41,13 +41,13 @@ macro_rules! elements {
         #[derive(Clone, PartialEq, Debug)]
         #[non_exhaustive]
         pub enum Buffer {
-            $(#[doc = concat!("Elements of type `", stringify!($rust), "`.")] $dtype(Vec<$rust>),)*
+            $(#[doc = concat!("Elements of type `", stringify!($rust), "`.")] $dtype(Storage<$rust>),)*
         }
 
         impl Buffer {
             /// `len` zeros.
             pub fn zeros(dtype: DType, len: usize) -> Buffer {
-                match dtype { $(DType::$dtype => Buffer::$dtype(vec![<$rust>::default(); len]),)* }
+                match dtype { $(DType::$dtype => Buffer::$dtype(vec![<$rust>::default(); len].into()),)* }
             }
 
             /// The type of the elements.
@@ -96,9 +96,9 @@ macro_rules! elements {
             impl sealed::Sealed for $rust {}
             impl Element for $rust {
                 const DTYPE: DType = DType::$dtype;
-                fn wrap(data: Vec<Self>) -> Buffer { Buffer::$dtype(data) }
+                fn wrap(data: impl Into<Storage<Self>>) -> Buffer { Buffer::$dtype(data.into()) }
                 fn unwrap(buffer: Buffer) -> Result<Vec<Self>, Buffer> {
-                    match buffer { Buffer::$dtype(data) => Ok(data), other => Err(other) }
+                    match buffer { Buffer::$dtype(data) => Ok(data.into_vec()), other => Err(other) }
                 }
                 fn slice(buffer: &Buffer) -> Option<&[Self]> {
                     match buffer { Buffer::$dtype(data) => Some(data), _ => None }
@@ -178,6 +178,12 @@ impl Array {
             )));
         }
         Ok(Array { shape, data })
+    }
+
+    /// The same array, in place, for as long as the loan lasts.
+    pub(crate) fn lent<'env>(&'env self, loan: &Loan<'env>) -> Result<Array> {
+        let lent = typed!(self.dtype(), T => self.as_slice::<T>().map(|all| T::wrap(loan.lend(all))));
+        Array::from_buffer(self.shape.clone(), lent.expect("elements of the array's type"))
     }
 
     /// One number.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{AnyArray, Array, Error, Result, ToArray, list, nearest};
+use crate::{AnyArray, Array, Error, Loan, Result, ToArray, list, nearest};
 
 /// Several arrays of numbers or texts, by position or all by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -77,17 +77,42 @@ pub trait ToArrays {
     /// # Errors
     /// Those of [`ToArray::to_array`].
     fn into_arrays(self) -> Result<Arrays>;
+
+    /// The arrays for as long as the loan lasts, in place where [`ToArray::lend`] can.
+    ///
+    /// # Errors
+    /// Those of [`ToArray::to_array`].
+    fn lend_arrays<'env>(&'env self, loan: &Loan<'env>) -> Result<Arrays>;
 }
 
 impl<T: ToArray> ToArrays for T {
     fn into_arrays(self) -> Result<Arrays> {
         Ok(Arrays { arrays: vec![self.into_any()?], names: None })
     }
+
+    fn lend_arrays<'env>(&'env self, loan: &Loan<'env>) -> Result<Arrays> {
+        Ok(Arrays { arrays: vec![self.lend(loan)?], names: None })
+    }
 }
 
 impl ToArrays for Arrays {
     fn into_arrays(self) -> Result<Arrays> {
         Ok(self)
+    }
+
+    fn lend_arrays<'env>(&'env self, loan: &Loan<'env>) -> Result<Arrays> {
+        let arrays = self.arrays.iter().map(|array| array.lend(loan)).collect::<Result<_>>()?;
+        Ok(Arrays { arrays, names: self.names.clone() })
+    }
+}
+
+impl ToArrays for &Arrays {
+    fn into_arrays(self) -> Result<Arrays> {
+        Ok(self.clone())
+    }
+
+    fn lend_arrays<'env>(&'env self, loan: &Loan<'env>) -> Result<Arrays> {
+        (**self).lend_arrays(loan)
     }
 }
 
@@ -96,6 +121,11 @@ macro_rules! by_position {
         impl<$($generics)*> ToArrays for $type {
             fn into_arrays(self) -> Result<Arrays> {
                 let arrays = self.into_iter().map(ToArray::into_any).collect::<Result<_>>()?;
+                Ok(Arrays { arrays, names: None })
+            }
+
+            fn lend_arrays<'env>(&'env self, loan: &Loan<'env>) -> Result<Arrays> {
+                let arrays = self.iter().map(|array| array.lend(loan)).collect::<Result<_>>()?;
                 Ok(Arrays { arrays, names: None })
             }
         }
@@ -120,6 +150,12 @@ macro_rules! tuples {
                 let ($($array,)*) = self;
                 Ok(Arrays { arrays: vec![$($array.into_any()?),*], names: None })
             }
+
+            #[allow(non_snake_case)]
+            fn lend_arrays<'env>(&'env self, loan: &Loan<'env>) -> Result<Arrays> {
+                let ($($array,)*) = self;
+                Ok(Arrays { arrays: vec![$($array.lend(loan)?),*], names: None })
+            }
         }
     )*};
 }
@@ -134,16 +170,13 @@ tuples! {
 
 macro_rules! by_name {
     ($([$($generics:tt)*] $type:ty;)*) => {$(
-        impl<S: Into<String>, A: ToArray, $($generics)*> ToArrays for $type {
+        impl<S: Into<String> + Clone, A: ToArray, $($generics)*> ToArrays for $type {
             fn into_arrays(self) -> Result<Arrays> {
-                let mut named = Arrays { arrays: Vec::new(), names: Some(Vec::new()) };
-                for (name, array) in self {
-                    let name = name.into();
-                    let array = array.into_any().map_err(|error| error.context(format!("`{name}`")))?;
-                    named.arrays.push(array);
-                    named.names.get_or_insert_default().push(name);
-                }
-                Ok(named)
+                named(self.into_iter().map(|(name, array)| (name.into(), array)), ToArray::into_any)
+            }
+
+            fn lend_arrays<'env>(&'env self, loan: &Loan<'env>) -> Result<Arrays> {
+                named(self.iter().map(|(name, array)| (name.clone().into(), array)), |array| array.lend(loan))
             }
         }
     )*};
@@ -154,6 +187,16 @@ by_name! {
     [] Vec<(S, A)>;
     [] BTreeMap<S, A>;
     [] HashMap<S, A>;
+}
+
+/// Arrays by their names, each as it is taken.
+fn named<A>(all: impl Iterator<Item = (String, A)>, take: impl Fn(A) -> Result<AnyArray>) -> Result<Arrays> {
+    let one = |(name, array)| match take(array) {
+        Ok(array) => Ok((array, name)),
+        Err(error) => Err(error.context(format!("`{name}`"))),
+    };
+    let (arrays, names) = all.map(one).collect::<Result<(Vec<AnyArray>, Vec<String>)>>()?;
+    Ok(Arrays { arrays, names: Some(names) })
 }
 
 #[test]

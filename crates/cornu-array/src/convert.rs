@@ -5,7 +5,7 @@ use ndarray::{ArrayBase, ArrayD, Data, Dimension, IxDyn};
 
 #[cfg(feature = "ndarray")]
 use crate::copy;
-use crate::{AnyArray, Array, Bf16, Element, Error, F16, Result, Shape, TextArray, Texts, room};
+use crate::{AnyArray, Array, Bf16, Element, Error, F16, Loan, Result, Shape, TextArray, Texts, room};
 
 /// What has no room.
 pub const AN_ARRAY: &str = "an array";
@@ -56,11 +56,21 @@ pub trait ToArray {
     {
         self.to_any()
     }
+
+    /// What there is, for as long as the loan lasts: without a copy where the elements lie in a row of memory, as those of
+    /// arrays do.
+    ///
+    /// # Errors
+    /// Those of [`ToArray::to_any`].
+    fn lend<'env>(&'env self, loan: &Loan<'env>) -> Result<AnyArray> {
+        _ = loan;
+        self.to_any()
+    }
 }
 
 /// A Rust number, and the element it becomes. Those that are no [`Element`] become the narrowest one that holds
 /// them; numbers of 64 bits without a sign become [`i64`], and those above [`i64::MAX`] are refused.
-pub trait Numeric: Copy + Send + Sync {
+pub trait Numeric: Copy + Send + Sync + 'static {
     /// The element this number becomes.
     type Element: Element;
     /// Whether every number of this type fits in an element.
@@ -275,6 +285,10 @@ impl<T: ToArray + ?Sized> ToArray for &T {
     fn to_any(&self) -> Result<AnyArray> {
         T::to_any(self)
     }
+
+    fn lend<'env>(&'env self, loan: &Loan<'env>) -> Result<AnyArray> {
+        T::lend(self, loan)
+    }
 }
 
 impl ToArray for Array {
@@ -288,6 +302,10 @@ impl ToArray for Array {
 
     fn into_any(self) -> Result<AnyArray> {
         Ok(AnyArray::Numbers(self))
+    }
+
+    fn lend<'env>(&'env self, loan: &Loan<'env>) -> Result<AnyArray> {
+        self.lent(loan).map(AnyArray::Numbers)
     }
 }
 
@@ -324,6 +342,13 @@ impl ToArray for AnyArray {
     fn into_any(self) -> Result<AnyArray> {
         Ok(self)
     }
+
+    fn lend<'env>(&'env self, loan: &Loan<'env>) -> Result<AnyArray> {
+        match self {
+            AnyArray::Numbers(array) => array.lend(loan),
+            AnyArray::Texts(texts) => texts.lend(loan),
+        }
+    }
 }
 
 fn no_numbers() -> Error {
@@ -347,6 +372,12 @@ impl<S: Data<Elem: Numeric>, D: Dimension> ToArray for ArrayBase<S, D> {
         };
         Array::new(self.shape(), numbers)
     }
+
+    fn lend<'env>(&'env self, loan: &Loan<'env>) -> Result<AnyArray> {
+        let lent = self.as_slice().and_then(|all| loan.lend_as::<S::Elem, <S::Elem as Numeric>::Element>(all));
+        let Some(lent) = lent.filter(|_| S::Elem::FITS) else { return self.to_any() };
+        Array::from_buffer(self.shape(), Element::wrap(lent)).map(AnyArray::Numbers)
+    }
 }
 
 /// The array as an `ndarray` whose elements are the nearest `T`.
@@ -367,7 +398,7 @@ mod tests {
     use ndarray::{Array1, Array2, Axis, array};
 
     use super::*;
-    use crate::{DType, Type};
+    use crate::{DType, ToArrays, Type, lending};
 
     fn ty(numbers: &(impl ToArray + ?Sized)) -> Type {
         numbers.to_array().unwrap().ty()
@@ -405,6 +436,22 @@ mod tests {
         assert_eq!(elements(x.column(1).to_array()), [1, 11]);
         x.invert_axis(Axis(0));
         assert_eq!(elements(x.to_array()), [10, 11, 12, 0, 1, 2]);
+    }
+
+    #[test]
+    fn numbers_in_a_row_of_memory_are_lent_in_place() {
+        let (floats, shorts) = (array![[1.5f32, 2.0], [3.0, 4.0]], array![1i16, 2]);
+        let place = |lent: &AnyArray| lent.numbers().and_then(|array| array.as_slice::<f32>()).map(<[f32]>::as_ptr);
+        let (own, turned, pair) = (floats.to_any().unwrap(), floats.t(), [("a", &floats), ("b", &floats)]);
+        lending(|loan| {
+            let lent = floats.lend(loan).unwrap();
+            assert_eq!((place(&lent), lent.shape().to_string()), (Some(floats.as_ptr()), "[2,2]".into()));
+            let again = own.lend(loan).unwrap();
+            assert_eq!((place(&again), again), (place(&own), lent));
+            assert_eq!(turned.to_any().unwrap(), turned.lend(loan).unwrap());
+            assert_eq!(shorts.to_any().unwrap(), shorts.lend(loan).unwrap());
+            assert_eq!(pair.lend_arrays(loan).unwrap(), pair.into_arrays().unwrap());
+        });
     }
 
     #[test]

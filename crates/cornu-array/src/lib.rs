@@ -29,6 +29,7 @@ pub mod numbers;
 pub mod pad;
 pub mod random;
 pub mod room;
+mod storage;
 mod text;
 mod text_array;
 mod texts;
@@ -44,6 +45,7 @@ pub use error::{Context, Error, ErrorKind, Printable, Result, bytes, list, neare
 pub use fingerprint::{fingerprint64, siphash64};
 pub use half::{Bf16, F16};
 pub use number::Number;
+pub use storage::{Loan, Storage, lending};
 pub use text::Elements;
 pub use text_array::{AnyArray, DataKind, TextArray};
 pub use texts::Texts;

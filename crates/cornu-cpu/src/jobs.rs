@@ -58,7 +58,7 @@ impl Job {
                 inputs.for_each(|(value, walk)| see(*value, walk.is_none()));
                 drafts.iter().flat_map(|draft| &draft.added).for_each(|&value| see(value, false));
             }
-            Job::Rows(program) => program.reads.iter().for_each(|&value| see(value, false)),
+            Job::Rows(program) => program.reads.iter().for_each(|&(value, full)| see(value, full)),
             Job::Checks => {
                 view.graph.checks.iter().flat_map(Check::values).for_each(|value| see(view.root(value), true));
             }
@@ -273,7 +273,8 @@ fn in_place(view: &View, jobs: &[Job], vars: &HashMap<VarId, Value>) -> HashMap<
             Job::Single(value) => {
                 matches!(view.graph.op(*value), Op::Unary(_) | Op::Binary(_) | Op::Select(_) | Op::Cast(_))
             }
-            Job::Product(..) | Job::Rows(_) | Job::Checks => false,
+            Job::Rows(program) => program.ends_with(view, new),
+            Job::Product(..) | Job::Checks => false,
         };
         let last = vars.get(&var).and_then(|old| read[old.index()]);
         if last.is_none_or(|(last, full)| last < writer || last == writer && full && elements) {

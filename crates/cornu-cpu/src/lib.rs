@@ -46,6 +46,7 @@ mod step;
 mod store;
 mod sums;
 mod tokens;
+mod updates;
 mod view;
 mod walk;
 

@@ -317,20 +317,18 @@ impl<'p, 'g> Lowering<'p, 'g> {
         };
         let [x, y] = [0, 1].map(|i| graph.ty(node.args[i]));
         let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
-        let [a, b] = [0, 1].map(|i| self.place(node.args[i]));
-        let out = self.place(job.end.map_or(job.value, |end| end.makes));
-        let spans = [a, b, out].map(|place| place.span);
+        let (spans, out) = self.factors(job);
         if dot.side_by_side && x.rank() > 2 {
             let (on, sizes) = ((out.dtype, self.target.level), (batch, m, k, n));
             let along = (job.sums.map(|sums| self.place(sums).span), self.ending(job));
             let kernel = beside::kernel(on, spans, sizes, [dot.transpose_a, dot.transpose_b], along);
             return Ok(vec![Step::Kernel(Task::new(kernel))]);
         }
-        let mut product = Product::new(spans, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
-        (product.by_rows, product.sums) = (self.by_rows, job.sums.map(|sums| self.place(sums).span));
+        let mut product = self.matrices(dot, job);
+        product.by_rows = self.by_rows;
         if dot.transpose_b
             && y.rank() == 2
-            && let Some(b) = self.turned(node.args[1], b)
+            && let Some(b) = self.turned(node.args[1], self.place(node.args[1]))
         {
             product.b = Product::new([spans[0], b.span, spans[2]], batch, [m, k, n], [false, false]).b;
         }
@@ -340,6 +338,23 @@ impl<'p, 'g> Lowering<'p, 'g> {
         }
         product.end = self.ending(job);
         Ok(vec![self.multiply(&product, out.dtype)])
+    }
+
+    /// Where a product finds its operands and puts what it makes.
+    fn factors(&self, job: jobs::Product) -> ([Span; 3], Place) {
+        let node = self.graph().node(job.value);
+        let out = self.place(job.end.map_or(job.value, |end| end.makes));
+        let [a, b] = [0, 1].map(|i| self.place(node.args[i]).span);
+        ([a, b, out.span], out)
+    }
+
+    /// A product of matrices, and the sums of the columns of the second.
+    pub(crate) fn matrices(&self, dot: &ops::Dot, job: jobs::Product) -> Product {
+        let (graph, node) = (self.graph(), self.graph().node(job.value));
+        let [x, y] = [0, 1].map(|i| &graph.ty(node.args[i]).shape);
+        let (batch, m, k, n) = dot.sizes(x, y).expect("the type rule was asked first");
+        let product = Product::new(self.factors(job).0, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
+        Product { sums: job.sums.map(|sums| self.place(sums).span), ..product }
     }
 
     pub(crate) fn ending(&self, job: jobs::Product) -> Option<Ending<Span>> {

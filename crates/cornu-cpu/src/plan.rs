@@ -15,6 +15,7 @@ use crate::row_programs::over_rows;
 use crate::schedule::schedule;
 use crate::sums::with_products;
 use crate::tokens::by_tokens;
+use crate::updates::with_updates;
 use crate::view::View;
 
 /// Everything decided about a graph before memory is given out.
@@ -44,6 +45,7 @@ impl<'g> Plan<'g> {
         let jobs = with_ends(&view, with_products(&view, draft(&view, &units)));
         let jobs = by_tokens(&mut view, jobs);
         let jobs = in_blocks(&view, over_rows(&view, jobs));
+        let jobs = if is_body { jobs } else { with_updates(&view, jobs) };
         let homes = Homes::new(&view, &jobs);
         // Rows of a body are stretches of one segment.
         let jobs = if is_body { jobs } else { together(&homes, jobs) };

@@ -6,6 +6,7 @@ use cornu_graph::ops::Op;
 use cornu_graph::{Result, Value};
 
 use crate::jobs::Job;
+use crate::kernels::dot::Product;
 use crate::kernels::moves::Move;
 use crate::kernels::operand::{Kernel, Place, Span};
 use crate::kernels::over_rows::{Block, OverRows};
@@ -48,7 +49,7 @@ impl Lowering<'_, '_> {
             of_blocks.insert(value, inside(all).span);
             last.push(Step::new(second));
         }
-        for &value in program.reads.iter().chain(&program.writes) {
+        for value in program.reads.iter().map(|&(value, _)| value).chain(program.writes.iter().copied()) {
             places.push((value, Some(inside(self.place(value)))));
         }
         let together = program.together(graph);
@@ -84,6 +85,10 @@ impl Lowering<'_, '_> {
                 };
                 let each = kernel.units() / program.rows;
                 Ok((Box::new(kernel), each))
+            }
+            &Job::Product(job) if let Op::Dot(dot) = self.graph().op(job.value) => {
+                let product = Product { by_rows: true, ..self.matrices(dot, job) };
+                Ok((product.kernel(self.place(job.value).dtype, self.target.level), 1))
             }
             other => unreachable!("{other:?} is no part of a program over rows"),
         }

@@ -24,6 +24,9 @@ const LONGEST: usize = 8192;
 /// there is room for so few that starting each part takes a tenth of the time.
 const NEAR: usize = 256 * 1024;
 
+/// Bytes of rows of a product that are worked on together.
+const PRODUCT: usize = 64 * 1024;
+
 /// Elements of blocks that are worked on together: singles stay in the nearest cache.
 const TOGETHER: usize = 16 * BLOCK;
 
@@ -35,8 +38,9 @@ pub(crate) struct RowProgram {
     pub(crate) block: Option<usize>,
     /// Programs of one draft, and reductions of rows.
     pub(crate) parts: Vec<Job>,
-    /// The values that it reads, and those that it leaves in memory.
-    pub(crate) reads: Vec<Value>,
+    /// The values that it reads, and whether its last part alone does so, element by element.
+    pub(crate) reads: Vec<(Value, bool)>,
+    /// Those that it leaves in memory.
     pub(crate) writes: Vec<Value>,
     /// Those that only its parts read, and the first and the last part that need them.
     pub(crate) between: Vec<(Value, [usize; 2])>,
@@ -44,7 +48,7 @@ pub(crate) struct RowProgram {
 
 impl RowProgram {
     pub(crate) fn new(view: &View, rows: usize, parts: Vec<Job>, is_kept: impl Fn(Value) -> bool) -> RowProgram {
-        let (mut reads, mut writes, mut between) = (BTreeSet::new(), Vec::new(), BTreeMap::new());
+        let (mut reads, mut writes, mut between) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
         for (number, part) in parts.iter().enumerate() {
             part.each_write(view, |value| match is_kept(value) {
                 true => writes.push(value),
@@ -52,14 +56,23 @@ impl RowProgram {
             });
         }
         for (number, part) in parts.iter().enumerate() {
-            part.each_read(view, |value, _| match between.get_mut(&value) {
+            let is_last = number + 1 == parts.len() && matches!(part, Job::Fused(_));
+            part.each_read(view, |value, full| match between.get_mut(&value) {
                 Some([_, last]) => *last = number,
-                None => _ = reads.insert(value),
+                None => *reads.entry(value).or_insert(true) &= is_last && full,
             });
         }
         writes.iter().for_each(|value| _ = reads.remove(value));
         let (reads, between) = (reads.into_iter().collect(), between.into_iter().collect());
         RowProgram { rows, block: None, parts, reads, writes, between }
+    }
+
+    /// Whether its last part makes that value, element by element.
+    pub(crate) fn ends_with(&self, view: &View, value: Value) -> bool {
+        let Some(part @ Job::Fused(_)) = self.parts.last() else { return false };
+        let mut makes = false;
+        part.each_write(view, |made| makes |= made == value);
+        makes
     }
 
     /// The bytes of a row of a value.
@@ -83,7 +96,12 @@ impl RowProgram {
         if let Some(len) = self.block {
             return (TOGETHER / len).clamp(1, self.rows);
         }
-        let outside: usize = self.reads.iter().chain(&self.writes).map(|&value| self.row(graph, value)).sum();
+        if let [Job::Product(_), ..] = self.parts[..] {
+            // What a program changes is read once, whereas a product reads its second operand for each few rows.
+            return (PRODUCT / (self.blocks(graph, LINE).1 / LINE).max(1)).clamp(1, self.rows);
+        }
+        let outside = self.reads.iter().map(|&(value, _)| value).chain(self.writes.iter().copied());
+        let outside: usize = outside.map(|value| self.row(graph, value)).sum();
         let most = NEAR / (outside + self.blocks(graph, LINE).1 / LINE).max(1);
         let multiple = [16, 8].into_iter().find(|&rows| most >= rows).unwrap_or(1);
         (most / multiple * multiple).clamp(1, self.rows)

@@ -19,6 +19,8 @@ mod convolutions;
 mod row_programs;
 #[path = "main/tables.rs"]
 mod tables;
+#[path = "main/updates.rs"]
+mod updates;
 
 const TOLERANCE: f64 = 3e-6;
 

@@ -297,9 +297,9 @@ impl ToLabels for Array {
 
     fn shaped_values(&self) -> Result<(Vec<usize>, Arc<Values>)> {
         let values = match self.buffer() {
-            Buffer::Bool(labels) => Values::Bool(labels.clone()),
-            Buffer::F32(labels) => Values::Float32(labels.clone()),
-            Buffer::F64(labels) => Values::Float(labels.clone()),
+            Buffer::Bool(labels) => Values::Bool(labels.to_vec()),
+            Buffer::F32(labels) => Values::Float32(labels.to_vec()),
+            Buffer::F64(labels) => Values::Float(labels.to_vec()),
             half if half.dtype().is_half() => Values::Float32(self.to_vec()),
             _ => Values::Int(self.to_vec()),
         };

@@ -1,6 +1,6 @@
 //! How files store elements: in either byte order.
 
-use cornu_array::{Array, Bf16, Buffer, DType, Error, F16, Result, Shape};
+use cornu_array::{Array, Bf16, Buffer, DType, Error, F16, Result, Shape, Storage};
 
 /// Which byte of an element comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) fn decode(dtype: DType, order: Order, shape: Shape, bytes: &[u8]) -> 
     let buffer = match dtype {
         DType::Bool => Buffer::Bool(bytes.iter().map(|&byte| byte != 0).collect()),
         DType::I8 => Buffer::I8(bytes.iter().map(|&byte| byte as i8).collect()),
-        DType::U8 => Buffer::U8(bytes.to_vec()),
+        DType::U8 => Buffer::U8(bytes.to_vec().into()),
         DType::I16 => Buffer::I16(each(bytes, order, i16::from_le_bytes)),
         DType::U16 => Buffer::U16(each(bytes, order, u16::from_le_bytes)),
         DType::I32 => Buffer::I32(each(bytes, order, i32::from_le_bytes)),
@@ -38,7 +38,7 @@ pub(crate) fn decode(dtype: DType, order: Order, shape: Shape, bytes: &[u8]) -> 
 }
 
 /// Applies `convert` to every `N` bytes, put in little-endian order.
-fn each<const N: usize, T>(bytes: &[u8], order: Order, convert: impl Fn([u8; N]) -> T) -> Vec<T> {
+fn each<const N: usize, T>(bytes: &[u8], order: Order, convert: impl Fn([u8; N]) -> T) -> Storage<T> {
     let elements = bytes.as_chunks::<N>().0.iter().copied();
     match order {
         Order::Little => elements.map(convert).collect(),
@@ -55,7 +55,7 @@ fn each<const N: usize, T>(bytes: &[u8], order: Order, convert: impl Fn([u8; N])
 pub(crate) fn encode(array: &Array) -> Vec<u8> {
     match array.buffer() {
         Buffer::Bool(data) => data.iter().map(|&x| u8::from(x)).collect(),
-        Buffer::U8(data) => data.clone(),
+        Buffer::U8(data) => data.to_vec(),
         Buffer::U16(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Buffer::U32(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),
         Buffer::U64(data) => data.iter().flat_map(|x| x.to_le_bytes()).collect(),

@@ -51,8 +51,9 @@ pub use builder::Builder;
 pub use check::Check;
 pub use cornu_array::{
     AN_ARRAY, AnyArray, Array, Arrays, Bf16, Buffer, Code, Context, DType, DataKind, Element, Elements, Error,
-    ErrorKind, F16, Leaf, Nested, Number, Numeric, Printable, Result, Shape, TextArray, Texts, ToArray, ToArrays, Type,
-    Verbose, Warning, bytes, fingerprint64, list, nearest, numbers, pad, random, room, siphash64, tell,
+    ErrorKind, F16, Leaf, Loan, Nested, Number, Numeric, Printable, Result, Shape, Storage, TextArray, Texts, ToArray,
+    ToArrays, Type, Verbose, Warning, bytes, fingerprint64, lending, list, nearest, numbers, pad, random, room,
+    siphash64, tell,
 };
 #[cfg(feature = "ndarray")]
 pub use cornu_array::{from_array, into_ndarray};

@@ -64,7 +64,7 @@ pub trait HyperModel: Send + Sync {
     /// Whatever is wrong: the trial has failed.
     fn run(&self, hp: &HyperParameters, model: &mut Model, data: &TrainingData, fit: Fit) -> Result<Results> {
         _ = hp;
-        model.fit(data.x.clone(), data.y.clone(), fit).map(Into::into)
+        model.fit(&data.x, &data.y, fit).map(Into::into)
     }
 }
 

@@ -153,7 +153,7 @@ impl Product {
 }
 
 /// Whether a `b` that lies as tiles read it is copied all the same: its rows are too far apart, and read often.
-fn is_packed([m, k, n]: [usize; 3]) -> bool {
+pub(crate) fn is_packed([m, k, n]: [usize; 3]) -> bool {
     m >= 64 && k.saturating_mul(n) >= 128 * 1024
 }
 

@@ -56,7 +56,7 @@ impl<'a> Frame<'a> {
             }
         };
         let data = match array.into_buffer() {
-            Buffer::F64(data) => data,
+            Buffer::F64(data) => data.into_vec(),
             other => {
                 let mut data = empty(AN_ARRAY, other.len())?;
                 data.extend((0..other.len()).map(|i| other.get(i)));

@@ -108,7 +108,7 @@ fn trained(training: &Training, common: &Arc<Common>, group: &mut [Ready]) -> Re
         }
         let (data, fit) = (training.rows(fold), training.told(&told, fold, training.fits.fit()));
         let own = |number: usize| std::mem::take(&mut watches[number]);
-        let histories = fit_together_with(&mut models, data.x.clone(), data.y.clone(), fit, own)?;
+        let histories = fit_together_with(&mut models, &data.x, &data.y, fit, own)?;
         for ((history, seen), (trial, execution)) in histories.into_iter().zip(seen).zip(places) {
             let seen = std::mem::take(&mut *locked(&seen));
             runs.push((trial, execution, finished(Results::History(history), seen, &objective)?));

@@ -5,8 +5,8 @@ use std::fmt::{self, Display};
 use std::sync::Arc;
 
 use cornu_graph::{
-    AnyArray, Array, Arrays, Context, DType, DataKind, Error, Feed, Result, Run, Session, Shape, ToArray, ToArrays,
-    Type,
+    AnyArray, Array, Arrays, Context, DType, DataKind, Error, Feed, Loan, Result, Run, Session, Shape, ToArray,
+    ToArrays, Type,
 };
 
 use cornu_graph::room::{self, room};
@@ -55,13 +55,18 @@ pub(crate) fn label(what: &str, name: &str, several: bool) -> impl Display {
 
 impl Given {
     /// Data to predict from.
-    pub(crate) fn features(x: impl ToArrays) -> Result<Given> {
-        Ok(Given { x: x.into_arrays()?, y: None, weights: None })
+    pub(crate) fn features(x: Arrays) -> Given {
+        Given { x, y: None, weights: None }
     }
 
-    /// Data to train on or to evaluate with.
+    /// Data to train on or to evaluate with, kept.
     pub(crate) fn labelled(x: impl ToArrays, y: impl ToArrays) -> Result<Given> {
-        Ok(Given { y: Some(y.into_arrays()?), ..Given::features(x)? })
+        Ok(Given { y: Some(y.into_arrays()?), ..Given::features(x.into_arrays()?) })
+    }
+
+    /// Data to train on or to evaluate with, in place.
+    pub(crate) fn lent<'env>(x: &'env impl ToArrays, y: &'env impl ToArrays, loan: &Loan<'env>) -> Result<Given> {
+        Ok(Given { y: Some(y.lend_arrays(loan)?), ..Given::features(x.lend_arrays(loan)?) })
     }
 
     /// The same, each row with a weight.
@@ -404,6 +409,10 @@ mod tests {
         all.iter().map(input).collect()
     }
 
+    fn features(x: impl ToArrays) -> Result<Given> {
+        x.into_arrays().map(Given::features)
+    }
+
     #[test]
     fn rows_become_columns_and_only_features_become_floats() {
         let ends =
@@ -441,12 +450,9 @@ mod tests {
             Ok(_) => panic!("data that fits"),
             Err(error) => error.message().to_owned(),
         };
-        assert_eq!(message(Given::features(&[[1.0]])), "the model takes 2 inputs, got 1");
-        assert_eq!(message(Given::features([("a", [1.0])])), "`x` needs an array for the input `b`");
-        assert_eq!(
-            message(Given::features(([1.0], [1.0, 2.0]))),
-            "all inputs need the same number of rows, got 1 and 2"
-        );
+        assert_eq!(message(features(&[[1.0]])), "the model takes 2 inputs, got 1");
+        assert_eq!(message(features([("a", [1.0])])), "`x` needs an array for the input `b`");
+        assert_eq!(message(features(([1.0], [1.0, 2.0]))), "all inputs need the same number of rows, got 1 and 2");
         let two = || ([1.0, 2.0], [1.0, 2.0]);
         assert_eq!(message(Given::labelled(two(), [("p", [1, 2])])), "there are no labels `y[\"q\"]`");
         let text = message(Given::labelled(two(), ([1], [1], [1])));
@@ -454,7 +460,7 @@ mod tests {
         let text = message(Given::labelled(two(), [1]));
         assert_eq!(text, "`x` and `y[\"q\"]` need the same number of rows, got 2 and 1");
         assert_eq!(
-            message(Given::features(([0.5], [1.0]))),
+            message(features(([0.5], [1.0]))),
             "`x[\"a\"]` needs numbers that the input's type `int64` can hold, got 0.5 in row 0"
         );
     }

@@ -1,10 +1,11 @@
 //! What a model does with data: `fit`, `evaluate`, `predict`, and steps on single batches.
+#![allow(clippy::needless_pass_by_value, reason = "data may be handed over, and is lent from here on")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cornu_graph::room::{empty, room};
-use cornu_graph::{Array, Context, Element, Error, Result, Session, ToArrays, into_ndarray};
+use cornu_graph::{Array, Arrays, Context, Element, Error, Result, Session, ToArrays, into_ndarray, lending};
 use ndarray::ArrayD;
 
 use super::batches::{Batches, InOrder};
@@ -43,8 +44,7 @@ impl Model {
     pub fn fit(&mut self, x: impl ToArrays, y: impl ToArrays, fit: Fit) -> Result<History> {
         self.training().compiled("fit")?;
         fit.check()?;
-        let given = Given::labelled(x, y)?;
-        self.fit_given(given, fit)
+        lending(|loan| self.fit_given(Given::lent(&x, &y, loan)?, fit))
     }
 
     fn fit_given(&mut self, given: Given, fit: Fit) -> Result<History> {
@@ -168,11 +168,13 @@ impl Model {
     /// Those of [`Model::evaluate`], and a batch size of 0.
     pub fn evaluate_with(&self, x: impl ToArrays, y: impl ToArrays, mut settings: Evaluate) -> Result<Scores> {
         settings.check(self)?;
-        let given = Given::labelled(x, y)?.weighted(settings.sample_weight.take())?;
         let (size, steps) = (settings.batch_size, settings.steps);
-        self.evaluate_given(given, settings, |data, _, session| {
-            let batches = InOrder::new(data.rows(), size, steps);
-            Whole::rows(data.upload(session)?, batches)
+        lending(|loan| {
+            let given = Given::lent(&x, &y, loan)?.weighted(settings.sample_weight.take())?;
+            self.evaluate_given(given, settings, |data, _, session| {
+                let batches = InOrder::new(data.rows(), size, steps);
+                Whole::rows(data.upload(session)?, batches)
+            })
         })
     }
 
@@ -274,18 +276,18 @@ impl Model {
         callbacks: Vec<Box<dyn Callback>>,
     ) -> Result<Vec<Array>> {
         self.gives_numbers()?;
-        self.predict_graph(x, settings, callbacks)
+        lending(|loan| self.predict_graph(x.lend_arrays(loan)?, settings, callbacks))
     }
 
     /// [`Model::predict_watched`] up to the end of the graph.
     pub(super) fn predict_graph(
         &self,
-        x: impl ToArrays,
+        x: Arrays,
         settings: Predict,
         callbacks: Vec<Box<dyn Callback>>,
     ) -> Result<Vec<Array>> {
         settings.check()?;
-        let given = Given::features(x)?;
+        let given = Given::features(x);
         let ends = self.ends(&given);
         let data = given.of(&ends)?;
         checks::rows(&data)?;
@@ -351,8 +353,7 @@ impl Model {
     /// # Errors
     /// Those of [`Model::fit`].
     pub fn train_on_batch(&mut self, x: impl ToArrays, y: impl ToArrays) -> Result<Scores> {
-        let given = Given::labelled(x, y)?;
-        self.on_batch("train_on_batch", Kind::Train, given)
+        lending(|loan| self.on_batch("train_on_batch", Kind::Train, Given::lent(&x, &y, loan)?))
     }
 
     /// The loss and the metrics of these rows; no weight changes.
@@ -360,8 +361,7 @@ impl Model {
     /// # Errors
     /// Those of [`Model::evaluate`].
     pub fn test_on_batch(&mut self, x: impl ToArrays, y: impl ToArrays) -> Result<Scores> {
-        let given = Given::labelled(x, y)?;
-        self.on_batch("test_on_batch", Kind::Test, given)
+        lending(|loan| self.on_batch("test_on_batch", Kind::Test, Given::lent(&x, &y, loan)?))
     }
 
     fn on_batch(&mut self, what: &str, kind: Kind, given: Given) -> Result<Scores> {

@@ -89,7 +89,7 @@ impl Batch {
     /// # Errors
     /// Numbers that make no array.
     pub fn features(x: impl ToArrays) -> Result<Batch> {
-        Given::features(x).map(Batch)
+        x.into_arrays().map(Given::features).map(Batch)
     }
 
     /// The same, each row with a weight.

@@ -1,6 +1,7 @@
 //! What a model gives that ends with texts.
+#![allow(clippy::needless_pass_by_value, reason = "data may be handed over, and is lent from here on")]
 
-use cornu_graph::{AnyArray, Error, Result, TextArray, ToArrays};
+use cornu_graph::{AnyArray, Error, Result, TextArray, ToArrays, lending};
 
 use super::Predict;
 use crate::model::Model;
@@ -13,7 +14,7 @@ impl Model {
     /// # Errors
     /// Data that does not fit the model.
     pub fn predict_any(&self, x: impl ToArrays, settings: Predict) -> Result<Vec<AnyArray>> {
-        let outputs = self.predict_graph(x, settings, Vec::new())?;
+        let outputs = lending(|loan| self.predict_graph(x.lend_arrays(loan)?, settings, Vec::new()))?;
         match &self.net().host {
             None => Ok(outputs.into_iter().map(AnyArray::Numbers).collect()),
             Some(host) => host.behind(outputs),

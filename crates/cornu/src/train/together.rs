@@ -1,4 +1,5 @@
 //! Several models at once: those whose steps are alike lie side by side in vectors, and have the bits of each alone.
+#![allow(clippy::needless_pass_by_value, reason = "data may be handed over, and is lent from here on")]
 
 mod stacks;
 
@@ -7,7 +8,7 @@ use std::ops::DerefMut;
 use std::sync::Arc;
 
 use cornu_graph::ops::{Constant, Leaf, Op};
-use cornu_graph::{Array, Graph, Result, Stack, ToArrays, Value, VarId, differences, passes};
+use cornu_graph::{Array, Graph, Result, Stack, ToArrays, Value, VarId, differences, lending, passes};
 
 use self::stacks::{Lane, Plan, inputs};
 use super::feeding::Feeding;
@@ -80,7 +81,18 @@ pub fn fit_together_with<M: DerefMut<Target = Model>>(
     mut callbacks: impl FnMut(usize) -> Vec<Box<dyn Callback>>,
 ) -> Result<Vec<History>> {
     let fits = Fits::new(fit)?;
-    let given = Given::labelled(x, y)?;
+    lending(|loan| {
+        let given = Given::lent(&x, &y, loan)?;
+        fit_given(models, &given, &fits, &mut callbacks)
+    })
+}
+
+fn fit_given<M: DerefMut<Target = Model>>(
+    models: &mut [M],
+    given: &Given,
+    fits: &Fits,
+    callbacks: &mut dyn FnMut(usize) -> Vec<Box<dyn Callback>>,
+) -> Result<Vec<History>> {
     let by_name = std::iter::once(&given.x).chain(&given.y).any(|arrays| arrays.are_named());
     let mut prepared = Vec::with_capacity(models.len());
     for (number, model) in models.iter_mut().enumerate() {
