@@ -20,6 +20,7 @@ pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+pub mod shuffle;
 pub mod simd;
 pub mod threads;
 pub(crate) mod transfer;
