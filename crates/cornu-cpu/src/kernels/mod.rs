@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod arg;
+pub(crate) mod bands;
 pub mod conv;
 pub mod dot;
 pub mod fused;

@@ -68,6 +68,12 @@ fn models_that_differ_in_seeds_and_rates_are_those_trained_alone() {
     same_bits("validation", 6, 90, &lesson, &|| fit().validation_split(0.2));
     same_bits("in order", 4, 30, &lesson, &|| fit().shuffle(false).validation_split(0.5).validation_freq(2));
     same_bits("few", 2, 30, &lesson, &fit);
+    let on_one_thread = |seed| {
+        let mut model = lesson(seed);
+        model.run_on(Cpu::new().threads(1)).expect("a machine");
+        model
+    };
+    same_bits("one thread", 17, 57, &on_one_thread, &fit);
     let ((x, y), mut models) = (rows(30), Vec::from_iter((0..20).map(lesson)));
     fit_together(&mut models, &x, &y, fit().validation_split(0.2)).expect("sound fits");
     assert!(are_side_by_side(&models));
