@@ -1,5 +1,6 @@
 //! Models that are trained together have the bits of each alone.
 
+use cornu::losses::loss;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
 use cornu::train::{CSVLogger, OptimizerState, Resume, TerminateOnNaN, fit_together, fit_together_with};
@@ -103,7 +104,7 @@ fn part(seed: u32) -> f64 {
     0.1 + 0.05 * f64::from(seed)
 }
 
-const OTHERS: [Other; 14] = [
+const OTHERS: [Other; 15] = [
     (
         "dropout",
         |model, seed| {
@@ -159,6 +160,9 @@ const OTHERS: [Other; 14] = [
     ("AdamW", plain, |seed| usual(seed).optimizer(AdamW::new().weight_decay(part(seed) / 100.0))),
     ("other means", plain, |seed| usual(seed).optimizer(Adam::new().beta_1(part(seed)).epsilon(part(seed) * 1e-5))),
     ("clipped", plain, |seed| usual(seed).optimizer(Adam::new().global_clipnorm(part(seed)))),
+    ("a loss of one's own", plain, |seed| {
+        usual(seed).loss(loss("own", move |y, p| ((y - p) * part(seed)).square().mean([-1])))
+    }),
     ("mean squares", plain, |_| Compile::new().loss("mse").optimizer("adam").metrics(["mae"])),
     ("areas", plain, |_| Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["AUC", "Precision"])),
     (
