@@ -21,6 +21,7 @@
 // Both panic where the output takes nothing.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod bands;
 mod blocks;
 mod bodies;
 mod control;

@@ -18,7 +18,7 @@ use crate::kernels::dot::{Ending, Product, beside};
 use crate::kernels::fused::{Fused, Input, Program, Segment};
 use crate::kernels::memory::LINE;
 use crate::kernels::moves::Move;
-use crate::kernels::operand::{Axis, Place, Span, Strided};
+use crate::kernels::operand::{Axis, Kernel, Place, Span, Strided};
 use crate::kernels::order::{ByTokens, Order};
 use crate::kernels::parallel::Task;
 use crate::kernels::picked::Picked;
@@ -96,7 +96,7 @@ impl Before {
 }
 
 pub(crate) struct Lowering<'p, 'g> {
-    plan: &'p Plan<'g>,
+    pub(crate) plan: &'p Plan<'g>,
     pub(crate) target: Target,
     /// Whether each step is cut into rows.
     pub(crate) by_rows: bool,
@@ -164,7 +164,15 @@ impl<'p, 'g> Lowering<'p, 'g> {
     }
 
     pub(crate) fn jobs(&mut self) -> Result<()> {
-        self.plan.jobs.iter().try_for_each(|job| self.job(job))
+        let mut jobs = &self.plan.jobs[..];
+        while let Some(job) = jobs.first() {
+            let together = self.bands(jobs)?;
+            if together == 0 {
+                self.job(job)?;
+            }
+            jobs = &jobs[together.max(1)..];
+        }
+        Ok(())
     }
 
     fn job(&mut self, job: &Job) -> Result<()> {
@@ -200,7 +208,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         self.add(Step::new(Move::whole(from, to)), vec![value]);
     }
 
-    fn add(&mut self, step: Step, makes: Vec<Value>) {
+    pub(crate) fn add(&mut self, step: Step, makes: Vec<Value>) {
         self.steps.0.push(step);
         self.steps.1.push(makes);
     }
@@ -318,10 +326,7 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let [x, y] = [0, 1].map(|i| graph.ty(node.args[i]));
         let (batch, m, k, n) = dot.sizes(&x.shape, &y.shape).expect("the type rule was asked first");
         let (spans, out) = self.factors(job);
-        if dot.side_by_side && x.rank() > 2 {
-            let (on, sizes) = ((out.dtype, self.target.level), (batch, m, k, n));
-            let along = (job.sums.map(|sums| self.place(sums).span), self.ending(job));
-            let kernel = beside::kernel(on, spans, sizes, [dot.transpose_a, dot.transpose_b], along);
+        if let Some(kernel) = self.beside(job) {
             return Ok(vec![Step::Kernel(Task::new(kernel))]);
         }
         let mut product = self.matrices(dot, job);
@@ -355,6 +360,18 @@ impl<'p, 'g> Lowering<'p, 'g> {
         let (batch, m, k, n) = dot.sizes(x, y).expect("the type rule was asked first");
         let product = Product::new(self.factors(job).0, batch, [m, k, n], [dot.transpose_a, dot.transpose_b]);
         Product { sums: job.sums.map(|sums| self.place(sums).span), ..product }
+    }
+
+    /// The kernel of products side by side, if it is some.
+    pub(crate) fn beside(&self, job: jobs::Product) -> Option<Box<dyn Kernel>> {
+        let (graph, node) = (self.graph(), self.graph().node(job.value));
+        let Op::Dot(dot) = &node.op else { return None };
+        let [x, y] = [0, 1].map(|i| &graph.ty(node.args[i]).shape);
+        let sizes = dot.sizes(x, y).filter(|_| dot.side_by_side && x.rank() > 2)?;
+        let (spans, out) = self.factors(job);
+        let along = (job.sums.map(|sums| self.place(sums).span), self.ending(job));
+        let on = (out.dtype, self.target.level);
+        Some(beside::kernel(on, spans, sizes, [dot.transpose_a, dot.transpose_b], along))
     }
 
     pub(crate) fn ending(&self, job: jobs::Product) -> Option<Ending<Span>> {

@@ -77,6 +77,7 @@ fn models_side_by_side_have_the_bits_of_each_alone() {
             stacks::samples_keep_every_bit(&Cpu::new().level(level), models);
             for mlp in [Mlp::pima(), Mlp { sizes: vec![9, 70], batch: 5 }, Mlp { sizes: vec![300, 230, 3], batch: 4 }] {
                 stacks::training_keeps_every_bit(&Cpu::new().level(level), &mlp, models);
+                stacks::training_keeps_every_bit(&Cpu::new().level(level).threads(1), &mlp, models);
             }
         }
     }

@@ -47,6 +47,18 @@ impl Stream {
         cipher(self.key, split(self.position().wrapping_add(index.into())))
     }
 
+    /// The words of blocks that follow each other, from this place on. It is compiled with its caller, so that lanes of the
+    /// caller's vectors are blocks.
+    #[inline(always)]
+    pub fn blocks(&self, to: &mut [[u32; 4]]) {
+        let [low, high] = [self.position() as u64, (self.position() >> 64) as u64];
+        for (i, to) in to.iter_mut().enumerate() {
+            let low_here = low.wrapping_add(i as u64);
+            let high_here = high.wrapping_add(u64::from(low_here < low));
+            *to = cipher(self.key, split(u128::from(high_here) << 64 | u128::from(low_here)));
+        }
+    }
+
     /// Key and counter, as a graph keeps them in a variable.
     pub fn pack(self) -> [u32; 6] {
         let ([k0, k1], [c0, c1, c2, c3]) = (self.key, self.counter);
@@ -100,13 +112,13 @@ impl Philox {
 }
 
 /// The four words of a number, least significant first.
-#[inline]
+#[inline(always)]
 fn split(number: u128) -> [u32; 4] {
     [0, 32, 64, 96].map(|shift| (number >> shift) as u32)
 }
 
 /// Ten rounds: each multiplies two words, exchanges halves and adds the key; the key changes between rounds.
-#[inline]
+#[inline(always)]
 fn cipher(mut key: [u32; 2], mut counter: [u32; 4]) -> [u32; 4] {
     for _ in 0..10 {
         let [c0, c1, c2, c3] = counter;
@@ -118,7 +130,7 @@ fn cipher(mut key: [u32; 2], mut counter: [u32; 4]) -> [u32; 4] {
 }
 
 /// The product of two words, all 64 bits of it.
-#[inline]
+#[inline(always)]
 fn wide(a: u32, b: u32) -> u64 {
     u64::from(a) * u64::from(b)
 }

@@ -265,6 +265,11 @@ impl Fused {
         self.len
     }
 
+    /// Whether it is one pass over its elements without a table, so that parts of it take no longer than the whole.
+    pub(crate) fn is_one_pass(&self) -> bool {
+        matches!((&*self.steps, self.block), ([Step::Adam(_)], WHOLE))
+    }
+
     /// Where the block of a constant begins.
     #[inline(always)]
     fn constant(&self, i: usize) -> *mut u8 {
@@ -331,7 +336,7 @@ dispatch! {
 /// As [`Kernel::run`].
 #[inline(always)]
 unsafe fn run_with<S: Simd>(s: S, fused: &Fused, bases: Bases, units: Range<usize>, scratch: *mut u8) {
-    if let ([Step::Adam(adam)], true) = (&*fused.steps, fused.block == WHOLE) {
+    if let ([Step::Adam(adam)], true) = (&*fused.steps, fused.is_one_pass()) {
         // SAFETY: promised by the caller.
         return unsafe { adam::segments(s, adam, fused, bases, units) };
     }

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod arg;
+pub(crate) mod bands;
 pub mod conv;
 pub mod dot;
 pub mod fused;
@@ -20,6 +21,7 @@ pub(crate) mod pool;
 pub(crate) mod random;
 pub(crate) mod reduce;
 pub(crate) mod rows;
+pub mod shuffle;
 pub mod simd;
 pub mod threads;
 pub(crate) mod transfer;

@@ -1,6 +1,8 @@
 //! The order in which `fit(shuffle=True)` shows the rows.
 
-use cornu_graph::random::{Philox, Stream};
+use cornu_cpu::Level;
+use cornu_cpu::kernels::shuffle::{AT_ONCE, draw};
+use cornu_graph::random::Stream;
 use serde_json::{Value, json};
 
 use super::{Flavor, Seeds};
@@ -20,6 +22,7 @@ pub struct Shuffle {
     order: Vec<u32>,
     /// How many rows of the present order have been given out as batches.
     used: usize,
+    level: Level,
 }
 
 impl Shuffle {
@@ -27,7 +30,8 @@ impl Shuffle {
     pub fn new(flavor: Flavor, seeds: &Seeds, rows: usize) -> Shuffle {
         let start = seeds.stateful(0);
         let repeats = flavor.order_repeats(seeds.global_seed().is_some());
-        Shuffle { start, stream: start, drawn: start, repeats, order: (0..rows as u32).collect(), used: rows }
+        let order = (0..rows as u32).collect();
+        Shuffle { start, stream: start, drawn: start, repeats, order, used: rows, level: Level::detect() }
     }
 
     /// The order of the next epoch: row numbers. Nothing is allocated.
@@ -37,18 +41,18 @@ impl Shuffle {
             self.stream = self.start;
         }
         self.drawn = self.stream;
-        let mut generator = Philox::new(self.stream);
         self.order.iter_mut().enumerate().for_each(|(i, row)| *row = i as u32);
         // Position i is exchanged with itself or a later one; the last position has no choice, so it draws nothing,
         // and words left over in the last block are dropped.
-        for first in (0..n.saturating_sub(1)).step_by(4) {
-            let words = generator.block();
-            for (i, word) in (first..n - 1).zip(words) {
-                // There are fewer than 2^32 rows: a division of half as many bits.
-                self.order.swap(i, i + (word % (n - i) as u32) as usize);
+        let (last, mut further) = (n.saturating_sub(1), [0; AT_ONCE]);
+        for first in (0..last).step_by(AT_ONCE) {
+            draw(self.level, self.stream, (n - first) as u32, &mut further);
+            let count = AT_ONCE.min(last - first);
+            for (i, further) in (first..).zip(&further[..count]) {
+                self.order.swap(i, i + *further as usize);
             }
+            self.stream.advance(count.div_ceil(4) as u128);
         }
-        self.stream = generator.stream();
         self.used = 0;
         &self.order
     }

@@ -46,6 +46,7 @@ pub struct Compile {
 pub type Metrics = Vec<Choice<dyn Metric>>;
 
 /// A metric by the name of its figure.
+#[derive(Debug)]
 pub(super) struct Figure {
     pub(super) key: String,
     pub(super) metric: Choice<dyn Metric>,
@@ -53,6 +54,7 @@ pub(super) struct Figure {
 }
 
 /// What is done with one output: nothing, if it has no loss and no metrics.
+#[derive(Debug)]
 pub(crate) struct Head {
     /// Which output.
     pub(crate) output: usize,

@@ -14,6 +14,7 @@ mod outputs;
 mod slips;
 mod stage;
 mod state;
+mod told;
 mod variables;
 
 pub(crate) use compile::check_metric;

@@ -181,6 +181,11 @@ impl State {
         &self.starts
     }
 
+    /// Its variables, in the order in which they were declared.
+    pub(super) fn declared(&self) -> &[VarId] {
+        &self.all.all
+    }
+
     /// The updates of weights, slots and the number of steps.
     pub(super) fn optimize(&self, cx: &Cx, optimizer: &dyn Optimizer, loss: &Tensor) -> Vec<(VarId, Tensor)> {
         let (weights, scalars) = (&self.weights, optimizer.scalars());

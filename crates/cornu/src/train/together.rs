@@ -142,11 +142,14 @@ struct Wanted<'a> {
     steps: Vec<(Kind, usize, &'a Fed)>,
     /// What models have to have in common to be trained on the same rows.
     data: String,
+    /// What its steps follow from, with its variables ([`Stage::told`](crate::step::Stage::told)).
+    told: Option<(String, Vec<VarId>)>,
 }
 
 /// Models whose steps are alike.
 struct Form {
     data: String,
+    told: Option<(String, Vec<VarId>)>,
     /// The steps of the first, as they were traced, and as executors fold constants.
     traced: Traced,
     steps: Traced,
@@ -168,6 +171,12 @@ struct Member {
     constants: Arc<HashMap<(usize, Value), Constant>>,
 }
 
+/// A known form that a model is of: by what its steps follow from, with its variables; or by its steps.
+enum Found {
+    Told(usize, Vec<VarId>),
+    Traced(Traced, Option<usize>),
+}
+
 /// Models that are traced at once, for each core.
 const AT_ONCE: usize = 16;
 
@@ -184,16 +193,25 @@ fn forms(runs: &[Run], by_name: bool) -> Result<Vec<Form>> {
     for wanted in std::iter::once(first).chain(others.chunks(AT_ONCE * cores)) {
         let known = &forms[..];
         let look = |wanted: &Wanted| {
+            for (number, form) in known.iter().enumerate() {
+                if let Some(vars) = form.vars_of(wanted) {
+                    return Ok(Found::Told(number, vars));
+                }
+            }
             let traced = wanted.trace()?;
             let alike = known.iter().position(|form| form.data == wanted.data && form.is_like(&traced));
-            Ok((traced, alike))
+            Ok(Found::Traced(traced, alike))
         };
         // A thread of its own is for as many as one stack takes: whoever trains one such has the other cores at work.
         let threads = wanted.len().div_ceil(AT_ONCE).clamp(1, cores);
-        for (wanted, (traced, alike)) in wanted.iter().zip(by_threads(wanted, threads, look)?) {
-            match alike {
-                Some(form) => forms[form].add(wanted.run, &traced),
-                None => add(&mut forms, wanted, traced),
+        for (wanted, found) in wanted.iter().zip(by_threads(wanted, threads, look)?) {
+            match found {
+                Found::Told(form, vars) => forms[form].add(wanted.run, vars),
+                Found::Traced(traced, Some(form)) => {
+                    let vars = forms[form].vars_in(&traced);
+                    forms[form].add(wanted.run, vars);
+                }
+                Found::Traced(traced, None) => add(&mut forms, wanted, traced),
             }
         }
     }
@@ -248,7 +266,9 @@ impl<'a> Wanted<'a> {
             steps.extend(sizes(rows, batches.size).map(|size| (Kind::Test, size, data)));
         }
         steps.retain(|&(_, rows, _)| rows > 0);
-        Ok(Some(Wanted { run: number, model: run.model, steps, data: same_data(run, by_name) }))
+        let types = steps.iter().map(|(kind, rows, data)| (*kind, data.types(*rows))).collect::<Vec<_>>();
+        let data = format!("{} {types:?}", same_data(run, by_name));
+        Ok(Some(Wanted { run: number, model: run.model, steps, data, told: run.model.stage().told()? }))
     }
 
     fn trace(&self) -> Result<Traced> {
@@ -321,8 +341,22 @@ impl Form {
         let vars: Vec<VarId> = firsts.iter().map(|&i| names[i]).collect();
         let member = Member { run: wanted.run, vars: vars.clone(), constants: Arc::new(constants(&steps)) };
         let gains = steps.iter().all(|(.., graph)| gains(graph));
-        let (data, constants, members) = (wanted.data.clone(), HashSet::new(), vec![member]);
-        Form { data, traced, steps, gains, vars, firsts, constants, members }
+        let (data, told) = (wanted.data.clone(), wanted.told.clone());
+        Form { data, told, traced, steps, gains, vars, firsts, constants: HashSet::new(), members: vec![member] }
+    }
+
+    /// The variables of a model, if what its steps follow from is the same as for the first.
+    fn vars_of(&self, wanted: &Wanted) -> Option<Vec<VarId>> {
+        let ((text, own), (other, theirs)) = self.told.as_ref().zip(wanted.told.as_ref())?;
+        let is_same = self.data == wanted.data && text == other && own.len() == theirs.len();
+        let place = |var: &VarId| own.iter().position(|known| known == var);
+        if is_same { self.vars.iter().map(|var| Some(theirs[place(var)?])).collect() } else { None }
+    }
+
+    /// Those of a model whose steps are like those of the first.
+    fn vars_in(&self, traced: &Traced) -> Vec<VarId> {
+        let names: Vec<VarId> = named(traced).collect();
+        self.firsts.iter().map(|&i| names[i]).collect()
     }
 
     /// Whether a model differs from the first in nothing but the names of variables.
@@ -337,9 +371,9 @@ impl Form {
     }
 
     /// Takes in a model whose steps are those of the first.
-    fn add(&mut self, run: usize, traced: &Traced) {
+    fn add(&mut self, run: usize, vars: Vec<VarId>) {
         let constants = Arc::clone(&self.members[0].constants);
-        self.push(run, traced, constants);
+        self.members.push(Member { run, vars, constants });
     }
 
     /// Takes in a model if its steps are alike but for constants.
@@ -347,14 +381,8 @@ impl Form {
         let found = differing(&self.steps, steps).filter(|_| differing(&self.traced, traced).is_some());
         let Some(found) = found.filter(|_| self.has_names_of(traced)) else { return false };
         self.constants.extend(found);
-        self.push(run, traced, Arc::new(constants(steps)));
+        self.members.push(Member { run, vars: self.vars_in(traced), constants: Arc::new(constants(steps)) });
         true
-    }
-
-    fn push(&mut self, run: usize, traced: &Traced, constants: Arc<HashMap<(usize, Value), Constant>>) {
-        let names: Vec<VarId> = named(traced).collect();
-        let vars = self.firsts.iter().map(|&i| names[i]).collect();
-        self.members.push(Member { run, vars, constants });
     }
 
     /// Trains its models, as many stacks at once as there are cores.

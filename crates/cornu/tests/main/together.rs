@@ -1,5 +1,7 @@
 //! Models that are trained together have the bits of each alone.
 
+use cornu::Cpu;
+use cornu::losses::loss;
 use cornu::prelude::*;
 use cornu::random::{Flavor, Seeds};
 use cornu::train::{CSVLogger, OptimizerState, Resume, TerminateOnNaN, fit_together, fit_together_with};
@@ -68,6 +70,12 @@ fn models_that_differ_in_seeds_and_rates_are_those_trained_alone() {
     same_bits("validation", 6, 90, &lesson, &|| fit().validation_split(0.2));
     same_bits("in order", 4, 30, &lesson, &|| fit().shuffle(false).validation_split(0.5).validation_freq(2));
     same_bits("few", 2, 30, &lesson, &fit);
+    let on_one_thread = |seed| {
+        let mut model = lesson(seed);
+        model.run_on(Cpu::new().threads(1)).expect("a machine");
+        model
+    };
+    same_bits("one thread", 17, 57, &on_one_thread, &fit);
     let ((x, y), mut models) = (rows(30), Vec::from_iter((0..20).map(lesson)));
     fit_together(&mut models, &x, &y, fit().validation_split(0.2)).expect("sound fits");
     assert!(are_side_by_side(&models));
@@ -97,7 +105,7 @@ fn part(seed: u32) -> f64 {
     0.1 + 0.05 * f64::from(seed)
 }
 
-const OTHERS: [Other; 14] = [
+const OTHERS: [Other; 15] = [
     (
         "dropout",
         |model, seed| {
@@ -153,6 +161,9 @@ const OTHERS: [Other; 14] = [
     ("AdamW", plain, |seed| usual(seed).optimizer(AdamW::new().weight_decay(part(seed) / 100.0))),
     ("other means", plain, |seed| usual(seed).optimizer(Adam::new().beta_1(part(seed)).epsilon(part(seed) * 1e-5))),
     ("clipped", plain, |seed| usual(seed).optimizer(Adam::new().global_clipnorm(part(seed)))),
+    ("a loss of one's own", plain, |seed| {
+        usual(seed).loss(loss("own", move |y, p| ((y - p) * part(seed)).square().mean([-1])))
+    }),
     ("mean squares", plain, |_| Compile::new().loss("mse").optimizer("adam").metrics(["mae"])),
     ("areas", plain, |_| Compile::new().loss("binary_crossentropy").optimizer("adam").metrics(["AUC", "Precision"])),
     (

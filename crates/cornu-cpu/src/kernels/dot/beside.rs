@@ -232,37 +232,51 @@ unsafe fn tile<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bo
                 sums.iter_mut().zip(second).for_each(|(sum, second)| *sum = s.add(*sum, second));
             }
         }
-        for (i, sums) in sums.into_iter().enumerate() {
-            for (j, sum) in sums.into_iter().enumerate() {
+        if S::ENDS {
+            finish::<S, ROWS, COLUMNS, TAIL>(s, &mut sums, last, lanes, count);
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (j, &sum) in sums.iter().enumerate() {
                 let out = out.add((i * n + j) * count);
-                let sum = if S::ENDS { ended::<S, TAIL>(s, sum, last, lanes, [i, j * count]) } else { sum };
                 if TAIL { s.store_first(lanes, out, sum) } else { s.store(out, sum) }
             }
         }
     }
 }
 
-/// What becomes of the sum in that row, and so many elements from the first column, in the end.
+/// What becomes of the sums in the end; columns are so many elements apart. (They stay in registers where each loop over them
+/// is of a length known when this is compiled.)
 ///
 /// # Safety
 /// What goes along must be there.
 #[inline(always)]
-unsafe fn ended<S: Lanes, const TAIL: bool>(
+unsafe fn finish<S: Lanes, const ROWS: usize, const COLUMNS: usize, const TAIL: bool>(
     s: S,
-    sum: S::V,
+    sums: &mut [[S::V; COLUMNS]; ROWS],
     last: Last<S::T>,
     lanes: usize,
-    [row, column]: [usize; 2],
-) -> S::V {
+    count: usize,
+) {
     // SAFETY: promised by the caller.
     let load = |from| unsafe { if TAIL { s.load_first(lanes, from) } else { s.load(from) } };
     match last {
-        Last::Nothing => sum,
+        Last::Nothing => {}
         Last::Bias(bias, relu) => {
-            let sum = s.add(sum, load(bias.wrapping_add(column)));
-            if relu { s.rectify(sum) } else { sum }
+            for j in 0..COLUMNS {
+                let bias = load(bias.wrapping_add(j * count));
+                sums.iter_mut().for_each(|sums| sums[j] = s.add(sums[j], bias));
+            }
+            if relu {
+                sums.iter_mut().for_each(|sums| sums.iter_mut().for_each(|sum| *sum = s.rectify(*sum)));
+            }
         }
-        Last::Slope(slope, stride) => s.keep(sum, load(slope.wrapping_add(row * stride + column))),
+        Last::Slope(slope, stride) => {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum = s.keep(*sum, load(slope.wrapping_add(i * stride + j * count)));
+                }
+            }
+        }
     }
 }
 

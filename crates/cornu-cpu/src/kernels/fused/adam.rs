@@ -33,7 +33,7 @@ pub(super) struct Ready {
     pub(super) from: [u16; 8],
     pub(super) to: [u16; 3],
     pub(super) flushes: bool,
-    /// After how many elements `a` begins again: 1, or another divisor of a [`LINE`].
+    /// After how many elements `a` begins again: 1, or another divisor of a [`LINE`], all of which are powers of two.
     pub(super) period: usize,
 }
 
@@ -183,7 +183,7 @@ impl Ready {
         if self.period > 1 {
             let elements = row.iter_mut().enumerate();
             // SAFETY: promised by the caller.
-            elements.for_each(|(i, to)| *to = unsafe { *a.add((start + i) % self.period) });
+            elements.for_each(|(i, to)| *to = unsafe { *a.add((start + i) & (self.period - 1)) });
         }
         // SAFETY: promised by the caller.
         unsafe {
