@@ -1,15 +1,14 @@
 //! Several models at once: those whose steps are alike lie side by side in vectors, and have the bits of each alone.
 
+mod families;
 mod stacks;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::DerefMut;
-use std::sync::Arc;
 
-use cornu_graph::ops::{Constant, Leaf, Op};
-use cornu_graph::{Array, Graph, Result, Stack, ToArrays, Value, VarId, differences, passes};
+use cornu_graph::{Graph, Result, ToArrays};
 
-use self::stacks::{Lane, Plan, inputs};
+use self::families::{Family, Form};
 use super::feeding::Feeding;
 use super::interrupt::Interrupt;
 use super::model::Prepared;
@@ -99,12 +98,11 @@ pub fn fit_together_with<M: DerefMut<Target = Model>>(
         run.begin()?;
         runs.push(run);
     }
-    let mut trained = vec![false; runs.len()];
     let forms = if models.len() < FEW || share_variables(&models) { Vec::new() } else { forms(&runs, by_name)? };
-    for form in forms.iter().filter(|form| form.gains && form.members.len() >= FEW) {
-        form.train(&mut runs, &interrupt)?;
-        form.members.iter().for_each(|member| trained[member.run] = true);
-    }
+    let families = Family::all(&forms);
+    stacks::train(&families, &mut runs, &interrupt)?;
+    let mut trained = vec![false; runs.len()];
+    families.iter().flat_map(Family::runs).for_each(|run| trained[run] = true);
     let end = |((mut run, model), trained): ((Run, &Model), bool)| {
         let end = if trained { run.end() } else { run.epochs(&interrupt) };
         model.ended(run, end)
@@ -132,30 +130,6 @@ struct Wanted<'a> {
     data: String,
 }
 
-/// Models whose steps are alike.
-struct Form {
-    data: String,
-    /// The steps of the first, as they were traced, and as executors fold constants.
-    traced: Traced,
-    steps: Traced,
-    /// Whether it is quicker to train them side by side.
-    gains: bool,
-    /// The variables of the first, at the places where each is first named.
-    vars: Vec<VarId>,
-    firsts: Vec<usize>,
-    /// The constants in which others differ, by step.
-    constants: HashSet<(usize, Value)>,
-    members: Vec<Member>,
-}
-
-struct Member {
-    /// Which run it is.
-    run: usize,
-    vars: Vec<VarId>,
-    /// Its constants, by step.
-    constants: Arc<HashMap<(usize, Value), Constant>>,
-}
-
 /// Models that are traced at once, for each core.
 const AT_ONCE: usize = 16;
 
@@ -167,21 +141,17 @@ fn forms(runs: &[Run], by_name: bool) -> Result<Vec<Form>> {
     }
     let mut forms: Vec<Form> = Vec::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // The first is compared with by all that follow.
+    // The first is there when all that follow look for theirs.
     let (first, others) = wanted.split_at(wanted.len().min(1));
     for wanted in std::iter::once(first).chain(others.chunks(AT_ONCE * cores)) {
         let known = &forms[..];
-        let look = |wanted: &Wanted| {
-            let traced = wanted.trace()?;
-            let alike = known.iter().position(|form| form.data == wanted.data && form.is_like(&traced));
-            Ok((traced, alike))
-        };
+        let look = |wanted: &Wanted| Ok(Form::new(wanted.run, &wanted.data, wanted.trace()?, known));
         // A thread of its own is for as many as one stack takes: whoever trains one such has the other cores at work.
         let threads = wanted.len().div_ceil(AT_ONCE).clamp(1, cores);
-        for (wanted, (traced, alike)) in wanted.iter().zip(by_threads(wanted, threads, look)?) {
-            match alike {
-                Some(form) => forms[form].add(wanted.run, &traced),
-                None => add(&mut forms, wanted, traced),
+        for form in by_threads(wanted, threads, look)? {
+            match forms.iter_mut().find(|known| known.is_that_of(&form)) {
+                Some(known) => known.add(form),
+                None => forms.push(form),
             }
         }
     }
@@ -201,16 +171,6 @@ fn by_threads<T: Sync, R: Send>(all: &[T], threads: usize, work: impl Fn(&T) -> 
         }
         Ok(done)
     })
-}
-
-/// Adds a model to the form whose steps are like its own but for constants, or to a new one.
-fn add(forms: &mut Vec<Form>, wanted: &Wanted, traced: Traced) {
-    // As executors fold constants: what is known of one model is known of each.
-    let steps: Traced = traced.iter().map(|(kind, rows, graph)| (*kind, *rows, passes::fold(graph))).collect();
-    let takes = |form: &mut Form| form.data == wanted.data && form.takes(wanted.run, &traced, &steps);
-    if !forms.iter_mut().any(takes) {
-        forms.push(Form::new(wanted, traced, steps));
-    }
 }
 
 impl<'a> Wanted<'a> {
@@ -254,138 +214,4 @@ fn same_data(run: &Run, by_name: bool) -> String {
     let inputs = || run.model.net().named_inputs().iter().map(|input| input.name.clone()).collect::<Vec<_>>();
     let names = by_name.then(|| (inputs(), run.model.output_names()));
     format!("{:?} {} {names:?} {:?}", run.next_epoch(), run.feeding.told(), run.model.flavor())
-}
-
-/// Whether a step is quicker side by side: no product is large, and no op has to be done one by one.
-fn gains(graph: &Graph) -> bool {
-    graph.nodes().all(|(value, node)| match &node.op {
-        Op::Dot(dot) => {
-            let [a, b] = [0, 1].map(|i| &graph.ty(node.args[i]).shape);
-            graph.ty(value).rank() == 2 && dot.sizes(a, b).is_some_and(|(_, m, k, n)| m * k * n < LARGE)
-        }
-        Op::Conv(_) | Op::ConvInput(_) | Op::ConvWeights(_) | Op::MaxPool(_) | Op::SumPool(_) | Op::Unpool(_) => false,
-        Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_) | Op::ScatterAdd(_) => false,
-        _ => true,
-    })
-}
-
-/// The variables that steps name, node by node, then those that they update.
-fn named(steps: &Traced) -> impl Iterator<Item = VarId> {
-    steps.iter().flat_map(|(.., graph)| {
-        let read = graph.nodes().filter_map(|(_, node)| match node.op {
-            Op::Leaf(Leaf::Var { id, .. }) => Some(id),
-            _ => None,
-        });
-        read.chain(graph.updates.iter().map(|&(id, _)| id))
-    })
-}
-
-/// The constants of steps.
-fn constants(steps: &Traced) -> HashMap<(usize, Value), Constant> {
-    let of = |(step, (.., graph)): (usize, &(Kind, usize, Graph))| {
-        let constants = graph.nodes().filter_map(move |(value, node)| match &node.op {
-            Op::Leaf(Leaf::Constant(constant)) => Some(((step, value), constant.clone())),
-            _ => None,
-        });
-        constants.collect::<Vec<_>>()
-    };
-    steps.iter().enumerate().flat_map(of).collect()
-}
-
-/// The constants in which steps differ that else do the same, but for the names of variables.
-fn differing(first: &Traced, other: &Traced) -> Option<Vec<(usize, Value)>> {
-    let mut found = Vec::new();
-    for (step, (own, other)) in first.iter().zip(other).enumerate() {
-        let values = differences(&own.2, &other.2).ok().filter(|_| (own.0, own.1) == (other.0, other.1))?;
-        found.extend(values.into_iter().map(|value| (step, value)));
-    }
-    (first.len() == other.len()).then_some(found)
-}
-
-impl Form {
-    fn new(wanted: &Wanted, traced: Traced, steps: Traced) -> Form {
-        let (mut seen, names) = (HashSet::new(), named(&traced).collect::<Vec<_>>());
-        let firsts: Vec<usize> = (0..names.len()).filter(|&i| seen.insert(names[i])).collect();
-        let vars: Vec<VarId> = firsts.iter().map(|&i| names[i]).collect();
-        let member = Member { run: wanted.run, vars: vars.clone(), constants: Arc::new(constants(&steps)) };
-        let gains = steps.iter().all(|(.., graph)| gains(graph));
-        let (data, constants, members) = (wanted.data.clone(), HashSet::new(), vec![member]);
-        Form { data, traced, steps, gains, vars, firsts, constants, members }
-    }
-
-    /// Whether a model differs from the first in nothing but the names of variables.
-    fn is_like(&self, traced: &Traced) -> bool {
-        differing(&self.traced, traced).is_some_and(|found| found.is_empty()) && self.has_names_of(traced)
-    }
-
-    /// Whether another has the same variables at the same places, under names of its own.
-    fn has_names_of(&self, traced: &Traced) -> bool {
-        let mut known: HashMap<VarId, VarId> = HashMap::with_capacity(self.vars.len());
-        named(&self.traced).zip(named(traced)).all(|(own, other)| *known.entry(own).or_insert(other) == other)
-    }
-
-    /// Takes in a model whose steps are those of the first.
-    fn add(&mut self, run: usize, traced: &Traced) {
-        let constants = Arc::clone(&self.members[0].constants);
-        self.push(run, traced, constants);
-    }
-
-    /// Takes in a model if its steps are alike but for constants.
-    fn takes(&mut self, run: usize, traced: &Traced, steps: &Traced) -> bool {
-        let found = differing(&self.steps, steps).filter(|_| differing(&self.traced, traced).is_some());
-        let Some(found) = found.filter(|_| self.has_names_of(traced)) else { return false };
-        self.constants.extend(found);
-        self.push(run, traced, Arc::new(constants(steps)));
-        true
-    }
-
-    fn push(&mut self, run: usize, traced: &Traced, constants: Arc<HashMap<(usize, Value), Constant>>) {
-        let names: Vec<VarId> = named(traced).collect();
-        let vars = self.firsts.iter().map(|&i| names[i]).collect();
-        self.members.push(Member { run, vars, constants });
-    }
-
-    /// Trains its models, as many stacks at once as there are cores.
-    fn train(&self, runs: &mut [Run], interrupt: &Interrupt) -> Result<()> {
-        let mut lanes = Vec::with_capacity(self.members.len());
-        let mut members = self.members.iter().peekable();
-        for (number, run) in runs.iter_mut().enumerate() {
-            if let Some(member) = members.next_if(|member| member.run == number) {
-                lanes.push(Lane::new(run, member)?);
-            }
-        }
-        Plan::new(self, &lanes, interrupt)?.train(&mut lanes)
-    }
-
-    /// Which variables are each model's own, by the first one's names.
-    fn own(&self, lanes: &[Lane]) -> HashSet<VarId> {
-        let differs = |place: usize| lanes.iter().any(|lane| !same(&lane.values[place], &lanes[0].values[place]));
-        // What callbacks change, as a learning rate, they change in one model; but for counters, which count the same.
-        let looked_at = lanes.iter().any(Lane::is_looked_at);
-        let is_float = |place: usize| lanes[0].values[place].dtype().is_float();
-        let is_own = |place: &usize| differs(*place) || looked_at && is_float(*place);
-        let own = (0..self.vars.len()).filter(is_own).map(|place| self.vars[place]).collect();
-        let mut stack = Stack { models: 1, inputs: Vec::new(), own, constants: HashMap::new() };
-        loop {
-            let mut grows = false;
-            for (step, (kind, _, graph)) in self.steps.iter().enumerate() {
-                stack.inputs = vec![inputs(*kind, 1); graph.inputs.len()];
-                stack.constants = self.of_step(step).map(|value| (value, VarId::new(0))).collect();
-                grows |= stack.spread(graph);
-            }
-            if !grows {
-                return stack.own;
-            }
-        }
-    }
-
-    /// The constants of a step in which models differ.
-    fn of_step(&self, step: usize) -> impl Iterator<Item = Value> {
-        self.constants.iter().filter(move |(of, _)| *of == step).map(|&(_, value)| value)
-    }
-}
-
-/// Whether two arrays have the same bits.
-fn same(a: &Array, b: &Array) -> bool {
-    a.ty() == b.ty() && a.bits().eq(b.bits())
 }

@@ -177,6 +177,37 @@ fn other_layers_losses_and_optimizers_keep_their_bits() {
     }
 }
 
+/// Rates that are each other's, or what is left of one by the other, or by the means of the optimizer.
+#[test]
+fn rates_that_are_equal_by_chance_keep_models_side_by_side() {
+    const RATES: [[f64; 3]; 7] = [
+        [0.1, 0.3, 0.01],
+        [0.3, 0.1, 0.004],
+        [0.2, 0.2, 0.02],
+        [0.25, 0.35, 0.001],
+        [0.5, 0.25, 0.2],
+        [0.001, 0.4, 0.9],
+        [0.4, 0.001, 0.4],
+    ];
+    let make = |seed: u32| {
+        let [first, second, decay] = RATES[seed as usize];
+        let layers = |model: &mut Sequential| {
+            model.add(Dropout::new(first).input_shape([8]));
+            let l2 = cornu::regularizers::L2::new().l2(decay);
+            model.add(Dense::new(6).activation("relu").kernel_regularizer(l2));
+            model.add(Dropout::new(second));
+            model.add(Dense::new(1).activation("sigmoid"));
+        };
+        let optimizer = Adam::new().weight_decay(decay).ema_momentum(1.0 - decay).use_ema(true).beta_1(1.0 - second);
+        model(Flavor::Keras3, seed, layers, usual(0).optimizer(optimizer))
+    };
+    let fit = || Fit::new().epochs(2).batch_size(10).validation_split(0.2);
+    same_bits("rates", RATES.len() as u32, 60, &make, &fit);
+    let ((x, y), mut models) = (rows(60), Vec::from_iter((0..RATES.len() as u32).map(make)));
+    fit_together(&mut models, &x, &y, fit().verbose(0)).expect("sound fits");
+    assert!(are_side_by_side(&models));
+}
+
 /// Models of two kinds, and one that has layers of another, in one list.
 #[test]
 fn any_models_are_trained() {
