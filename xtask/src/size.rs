@@ -7,7 +7,7 @@ use crate::{Result, entries};
 
 /// How many code lines each package may have.
 const CEILINGS: [(&str, usize); 11] = [
-    ("crates/cornu", 17_500),
+    ("crates/cornu", 17_600),
     ("crates/cornu-array", 2_550),
     ("crates/cornu-cpu", 11_450),
     ("crates/cornu-data", 19_500),

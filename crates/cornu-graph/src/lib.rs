@@ -50,7 +50,7 @@ mod verify;
 pub use body::Body;
 pub use builder::Builder;
 pub use check::Check;
-pub use common::{Common, Held, are_same_but_names, digest};
+pub use common::{Common, Held, are_same_but_names, corner, digest, padded};
 pub use cornu_array::{
     AN_ARRAY, AnyArray, Array, Arrays, Bf16, Buffer, Code, Context, DType, DataKind, Element, Elements, Error,
     ErrorKind, F16, Leaf, Nested, Number, Numeric, Printable, Result, Shape, TextArray, Texts, ToArray, ToArrays, Type,

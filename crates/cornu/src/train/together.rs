@@ -1,6 +1,7 @@
 //! Several models at once: those whose steps are alike lie side by side in vectors, and have the bits of each alone.
 
 mod families;
+mod sizes;
 mod stacks;
 
 use std::collections::HashSet;
@@ -27,7 +28,8 @@ const LARGE: usize = 100_000;
 /// rows and rates. Every weight and figure has the bits of the model trained alone.
 ///
 /// Models that differ in numbers only (first weights, seeds, rates, strengths of penalties) are trained side by side, sixteen
-/// in the time of two or three where vectors have sixteen lanes, and as many such stacks at once as there are cores. It pays
+/// in the time of two or three where vectors have sixteen lanes, and as many such stacks at once as there are cores. Models
+/// that differ in the sizes of hidden layers are trained with those of about their size, in the time of the largest. It pays
 /// for layers of up to about fifty units. All others are trained one after the other, among them those with a callback that
 /// is called within epochs ([`Callback::between_epochs`]). Each model has callbacks of its own, made by
 /// [`Callback::again`]; one that is stopped keeps what it had learned by then. Nothing is printed.
@@ -99,7 +101,8 @@ pub fn fit_together_with<M: DerefMut<Target = Model>>(
         runs.push(run);
     }
     let forms = if models.len() < FEW || share_variables(&models) { Vec::new() } else { forms(&runs, by_name)? };
-    let families = Family::all(&forms);
+    let width = runs.first().map_or(Ok(1), |run| Ok(run.model.stage().session()?.lanes()))?;
+    let families = Family::all(&forms, width);
     stacks::train(&families, &mut runs, &interrupt)?;
     let mut trained = vec![false; runs.len()];
     families.iter().flat_map(Family::runs).for_each(|run| trained[run] = true);

@@ -1,11 +1,13 @@
-//! Which models are alike: those whose steps are the same are of one form, and forms that differ in numbers a family, which
-//! is trained side by side.
+//! Which models are alike: those whose steps are the same are of one form, and forms that differ in numbers and sizes a
+//! family, which is trained side by side.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use cornu_graph::ops::Op;
-use cornu_graph::{Common, Graph, Held, VarId, are_same_but_names, digest, passes};
+use cornu_graph::{Common, Graph, Held, Node, VarId, are_same_but_names, digest, passes};
 
+use super::sizes::piles;
 use super::{FEW, LARGE, Traced};
 
 /// Models whose steps are the same but for the names of variables.
@@ -52,6 +54,19 @@ impl Form {
                 .all(|(own, other)| (own.0, own.1) == (other.0, other.1) && are_same_but_names(&own.2, &other.2))
     }
 
+    /// The products of its first step: how many rows, sums and columns.
+    pub(super) fn products(&self) -> Vec<[usize; 3]> {
+        let nodes = self.steps.iter().take(1).flat_map(|(.., graph)| graph.nodes().map(move |(_, node)| (graph, node)));
+        let sizes = |(graph, node): (&Graph, &Node)| match &node.op {
+            Op::Dot(dot) => {
+                let [a, b] = [0, 1].map(|arg| &graph.ty(node.args[arg]).shape);
+                dot.sizes(a, b).map(|(_, m, k, n)| [m, k, n])
+            }
+            _ => None,
+        };
+        nodes.filter_map(sizes).collect()
+    }
+
     /// Takes in the models of a form that is this one.
     pub(super) fn add(&mut self, other: Form) {
         self.members.extend(other.members);
@@ -81,8 +96,8 @@ pub(super) struct Family<'f> {
 }
 
 impl<'f> Family<'f> {
-    /// The families for whose models it is quicker.
-    pub(super) fn all(forms: &'f [Form]) -> Vec<Family<'f>> {
+    /// The families for whose models it is quicker, in stacks of so many lanes.
+    pub(super) fn all(forms: &'f [Form], width: usize) -> Vec<Family<'f>> {
         let mut alike: HashMap<_, Vec<&Form>> = HashMap::new();
         let gaining = forms.iter().filter(|form| form.steps.iter().all(|(.., graph)| gains(graph)));
         for form in gaining {
@@ -90,20 +105,38 @@ impl<'f> Family<'f> {
                 form.steps.iter().map(|(kind, rows, graph)| (*kind, *rows, digest(graph, false))).collect();
             alike.entry((&form.data, kinds)).or_default().push(form);
         }
-        let enough = |forms: &Vec<&Form>| forms.iter().map(|form| form.members.len()).sum::<usize>() >= FEW;
-        let mut families: Vec<Family> = alike.into_values().filter(enough).filter_map(Family::new).collect();
-        families.sort_by_key(|family| family.runs().min());
+        let enough = |forms: &[&Form]| forms.iter().map(|form| form.members.len()).sum::<usize>() >= FEW;
+        let mut families: Vec<Family> = Vec::new();
+        for mut pile in alike.into_values().flat_map(|forms| piles(forms, width)).filter(|pile| enough(pile)) {
+            match Family::new(&pile) {
+                Some(family) => families.push(family),
+                None => {
+                    pile.sort_by_key(|form| form.products());
+                    let by_size = pile.chunk_by(|one, other| one.products() == other.products());
+                    families.extend(by_size.filter(|forms| enough(forms)).filter_map(Family::new));
+                }
+            }
+        }
+        // The longest first: cores are done at about the same time.
+        families.sort_by_key(|family| (Reverse(family.work()), family.runs().min()));
         families
     }
 
-    fn new(forms: Vec<&'f Form>) -> Option<Family<'f>> {
+    /// The family of those, if they do the same but for numbers, and sizes that fit each other.
+    fn new(forms: &[&'f Form]) -> Option<Family<'f>> {
         let mut common = Common::default();
         let mut steps = Vec::new();
         for (place, (kind, rows, _)) in forms[0].steps.iter().enumerate() {
             let graphs: Vec<&Graph> = forms.iter().map(|form| &form.steps[place].2).collect();
             steps.push((*kind, *rows, common.step(&graphs).ok()?));
         }
-        Some(Family { forms, common, steps })
+        Some(Family { forms: forms.to_vec(), common, steps })
+    }
+
+    /// The multiply-adds of the first step of the largest.
+    fn work(&self) -> usize {
+        let of = |form: &&Form| form.products().iter().map(|product| product.iter().product::<usize>()).sum();
+        self.forms.iter().map(of).max().unwrap_or(0)
     }
 
     /// Its models: the place of the form of each, and which member it is.

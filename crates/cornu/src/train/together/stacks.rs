@@ -1,12 +1,13 @@
 //! Stacks of models: their variables side by side in one session, and the epochs of their training.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use cornu_graph::{
     Array, Data, Error, ErrorKind, Feed, Given as Stands, Held, Result, Role, Run as Steps, Session, Stack, Type,
-    VarId, VarSpec, beside, part, wide,
+    VarId, VarSpec, beside, corner, padded, part, wide,
 };
 
 use super::families::{Family, Member};
@@ -29,7 +30,7 @@ struct Lane<'r, 'a> {
     session: Arc<dyn Session>,
     /// Its variables, by the places of those of the common graphs that they are.
     vars: Vec<(usize, VarId)>,
-    /// What each variable of the common graphs is for it.
+    /// What each variable of the common graphs is for it, in its own sizes.
     values: Vec<Array>,
     /// Whether its training goes on; if not, nothing is made of what becomes of it in the stack.
     goes_on: bool,
@@ -43,6 +44,9 @@ impl<'r, 'a> Lane<'r, 'a> {
         let number = |(held, ty): &(Held, Type)| match held {
             Held::Variables(_) => Array::zeros(ty),
             Held::Constants(constants) => constants[of.0].array().clone(),
+            Held::Corners(shapes) => {
+                padded(&Array::from_fn(&Type::new(ty.dtype, shapes[of.0].clone()), |_| 1.0), &ty.shape).into_owned()
+            }
         };
         let values = family.common.held().iter().map(number).collect();
         let mut lane = Lane { run, session, vars, values, goes_on: true };
@@ -69,7 +73,7 @@ impl<'r, 'a> Lane<'r, 'a> {
     /// Takes up what a stack has learned, of which it is that lane.
     fn learn(&mut self, number: usize, plan: &Plan, learned: &[Array]) -> Result<()> {
         for (&(place, _), value) in self.vars.iter().zip(learned) {
-            self.values[place] = plan.of(VarId::new(place), value, number);
+            self.values[place] = corner(plan.of(VarId::new(place), value, number), self.values[place].shape());
         }
         let values: Vec<(VarId, &Array)> = self.vars.iter().map(|&(place, var)| (var, &self.values[place])).collect();
         self.session.write(&values)
@@ -273,7 +277,11 @@ impl<'m> Machine<'m> {
         let filled = |lane: usize| lanes.get(lane).unwrap_or(first);
         let all: Vec<&Lane> = (0..self.width).map(filled).collect();
         let value = |place: usize| match self.plan.own.contains(&VarId::new(place)) {
-            true => beside(&all.iter().map(|lane| &lane.values[place]).collect::<Vec<_>>()),
+            true => {
+                let size = &self.plan.family.common.held()[place].1.shape;
+                let all: Vec<Cow<Array>> = all.iter().map(|lane| padded(&lane.values[place], size)).collect();
+                beside(&all.iter().map(|value| &**value).collect::<Vec<_>>())
+            }
             // Of those that go on: a model that has stopped has its counters of then.
             false => first.values[place].clone(),
         };
