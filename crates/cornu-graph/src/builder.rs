@@ -99,7 +99,7 @@ impl Builder {
 /// A hash of nodes: quick, and good enough where nobody chooses keys to make trouble. (The multiplier is 2^64 divided by
 /// the golden ratio, as in Knuth's multiplicative hashing.)
 #[derive(Default)]
-struct Mixer(u64);
+pub(crate) struct Mixer(u64);
 
 impl Hasher for Mixer {
     fn finish(&self) -> u64 {

@@ -31,6 +31,7 @@ mod backward;
 mod body;
 mod builder;
 mod check;
+mod common;
 mod eval;
 mod grad;
 mod graph;
@@ -49,6 +50,7 @@ mod verify;
 pub use body::Body;
 pub use builder::Builder;
 pub use check::Check;
+pub use common::{Common, Held, are_same_but_names, corner, digest, padded};
 pub use cornu_array::{
     AN_ARRAY, AnyArray, Array, Arrays, Bf16, Buffer, Code, Context, DType, DataKind, Element, Elements, Error,
     ErrorKind, F16, Leaf, Loan, Nested, Number, Numeric, Printable, Result, Shape, Storage, TextArray, Texts, ToArray,
@@ -67,7 +69,7 @@ pub use session::{
     Data, Executor, Failure, Feed, Memory, Outcome, Program, Role, Run, Session, Start, VarSpec, check_batches,
     check_feeds, missing,
 };
-pub use stack::{Given, Stack, beside, differences, part, wide};
+pub use stack::{Given, Stack, beside, part, wide};
 pub use tensor::{IntoTensor, Tensor};
 pub use trace::Trace;
 pub use verify::verify;

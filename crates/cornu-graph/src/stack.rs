@@ -5,7 +5,7 @@
 //! Each model has the numbers it has alone: sums keep the order that executors add in. An op for which there is no such way
 //! is done for one model after the other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use crate::builder::Builder;
 use crate::check::Check;
@@ -37,36 +37,6 @@ pub struct Stack {
     pub inputs: Vec<Given>,
     /// Variables of which each model has its own.
     pub own: HashSet<VarId>,
-    /// Constants of which each model has its own, by the variable that holds them.
-    pub constants: HashMap<Value, VarId>,
-}
-
-/// The constants in which two graphs differ that else do the same to the same types, but for the names of variables.
-///
-/// # Errors
-/// Where they differ first.
-pub fn differences(first: &Graph, other: &Graph) -> Result<Vec<Value>, String> {
-    let ends = |graph: &Graph| {
-        let looked = graph.checks.iter().map(|check| (check.text.clone(), check.values().collect::<Vec<_>>()));
-        let updates: Vec<Value> = graph.updates.iter().map(|&(_, value)| value).collect();
-        (graph.outputs.clone(), updates, looked.collect::<Vec<_>>())
-    };
-    if first.len() != other.len() || ends(first) != ends(other) {
-        return Err(format!("a step of {} nodes, and one of {}", first.len(), other.len()));
-    }
-    let mut constants = Vec::new();
-    for ((value, a), (_, b)) in first.nodes().zip(other.nodes()) {
-        let (one, two) = (first.ty(value), other.results_of(b)[0]);
-        match (&a.op, &b.op) {
-            (Op::Leaf(Leaf::Var { .. }), Op::Leaf(Leaf::Var { .. })) if one == two => {}
-            (Op::Leaf(Leaf::Constant(x)), Op::Leaf(Leaf::Constant(y))) if one == two => {
-                constants.extend((x != y).then_some(value));
-            }
-            (x, y) if x == y && a.args == b.args => {}
-            (x, y) => return Err(format!("`{x:.4}` of {one}, and `{y:.4}` of {two}")),
-        }
-    }
-    Ok(constants)
 }
 
 impl Stack {
@@ -86,11 +56,10 @@ impl Stack {
     /// For each value, whether it is each model's own.
     fn depends(&self, graph: &Graph) -> Vec<bool> {
         let mut own = vec![false; graph.values()];
-        for (value, node) in graph.nodes() {
+        for (_, node) in graph.nodes() {
             let is_own = match &node.op {
                 Op::Leaf(Leaf::Input { index, .. }) => self.inputs[*index] != Given::Same,
                 Op::Leaf(Leaf::Var { id, .. }) => self.own.contains(id),
-                Op::Leaf(Leaf::Constant(_)) => self.constants.contains_key(&value),
                 _ => node.args.iter().any(|arg| own[arg.index()]),
             };
             node.results().for_each(|result| own[result.index()] = is_own);
@@ -115,9 +84,6 @@ impl Stack {
             let made = match &node.op {
                 Op::Leaf(Leaf::Input { .. }) => continue,
                 Op::Leaf(Leaf::Var { id, .. }) => vec![lanes.var(name(*id), graph.ty(first), own[first.index()])],
-                Op::Leaf(Leaf::Constant(_)) if own[first.index()] => {
-                    vec![lanes.var(self.constants[&first], graph.ty(first), true)]
-                }
                 _ if own[first.index()] => lanes.node(node, &args),
                 op => lanes.new.add_all(op.clone(), &args.iter().map(|arg| arg.0).collect::<Vec<_>>()),
             };

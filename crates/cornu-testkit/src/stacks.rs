@@ -1,6 +1,6 @@
 //! Graphs of several models at once against those of each alone: the same bits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use cornu_graph::ops::{Op, Sample};
 use cornu_graph::{Array, Executor, Feed, Given, Graph, Role, Stack, VarId, VarSpec, beside, part};
@@ -40,7 +40,7 @@ fn compare(executor: &dyn Executor, sample: &Sample, models: usize, same: usize)
         _ => beside(&each.iter().map(|args| &args[i]).collect::<Vec<_>>()),
     });
     let stacked: Vec<Array> = stacked.collect();
-    let stack = Stack { models, inputs, own: HashSet::new(), constants: HashMap::new() };
+    let stack = Stack { models, inputs, own: HashSet::new() };
     let got = run(executor, &stack.graph(&graph, |var| var), &stacked)?;
     for (model, args) in each.iter().enumerate() {
         for (got, want) in got.iter().zip(run(executor, &graph, args)?) {
@@ -57,12 +57,7 @@ fn turned(array: &Array, by: usize) -> Array {
 
 /// The graph of a step whose variables are each model's own, and whose inputs are rows of tables of so many.
 pub fn step(graph: &Graph, models: usize, rows: usize) -> Graph {
-    let mut stack = Stack {
-        models,
-        inputs: vec![Given::Rows(rows); graph.inputs.len()],
-        own: HashSet::new(),
-        constants: HashMap::new(),
-    };
+    let mut stack = Stack { models, inputs: vec![Given::Rows(rows); graph.inputs.len()], own: HashSet::new() };
     stack.spread(graph);
     stack.graph(graph, |var| var)
 }

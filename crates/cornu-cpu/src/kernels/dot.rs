@@ -39,6 +39,7 @@ use std::fmt;
 use std::ops::Range;
 
 use cornu_graph::DType;
+use cornu_graph::ops::LARGE_DOT;
 
 use super::operand::{Axis, Bases, Kernel, Span, Strided};
 use super::simd::Level;
@@ -49,7 +50,7 @@ use tiles::{At, Tiles};
 const GRAIN: usize = 64 * 1024;
 
 /// The least number of elements of a large `b`, and of its rows.
-const LARGE: [usize; 2] = [64 * 1024, 256];
+const LARGE: [usize; 2] = [LARGE_DOT, 256];
 
 /// Of how many sums an element of `a[m, k] · b[k, n]` consists, each over a share of `k`, by which of `a` and `b` the graph
 /// gives transposed. (How they lie in memory is another matter.)

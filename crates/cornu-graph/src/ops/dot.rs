@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// From so many elements of `b` on executors may make each element of a product of two sums.
+pub const LARGE_DOT: usize = 64 * 1024;
+
 /// `a · b` over the last two axes; the axes before them are the same for both and go along. Or over the first two, where
 /// those behind them go along: products side by side.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

@@ -249,7 +249,7 @@ ops! {
     compare: Compare;
     select: Select;
     cast: Cast;
-    dot: Dot;
+    dot: Dot with LARGE_DOT;
     conv: Conv;
     conv_input: ConvInput;
     conv_weights: ConvWeights;

@@ -1,16 +1,16 @@
 //! Several models at once: those whose steps are alike lie side by side in vectors, and have the bits of each alone.
 #![allow(clippy::needless_pass_by_value, reason = "data may be handed over, and is lent from here on")]
 
+mod families;
+mod sizes;
 mod stacks;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::DerefMut;
-use std::sync::Arc;
 
-use cornu_graph::ops::{Constant, Leaf, Op};
-use cornu_graph::{Array, Graph, Result, Stack, ToArrays, Value, VarId, differences, lending, passes};
+use cornu_graph::{Graph, Result, ToArrays, VarId, lending};
 
-use self::stacks::{Lane, Plan, inputs};
+use self::families::{Family, Form, Member};
 use super::feeding::Feeding;
 use super::interrupt::Interrupt;
 use super::model::Prepared;
@@ -29,7 +29,8 @@ const LARGE: usize = 100_000;
 /// rows and rates. Every weight and figure has the bits of the model trained alone.
 ///
 /// Models that differ in numbers only (first weights, seeds, rates, strengths of penalties) are trained side by side, sixteen
-/// in the time of two or three where vectors have sixteen lanes, and as many such stacks at once as there are cores. It pays
+/// in the time of two or three where vectors have sixteen lanes, and as many such stacks at once as there are cores. Models
+/// that differ in the sizes of hidden layers are trained with those of about their size, in the time of the largest. It pays
 /// for layers of up to about fifty units. All others are trained one after the other, among them those with a callback that
 /// is called within epochs ([`Callback::between_epochs`]). Each model has callbacks of its own, made by
 /// [`Callback::again`]; one that is stopped keeps what it had learned by then. Nothing is printed.
@@ -111,12 +112,12 @@ fn fit_given<M: DerefMut<Target = Model>>(
         run.begin()?;
         runs.push(run);
     }
-    let mut trained = vec![false; runs.len()];
     let forms = if models.len() < FEW || share_variables(&models) { Vec::new() } else { forms(&runs, by_name)? };
-    for form in forms.iter().filter(|form| form.gains && form.members.len() >= FEW) {
-        form.train(&mut runs, &interrupt)?;
-        form.members.iter().for_each(|member| trained[member.run] = true);
-    }
+    let width = runs.first().map_or(Ok(1), |run| Ok(run.model.stage().session()?.lanes()))?;
+    let families = Family::all(&forms, width);
+    stacks::train(&families, &mut runs, &interrupt)?;
+    let mut trained = vec![false; runs.len()];
+    families.iter().flat_map(Family::runs).for_each(|run| trained[run] = true);
     let end = |((mut run, model), trained): ((Run, &Model), bool)| {
         let end = if trained { run.end() } else { run.epochs(&interrupt) };
         model.ended(run, end)
@@ -146,35 +147,10 @@ struct Wanted<'a> {
     told: Option<(String, Vec<VarId>)>,
 }
 
-/// Models whose steps are alike.
-struct Form {
-    data: String,
-    told: Option<(String, Vec<VarId>)>,
-    /// The steps of the first, as they were traced, and as executors fold constants.
-    traced: Traced,
-    steps: Traced,
-    /// Whether it is quicker to train them side by side.
-    gains: bool,
-    /// The variables of the first, at the places where each is first named.
-    vars: Vec<VarId>,
-    firsts: Vec<usize>,
-    /// The constants in which others differ, by step.
-    constants: HashSet<(usize, Value)>,
-    members: Vec<Member>,
-}
-
-struct Member {
-    /// Which run it is.
-    run: usize,
-    vars: Vec<VarId>,
-    /// Its constants, by step.
-    constants: Arc<HashMap<(usize, Value), Constant>>,
-}
-
-/// A known form that a model is of: by what its steps follow from, with its variables; or by its steps.
+/// A model that is of a known form, by its number, or one of a form that may be known.
 enum Found {
-    Told(usize, Vec<VarId>),
-    Traced(Traced, Option<usize>),
+    Known(usize, Member),
+    Traced(Form),
 }
 
 /// Models that are traced at once, for each core.
@@ -188,30 +164,26 @@ fn forms(runs: &[Run], by_name: bool) -> Result<Vec<Form>> {
     }
     let mut forms: Vec<Form> = Vec::new();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // The first is compared with by all that follow.
+    // The first is there when all that follow look for theirs.
     let (first, others) = wanted.split_at(wanted.len().min(1));
     for wanted in std::iter::once(first).chain(others.chunks(AT_ONCE * cores)) {
         let known = &forms[..];
         let look = |wanted: &Wanted| {
-            for (number, form) in known.iter().enumerate() {
-                if let Some(vars) = form.vars_of(wanted) {
-                    return Ok(Found::Told(number, vars));
-                }
+            let mut members = known.iter().enumerate();
+            match members.find_map(|(number, form)| Some(Found::Known(number, form.member(wanted)?))) {
+                Some(found) => Ok(found),
+                None => Ok(Found::Traced(Form::new(wanted, wanted.trace()?, known))),
             }
-            let traced = wanted.trace()?;
-            let alike = known.iter().position(|form| form.data == wanted.data && form.is_like(&traced));
-            Ok(Found::Traced(traced, alike))
         };
         // A thread of its own is for as many as one stack takes: whoever trains one such has the other cores at work.
         let threads = wanted.len().div_ceil(AT_ONCE).clamp(1, cores);
-        for (wanted, found) in wanted.iter().zip(by_threads(wanted, threads, look)?) {
+        for found in by_threads(wanted, threads, look)? {
             match found {
-                Found::Told(form, vars) => forms[form].add(wanted.run, vars),
-                Found::Traced(traced, Some(form)) => {
-                    let vars = forms[form].vars_in(&traced);
-                    forms[form].add(wanted.run, vars);
-                }
-                Found::Traced(traced, None) => add(&mut forms, wanted, traced),
+                Found::Known(form, member) => forms[form].members.push(member),
+                Found::Traced(form) => match forms.iter_mut().find(|known| known.is_that_of(&form)) {
+                    Some(known) => known.members.extend(form.members),
+                    None => forms.push(form),
+                },
             }
         }
     }
@@ -231,16 +203,6 @@ fn by_threads<T: Sync, R: Send>(all: &[T], threads: usize, work: impl Fn(&T) -> 
         }
         Ok(done)
     })
-}
-
-/// Adds a model to the form whose steps are like its own but for constants, or to a new one.
-fn add(forms: &mut Vec<Form>, wanted: &Wanted, traced: Traced) {
-    // As executors fold constants: what is known of one model is known of each.
-    let steps: Traced = traced.iter().map(|(kind, rows, graph)| (*kind, *rows, passes::fold(graph))).collect();
-    let takes = |form: &mut Form| form.data == wanted.data && form.takes(wanted.run, &traced, &steps);
-    if !forms.iter_mut().any(takes) {
-        forms.push(Form::new(wanted, traced, steps));
-    }
 }
 
 impl<'a> Wanted<'a> {
@@ -286,146 +248,4 @@ fn same_data(run: &Run, by_name: bool) -> String {
     let inputs = || run.model.net().named_inputs().iter().map(|input| input.name.clone()).collect::<Vec<_>>();
     let names = by_name.then(|| (inputs(), run.model.output_names()));
     format!("{:?} {} {names:?} {:?}", run.next_epoch(), run.feeding.told(), run.model.flavor())
-}
-
-/// Whether a step is quicker side by side: no product is large, and no op has to be done one by one.
-fn gains(graph: &Graph) -> bool {
-    graph.nodes().all(|(value, node)| match &node.op {
-        Op::Dot(dot) => {
-            let [a, b] = [0, 1].map(|i| &graph.ty(node.args[i]).shape);
-            graph.ty(value).rank() == 2 && dot.sizes(a, b).is_some_and(|(_, m, k, n)| m * k * n < LARGE)
-        }
-        Op::Conv(_) | Op::ConvInput(_) | Op::ConvWeights(_) | Op::MaxPool(_) | Op::SumPool(_) | Op::Unpool(_) => false,
-        Op::Scan(_) | Op::If(_) | Op::Call(_) | Op::While(_) | Op::ScatterAdd(_) => false,
-        _ => true,
-    })
-}
-
-/// The variables that steps name, node by node, then those that they update.
-fn named(steps: &Traced) -> impl Iterator<Item = VarId> {
-    steps.iter().flat_map(|(.., graph)| {
-        let read = graph.nodes().filter_map(|(_, node)| match node.op {
-            Op::Leaf(Leaf::Var { id, .. }) => Some(id),
-            _ => None,
-        });
-        read.chain(graph.updates.iter().map(|&(id, _)| id))
-    })
-}
-
-/// The constants of steps.
-fn constants(steps: &Traced) -> HashMap<(usize, Value), Constant> {
-    let of = |(step, (.., graph)): (usize, &(Kind, usize, Graph))| {
-        let constants = graph.nodes().filter_map(move |(value, node)| match &node.op {
-            Op::Leaf(Leaf::Constant(constant)) => Some(((step, value), constant.clone())),
-            _ => None,
-        });
-        constants.collect::<Vec<_>>()
-    };
-    steps.iter().enumerate().flat_map(of).collect()
-}
-
-/// The constants in which steps differ that else do the same, but for the names of variables.
-fn differing(first: &Traced, other: &Traced) -> Option<Vec<(usize, Value)>> {
-    let mut found = Vec::new();
-    for (step, (own, other)) in first.iter().zip(other).enumerate() {
-        let values = differences(&own.2, &other.2).ok().filter(|_| (own.0, own.1) == (other.0, other.1))?;
-        found.extend(values.into_iter().map(|value| (step, value)));
-    }
-    (first.len() == other.len()).then_some(found)
-}
-
-impl Form {
-    fn new(wanted: &Wanted, traced: Traced, steps: Traced) -> Form {
-        let (mut seen, names) = (HashSet::new(), named(&traced).collect::<Vec<_>>());
-        let firsts: Vec<usize> = (0..names.len()).filter(|&i| seen.insert(names[i])).collect();
-        let vars: Vec<VarId> = firsts.iter().map(|&i| names[i]).collect();
-        let member = Member { run: wanted.run, vars: vars.clone(), constants: Arc::new(constants(&steps)) };
-        let gains = steps.iter().all(|(.., graph)| gains(graph));
-        let (data, told) = (wanted.data.clone(), wanted.told.clone());
-        Form { data, told, traced, steps, gains, vars, firsts, constants: HashSet::new(), members: vec![member] }
-    }
-
-    /// The variables of a model, if what its steps follow from is the same as for the first.
-    fn vars_of(&self, wanted: &Wanted) -> Option<Vec<VarId>> {
-        let ((text, own), (other, theirs)) = self.told.as_ref().zip(wanted.told.as_ref())?;
-        let is_same = self.data == wanted.data && text == other && own.len() == theirs.len();
-        let place = |var: &VarId| own.iter().position(|known| known == var);
-        if is_same { self.vars.iter().map(|var| Some(theirs[place(var)?])).collect() } else { None }
-    }
-
-    /// Those of a model whose steps are like those of the first.
-    fn vars_in(&self, traced: &Traced) -> Vec<VarId> {
-        let names: Vec<VarId> = named(traced).collect();
-        self.firsts.iter().map(|&i| names[i]).collect()
-    }
-
-    /// Whether a model differs from the first in nothing but the names of variables.
-    fn is_like(&self, traced: &Traced) -> bool {
-        differing(&self.traced, traced).is_some_and(|found| found.is_empty()) && self.has_names_of(traced)
-    }
-
-    /// Whether another has the same variables at the same places, under names of its own.
-    fn has_names_of(&self, traced: &Traced) -> bool {
-        let mut known: HashMap<VarId, VarId> = HashMap::with_capacity(self.vars.len());
-        named(&self.traced).zip(named(traced)).all(|(own, other)| *known.entry(own).or_insert(other) == other)
-    }
-
-    /// Takes in a model whose steps are those of the first.
-    fn add(&mut self, run: usize, vars: Vec<VarId>) {
-        let constants = Arc::clone(&self.members[0].constants);
-        self.members.push(Member { run, vars, constants });
-    }
-
-    /// Takes in a model if its steps are alike but for constants.
-    fn takes(&mut self, run: usize, traced: &Traced, steps: &Traced) -> bool {
-        let found = differing(&self.steps, steps).filter(|_| differing(&self.traced, traced).is_some());
-        let Some(found) = found.filter(|_| self.has_names_of(traced)) else { return false };
-        self.constants.extend(found);
-        self.members.push(Member { run, vars: self.vars_in(traced), constants: Arc::new(constants(steps)) });
-        true
-    }
-
-    /// Trains its models, as many stacks at once as there are cores.
-    fn train(&self, runs: &mut [Run], interrupt: &Interrupt) -> Result<()> {
-        let mut lanes = Vec::with_capacity(self.members.len());
-        let mut members = self.members.iter().peekable();
-        for (number, run) in runs.iter_mut().enumerate() {
-            if let Some(member) = members.next_if(|member| member.run == number) {
-                lanes.push(Lane::new(run, member)?);
-            }
-        }
-        Plan::new(self, &lanes, interrupt)?.train(&mut lanes)
-    }
-
-    /// Which variables are each model's own, by the first one's names.
-    fn own(&self, lanes: &[Lane]) -> HashSet<VarId> {
-        let differs = |place: usize| lanes.iter().any(|lane| !same(&lane.values[place], &lanes[0].values[place]));
-        // What callbacks change, as a learning rate, they change in one model; but for counters, which count the same.
-        let looked_at = lanes.iter().any(Lane::is_looked_at);
-        let is_float = |place: usize| lanes[0].values[place].dtype().is_float();
-        let is_own = |place: &usize| differs(*place) || looked_at && is_float(*place);
-        let own = (0..self.vars.len()).filter(is_own).map(|place| self.vars[place]).collect();
-        let mut stack = Stack { models: 1, inputs: Vec::new(), own, constants: HashMap::new() };
-        loop {
-            let mut grows = false;
-            for (step, (kind, _, graph)) in self.steps.iter().enumerate() {
-                stack.inputs = vec![inputs(*kind, 1); graph.inputs.len()];
-                stack.constants = self.of_step(step).map(|value| (value, VarId::new(0))).collect();
-                grows |= stack.spread(graph);
-            }
-            if !grows {
-                return stack.own;
-            }
-        }
-    }
-
-    /// The constants of a step in which models differ.
-    fn of_step(&self, step: usize) -> impl Iterator<Item = Value> {
-        self.constants.iter().filter(move |(of, _)| *of == step).map(|&(_, value)| value)
-    }
-}
-
-/// Whether two arrays have the same bits.
-fn same(a: &Array, b: &Array) -> bool {
-    a.ty() == b.ty() && a.bits().eq(b.bits())
 }

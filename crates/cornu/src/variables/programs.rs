@@ -14,7 +14,7 @@ pub(crate) const MOST_PROGRAMS: usize = 32;
 const MOST_IDLE: usize = 16;
 
 /// What a step is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Train,
     Test,

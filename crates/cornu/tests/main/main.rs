@@ -54,6 +54,7 @@ mod settings;
 mod several;
 mod shapes;
 mod sharing;
+mod sizes;
 mod slips;
 mod snapshots;
 mod sources;

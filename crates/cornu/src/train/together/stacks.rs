@@ -1,15 +1,16 @@
 //! Stacks of models: their variables side by side in one session, and the epochs of their training.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use cornu_graph::{
-    Array, Data, Error, ErrorKind, Feed, Given as Stands, Result, Role, Run as Steps, Session, Stack, Type, Value,
-    VarId, VarSpec, beside, part, wide,
+    Array, Data, Error, ErrorKind, Feed, Given as Stands, Held, Result, Role, Run as Steps, Session, Stack, Type,
+    VarId, VarSpec, beside, corner, padded, part, wide,
 };
 
-use super::{Form, Member, same};
+use super::families::{Family, Member};
 use crate::model::Model;
 use crate::step::Kind;
 use crate::train::Scores;
@@ -19,39 +20,63 @@ use crate::train::run::Run;
 use crate::variables::locked;
 
 /// What stands for the inputs of a step: each model has its own order of the rows to train on.
-pub(super) fn inputs(kind: Kind, rows: usize) -> Stands {
+fn inputs(kind: Kind, rows: usize) -> Stands {
     if kind == Kind::Train { Stands::Rows(rows) } else { Stands::Same }
 }
 
 /// A model in a stack.
-pub(super) struct Lane<'r, 'a> {
+struct Lane<'r, 'a> {
     run: &'r mut Run<'a>,
-    member: &'r Member,
     session: Arc<dyn Session>,
-    /// Its variables, as its session has them.
-    pub(super) values: Vec<Array>,
+    /// Its variables, by the places of those of the common graphs that they are.
+    vars: Vec<(usize, VarId)>,
+    /// What each variable of the common graphs is for it, in its own sizes.
+    values: Vec<Array>,
     /// Whether its training goes on; if not, nothing is made of what becomes of it in the stack.
     goes_on: bool,
 }
 
 impl<'r, 'a> Lane<'r, 'a> {
-    pub(super) fn new(run: &'r mut Run<'a>, member: &'r Member) -> Result<Lane<'r, 'a>> {
+    fn new(run: &'r mut Run<'a>, family: &Family, of: (usize, &Member)) -> Result<Lane<'r, 'a>> {
         let session = Arc::clone(run.model.stage().session()?);
-        let values = session.read(&member.vars)?;
-        Ok(Lane { run, member, session, values, goes_on: true })
+        let vars: Vec<(usize, VarId)> =
+            family.variables().filter_map(|place| Some((place, family.name(place, of)?))).collect();
+        let number = |(held, ty): &(Held, Type)| match held {
+            Held::Variables(_) => Array::zeros(ty),
+            Held::Constants(constants) => constants[of.0].array().clone(),
+            Held::Corners(shapes) => {
+                padded(&Array::from_fn(&Type::new(ty.dtype, shapes[of.0].clone()), |_| 1.0), &ty.shape).into_owned()
+            }
+        };
+        let values = family.common.held().iter().map(number).collect();
+        let mut lane = Lane { run, session, vars, values, goes_on: true };
+        lane.take_up()?;
+        Ok(lane)
     }
 
     /// Whether callbacks may look at the model between epochs, and change it.
-    pub(super) fn is_looked_at(&self) -> bool {
+    fn is_looked_at(&self) -> bool {
         self.goes_on && self.run.looks_between_epochs()
     }
 
-    /// Takes up what callbacks have changed; says whether that is anything.
+    /// Takes up what its session has; says whether that is anything else than was known.
     fn take_up(&mut self) -> Result<bool> {
-        let now = self.session.read(&self.member.vars)?;
-        let changed = now.iter().zip(&self.values).any(|(now, known)| !same(now, known));
-        self.values = now;
+        let vars: Vec<VarId> = self.vars.iter().map(|&(_, var)| var).collect();
+        let mut changed = false;
+        for (&(place, _), now) in self.vars.iter().zip(self.session.read(&vars)?) {
+            changed |= !same(&now, &self.values[place]);
+            self.values[place] = now;
+        }
         Ok(changed)
+    }
+
+    /// Takes up what a stack has learned, of which it is that lane.
+    fn learn(&mut self, number: usize, plan: &Plan, learned: &[Array]) -> Result<()> {
+        for (&(place, _), value) in self.vars.iter().zip(learned) {
+            self.values[place] = corner(plan.of(VarId::new(place), value, number), self.values[place].shape());
+        }
+        let values: Vec<(VarId, &Array)> = self.vars.iter().map(|&(place, var)| (var, &self.values[place])).collect();
+        self.session.write(&values)
     }
 
     fn end_epoch(&mut self, epoch: usize, (logs, validation): (Scores, Option<Scores>)) -> Result<()> {
@@ -65,14 +90,15 @@ impl<'r, 'a> Lane<'r, 'a> {
     }
 }
 
-/// How the models of a form are trained: on which data, and for how long.
-pub(super) struct Plan<'p, 'a> {
-    form: &'p Form,
+/// How the models of a family are trained: on which data, and for how long.
+struct Plan<'p, 'a> {
+    family: &'p Family<'p>,
     own: HashSet<VarId>,
     /// The first, whose metrics say what running totals mean.
     model: &'a Model,
     epochs: Range<usize>,
-    starts: Vec<(VarId, Array)>,
+    /// The running totals, the names that the first has for them, and what they are at first.
+    starts: Vec<(VarId, VarId, Array)>,
     data: Vec<Data>,
     rows: Split,
     validation: Option<(Vec<Data>, Split)>,
@@ -93,7 +119,7 @@ fn of_rows() -> Error {
 }
 
 impl<'p, 'a> Plan<'p, 'a> {
-    pub(super) fn new(form: &'p Form, lanes: &[Lane<'_, 'a>], interrupt: &'p Interrupt) -> Result<Plan<'p, 'a>> {
+    fn new(family: &'p Family<'p>, lanes: &[Lane<'_, 'a>], interrupt: &'p Interrupt) -> Result<Plan<'p, 'a>> {
         let run = &*lanes[0].run;
         let on_machine = |feeding: &Feeding| -> Result<Vec<Data>> {
             Ok(feeding.rows().0.there().ok_or_else(of_rows)?.into_iter().cloned().collect())
@@ -109,10 +135,10 @@ impl<'p, 'a> Plan<'p, 'a> {
         let most = validation.as_ref().map_or(0, |(_, split)| split.rows).max(rows.rows);
         Ok(Plan {
             order: (0..most as u32).collect(),
-            form,
-            own: form.own(lanes),
+            family,
+            own: own(family, lanes),
             model: run.model,
-            starts: starts(form, run.model)?,
+            starts: starts(&lanes[0])?,
             data: on_machine(&run.feeding)?,
             rows,
             validation,
@@ -121,28 +147,72 @@ impl<'p, 'a> Plan<'p, 'a> {
         })
     }
 
-    pub(super) fn train(&self, lanes: &mut [Lane]) -> Result<()> {
-        let sessions: Vec<Arc<dyn Session>> = lanes.iter().map(|lane| Arc::clone(&lane.session)).collect();
-        let width = sessions[0].lanes();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let stacks = Mutex::new(lanes.chunks_mut(width));
-        let work = |session: &Arc<dyn Session>| -> Result<()> {
-            let mut machine = Machine::new(self, Arc::clone(session), width)?;
-            while let Some(stack) = { locked(&stacks).next() } {
-                machine.train(stack)?;
-            }
-            Ok(())
-        };
-        let count = sessions.len().div_ceil(width).min(cores);
-        std::thread::scope(|scope| {
-            let others: Vec<_> = sessions[1..count].iter().map(|session| scope.spawn(|| work(session))).collect();
-            let own = work(&sessions[0]);
-            let join = |other: std::thread::ScopedJoinHandle<Result<()>>| {
-                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            others.into_iter().map(join).fold(own, |end, other| end.and(other))
-        })
+    /// One model's part of what a stack holds.
+    fn of(&self, var: VarId, value: &Array, number: usize) -> Array {
+        if self.own.contains(&var) { part(value, number) } else { value.clone() }
     }
+}
+
+/// Trains the models of families, as many stacks at once as there are cores.
+pub(super) fn train(families: &[Family], runs: &mut [Run], interrupt: &Interrupt) -> Result<()> {
+    let mut runs: Vec<Option<&mut Run>> = runs.iter_mut().map(Some).collect();
+    let mut all: Vec<(Plan, Vec<Lane>)> = Vec::with_capacity(families.len());
+    for family in families {
+        let taken = family.members().filter_map(|of| Some((runs[of.1.run].take()?, of)));
+        let lanes = taken.map(|(run, of)| Lane::new(run, family, of)).collect::<Result<Vec<_>>>()?;
+        all.push((Plan::new(family, &lanes, interrupt)?, lanes));
+    }
+    let stacks = all.iter_mut().flat_map(|(plan, lanes)| {
+        let (plan, width) = (&*plan, lanes[0].session.lanes());
+        lanes.chunks_mut(width).map(move |stack| (plan, stack))
+    });
+    let stacks: Vec<(&Plan, &mut [Lane])> = stacks.collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let others = stacks.len().min(cores).saturating_sub(1);
+    let stacks = Mutex::new(stacks.into_iter());
+    let work = || -> Result<()> {
+        let mut machine: Option<Machine> = None;
+        while let Some((plan, stack)) = { locked(&stacks).next() } {
+            let known = machine.take().filter(|machine| std::ptr::eq(machine.plan, plan));
+            let machine = machine.insert(known.map_or_else(|| Machine::new(plan, &stack[0]), Ok)?);
+            machine.train(stack)?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let join = |other: std::thread::ScopedJoinHandle<Result<()>>| {
+            other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        others.into_iter().map(join).fold(own, |end, other| end.and(other))
+    })
+}
+
+/// Which variables are each model's own.
+fn own(family: &Family, lanes: &[Lane]) -> HashSet<VarId> {
+    let held = family.common.held();
+    let differs = |place: usize| lanes.iter().any(|lane| !same(&lane.values[place], &lanes[0].values[place]));
+    // What callbacks change, as a learning rate, they change in one model; but for counters, which count the same.
+    let looked_at = lanes.iter().any(Lane::is_looked_at);
+    let is_own = |place: &usize| differs(*place) || looked_at && held[*place].1.dtype.is_float();
+    let own = (0..held.len()).filter(is_own).map(VarId::new).collect();
+    let mut stack = Stack { models: 1, inputs: Vec::new(), own };
+    loop {
+        let mut grows = false;
+        for (kind, _, graph) in &family.steps {
+            stack.inputs = vec![inputs(*kind, 1); graph.inputs.len()];
+            grows |= stack.spread(graph);
+        }
+        if !grows {
+            return stack.own;
+        }
+    }
+}
+
+/// Whether two arrays have the same bits.
+fn same(a: &Array, b: &Array) -> bool {
+    a.ty() == b.ty() && a.bits().eq(b.bits())
 }
 
 /// A session with the variables of one stack after the other, and its programs.
@@ -150,8 +220,8 @@ struct Machine<'m> {
     plan: &'m Plan<'m, 'm>,
     session: Arc<dyn Session>,
     width: usize,
+    /// What each variable of the common graphs is called here.
     vars: Vec<VarId>,
-    constants: Vec<((usize, Value), VarId)>,
     steps: Vec<(Kind, usize, Box<dyn Steps>)>,
     /// The running totals, and what they are at first.
     totals: Vec<(VarId, Array)>,
@@ -162,76 +232,32 @@ struct Machine<'m> {
 impl Drop for Machine<'_> {
     fn drop(&mut self) {
         self.session.release(&self.vars);
-        self.session.release(&self.constants.iter().map(|&(_, var)| var).collect::<Vec<_>>());
     }
 }
 
 impl<'m> Machine<'m> {
-    fn new(plan: &'m Plan<'m, 'm>, session: Arc<dyn Session>, width: usize) -> Result<Machine<'m>> {
-        let mut machine = Machine {
-            plan,
-            session,
-            width,
-            vars: Vec::new(),
-            constants: Vec::new(),
-            steps: Vec::new(),
-            totals: Vec::new(),
-            is_given: true,
-        };
-        machine.declare()?;
-        machine.compile()?;
-        let wide = |(var, start): &(VarId, Array)| {
+    /// A machine for such stacks, in the session of a model.
+    fn new(plan: &'m Plan<'m, 'm>, lane: &Lane) -> Result<Machine<'m>> {
+        let session = Arc::clone(&lane.session);
+        let width = session.lanes();
+        let (vars, steps, totals) = (Vec::new(), Vec::new(), Vec::new());
+        let mut machine = Machine { plan, session, width, vars, steps, totals, is_given: true };
+        for (place, (_, ty)) in plan.family.common.held().iter().enumerate() {
+            let ty = if plan.own.contains(&VarId::new(place)) { wide(ty, width) } else { ty.clone() };
+            machine.vars.push(machine.session.declare(VarSpec::zeros("stacked", Role::State, ty))?);
+        }
+        for (kind, rows, graph) in &plan.family.steps {
+            let inputs = vec![inputs(*kind, plan.rows.rows); graph.inputs.len()];
+            let stack = Stack { models: width, inputs, own: plan.own.clone() };
+            let program = machine.session.compile(&stack.graph(graph, |var| machine.vars[var.index()]))?;
+            machine.steps.push((*kind, *rows, program.room()?));
+        }
+        let wide = |(var, _, start): &(VarId, VarId, Array)| {
             let array = if plan.own.contains(var) { beside(&vec![start; width]) } else { start.clone() };
-            (machine.var(*var), array)
+            (machine.vars[var.index()], array)
         };
         machine.totals = plan.starts.iter().map(wide).collect();
         Ok(machine)
-    }
-
-    /// Declares the variables, and those that hold constants in which models differ.
-    fn declare(&mut self) -> Result<()> {
-        let form = self.plan.form;
-        for (var, ty) in form.vars.iter().zip(self.types()) {
-            let ty = if self.plan.own.contains(var) { wide(&ty, self.width) } else { ty };
-            self.vars.push(self.session.declare(VarSpec::zeros("stacked", Role::State, ty))?);
-        }
-        for &(step, value) in &form.constants {
-            let ty = wide(form.steps[step].2.ty(value), self.width);
-            let var = self.session.declare(VarSpec::zeros("stacked", Role::State, ty))?;
-            self.constants.push(((step, value), var));
-        }
-        Ok(())
-    }
-
-    fn compile(&mut self) -> Result<()> {
-        for (step, (kind, rows, graph)) in self.plan.form.steps.iter().enumerate() {
-            let constants = self.constants.iter().filter(|((of, _), _)| *of == step);
-            let stack = Stack {
-                models: self.width,
-                inputs: vec![inputs(*kind, self.plan.rows.rows); graph.inputs.len()],
-                own: self.plan.own.clone(),
-                constants: constants.map(|&((_, value), var)| (value, var)).collect(),
-            };
-            let program = self.session.compile(&stack.graph(graph, |var| self.var(var)))?;
-            self.steps.push((*kind, *rows, program.room()?));
-        }
-        Ok(())
-    }
-
-    /// The types of the variables, of each model alone.
-    fn types(&self) -> Vec<Type> {
-        let mut types = HashMap::new();
-        for (.., graph) in &self.plan.form.traced {
-            let all = graph.vars.iter().chain(&graph.updates);
-            all.for_each(|&(var, value)| _ = types.insert(var, graph.ty(value).clone()));
-        }
-        self.plan.form.vars.iter().map(|var| types[var].clone()).collect()
-    }
-
-    /// What a variable of the first model is called here.
-    fn var(&self, var: VarId) -> VarId {
-        let place = self.plan.form.vars.iter().position(|&known| known == var);
-        self.vars[place.expect("every variable of a step is declared")]
     }
 
     /// Trains the models of a stack.
@@ -250,16 +276,17 @@ impl<'m> Machine<'m> {
         let first = lanes.iter().find(|lane| lane.goes_on).unwrap_or(&lanes[0]);
         let filled = |lane: usize| lanes.get(lane).unwrap_or(first);
         let all: Vec<&Lane> = (0..self.width).map(filled).collect();
-        let value = |place: usize, var: &VarId| match self.plan.own.contains(var) {
-            true => beside(&all.iter().map(|lane| &lane.values[place]).collect::<Vec<_>>()),
+        let value = |place: usize| match self.plan.own.contains(&VarId::new(place)) {
+            true => {
+                let size = &self.plan.family.common.held()[place].1.shape;
+                let all: Vec<Cow<Array>> = all.iter().map(|lane| padded(&lane.values[place], size)).collect();
+                beside(&all.iter().map(|value| &**value).collect::<Vec<_>>())
+            }
             // Of those that go on: a model that has stopped has its counters of then.
             false => first.values[place].clone(),
         };
-        let mut values: Vec<(VarId, Array)> =
-            self.plan.form.vars.iter().enumerate().map(|(place, var)| (self.vars[place], value(place, var))).collect();
-        values.extend(self.constants.iter().map(|(of, var)| {
-            (*var, beside(&all.iter().map(|lane| lane.member.constants[of].array()).collect::<Vec<_>>()))
-        }));
+        let values: Vec<(VarId, Array)> =
+            self.vars.iter().enumerate().map(|(place, &var)| (var, value(place))).collect();
         self.write(&values)
     }
 
@@ -268,14 +295,10 @@ impl<'m> Machine<'m> {
         if std::mem::replace(&mut self.is_given, true) {
             return Ok(());
         }
-        let values = self.session.read(&self.vars)?;
-        for (number, lane) in lanes.iter_mut().enumerate().filter(|(_, lane)| lane.goes_on) {
-            for (place, (var, value)) in self.plan.form.vars.iter().zip(&values).enumerate() {
-                lane.values[place] = if self.plan.own.contains(var) { part(value, number) } else { value.clone() };
-            }
-            lane.session.write(&lane.member.vars.iter().copied().zip(&lane.values).collect::<Vec<_>>())?;
-        }
-        Ok(())
+        let vars: Vec<VarId> = self.plan.family.variables().map(|place| self.vars[place]).collect();
+        let learned = self.session.read(&vars)?;
+        let mut lanes = lanes.iter_mut().enumerate().filter(|(_, lane)| lane.goes_on);
+        lanes.try_for_each(|(number, lane)| lane.learn(number, self.plan, &learned))
     }
 
     /// Takes up what callbacks have changed between epochs.
@@ -287,8 +310,8 @@ impl<'m> Machine<'m> {
         if !changed {
             return Ok(());
         }
-        let is_single = |(_, var): &(usize, &VarId)| !self.plan.own.contains(var);
-        for (place, _) in self.plan.form.vars.iter().enumerate().filter(is_single) {
+        let is_single = |place: &usize| !self.plan.own.contains(&VarId::new(*place));
+        for place in self.plan.family.variables().filter(is_single) {
             let mut going_on = lanes.iter().filter(|lane| lane.goes_on).map(|lane| &lane.values[place]);
             let first = going_on.next();
             if going_on.any(|value| !first.is_some_and(|first| same(value, first))) {
@@ -359,8 +382,8 @@ impl<'m> Machine<'m> {
         let stage = self.plan.model.stage();
         let mut own: HashMap<VarId, Array> = HashMap::new();
         let mut of = |model: usize| {
-            for ((var, _), value) in self.plan.starts.iter().zip(&values) {
-                own.insert(*var, if self.plan.own.contains(var) { part(value, model) } else { value.clone() });
+            for ((var, name, _), value) in self.plan.starts.iter().zip(&values) {
+                own.insert(*name, self.plan.of(*var, value, model));
             }
             stage.figures(&own)
         };
@@ -368,13 +391,14 @@ impl<'m> Machine<'m> {
     }
 }
 
-/// The running totals, which some step of training changes.
-fn starts(form: &Form, model: &Model) -> Result<Vec<(VarId, Array)>> {
-    let starts = model.stage().starts()?;
-    match starts.iter().all(|(var, _)| form.vars.contains(var)) {
-        true => Ok(starts),
-        false => Err(Error::usage("a metric has a running total that no step changes")),
-    }
+/// The running totals, which some step of training changes: as variables of the common graphs, and of a model.
+fn starts(lane: &Lane) -> Result<Vec<(VarId, VarId, Array)>> {
+    let place = |(name, start): (VarId, Array)| {
+        let place = lane.vars.iter().find(|(_, var)| *var == name);
+        let (place, _) = place.ok_or_else(|| Error::usage("a metric has a running total that no step changes"))?;
+        Ok((VarId::new(*place), name, start))
+    };
+    lane.run.model.stage().starts()?.into_iter().map(place).collect()
 }
 
 /// The run for batches of so many rows.
