@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::stack::{self, LANES, SEVERAL};
+use super::stack::{self, LANES};
 use super::task::{Built, Common, End, Job, Task, locked, panicked, run};
 
 /// Trials that wait for a thread.
@@ -86,13 +86,11 @@ pub(crate) fn work(
     follows: bool,
 ) {
     let stacks = task.stacks().filter(|_| !follows);
-    // What is pruned is compared with trials that have ended.
-    let at_once = if common.pruning.is_some() { LANES } else { SEVERAL * LANES };
-    let most = stacks.map_or(1, |_| (at_once / task.executions(common).max(1)).max(1));
+    let most = stacks.map_or(1, |_| (LANES / task.executions(common).max(1)).max(1));
     while let Some(jobs) = queue.take(most, threads) {
         let stack = stacks.filter(|_| jobs.len() * task.executions(common) > 1);
         match stack {
-            Some(training) => stack::work(training, common, &jobs, tell),
+            Some(training) => stack::work(training, common, jobs, tell),
             None => jobs.iter().for_each(|job| alone(task, common, job, tell, follows)),
         }
     }

@@ -15,14 +15,8 @@ use super::task::{
 };
 use crate::hypermodel::Results;
 
-/// The lanes of a vector.
+/// The models that one thread trains at a time, at most: the lanes of a vector.
 pub(super) const LANES: usize = 16;
-
-/// For how many vectors one thread takes trials at a time, at most: so there are such of about one size.
-pub(super) const SEVERAL: usize = 4;
-
-/// The elements of weights up to which it is quicker to train models of several sizes together.
-const SMALL: usize = 4096;
 
 /// A trial whose models are built.
 struct Ready {
@@ -32,43 +26,25 @@ struct Ready {
     models: Vec<Model>,
 }
 
-/// Models of one architecture, or of one but for sizes where they are small, for as many epochs.
+/// Models of one architecture, for as many epochs.
 #[derive(PartialEq)]
 struct Form {
-    weights: Vec<Sizes>,
+    weights: Vec<Shape>,
     epochs: Option<(usize, usize)>,
 }
 
-/// What the weights of models that are trained together have in common.
-#[derive(PartialEq)]
-enum Sizes {
-    Small { rank: usize },
-    Of(Shape),
-}
-
-impl Sizes {
-    fn new(shape: &Shape) -> Sizes {
-        if shape.size() <= SMALL { Sizes::Small { rank: shape.rank() } } else { Sizes::Of(shape.clone()) }
-    }
-}
-
 /// Runs those trials: what can be is trained side by side, all else as it is alone.
-pub(super) fn work(training: &Training, common: &Arc<Common>, jobs: &[Job], tell: &Sender<Message>) {
+pub(super) fn work(training: &Training, common: &Arc<Common>, jobs: Vec<Job>, tell: &Sender<Message>) {
     let mut groups: Vec<(Form, Vec<Ready>)> = Vec::new();
-    for jobs in jobs.chunks((LANES / training.executions(common).max(1)).max(1)) {
-        for job in jobs {
-            // What fails is retried, and told, where it is run alone.
-            match ready(training, common, job) {
-                Ok((form, ready)) => match groups.iter_mut().find(|(known, _)| *known == form) {
-                    Some((_, group)) => group.push(ready),
-                    None => groups.push((form, vec![ready])),
-                },
-                Err(()) => alone(training, common, job, tell, false),
-            }
+    for job in jobs {
+        // What fails is retried, and told, where it is run alone.
+        match ready(training, common, &job) {
+            Ok((form, ready)) => match groups.iter_mut().find(|(known, _)| *known == form) {
+                Some((_, group)) => group.push(ready),
+                None => groups.push((form, vec![ready])),
+            },
+            Err(()) => alone(training, common, &job, tell, false),
         }
-        // Only small models wait for others: many of them have room.
-        let large = groups.extract_if(.., |(form, _)| form.weights.iter().any(|weight| matches!(weight, Sizes::Of(_))));
-        large.for_each(|(_, group)| train(training, common, group, tell));
     }
     groups.into_iter().for_each(|(_, group)| train(training, common, group, tell));
 }
@@ -85,7 +61,7 @@ fn ready(training: &Training, common: &Arc<Common>, job: &Job) -> Result<(Form, 
         });
         models.push(model.map_err(drop)?);
     }
-    let weights = models.first().ok_or(())?.variables().weights().map(|variable| Sizes::new(&variable.ty.shape));
+    let weights = models.first().ok_or(())?.variables().weights().map(|variable| variable.ty.shape.clone());
     let epochs = job.budget.as_ref().map(|budget| (budget.initial_epoch, budget.epochs));
     Ok((Form { weights: weights.collect(), epochs }, Ready { job: job.clone(), built, models }))
 }

@@ -68,34 +68,6 @@ fn trials_that_differ_in_rates_have_the_bits_of_each_alone() {
     assert!(are_side_by_side(&trials));
 }
 
-/// The space of a search over sizes, activations and rates.
-fn sizes(hp: &mut HyperParameters) -> cornu::Result<Sequential> {
-    let mut model = Sequential::new();
-    let activation = hp.choice("activation", ["relu", "tanh"]).get();
-    model.add(Dense::new(hp.int("first", 2..=12)).activation(activation).input_shape([4]));
-    model.add(Dense::new(hp.int("second", 2..=8)).activation(activation));
-    model.add(Dense::new(1).activation("sigmoid"));
-    let adam = Adam::new().learning_rate(hp.float("lr", 1e-3..=1e-1).log());
-    model.compile(Compile::new().loss("binary_crossentropy").optimizer(adam).metrics(["accuracy"]))?;
-    Ok(model)
-}
-
-/// Builds the same, but may train as it likes.
-struct SizesAlone;
-
-impl HyperModel for SizesAlone {
-    fn build(&self, hp: &mut HyperParameters) -> cornu::Result<Model> {
-        sizes(hp).map(Into::into)
-    }
-}
-
-#[test]
-fn trials_of_several_sizes_have_the_bits_of_each_alone() {
-    let both = [RandomSearch::new(sizes), RandomSearch::new(SizesAlone)];
-    let trials = same("sizes", |tuner| tuner.max_trials(48).workers(2), both, fit);
-    assert!(are_side_by_side(&trials), "no two trials were trained together");
-}
-
 #[test]
 fn executions_and_folds_of_a_trial_have_the_bits_of_each_alone() {
     same("executions", |tuner| tuner.max_trials(3).executions_per_trial(4).workers(1), both(), fit);
