@@ -1,8 +1,10 @@
 //! Products that one program alone reads, as an optimizer reads the gradient of a weight: both go a few rows at a time, so
 //! that the gradient needs no memory of its own and is read while it is near.
 
-use cornu_graph::Value;
+use std::collections::HashMap;
+
 use cornu_graph::ops::Op;
+use cornu_graph::{Value, VarId};
 
 use crate::fuse::Draft;
 use crate::jobs::{Job, Product};
@@ -16,7 +18,8 @@ const LARGE: usize = 64 * 1024;
 /// Makes such programs part of their products, where all else that they read is there before these, and nothing between the
 /// two reads a variable that they change.
 pub(crate) fn with_updates(view: &View, jobs: Vec<Job>) -> Vec<Job> {
-    let mut seen = Seen { readers: vec![Vec::new(); view.graph.values()], writer: vec![None; view.graph.values()] };
+    let count = view.graph.values();
+    let mut seen = Seen { readers: vec![Vec::new(); count], writer: vec![None; count], olds: olds(view) };
     view.graph.results().for_each(|value| seen.readers[view.root(value).index()].push(jobs.len()));
     for (number, job) in jobs.iter().enumerate() {
         job.each_read(view, |value, _| seen.readers[value.index()].push(number));
@@ -37,17 +40,27 @@ pub(crate) fn with_updates(view: &View, jobs: Vec<Job>) -> Vec<Job> {
     let mut jobs: Vec<Option<Job>> = jobs.into_iter().map(Some).collect();
     for (home, number, rows) in pairs {
         let parts: Vec<Job> = [home, number].into_iter().filter_map(|part| jobs[part].take()).collect();
-        let made = seen.readers.iter().enumerate().filter(|(_, readers)| readers[..] == [number]);
-        let made: Vec<usize> = made.map(|(value, _)| value).filter(|&value| seen.writer[value] == Some(home)).collect();
-        jobs[home] = Some(Job::Rows(RowProgram::new(view, rows, parts, |value| !made.contains(&value.index()))));
+        let is_made = |value: Value| seen.writer[value.index()] == Some(home);
+        let is_kept = |value: Value| !is_made(value) || seen.readers[value.index()][..] != [number];
+        jobs[home] = Some(Job::Rows(RowProgram::new(view, rows, parts, is_kept)));
     }
     jobs.into_iter().flatten().collect()
 }
 
-/// The jobs that read each value, and the last that writes it.
+/// The jobs that read each value, the last that writes it, and the old values of the variables that it becomes.
 struct Seen {
     readers: Vec<Vec<usize>>,
     writer: Vec<Option<usize>>,
+    olds: HashMap<Value, Vec<Value>>,
+}
+
+fn olds(view: &View) -> HashMap<Value, Vec<Value>> {
+    let vars: HashMap<VarId, Value> = view.graph.vars.iter().copied().collect();
+    let mut olds: HashMap<Value, Vec<Value>> = HashMap::new();
+    for (var, new) in &view.graph.updates {
+        olds.entry(view.root(*new)).or_default().extend(vars.get(var));
+    }
+    olds
 }
 
 impl Seen {
@@ -56,19 +69,17 @@ impl Seen {
         let is_product = |value: Value| value == product;
         let is_before = |value: Value| view.is_given(value) || self.writer[value.index()].is_some_and(|at| at < home);
         let reads = || draft.inputs.iter().filter(|(value, _)| is_product(*value));
-        let is_free = |value: Value| self.readers[value.index()].iter().all(|&at| at < home || at == number);
-        let old = |new: Value| {
-            let vars =
-                view.graph.updates.iter().filter(move |(_, value)| view.root(*value) == new).map(|&(var, _)| var);
-            vars.filter_map(|var| Some(view.graph.vars.iter().find(|(of, _)| *of == var)?.1))
-        };
+        let is_free = |value: &Value| self.readers[value.index()].iter().all(|&at| at < home || at == number);
         self.readers[product.index()] == [number]
             && draft.size == view.graph.ty(product).size()
             && draft.added.is_empty()
             && reads().count() == 1
             && reads().all(|(_, walk)| walk.is_none())
             && draft.inputs.iter().all(|&(value, _)| is_product(value) || is_before(value))
-            && draft.outputs.iter().all(|(_, (value, walk))| walk.is_none() && old(*value).all(is_free))
+            && draft
+                .outputs
+                .iter()
+                .all(|(_, (value, walk))| walk.is_none() && self.olds.get(value).into_iter().flatten().all(is_free))
     }
 }
 
